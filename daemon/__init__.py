@@ -1,0 +1,1 @@
+"""Time, processes and people: the service, its command line and its watch over folders."""

@@ -1,0 +1,53 @@
+"""Parameters of the segmentation, one frozen object that is stored beside every result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from nuset_engine.errors import EngineError
+
+
+@dataclass(frozen=True)
+class SegmentationParams:
+    """How planes become instance labels.
+
+    Attributes
+    ----------
+    min_score : float
+        Proposals with a lower score seed no nucleus (0..1).
+    nms_iou : float
+        Of two proposals that overlap by more than this intersection over union, the better one stays.
+    foreground_threshold : float
+        Foreground probability from which a pixel belongs to a nucleus.
+    nucleus_diameter_px : float or None
+        Median nucleus diameter in source pixels; None: measured on each stack by the coarse pass.
+    min_area_fraction : float
+        Objects smaller than this fraction of the median nucleus area are removed as specks.
+    tile_px : int
+        Edge of the square tiles, in network pixels, that larger planes are cut into.
+    """
+
+    min_score: float = 0.5
+    nms_iou: float = 0.35
+    foreground_threshold: float = 0.5
+    nucleus_diameter_px: float | None = None
+    min_area_fraction: float = 0.1
+    tile_px: int = 768
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, all of them named at once."""
+        faults = [
+            f"{name} = {getattr(self, name)!r} is not between 0 and 1"
+            for name in ("min_score", "nms_iou", "foreground_threshold", "min_area_fraction")
+            if not 0.0 <= getattr(self, name) <= 1.0
+        ]
+        if self.nucleus_diameter_px is not None and not 2.0 <= self.nucleus_diameter_px <= 2000.0:
+            faults.append(f"nucleus_diameter_px = {self.nucleus_diameter_px!r} is not between 2 and 2000 pixels")
+        if self.tile_px < 256 or self.tile_px % 32:
+            faults.append(f"tile_px = {self.tile_px!r} is not a multiple of 32 of at least 256")
+        if faults:
+            raise EngineError("Segmentation parameters are wrong: " + "; ".join(faults) + ".")
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The parameters as plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""All data input and output: readers of microscope files, OME-Zarr stores, the database."""

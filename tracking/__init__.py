@@ -1,0 +1,1 @@
+"""Nuclei tables in, tracks and lineages out."""

@@ -1,0 +1,7 @@
+"""The errors that `tracking` raises on purpose: one sentence each that says what, why and what to do."""
+
+from __future__ import annotations
+
+
+class TrackingError(ValueError):
+    """Root of the errors that `tracking` raises on purpose."""
