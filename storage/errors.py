@@ -5,3 +5,35 @@ from __future__ import annotations
 
 class StorageError(Exception):
     """Root of the errors that `storage` raises on purpose."""
+
+
+class UnreadableInputError(StorageError):
+    """A file is not an image that any reader understands; waiting will not help."""
+
+
+class IncompleteInputError(StorageError):
+    """A file is an image whose end is missing: it may still be arriving, or its transfer broke."""
+
+
+class UnknownAcquisitionError(StorageError):
+    """No acquisition has the id or name that was asked for."""
+
+
+class DatabaseUnavailableError(StorageError):
+    """The database is absent, locked by another writer, damaged, or on a disk where it cannot be kept safely."""
+
+
+class NewerSchemaError(DatabaseUnavailableError):
+    """The database was written by a newer nusetd than this one."""
+
+
+class IllegalTransitionError(StorageError):
+    """A state was to change in a way that the table of transitions does not allow."""
+
+
+class StaleJobError(StorageError):
+    """A result was handed in for a time point that is no longer being processed under that claim."""
+
+
+class OutputExistsError(StorageError):
+    """An output is already there and is never overwritten."""

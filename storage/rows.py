@@ -1,0 +1,108 @@
+"""Rows of the database as frozen objects: the only form in which they leave `storage`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from storage.jobs import AcquisitionState, TimepointState
+
+
+@dataclass(frozen=True)
+class AcquisitionRow:
+    """One acquisition as the database knows it.
+
+    Sizes are None for an acquisition that was set aside before it could be opened. `zarr_path` and `name` are the
+    ones that count: the catalog may have numbered them to keep two results apart.
+    """
+
+    id: int
+    name: str
+    source_path: str
+    source_key: str
+    state: AcquisitionState
+    reader: str | None
+    size_t: int | None
+    size_c: int | None
+    size_z: int | None
+    size_y: int | None
+    size_x: int | None
+    dtype: str | None
+    voxel_z_um: float | None
+    voxel_y_um: float | None
+    voxel_x_um: float | None
+    voxel_source: str
+    frame_interval_s: float | None
+    channel_names: tuple[str, ...]
+    first_number: int | None
+    zarr_path: str | None
+    created_at: str
+    completed_at: str | None
+    error: str | None
+    model_name: str
+    model_sha256: str
+    params: dict[str, Any]
+    nusetd_version: str
+
+    @property
+    def voxel_size_um(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in micrometres, or None when it is not known."""
+        if self.voxel_z_um is None or self.voxel_y_um is None or self.voxel_x_um is None:
+            return None
+        return (self.voxel_z_um, self.voxel_y_um, self.voxel_x_um)
+
+    @property
+    def unit(self) -> Literal["um", "px"]:
+        """The unit in which this acquisition's nuclei are tracked."""
+        return "px" if self.voxel_size_um is None else "um"
+
+
+@dataclass(frozen=True)
+class TimepointRow:
+    """One time point as the database knows it."""
+
+    id: int
+    acquisition_id: int
+    t: int
+    state: TimepointState
+    attempts: int
+    error: str | None
+    nuclei_count: int | None
+    fingerprint: str | None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TimepointJob:
+    """One claimed time point: what the worker is to do, and the proof that it may hand the result in.
+
+    Attributes
+    ----------
+    acquisition : AcquisitionRow
+    t : int
+    attempt : int
+        1 for the first try; a result is taken only from the newest attempt.
+    fingerprint : str
+        What the source looked like when the job was claimed.
+    needs_replay : bool
+        The tracker has already gone past `t` (a late or changed time point): tracks are to be rebuilt from the
+        first frame on with `storage.replay.replay`, not advanced.
+    """
+
+    acquisition: AcquisitionRow
+    t: int
+    attempt: int
+    fingerprint: str
+    needs_replay: bool
+
+    @property
+    def acquisition_id(self) -> int:
+        """The acquisition's id."""
+        return self.acquisition.id
+
+    @property
+    def zarr_path(self) -> Path:
+        """Where this acquisition's OME-Zarr is."""
+        assert self.acquisition.zarr_path is not None  # a claimed time point's acquisition was registered with one
+        return Path(self.acquisition.zarr_path)
