@@ -1,0 +1,125 @@
+"""Overlap of two label images as a sparse table: who shares how many pixels with whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nuset_engine.errors import EngineError
+
+_DENSE_LIMIT = 1 << 22  # entries up to which counting in a dense table is faster than sorting
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Pairs of objects of two label images of one shape that share pixels; background is no object.
+
+    Attributes
+    ----------
+    labels_a, labels_b : (N,), (M,) int64
+        Labels present, ascending.
+    areas_a, areas_b : (N,), (M,) int64
+        Their pixel counts.
+    rows, columns : (P,) int64
+        Indices into `labels_a` and `labels_b` of the pairs that share pixels, ordered by row, then column.
+    shared : (P,) int64
+        Number of pixels they share.
+    """
+
+    labels_a: np.ndarray
+    labels_b: np.ndarray
+    areas_a: np.ndarray
+    areas_b: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    shared: np.ndarray
+
+    @property
+    def iou(self) -> np.ndarray:
+        """(P,) float64 intersection over union of the pairs."""
+        return self.shared / (self.areas_a[self.rows] + self.areas_b[self.columns] - self.shared)
+
+    @property
+    def over_smaller(self) -> np.ndarray:
+        """(P,) float64 shared pixels over those of the smaller object."""
+        return self.shared / np.minimum(self.areas_a[self.rows], self.areas_b[self.columns])
+
+    @property
+    def share_of_a(self) -> np.ndarray:
+        """(P,) float64 part of the object of `a` that lies in that of `b`."""
+        return self.shared / self.areas_a[self.rows]
+
+    @property
+    def share_of_b(self) -> np.ndarray:
+        """(P,) float64 part of the object of `b` that lies in that of `a`."""
+        return self.shared / self.areas_b[self.columns]
+
+    def dense(self, values: np.ndarray) -> np.ndarray:
+        """(N, M) float64 matrix of a pair property (P,), 0 where a pair shares nothing; for small images and tests."""
+        matrix = np.zeros((len(self.labels_a), len(self.labels_b)))
+        matrix[self.rows, self.columns] = values
+        return matrix
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
+    """Count the pixels that objects of two label images share.
+
+    Parameters
+    ----------
+    a, b : integer arrays of the same shape, any number of dimensions
+        0 is background; labels need not be consecutive.
+
+    Raises
+    ------
+    EngineError
+        If the shapes differ, or an array is not of integers or holds negative labels.
+    """
+    if a.shape != b.shape:
+        raise EngineError(f"Label images of shapes {a.shape} and {b.shape} cannot be compared; give two of one shape.")
+    labels_a, index_a = compact(a)
+    labels_b, index_b = compact(b)
+    n, m = len(labels_a), len(labels_b)
+    both = np.flatnonzero((index_a > 0) & (index_b > 0))
+    key = (index_a[both].astype(np.int64) - 1) * m + (index_b[both] - 1)
+    if n * m <= _DENSE_LIMIT:
+        counts = np.bincount(key, minlength=n * m)
+        pairs = np.flatnonzero(counts)
+        shared = counts[pairs]
+    else:
+        pairs, shared = np.unique(key, return_counts=True)
+    rows, columns = np.divmod(pairs, max(m, 1))
+    areas_a = np.bincount(index_a, minlength=n + 1)[1:]
+    areas_b = np.bincount(index_b, minlength=m + 1)[1:]
+    return Overlap(labels_a, labels_b, areas_a, areas_b, rows, columns, shared)
+
+
+def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels present, ascending (N,) int64, and the flat image of their ranks 1..N with 0 as background.
+
+    Raises
+    ------
+    EngineError
+        If the array is not of integers or holds negative labels.
+    """
+    if labels.dtype.kind not in "iub":
+        raise EngineError(f"A label image of type {labels.dtype} has no objects; convert it to whole numbers first.")
+    flat = labels.ravel()
+    if flat.dtype.kind == "b":
+        flat = flat.view(np.uint8)
+    if flat.dtype.kind == "i" and flat.min(initial=0) < 0:
+        raise EngineError("A label image holds negative values; objects must be numbered from 1, background is 0.")
+    top = int(flat.max(initial=0))
+    if top > _DENSE_LIMIT:
+        values, ranks = np.unique(flat, return_inverse=True)
+        background = bool(values[0] == 0)
+        return values[background:].astype(np.int64), ranks.reshape(-1) + (0 if background else 1)
+    present = np.bincount(flat, minlength=top + 1) > 0
+    present[0] = False
+    ranks = np.cumsum(present) * present
+    return np.flatnonzero(present), ranks[flat]
+
+
+def areas(labels: np.ndarray, count: int) -> np.ndarray:
+    """(count,) int64 pixel counts of the labels 1..count."""
+    return np.bincount(labels.ravel(), minlength=count + 1)[1 : count + 1]
