@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import TypeVar
 
 from storage.errors import IllegalTransitionError
 
 
-class _State(str, Enum):
+class _State(StrEnum):
     """A state whose value is what the database holds and whose `meaning` is what people are told."""
 
     meaning: str
@@ -20,10 +20,6 @@ class _State(str, Enum):
         member._value_ = value
         member.meaning = meaning
         return member
-
-    def __str__(self) -> str:
-        """Return the stored value."""
-        return str(self.value)
 
 
 class AcquisitionState(_State):

@@ -64,7 +64,7 @@ def numbered(path: Path, number: int) -> Path:
 def safe_name(name: str) -> str:
     """Return `name` as a file name that every file system takes.
 
-    Letters and digits of any script, ``-``, ``_``, ``.``, ``+`` and single spaces inside stay; everything else becomes ``_``.
+    Letters and digits of any script, ``-``, ``_``, ``.``, ``+`` and spaces inside stay; everything else becomes ``_``.
     A name that had to be changed so that another could become the same carries a short hash of the original.
     """
     kept = "".join(c if c.isalnum() or c in "-_.+ " else "_" for c in name).strip(" .")

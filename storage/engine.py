@@ -1,0 +1,55 @@
+"""Connections to the database, with the settings without which SQLite loses or corrupts things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from storage.errors import DatabaseUnavailableError
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+def writing_engine(url: str) -> Engine:
+    """Return an engine whose transactions take the write lock at once, so that none fails half way for want of it."""
+    return _engine(url, begin="BEGIN IMMEDIATE", query_only=False)
+
+
+def reading_engine(url: str) -> Engine:
+    """Return an engine that cannot write; each transaction sees one committed snapshot."""
+    return _engine(url, begin="BEGIN", query_only=True)
+
+
+def _engine(url: str, begin: str, query_only: bool) -> Engine:
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        raise DatabaseUnavailableError(
+            f"{url!r} is not a database that can be opened ({error}): give a path, or a URL such as sqlite:///file."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine, begin, query_only)
+    elif query_only:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine
+
+
+def _configure_sqlite(engine: Engine, begin: str, query_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver's own transactions begin too late and lose updates
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        else:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")  # a commit that was reported survives a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)

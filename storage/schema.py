@@ -1,0 +1,168 @@
+"""The tables. The names in DESIGN's contract stay for ever: people write SQL against them.
+
+Every change here needs a migration in `storage.migrations`; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives row ids only to INTEGER keys; other servers want 64 bits for millions of nuclei.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+acquisitions = Table(
+    "acquisitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("source_path", Text, nullable=False),
+    Column("source_key", Text, nullable=False),  # the source path made absolute: what "the same source" means
+    Column("result_key", String(64), nullable=False),  # hash of model, parameters and voxel size
+    Column("state", String(16), nullable=False, index=True),
+    Column("reader", String(32)),
+    Column("size_t", Integer),
+    Column("size_c", Integer),
+    Column("size_z", Integer),
+    Column("size_y", Integer),
+    Column("size_x", Integer),
+    Column("dtype", String(16)),
+    Column("voxel_z_um", Float),
+    Column("voxel_y_um", Float),
+    Column("voxel_x_um", Float),
+    Column("voxel_source", String(16), nullable=False),
+    Column("frame_interval_s", Float),
+    Column("channel_names", JSON, nullable=False),
+    Column("first_number", Integer),
+    Column("zarr_path", Text, unique=True),
+    Column("created_at", String(32), nullable=False),
+    Column("completed_at", String(32)),
+    Column("error", Text),
+    Column("model_name", String(255), nullable=False),
+    Column("model_sha256", String(64), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("nusetd_version", String(64), nullable=False),
+    UniqueConstraint("source_key", "result_key"),
+)
+
+timepoints = Table(
+    "timepoints",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
+    Column("t", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("error", Text),
+    Column("nuclei_count", Integer),
+    Column("timings", JSON),
+    Column("fingerprint", Text),  # of the source as last seen; a finished job with another one is done again
+    Column("not_before", String(32)),  # pause before a retry
+    Column("queued_at", String(32), nullable=False),
+    Column("started_at", String(32)),
+    Column("completed_at", String(32)),
+    Column("tracks_final", Boolean, nullable=False, default=False),
+    Column("published_at", String(32)),  # visible in labels/nuclei
+    Column("painted_at", String(32)),  # visible in labels/tracks
+    UniqueConstraint("acquisition_id", "t"),
+    Index(None, "state", "acquisition_id", "t"),
+)
+
+nuclei = Table(
+    "nuclei",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("acquisition_id", Integer, nullable=False),
+    Column("t", Integer, nullable=False),
+    Column("label", BigInteger, nullable=False),
+    Column("track_id", BigInteger),
+    Column("score", Float),
+    Column("centroid_z_um", Float),
+    Column("centroid_y_um", Float),
+    Column("centroid_x_um", Float),
+    Column("centroid_z_px", Float),
+    Column("centroid_y_px", Float),
+    Column("centroid_x_px", Float),
+    Column("volume_um3", Float),
+    Column("area_um2", Float),
+    Column("volume_px", BigInteger),
+    Column("equivalent_diameter_um", Float),
+    Column("bbox_z0", Integer),
+    Column("bbox_y0", Integer),
+    Column("bbox_x0", Integer),
+    Column("bbox_z1", Integer),
+    Column("bbox_y1", Integer),
+    Column("bbox_x1", Integer),
+    Column("extent", Float),
+    Column("axis_major_length_um", Float),
+    Column("axis_minor_length_um", Float),
+    Column("elongation", Float),
+    Column("intensity_mean", Float),
+    Column("intensity_std", Float),
+    Column("intensity_min", Float),
+    Column("intensity_max", Float),
+    Column("slices_seen", Integer),
+    Column("slices_expected", Integer),
+    Column("gap_bridged", Boolean),
+    Column("split_suspected", Boolean),
+    Column("merge_suspected", Boolean),
+    Column("touches_border", Boolean),
+    Column("measurements", JSON),  # what has no column of its own, such as channel_1_mean
+    UniqueConstraint("acquisition_id", "t", "label"),
+    ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
+    Index(None, "acquisition_id", "track_id", "t"),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
+    Column("track_id", BigInteger, nullable=False),
+    Column("parent_track_id", BigInteger),
+    Column("first_t", Integer, nullable=False),
+    Column("last_t", Integer, nullable=False),
+    Column("nuclei_count", Integer, nullable=False),
+    Column("is_final", Boolean, nullable=False),
+    Column("division_score", Float),
+    UniqueConstraint("acquisition_id", "track_id"),
+    Index(None, "acquisition_id", "parent_track_id"),
+)
+
+tracker_states = Table(
+    "tracker_states",
+    metadata,
+    Column(
+        "acquisition_id",
+        Integer,
+        ForeignKey("acquisitions.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("t", Integer, nullable=False),  # the last time point that the tracker has seen
+    Column("state", LargeBinary, nullable=False),
+)
