@@ -73,7 +73,7 @@ def render(
 
 @dataclass
 class _Canvas:
-    """The stack while nuclei are painted into it: per voxel the deepest nucleus, its depth, the next depth, its stain."""
+    """The stack while nuclei are painted: per voxel the deepest nucleus, its depth, the next depth, its stain."""
 
     owner: np.ndarray
     depth: np.ndarray
@@ -136,7 +136,7 @@ def _bounding_box(
     shape: tuple[int, ...],
     voxel_size_um: tuple[float, float, float],
 ) -> tuple[slice, slice, slice] | None:
-    """The part of the stack within `stretch` times an ellipsoid, or None. Its half extent along k is |(R diag(a))_k|."""
+    """The stack's part within `stretch` times an ellipsoid, or None. Its half extent along k is |(R diag(a))_k|."""
     reach = np.linalg.norm(rotation * axes, axis=1) * stretch + np.asarray(voxel_size_um)
     low = np.maximum(np.ceil((centre - reach) / voxel_size_um).astype(int), 0)
     high = np.minimum(np.floor((centre + reach) / voxel_size_um).astype(int) + 1, shape)
