@@ -1,0 +1,129 @@
+"""Augmentation of training crops: geometry, intensity, and errors of the coarse pass that the fine pass must bear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from nuset_engine.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
+from nuset_engine.synthetic import add_artefacts
+
+
+@dataclass(frozen=True)
+class AugmentParams:
+    """Strength of the augmentation; chances are per crop."""
+
+    scale: tuple[float, float] = (0.6, 1.7)
+    stretch: float = 0.12
+    gamma: tuple[float, float] = (0.55, 1.7)
+    blur_px: tuple[float, float] = (0.3, 2.2)
+    noise: tuple[float, float] = (0.005, 0.2)
+    coarse_chance: float = 0.35
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Where the pixels of a crop lie in the source: coordinates and which of them are inside the source."""
+
+    coordinates: np.ndarray  # (2, Y, X) float32
+    inside: np.ndarray  # (Y, X) bool
+
+    def image(self, source: np.ndarray) -> np.ndarray:
+        """Bilinear samples, mirrored beyond the source's edges: (Y, X) float32."""
+        return ndi.map_coordinates(source, self.coordinates, order=1, mode="reflect", output=np.float32)
+
+    def labels(self, source: np.ndarray) -> np.ndarray:
+        """Nearest samples, mirrored beyond the source's edges."""
+        index = []
+        for axis, length in enumerate(source.shape):
+            at = np.floor(self.coordinates[axis] + 0.5).astype(np.int64) % (2 * length)
+            index.append(np.where(at < length, at, 2 * length - 1 - at))
+        return source[index[0], index[1]]
+
+
+def random_warp(
+    rng: np.random.Generator, shape: tuple[int, int], size: int, zoom: float, params: AugmentParams
+) -> Warp:
+    """A random rotation, flip and zoom; `zoom` is network pixels per source pixel before the random factor."""
+    factor = zoom * np.exp(rng.uniform(*np.log(params.scale)))
+    stretch = np.exp(rng.normal(0, params.stretch, 2))
+    angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.integers(4) * np.pi / 2
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ np.diag(stretch * np.array([1, rng.choice([-1, 1])])) / factor
+    reach = np.abs(turn).sum(axis=1) * size / 2
+    centre = [rng.uniform(min(r, n / 2), max(n - r, n / 2)) for r, n in zip(reach, shape, strict=True)]
+    axis = np.arange(size) + 0.5 - size / 2
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
+    where = np.tensordot(turn, grid, axes=1) + np.reshape(centre, (2, 1, 1)) - 0.5
+    limits = np.reshape(shape, (2, 1, 1)) - 0.5
+    return Warp(where.astype(np.float32), ((where > -0.5) & (where < limits)).all(axis=0))
+
+
+def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Dim or brighten each nucleus by its own factor, above the local background."""
+    background = np.percentile(image, 10)
+    factors = np.exp(rng.normal(-0.3, rng.uniform(0.2, 0.8), int(labels.max(initial=0)) + 1)).astype(np.float32)
+    factors[0] = 1
+    field = ndi.gaussian_filter(factors[labels], 1.0)
+    return background + (image - background) * np.clip(field, 0.08, 3)
+
+
+def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams) -> np.ndarray:
+    """Blur, loss of resolution, uneven light, noise, few grey levels."""
+    if rng.random() < 0.35:
+        image = ndi.gaussian_filter(image, rng.uniform(*params.blur_px))
+    if rng.random() < 0.15:
+        step = int(rng.integers(2, 4))
+        image = np.kron(image[::step, ::step], np.ones((step, step), np.float32))[: image.shape[0], : image.shape[1]]
+    if rng.random() < 0.3:
+        rough = rng.normal(0, 0.4, (3, 3))
+        image = image * np.exp(ndi.zoom(rough, np.array(image.shape) / 3, order=1)).astype(np.float32)
+    if rng.random() < 0.5:
+        level = np.exp(rng.uniform(*np.log(params.noise)))
+        white = rng.standard_normal(image.shape).astype(np.float32)
+        if rng.random() < 0.3:  # noise that is correlated, as after a camera's interpolation
+            white = ndi.gaussian_filter(white, 0.8) * 2.3
+        image = image + level * white * np.sqrt(0.3 + np.clip(image, 0, 1.5))
+    if rng.random() < 0.15:
+        grey = rng.integers(8, 40)
+        image = np.round(np.clip(image, 0, None) * grey) / grey
+    return image
+
+
+def random_intensity(
+    rng: np.random.Generator, image: np.ndarray, labels: np.ndarray, params: AugmentParams
+) -> np.ndarray:
+    """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32."""
+    low, high = np.percentile(image, (1, 99.8))
+    image = ((image - low) / max(high - low, 1e-6)).astype(np.float32)
+    if rng.random() < 0.3:
+        image = _change_brightness(rng, image, labels)
+    if rng.random() < 0.4:
+        image = np.sign(image) * np.abs(image) ** np.exp(rng.uniform(*np.log(params.gamma)))
+    if rng.random() < 0.12:
+        add_artefacts(rng, image)
+    image = _degrade(rng, image + rng.uniform(0, 0.2), params)
+    return np.minimum(image, rng.uniform(0.6, 1.2)) if rng.random() < 0.15 else image
+
+
+def random_normalize(
+    rng: np.random.Generator, image: np.ndarray, foreground: np.ndarray, params: AugmentParams
+) -> np.ndarray:
+    """Normalise as the coarse or as the fine pass would, with statistics as wrong as they may be there: (Y, X, 2)."""
+    statistics = None if rng.random() < params.coarse_chance else foreground_statistics(image, foreground)
+    if statistics is None:
+        statistics = whole_image_statistics(image)
+    shift, stretch = rng.normal(0, 0.15), np.exp(rng.normal(0, 0.15, 2))
+    return normalize(image, _disturbed(statistics, shift, stretch))
+
+
+def _disturbed(statistics: IntensityStatistics, shift: float, stretch: np.ndarray) -> IntensityStatistics:
+    """Statistics off by `shift` standard deviations and by factors."""
+    return replace(
+        statistics,
+        mean=statistics.mean + shift * statistics.std,
+        std=statistics.std * float(stretch[0]),
+        contrast=statistics.contrast * float(stretch[1]),
+    )

@@ -1,0 +1,244 @@
+"""Training data: folders of images and labels, read once, resampled, and served as endless random batches."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from skimage.transform import resize
+
+from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
+from nuset_engine.augment import AugmentParams, random_intensity, random_normalize, random_warp
+from nuset_engine.errors import EngineError
+from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.targets import Targets, border_weights, make_targets
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training image, resampled near the trained size.
+
+    Attributes
+    ----------
+    name : str
+    image : (Y, X) float32
+    labels : (Y, X) int32
+    weights : (Y, X) float32, border weights
+    diameter_px : float
+        Median nucleus diameter at the stored resolution.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray = field(repr=False)
+    diameter_px: float
+
+
+def median_diameter(labels: np.ndarray) -> float:
+    """Median over the nuclei of the diameter of the circle of equal area, in pixels; NaN without nuclei."""
+    areas = np.bincount(labels.ravel())[1:]
+    return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
+
+
+def resample(image: np.ndarray, factor: float) -> np.ndarray:
+    """(Y, X) image at `factor` times its resolution, float32, smoothed before it is made smaller."""
+    shape = tuple(max(1, round(n * factor)) for n in image.shape)
+    if shape == image.shape:
+        return image.astype(np.float32)
+    return resize(image.astype(np.float32), shape, order=1, anti_aliasing=factor < 1, preserve_range=True).astype(np.float32)
+
+
+def resample_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels at another resolution, nearest pixel."""
+    index = [((np.arange(n) + 0.5) * old / n).astype(np.int64) for n, old in zip(shape, labels.shape, strict=True)]
+    return labels[np.ix_(*index)]
+
+
+def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
+    """Check one pair and bring it near the trained size.
+
+    Raises
+    ------
+    EngineError
+        If shapes differ or the labels are no instance labels.
+    """
+    if image.shape != labels.shape or image.ndim != 2:
+        raise EngineError(
+            f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); export them again from one source."
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise EngineError(f"{name}: labels are {labels.dtype}, not whole numbers from 0; save instance labels, one number per nucleus.")
+    diameter = median_diameter(labels)
+    stored = diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX
+    factor = float(np.clip(stored, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / stored)
+    small = resample(image, factor)
+    _, dense = np.unique(resample_labels(labels, small.shape), return_inverse=True)
+    dense = dense.reshape(small.shape).astype(np.int32) + int((labels > 0).all())
+    return Example(name, small, dense, border_weights(dense), stored * factor)
+
+
+def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
+    """Image and label files of equal stem, sorted by name.
+
+    Raises
+    ------
+    EngineError
+        For a missing or empty folder, and for images without labels.
+    """
+    for folder in (images, labels):
+        if not folder.is_dir():
+            raise EngineError(f"{folder} is not a folder; give the folders of the training images and of their labels.")
+    truth = {p.stem: p for p in sorted(labels.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
+    found = [p for p in sorted(images.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+    if not found:
+        raise EngineError(f"{images} holds no image ({', '.join(IMAGE_SUFFIXES)}); put the images there.")
+    lonely = [p.name for p in found if p.stem not in truth]
+    if lonely:
+        raise EngineError(
+            f"{len(lonely)} of {len(found)} images in {images} have no label image of the same name in {labels} "
+            f"(first: {lonely[0]}); add the labels or remove the images."
+        )
+    return [(p.stem, p, truth[p.stem]) for p in found]
+
+
+def read_image(path: Path) -> np.ndarray:
+    """One image file as an array.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be read.
+    """
+    from skimage.io import imread
+
+    try:
+        return np.asarray(imread(path))
+    except (OSError, ValueError, SyntaxError, KeyError) as error:
+        raise EngineError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
+
+
+def by_checksum(names: Sequence[str]) -> list[str]:
+    """Names in the order of their CRC-32: a shuffle that is the same everywhere."""
+    return sorted(names, key=lambda name: (zlib.crc32(name.encode("ascii", "replace")), name))
+
+
+class CropSampler:
+    """Endless random crops of real and synthetic images, as the network's input and targets.
+
+    Parameters
+    ----------
+    real : sequence of Example
+    seed : int
+    crop_px : int
+        Edge of the square crops, a multiple of 16.
+    synthetic_share : float
+        Share of crops from synthetic images; their pool is renewed all the time.
+    """
+
+    POOL = 150
+
+    def __init__(
+        self,
+        real: Sequence[Example],
+        seed: int,
+        crop_px: int = 256,
+        synthetic_share: float = 0.4,
+        augment: AugmentParams | None = None,
+        synthetic: SyntheticParams | None = None,
+    ) -> None:
+        self._real = list(real)
+        self._rng = np.random.default_rng(seed)
+        self._crop = crop_px
+        self._share = synthetic_share if real else 1.0
+        self._augment = augment or AugmentParams()
+        self._synthetic = synthetic or SyntheticParams()
+        self._pool: list[Example] = []
+        sizes = np.array([np.sqrt(e.image.size) / e.diameter_px for e in self._real])
+        self._chances = sizes / sizes.sum() if real else sizes
+
+    def _example(self) -> Example:
+        if self._rng.random() >= self._share:
+            return self._real[self._rng.choice(len(self._real), p=self._chances)]
+        if len(self._pool) < self.POOL or self._rng.random() < 0.1:
+            image, labels = synthetic_image(self._rng, self._synthetic)
+            diameter = median_diameter(labels)
+            diameter = diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX
+            fresh = Example("synthetic", image, labels, border_weights(labels), diameter)
+            if len(self._pool) < self.POOL:
+                self._pool.append(fresh)
+            else:
+                self._pool[self._rng.integers(self.POOL)] = fresh
+            return fresh
+        return self._pool[self._rng.integers(len(self._pool))]
+
+    def crop(self) -> tuple[np.ndarray, Targets]:
+        """One crop: input (Y, X, 2) and targets; what lies beyond the source's edge is mirrored and not counted."""
+        example, rng = self._example(), self._rng
+        zoom = TRAINED_DIAMETER_PX / example.diameter_px
+        warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment)
+        labels = warp.labels(example.labels)
+        image = random_intensity(rng, warp.image(example.image), labels, self._augment)
+        inputs = random_normalize(rng, image, labels > 0, self._augment)
+        return inputs, masked_targets(labels, warp.image(example.weights), warp.inside)
+
+    def batch(self, size: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Inputs (N, Y, X, 2) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
+        crops = [self.crop() for _ in range(size)]
+        return np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
+
+
+def masked_targets(labels: np.ndarray, weights: np.ndarray, inside: np.ndarray) -> Targets:
+    """Targets of a crop of which only the pixels `inside` (Y, X) count."""
+    present, dense = np.unique(labels, return_inverse=True)
+    labels = dense.reshape(labels.shape).astype(np.int32) + int(present[0] > 0)
+    if inside.all():
+        return make_targets(labels, weights)
+    whole = make_targets(labels * inside, weights)
+    pixels = make_targets(labels, weights).pixels.copy()
+    pixels[..., 2] *= inside
+    classes = []
+    for level, values in zip(LEVELS, whole.classes, strict=True):
+        half = level.stride // 2
+        counted = inside[half :: level.stride, half :: level.stride]
+        classes.append(np.where(counted[..., None], values, np.float32(-1)))
+    return Targets(pixels, tuple(classes), whole.boxes)
+
+
+def collate(targets: Sequence[Targets]) -> list[np.ndarray]:
+    """Targets of several crops as one batch, in the order that `training.NusetTrainer` expects."""
+    out = [np.stack([t.pixels for t in targets])]
+    for index in range(len(LEVELS)):
+        out.append(np.stack([t.classes[index] for t in targets]))
+        boxes = np.stack([t.boxes[index] for t in targets])
+        out.append(boxes.reshape(*boxes.shape[:3], -1))
+    return out
+
+
+def batches(sampler: CropSampler, size: int) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """Batches for ever, the next ones made by a thread while the network learns from the last."""
+    import queue
+    import threading
+
+    ready: queue.Queue = queue.Queue(maxsize=3)
+
+    def fill() -> None:
+        while True:
+            try:
+                ready.put(sampler.batch(size))
+            except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
+                ready.put(error)
+                return
+
+    threading.Thread(target=fill, daemon=True, name="crops").start()
+    while True:
+        item = ready.get()
+        if isinstance(item, Exception):
+            raise item
+        yield item

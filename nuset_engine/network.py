@@ -1,0 +1,91 @@
+"""The NuSeT network: a U-Net and a Region Proposal Network that share one encoder and one feature pyramid.
+
+The decoder of the U-Net is the top-down path of a feature pyramid, so proposals are read from its strides 4, 8 and 16
+instead of from the encoder's stride 16 alone: small crowded nuclei keep a cell of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+from keras import layers
+
+from nuset_engine.anchors import LEVELS
+
+INPUT_CHANNELS = 2
+LARGEST_STRIDE = 16
+PRIOR = 0.01  # share of positive anchors that the score layers start from (Lin et al. 2017, focal loss)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network: channels per encoder level (strides 1, 2, 4, 8, 16) and of the proposal heads."""
+
+    filters: tuple[int, ...] = (24, 48, 96, 144, 192)
+    head_filters: int = 96
+
+    @classmethod
+    def of_width(cls, width: int) -> Architecture:
+        """The standard proportions for a first level of `width` channels."""
+        return cls(tuple(width * factor for factor in (1, 2, 4, 6, 8)), width * 4)
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for a manifest."""
+        return asdict(self)
+
+
+def _block(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    """Two 3x3 convolutions with batch normalisation."""
+    for step in (1, 2):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv{step}")(x)
+        x = layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_norm{step}")(x)
+        x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
+    return x
+
+
+def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...]) -> dict[int, keras.KerasTensor]:
+    """Encoder and decoder; features of the decoder by stride."""
+    skips = []
+    for level, channels in enumerate(filters):
+        if level:
+            x = layers.MaxPooling2D(name=f"pool{2**level}")(x)
+        x = _block(x, channels, f"encoder{2**level}")
+        skips.append(x)
+    features = {2 ** (len(filters) - 1): x}
+    for level in range(len(filters) - 2, -1, -1):
+        x = layers.UpSampling2D(name=f"up{2**level}")(x)
+        x = layers.Concatenate(name=f"skip{2**level}")([skips[level], x])
+        x = _block(x, filters[level], f"decoder{2**level}")
+        features[2**level] = x
+    return features
+
+
+def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int) -> keras.KerasTensor:
+    """Scores (logits) and box offsets of the anchors at one stride: (h, w, A * 5)."""
+    x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"rpn{stride}_conv")(x)
+    prior = keras.initializers.Constant(-float(keras.ops.log((1 - PRIOR) / PRIOR)))
+    scores = layers.Conv2D(anchors, 1, bias_initializer=prior, name=f"rpn{stride}_score")(x)
+    boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box")(x)
+    return layers.Concatenate(name=f"rpn{stride}")([scores, boxes])
+
+
+def build_network(architecture: Architecture | None = None, channels: int = INPUT_CHANNELS) -> keras.Model:
+    """The untrained network.
+
+    Returns
+    -------
+    keras.Model
+        From (N, Y, X, channels) float32, sides multiples of 16, to a list: (N, Y, X, 2) logits of foreground and of the
+        normalised distance map, then for each level of `LEVELS` (N, Y / s, X / s, A * 5): A score logits, A * 4 offsets.
+    """
+    arch = architecture or Architecture()
+    image = keras.Input((None, None, channels), name="image")
+    features = _pyramid(image, arch.filters)
+    maps = layers.Conv2D(2, 1, name="maps")(features[1])
+    heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters) for lv in LEVELS]
+    return keras.Model(image, [maps, *heads], name="nuset")

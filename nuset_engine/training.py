@@ -1,0 +1,321 @@
+"""Training of the NuSeT network, from scratch or from earlier weights; resumable, on Keras's TensorFlow or JAX backend."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, make_example, read_image, read_pairs
+from nuset_engine.errors import EngineError
+from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
+
+PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
+HISTORY_COLUMNS = ("step", "learning_rate", "seconds", "loss", *PARTS, "validation_loss")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run; saved beside its weights, so that anyone can repeat it.
+
+    Attributes
+    ----------
+    images, labels : Path
+        Folders of images and of instance labels with the same file stems.
+    output : Path
+        The weights to write (``.npz``); checkpoints and history lie beside them.
+    width : int
+        Channels of the network's first level.
+    steps, batch_size, crop_px : int
+        Number of updates, crops per update, edge of a crop in network pixels.
+    learning_rate : float
+        Highest rate; it rises over the first 2 % of the steps and falls to 0 along a cosine.
+    synthetic_share : float
+        Share of crops from synthetic images.
+    held_out : int
+        This many images, those with the smallest CRC-32 of their name, are neither trained on nor validated on.
+    validation : int
+        This many images, those that follow, choose the best weights.
+    start_from : str or None
+        Name or path of the weights to start from.
+    seed : int
+    """
+
+    images: Path
+    labels: Path
+    output: Path
+    width: int = 24
+    steps: int = 8000
+    batch_size: int = 4
+    crop_px: int = 256
+    learning_rate: float = 1e-3
+    synthetic_share: float = 0.4
+    held_out: int = 0
+    validation: int = 24
+    start_from: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, all faults at once."""
+        faults = [f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1]
+        if self.crop_px < 64 or self.crop_px % 16:
+            faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
+        if not 0 <= self.synthetic_share <= 1:
+            faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        if faults:
+            raise EngineError("Training settings are wrong: " + "; ".join(faults) + ".")
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings for the manifest, without anybody's paths."""
+        values = asdict(self)
+        del values["output"]
+        return {**values, "images": self.images.parent.name, "labels": self.labels.name}
+
+
+class NusetTrainer(keras.Model):
+    """The network with its losses; targets come as `dataset.collate` orders them."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__()
+        self.network = network
+        self.parts = {name: keras.metrics.Mean(name=name) for name in PARTS}
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Forward pass."""
+        return self.network(inputs, training=training)
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
+        """Total loss of a batch; its parts are kept as metrics."""
+        pixels, classes, boxes = y[0], y[1::2], y[2::2]
+        losses = pixel_losses(pixels, y_pred[0]) | proposal_losses(classes, boxes, y_pred[1:])
+        for name, value in losses.items():
+            self.parts[name].update_state(value)
+        return total_loss(losses)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Means of the parts of the loss since they were last reset."""
+        return {name: metric.result() for name, metric in self.parts.items()}
+
+
+def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:
+    """Names to train on, to validate on, and to leave alone; by CRC-32 of the name, the held-out ones first.
+
+    A small set keeps at least four fifths of its images for training.
+    """
+    order = by_checksum(names)
+    rest = order[held_out:]
+    count = min(validation, len(rest) // 5)
+    return rest[count:], rest[:count], order[:held_out]
+
+
+def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[list[Example], list[Example]]:
+    """Training and validation images of a run."""
+    pairs = {name: (image, labels) for name, image, labels in read_pairs(config.images, config.labels)}
+    train, validate, _ = split(list(pairs), config.held_out, config.validation)
+    if not train:
+        raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
+    groups = []
+    for names in (train, validate):
+        groups.append([make_example(n, _grey(read_image(pairs[n][0])), read_image(pairs[n][1])) for n in names])
+    note(f"{len(groups[0])} images to train on, {len(groups[1])} to validate on")
+    return groups[0], groups[1]
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Colour images (Y, X, 3 or 4) as their brightness, others as they are."""
+    return image[..., :3].mean(axis=-1) if image.ndim == 3 and image.shape[-1] in (3, 4) else image
+
+
+def rate_at(step: int, config: TrainingConfig) -> float:
+    """Learning rate of a step: a linear rise over 2 % of the steps, then half a cosine."""
+    rise = max(1, config.steps // 50)
+    if step < rise:
+        return config.learning_rate * (step + 1) / rise
+    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - rise) / max(1, config.steps - rise)))
+
+
+class Run:
+    """One training run with its network, optimiser state and files."""
+
+    def __init__(self, config: TrainingConfig, architecture: Architecture, network: keras.Model) -> None:
+        self.config, self.architecture, self.network = config, architecture, network
+        self.trainer = NusetTrainer(network)
+        optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.998)
+        self.trainer.compile(optimizer=optimizer)
+        self.optimizer = optimizer
+        optimizer.build(self.trainer.trainable_variables)
+        self.step, self.best, self.seconds = 0, float("inf"), 0.0
+        self.state_path = config.output.with_suffix(".resume.npz")
+        self.history_path = config.output.with_suffix(".history.csv")
+
+    def _state(self) -> list[Any]:
+        return [*self.network.variables, *self.optimizer.variables]
+
+    def save_state(self) -> None:
+        """Write everything that `resume` needs, in one step."""
+        arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._state())}
+        partial = self.state_path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, progress=np.array([self.step, self.best, self.seconds]), **arrays)
+        partial.replace(self.state_path)
+
+    def resume(self) -> bool:
+        """Continue where an interrupted run stopped; False where there is nothing to continue."""
+        if not self.state_path.is_file():
+            return False
+        with np.load(self.state_path, allow_pickle=False) as stored:
+            if len(stored.files) != len(self._state()) + 1:
+                raise EngineError(f"{self.state_path} is of another network; remove it to train from the start.")
+            for index, variable in enumerate(self._state()):
+                variable.assign(stored[f"v{index}"])
+            step, self.best, self.seconds = (float(v) for v in stored["progress"])
+        self.step = int(step)
+        return True
+
+    def averaged(self) -> keras.Model:
+        """A copy of the network with the moving average of the weights, which predicts better than the last ones."""
+        copy = build_network(self.architecture, channels=self.network.input_shape[-1])
+        copy.set_weights(self.network.get_weights())
+        averages = self.optimizer._model_variables_moving_average
+        places = {v.path: i for i, v in enumerate(self.network.variables)}
+        for variable, average in zip(self.trainer.trainable_variables, averages, strict=True):
+            copy.variables[places[variable.path]].assign(np.asarray(average))
+        return copy
+
+    def log(self, row: dict[str, float]) -> None:
+        """Append a row to the history."""
+        fresh = not self.history_path.is_file()
+        with self.history_path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HISTORY_COLUMNS)
+            if fresh:
+                writer.writeheader()
+            writer.writerow({name: f"{row[name]:.6g}" for name in HISTORY_COLUMNS})
+
+
+def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[np.ndarray, list[np.ndarray]]]) -> float:
+    """Mean total loss over fixed crops."""
+    values = []
+    for inputs, targets in crops:
+        outputs = network(inputs, training=False)
+        losses = pixel_losses(targets[0], outputs[0]) | proposal_losses(targets[1::2], targets[2::2], outputs[1:])
+        values.append(float(total_loss(losses)))
+    return float(np.mean(values))
+
+
+def prepare(config: TrainingConfig) -> Run:
+    """Network and optimiser of a run, new, from earlier weights, or as an interrupted run left them."""
+    keras.utils.set_random_seed(config.seed)
+    start: WeightsInfo | None = None
+    architecture = Architecture.of_width(config.width)
+    if config.start_from:
+        start = find_weights(config.start_from)
+        sizes = start.architecture
+        architecture = Architecture(tuple(sizes["filters"]), sizes["head_filters"])
+    network = build_network(architecture)
+    if start is not None:
+        load_weights(network, start)
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    return Run(config, architecture, network)
+
+
+def train(
+    config: TrainingConfig, note: Callable[[str], None] = lambda _: None, every: int = 250, progress: bool = False
+) -> WeightsInfo:
+    """Train, or continue an interrupted run of the same output, and write the best weights.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    note : callable
+        Gets a sentence now and then.
+    every : int
+        Steps between validations, each with a checkpoint.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    EngineError
+        For missing, unreadable or unsuitable training data, and weights that do not fit.
+    """
+    from tqdm import tqdm
+
+    run = prepare(config)
+    examples, validation = load_examples(config, note)
+    if run.resume():
+        note(f"continuing at step {run.step} of {config.steps}")
+    sampler = CropSampler(examples, config.seed + run.step, config.crop_px, config.synthetic_share)
+    fixed = CropSampler(validation or examples, 1_000_003, config.crop_px, 0.0 if validation else config.synthetic_share)
+    crops = [fixed.batch(config.batch_size) for _ in range(max(4, 64 // config.batch_size))]
+    began = time.monotonic() - run.seconds
+    bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
+    for inputs, targets in batches(sampler, config.batch_size):
+        if run.step >= config.steps:
+            break
+        run.optimizer.learning_rate = rate_at(run.step, config)
+        logs = run.trainer.train_on_batch(inputs, targets, return_dict=True)
+        run.step += 1
+        bar.update()
+        if run.step % every == 0 or run.step == config.steps:
+            run.seconds = time.monotonic() - began
+            note(_checkpoint(run, crops, logs))
+            run.trainer.reset_metrics()
+    bar.close()
+    plot_history(run.history_path)
+    return find_weights(config.output)
+
+
+def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
+    """Validate the averaged weights, keep them if they are the best, save the state; a sentence about it."""
+    averaged = run.averaged()
+    loss = _validation_loss(run, averaged, crops)
+    parts = {name: float(np.asarray(logs[name])) for name in PARTS}
+    rate = rate_at(run.step - 1, run.config)
+    total = float(total_loss(parts))
+    run.log({"step": run.step, "learning_rate": rate, "seconds": run.seconds, "loss": total, **parts, "validation_loss": loss})
+    if loss <= run.best:
+        run.best = loss
+        manifest = {
+            "architecture": run.architecture.as_dict(),
+            "recipe": run.config.recipe(),
+            "scores": {"validation_loss": loss, "step": run.step, "seconds": round(run.seconds)},
+            "backend": keras.backend.backend(),
+        }
+        save_weights(averaged, run.config.output, manifest)
+    run.save_state()
+    return f"step {run.step}: loss {total:.4f}, validation {loss:.4f}, best {run.best:.4f}, {run.seconds:.0f} s"
+
+
+def plot_history(history: Path) -> Path:
+    """Draw training and validation loss over the steps beside the history file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with history.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    steps = [float(r["step"]) for r in rows]
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name in ("loss", "validation_loss", *PARTS):
+        thick = name in ("loss", "validation_loss")
+        axes.plot(steps, [float(r[name]) for r in rows], label=name, linewidth=2 if thick else 0.8)
+    axes.set(xlabel="step", ylabel="loss", yscale="log", title="Training history")
+    axes.legend(ncols=2, fontsize="small")
+    target = history.with_suffix(".png")
+    figure.savefig(target, dpi=120)
+    plt.close(figure)
+    return target
+
+
+def describe(config: TrainingConfig) -> str:
+    """The settings of a run as JSON, for a log."""
+    return json.dumps({key: str(value) for key, value in asdict(config).items()})

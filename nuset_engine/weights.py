@@ -1,0 +1,127 @@
+"""Weights at rest: float16 arrays in an ``.npz``, with a JSON manifest that says what they are and how they were made.
+
+No pickles and no downloads: the architecture is code, the arrays are plain numbers, and a sha256 binds the two files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nuset_engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """Identity of a set of weights: its name, the sha256 of its array file, its manifest and where the arrays are."""
+
+    name: str
+    sha256: str
+    manifest: Mapping[str, Any]
+    path: Path
+
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """Sizes of the network, as `network.Architecture.as_dict` gave them."""
+        return self.manifest["architecture"]
+
+
+def shipped_weights() -> list[str]:
+    """Names of the weights that the package brings."""
+    folder = resources.files("nuset_engine") / "weights"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".json"))
+
+
+def _manifest_path(weights: str | Path) -> Path:
+    """The manifest of shipped weights by name, or of a user's by the path of either file."""
+    path = Path(weights)
+    if path.suffix in (".json", ".npz"):
+        return path.with_suffix(".json")
+    return Path(str(resources.files("nuset_engine") / "weights" / f"{weights}.json"))
+
+
+def find_weights(weights: str | Path) -> WeightsInfo:
+    """Find weights by the name of a shipped set or by path, and check their hash.
+
+    Raises
+    ------
+    EngineError
+        If there are none, or the arrays are not the ones that the manifest describes.
+    """
+    manifest_path = _manifest_path(weights)
+    arrays = manifest_path.with_suffix(".npz")
+    if not manifest_path.is_file() or not arrays.is_file():
+        known = ", ".join(shipped_weights()) or "none"
+        raise EngineError(
+            f"There are no weights '{weights}': {manifest_path.name} and {arrays.name} must lie side by side; "
+            f"give the path of an .npz or one of the shipped names ({known})."
+        )
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        expected, name = manifest["sha256"], manifest["name"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise EngineError(f"{manifest_path} is no manifest of weights ({error}); restore it or train again.") from error
+    found = hashlib.sha256(arrays.read_bytes()).hexdigest()
+    if found != expected:
+        raise EngineError(
+            f"{arrays} is not the file that its manifest describes (sha256 {found[:12]}, expected {expected[:12]}); "
+            "reinstall nusetd or restore the file."
+        )
+    return WeightsInfo(name, found, manifest, arrays)
+
+
+def _arrays(model: keras.Model) -> dict[str, Any]:
+    """The model's variables by address, such as ``encoder1_conv1/kernel``."""
+    return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer.weights}
+
+
+def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) -> WeightsInfo:
+    """Write the arrays as float16 to `path` (``.npz``) and the manifest, completed with name and hash, beside it."""
+    arrays = {}
+    for name, variable in _arrays(model).items():
+        values = np.asarray(variable, np.float32)
+        # Running variances may exceed what float16 can hold or fall below it; they are few, so they stay float32.
+        arrays[name] = values if name.endswith("moving_variance") else values.astype(np.float16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    partial.replace(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    complete = {"format": FORMAT, "name": path.stem, "sha256": digest, **manifest}
+    path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
+    return WeightsInfo(path.stem, digest, complete, path)
+
+
+def load_weights(model: keras.Model, info: WeightsInfo) -> None:
+    """Put stored arrays into a model of the same architecture.
+
+    Raises
+    ------
+    EngineError
+        If names or shapes do not fit the model.
+    """
+    wanted = _arrays(model)
+    with np.load(info.path, allow_pickle=False) as stored:
+        unlike = sorted(set(wanted) ^ set(stored.files))
+        if unlike:
+            raise EngineError(f"{info.path} does not fit this network (first difference: {unlike[0]}); train again.")
+        for name, variable in wanted.items():
+            values = stored[name].astype(np.float32)
+            if values.shape != tuple(variable.shape):
+                raise EngineError(
+                    f"{info.path} does not fit this network ({name} is {values.shape}, not {tuple(variable.shape)}); train again."
+                )
+            variable.assign(values)
