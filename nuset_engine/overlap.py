@@ -81,7 +81,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
     labels_b, index_b = compact(b)
     n, m = len(labels_a), len(labels_b)
     both = np.flatnonzero((index_a > 0) & (index_b > 0))
-    key = (index_a[both].astype(np.int64) - 1) * m + (index_b[both] - 1)
+    key = (index_a[both].astype(np.int64) - 1) * m + index_b[both].astype(np.int64) - 1
     if n * m <= _DENSE_LIMIT:
         counts = np.bincount(key, minlength=n * m)
         pairs = np.flatnonzero(counts)
@@ -116,6 +116,8 @@ def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return values[background:].astype(np.int64), ranks.reshape(-1) + (0 if background else 1)
     present = np.bincount(flat, minlength=top + 1) > 0
     present[0] = False
+    if present.sum() == top:
+        return np.arange(1, top + 1), flat
     ranks = np.cumsum(present) * present
     return np.flatnonzero(present), ranks[flat]
 

@@ -1,35 +1,84 @@
-"""From the labels of slices to nuclei in three dimensions."""
+"""From the labels of slices to nuclei in three dimensions.
+
+1. Slices repair each other (`volume_repair`): a section that two nuclei share is divided, pieces of one are joined.
+2. One assignment links sections over neighbouring and missed slices to columns (`volume_link`).
+3. Columns are cut where two nuclei are stacked, and fragments joined (`volume_columns`).
+4. Missed slices are filled in (`volume_bridge`), and every nucleus gets its trust columns (`volume_trust`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from nuset_engine.errors import EngineError
-from nuset_engine.nuclei import TRUST_COLUMNS
-from nuset_engine.overlap import overlap
+from nuset_engine.volume_bridge import fill, gaps_of
+from nuset_engine.volume_columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
+from nuset_engine.volume_link import Nodes, columns_of, link
+from nuset_engine.volume_repair import repair
+from nuset_engine.volume_sections import SectionStack
+from nuset_engine.volume_trust import trust_table
+
+VoxelSize = tuple[float, float, float]
+
+WIDE_SECTION = 75  # percentile of the widths of sections that stands for the width of nuclei
+MOST_VOTERS = 3  # slices on each side that vote on a slice
+MOST_MISSED = 3  # slices in a row that are bridged
 
 
 class SliceLabels(Protocol):
     """What a segmenter says about one slice (`segment.PlaneLabels`)."""
 
     @property
-    def labels(self) -> np.ndarray: ...
+    def labels(self) -> np.ndarray:
+        """(Y, X) integers, 0 background, 1..n nuclei."""
 
     @property
-    def scores(self) -> np.ndarray: ...
+    def scores(self) -> np.ndarray:
+        """(n,) float, score of label i at ``scores[i - 1]``."""
 
 
 @dataclass(frozen=True)
 class VolumeParams:
-    """How slices are joined."""
+    """How slices are joined.
 
-    min_overlap: float = 0.3
+    Attributes
+    ----------
+    min_iou, min_overlap : float
+        Sections of two slices are linked only from this intersection over union on or, over the smaller section, from
+        this overlap on.
+    max_missed_slices : int or None
+        Longest run of missed slices that is bridged; None: a third of a nucleus, at most 3.
+    min_slices_to_drop : float
+        A nucleus in one slice alone is dropped where one of its width would span at least this many slices.
+    """
+
+    min_iou: float = 0.2
+    min_overlap: float = 0.5
+    max_missed_slices: int | None = None
+    min_slices_to_drop: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, all of them named at once."""
+        faults = [
+            f"{name} = {getattr(self, name)!r} is not between 0 and 1"
+            for name in ("min_iou", "min_overlap")
+            if not 0.0 < getattr(self, name) <= 1.0
+        ]
+        if self.max_missed_slices is not None and not 0 <= self.max_missed_slices <= 10:
+            faults.append(f"max_missed_slices = {self.max_missed_slices!r} is not between 0 and 10")
+        if self.min_slices_to_drop < 2:
+            faults.append(f"min_slices_to_drop = {self.min_slices_to_drop!r} is below 2")
+        if faults:
+            raise EngineError("Volume parameters are wrong: " + "; ".join(faults) + ".")
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The parameters as plain values for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -50,37 +99,111 @@ class Volume:
 
 def reconstruct(
     slices: Iterable[SliceLabels],
-    voxel_size_um: tuple[float, float, float] | None,
+    voxel_size_um: VoxelSize | None,
     params: VolumeParams | None = None,
 ) -> Volume:
-    """Join the labels of slices to nuclei."""
+    """Join the labels of slices to nuclei.
+
+    Parameters
+    ----------
+    slices : iterable of SliceLabels
+        From the first slice to the last, read once; a single one is a plane, whose labels pass through.
+    voxel_size_um : (z, y, x) or None
+        None is allowed for a single plane only.
+    params : VolumeParams or None
+
+    Returns
+    -------
+    Volume
+        The same for the same slices, bit for bit.
+
+    Raises
+    ------
+    EngineError
+        If there is no slice, slices differ in shape, or a stack comes without a voxel size or with one not above 0.
+    """
     params = params or VolumeParams()
-    planes: list[np.ndarray] = []
-    scores: list[list[float]] = []
+    stack = SectionStack()
     for item in slices:
-        fresh = item.labels.astype(np.uint32)
-        names = np.zeros(int(fresh.max(initial=0)) + 1, dtype=np.uint32)
-        if planes:
-            o = overlap(planes[-1], fresh)
-            gain = o.dense(np.where(o.over_smaller >= params.min_overlap, o.iou + o.over_smaller, 0))
-            for i, j in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
-                if gain[i, j] > 0:
-                    names[o.labels_b[j]] = o.labels_a[i]
-        for label in range(1, len(names)):
-            if names[label] == 0:
-                scores.append([])
-                names[label] = len(scores)
-            scores[names[label] - 1].append(float(item.scores[label - 1]))
-        planes.append(names[fresh])
-    if not planes:
+        stack.append(item.labels, item.scores)
+    if not len(stack):
         raise EngineError("A stack without slices cannot be reconstructed; give at least one slice.")
-    if voxel_size_um is None and len(planes) > 1:
-        raise EngineError("A z-stack needs its voxel size in micrometres; give (z, y, x).")
-    trust = pd.DataFrame(
-        {"score": [float(np.mean(s)) for s in scores]}, index=pd.RangeIndex(1, len(scores) + 1, name="label")
-    )
-    for name, dtype in TRUST_COLUMNS.items():
-        trust[name] = np.zeros(len(scores), dtype=dtype)
-    trust["slices_seen"] = [len(s) for s in scores]
-    trust["slices_expected"] = trust["slices_seen"]
-    return Volume(np.stack(planes), trust)
+    if len(stack) > 1 and voxel_size_um is None:
+        raise EngineError(
+            f"A stack of {len(stack)} slices without a voxel size cannot be joined, because the distance of slices decides "
+            "what belongs together; give the voxel size as z, y, x in micrometres."
+        )
+    voxel = voxel_size_um or (1.0, 1.0, 1.0)
+    if len(voxel) != 3 or not all(np.isfinite(voxel)) or min(voxel) <= 0:
+        raise EngineError(f"The voxel size {voxel_size_um} is not three lengths above 0; give z, y, x in micrometres.")
+    scale = Scale(voxel[0], voxel[1] * voxel[2])
+    nodes, columns, scale = _columns(stack, scale, params)
+    return _paint(stack, nodes, columns, scale)
+
+
+def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[Nodes, list[np.ndarray], Scale]:
+    """Nuclei as columns of sections, with the scale as measured on them."""
+    nodes = Nodes.of(stack)
+    if len(stack) == 1 or not len(nodes.z):
+        return nodes, [np.array([row]) for row in range(len(nodes.z))], scale
+    thickness = float(scale.slices(np.percentile(nodes.area, WIDE_SECTION)))
+    missed = params.max_missed_slices
+    if missed is None:
+        missed = min(int(thickness / 3), MOST_MISSED)
+    if repair(stack, int(np.clip(round(thickness / 4), 1, MOST_VOTERS))):
+        nodes = Nodes.of(stack)
+    columns = columns_of(link(stack, nodes, missed, params.min_iou, params.min_overlap))
+    scale = measured_scale(scale, nodes, columns, len(stack))
+    columns = join_fragments(stack, nodes, cut_columns(nodes, columns, scale), scale)
+    return nodes, _drop_flat(stack, nodes, columns, scale, params.min_slices_to_drop), scale
+
+
+def _drop_flat(
+    stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale, min_slices: float
+) -> list[np.ndarray]:
+    """Without the columns of one slice where a nucleus must span more; those cut by the stack's ends may be nuclei."""
+    inner = range(1, len(stack) - 1)
+    return [
+        column
+        for column in columns
+        if depth_of(nodes, column) > 1
+        or int(nodes.z[column[0]]) not in inner
+        or float(scale.slices(nodes.area[column].max())) < min_slices
+    ]
+
+
+def _paint(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> Volume:
+    """Labels and trust columns; planes of sections are freed as they are painted."""
+    gaps = gaps_of(nodes, columns)
+    trust = trust_table(stack, nodes, columns, gaps, scale)
+    name = np.zeros(len(nodes.z), dtype=np.uint32)
+    for number, column in enumerate(columns, start=1):
+        name[column] = number
+    lookups = [
+        np.concatenate([[0], name[nodes.offset[z] : nodes.offset[z + 1]]]).astype(np.uint32) for z in range(len(stack))
+    ]
+    missed = sorted({z for gap in gaps for z in range(gap.low + 1, gap.high)})
+    painted = {z: lookups[z][stack.planes[z]] for z in missed}
+    fill(stack, gaps, painted)
+    labels = np.empty((len(stack), *stack.planes[0].shape), dtype=np.uint32)
+    for z in range(len(stack)):
+        labels[z] = painted[z] if z in painted else lookups[z][stack.planes[z]]
+        stack.planes[z] = labels[z, :0]
+    return _in_order(labels, trust)
+
+
+def _in_order(labels: np.ndarray, trust: pd.DataFrame) -> Volume:
+    """Number nuclei by their first slice, then by their first pixel in it."""
+    order: list[int] = []
+    known = np.zeros(len(trust) + 1, dtype=bool)
+    known[0] = True
+    for plane in labels:
+        present, first = np.unique(plane[~known[plane]], return_index=True)
+        order += present[np.argsort(first)].tolist()
+        known[present] = True
+    new = np.zeros(len(trust) + 1, dtype=np.uint32)
+    new[order] = np.arange(1, len(order) + 1)
+    for plane in labels:
+        plane[...] = new[plane]
+    sorted_trust = trust.loc[order].set_axis(pd.RangeIndex(1, len(order) + 1, name="label"))
+    return Volume(labels, sorted_trust)

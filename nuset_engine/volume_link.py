@@ -1,0 +1,183 @@
+"""Sections to columns: one assignment that links neighbouring slices and bridges missed ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+
+from nuset_engine.volume_sections import SectionStack
+
+SAFE_IOU = 0.5  # above it the best partner is unique on both sides, so nothing else can compete
+GAP_FACTOR = 0.8  # a link over a missed slice counts less than one between neighbours
+OCCUPIED = 0.5  # share of a gap that other sections may fill before it is no gap
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """All sections of a stack as one table, ordered by slice, then by label; arrays (N,), centroids (N, 2).
+
+    Attributes
+    ----------
+    offset : (Z + 1,) int64
+        Sections of slice z are the rows offset[z] .. offset[z + 1] - 1.
+    """
+
+    z: np.ndarray
+    area: np.ndarray
+    score: np.ndarray
+    centroid: np.ndarray
+    offset: np.ndarray
+
+    @classmethod
+    def of(cls, stack: SectionStack) -> Nodes:
+        """The table of a stack with at least one slice."""
+        slices = range(len(stack))
+        counts = [stack.count(z) for z in slices]
+        return cls(
+            z=np.repeat(np.arange(len(stack)), counts),
+            area=np.concatenate([stack.areas(z) for z in slices]).astype(np.float64),
+            score=np.concatenate([stack.scores[z] for z in slices]),
+            centroid=np.concatenate([stack.centroids(z) for z in slices]),
+            offset=np.concatenate([[0], np.cumsum(counts)]),
+        )
+
+
+@dataclass(frozen=True)
+class Links:
+    """Candidate links from a section to one of a later slice; arrays (L,)."""
+
+    source: np.ndarray
+    target: np.ndarray
+    iou: np.ndarray
+    over_smaller: np.ndarray
+
+    def where(self, keep: np.ndarray) -> Links:
+        """Some of the links."""
+        return Links(self.source[keep], self.target[keep], self.iou[keep], self.over_smaller[keep])
+
+
+def candidates(stack: SectionStack, nodes: Nodes, step: int) -> Links:
+    """All pairs of sections `step` slices apart that share pixels."""
+    found = []
+    for z in range(len(stack) - step):
+        pairs = stack.pairs(z, z + step)
+        source, target = nodes.offset[z] + pairs.own, nodes.offset[z + step] + pairs.other
+        found.append((source, target, pairs.iou, pairs.over_smaller))
+    if not found:
+        return Links(*(np.zeros(0, dtype) for dtype in (np.int64, np.int64, np.float64, np.float64)))
+    return Links(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def link(stack: SectionStack, nodes: Nodes, max_missed: int, min_iou: float, min_overlap: float) -> np.ndarray:
+    """Give every section at most one successor and at most one predecessor.
+
+    Links between neighbouring slices and over up to `max_missed` missed slices compete in one assignment that maximises
+    the summed overlap, so a nucleus that a slice missed is continued behind it rather than into a neighbour.
+
+    Parameters
+    ----------
+    stack : SectionStack
+    nodes : Nodes
+    max_missed : int
+        Longest gap in slices.
+    min_iou, min_overlap : float
+        A link needs this IoU or, over the smaller section, this overlap.
+
+    Returns
+    -------
+    (N,) int64
+        Row of the successor, -1 where a nucleus ends.
+    """
+    successor = np.full(len(nodes.z), -1, dtype=np.int64)
+    taken = np.zeros(len(nodes.z), dtype=bool)
+    direct = candidates(stack, nodes, 1)
+    safe = direct.iou > SAFE_IOU
+    successor[direct.source[safe]] = direct.target[safe]
+    taken[direct.target[safe]] = True
+    options, gains = [], []
+    for step in range(1, max_missed + 2):
+        links = direct if step == 1 else candidates(stack, nodes, step)
+        fits = (links.iou >= min_iou) | (links.over_smaller >= min_overlap)
+        links = links.where(fits & (successor[links.source] < 0) & ~taken[links.target])
+        if step > 1:
+            links = links.where(_free(stack, nodes, links))
+        options.append(links)
+        gains.append((links.iou + links.over_smaller) / 2 * GAP_FACTOR ** (step - 1))
+    source, target = (np.concatenate([getattr(o, name) for o in options]) for name in ("source", "target"))
+    chosen = assign(source, target, np.concatenate(gains))
+    successor[source[chosen]] = target[chosen]
+    return successor
+
+
+def _free(stack: SectionStack, nodes: Nodes, links: Links) -> np.ndarray:
+    """Which links over missed slices pass through free space: what both ends share may not belong to others between."""
+    free = np.ones(len(links.source), dtype=bool)
+    boxes = {z: stack.boxes(z) for z in np.unique(nodes.z[links.source]).tolist()}
+    for i, (source, target) in enumerate(zip(links.source.tolist(), links.target.tolist(), strict=True)):
+        low, high = int(nodes.z[source]), int(nodes.z[target])
+        first, second = source - int(nodes.offset[low]), target - int(nodes.offset[high])
+        box = boxes[low][first]
+        shared = (stack.planes[low][box] == first + 1) & (stack.planes[high][box] == second + 1)
+        size = np.count_nonzero(shared)
+        between = (np.count_nonzero(stack.planes[z][box][shared]) for z in range(low + 1, high))
+        free[i] = max(between) <= OCCUPIED * size
+    return free
+
+
+def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The one-to-one choice of pairs with the largest summed gain.
+
+    The pairs fall into connected groups, which are small, and each is solved exactly.
+
+    Parameters
+    ----------
+    source, target : (L,) int64
+    gain : (L,) float64
+        Above 0.
+
+    Returns
+    -------
+    (K,) int64
+        Positions of the chosen pairs, ascending.
+    """
+    if not len(source):
+        return np.zeros(0, dtype=np.int64)
+    sources, rows = np.unique(source, return_inverse=True)
+    targets, columns = np.unique(target, return_inverse=True)
+    size = len(sources) + len(targets)
+    graph = sparse.coo_matrix((np.ones(len(rows)), (rows, len(sources) + columns)), shape=(size, size))
+    _, group_of_node = sparse.csgraph.connected_components(graph, directed=False)
+    group = group_of_node[rows]
+    order = np.argsort(group, kind="stable")
+    chosen = [
+        _assign_group(part, rows, columns, gain) for part in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _assign_group(part: np.ndarray, rows: np.ndarray, columns: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Positions of the chosen pairs of one connected group."""
+    if len(part) == 1:
+        return part
+    _, i = np.unique(rows[part], return_inverse=True)
+    _, j = np.unique(columns[part], return_inverse=True)
+    matrix = np.zeros((i.max() + 1, j.max() + 1))
+    position = np.full(matrix.shape, -1)
+    matrix[i, j], position[i, j] = gain[part], part
+    picked = position[linear_sum_assignment(matrix, maximize=True)]
+    return picked[picked >= 0]
+
+
+def columns_of(successor: np.ndarray) -> list[np.ndarray]:
+    """Columns as arrays of rows, each from its lowest slice up, ordered by their first row."""
+    starts = np.setdiff1d(np.arange(len(successor)), successor[successor >= 0])
+    columns = []
+    for start in starts.tolist():
+        column = [start]
+        while successor[column[-1]] >= 0:
+            column.append(int(successor[column[-1]]))
+        columns.append(np.array(column))
+    return columns

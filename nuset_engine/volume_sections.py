@@ -1,0 +1,107 @@
+"""The sections of a stack: every object of every slice, with what neighbouring slices share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from nuset_engine.errors import EngineError
+from nuset_engine.overlap import Overlap, compact, overlap
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sections of one slice (`own`) and of another (`other`) that share pixels; 0-based numbers, all arrays (P,)."""
+
+    own: np.ndarray
+    other: np.ndarray
+    shared: np.ndarray
+    share_own: np.ndarray
+    share_other: np.ndarray
+    iou: np.ndarray
+
+    @property
+    def over_smaller(self) -> np.ndarray:
+        """Shared pixels over those of the smaller section."""
+        return np.maximum(self.share_own, self.share_other)
+
+
+@dataclass
+class SectionStack:
+    """Labels of all slices of a stack and, computed when asked for, how slices overlap.
+
+    Attributes
+    ----------
+    planes : list of (Y, X) uint32
+        Labels 1..n without holes in each slice; section i of the tables has label i + 1.
+    scores : list of (n,) float64
+    """
+
+    planes: list[np.ndarray] = field(default_factory=list)
+    scores: list[np.ndarray] = field(default_factory=list)
+    _overlaps: dict[tuple[int, int], Overlap] = field(default_factory=dict)
+    _areas: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of slices."""
+        return len(self.planes)
+
+    def append(self, labels: np.ndarray, scores: np.ndarray) -> None:
+        """Add the next slice: labels (Y, X), score of label i at ``scores[i - 1]``.
+
+        Raises
+        ------
+        EngineError
+            If the slice has another shape than the first, or a label has no score.
+        """
+        if labels.ndim != 2 or (self.planes and labels.shape != self.planes[0].shape):
+            wanted = self.planes[0].shape if self.planes else "(Y, X)"
+            raise EngineError(f"Slice {len(self)} has shape {labels.shape}, not {wanted}; give slices of one stack.")
+        present, ranks = compact(labels)
+        if len(present) and present[-1] > len(scores):
+            raise EngineError(
+                f"Slice {len(self)} has a label {present[-1]} but {len(scores)} scores; give one score per label."
+            )
+        self.planes.append(ranks.reshape(labels.shape).astype(np.uint32))
+        self.scores.append(np.asarray(scores, dtype=np.float64)[present - 1])
+
+    def replace(self, z: int, plane: np.ndarray, scores: np.ndarray) -> None:
+        """Put other sections into slice `z`; what was computed from the old ones is forgotten."""
+        self.planes[z], self.scores[z] = plane, scores
+        self._areas.pop(z, None)
+        for key in [key for key in self._overlaps if z in key]:
+            del self._overlaps[key]
+
+    def count(self, z: int) -> int:
+        """Number of sections of slice `z`."""
+        return len(self.scores[z])
+
+    def areas(self, z: int) -> np.ndarray:
+        """(n,) int64 pixel counts of the sections of slice `z`."""
+        if z not in self._areas:
+            self._areas[z] = np.bincount(self.planes[z].ravel(), minlength=self.count(z) + 1)[1:]
+        return self._areas[z]
+
+    def centroids(self, z: int) -> np.ndarray:
+        """(n, 2) float64 centroids y, x of the sections of slice `z`, in pixels."""
+        where = np.flatnonzero(self.planes[z])
+        labels = self.planes[z].ravel()[where]
+        positions = np.divmod(where, self.planes[z].shape[1])
+        sums = [np.bincount(labels, p, self.count(z) + 1)[1:] for p in positions]
+        return np.stack(sums, axis=1) / self.areas(z)[:, None]
+
+    def boxes(self, z: int) -> list[tuple[slice, slice]]:
+        """Bounding boxes of the sections of slice `z`."""
+        return ndimage.find_objects(self.planes[z].astype(np.int32), max_label=self.count(z))
+
+    def pairs(self, z: int, other: int) -> Pairs:
+        """Sections of slice `z` that share pixels with sections of slice `other`."""
+        low, high = min(z, other), max(z, other)
+        if (low, high) not in self._overlaps:
+            self._overlaps[low, high] = overlap(self.planes[low], self.planes[high])
+        found = self._overlaps[low, high]
+        if z == low:
+            return Pairs(found.rows, found.columns, found.shared, found.share_of_a, found.share_of_b, found.iou)
+        return Pairs(found.columns, found.rows, found.shared, found.share_of_b, found.share_of_a, found.iou)
