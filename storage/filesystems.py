@@ -8,8 +8,10 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 NETWORK_FILESYSTEMS = frozenset(
     {
-        "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "davfs", "lustre", "gpfs", "beegfs",
-        "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.davfs2", "fuse.glusterfs", "fuse.ceph", "fuse.curlftpfs", "fuse.smbnetfs",
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs",
+        "davfs", "lustre", "gpfs", "beegfs",
+        "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.davfs2", "fuse.glusterfs",
+        "fuse.ceph", "fuse.curlftpfs", "fuse.smbnetfs",
     }
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from storage.errors import IllegalTransitionError
 
@@ -14,7 +14,7 @@ class _State(StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> _State:
+    def __new__(cls, value: str, meaning: str = "") -> Self:
         """Make a member from its stored value and its sentence."""
         member = str.__new__(cls, value)
         member._value_ = value
@@ -29,7 +29,7 @@ class AcquisitionState(_State):
     PROCESSING = "processing", "Its time points are being processed, or more of them are awaited."
     COMPLETE = "complete", "Every time point that arrived is done and all its tracks are final."
     PARTIAL = "partial", "Finished with what there was: some time points failed or never arrived, `error` says which."
-    FAILED = "failed", "Set aside: nothing of it could be processed, `error` says why and what to do."
+    SET_ASIDE = "set_aside", "Nothing of it could be processed, `error` says why and what to do."
 
 
 class TimepointState(_State):
@@ -45,20 +45,20 @@ ACQUISITION_TRANSITIONS: Mapping[AcquisitionState, frozenset[AcquisitionState]] 
     AcquisitionState.QUEUED: frozenset(
         {
             AcquisitionState.PROCESSING,  # its first time point was claimed
-            AcquisitionState.FAILED,  # unreadable, or not processable as it is
+            AcquisitionState.SET_ASIDE,  # unreadable, or not processable as it is
         }
     ),
     AcquisitionState.PROCESSING: frozenset(
         {
             AcquisitionState.COMPLETE,  # ended, everything done
             AcquisitionState.PARTIAL,  # ended, something missing
-            AcquisitionState.FAILED,  # ended, nothing done
+            AcquisitionState.SET_ASIDE,  # ended, nothing done
         }
     ),
     # More time points arrived, a source file changed, or a retry was asked for.
     AcquisitionState.COMPLETE: frozenset({AcquisitionState.PROCESSING}),
     AcquisitionState.PARTIAL: frozenset({AcquisitionState.PROCESSING, AcquisitionState.COMPLETE}),
-    AcquisitionState.FAILED: frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING}),
+    AcquisitionState.SET_ASIDE: frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING}),
 }
 
 TIMEPOINT_TRANSITIONS: Mapping[TimepointState, frozenset[TimepointState]] = {

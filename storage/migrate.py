@@ -59,7 +59,8 @@ def checked_revision(connection: Connection) -> str | None:
             revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
     except DBAPIError as error:
         raise DatabaseUnavailableError(
-            f"{connection.engine.url} cannot be read as a database ({error.orig}): restore it from a copy or move it away."
+            f"{connection.engine.url} cannot be read as a database ({error.orig}): "
+            "restore it from a copy, or move it away."
         ) from error
     if revision is None and tables - {VERSION_TABLE}:
         raise DatabaseUnavailableError(

@@ -79,9 +79,11 @@ class TimepointJob:
 
     Attributes
     ----------
+    id : int
+        The time point's row.
     acquisition : AcquisitionRow
     t : int
-    attempt : int
+    attempts : int
         1 for the first try; a result is taken only from the newest attempt.
     fingerprint : str
         What the source looked like when the job was claimed.
@@ -90,9 +92,10 @@ class TimepointJob:
         first frame on with `storage.replay.replay`, not advanced.
     """
 
+    id: int
     acquisition: AcquisitionRow
     t: int
-    attempt: int
+    attempts: int
     fingerprint: str
     needs_replay: bool
 

@@ -1,0 +1,322 @@
+"""The catalog: the one writer of the database. Every method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from nuset_engine.nuclei import Nuclei
+from storage import claims, commits, layout, marks, registration
+from storage.acquisition import Acquisition
+from storage.clock import Clock, iso, later, utc_now
+from storage.engine import writing_engine
+from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError
+from storage.filesystems import network_filesystem
+from storage.jobs import AcquisitionState
+from storage.lock import WriterLock
+from storage.migrate import upgrade
+from storage.records import acquisition_row, nuclei_from_rows, timepoint_row
+from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
+from storage.schema import acquisitions, timepoints, tracker_states
+from storage.schema import nuclei as nuclei_table
+
+if TYPE_CHECKING:
+    from tracking.tracker import TrackUpdate
+
+FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
+
+
+class Catalog:
+    """What is known, what is to be done and what was found, in a database that this object alone writes."""
+
+    def __init__(self, engine: Engine, lock: WriterLock | None, clock: Clock) -> None:
+        """Use `Catalog.open`, which checks and migrates."""
+        self._engine = engine
+        self._lock = lock
+        self._clock = clock
+
+    @classmethod
+    def open(cls, path_or_url: str | Path, clock: Clock = utc_now) -> Catalog:
+        """Open the database for writing; make it, or bring it to this version's schema, where needed.
+
+        Parameters
+        ----------
+        path_or_url : str or Path
+            A database file, a folder (its ``nusetd.sqlite``), or a database URL.
+        clock : callable
+            Gives the present moment.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            When another process writes to it, it lies on a network share, it is damaged or not ours.
+        NewerSchemaError
+            When a newer nusetd wrote it.
+        """
+        url = layout.database_url(path_or_url)
+        path = layout.sqlite_path(url)
+        lock = None
+        if path is not None:
+            _check_place(path)
+            lock = WriterLock(layout.lock_path(path))
+        try:
+            engine = writing_engine(url)
+            with _explained(url):
+                upgrade(engine)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(engine, lock, clock)
+
+    def close(self) -> None:
+        """Close the database and let another writer in."""
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The database's URL, without its password."""
+        return str(self._engine.url)
+
+    # What is known
+
+    def register(
+        self,
+        acquisition: Acquisition,
+        *,
+        zarr_path: str | Path,
+        model_name: str,
+        model_sha256: str,
+        params: Mapping[str, Any],
+    ) -> AcquisitionRow:
+        """Make an acquisition known, or return its row when it is.
+
+        The same source with another model, other parameters or another voxel size is another result with a row of its
+        own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
+        now holds an image of other size keeps its row; its old rows are dropped and it gets a new OME-Zarr.
+        """
+        path = Path(zarr_path).absolute()
+        with self._transaction() as connection:
+            model = (model_name, model_sha256)
+            number = registration.register(connection, acquisition, path, model, params, self._now())
+            return _acquisition(connection, number)
+
+    def set_aside_source(self, source_path: str | Path, name: str, reason: str) -> AcquisitionRow:
+        """Note that a source cannot be opened, and why; a later `register` of the same source takes the row over."""
+        with self._transaction() as connection:
+            number = registration.set_aside(connection, Path(source_path), name, reason, self._now())
+            return _acquisition(connection, number)
+
+    def add_timepoints(self, acquisition_id: int, seen: Mapping[int, str]) -> tuple[int, ...]:
+        """Queue time points that are new, or whose fingerprint changed; return those.
+
+        Old rows stay readable until the commit of the new ones replaces them.
+        """
+        with self._transaction() as connection:
+            return registration.add_timepoints(connection, acquisition_id, dict(seen), self._now())
+
+    # What is to be done
+
+    def claim_next(self) -> TimepointJob | None:
+        """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do."""
+        with self._transaction() as connection:
+            return claims.claim_next(connection, self._now())
+
+    def commit_timepoint(
+        self,
+        job: TimepointJob,
+        nuclei: Nuclei,
+        update: TrackUpdate,
+        tracker_state: bytes,
+        timings: Mapping[str, float] | None = None,
+    ) -> bool:
+        """Write rows, track ids, tracks and tracker state, and mark the time point as done, in one transaction.
+
+        Its labels must be on disk by now.
+
+        Returns
+        -------
+        bool
+            False when the source changed while it was processed: nothing is written, it is queued again.
+
+        Raises
+        ------
+        StaleJobError
+            When the claim no longer counts.
+        """
+        with self._transaction() as connection:
+            now = self._now()
+            return commits.commit_timepoint(connection, job, nuclei, update, tracker_state, timings or {}, now)
+
+    def fail_timepoint(self, job: TimepointJob, reason: str, retry: bool, pause_s: float = 30.0) -> None:
+        """Note a failed attempt: queued again after a pause, or set aside."""
+        with self._transaction() as connection:
+            not_before = later(self._clock(), pause_s) if retry else None
+            claims.give_back(connection, job, reason, not_before)
+
+    def requeue_running(self) -> tuple[tuple[int, int], ...]:
+        """At start: queue what the last writer was working on when it died; return (acquisition id, t)."""
+        with self._transaction() as connection:
+            return claims.requeue_running(connection)
+
+    def retry(self, acquisition_id: int | None = None) -> tuple[int, ...]:
+        """Queue what was set aside, of one acquisition or (None) of all; return the ids of the acquisitions touched."""
+        with self._transaction() as connection:
+            if acquisition_id is not None:
+                _acquisition(connection, acquisition_id)
+            return claims.retry(connection, acquisition_id, self._now())
+
+    def set_acquisition_state(self, acquisition_id: int, state: AcquisitionState, error: str | None = None) -> None:
+        """Change an acquisition's state.
+
+        Raises
+        ------
+        IllegalTransitionError
+            When the state may not follow the present one.
+        """
+        with self._transaction() as connection:
+            _acquisition(connection, acquisition_id)
+            completed_at = self._now() if state in FINISHED else None
+            claims.set_state(connection, acquisition_id, state, error, completed_at)
+
+    def finish_acquisition(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> AcquisitionRow:
+        """Make tracks final and the acquisition complete; partial or set aside where time points failed or are missing.
+
+        Raises
+        ------
+        StorageError
+            When time points are still waiting or running.
+        """
+        with self._transaction() as connection:
+            _acquisition(connection, acquisition_id)
+            commits.finish(connection, acquisition_id, update, tracker_state, self._now())
+            return _acquisition(connection, acquisition_id)
+
+    # What readers have been shown
+
+    def unpublished(self, acquisition_id: int) -> list[int]:
+        """Return the time points that are done but not marked as visible in ``labels/nuclei``, ascending."""
+        with self._transaction() as connection:
+            return marks.unpublished(connection, acquisition_id)
+
+    def mark_published(self, acquisition_id: int, t: int) -> None:
+        """Note that time point t is visible in ``labels/nuclei``."""
+        with self._transaction() as connection:
+            marks.mark_published(connection, acquisition_id, t, self._now())
+
+    def unpainted_final(self, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
+        """Return (t, {label: track id}) of time points whose tracks are final but not marked as painted, ascending."""
+        with self._transaction() as connection:
+            return marks.unpainted_final(connection, acquisition_id)
+
+    def mark_painted(self, acquisition_id: int, t: int) -> None:
+        """Note that time point t is visible in ``labels/tracks``."""
+        with self._transaction() as connection:
+            marks.mark_painted(connection, acquisition_id, t, self._now())
+
+    # Reading back what the writer needs
+
+    def acquisition(self, acquisition_id: int) -> AcquisitionRow:
+        """Return an acquisition's row.
+
+        Raises
+        ------
+        UnknownAcquisitionError
+            When there is none with this id.
+        """
+        with self._transaction() as connection:
+            return _acquisition(connection, acquisition_id)
+
+    def acquisitions(self, state: AcquisitionState | None = None) -> list[AcquisitionRow]:
+        """Return all acquisitions, or those in one state, oldest first."""
+        query = select(acquisitions).order_by(acquisitions.c.id)
+        if state is not None:
+            query = query.where(acquisitions.c.state == state.value)
+        with self._transaction() as connection:
+            return [acquisition_row(row) for row in connection.execute(query).mappings()]
+
+    def timepoints(self, acquisition_id: int) -> list[TimepointRow]:
+        """Return an acquisition's time points, ascending."""
+        mine = timepoints.c.acquisition_id == acquisition_id
+        with self._transaction() as connection:
+            rows = connection.execute(select(timepoints).where(mine).order_by(timepoints.c.t)).mappings()
+            return [timepoint_row(row) for row in rows]
+
+    def tracker_state(self, acquisition_id: int) -> bytes | None:
+        """Return what the tracker's `state()` was after its last committed time point."""
+        mine = tracker_states.c.acquisition_id == acquisition_id
+        with self._transaction() as connection:
+            state = connection.execute(select(tracker_states.c.state).where(mine)).scalar()
+            return None if state is None else bytes(state)
+
+    def stored_nuclei(self, acquisition_id: int) -> Iterator[Nuclei]:
+        """Give the tables of all time points that have one, in order of t, exactly as they were committed."""
+        unit = self.acquisition(acquisition_id).unit
+        for row in self.timepoints(acquisition_id):
+            if row.nuclei_count is None:
+                continue
+            here = (nuclei_table.c.acquisition_id == acquisition_id) & (nuclei_table.c.t == row.t)
+            with self._transaction() as connection:
+                query = select(nuclei_table).where(here).order_by(nuclei_table.c.id)
+                rows = connection.execute(query).mappings().all()
+            yield nuclei_from_rows(row.t, unit, rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with _explained(self.url), self._engine.begin() as connection:
+            yield connection
+
+    def _now(self) -> str:
+        return iso(self._clock())
+
+
+def _check_place(path: Path) -> None:
+    kind = network_filesystem(path)
+    if kind is not None:
+        raise DatabaseUnavailableError(
+            f"The database {path} would lie on a network share ({kind}), where SQLite loses data: "
+            "put it on a local disk (the OME-Zarr may stay on the share)."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailableError(
+            f"The folder {path.parent} for the database cannot be made ({error.strerror}): choose another."
+        ) from error
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Turn the driver's complaints about the database as such into one sentence."""
+    try:
+        yield
+    except DBAPIError as error:
+        if type(error).__name__ == "IntegrityError":
+            raise  # a fault of ours, to be seen whole
+        raise DatabaseUnavailableError(
+            f"The database {url} cannot be used ({error.orig}): check the disk, its free space and its permissions."
+        ) from error
+
+
+def _acquisition(connection: Connection, acquisition_id: int) -> AcquisitionRow:
+    here = acquisitions.c.id == acquisition_id
+    row = connection.execute(select(acquisitions).where(here)).mappings().one_or_none()
+    if row is None:
+        raise UnknownAcquisitionError(f"There is no acquisition {acquisition_id}: `nusetd acquisitions` lists them.")
+    return acquisition_row(row)

@@ -1,0 +1,149 @@
+"""Who works on what: claiming a time point, giving it back, setting it aside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, exists, or_, select, update
+
+from storage.errors import StaleJobError
+from storage.jobs import (
+    ACQUISITION_TRANSITIONS,
+    TIMEPOINT_TRANSITIONS,
+    AcquisitionState,
+    TimepointState,
+    check_transition,
+)
+from storage.records import acquisition_row
+from storage.rows import TimepointJob
+from storage.schema import acquisitions, timepoints, tracker_states
+
+UNSETTLED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)
+
+
+def claim_next(connection: Connection, now: str) -> TimepointJob | None:
+    """Claim the first time point that is ready, of the oldest acquisition that has one.
+
+    A time point is ready when all before it in its acquisition are done or set aside: tracks grow forward.
+    """
+    before = timepoints.alias("before")
+    waits = exists().where(
+        and_(
+            before.c.acquisition_id == timepoints.c.acquisition_id,
+            or_(
+                and_(before.c.state == TimepointState.QUEUED.value, before.c.t < timepoints.c.t),
+                before.c.state == TimepointState.RUNNING.value,
+            ),
+        )
+    )
+    ready = (
+        select(timepoints.c.id)
+        .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
+        .where(timepoints.c.state == TimepointState.QUEUED.value)
+        .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
+        .where(or_(timepoints.c.not_before.is_(None), timepoints.c.not_before <= now))
+        .where(~waits)
+        .order_by(timepoints.c.acquisition_id, timepoints.c.t)
+        .limit(1)
+    )
+    number = connection.execute(ready).scalar()
+    if number is None:
+        return None
+    return _claimed(connection, int(number), now)
+
+
+def give_back(connection: Connection, job: TimepointJob, reason: str, not_before: str | None) -> None:
+    """Queue a claimed time point again, or with `not_before` None set it aside."""
+    row = held(connection, job)
+    again = not_before is not None or row["fingerprint"] != job.fingerprint
+    state = TimepointState.QUEUED if again else TimepointState.FAILED
+    check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, _name(job))
+    values: dict[str, Any] = {"state": state.value, "error": reason, "not_before": not_before}
+    connection.execute(update(timepoints).where(timepoints.c.id == job.id).values(values))
+
+
+def held(connection: Connection, job: TimepointJob) -> RowMapping:
+    """Return the time point's row, if the job's claim on it still counts.
+
+    Raises
+    ------
+    StaleJobError
+        When it was given back, done or claimed anew since.
+    """
+    row = connection.execute(select(timepoints).where(timepoints.c.id == job.id)).mappings().one_or_none()
+    if row is None or row["state"] != TimepointState.RUNNING.value or row["attempts"] != job.attempts:
+        raise StaleJobError(f"{_name(job)} is no longer claimed by attempt {job.attempts}: its result is dropped.")
+    return row
+
+
+def requeue_running(connection: Connection) -> tuple[tuple[int, int], ...]:
+    """Queue what was running when the last writer died, without counting an attempt; return (acquisition id, t)."""
+    running = timepoints.c.state == TimepointState.RUNNING.value
+    found = connection.execute(select(timepoints.c.acquisition_id, timepoints.c.t).where(running)).mappings().all()
+    again = {"state": TimepointState.QUEUED.value, "attempts": timepoints.c.attempts - 1, "not_before": None}
+    connection.execute(update(timepoints).where(running).values(again))
+    return tuple((int(row["acquisition_id"]), int(row["t"])) for row in found)
+
+
+def retry(connection: Connection, acquisition_id: int | None, now: str) -> tuple[int, ...]:
+    """Queue time points that were set aside, of one acquisition or of all; return the ids of acquisitions touched."""
+    failed = timepoints.c.state == TimepointState.FAILED.value
+    aside = acquisitions.c.state == AcquisitionState.SET_ASIDE.value
+    if acquisition_id is not None:
+        failed &= timepoints.c.acquisition_id == acquisition_id
+        aside &= acquisitions.c.id == acquisition_id
+    touched = set(connection.execute(select(timepoints.c.acquisition_id).where(failed).distinct()).scalars())
+    touched |= set(connection.execute(select(acquisitions.c.id).where(aside)).scalars())
+    again = {"state": TimepointState.QUEUED.value, "attempts": 0, "error": None, "not_before": None, "queued_at": now}
+    connection.execute(update(timepoints).where(failed).values(again))
+    for number in touched:
+        state = AcquisitionState(
+            connection.execute(select(acquisitions.c.state).where(acquisitions.c.id == number)).scalar_one()
+        )
+        open_again = {AcquisitionState.COMPLETE, AcquisitionState.PARTIAL}
+        new = AcquisitionState.PROCESSING if state in open_again else state
+        new = AcquisitionState.QUEUED if state is AcquisitionState.SET_ASIDE else new
+        set_state(connection, number, new, None, None)
+    return tuple(sorted(int(n) for n in touched))
+
+
+def set_state(
+    connection: Connection, acquisition_id: int, state: AcquisitionState, error: str | None, completed_at: str | None
+) -> None:
+    """Change an acquisition's state if the table of transitions allows it."""
+    here = acquisitions.c.id == acquisition_id
+    row = connection.execute(select(acquisitions.c.state, acquisitions.c.name).where(here)).mappings().one()
+    check_transition(ACQUISITION_TRANSITIONS, AcquisitionState(row["state"]), state, f"Acquisition {row['name']}")
+    values = {"state": state.value, "error": error, "completed_at": completed_at}
+    connection.execute(update(acquisitions).where(here).values(values))
+
+
+def _claimed(connection: Connection, number: int, now: str) -> TimepointJob:
+    here = timepoints.c.id == number
+    values = {
+        "state": TimepointState.RUNNING.value,
+        "attempts": timepoints.c.attempts + 1,
+        "started_at": now,
+        "not_before": None,
+    }
+    connection.execute(update(timepoints).where(here).values(values))
+    row = connection.execute(select(timepoints).where(here)).mappings().one()
+    owner = acquisitions.c.id == row["acquisition_id"]
+    queued = acquisitions.c.state == AcquisitionState.QUEUED.value
+    connection.execute(update(acquisitions).where(owner & queued).values(state=AcquisitionState.PROCESSING.value))
+    tracked = connection.execute(
+        select(tracker_states.c.t).where(tracker_states.c.acquisition_id == row["acquisition_id"])
+    ).scalar()
+    acquisition = acquisition_row(connection.execute(select(acquisitions).where(owner)).mappings().one())
+    return TimepointJob(
+        id=int(row["id"]),
+        acquisition=acquisition,
+        t=int(row["t"]),
+        attempts=int(row["attempts"]),
+        fingerprint=row["fingerprint"],
+        needs_replay=tracked is not None and tracked >= row["t"],
+    )
+
+
+def _name(job: TimepointJob) -> str:
+    return f"Time point {job.t} of {job.acquisition.name}"

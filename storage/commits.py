@@ -1,0 +1,164 @@
+"""The one transaction that makes a time point done: rows, track ids, tracks, the tracker's state, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from nuset_engine.nuclei import Nuclei
+from storage import claims
+from storage.errors import StorageError
+from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
+from storage.records import nuclei_records, plain, track_record
+from storage.rows import TimepointJob
+from storage.schema import nuclei as nuclei_table
+from storage.schema import timepoints, tracker_states, tracks
+
+if TYPE_CHECKING:
+    from tracking.tracker import FrameTracks, TrackUpdate
+
+
+def commit_timepoint(
+    connection: Connection,
+    job: TimepointJob,
+    nuclei: Nuclei,
+    track_update: TrackUpdate,
+    tracker_state: bytes,
+    timings: Mapping[str, float],
+    now: str,
+) -> bool:
+    """Write a time point's result; False (and queued again) when its source changed while it was processed."""
+    row = claims.held(connection, job)
+    if nuclei.t != job.t:
+        raise StorageError(f"Nuclei of time point {nuclei.t} were handed in for time point {job.t}.")
+    changed = row["fingerprint"] != job.fingerprint
+    state = TimepointState.QUEUED if changed else TimepointState.DONE
+    check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, f"Time point {job.t}")
+    here = timepoints.c.id == job.id
+    if changed:
+        connection.execute(update(timepoints).where(here).values(state=state.value, attempts=0, queued_at=now))
+        return False
+    done = {
+        "state": state.value,
+        "error": None,
+        "nuclei_count": len(nuclei.table),
+        "timings": {str(name): plain(value) for name, value in timings.items()},
+        "completed_at": now,
+        "tracks_final": False,
+        "published_at": None,
+        "painted_at": None,
+    }
+    connection.execute(update(timepoints).where(here).values(done))
+    _replace_nuclei(connection, job, nuclei, track_update)
+    if job.needs_replay:
+        _forget_tracks(connection, job.acquisition_id)
+    apply_update(connection, job.acquisition_id, track_update, written_t=None if job.needs_replay else job.t)
+    _store_state(connection, job, tracker_state)
+    return True
+
+
+def apply_update(
+    connection: Connection, acquisition_id: int, track_update: TrackUpdate, written_t: int | None = None
+) -> None:
+    """Bring track ids of nuclei, tracks and the finality of frames to what the tracker says now.
+
+    The nuclei of time point `written_t` have just been written with their track ids.
+    """
+    if track_update.removed_tracks:
+        gone = [{"gone": int(number)} for number in track_update.removed_tracks]
+        this = and_(tracks.c.acquisition_id == acquisition_id, tracks.c.track_id == bindparam("gone"))
+        connection.execute(delete(tracks).where(this), gone)
+    for frame in track_update.frames:
+        _assign(connection, acquisition_id, frame, written_t)
+    records = [track_record(acquisition_id, track) for track in track_update.tracks]
+    if records:
+        upsert(connection, tracks, records, ("acquisition_id", "track_id"))
+
+
+def finish(connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, now: str) -> None:
+    """Make an acquisition's tracks final and the acquisition complete, partial or set aside."""
+    apply_update(connection, acquisition_id, track_update)
+    here = tracker_states.c.acquisition_id == acquisition_id
+    connection.execute(update(tracker_states).where(here).values(state=state))
+    final, reason = _outcome(connection, acquisition_id)
+    claims.set_state(connection, acquisition_id, final, reason, now)
+
+
+def upsert(connection: Connection, table: Any, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
+    """Insert records, replacing those with the same key, in the words of the server at hand."""
+    words = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: Any = words.insert(table)
+    values = {name: statement.excluded[name] for name in records[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), list(records))
+
+
+def _replace_nuclei(connection: Connection, job: TimepointJob, nuclei: Nuclei, track_update: TrackUpdate) -> None:
+    old = and_(nuclei_table.c.acquisition_id == job.acquisition_id, nuclei_table.c.t == job.t)
+    connection.execute(delete(nuclei_table).where(old))
+    ids: dict[int, int] = {}
+    for frame in track_update.frames:
+        if frame.t == job.t:
+            ids = {int(label): int(track) for label, track in zip(frame.labels, frame.track_ids, strict=True)}
+    records = nuclei_records(job.acquisition_id, nuclei, ids)
+    if records:
+        connection.execute(insert(nuclei_table), records)
+
+
+def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, written_t: int | None) -> None:
+    pairs = [{"of": int(n), "now": int(i)} for n, i in zip(frame.labels, frame.track_ids, strict=True)]
+    if pairs and frame.t != written_t:
+        this = and_(
+            nuclei_table.c.acquisition_id == acquisition_id,
+            nuclei_table.c.t == int(frame.t),
+            nuclei_table.c.label == bindparam("of"),
+        )
+        connection.execute(update(nuclei_table).where(this).values(track_id=bindparam("now")), pairs)
+    here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == int(frame.t))
+    connection.execute(update(timepoints).where(here).values(tracks_final=bool(frame.is_final), painted_at=None))
+
+
+def _forget_tracks(connection: Connection, acquisition_id: int) -> None:
+    """Clear what the tracker said before, because it went back to the first frame."""
+    connection.execute(delete(tracks).where(tracks.c.acquisition_id == acquisition_id))
+    mine = nuclei_table.c.acquisition_id == acquisition_id
+    connection.execute(update(nuclei_table).where(mine).values(track_id=None))
+    here = timepoints.c.acquisition_id == acquisition_id
+    connection.execute(update(timepoints).where(here).values(tracks_final=False, painted_at=None))
+
+
+def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> None:
+    seen = connection.execute(
+        select(tracker_states.c.t).where(tracker_states.c.acquisition_id == job.acquisition_id)
+    ).scalar()
+    last = max(job.t, -1 if seen is None else seen)
+    record = {"acquisition_id": job.acquisition_id, "t": last, "state": state}
+    upsert(connection, tracker_states, [record], ("acquisition_id",))
+
+
+def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionState, str | None]:
+    rows = (
+        connection.execute(
+            select(timepoints.c.t, timepoints.c.state, timepoints.c.error)
+            .where(timepoints.c.acquisition_id == acquisition_id)
+            .order_by(timepoints.c.t)
+        )
+        .mappings()
+        .all()
+    )
+    waiting = [row["t"] for row in rows if row["state"] in claims.UNSETTLED]
+    if waiting:
+        raise StorageError(f"Acquisition {acquisition_id} cannot be finished: time point {waiting[0]} is not done yet.")
+    failed = [row for row in rows if row["state"] == TimepointState.FAILED.value]
+    if len(failed) == len(rows):
+        return AcquisitionState.SET_ASIDE, failed[0]["error"] if failed else "It has no time points."
+    there = {row["t"] for row in rows}
+    missing = [t for t in range(min(there), max(there)) if t not in there]
+    if not failed and not missing:
+        return AcquisitionState.COMPLETE, None
+    faults = [f"time point {row['t']} failed ({row['error']})" for row in failed[:3]]
+    faults += [f"{len(failed) - 3} more failed"] if len(failed) > 3 else []
+    faults += [f"{len(missing)} never arrived (the first is {missing[0]})"] if missing else []
+    return AcquisitionState.PARTIAL, "; ".join(faults) + "."

@@ -1,0 +1,43 @@
+"""What readers of the OME-Zarr have been shown: published labels, painted tracks, and what is still owed to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from storage.jobs import TimepointState
+from storage.schema import nuclei, timepoints
+
+
+def unpublished(connection: Connection, acquisition_id: int) -> list[int]:
+    """Return the time points that are done but not yet marked as visible, ascending."""
+    owed = and_(_done(acquisition_id), timepoints.c.published_at.is_(None))
+    return [int(t) for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()]
+
+
+def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
+    """Return (t, {label: track id}) of the time points whose tracks are final but not yet marked as painted."""
+    owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
+    frames: dict[int, dict[int, int]] = {
+        int(t): {} for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()
+    }
+    here = and_(nuclei.c.acquisition_id == acquisition_id, nuclei.c.track_id.is_not(None))
+    for t, mapping in frames.items():
+        rows = connection.execute(
+            select(nuclei.c.label, nuclei.c.track_id).where(here & (nuclei.c.t == t)).order_by(nuclei.c.label)
+        ).mappings()
+        mapping.update({int(row["label"]): int(row["track_id"]) for row in rows})
+    return list(frames.items())
+
+
+def mark_published(connection: Connection, acquisition_id: int, t: int, now: str) -> None:
+    """Note that a time point is visible in ``labels/nuclei``."""
+    connection.execute(update(timepoints).where(_done(acquisition_id), timepoints.c.t == t).values(published_at=now))
+
+
+def mark_painted(connection: Connection, acquisition_id: int, t: int, now: str) -> None:
+    """Note that a time point is visible in ``labels/tracks``."""
+    connection.execute(update(timepoints).where(_done(acquisition_id), timepoints.c.t == t).values(painted_at=now))
+
+
+def _done(acquisition_id: int) -> ColumnElement[bool]:
+    return and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state == TimepointState.DONE.value)

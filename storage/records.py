@@ -1,0 +1,127 @@
+"""Values on their way into the database and out of it.
+
+SQLite takes whatever the driver hands it: a numpy integer becomes a blob and NaN becomes NULL without a word. So every
+value is made a plain Python one here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import RowMapping
+
+from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
+from storage import schema
+from storage.errors import StorageError
+from storage.jobs import AcquisitionState, TimepointState
+from storage.rows import AcquisitionRow, TimepointRow
+
+if TYPE_CHECKING:
+    from tracking.graph import Track
+
+# Columns of the engine's table that have a column of their own in the database.
+MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in schema.nuclei.columns)
+_UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as plain Python: numpy scalars unpacked, NaN and missing values None.
+
+    Raises
+    ------
+    StorageError
+        For a value that the database cannot hold.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool | int | float | str | bytes):
+        return value
+    raise StorageError(f"{value!r} ({type(value).__name__}) cannot be stored: give a number, a text or nothing.")
+
+
+def plain_column(values: pd.Series | np.ndarray) -> list[Any]:
+    """Return a column as plain Python values, fast for the usual dtypes."""
+    array = np.asarray(values)
+    if array.dtype.kind in "iub":
+        return list(array.tolist())
+    if array.dtype.kind == "f":
+        return [None if v != v else v for v in array.tolist()]
+    return [plain(v) for v in array.tolist()]
+
+
+def nuclei_records(acquisition_id: int, nuclei: Nuclei, track_ids: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return one record per nucleus for `schema.nuclei`.
+
+    Parameters
+    ----------
+    acquisition_id : int
+    nuclei : Nuclei
+    track_ids : mapping of label to track id; nuclei that are not in it get none
+    """
+    table = nuclei.table
+    columns = {name: plain_column(table[name]) for name in MEASURED_COLUMNS}
+    others = {str(name): plain_column(table[name]) for name in table.columns if name not in MEASURED_COLUMNS}
+    count = len(table)
+    columns["track_id"] = [track_ids.get(label) for label in columns["label"]]
+    columns["acquisition_id"] = [int(acquisition_id)] * count
+    columns["t"] = [int(nuclei.t)] * count
+    columns["measurements"] = [
+        {name: values[i] for name, values in others.items()} if others else None for i in range(count)
+    ]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def nuclei_from_rows(t: int, unit: Literal["um", "px"], rows: Sequence[RowMapping]) -> Nuclei:
+    """Return a time point's table with exactly the values that were stored."""
+    if not rows:
+        return Nuclei.empty(t, unit)
+    table: dict[str, Any] = {}
+    for name, dtype in NUCLEI_COLUMNS.items():
+        values = [row[name] for row in rows]
+        table[name] = np.array([_UNKNOWN[dtype] if v is None else v for v in values], dtype=dtype)
+    for name in rows[0]["measurements"] or {}:
+        table[name] = [(row["measurements"] or {}).get(name) for row in rows]
+    return Nuclei(t, pd.DataFrame(table), unit)
+
+
+def track_record(acquisition_id: int, track: Track) -> dict[str, Any]:
+    """Return the record of a track for `schema.tracks`."""
+    names = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
+    return {"acquisition_id": int(acquisition_id), **{name: plain(getattr(track, name)) for name in names}}
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """Return parameters as text that is equal for equal parameters.
+
+    Raises
+    ------
+    StorageError
+        When they hold something that JSON cannot say.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"Parameters {value!r} cannot be stored as JSON ({error}): use plain values.") from error
+
+
+def acquisition_row(row: RowMapping) -> AcquisitionRow:
+    """Return a row of `schema.acquisitions` as an object."""
+    values = {name: row[name] for name in AcquisitionRow.__dataclass_fields__}
+    values["state"] = AcquisitionState(values["state"])
+    values["channel_names"] = tuple(values["channel_names"])
+    return AcquisitionRow(**values)
+
+
+def timepoint_row(row: RowMapping) -> TimepointRow:
+    """Return a row of `schema.timepoints` as an object."""
+    values = {name: row[name] for name in TimepointRow.__dataclass_fields__}
+    values["state"] = TimepointState(values["state"])
+    values["timings"] = values["timings"] or {}
+    return TimepointRow(**values)

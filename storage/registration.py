@@ -1,0 +1,204 @@
+"""Making acquisitions and their time points known to the database, each exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from storage import layout
+from storage.acquisition import Acquisition
+from storage.errors import StorageError
+from storage.jobs import AcquisitionState, TimepointState
+from storage.records import canonical_json
+from storage.schema import acquisitions, timepoints, tracker_states, tracks
+
+GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")
+
+
+def source_key(source_path: str | Path) -> str:
+    """Return what makes two sources the same one: the absolute path."""
+    return str(Path(source_path).absolute())
+
+
+def result_key(acquisition: Acquisition, model_sha256: str, params: Mapping[str, Any]) -> str:
+    """Return the hash of everything but the pixels that decides a result."""
+    voxel = list(acquisition.voxel_size_um) if acquisition.voxel_size_um else None
+    made_by = {"model": model_sha256, "params": dict(params), "voxel_size_um": voxel}
+    return hashlib.sha256(canonical_json(made_by).encode()).hexdigest()
+
+
+def register(
+    connection: Connection,
+    acquisition: Acquisition,
+    zarr_path: Path,
+    model: tuple[str, str],
+    params: Mapping[str, Any],
+    now: str,
+) -> int:
+    """Return the id of the acquisition's row, made if there was none for this source, model and parameters."""
+    values = _values(acquisition, model, params)
+    key = select(acquisitions).where(acquisitions.c.source_key == values["source_key"])
+    row = connection.execute(key.where(acquisitions.c.result_key == values["result_key"])).mappings().one_or_none()
+    if row is None:
+        row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
+    if row is None:
+        name, path = _free_names(connection, acquisition.name, zarr_path)
+        made = {"name": name, "zarr_path": str(path), "state": AcquisitionState.QUEUED.value, "created_at": now}
+        return _inserted(connection, values | made)
+    number = int(row["id"])
+    if row["zarr_path"] is None:  # it had been set aside unread
+        values |= {"zarr_path": str(_free_names(connection, row["name"], zarr_path)[1])}
+        values |= {"state": AcquisitionState.QUEUED.value, "error": None}
+    elif any(row[name] != values[name] for name in GEOMETRY):
+        # Another image lies under the same name now: none of the old result holds, and its store has other axes.
+        values |= {"zarr_path": str(_free_names(connection, row["name"], zarr_path)[1])}
+        _forget_results(connection, number)
+    else:
+        values["size_t"] = max(values["size_t"], row["size_t"] or 0)
+        values["first_number"] = row["first_number"]
+    connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
+    return number
+
+
+def set_aside(connection: Connection, source_path: Path, name: str, reason: str, now: str) -> int:
+    """Return the id of a row that says why a source could not be opened; made or renewed."""
+    key = source_key(source_path)
+    found = (
+        connection.execute(
+            select(acquisitions.c.id, acquisitions.c.state).where(acquisitions.c.source_key == key).order_by("id")
+        )
+        .mappings()
+        .all()
+    )
+    if found:  # known from when it could still be read: what was made of it stays
+        number = int(found[-1]["id"])
+        values: dict[str, Any] = {"error": reason}
+        if found[-1]["state"] == AcquisitionState.QUEUED.value:
+            values["state"] = AcquisitionState.SET_ASIDE.value
+        connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
+        return number
+    return _inserted(
+        connection,
+        {
+            "name": _free_names(connection, name, None)[0],
+            "source_path": str(source_path),
+            "source_key": key,
+            "result_key": "",
+            "state": AcquisitionState.SET_ASIDE.value,
+            "voxel_source": "none",
+            "channel_names": [],
+            "created_at": now,
+            "error": reason,
+            "model_name": "",
+            "model_sha256": "",
+            "params": {},
+            "nusetd_version": nusetd_version(),
+        },
+    )
+
+
+def add_timepoints(connection: Connection, acquisition_id: int, seen: Mapping[int, str], now: str) -> tuple[int, ...]:
+    """Queue time points that are new or whose source changed; return those that were queued."""
+    known = {
+        row["t"]: row
+        for row in connection.execute(
+            select(timepoints.c.t, timepoints.c.state, timepoints.c.fingerprint).where(
+                timepoints.c.acquisition_id == acquisition_id
+            )
+        ).mappings()
+    }
+    if any(t < 0 for t in seen):
+        raise StorageError(
+            f"Time point {min(seen)} is below 0: a file with a lower number arrived after the first one."
+        )
+    new = sorted(t for t in seen if t not in known)
+    changed = sorted(t for t in seen if t in known and known[t]["fingerprint"] != seen[t])
+    queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
+    if new:
+        first = {"acquisition_id": acquisition_id, "tracks_final": False}
+        connection.execute(insert(timepoints), [{**first, **queued, "t": t, "fingerprint": seen[t]} for t in new])
+    for t in changed:
+        values: dict[str, Any] = {"fingerprint": seen[t]}
+        if known[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
+            values |= queued
+        here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
+        connection.execute(update(timepoints).where(here).values(values))
+    if new or changed:
+        _reopen(connection, acquisition_id, max(seen))
+    return tuple(sorted(new + changed))
+
+
+def nusetd_version() -> str:
+    """Return the installed version of nusetd."""
+    try:
+        return version("nusetd")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "not installed"
+
+
+def _values(acquisition: Acquisition, model: tuple[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
+    z_um, y_um, x_um = acquisition.voxel_size_um or (None, None, None)
+    return {
+        "source_path": str(acquisition.source_path),
+        "source_key": source_key(acquisition.source_path),
+        "result_key": result_key(acquisition, model[1], params),
+        "reader": acquisition.reader,
+        "size_t": int(acquisition.size_t),
+        "size_c": int(acquisition.size_c),
+        "size_z": int(acquisition.size_z),
+        "size_y": int(acquisition.size_y),
+        "size_x": int(acquisition.size_x),
+        "dtype": acquisition.dtype.name,
+        "voxel_z_um": z_um,
+        "voxel_y_um": y_um,
+        "voxel_x_um": x_um,
+        "voxel_source": acquisition.voxel_source,
+        "frame_interval_s": acquisition.frame_interval_s,
+        "channel_names": list(acquisition.channel_names),
+        "first_number": acquisition.first_number,
+        "model_name": model[0],
+        "model_sha256": model[1],
+        "params": dict(params),
+        "nusetd_version": nusetd_version(),
+    }
+
+
+def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
+    key = connection.execute(insert(acquisitions).values(dict(values))).inserted_primary_key
+    assert key is not None  # every dialect that we use reports the key of a single row
+    return int(key[0])
+
+
+def _free_names(connection: Connection, name: str, zarr_path: Path | None) -> tuple[str, Path | None]:
+    """Return the name and the path, both with the lowest number that leaves them unused."""
+    names = set(connection.execute(select(acquisitions.c.name)).scalars())
+    paths = set(connection.execute(select(acquisitions.c.zarr_path)).scalars())
+    number, free_name, free_path = 1, name, zarr_path
+    while free_name in names or (free_path is not None and str(free_path) in paths):
+        number += 1
+        free_name = f"{name}-{number}"
+        free_path = layout.numbered(zarr_path, number) if zarr_path is not None else None
+    return free_name, free_path
+
+
+def _forget_results(connection: Connection, acquisition_id: int) -> None:
+    for table in (timepoints, tracks, tracker_states):  # nuclei go with their time points
+        connection.execute(delete(table).where(table.c.acquisition_id == acquisition_id))
+
+
+def _reopen(connection: Connection, acquisition_id: int, last_t: int) -> None:
+    """Have an acquisition that was finished, or not begun, count as being in work."""
+    here = acquisitions.c.id == acquisition_id
+    finished = acquisitions.c.state.in_([AcquisitionState.COMPLETE.value, AcquisitionState.PARTIAL.value])
+    working = {"state": AcquisitionState.PROCESSING.value, "completed_at": None, "error": None}
+    connection.execute(update(acquisitions).where(here & finished).values(working))
+    aside = acquisitions.c.state == AcquisitionState.SET_ASIDE.value
+    queued = {"state": AcquisitionState.QUEUED.value, "completed_at": None, "error": None}
+    connection.execute(update(acquisitions).where(here & aside).values(queued))
+    longer = func.coalesce(acquisitions.c.size_t, 0) <= last_t
+    connection.execute(update(acquisitions).where(here & longer).values(size_t=last_t + 1))
