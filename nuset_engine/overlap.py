@@ -114,12 +114,12 @@ def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, ranks = np.unique(flat, return_inverse=True)
         background = bool(values[0] == 0)
         return values[background:].astype(np.int64), ranks.reshape(-1) + (0 if background else 1)
-    present = np.bincount(flat, minlength=top + 1) > 0
-    present[0] = False
-    if present.sum() == top:
+    found = np.bincount(flat, minlength=top + 1) > 0
+    found[0] = False
+    if found.sum() == top:
         return np.arange(1, top + 1), flat
-    ranks = np.cumsum(present) * present
-    return np.flatnonzero(present), ranks[flat]
+    rank_of = np.cumsum(found) * found
+    return np.flatnonzero(found), rank_of[flat]
 
 
 def areas(labels: np.ndarray, count: int) -> np.ndarray:

@@ -130,7 +130,7 @@ def reconstruct(
         raise EngineError("A stack without slices cannot be reconstructed; give at least one slice.")
     if len(stack) > 1 and voxel_size_um is None:
         raise EngineError(
-            f"A stack of {len(stack)} slices without a voxel size cannot be joined, because the distance of slices decides "
+            f"A stack of {len(stack)} slices without a voxel size cannot be joined, because their distance decides "
             "what belongs together; give the voxel size as z, y, x in micrometres."
         )
     voxel = voxel_size_um or (1.0, 1.0, 1.0)
@@ -179,9 +179,8 @@ def _paint(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: 
     name = np.zeros(len(nodes.z), dtype=np.uint32)
     for number, column in enumerate(columns, start=1):
         name[column] = number
-    lookups = [
-        np.concatenate([[0], name[nodes.offset[z] : nodes.offset[z + 1]]]).astype(np.uint32) for z in range(len(stack))
-    ]
+    by_slice = np.split(name, nodes.offset[1:-1])
+    lookups = [np.concatenate([[0], names]).astype(np.uint32) for names in by_slice]
     missed = sorted({z for gap in gaps for z in range(gap.low + 1, gap.high)})
     painted = {z: lookups[z][stack.planes[z]] for z in missed}
     fill(stack, gaps, painted)

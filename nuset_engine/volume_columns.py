@@ -133,35 +133,41 @@ def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[n
 def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[np.ndarray]:
     """Give fragments back to the nucleus that they lie on.
 
-    A fragment is a column too thin for its width, with less than `FRAGMENT_VOLUME` of the volume of a neighbour that ends
-    in the slice before it or begins in the slice after it, and at least `FRAGMENT_OVERLAP` of it over that neighbour.
+    A fragment is a column too thin for its width, with less than `FRAGMENT_VOLUME` of the volume of a neighbour that
+    ends in the slice before it or begins in the slice after it, and at least `FRAGMENT_OVERLAP` of it over that
+    neighbour. Hosts are larger than their fragments, so chains of fragments end in a nucleus.
     """
-    owner = np.full(len(nodes.z), -1)
+    options = _fragment_options(stack, nodes, columns, scale)
+    if not options:
+        return columns
+    fragment, side, gain = (np.array(part) for part in zip(*options, strict=True))
+    host_of = {int(fragment[k]): int(side[k]) // 2 for k in assign(fragment, side, gain)}
+    members: dict[int, list[np.ndarray]] = {}
     for number, column in enumerate(columns):
-        owner[column] = number
+        root = number
+        while root in host_of:
+            root = host_of[root]
+        members.setdefault(root, []).append(column)
+    return [np.sort(np.concatenate(members[root])) for root in sorted(members)]
+
+
+def _fragment_options(
+    stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale
+) -> list[tuple[int, int, float]]:
+    """Column of a fragment, twice that of a host (plus 1 if it lies above), share of the fragment over the host."""
     volume = np.array([nodes.area[column].sum() for column in columns])
-    thin = np.array(
-        [depth_of(nodes, column) < THINNEST_PART * float(scale.slices(nodes.area[column].max())) for column in columns]
-    )
-    ends = (
-        {int(column[-1]): n for n, column in enumerate(columns)},
-        {int(column[0]): n for n, column in enumerate(columns)},
-    )
-    fragment, host, gain = [], [], []
-    for number in np.flatnonzero(thin).tolist():
-        for row, step, limits in ((columns[number][0], -1, ends[0]), (columns[number][-1], 1, ends[1])):
+    last_row = {int(column[-1]): number for number, column in enumerate(columns)}
+    first_row = {int(column[0]): number for number, column in enumerate(columns)}
+    options = []
+    for number, column in enumerate(columns):
+        if depth_of(nodes, column) >= THINNEST_PART * float(scale.slices(nodes.area[column].max())):
+            continue
+        for row, step, ends in ((column[0], -1, last_row), (column[-1], 1, first_row)):
             for other, share in _beside(stack, nodes, int(row), step):
-                near = limits.get(other, number)
-                if near != number and share >= FRAGMENT_OVERLAP and volume[number] < FRAGMENT_VOLUME * volume[near]:
-                    fragment.append(number)
-                    host.append(near * 2 + (step > 0))
-                    gain.append(share)
-    merged = list(columns)
-    gone = set()
-    for k in assign(np.array(fragment, np.int64), np.array(host, np.int64), np.array(gain)).tolist():
-        merged[host[k] // 2] = np.sort(np.concatenate([merged[host[k] // 2], columns[fragment[k]]]))
-        gone.add(fragment[k])
-    return [column for number, column in enumerate(merged) if number not in gone]
+                host = ends.get(other, number)
+                if share >= FRAGMENT_OVERLAP and volume[number] < FRAGMENT_VOLUME * volume[host]:
+                    options.append((number, host * 2 + (step > 0), share))
+    return options
 
 
 def _beside(stack: SectionStack, nodes: Nodes, row: int, step: int) -> list[tuple[int, float]]:

@@ -152,9 +152,8 @@ def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarr
     _, group_of_node = sparse.csgraph.connected_components(graph, directed=False)
     group = group_of_node[rows]
     order = np.argsort(group, kind="stable")
-    chosen = [
-        _assign_group(part, rows, columns, gain) for part in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-    ]
+    parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    chosen = [_assign_group(part, rows, columns, gain) for part in parts]
     return np.sort(np.concatenate(chosen))
 
 

@@ -1,8 +1,8 @@
 """Repair of single slices by their neighbours: a section that two nuclei share is divided, pieces of one are joined.
 
-Neighbouring slices vote. A slice says *separate* where one section covers two or more of its own sections, *whole* where it
-has one section in its place; the majority over a few slices on both sides decides. So an error in one slice is outvoted,
-while the true ends of nuclei (as many slices for as against) are left alone.
+Neighbouring slices vote. A slice says *separate* where one section covers two or more of its own sections, *whole*
+where it has one section in its place; the majority over a few slices on both sides decides. So an error in one slice is
+outvoted, while the true ends of nuclei (as many slices for as against) are left alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def neighbours(z: int, count: int, reach: int) -> list[int]:
 
 
 def parts_in(stack: SectionStack, z: int, voter: int) -> Pairs:
-    """Pairs of sections of `z` with the sections of `voter` that are parts of them, only where there are two or more."""
+    """Sections of `z` with the sections of `voter` that are parts of them, only where there are two or more."""
     pairs = stack.pairs(z, voter)
     n = stack.count(z)
     big = stack.areas(voter)[pairs.other] >= SMALLEST_PART * stack.areas(z)[pairs.own]

@@ -23,9 +23,9 @@ def trust_table(
 ) -> pd.DataFrame:
     """Score and `nuclei.TRUST_COLUMNS` of all nuclei, index `label` from 1.
 
-    A split is suspected where a nucleus is less than half as thick as its width asks for and goes on in a neighbour above
-    or below; a merge where it is far too thick, has a neck that was only just not cut, or has a section that a
-    neighbouring slice sees as several.
+    A split is suspected where a nucleus is less than half as thick as its width asks for and goes on in a neighbour
+    above or below; a merge where it is far too thick, has a neck that was only just not cut, or has a section that the
+    slices on both sides see as several.
     """
     peak = np.array([nodes.area[c].max() for c in columns])
     depth = np.array([depth_of(nodes, c) for c in columns], dtype=np.int64)
@@ -82,7 +82,7 @@ def _nearly_two(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], sc
     for z in range(len(stack)):
         seen = [parts_in(stack, z, voter).own for voter in neighbours(z, len(stack), 1)]
         if len(seen) == 2:
-            several[nodes.offset[z] + np.intersect1d(*seen)] = True
+            several[nodes.offset[z] + np.intersect1d(seen[0], seen[1])] = True
     cuts = [likeliest_cut(nodes, column, scale) for column in columns]
     narrow = [cut is not None and cut.neck < cut.limit + SUSPICIOUS_NECK for cut in cuts]
     return np.array([n or several[c].any() for n, c in zip(narrow, columns, strict=True)], dtype=bool)

@@ -20,7 +20,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Errors:
-    """Chances of errors per slice (`blank`), per section (`missed`, `broken`) and per pair of touching sections (`fused`)."""
+    """One blank slice in so many; chances per section (`missed`, `broken`) and per touching pair (`fused`)."""
 
     blank_every: int = 0
     missed: float = 0.0
@@ -181,7 +181,7 @@ def plain_stitching(slices: list[Slice], min_iou: float = 0.25) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Counts:
-    """Errors of a reconstruction: shares of the truth's nuclei that are split, or merged with another; IoU > 0.5 found."""
+    """Shares of the true nuclei that are split, merged with another, found (IoU above 0.5), and mean IoU of all."""
 
     splits: float
     merges: float
@@ -190,7 +190,7 @@ class Counts:
 
 
 def count_errors(truth: np.ndarray, predicted: np.ndarray, part: float = 0.1) -> Counts:
-    """A nucleus is split if two predictions of at least `part` of its volume lie mostly in it, merged the other way round."""
+    """A nucleus is split if two predictions with `part` of its volume lie mostly in it; merged: the reverse."""
     found = overlap(truth, predicted)
     of_truth = (found.share_of_a >= part) & (found.share_of_b > 0.5)
     of_prediction = (found.share_of_b >= part) & (found.share_of_a > 0.5)
