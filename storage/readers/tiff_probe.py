@@ -1,0 +1,90 @@
+"""Whether a TIFF is whole: its chain of pages ends properly, and all the planes that it declares are there."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.readers import ome_xml
+from storage.readers.completion import Completion
+from storage.readers.tiff_chain import Chain, walk
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the description says should be there: planes in this file, and planes per time point if time is slowest."""
+
+    planes: int
+    planes_per_time_point: int | None = None
+    in_one_page: bool = False  # ImageJ and tifffile may write one page and all planes behind it
+
+
+def probe(path: Path) -> Completion:
+    """Return whether a TIFF (OME-TIFF, ImageJ TIFF, BigTIFF) is whole."""
+    try:
+        chain = walk(path)
+    except OSError as error:
+        return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    if chain.fault is not None:
+        return Completion("incomplete", f"{path} is not a whole TIFF: {chain.fault}.")
+    try:
+        declared = _declared(chain, path)
+    except ValueError as error:
+        return Completion("incomplete", f"{path} is not a whole TIFF: {error}.")
+    return _judged(path, chain, declared)
+
+
+def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
+    planes = chain.pages
+    if declared.in_one_page and chain.pages == 1 and chain.page_bytes:
+        planes = (chain.file_bytes - chain.data_offset) // chain.page_bytes
+    if planes >= declared.planes:
+        return Completion("complete", f"{path} is whole.")
+    if declared.in_one_page and chain.pages == 1:
+        return Completion(
+            "incomplete", f"{path} is not a whole TIFF: it breaks off after {planes} of {declared.planes} planes."
+        )
+    per_t = declared.planes_per_time_point
+    ready = tuple(range(planes // per_t)) if per_t else None
+    return Completion("growing", f"{path} holds {planes} of the {declared.planes} planes that it declares.", ready)
+
+
+def _declared(chain: Chain, path: Path) -> Declared:
+    text = chain.description
+    if text.startswith("ImageJ="):
+        return _declared_by_imagej(text)
+    if ome_xml.is_ome(text):
+        return _declared_by_ome(ome_xml.parse(text), path)
+    if text.startswith('{"shape"'):
+        return _declared_by_tifffile(text, chain)
+    return Declared(1)
+
+
+def _declared_by_imagej(text: str) -> Declared:
+    values = dict(re.findall(r"^(images|channels|slices|frames)=(\d+)", text, flags=re.MULTILINE))
+    sizes = {name: int(value) for name, value in values.items()}
+    per_t = sizes.get("channels", 1) * sizes.get("slices", 1)
+    # RGB images count as one image each.
+    return Declared(sizes.get("images", 1), per_t if sizes.get("frames", 1) > 1 else None, in_one_page=True)
+
+
+def _declared_by_ome(images: tuple[ome_xml.OmeImage, ...], path: Path) -> Declared:
+    named = any(image.planes_by_file for image in images)
+    if named and any(path.name in image.planes_by_file for image in images):
+        return Declared(sum(image.planes_by_file.get(path.name, 0) for image in images))
+    # No file is named, or this one was renamed and is all that there is.
+    planes = sum(image.planes for image in images)
+    grows = len(images) == 1 and images[0].order.endswith("T") and images[0].size_t > 1
+    return Declared(planes, planes // images[0].size_t if grows else None)
+
+
+def _declared_by_tifffile(text: str, chain: Chain) -> Declared:
+    try:
+        shape = json.loads(text)["shape"]
+        planes = math.prod(int(n) for n in shape) // max(1, chain.page_pixels)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"its description is damaged ({error})") from error
+    return Declared(planes, in_one_page='"truncated": true' in text)
