@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from nuset_engine.volume_link import Nodes, assign
 from nuset_engine.volume_sections import SectionStack
 
 FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
-NECK = 0.55  # area of the neck over the smaller of both parts' largest areas below which two nuclei are stacked
-NECK_PER_EXCESS = 0.3  # more for a column thicker than nuclei are
-NECK_PER_JUMP = 0.3  # more where the centroid jumps sideways
-NECK_LIMIT = 0.85
+# Evidence that a column is two nuclei, above 0: logistic regression on simulated columns (tests/benchmarks).
+EVIDENCE = {"neck": -10.4, "excess": 6.55, "area_misfit": 23.5, "centroid_misfit": 15.9, "constant": -2.63}
+CLEARLY_ONE = -2.0
+NECK_WEIGHT = 0.2  # of the neck beside the misfits of both parts, in the choice of the place to cut
 THINNEST_PART = 0.3  # of the thickness that a nucleus as wide as the part has
-SMOOTHED_FROM = 6  # slices per nucleus from which a dip in one slice alone is an error of that slice
 FRAGMENT_VOLUME = 0.2  # of its neighbour's volume: larger pieces stay nuclei of their own
 FRAGMENT_OVERLAP = 0.5
 
@@ -74,46 +72,73 @@ class Cut:
     ----------
     position : int
         The second nucleus begins at this place in the column.
-    neck : float
-        Area at the cut over the smaller of both parts' largest areas.
-    limit : float
-        The column is cut where `neck` is below it.
+    evidence : float
+        The column is cut where it is above 0.
     """
 
     position: int
-    neck: float
-    limit: float
+    evidence: float
 
 
 def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
-    """The best place to cut a column, None where no cut leaves two parts thick enough to be nuclei."""
-    if len(column) < 2:
+    """The best place to cut a column, None where no cut leaves two parts thick enough to be nuclei.
+
+    Through one ellipsoid, however tilted, the areas of sections are a quadratic function of z and their centroids a
+    linear one; two stacked nuclei fit neither, have a neck, and are too thick for their width.
+    """
+    neck, possible = _necks(nodes, column, scale)
+    if not possible.any():
         return None
-    area, z = _smoothed_area(nodes, column, scale), nodes.z[column]
+    area, centroid = misfits(nodes, column, scale)
+    terms = {
+        "neck": float(neck[possible].min()),
+        "excess": depth_of(nodes, column) / float(scale.slices(nodes.area[column].max())),
+        "area_misfit": area,
+        "centroid_misfit": centroid,
+        "constant": 1.0,
+    }
+    evidence = sum(EVIDENCE[name] * value for name, value in terms.items())
+    if evidence <= CLEARLY_ONE:
+        return Cut(int(np.argmin(np.where(possible, neck, np.inf))) + 1, evidence)
+    costs = np.full(len(neck), np.inf)
+    for k in np.flatnonzero(possible).tolist():
+        parts = (misfits(nodes, column[: k + 1], scale), misfits(nodes, column[k + 1 :], scale))
+        costs[k] = max(max(part) for part in parts) + NECK_WEIGHT * neck[k]
+    return Cut(int(np.argmin(costs)) + 1, evidence)
+
+
+def _necks(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """Between any two sections: area there over the smaller part's largest, and whether a cut is possible."""
+    area, z = nodes.area[column], nodes.z[column]
     left, right = np.maximum.accumulate(area)[:-1], np.maximum.accumulate(area[::-1])[::-1][1:]
-    valley = np.minimum(area[:-1], area[1:])
-    neck = valley / np.minimum(left, right)
-    thick_enough = ((z[:-1] - z[0] + 1) >= THINNEST_PART * scale.slices(left)) & (
-        (z[-1] - z[1:] + 1) >= THINNEST_PART * scale.slices(right)
-    )
-    if not thick_enough.any():
-        return None
-    steps = np.linalg.norm(np.diff(nodes.centroid[column], axis=0), axis=1) * np.sqrt(scale.pixel_um2)
-    jump = np.clip((steps - np.median(steps)) / (scale.width_um(np.minimum(left, right)) / 2), 0, 1)
-    excess = np.clip(depth_of(nodes, column) / scale.slices(np.maximum(left, right)) - 1.2, 0, 1)
-    limit = np.minimum(NECK + NECK_PER_EXCESS * excess + NECK_PER_JUMP * jump, NECK_LIMIT)
-    best = int(np.argmin(np.where(thick_enough, neck - limit, np.inf)))
-    return Cut(best + 1, float(neck[best]), float(limit[best]))
+    neck = np.minimum(area[:-1], area[1:]) / np.minimum(left, right)
+    below, above = z[:-1] - z[0] + 1, z[-1] - z[1:] + 1
+    possible = (below >= THINNEST_PART * scale.slices(left)) & (above >= THINNEST_PART * scale.slices(right))
+    return neck, possible
 
 
-def _smoothed_area(nodes: Nodes, column: np.ndarray, scale: Scale) -> np.ndarray:
-    """Areas along a column; for nuclei of many slices a median of three removes dips of one slice."""
-    area = nodes.area[column]
-    if len(area) < 3 or float(scale.slices(area.max())) < SMOOTHED_FROM:
-        return area
-    middle = ndimage.median_filter(area, 3, mode="nearest")
-    middle[[0, -1]] = area[[0, -1]]
-    return middle
+def misfits(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[float, float]:
+    """How far a column is from one ellipsoid.
+
+    Returns
+    -------
+    area, centroid : float
+        Root mean square distance of the areas from a parabola, over the largest area; of the centroids (weighted by
+        area) from a line, over the largest radius.
+    """
+    z, area = nodes.z[column].astype(np.float64), nodes.area[column]
+    width_px = float(scale.width_um(area.max())) / np.sqrt(scale.pixel_um2)
+    bend = _residuals(z, area[:, None] / area.max(), np.ones(len(z)), degree=2)
+    drift = _residuals(z, nodes.centroid[column] / (width_px / 2), area / area.sum(), degree=1)
+    return float(np.sqrt((bend**2).mean())), float(np.sqrt((drift**2).sum()))
+
+
+def _residuals(z: np.ndarray, values: np.ndarray, weights: np.ndarray, degree: int) -> np.ndarray:
+    """(n, k) residuals of a weighted polynomial fit, times the root of the weights."""
+    root = np.sqrt(weights)[:, None]
+    powers = np.vander(z - z.mean(), degree + 1) * root
+    solution = np.linalg.lstsq(powers, values * root, rcond=None)[0]
+    return values * root - powers @ solution
 
 
 def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[np.ndarray]:
@@ -123,7 +148,7 @@ def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[n
     while waiting:
         column = waiting.pop()
         cut = likeliest_cut(nodes, column, scale)
-        if cut is not None and cut.neck < cut.limit:
+        if cut is not None and cut.evidence > 0:
             waiting += [column[cut.position :], column[: cut.position]]
         else:
             done.append(column)

@@ -12,7 +12,7 @@ from nuset_engine.volume_link import Nodes
 from nuset_engine.volume_repair import neighbours, parts_in
 from nuset_engine.volume_sections import SectionStack
 
-SUSPICIOUS_NECK = 0.12  # a neck that was spared by less than this
+SUSPICIOUS_EVIDENCE = -1.0  # a column spared by less than this
 SUSPICIOUS_THICKNESS = 1.7  # of what nuclei of this width have in this stack
 SUSPICIOUS_THINNESS = 0.5
 STACKED_OVERLAP = 0.5
@@ -24,7 +24,7 @@ def trust_table(
     """Score and `nuclei.TRUST_COLUMNS` of all nuclei, index `label` from 1.
 
     A split is suspected where a nucleus is less than half as thick as its width asks for and goes on in a neighbour
-    above or below; a merge where it is far too thick, has a neck that was only just not cut, or has a section that the
+    above or below; a merge where it is far too thick, was only just not cut, or has a section that the
     slices on both sides see as several.
     """
     peak = np.array([nodes.area[c].max() for c in columns])
@@ -77,12 +77,12 @@ def _goes_on(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray]) -> np
 
 
 def _nearly_two(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> np.ndarray:
-    """(N,) bool: has a neck only just too wide to cut, or a section that neighbours on both sides see as several."""
+    """(N,) bool: has was only just not cut, or has a section that neighbours on both sides see as several."""
     several = np.zeros(len(nodes.z), dtype=bool)
     for z in range(len(stack)):
         seen = [parts_in(stack, z, voter).own for voter in neighbours(z, len(stack), 1)]
         if len(seen) == 2:
             several[nodes.offset[z] + np.intersect1d(seen[0], seen[1])] = True
     cuts = [likeliest_cut(nodes, column, scale) for column in columns]
-    narrow = [cut is not None and cut.neck < cut.limit + SUSPICIOUS_NECK for cut in cuts]
-    return np.array([n or several[c].any() for n, c in zip(narrow, columns, strict=True)], dtype=bool)
+    nearly = [cut is not None and cut.evidence > SUSPICIOUS_EVIDENCE for cut in cuts]
+    return np.array([n or several[c].any() for n, c in zip(nearly, columns, strict=True)], dtype=bool)
