@@ -43,7 +43,7 @@ class AnchorLevel:
         return (np.arange(cells, dtype=np.float32) + 0.5) * self.stride
 
 
-# Fine strides for small and crowded nuclei, coarse ones for nuclei far larger than the median: several sizes in one image.
+# Fine strides for small and crowded nuclei, coarse ones for nuclei far larger than the image's median.
 LEVELS = (AnchorLevel(4, (0.5, 1.0)), AnchorLevel(8, (2.0,)), AnchorLevel(16, (4.0,)))
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from skimage.transform import resize
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.augment import AugmentParams, random_intensity, random_normalize, random_warp
 from nuset_engine.errors import EngineError
+from nuset_engine.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 from nuset_engine.targets import Targets, border_weights, make_targets
 
@@ -47,20 +47,6 @@ def median_diameter(labels: np.ndarray) -> float:
     return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
 
 
-def resample(image: np.ndarray, factor: float) -> np.ndarray:
-    """(Y, X) image at `factor` times its resolution, float32, smoothed before it is made smaller."""
-    shape = tuple(max(1, round(n * factor)) for n in image.shape)
-    if shape == image.shape:
-        return image.astype(np.float32)
-    return resize(image.astype(np.float32), shape, order=1, anti_aliasing=factor < 1, preserve_range=True).astype(np.float32)
-
-
-def resample_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels at another resolution, nearest pixel."""
-    index = [((np.arange(n) + 0.5) * old / n).astype(np.int64) for n, old in zip(shape, labels.shape, strict=True)]
-    return labels[np.ix_(*index)]
-
-
 def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
     """Check one pair and bring it near the trained size.
 
@@ -71,17 +57,21 @@ def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
     """
     if image.shape != labels.shape or image.ndim != 2:
         raise EngineError(
-            f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); export them again from one source."
+            f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); "
+            "export them again from one source."
         )
     if labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise EngineError(f"{name}: labels are {labels.dtype}, not whole numbers from 0; save instance labels, one number per nucleus.")
+        raise EngineError(
+            f"{name}: labels are {labels.dtype}, not whole numbers from 0; "
+            "save instance labels, one number per nucleus."
+        )
     diameter = median_diameter(labels)
     stored = diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX
     factor = float(np.clip(stored, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / stored)
-    small = resample(image, factor)
-    _, dense = np.unique(resample_labels(labels, small.shape), return_inverse=True)
-    dense = dense.reshape(small.shape).astype(np.int32) + int((labels > 0).all())
-    return Example(name, small, dense, border_weights(dense), stored * factor)
+    small = resample(image, scaled_shape(image.shape, factor))
+    _, dense = np.unique(resample_labels(labels, (small.shape[0], small.shape[1])), return_inverse=True)
+    truth = dense.reshape(small.shape).astype(np.int32) + int((labels > 0).all())
+    return Example(name, small, truth, border_weights(truth), stored * factor)
 
 
 def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:

@@ -39,28 +39,31 @@ class Architecture:
         return asdict(self)
 
 
-def _block(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
-    """Two 3x3 convolutions with batch normalisation."""
+def _block(x: keras.KerasTensor, filters: int, name: str, folded: bool) -> keras.KerasTensor:
+    """Two 3x3 convolutions with batch normalisation, or with a bias in its place where it is folded in."""
     for step in (1, 2):
+        if folded:
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv{step}")(x)
+            continue
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv{step}")(x)
         x = layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_norm{step}")(x)
         x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
     return x
 
 
-def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...]) -> dict[int, keras.KerasTensor]:
+def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool) -> dict[int, keras.KerasTensor]:
     """Encoder and decoder; features of the decoder by stride."""
     skips = []
     for level, channels in enumerate(filters):
         if level:
             x = layers.MaxPooling2D(name=f"pool{2**level}")(x)
-        x = _block(x, channels, f"encoder{2**level}")
+        x = _block(x, channels, f"encoder{2**level}", folded)
         skips.append(x)
     features = {2 ** (len(filters) - 1): x}
     for level in range(len(filters) - 2, -1, -1):
         x = layers.UpSampling2D(name=f"up{2**level}")(x)
         x = layers.Concatenate(name=f"skip{2**level}")([skips[level], x])
-        x = _block(x, filters[level], f"decoder{2**level}")
+        x = _block(x, filters[level], f"decoder{2**level}", folded)
         features[2**level] = x
     return features
 
@@ -74,8 +77,10 @@ def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int
     return layers.Concatenate(name=f"rpn{stride}")([scores, boxes])
 
 
-def build_network(architecture: Architecture | None = None, channels: int = INPUT_CHANNELS) -> keras.Model:
-    """The untrained network.
+def build_network(
+    architecture: Architecture | None = None, channels: int = INPUT_CHANNELS, folded: bool = False
+) -> keras.Model:
+    """The untrained network; `folded` leaves out the normalisation layers, whose effect then lies in the convolutions.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def build_network(architecture: Architecture | None = None, channels: int = INPU
     """
     arch = architecture or Architecture()
     image = keras.Input((None, None, channels), name="image")
-    features = _pyramid(image, arch.filters)
+    features = _pyramid(image, arch.filters, folded)
     maps = layers.Conv2D(2, 1, name="maps")(features[1])
     heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters) for lv in LEVELS]
     return keras.Model(image, [maps, *heads], name="nuset")

@@ -68,11 +68,17 @@ def whole_image_statistics(image: np.ndarray) -> IntensityStatistics:
         return BLANK
     noise = max(half - quarter, 1e-3 * (high - low))
     return IntensityStatistics(
-        float(values.mean()), float(max(values.std(), 1e-6 * (high - low))), float(quarter), float(noise), float(high - quarter)
+        float(values.mean()),
+        float(max(values.std(), 1e-6 * (high - low))),
+        float(quarter),
+        float(noise),
+        float(high - quarter),
     )
 
 
-def foreground_statistics(image: np.ndarray, foreground: np.ndarray, minimum_px: int = 30) -> IntensityStatistics | None:
+def foreground_statistics(
+    image: np.ndarray, foreground: np.ndarray, minimum_px: int = 30
+) -> IntensityStatistics | None:
     """Statistics of the predicted foreground and of the background.
 
     Parameters
@@ -96,7 +102,11 @@ def foreground_statistics(image: np.ndarray, foreground: np.ndarray, minimum_px:
         return None
     noise = 1.4826 * float(np.median(np.abs(rest - background)))  # standard deviation from the median deviation
     return IntensityStatistics(
-        float(nuclei.mean()), max(float(nuclei.std()), 0.1 * contrast), background, max(noise, 1e-3 * contrast), contrast
+        float(nuclei.mean()),
+        max(float(nuclei.std()), 0.1 * contrast),
+        background,
+        max(noise, 1e-3 * contrast),
+        contrast,
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, make_example, read_image, read_pairs
 from nuset_engine.errors import EngineError
-from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
 PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
@@ -65,7 +65,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, all faults at once."""
-        faults = [f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1]
+        faults = [
+            f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1
+        ]
         if self.crop_px < 64 or self.crop_px % 16:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         if not 0 <= self.synthetic_share <= 1:
@@ -253,7 +255,9 @@ def train(
     if run.resume():
         note(f"continuing at step {run.step} of {config.steps}")
     sampler = CropSampler(examples, config.seed + run.step, config.crop_px, config.synthetic_share)
-    fixed = CropSampler(validation or examples, 1_000_003, config.crop_px, 0.0 if validation else config.synthetic_share)
+    fixed = CropSampler(
+        validation or examples, 1_000_003, config.crop_px, 0.0 if validation else config.synthetic_share
+    )
     crops = [fixed.batch(config.batch_size) for _ in range(max(4, 64 // config.batch_size))]
     began = time.monotonic() - run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
@@ -280,7 +284,16 @@ def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
     parts = {name: float(np.asarray(logs[name])) for name in PARTS}
     rate = rate_at(run.step - 1, run.config)
     total = float(total_loss(parts))
-    run.log({"step": run.step, "learning_rate": rate, "seconds": run.seconds, "loss": total, **parts, "validation_loss": loss})
+    run.log(
+        {
+            "step": run.step,
+            "learning_rate": rate,
+            "seconds": run.seconds,
+            "loss": total,
+            **parts,
+            "validation_loss": loss,
+        }
+    )
     if loss <= run.best:
         run.best = loss
         manifest = {

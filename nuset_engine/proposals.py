@@ -1,0 +1,101 @@
+"""From the heads of the Region Proposal Network to boxes, one per nucleus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from nuset_engine.anchors import LEVELS, anchor_boxes, decode
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Boxes ``(y0, x0, y1, x1)`` (N, 4) float32 in network pixels and their scores (N,) float32, best first."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def centres(self) -> np.ndarray:
+        """(N, 2) float32 y, x."""
+        return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+
+    @property
+    def diameters(self) -> np.ndarray:
+        """(N,) float32: geometric mean of height and width, which is the diameter of a round nucleus."""
+        return np.sqrt(np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1))
+
+    def shifted(self, y: float, x: float) -> Proposals:
+        """The same boxes in a frame whose origin lies at (-y, -x)."""
+        return Proposals(self.boxes + np.array([y, x, y, x], np.float32), self.scores)
+
+    def where(self, chosen: np.ndarray) -> Proposals:
+        """A part of the proposals, by mask or index."""
+        return Proposals(self.boxes[chosen], self.scores[chosen])
+
+
+EMPTY = Proposals(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+def joined(parts: list[Proposals]) -> Proposals:
+    """Proposals of several sources as one, best first."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return EMPTY
+    boxes, scores = np.concatenate([p.boxes for p in parts]), np.concatenate([p.scores for p in parts])
+    # Ties are broken by position, so that the order never depends on how the image was cut.
+    order = np.lexsort((boxes[:, 1], boxes[:, 0], -scores))
+    return Proposals(boxes[order], scores[order])
+
+
+def decode_heads(heads: tuple[np.ndarray, ...], min_score: float) -> Proposals:
+    """All anchors with at least `min_score`, as boxes.
+
+    Parameters
+    ----------
+    heads : tuple of (h, w, A * 5) float32, one per level
+    min_score : float
+        Between 0 and 1.
+    """
+    lowest = np.log(max(min_score, 1e-6) / max(1 - min_score, 1e-6))
+    parts = []
+    for level, head in zip(LEVELS, heads, strict=True):
+        logits = head[..., : level.count]
+        chosen = logits > lowest
+        if not chosen.any():
+            continue
+        offsets = head[..., level.count :].reshape(*logits.shape, 4)[chosen]
+        boxes = decode(anchor_boxes(level, *head.shape[:2])[chosen], offsets)
+        parts.append(Proposals(boxes.astype(np.float32), 1 / (1 + np.exp(-logits[chosen]))))
+    return joined(parts)
+
+
+def suppress(proposals: Proposals, max_iou: float) -> Proposals:
+    """Non-maximum suppression: of two boxes with a larger IoU than `max_iou` only the better one stays.
+
+    Boxes are compared only with those whose centre is near, so the time grows as n log n however many there are.
+    """
+    if len(proposals) < 2:
+        return proposals
+    boxes = proposals.boxes
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    kept = np.ones(len(proposals), bool)
+    # Two boxes with IoU above v differ in size by a factor under 1 / v, so a search within the own size is enough.
+    near = cKDTree(proposals.centres).query_ball_point(proposals.centres, sides * 0.75, return_sorted=True)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    for index, neighbours in enumerate(near):
+        if not kept[index]:
+            continue
+        others = np.asarray(neighbours)
+        others = others[(others > index) & kept[others]]
+        if others.size == 0:
+            continue
+        shared = np.minimum(boxes[index, 2:], boxes[others, 2:]) - np.maximum(boxes[index, :2], boxes[others, :2])
+        overlap = np.prod(np.clip(shared, 0, None), axis=1)
+        kept[others[overlap > max_iou * (area[index] + area[others] - overlap)]] = False
+    return proposals.where(kept)
