@@ -1,1 +1,1 @@
-"""Arrays in, label images and tables out: the NuSeT network and everything numeric up to one table of nuclei per time point."""
+"""Arrays in, label images and tables out: the NuSeT network, and all that is numeric up to one table of nuclei."""

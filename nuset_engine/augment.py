@@ -58,7 +58,7 @@ def random_warp(
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
     where = np.tensordot(turn, grid, axes=1) + np.reshape(centre, (2, 1, 1)) - 0.5
     limits = np.reshape(shape, (2, 1, 1)) - 0.5
-    return Warp(where.astype(np.float32), ((where > -0.5) & (where < limits)).all(axis=0))
+    return Warp(where.astype(np.float32), np.all((where > -0.5) & (where < limits), axis=0))
 
 
 def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.ndarray) -> np.ndarray:

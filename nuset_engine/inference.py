@@ -32,7 +32,7 @@ class PlaneMaps:
 def _whole(prediction: Prediction, min_score: float, nms_iou: float) -> PlaneMaps:
     found = decode_heads(prediction.heads, min_score)
     height, width = prediction.foreground.shape
-    inside = (found.centres < (height, width)).all(axis=1) & (found.centres >= 0).all(axis=1)
+    inside = np.all((found.centres >= 0) & (found.centres < (height, width)), axis=1)
     return PlaneMaps(prediction.foreground, prediction.ridge, suppress(found.where(inside), nms_iou))
 
 

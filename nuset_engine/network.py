@@ -85,8 +85,9 @@ def build_network(
     Returns
     -------
     keras.Model
-        From (N, Y, X, channels) float32, sides multiples of 16, to a list: (N, Y, X, 2) logits of foreground and of the
-        normalised distance map, then for each level of `LEVELS` (N, Y / s, X / s, A * 5): A score logits, A * 4 offsets.
+        From (N, Y, X, channels) float32, sides multiples of 16, to a list: (N, Y, X, 2) logits of foreground and of
+        the normalised distance map, then for each level of `LEVELS` (N, Y / s, X / s, A * 5): A score logits and
+        A * 4 offsets.
     """
     arch = architecture or Architecture()
     image = keras.Input((None, None, channels), name="image")

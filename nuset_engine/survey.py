@@ -1,7 +1,7 @@
 """What is decided once per stack before its slices are segmented: the nuclei's size and the intensity statistics.
 
-The coarse pass of NuSeT: the network runs on the whole-image-normalised image at several resolutions; the one at which it
-recognises nuclei best gives their size, and its foreground gives the statistics that the fine pass normalises by.
+The coarse pass of NuSeT: the network runs on the whole-image-normalised image at several resolutions; the one at which
+it recognises nuclei best gives their size, and its foreground gives the statistics that the fine pass normalises by.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the network shall answer for a label image: foreground, distance map, pixel weights, anchor classes and boxes."""
+"""What the network shall answer for a label image: foreground, distance map, anchor classes and boxes."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def anchor_targets(boxes: np.ndarray, height: int, width: int) -> tuple[tuple[np
     """
     levels = list(level_shapes(height, width))
     if len(boxes) == 0:
-        classes = tuple(np.zeros((h, w, level.count), np.float32) for level, h, w in levels)
-        return classes, tuple(np.zeros((*c.shape, 4), np.float32) for c in classes)
+        none = tuple(np.zeros((h, w, level.count), np.float32) for level, h, w in levels)
+        return none, tuple(np.zeros((*c.shape, 4), np.float32) for c in none)
     overlaps = [_overlap(level, h, w, boxes) for level, h, w in levels]
     best = np.max([o.max(axis=(0, 1, 2)) for o in overlaps], axis=0)
     all_classes, all_offsets = [], []

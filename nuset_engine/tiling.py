@@ -41,10 +41,10 @@ def _spans(length: int, tile: int, halo: int) -> list[tuple[int, int, int, int]]
     if length <= tile:
         return [(0, length, 0, length)]
     step = tile - 2 * halo
-    spans = []
-    for core in range(0, length, step):
-        spans.append((max(0, core - halo), min(length, core + step + halo), core, min(length, core + step)))
-    return spans
+    return [
+        (max(0, core - halo), min(length, core + step + halo), core, min(length, core + step))
+        for core in range(0, length, step)
+    ]
 
 
 def tiles(shape: tuple[int, int], tile: int, halo: int = HALO_PX) -> Iterator[Tile]:

@@ -1,4 +1,4 @@
-"""Training of the NuSeT network, from scratch or from earlier weights; resumable, on Keras's TensorFlow or JAX backend."""
+"""Training of the NuSeT network, from scratch or from earlier weights; resumable, on any backend of Keras."""
 
 from __future__ import annotations
 
@@ -124,11 +124,12 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
     train, validate, _ = split(list(pairs), config.held_out, config.validation)
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
-    groups = []
-    for names in (train, validate):
-        groups.append([make_example(n, _grey(read_image(pairs[n][0])), read_image(pairs[n][1])) for n in names])
-    note(f"{len(groups[0])} images to train on, {len(groups[1])} to validate on")
-    return groups[0], groups[1]
+    note(f"{len(train)} images to train on, {len(validate)} to validate on")
+    return [_load(n, *pairs[n]) for n in train], [_load(n, *pairs[n]) for n in validate]
+
+
+def _load(name: str, image: Path, labels: Path) -> Example:
+    return make_example(name, _grey(read_image(image)), read_image(labels))
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

@@ -122,6 +122,7 @@ def load_weights(model: keras.Model, info: WeightsInfo) -> None:
             values = stored[name].astype(np.float32)
             if values.shape != tuple(variable.shape):
                 raise EngineError(
-                    f"{info.path} does not fit this network ({name} is {values.shape}, not {tuple(variable.shape)}); train again."
+                    f"{info.path} does not fit this network ({name} is {values.shape}, "
+                    f"not {tuple(variable.shape)}); train again."
                 )
             variable.assign(values)
