@@ -5,3 +5,19 @@ from __future__ import annotations
 
 class DaemonError(Exception):
     """Root of the errors that `daemon` raises on purpose."""
+
+
+class UsageError(DaemonError):
+    """The command was given something that it cannot work with (exit code 2)."""
+
+
+class ConfigError(UsageError):
+    """The configuration file has faults; the message lists all of them, one per line."""
+
+
+class LockedError(DaemonError):
+    """Another nusetd works on the same database."""
+
+
+class EngineFailedError(DaemonError):
+    """The segmentation engine could not be started, so no image can be processed."""

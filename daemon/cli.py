@@ -1,0 +1,123 @@
+"""The command `nusetd`: finds the sub-command, runs it, and turns errors into one sentence and an exit code.
+
+Exit codes: 0 all is done, 1 work failed, 2 wrong usage, 130 stopped from the keyboard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from daemon.errors import DaemonError, UsageError
+from daemon.output import complain
+
+# Name of the command -> module under daemon.commands, and the line that `nusetd --help` shows.
+COMMANDS = {
+    "demo": ("demo", "render a small time-lapse, run the service on it and show what it found"),
+    "run": ("run", "the service: watch folders and process what lands there"),
+    "process": ("process", "process files or folders once, with the same pipeline"),
+    "segment": ("segment", "write a label image for each image, nothing else"),
+    "track": ("track", "add track ids to a table of positions"),
+    "acquisitions": ("acquisitions", "list the acquisitions of a database"),
+    "status": ("status", "what is queued, running, done and set aside"),
+    "nuclei": ("nuclei", "the nuclei of an acquisition, one row each"),
+    "tracks": ("tracks", "the tracks of an acquisition, one row each"),
+    "export": ("export", "write an acquisition's results in another format"),
+    "retry": ("retry", "queue again what was set aside"),
+    "train": ("train", "train or fine-tune weights on images with labels"),
+    "evaluate": ("evaluate", "measure the segmentation against labels made by people"),
+    "check-config": ("check_config", "find every mistake in a configuration file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `nusetd` with the given arguments and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _check_packages()
+        parsed = build_parser(arguments).parse_args(arguments)
+        return int(parsed.execute(parsed))
+    except UsageError as error:
+        complain(f"nusetd: {error}")
+        return 2
+    except KeyboardInterrupt:
+        complain("nusetd: stopped from the keyboard.")
+        return 130
+    except BrokenPipeError:  # the reader of our results has seen enough, as with `nusetd nuclei 1 | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except _own_errors() as error:
+        complain(f"nusetd: {error}")
+        return 1
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser; only the sub-command that is asked for is imported, so that help is quick."""
+    parser = argparse.ArgumentParser(
+        prog="nusetd",
+        description="Finds nuclei in every stack as it lands, in 3D, and follows them through time and divisions.",
+        epilog="Example:\n  nusetd process stack.tif --output results\n  nusetd acquisitions --database results",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nusetd {_own_version()}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, (module, line) in COMMANDS.items():
+        if name == asked:
+            _add_command(commands, name, module, line)
+        else:
+            commands.add_parser(name, help=line)
+    return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, module: str, line: str
+) -> None:
+    command = importlib.import_module(f"daemon.commands.{module}")
+    parser = commands.add_parser(
+        name,
+        help=line,
+        description=command.__doc__,
+        epilog=f"Example:\n  {command.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    parser.set_defaults(execute=command.execute)
+
+
+def _own_errors() -> tuple[type[Exception], ...]:
+    """The roots of the packages' error trees: these are sentences, everything else is a bug and shows its trace."""
+    from nuset_engine.errors import EngineError
+    from storage.errors import StorageError
+    from tracking.errors import TrackingError
+
+    return (DaemonError, StorageError, TrackingError, EngineError)
+
+
+def _own_version() -> str:
+    try:
+        return version("nusetd")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _check_packages() -> None:
+    """Other distributions also install packages named `storage` or `daemon`: better a sentence than a strange error."""
+    home = Path(__file__).resolve().parent.parent
+    for name in ("storage", "tracking", "nuset_engine"):
+        found = importlib.util.find_spec(name)
+        origin = Path(found.origin).resolve() if found and found.origin else None
+        if origin is None or origin.parent.parent != home:
+            raise DaemonError(
+                f"the package {name!r} is not nusetd's own (found {origin}): install nusetd into its own environment."
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

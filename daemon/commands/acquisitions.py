@@ -1,0 +1,24 @@
+"""List the acquisitions of a database: what they are, how far they are, where their results lie."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd acquisitions --database results/nusetd.sqlite --format csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    options.add_database(parser)
+    options.add_format(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print one row per acquisition."""
+    from daemon.output import write_table
+    from storage import layout, queries
+
+    write_table(queries.acquisitions(layout.database_url(arguments.database)), arguments.format)
+    return 0

@@ -1,0 +1,101 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from daemon.output import FORMATS
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """`--database`, with its default from the environment."""
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get("NUSETD_DATABASE", "./nusetd.sqlite"),
+        help="database file, its folder, or URL (default: $NUSETD_DATABASE, else ./nusetd.sqlite)",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """`--format` of a printed table."""
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
+
+
+def add_acquisition(parser: argparse.ArgumentParser) -> None:
+    """The acquisition by id or name."""
+    parser.add_argument("acquisition", metavar="ACQ", help="the acquisition's id or name, see `nusetd acquisitions`")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Which segmenter with which weights, on how many cores."""
+    from daemon.config import DEFAULT_ENGINE, DEFAULT_WEIGHTS
+
+    parser.add_argument(
+        "--weights", default=DEFAULT_WEIGHTS, help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})"
+    )
+    parser.add_argument("--threads", type=positive_int, help="cores to compute with (default: all)")
+    parser.add_argument(
+        "--engine",
+        metavar="MODULE:CALLABLE",
+        default=DEFAULT_ENGINE,
+        help="your own segmenter instead of NuSeT, called with weights, params and threads",
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """How images are read."""
+    parser.add_argument(
+        "--voxel-size",
+        metavar="Z,Y,X",
+        type=voxel_size,
+        help="micrometres, for images whose metadata gives none, as in 2.0,0.3,0.3",
+    )
+    parser.add_argument(
+        "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
+    )
+
+
+def positive_int(text: str) -> int:
+    """A whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def voxel_size(text: str) -> tuple[float, float, float]:
+    """Three positive numbers with commas between."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not all(0 < value < float("inf") for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three positive numbers Z,Y,X such as 2.0,0.3,0.3")
+    return (values[0], values[1], values[2])
+
+
+def channel(text: str | None) -> int | str | None:
+    """A channel's number where the text is one, else its name."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def existing(paths: list[Path]) -> list[Path]:
+    """The paths, all of which must be there.
+
+    Raises
+    ------
+    UsageError
+        When one is missing.
+    """
+    from daemon.errors import UsageError
+
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} does not exist: check the path.")
+    return paths

@@ -1,0 +1,38 @@
+"""Write a label image for each image: DIR/<stem>.labels.tif, of the image's own shape, uint16 or, if needed, uint32.
+
+Nothing else is kept; for tables, tracks and OME-Zarr use `nusetd process`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd segment image.tif stack.tif --output labels"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images or OME-Zarr stores")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the label images")
+    options.add_reading(parser)
+    options.add_engine(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Segment one image after the other."""
+    from daemon.segment_files import SegmentOrder, segment_files
+
+    return segment_files(
+        SegmentOrder(
+            images=options.existing(arguments.images),
+            output=arguments.output,
+            voxel_size_um=arguments.voxel_size,
+            nuclear_channel=options.channel(arguments.channel),
+            factory=arguments.engine,
+            weights=arguments.weights,
+            threads=arguments.threads,
+        )
+    )

@@ -1,0 +1,232 @@
+"""The service's configuration: one TOML file, read into frozen objects, all of its faults reported at once."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon.config_fields import Fault, Reader
+from daemon.errors import ConfigError
+from daemon.settle import SettleRules
+from daemon.toml_lines import key_lines, line_of
+from nuset_engine.params import SegmentationParams
+from nuset_engine.volume import VolumeParams
+from storage import layout
+from tracking.params import TrackingParams
+
+DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
+DEFAULT_WEIGHTS = "fluorescence"
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """One watched folder: what arrives there, and where its results go.
+
+    Attributes
+    ----------
+    path, output : Path
+        The folder that is watched (never written to), and the folder for the OME-Zarr stores.
+    recursive : bool
+        Also look into the folders inside.
+    pattern : str or None
+        Name pattern of acquisitions written as one file per time point; None: the usual ones (``_t001``, ``_T1``).
+    nuclear_channel : int, str or None
+        The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the first.
+    voxel_size_um : (z, y, x) in micrometres, or None
+        Used for images whose metadata gives none.
+    quiet_s, give_up_s : float
+        See `SettleRules`.
+    acquisition_quiet_s : float
+        A sequence of files is complete, and a gap in it is passed over, when nothing new came for this long.
+    ome_zarr_version : str
+        ``0.4`` or ``0.5``.
+    """
+
+    path: Path
+    output: Path
+    recursive: bool = True
+    pattern: str | None = None
+    nuclear_channel: int | str | None = None
+    voxel_size_um: tuple[float, float, float] | None = None
+    quiet_s: float = 2.0
+    give_up_s: float = 600.0
+    acquisition_quiet_s: float = 300.0
+    ome_zarr_version: str = "0.4"
+
+    @property
+    def settle(self) -> SettleRules:
+        """The rules by which a file counts as finished."""
+        return SettleRules(self.quiet_s, self.give_up_s)
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """The segmenter: its factory by import path (`module:callable`), its weights, its threads (None: all cores)."""
+
+    factory: str = DEFAULT_ENGINE
+    weights: str = DEFAULT_WEIGHTS
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """How the service watches, and for how long (s) a worker may be silent before it is replaced."""
+
+    events: bool = True
+    rescan_s: float = 10.0
+    worker_silence_s: float = 600.0
+    log_level: str = "info"
+
+
+@dataclass(frozen=True)
+class Processing:
+    """Everything besides the image that decides a result; stored with each acquisition."""
+
+    segmentation: SegmentationParams = field(default_factory=SegmentationParams)
+    volume: VolumeParams = field(default_factory=VolumeParams)
+    tracking: TrackingParams = field(default_factory=TrackingParams)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration."""
+
+    watch: tuple[WatchConfig, ...]
+    database: str
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    service: ServiceConfig = field(default_factory=ServiceConfig)
+    processing: Processing = field(default_factory=Processing)
+
+
+def load(path: str | Path) -> Config:
+    """Read a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or has faults; the message has a line per fault.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read ({reason}): give --config an existing TOML file.") from error
+    return parse(text, Path(path))
+
+
+def parse(text: str, origin: Path) -> Config:
+    """Read a configuration from TOML text; relative paths count from the folder of `origin`.
+
+    Raises
+    ------
+    ConfigError
+        With every fault: its line, its value and what to write instead.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is not valid TOML: {error}.") from error
+    reader = Reader(document)
+    config = _read_config(reader, origin.absolute().parent)
+    if reader.faults or config is None:
+        lines = key_lines(text)
+        raise ConfigError("\n".join(f"{origin}, line {line_of(lines, f.key)}: {f.sentence}" for f in reader.faults))
+    return config
+
+
+def _read_config(reader: Reader, folder: Path) -> Config | None:
+    watches = tuple(_read_watch(table, folder) for table in reader.tables("watch"))
+    if not watches and not reader.faults:
+        reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
+    service = _read_service(reader.table("service"))
+    engine = _read_engine(reader.table("engine"))
+    processing = Processing(
+        segmentation=reader.table("segmentation").params(SegmentationParams),
+        volume=reader.table("volume").params(VolumeParams),
+        tracking=reader.table("tracking").params(TrackingParams),
+    )
+    database = _read_database(reader, folder, watches)
+    reader.finish()
+    if reader.faults:
+        return None
+    _check_together(reader, watches)
+    return Config(watches, database, engine, service, processing)
+
+
+def _read_watch(table: Reader, folder: Path) -> WatchConfig:
+    defaults = WatchConfig(folder, folder)
+    watch = WatchConfig(
+        path=table.path("path", folder),
+        output=table.path("output", folder),
+        recursive=table.boolean("recursive", defaults.recursive),
+        pattern=table.optional_text("pattern"),
+        nuclear_channel=table.channel("nuclear_channel"),
+        voxel_size_um=table.voxel_size("voxel_size_um"),
+        quiet_s=table.number("quiet_s", defaults.quiet_s, at_least=0.0),
+        give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
+        acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
+        ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
+    )
+    table.finish()
+    return watch
+
+
+def _read_service(table: Reader) -> ServiceConfig:
+    defaults = ServiceConfig()
+    service = ServiceConfig(
+        events=table.boolean("events", defaults.events),
+        rescan_s=table.number("rescan_s", defaults.rescan_s, at_least=0.1),
+        worker_silence_s=table.number("worker_silence_s", defaults.worker_silence_s, at_least=1.0),
+        log_level=table.choice("log_level", defaults.log_level, ("debug", "info", "warning", "error")),
+    )
+    table.finish()
+    return service
+
+
+def _read_engine(table: Reader) -> EngineConfig:
+    defaults = EngineConfig()
+    threads = table.number("threads", 0, at_least=0)
+    engine = EngineConfig(
+        factory=table.text("factory", defaults.factory),
+        weights=table.text("weights", defaults.weights),
+        threads=int(threads) or None,
+    )
+    if ":" not in engine.factory:
+        table.fault(("factory",), f"factory = {engine.factory!r} names no callable; write it as 'module:callable'.")
+    table.finish()
+    return engine
+
+
+def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...]) -> str:
+    given = reader.optional_text("database")
+    if given is not None:
+        return given if "://" in given else layout.database_url(folder / given)
+    outputs = {watch.output for watch in watches}
+    if len(outputs) > 1:
+        reader.fault(
+            ("database",), "the watches have several outputs; say with `database = PATH` where the records go."
+        )
+    return layout.database_url(layout.database_path(next(iter(outputs), folder)))
+
+
+def _check_together(reader: Reader, watches: tuple[WatchConfig, ...]) -> None:
+    for index, watch in enumerate(watches):
+        if watch.output == watch.path:
+            remedy = "results never go into the watched folder itself; give another folder."
+            reader.fault(("watch", index, "output"), f"output = {str(watch.output)!r} is also path; {remedy}")
+        if watch.path in [earlier.path for earlier in watches[:index]]:
+            remedy = "keep one of the two tables."
+            reader.fault(("watch", index, "path"), f"path = {str(watch.path)!r} is watched twice; {remedy}")
+
+
+def missing_folders(config: Config) -> list[Fault]:
+    """Faults that only this machine can show: watched folders that are not there now."""
+    return [
+        Fault(
+            ("watch", index, "path"),
+            f"path = {str(watch.path)!r} is not a folder on this machine; create or mount it, or correct the path.",
+        )
+        for index, watch in enumerate(config.watch)
+        if not watch.path.is_dir()
+    ]

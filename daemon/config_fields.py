@@ -1,0 +1,161 @@
+"""Reading typed values out of a TOML table, collecting every fault instead of stopping at the first."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from daemon.toml_lines import KeyPath
+
+Params = TypeVar("Params")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake: the key that it is in, and a sentence with the value and the remedy."""
+
+    key: KeyPath
+    sentence: str
+
+
+class Reader:
+    """One table of the document; tables inside share its list of faults.
+
+    Parameters
+    ----------
+    values : mapping
+        What `tomllib` made of the table.
+    key : tuple
+        The table's own place in the document.
+    faults : list of Fault, optional
+        Where faults are collected.
+    """
+
+    def __init__(self, values: Mapping[str, Any], key: KeyPath = (), faults: list[Fault] | None = None) -> None:
+        self._values = values
+        self._key = key
+        self._known: set[str] = set()
+        self.faults: list[Fault] = [] if faults is None else faults
+
+    def fault(self, key: KeyPath, sentence: str) -> None:
+        """Note a mistake at `key` inside this table."""
+        self.faults.append(Fault((*self._key, *key), sentence))
+
+    def table(self, name: str) -> Reader:
+        """The table `name`, empty when it is not written."""
+        value = self._take(name, {})
+        if not isinstance(value, Mapping):
+            self.fault((name,), f"{name} = {value!r} must be a table: write [{name}] and its keys below.")
+            value = {}
+        return Reader(value, (*self._key, name), self.faults)
+
+    def tables(self, name: str) -> list[Reader]:
+        """The array of tables `name`."""
+        value = self._take(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+            self.fault((name,), f"{name} must be a list of tables: write [[{name}]] with two brackets.")
+            return []
+        return [Reader(item, (*self._key, name, index), self.faults) for index, item in enumerate(value)]
+
+    def text(self, name: str, default: str) -> str:
+        """A text that is not empty."""
+        value = self._take(name, default)
+        if isinstance(value, str) and value.strip():
+            return value
+        self.fault((name,), f"{name} = {value!r} must be a text in quotes that is not empty.")
+        return default
+
+    def optional_text(self, name: str) -> str | None:
+        """A text, or None when the key is not written."""
+        return self.text(name, "") if name in self._values else self._take(name, None)
+
+    def boolean(self, name: str, default: bool) -> bool:
+        """True or false."""
+        value = self._take(name, default)
+        if isinstance(value, bool):
+            return value
+        self.fault((name,), f"{name} = {value!r} must be true or false.")
+        return default
+
+    def number(self, name: str, default: float, at_least: float) -> float:
+        """A finite number of at least `at_least`."""
+        value = self._take(name, default)
+        if _is_number(value) and value >= at_least:
+            return float(value)
+        self.fault((name,), f"{name} = {value!r} must be a number of at least {at_least:g}.")
+        return default
+
+    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
+        """One of a few texts."""
+        value = self._take(name, default)
+        if value in choices:
+            return str(value)
+        self.fault((name,), f"{name} = {value!r} must be one of {', '.join(map(repr, choices))}.")
+        return default
+
+    def path(self, name: str, folder: Path) -> Path:
+        """A path that must be given; a relative one counts from `folder`."""
+        value = self._take(name, None)
+        if value is None:
+            self.fault((name,), f'{name} is missing; write {name} = "/a/folder".')
+            return folder
+        if isinstance(value, str) and value.strip():
+            return (folder / Path(value).expanduser()).resolve()
+        self.fault((name,), f"{name} = {value!r} must be the path of a folder, in quotes.")
+        return folder
+
+    def channel(self, name: str) -> int | str | None:
+        """A channel by index or name, or None."""
+        value = self._take(name, None)
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        if value is None or whole or (isinstance(value, str) and value.strip()):
+            return value
+        self.fault((name,), f"{name} = {value!r} must be a channel's number from 0, or its name in quotes.")
+        return None
+
+    def voxel_size(self, name: str) -> tuple[float, float, float] | None:
+        """Three lengths z, y, x in micrometres, or None."""
+        value = self._take(name, None)
+        if value is None:
+            return None
+        if isinstance(value, list) and len(value) == 3 and all(_is_number(v) and v > 0 for v in value):
+            return (float(value[0]), float(value[1]), float(value[2]))
+        self.fault((name,), f"{name} = {value!r} must be three positive numbers [z, y, x] in micrometres.")
+        return None
+
+    def params(self, kind: type[Params]) -> Params:
+        """A frozen parameter object that checks itself; its table's keys are its fields."""
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass, by contract
+        given = {name: _hashable(self._take(name, None)) for name in names if name in self._values}
+        self._known.update(names)
+        self.finish()
+        try:
+            return kind(**given)
+        except (TypeError, ValueError) as error:
+            self.fault((), str(error))
+            return kind()
+
+    def finish(self) -> None:
+        """Every key that nobody asked for is a mistake, most often a misspelt one."""
+        for name in self._values:
+            if name not in self._known:
+                near = difflib.get_close_matches(name, sorted(self._known), n=1)
+                remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._known))}."
+                self.fault((name,), f"{name} is not a known key here; {remedy}")
+
+    def _take(self, name: str, default: Any) -> Any:
+        self._known.add(name)
+        return self._values.get(name, default)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _hashable(value: Any) -> Any:
+    """Arrays as tuples: frozen parameters hold no lists."""
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value

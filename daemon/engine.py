@@ -1,0 +1,33 @@
+"""Finding the segmenter by its import path: NuSeT by default, anybody's own with `[engine] factory`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from daemon.errors import EngineFailedError
+
+
+def load_factory(path: str) -> Callable[..., Any]:
+    """Import `module:callable`.
+
+    Returns
+    -------
+    callable
+        Called with `weights`, `params` (a `SegmentationParams`) and `threads`; gives an object with `weights_info`
+        (`name`, `sha256`) and `segment_stack(planes, statistics=None, progress=None)`.
+
+    Raises
+    ------
+    EngineFailedError
+        When there is no such callable.
+    """
+    module, _, name = path.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise EngineFailedError(f"The engine {path} cannot be imported ({error}): check its name.") from error
+    if not callable(factory):
+        raise EngineFailedError(f"The engine {path} is not there: write its factory as 'module:callable'.")
+    return factory  # type: ignore[no-any-return]

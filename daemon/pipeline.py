@@ -1,0 +1,127 @@
+"""The whole flow on one page: file -> Acquisition -> labels -> Nuclei -> tracks -> OME-Zarr and database.
+
+`nusetd run` and `nusetd process` both go through these steps, in this order, for every time point:
+
+    admit      daemon   a finished file becomes an acquisition with queued time points
+    analyse    worker   planes -> slice labels -> 3D nuclei -> table; image and labels safely on disk, not yet visible
+    commit     daemon   table -> tracks; rows, tracks and "done" in one transaction; then the labels become visible
+    paint      worker   final track ids as labels, once they cannot change any more
+    finish     daemon   nothing more will come: all tracks become final
+
+A process that is killed between two steps, or within one, loses nothing and doubles nothing: what is not committed is
+done again and gives the same, and what is committed but not yet visible or painted is made so (`conductor`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.images import ImageStore
+from tracking.tracker import Tracker
+
+from daemon.messages import Analysed, PaintTask
+from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
+from daemon.stopwatch import Stopwatch
+from nuset_engine.measure import measure
+from nuset_engine.volume import reconstruct
+from storage import layout
+from storage.replay import replay
+
+if TYPE_CHECKING:
+    from storage.acquisition import Acquisition
+    from storage.catalog import Catalog
+    from storage.rows import AcquisitionRow, TimepointJob
+
+
+def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: Path) -> AcquisitionRow:
+    """Make a finished image known and queue those of its time points that are new or changed.
+
+    Raises
+    ------
+    DaemonError, StorageError
+        When the image cannot be processed as it is; the message says what to do.
+    """
+    refuse_unmeasurable(acquisition)
+    channel = choose_channel(acquisition, recipe.nuclear_channel)
+    row = catalog.register(
+        acquisition,
+        zarr_path=layout.zarr_path(output, acquisition.name),
+        model_name=recipe.model.model_name,
+        model_sha256=recipe.model.model_sha256,
+        params=recipe.params(channel),
+    )
+    catalog.add_timepoints(row.id, {t: acquisition.fingerprint(t) for t in acquisition.time_points})
+    return row
+
+
+def analyse(
+    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: Any, progress: Callable[[int, int], None]
+) -> Analysed:
+    """Find and measure the nuclei of one time point, and bring its image and labels safely to disk.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        What holds the time point, opened anew from `row`.
+    segmenter : Segmenter
+        Yields the labels of each slice, (Y, X) int32.
+    progress : callable
+        Told the number of slices done, and of all.
+    """
+    request, watch = Request.of(row), Stopwatch()
+    channels = {c: acquisition.planes(t, c) for c in range(acquisition.size_c)}
+    slices = segmenter.segment_stack(channels[request.nuclear_channel], progress=progress)
+    with watch.lap("join_s"):
+        volume = reconstruct(watch.timed("segment_s", slices), row.voxel_size_um, request.volume)
+    with watch.lap("measure_s"):
+        nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
+    with watch.lap("write_s"):
+        store = open_store(row, acquisition, request.ome_zarr_version)
+        store.write_timepoint(t, channels, volume.labels)
+    return Analysed(nuclei, watch.seconds)
+
+
+def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
+    """Link the nuclei to the tracks and make the time point done; False when its source changed meanwhile."""
+    watch, params = Stopwatch(), Request.of(job.acquisition).tracking
+    with watch.lap("track_s"):
+        if job.needs_replay:
+            update, state = replay(catalog, job, analysed.nuclei, params)
+        else:
+            saved = catalog.tracker_state(job.acquisition.id)
+            tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
+            update, state = tracker.advance(analysed.nuclei), tracker.state()
+    timings = {**analysed.timings, **watch.seconds}
+    if not catalog.commit_timepoint(job, analysed.nuclei, update, state, timings):
+        return False
+    publish(catalog, job.acquisition, job.t)
+    return True
+
+
+def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
+    """Let readers of the OME-Zarr see a committed time point."""
+    ImageStore.open(Path(str(row.zarr_path))).publish(t)
+    catalog.mark_published(row.id, t)
+
+
+def paint(task: PaintTask) -> None:
+    """Write the final track ids of one time point as labels, and let readers see them."""
+    store = ImageStore.open(Path(task.zarr_path))
+    store.write_tracks(task.t, task.track_of)
+    store.publish_tracks(task.t)
+
+
+def finish(catalog: Catalog, row: AcquisitionRow) -> None:
+    """Nothing more will come of this acquisition: all of its tracks become final."""
+    params, saved = Request.of(row).tracking, catalog.tracker_state(row.id)
+    tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
+    update = tracker.finish()
+    catalog.finish_acquisition(row.id, update, tracker.state())
+
+
+def open_store(row: AcquisitionRow, acquisition: Acquisition, version: str) -> ImageStore:
+    """The acquisition's OME-Zarr, created at its first time point."""
+    path = Path(str(row.zarr_path))
+    return ImageStore.open(path) if path.exists() else ImageStore.create(path, acquisition, version=version)

@@ -1,0 +1,169 @@
+"""`nusetd process`: the same pipeline as the service, over files and folders that are there now, once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon import pipeline
+from daemon.conductor import Conductor, Patience
+from daemon.crew import Worker
+from daemon.errors import DaemonError
+from daemon.messages import EngineSetup, Ready
+from daemon.output import complain, say
+from daemon.progress import Bars
+from daemon.recipe import Recipe
+from daemon.series import spans
+from daemon.watch import walk
+from storage import layout, readers
+from storage.catalog import Catalog
+from storage.errors import StorageError
+from storage.jobs import AcquisitionState, TimepointState
+
+if TYPE_CHECKING:
+    from daemon.config import EngineConfig, Processing
+    from storage.acquisition import Acquisition
+
+_SILENCE_S = 900.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be processed, and how.
+
+    Attributes
+    ----------
+    paths : sequence of Path
+        Files, OME-Zarr folders, and folders to look through.
+    output : Path
+        Gets `nusetd.sqlite` and a `<name>.ome.zarr` per acquisition.
+    """
+
+    paths: Sequence[Path]
+    output: Path
+    engine: EngineConfig
+    processing: Processing
+    voxel_size_um: tuple[float, float, float] | None = None
+    nuclear_channel: int | str | None = None
+    ome_zarr_version: str = "0.4"
+    pattern: str | None = None
+
+
+@dataclass
+class _Outcome:
+    """What became of the order so far: acquisitions by id, and what could not be taken up at all."""
+
+    rows: list[int] = field(default_factory=list)
+    faults: int = 0
+
+
+def process(order: Order) -> int:
+    """Process everything that the order names; return the exit code: 0 only when all of it succeeded."""
+    try:
+        order.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DaemonError(f"{order.output} cannot be made ({error.strerror}): choose another --output.") from error
+    outcome = _Outcome()
+    database = layout.database_path(order.output)
+    with Catalog.open(database) as catalog, Bars() as bars:
+        engine = order.engine
+        setup = EngineSetup(engine.factory, engine.weights, engine.threads, f"{database}.worker.lock")
+        worker = Worker(setup, _SILENCE_S, time.monotonic)
+        conductor = Conductor(catalog, worker, Patience(attempts=3, pause_s=1.0), bars.show)
+        try:
+            groups = _groups(order, catalog, outcome)
+            while conductor.model is None and groups:
+                conductor.step(0.5)
+            for paths in groups:
+                _take_up(paths, order, catalog, conductor, outcome)
+            while _unfinished(catalog, conductor, outcome.rows):
+                conductor.step(0.5)
+        finally:
+            worker.stop()
+        return _report(catalog, outcome)
+
+
+def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
+    """The files of each acquisition; a file that is not whole, or no image, is complained about and set aside."""
+    groups: dict[tuple[Path, bool], list[Path]] = {}
+    for path in _candidates(order):
+        try:
+            completion = readers.probe(path)
+        except (StorageError, OSError) as error:
+            _complain(path, str(error), catalog, outcome)
+            continue
+        if completion.state != "complete":
+            _complain(path, completion.reason, catalog, outcome)
+            continue
+        key = readers.acquisition_key(path, order.pattern)
+        groups.setdefault((key.path, key.t is None), []).append(path)
+    return list(groups.values())
+
+
+def _candidates(order: Order) -> list[Path]:
+    found: dict[Path, None] = {}
+    for given in (path.absolute() for path in order.paths):
+        if given.is_dir() and not readers.is_candidate(given):
+            inside = walk(given, recursive=True, excluded=[order.output.absolute()])
+            found.update(dict.fromkeys(path for path in inside if readers.is_candidate(path)))
+        else:
+            found[given] = None
+    if not found:
+        raise DaemonError(f"There is no image in {', '.join(map(str, order.paths))}: nothing was processed.")
+    return list(found)
+
+
+def _take_up(paths: list[Path], order: Order, catalog: Catalog, conductor: Conductor, outcome: _Outcome) -> None:
+    assert conductor.model is not None
+    try:
+        found = readers.open_acquisitions(paths, voxel_size_um=order.voxel_size_um, pattern=order.pattern)
+        for acquisition in found:
+            with acquisition:
+                _admit(acquisition, order, catalog, conductor, outcome, conductor.model)
+    except (StorageError, DaemonError, OSError) as error:
+        _complain(paths[0], str(error), catalog, outcome)
+
+
+def _admit(
+    acquisition: Acquisition, order: Order, catalog: Catalog, conductor: Conductor, outcome: _Outcome, model: Ready
+) -> None:
+    absent = sorted(set(range(acquisition.time_points[-1])) - set(acquisition.time_points))
+    if absent:
+        complain(f"{acquisition.name}: time points {spans(absent)} are not there and are passed over.")
+    recipe = Recipe(model, order.processing, order.nuclear_channel, order.ome_zarr_version, order.pattern)
+    row = pipeline.admit(catalog, acquisition, recipe, order.output)
+    if row.id not in outcome.rows:
+        outcome.rows.append(row.id)
+    conductor.end(row.id)
+
+
+def _complain(path: Path, reason: str, catalog: Catalog, outcome: _Outcome) -> None:
+    """One sentence for the person, the same in the database."""
+    outcome.faults += 1
+    catalog.set_aside_source(path, path.stem, reason)
+    complain(reason if path.name in reason else f"{path}: {reason}")
+
+
+def _unfinished(catalog: Catalog, conductor: Conductor, rows: list[int]) -> bool:
+    if conductor.owing:
+        return True
+    waiting = (TimepointState.QUEUED, TimepointState.RUNNING)
+    return any(point.state in waiting for row_id in rows for point in catalog.timepoints(row_id))
+
+
+def _report(catalog: Catalog, outcome: _Outcome) -> int:
+    """Where the results are, one line per acquisition; what failed, to standard error."""
+    states: Counter[AcquisitionState] = Counter()
+    for row_id in outcome.rows:
+        row = catalog.acquisition(row_id)
+        states[row.state] += 1
+        count = sum(point.nuclei_count or 0 for point in catalog.timepoints(row_id))
+        say(f"{row.name}: {row.state}, {count} nuclei in {row.size_t} time points, {row.zarr_path}")
+        if row.state is not AcquisitionState.COMPLETE:
+            complain(f"{row.name}: {row.error}")
+    failed = outcome.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
+    return 1 if failed else 0

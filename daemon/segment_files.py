@@ -1,0 +1,110 @@
+"""`nusetd segment`: images in, label images out, in this process and without a database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daemon.engine import load_factory
+from daemon.errors import DaemonError
+from daemon.output import complain, say
+from daemon.recipe import choose_channel, refuse_unmeasurable
+from nuset_engine.errors import EngineError
+from nuset_engine.params import SegmentationParams
+from nuset_engine.volume import reconstruct
+from storage import readers
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from storage.acquisition import Acquisition
+
+
+@dataclass(frozen=True)
+class SegmentOrder:
+    """What is to be segmented, and how."""
+
+    images: Sequence[Path]
+    output: Path
+    voxel_size_um: tuple[float, float, float] | None
+    nuclear_channel: int | str | None
+    factory: str
+    weights: str
+    threads: int | None
+
+
+def segment_files(order: SegmentOrder) -> int:
+    """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
+    from tqdm import tqdm
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    targets = _targets(order)
+    factory = load_factory(order.factory)
+    segmenter = factory(weights=order.weights, params=SegmentationParams(), threads=order.threads)
+    failed = 0
+    for image, target in tqdm(targets.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
+        try:
+            write_labels(target, _labels(image, order, segmenter))
+        except (StorageError, DaemonError, EngineError, OSError) as error:
+            failed += 1
+            complain(str(error) if image.name in str(error) else f"{image}: {error}")
+        else:
+            say(str(target))
+    return 1 if failed else 0
+
+
+def write_labels(path: Path, labels: np.ndarray) -> None:
+    """Write labels, uint16 where they fit and uint32 where not; the file appears only when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+    labels : (Y, X), (Z, Y, X) or (T, Z, Y, X) array of integers from 0
+    """
+    import tifffile
+
+    kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    unfinished = path.with_name(f".{path.name}.part")
+    tifffile.imwrite(unfinished, labels.astype(kind), compression="zlib", photometric="minisblack")
+    os.replace(unfinished, path)
+
+
+def _targets(order: SegmentOrder) -> dict[Path, Path]:
+    """The file to write for each image.
+
+    Raises
+    ------
+    DaemonError
+        When two images would have the same label file, or the folder cannot be made.
+    """
+    targets = {image: order.output / f"{image.stem}.labels.tif" for image in order.images}
+    if len(set(targets.values())) < len(targets):
+        raise DaemonError("Two images have the same name, so their labels would too: segment them into two folders.")
+    try:
+        order.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DaemonError(f"{order.output} cannot be made ({error.strerror}): choose another --output.") from error
+    return targets
+
+
+def _labels(image: Path, order: SegmentOrder, segmenter: Any) -> np.ndarray:
+    found = readers.open_acquisitions(image, voxel_size_um=order.voxel_size_um)
+    if len(found) != 1:
+        raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
+    with found[0] as acquisition:
+        refuse_unmeasurable(acquisition)
+        channel = choose_channel(acquisition, order.nuclear_channel)
+        points = [_time_point(acquisition, t, channel, segmenter) for t in acquisition.time_points]
+    labels = np.stack(points)
+    keep = (labels.shape[0] > 1, labels.shape[1] > 1)
+    return labels[tuple(slice(None) if kept else 0 for kept in keep)]
+
+
+def _time_point(acquisition: Acquisition, t: int, channel: int, segmenter: Any) -> np.ndarray:
+    slices = segmenter.segment_stack(acquisition.planes(t, channel))
+    return reconstruct(slices, acquisition.voxel_size_um).labels

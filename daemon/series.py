@@ -1,0 +1,87 @@
+"""One file per time point: in which order they go on, and what happens when one is missing. Pure; the clock is passed.
+
+Tracks grow forward, so a time point waits for those before it. It does not wait for ever: after the acquisition's quiet
+time it goes on without them, and if they come after all, the tracks are built anew with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Series:
+    """The numbers of one acquisition's files: which are whole, and since when; which were handed on.
+
+    Attributes
+    ----------
+    settled_at : dict
+        Number -> seconds (any steady clock) at which its file was found whole.
+    hopeless : set
+        Numbers whose files were set aside: nothing waits for them.
+    released : set
+        Numbers that were handed on.
+    last_news : float
+        When anything of the acquisition was last found whole.
+    """
+
+    settled_at: dict[int, float] = field(default_factory=dict)
+    hopeless: set[int] = field(default_factory=set)
+    released: set[int] = field(default_factory=set)
+    last_news: float = float("-inf")
+
+    def settle(self, number: int, now: float) -> None:
+        """A file was found whole; one that was handed on before has changed, and goes on again."""
+        self.settled_at[number] = now
+        self.hopeless.discard(number)
+        self.released.discard(number)
+        self.last_news = max(self.last_news, now)
+
+    def give_up(self, number: int) -> None:
+        """A file was set aside."""
+        self.hopeless.add(number)
+        self.settled_at.pop(number, None)
+
+    def release(self, now: float, patience_s: float) -> Release:
+        """Hand on every number that waits for nothing any more, in order."""
+        ready: list[int] = []
+        passed_over: set[int] = set()
+        expected = 0 if 0 in self.settled_at else 1  # microscopes count from 0 or from 1
+        absent: list[int] = []
+        for number in sorted(self.settled_at):
+            absent += [n for n in range(expected, number) if n not in self.hopeless and n not in self.settled_at]
+            expected = number + 1
+            if number in self.released:
+                absent = []
+                continue
+            if absent and now - self.settled_at[number] < patience_s:
+                break
+            passed_over.update(absent)
+            absent = []
+            ready.append(number)
+        self.released.update(ready)
+        return Release(tuple(ready), tuple(sorted(passed_over)))
+
+    def is_over(self, now: float, patience_s: float) -> bool:
+        """True when everything was handed on and nothing new came for the acquisition's quiet time."""
+        return self.released.issuperset(self.settled_at) and now - self.last_news >= patience_s
+
+
+@dataclass(frozen=True)
+class Release:
+    """Numbers to go on with now, and those that were passed over because they did not come."""
+
+    ready: tuple[int, ...]
+    passed_over: tuple[int, ...]
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Ascending numbers as people write them: 1-3, 7."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(f"{first}-{last}" if first != last else f"{first}" for first, last in found)
