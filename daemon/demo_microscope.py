@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Microscope(threading.Thread):
         super().__init__(name="microscope", daemon=True)
         self.movie, self.incoming, self.truth, self.pace_s, self.optics = movie, incoming, truth, pace_s, optics
         self.written = 0
+        self.finished_at: float | None = None
         self.error: OSError | None = None
         self._stopped = threading.Event()
 
@@ -46,6 +48,7 @@ class Microscope(threading.Thread):
                 if self._stopped.is_set():
                     return
                 self.written += 1
+            self.finished_at = time.monotonic()
         except OSError as error:
             self.error = error
 

@@ -1,0 +1,94 @@
+"""What the demonstration tells at its end: a table of found against true, where everything is, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from daemon.demo_results import Results
+from daemon.demo_score import BOUND, IOU, Score, match, score
+from daemon.output import say
+from tracking.synthetic import Movie
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds: of each stack in the service, and of the whole demonstration up to the result."""
+
+    stacks: np.ndarray
+    whole_s: float
+
+
+def judge(movie: Movie, results: Results) -> Score:
+    """Compare the service's results with the truth, one time point in memory at a time."""
+    pairs = {frame.t: match(movie.render(frame)[1], results.stack(frame.t)[1]) for frame in movie.frames}
+    return score(movie, pairs, results.nuclei())
+
+
+def paint(movie: Movie, results: Results, result: Score, path: Path) -> None:
+    """Save the picture of the result."""
+    from daemon.picture import Scene, draw
+
+    table = results.nuclei()
+    last = movie.frames[-1].t
+    image, labels = results.stack(last)
+    track_of = np.zeros(int(labels.max(initial=0)), dtype=np.int64)
+    now = table[table["t"] == last]
+    track_of[now["label"].to_numpy() - 1] = now["track_id"]
+    z, y, x = movie.params.shape
+    found = f"{result.nuclei_found} of {result.nuclei} nuclei and {result.links_found} of {result.links} links found"
+    scene = Scene(
+        image,
+        labels,
+        movie.params.voxel_size_um,
+        table,
+        track_of,
+        movie.params.frame_interval_s,
+        f"nusetd demo: {len(movie.frames)} synthetic stacks of {z} x {y} x {x} voxels",
+        f"{found}, {result.divisions_found} of {result.divisions} divisions",
+    )
+    draw(scene, path)
+
+
+def tell(result: Score, timing: Timing) -> None:
+    """Print the table and the verdict."""
+    rows = [
+        ("", "true", "found", "", "false"),
+        ("nuclei", *_counts(result.nuclei, result.nuclei_found), f"{result.nuclei_false}"),
+        ("links", *_counts(result.links, result.links_found), f"{result.links_false}"),
+        ("divisions", *_counts(result.divisions, result.divisions_found), f"{result.divisions_false}"),
+        ("tracks", f"{result.tracks}", f"{result.tracks_found}", "", ""),
+    ]
+    for name, true, found, share, false in rows:
+        say(f"{name:<12}{true:>8}{found:>8}{share:>9}{false:>8}".rstrip())
+    say("")
+    if len(timing.stacks):
+        first, rest = timing.stacks[0], float(np.median(timing.stacks[1:])) if len(timing.stacks) > 1 else np.nan
+        say(f"seconds per stack: {rest:.1f} (median; the first {first:.1f}), all in all {timing.whole_s:.0f} s")
+    faults = result.faults()
+    good = f"good: at least {BOUND:.0%} of nuclei (IoU {IOU} in 3D) and of links, and every division"
+    say(f"verdict: {'not good: ' + '; '.join(faults) if faults else good}")
+
+
+def point(results: Results, picture: Path, truth: Path) -> None:
+    """Print where everything is and the commands that show it."""
+    store, database, name = results.zarr(), results.database, shlex.quote(results.name())
+    say("")
+    for what, path in (("OME-Zarr", store), ("database", database), ("picture", picture), ("truth", truth)):
+        say(f"{what:<10}{path}")
+    quoted = shlex.quote(str(database))
+    say("")
+    say("Query it:")
+    say(f"  nusetd acquisitions --database {quoted}")
+    say(f"  nusetd tracks {name} --database {quoted}")
+    say(f"  nusetd nuclei {name} --database {quoted} --format csv")
+    say("Open it in napari (pip install 'napari[all]' napari-ome-zarr):")
+    say(f"  napari --plugin napari-ome-zarr {shlex.quote(str(store))}")
+
+
+def _counts(true: int, found: int) -> tuple[str, str, str]:
+    """True and found counts, and the share that was found."""
+    return f"{true}", f"{found}", f"{found / true:.1%}" if true else ""
