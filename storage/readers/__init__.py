@@ -1,0 +1,130 @@
+"""From files to acquisitions: which reader opens what, what is whole, what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from storage.acquisition import Acquisition
+from storage.errors import IncompleteInputError, UnreadableInputError
+from storage.readers import names, omezarr, sequence, tiff, tiff_probe
+from storage.readers.completion import Completion
+from storage.readers.discover import discover
+from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
+
+__all__ = [
+    "AcquisitionKey",
+    "Completion",
+    "acquisition_key",
+    "discover",
+    "group",
+    "is_candidate",
+    "open_acquisitions",
+    "probe",
+]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format: the endings of its names, how it is opened, and how one sees that a file is whole."""
+
+    suffixes: tuple[str, ...]
+    open: Callable[[Path, str | None], list[Acquisition]]
+    probe: Callable[[Path], Completion]
+
+
+READERS = (
+    Reader(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
+    Reader(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
+)
+
+
+def open_acquisitions(
+    path: str | Path | Iterable[str | Path],
+    *,
+    voxel_size_um: Sequence[float] | None = None,
+    pattern: str | None = None,
+    axes: str | None = None,
+    check: bool = True,
+) -> list[Acquisition]:
+    """Open files or folders as acquisitions, sorted by source.
+
+    Parameters
+    ----------
+    path : path or paths
+        Files, OME-Zarr folders, or folders with such in them. Exactly these files count: of a series with one file per
+        time point, those that are given become time points.
+    voxel_size_um : (z, y, x) or None
+        For images whose metadata gives no voxel size.
+    pattern : str or None
+        How names tell the time point, see `acquisition_key`.
+    axes : str or None
+        Letters for the dimensions of files that do not name theirs, such as ``TYX``. Unnamed, the first is z.
+    check : bool
+        Look whether each file is whole. Leave it out only for files that were just looked at.
+
+    Raises
+    ------
+    IncompleteInputError
+        When a file breaks off, or is still growing and none of its time points is ready.
+    UnreadableInputError
+        When a file is not an image that is read here.
+    """
+    given = [path] if isinstance(path, str | Path) else path
+    files = [file for one in given for file in discover(Path(one))]
+    found: list[Acquisition] = []
+    for key, members in group(files, pattern).items():
+        ready = {member: _checked(member) if check else None for member in members}
+        if len(members) > 1 or acquisition_key(members[0], pattern).t is not None:
+            numbered = {acquisition_key(member, pattern).t or 0: member for member in members}
+            found += sequence.open_sequence(key, numbered, axes)
+        else:
+            opened = _reader(members[0]).open(members[0], axes)
+            found += [_limited(one, ready[members[0]]) for one in opened]
+    return [one.with_voxel_size(voxel_size_um) for one in sorted(found, key=lambda one: str(one.source_path))]
+
+
+def group(paths: Iterable[str | Path], pattern: str | None = None) -> dict[AcquisitionKey, list[Path]]:
+    """Return which files make up one acquisition, in order of their names' numbers."""
+    groups: dict[AcquisitionKey, list[Path]] = {}
+    for path in sorted({Path(p) for p in paths}):
+        groups.setdefault(acquisition_key(path, pattern).group, []).append(path)
+    for members in groups.values():
+        members.sort(key=lambda member: (acquisition_key(member, pattern).t or 0, member))
+    return groups
+
+
+def probe(path: str | Path) -> Completion:
+    """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
+    path = Path(path)
+    try:
+        return _reader(path).probe(path)
+    except UnreadableInputError as error:
+        return Completion("incomplete", str(error))
+
+
+def _reader(path: Path) -> Reader:
+    ending = names.suffix(path)
+    for reader in READERS:
+        if ending in reader.suffixes:
+            return reader
+    known = ", ".join(s for reader in READERS for s in reader.suffixes if s.count(".") == 1)
+    raise UnreadableInputError(f"{path} has no ending that a reader knows: convert it to one of {known}.")
+
+
+def _checked(path: Path) -> tuple[int, ...] | None:
+    """Return the time points that are ready, None for all; refuse a file of which none is."""
+    verdict = probe(path)
+    if verdict.state == "growing" and verdict.time_points_ready:
+        return verdict.time_points_ready
+    if verdict.state != "complete":
+        raise IncompleteInputError(verdict.reason.rstrip(".") + ": copy or export it again, or wait for its end.")
+    return None
+
+
+def _limited(acquisition: Acquisition, ready: tuple[int, ...] | None) -> Acquisition:
+    """Return the acquisition with the time points that can be read already."""
+    if ready is None:
+        return acquisition
+    return replace(acquisition, time_points=tuple(t for t in acquisition.time_points if t in set(ready)))

@@ -1,0 +1,105 @@
+"""Axes by name: which of a file's dimensions is time, channel, slice, row, column, sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.errors import UnreadableInputError
+
+KNOWN = "TCZYXS"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """A stack of pages and what each page is.
+
+    Attributes
+    ----------
+    leading : tuple of (letter, size)
+        The dimensions over pages, slowest first.
+    page : tuple of (letter, size)
+        The dimensions inside a page; they hold Y and X, maybe S (samples), rarely Z.
+    """
+
+    leading: tuple[tuple[str, int], ...]
+    page: tuple[tuple[str, int], ...]
+
+    def size(self, letter: str) -> int:
+        """Return the size of an axis, 1 for one that is not there."""
+        return dict(self.leading + self.page).get(letter, 1)
+
+    @property
+    def size_c(self) -> int:
+        """Channels; samples of a pixel (red, green, blue) count as channels."""
+        return self.size("C") * self.size("S")
+
+    def page_index(self, t: int, c: int, z: int) -> int:
+        """Return the number of the page that holds a plane."""
+        where = self._where(t, c, z)
+        index = 0
+        for letter, size in self.leading:
+            index = index * size + where[letter]
+        return index
+
+    def inside(self, t: int, c: int, z: int) -> tuple[int | slice, ...]:
+        """Return the index that takes the (Y, X) plane out of its page."""
+        where = self._where(t, c, z)
+        return tuple(slice(None) if letter in "YX" else where[letter] for letter, _ in self.page)
+
+    @property
+    def page_shape(self) -> tuple[int, ...]:
+        """The shape of a page."""
+        return tuple(size for _, size in self.page)
+
+    def _where(self, t: int, c: int, z: int) -> dict[str, int]:
+        samples = self.size("S")
+        return {"T": t, "C": c // samples, "S": c % samples, "Z": z}
+
+
+def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, what: str) -> Axes:
+    """Return the axes of a series of pages.
+
+    A dimension that the file does not name is taken for slices, the more so as most stacks are; `given` overrides.
+
+    Parameters
+    ----------
+    letters, shape : what the file says
+    pages : int
+        Number of pages; the first dimensions multiply up to it.
+    given : str or None
+        Letters that the user set for the file's dimensions, such as ``TYX``.
+    what : str
+        The file, for messages.
+
+    Raises
+    ------
+    UnreadableInputError
+        When the dimensions cannot be understood.
+    """
+    kept = [(letter, int(size)) for letter, size in zip(letters, shape, strict=True) if size != 1 or letter in "YX"]
+    if given is not None:
+        kept = _renamed(kept, given, what)
+    names = [letter for letter, _ in kept]
+    unnamed = [i for i, letter in enumerate(names) if letter not in KNOWN]
+    for i, free in zip(unnamed, [letter for letter in "ZT" if letter not in names], strict=False):
+        names[i] = free
+    if len(set(names)) < len(names) or any(n not in KNOWN for n in names) or not {"Y", "X"} <= set(names):
+        said = ", ".join(f"{letter} {size}" for letter, size in kept)
+        raise UnreadableInputError(
+            f"{what} has the dimensions {said}, which are not time, channel, z, y and x: export it with named axes."
+        )
+    named = tuple(zip(names, (size for _, size in kept), strict=True))
+    for i in range(len(named) + 1):
+        page_letters = {letter for letter, _ in named[i:]}
+        if math.prod(size for _, size in named[:i]) == pages and {"Y", "X"} <= page_letters:
+            return Axes(named[:i], named[i:])
+    raise UnreadableInputError(f"{what} has {pages} pages, which do not make up its shape {tuple(shape)}.")
+
+
+def _renamed(kept: list[tuple[str, int]], given: str, what: str) -> list[tuple[str, int]]:
+    if len(given) != len(kept):
+        sizes = " x ".join(str(size) for _, size in kept)
+        raise UnreadableInputError(f"{what} has {len(kept)} dimensions ({sizes}), but the axes {given!r} were given.")
+    return [(letter, size) for letter, (_, size) in zip(given.upper(), kept, strict=True)]

@@ -1,0 +1,120 @@
+"""File names: what is an image by name, what it is called, and which time point of which acquisition it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from storage.errors import StorageError
+
+TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
+ZARR_SUFFIXES = (".ome.zarr", ".zarr")
+SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES
+
+# Names that programs give to files which are not there yet, or not meant for anybody.
+TEMPORARY_STARTS = (".", "~", "_tmp")
+TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
+
+# name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
+TIME_PATTERN = r"^(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})$"
+
+
+@dataclass(frozen=True)
+class AcquisitionKey:
+    """Which acquisition a file belongs to.
+
+    Attributes
+    ----------
+    path : Path
+        The acquisition's `source_path`: equal for all files of one acquisition.
+    name : str
+    t : int or None
+        The number in the name for one file per time point, as it is written there; else None.
+    """
+
+    path: Path
+    name: str
+    t: int | None = None
+
+    @property
+    def group(self) -> AcquisitionKey:
+        """The same for all files of one acquisition."""
+        return replace(self, t=None)
+
+
+def is_candidate(path: Path) -> bool:
+    """Say, by name alone, whether a file or folder may be an image for us."""
+    name = path.name.lower()
+    if name.startswith(TEMPORARY_STARTS) or name.endswith(TEMPORARY_ENDS):
+        return False
+    return suffix(path) is not None
+
+
+def suffix(path: Path) -> str | None:
+    """Return the ending that a reader knows (``.ome.tif`` before ``.tif``), lower case; None if there is none."""
+    name = path.name.lower()
+    return next((s for s in SUFFIXES if name.endswith(s) and len(name) > len(s)), None)
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without the ending that a reader knows."""
+    ending = suffix(path)
+    return path.name[: -len(ending)] if ending else path.stem
+
+
+def acquisition_key(path: str | Path, pattern: str | None = None) -> AcquisitionKey:
+    """Return which acquisition a file belongs to, and which time point it is.
+
+    Parameters
+    ----------
+    path : str or Path
+    pattern : str or None
+        Regular expression over the name without its ending, with a group ``t`` and (optionally) a group ``name``.
+        None: `TIME_PATTERN`. The empty text: every file is an acquisition of its own.
+
+    Raises
+    ------
+    StorageError
+        When the pattern is none, or has no group ``t``.
+    """
+    path = Path(path)
+    whole = AcquisitionKey(path, stem(path))
+    if pattern == "" or suffix(path) in ZARR_SUFFIXES:
+        return whole
+    found = compiled(pattern).search(stem(path))
+    if found is None:
+        return whole
+    text = stem(path)
+    start, end = found.span("t")
+    template = f"{text[:start]}*{text[end:]}{path.name[len(text) :]}"
+    name = found.groupdict().get("name") or (text[:start] + text[end:]).rstrip("_-. tT") or path.absolute().parent.name
+    return AcquisitionKey(path.with_name(template), name, int(found["t"]))
+
+
+def compiled(pattern: str | None) -> re.Pattern[str]:
+    """Return a file name pattern ready for use.
+
+    Raises
+    ------
+    StorageError
+        When it is no regular expression, or names no group ``t``.
+    """
+    try:
+        expression = re.compile(TIME_PATTERN if pattern is None else pattern)
+    except re.error as error:
+        raise StorageError(f"The file name pattern {pattern!r} is no regular expression ({error}).") from error
+    if "t" not in expression.groupindex:
+        raise StorageError(f"The file name pattern {pattern!r} has no group (?P<t>\\d+) for the time point's number.")
+    return expression
+
+
+def first_number(key: AcquisitionKey, numbers: list[int]) -> int:
+    """Return the number that is time point 0: 0 if a file is numbered 0, else 1.
+
+    The folder is asked, not only the files at hand, so that it does not matter which of them are ready.
+    """
+    if 0 in numbers:
+        return 0
+    zeros = (key.path.with_name(key.path.name.replace("*", "0" * width, 1)) for width in range(1, 7))
+    return 0 if any(path.exists() for path in zeros) else 1

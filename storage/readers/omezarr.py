@@ -1,0 +1,215 @@
+"""OME-Zarr 0.4 and 0.5 as input: an image group, or a group of several images."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import StorageError, UnreadableInputError
+from storage.readers.completion import Completion
+from storage.readers.length_units import micrometres, seconds
+from storage.readers.names import stem
+from storage.readers.tiff import channel_names, voxel_size
+
+OWN_ATTRIBUTE = "nusetd"
+
+
+@dataclass(frozen=True)
+class _Image:
+    """The full-resolution array of one multiscale image, and what its metadata says."""
+
+    array_path: str
+    letters: str
+    scale: tuple[float, ...]
+    units: tuple[str | None, ...]
+    name: str
+    channels: tuple[str, ...]
+
+    def length_um(self, letter: str) -> float | None:
+        i = self.letters.find(letter)
+        return None if i < 0 else micrometres(self.scale[i], self.units[i])
+
+
+class ZarrSource:
+    """Planes of one array, read by blocks of whole chunks of which the last one is kept."""
+
+    def __init__(self, root: Path, array_path: str, letters: str) -> None:
+        self._root = root
+        self._array_path = array_path
+        self._letters = letters
+        self._array: Any = None
+        self._block: tuple[tuple[int, int, int], np.ndarray] | None = None
+
+    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+        """Return the (Y, X) plane at time point t, channel c, slice z."""
+        array = self._opened()
+        depth = array.chunks[self._letters.index("z")] if "z" in self._letters else 1
+        key = (t, c, z // depth)
+        if self._block is None or self._block[0] != key:
+            where = {"t": t, "c": c, "z": slice(key[2] * depth, (key[2] + 1) * depth)}
+            index = tuple(where.get(letter, slice(None)) for letter in self._letters)
+            try:
+                block = np.asarray(array[index])
+            except Exception as error:  # whatever a codec raises on damaged bytes
+                raise StorageError(
+                    f"Plane t={t} c={c} z={z} of {self._root} cannot be read ({error}): its chunks are damaged."
+                ) from error
+            self._block = (key, block if "z" in self._letters else block[None])
+        plane = self._block[1][z % depth]
+        return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
+
+    def fingerprint(self, t: int) -> str:
+        """Return a hash of names, sizes and times of the chunk files that hold time point t."""
+        folder = self._root / self._array_path
+        own = [folder / "c" / str(t), folder / str(t)] if self._letters.startswith("t") else []
+        start = next((path for path in own if path.is_dir()), folder)
+        digest = hashlib.blake2b(digest_size=16)
+        for path in sorted(p for p in start.rglob("*") if p.is_file() and p.name not in (".zarray", "zarr.json")):
+            status = path.stat()
+            digest.update(f"{path.relative_to(start)} {status.st_size} {status.st_mtime_ns}\n".encode())
+        return f"chunks-{digest.hexdigest()}"
+
+    def close(self) -> None:
+        """Forget the array; the next read opens it again."""
+        self._array = self._block = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open array behind when pickled."""
+        return {**self.__dict__, "_array": None, "_block": None}
+
+    def _opened(self) -> Any:
+        import zarr
+
+        if self._array is None:
+            self._array = zarr.open_array(store=str(self._root), path=self._array_path, mode="r")
+        return self._array
+
+
+def probe(path: Path) -> Completion:
+    """Return whether an OME-Zarr can be read: its metadata and its arrays are there.
+
+    Chunks may be absent on purpose (they stand for zeros), so only quiet time tells that none will come any more.
+    """
+    try:
+        images = open_ome_zarr(path)
+    except StorageError as error:
+        return Completion("incomplete", str(error))
+    return Completion("complete", f"{path} has its metadata and arrays.", images[0].time_points)
+
+
+def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images of an OME-Zarr; a ``bioformats2raw`` group may hold several.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is no OME-Zarr image, or one of a kind that is not read here.
+    """
+    del axes  # an OME-Zarr names its axes
+    try:
+        return [
+            _acquisition(path, group_path, attributes, several) for group_path, attributes, several in _groups(path)
+        ]
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+        raise UnreadableInputError(
+            f"{path} is not a readable OME-Zarr ({_first_line(error)}): export it again."
+        ) from error
+
+
+def is_own(path: Path) -> bool:
+    """Say whether an OME-Zarr was written by this program, and so is no input."""
+    try:
+        return OWN_ATTRIBUTE in dict(_group(path, "").attrs)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _groups(path: Path) -> list[tuple[str, Mapping[str, Any], bool]]:
+    """Return (path inside, OME attributes, one of several) of each image."""
+    attributes = _ome(_group(path, ""))
+    if "multiscales" in attributes:
+        return [("", attributes, False)]
+    if "plate" in attributes:
+        raise UnreadableInputError(
+            f"{path} is a plate, which is not read as a whole: give the folder of one of its fields."
+        )
+    if "bioformats2raw.layout" not in attributes:
+        raise UnreadableInputError(f"{path} is a Zarr folder without an OME-Zarr image: export it as OME-Zarr.")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    while (path / str(len(found))).is_dir():
+        found.append((str(len(found)), _ome(_group(path, str(len(found))))))
+    return [(inside, one, len(found) > 1) for inside, one in found]
+
+
+def _group(path: Path, inside: str) -> Any:
+    import zarr
+
+    return zarr.open_group(store=str(path), path=inside, mode="r")
+
+
+def _ome(group: Any) -> Mapping[str, Any]:
+    """Return the OME attributes, wherever the version puts them."""
+    attributes = dict(group.attrs)
+    inside = attributes.get("ome")
+    return inside if isinstance(inside, dict) else attributes
+
+
+def _image(group_path: str, attributes: Mapping[str, Any]) -> _Image:
+    multiscale = attributes["multiscales"][0]
+    dataset = multiscale["datasets"][0]
+    scale = [1.0] * len(multiscale["axes"])
+    for transform in (*dataset.get("coordinateTransformations", ()), *multiscale.get("coordinateTransformations", ())):
+        if transform.get("type") == "scale":
+            scale = [a * float(b) for a, b in zip(scale, transform["scale"], strict=True)]
+    omero = attributes.get("omero") or {}
+    return _Image(
+        array_path=f"{group_path}/{dataset['path']}".lstrip("/"),
+        letters="".join(str(axis["name"]).lower() for axis in multiscale["axes"]),
+        scale=tuple(scale),
+        units=tuple(axis.get("unit") for axis in multiscale["axes"]),
+        name=str(multiscale.get("name") or ""),
+        channels=tuple(str(channel.get("label") or "") for channel in omero.get("channels", ())),
+    )
+
+
+def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], several: bool) -> Acquisition:
+    image = _image(group_path, attributes)
+    source = ZarrSource(path, image.array_path, image.letters)
+    array = source._opened()
+    source.close()
+    sizes = dict(zip(image.letters, array.shape, strict=True))
+    if not {"y", "x"} <= set(sizes) <= set("tczyx") or list(image.letters) != sorted(image.letters, key="tczyx".index):
+        raise ValueError(f"its axes are {image.letters!r}")
+    if math.prod(array.shape[-2:]) == 0 or np.dtype(array.dtype).kind not in "uif":
+        raise ValueError(f"its array is {array.shape} {array.dtype}")
+    voxel, said = voxel_size((image.length_um("z"), image.length_um("y"), image.length_um("x")), sizes.get("z", 1))
+    t = image.letters.find("t")
+    return Acquisition(
+        name=f"{stem(path)}_{image.name or group_path}" if several else stem(path),
+        source_path=path / group_path if several else path,
+        files=(path,),
+        reader="ome-zarr",
+        size_t=sizes.get("t", 1),
+        size_c=sizes.get("c", 1),
+        size_z=sizes.get("z", 1),
+        size_y=sizes["y"],
+        size_x=sizes["x"],
+        dtype=np.dtype(array.dtype).newbyteorder("="),
+        voxel_size_um=voxel,
+        voxel_source=said,
+        frame_interval_s=None if t < 0 else seconds(image.scale[t], image.units[t]),
+        channel_names=channel_names(image.channels, sizes.get("c", 1), 1),
+        time_points=tuple(range(sizes.get("t", 1))),
+        source=source,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,98 @@
+"""One file per time point: each a TIFF with the channels and slices of its moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import StorageError
+from storage.readers.fingerprint import file_fingerprint
+from storage.readers.names import AcquisitionKey, first_number
+from storage.readers.tiff import open_tiff
+
+
+class SequenceSource:
+    """Planes of a series of files, of which one is open at a time."""
+
+    def __init__(self, files: Mapping[int, Path], axes: str | None, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._files = dict(files)
+        self._axes = axes
+        self._shape = shape
+        self._dtype = dtype
+        self._open: tuple[int, Acquisition] | None = None
+
+    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+        """Return the (Y, X) plane at time point t, channel c, slice z."""
+        return self._member(t).source.plane(0, c, z)
+
+    def fingerprint(self, t: int) -> str:
+        """Return the fingerprint of the file of time point t."""
+        return file_fingerprint(self._files[t])
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind when pickled."""
+        return {**self.__dict__, "_open": None}
+
+    def _member(self, t: int) -> Acquisition:
+        if self._open is None or self._open[0] != t:
+            self.close()
+            member = open_tiff(self._files[t], self._axes)[0]
+            if shape_of(member) != self._shape or member.dtype != self._dtype:
+                raise StorageError(
+                    f"{self._files[t]} has the size (T, C, Z, Y, X) {shape_of(member)} {member.dtype}, "
+                    f"the others of its series {self._shape} {self._dtype}: "
+                    "export it again, or move it out of the series."
+                )
+            self._open = (t, member)
+        return self._open[1]
+
+
+def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | None = None) -> list[Acquisition]:
+    """Return the acquisition that a series of files makes up.
+
+    Parameters
+    ----------
+    key : AcquisitionKey
+    members : mapping of the number in the name to the file; those that are ready
+    axes : str or None
+        Letters of the dimensions of each file, for files that do not name them.
+
+    Files that hold several time points each are no series: each is then an acquisition of its own.
+    """
+    numbers = sorted(members)
+    first = open_tiff(members[numbers[0]], axes)
+    if len(first) > 1 or first[0].size_t > 1:
+        return first + [one for number in numbers[1:] for one in open_tiff(members[number], axes)]
+    start = first_number(key, numbers)
+    files = {number - start: members[number] for number in numbers}
+    like = first[0]
+    return [
+        replace(
+            like,
+            name=key.name,
+            source_path=key.path,
+            files=tuple(files.values()),
+            reader="tiff-sequence",
+            size_t=max(files) + 1,
+            time_points=tuple(files),
+            first_number=start,
+            source=SequenceSource(files, axes, shape_of(like), like.dtype),
+        )
+    ]
+
+
+def shape_of(acquisition: Acquisition) -> tuple[int, int, int, int, int]:
+    """Return the sizes T, C, Z, Y, X."""
+    sizes = acquisition
+    return (sizes.size_t, sizes.size_c, sizes.size_z, sizes.size_y, sizes.size_x)

@@ -1,0 +1,187 @@
+"""TIFF in the dialects that microscopes and their programs write: OME-TIFF, ImageJ, LSM, plain."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from storage.acquisition import Acquisition, VoxelSize, VoxelSource
+from storage.errors import StorageError, UnreadableInputError
+from storage.readers import tiff_metadata
+from storage.readers.axes import Axes, arranged
+from storage.readers.fingerprint import fingerprint
+from storage.readers.names import stem
+
+if TYPE_CHECKING:
+    import tifffile
+
+# tifffile logs what it meets; whether a file is sound is decided by `tiff_probe`, and said once.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+# Where a page of a growing file is sampled to see whether it changed.
+SAMPLE_BYTES = 4096
+
+
+class TiffSource:
+    """Planes of one series of a TIFF."""
+
+    def __init__(self, path: Path, series_index: int, axes: Axes, files: tuple[Path, ...], dtype: np.dtype) -> None:
+        self._path = path
+        self._series_index = series_index
+        self._axes = axes
+        self._files = files
+        self._dtype = dtype
+        self._tif: tifffile.TiffFile | None = None
+
+    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+        """Return the (Y, X) plane at time point t, channel c, slice z."""
+        try:
+            page = self._page(self._axes.page_index(t, c, z))
+        except (OSError, ValueError, IndexError, RuntimeError) as error:
+            raise StorageError(
+                f"Plane t={t} c={c} z={z} of {self._path} cannot be read ({error}): "
+                "the file is damaged or was replaced."
+            ) from error
+        plane = page.reshape(self._axes.page_shape)[self._axes.inside(t, c, z)]
+        return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
+
+    def fingerprint(self, t: int) -> str:
+        """Return the fingerprint of the files, or in a time series of the pages of time point t.
+
+        In a file with several time points each has its own, so that appending to the file changes none of the old ones.
+        """
+        if self._axes.size("T") == 1:
+            return fingerprint(self._files)
+        digest = hashlib.blake2b(digest_size=16)
+        per_page = self._axes.size("S")
+        for c in range(0, self._axes.size_c, per_page):
+            for z in range(self._axes.size("Z")):
+                digest.update(self._sampled(self._axes.page_index(t, c, z)))
+        return f"pages-{digest.hexdigest()}"
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._tif is not None:
+            self._tif.close()
+            self._tif = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind when pickled."""
+        return {**self.__dict__, "_tif": None}
+
+    def _series(self) -> Any:
+        import tifffile
+
+        if self._tif is None:
+            self._tif = tifffile.TiffFile(self._path)
+        return self._tif.series[self._series_index]
+
+    def _page(self, index: int) -> np.ndarray:
+        series = self._series()
+        offset = series.dataoffset
+        if offset is None:
+            page = series[index]
+            if page is None:
+                raise ValueError("the file does not hold it")
+            return page.asarray()
+        # Pixels lie in one run, maybe behind a single page (ImageJ beyond 4 GB): read just the plane's bytes.
+        handle = series[0].parent.filehandle
+        count = int(np.prod(self._axes.page_shape))
+        dtype = self._dtype.newbyteorder(series[0].parent.byteorder)
+        handle.seek(offset + index * count * dtype.itemsize)
+        data = handle.read(count * dtype.itemsize)
+        return np.frombuffer(data, dtype=dtype, count=count)
+
+    def _sampled(self, index: int) -> bytes:
+        """Return the place of a page's pixels and their first bytes."""
+        series = self._series()
+        if series.dataoffset is not None:
+            count = int(np.prod(self._axes.page_shape)) * self._dtype.itemsize
+            handle, start = series[0].parent.filehandle, series.dataoffset + index * count
+        else:
+            page = series[index]
+            if page is None or not page.dataoffsets:
+                return b"absent"
+            handle, start, count = page.parent.filehandle, page.dataoffsets[0], sum(page.databytecounts)
+        handle.seek(start)
+        return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
+
+
+def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images of a TIFF; only OME-TIFF has more than one.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it holds nothing that is an image of this kind.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            series = list(tif.series) if tif.is_ome else list(tif.series)[:1]
+            metadata = [tiff_metadata.read(tif, i) for i in range(len(series))]
+            images = [
+                _acquisition(path, i, one, said, axes, several=len(series) > 1)
+                for i, (one, said) in enumerate(zip(series, metadata, strict=True))
+            ]
+    except (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
+        raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
+    if not images:
+        raise UnreadableInputError(f"{path} is a TIFF without an image: export it again.")
+    return images
+
+
+def _acquisition(
+    path: Path, index: int, series: Any, said: tiff_metadata.Metadata, given: str | None, several: bool
+) -> Acquisition:
+    axes = arranged(series.axes, series.shape, len(series), given, str(path))
+    dtype = np.dtype(series.dtype)
+    if dtype.kind not in "uif" or dtype.itemsize > 8:
+        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
+    files = tuple(sorted({Path(page.parent.filehandle.path) for page in series if page is not None})) or (path,)
+    first = path if len(files) == 1 else files[0]  # every file of a set leads to the same acquisition
+    voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
+    return Acquisition(
+        name=f"{stem(first)}_{said.image_name or index}" if several else stem(first),
+        source_path=first.with_name(f"{first.name}#{index}") if several else first,
+        files=files,
+        reader=said.dialect,
+        size_t=axes.size("T"),
+        size_c=axes.size_c,
+        size_z=axes.size("Z"),
+        size_y=axes.size("Y"),
+        size_x=axes.size("X"),
+        dtype=dtype.newbyteorder("="),
+        voxel_size_um=voxel,
+        voxel_source=source,
+        frame_interval_s=said.interval_s,
+        channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
+        time_points=tuple(range(axes.size("T"))),
+        source=TiffSource(path, index, axes, files, dtype),
+    )
+
+
+def voxel_size(voxel_um: tiff_metadata.Voxel, size_z: int) -> tuple[VoxelSize | None, VoxelSource]:
+    """Return the voxel size if the metadata says enough, and where it is from.
+
+    A single plane needs no slice distance; z then repeats y, and nothing is measured along it.
+    """
+    z_um, y_um, x_um = voxel_um
+    if y_um is None or x_um is None or (z_um is None and size_z > 1):
+        return None, "none"
+    return (z_um if z_um is not None else y_um, y_um, x_um), "metadata"
+
+
+def channel_names(names: tuple[str, ...], size_c: int, samples: int) -> tuple[str, ...]:
+    """Return one distinct name per channel, made up where the file gives none."""
+    if samples > 1:
+        colours = ("red", "green", "blue", "alpha")
+        stems = [names[i] if i < len(names) and names[i] else "" for i in range(size_c // samples)]
+        names = tuple(f"{name} {colours[s] if s < 4 else s}".strip() for name in stems for s in range(samples))
+    filled = [names[i] if i < len(names) and names[i] else f"channel {i}" for i in range(size_c)]
+    return tuple(name if filled.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(filled))
