@@ -1,0 +1,88 @@
+"""Sparse assignment that maximises what links save over leaving things unlinked, in polynomial time whatever the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Possible links, one per row: source, target and what the link saves (only savings above 0 are kept)."""
+
+    source: np.ndarray
+    target: np.ndarray
+    saving: np.ndarray
+    sources: int
+    targets: int
+
+    @classmethod
+    def build(cls, source: np.ndarray, target: np.ndarray, saving: np.ndarray, sources: int, targets: int) -> Pairs:
+        """Drop what saves nothing, and order by source, then target."""
+        keep = saving > 0
+        source, target, saving = source[keep], target[keep], saving[keep]
+        order = np.lexsort((target, source))
+        return cls(source[order], target[order], saving[order], sources, targets)
+
+
+def assign(pairs: Pairs) -> np.ndarray:
+    """Each source with at most one target and the other way round, so that the total saving is largest.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        E possible links between n sources and m targets.
+
+    Returns
+    -------
+    (n,) int64
+        Target of each source, -1 for none.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    match = np.full(pairs.sources, -1, np.int64)
+    if not len(pairs.saving):
+        return match
+    # Every source gets a private target of saving 0, so that a full matching of the sources always exists. The solver
+    # takes explicit weights above 0 only, and small weights mean large savings.
+    active, source = np.unique(pairs.source, return_inverse=True)
+    used, target = np.unique(pairs.target, return_inverse=True)
+    top = float(pairs.saving.max()) + 1.0
+    rows = np.concatenate([source, np.arange(len(active))])
+    columns = np.concatenate([target, len(used) + np.arange(len(active))])
+    weights = np.concatenate([top - pairs.saving, np.full(len(active), top)])
+    matrix = csr_matrix((weights, (rows, columns)), shape=(len(active), len(used) + len(active)))
+    row, column = min_weight_full_bipartite_matching(matrix)
+    real = column < len(used)
+    match[active[row[real]]] = used[column[real]]
+    return match
+
+
+def prices(pairs: Pairs, match: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Dual values of an optimal assignment: what each source and each target is worth to it.
+
+    No addition to the problem that saves less than the values of what it uses can improve the assignment.
+
+    Returns
+    -------
+    (n,) float64, (m,) float64
+    """
+    price = np.zeros(pairs.targets)
+    gain = np.zeros(pairs.sources)
+    linked = match[pairs.source] == pairs.target
+    gain[pairs.source[linked]] = pairs.saving[linked]
+    matched = match >= 0
+    safe = np.where(matched, match, 0)
+    worth = gain.copy()
+    for _ in range(200):  # prices rise along alternating paths, which are short: a few tens of rounds
+        worth = np.where(matched, gain - price[safe] if pairs.targets else 0.0, 0.0)
+        new = price.copy()
+        np.maximum.at(new, pairs.target, pairs.saving - worth[pairs.source])
+        # The price of a target never exceeds what its own link saves, but for rounding.
+        new[match[matched]] = np.minimum(new[match[matched]], gain[matched])
+        if np.allclose(new, price, rtol=0.0, atol=1e-9):
+            break
+        price = new
+    return np.where(matched, gain - price[safe] if pairs.targets else 0.0, 0.0), price

@@ -1,0 +1,74 @@
+"""What links, divisions, appearances and disappearances cost: negative logarithms of likelihoods.
+
+Densities of position are relative to one nucleus per volume of a ball with the radius of the distance between neighbours,
+those of features to the differences between neighbours, so that all costs can be compared and unknown features cost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tracking.evidence import CYCLE_SHAPE, RATIO_SHAPE, Belief
+from tracking.sources import Sources
+
+HEAVINESS = 5.0
+"""Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""
+FEATURE_LIMIT = 4.0
+"""A single feature never speaks louder than this for or against a link: segmentation errors change sizes at will."""
+NEVER = 1e-4
+"""Share of its prior that a division keeps however wrong the age looks."""
+
+
+def step_cost(distance2: np.ndarray, spread: np.ndarray | float, dimensions: int, scale: float) -> np.ndarray:
+    """Negative log density of ending up at squared distance `distance2` from the expected place.
+
+    Multivariate Student's t with `spread` per axis, relative to the uniform density over the ball of radius `scale`.
+    """
+    nu = HEAVINESS
+    constant = math.lgamma((nu + dimensions) / 2) - math.lgamma(nu / 2) - dimensions / 2 * math.log(nu * math.pi)
+    density = (
+        constant - dimensions * np.log(spread) - (nu + dimensions) / 2 * np.log1p(distance2 / (nu * np.square(spread)))
+    )
+    return np.asarray(-density - log_ball(dimensions, scale))
+
+
+def log_ball(dimensions: int, radius: float) -> float:
+    """Log volume of a ball."""
+    return dimensions / 2 * math.log(math.pi) - math.lgamma(dimensions / 2 + 1) + dimensions * math.log(radius)
+
+
+def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief: Belief) -> np.ndarray:
+    """Cost of changes (E, F) under Laplace distributions, relative to differences between neighbours; NaN costs nothing."""
+    cost = (
+        np.abs(change - mean) / width + np.log(width) - np.abs(change) / belief.apart_scale - np.log(belief.apart_scale)
+    )
+    return np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
+
+
+def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, scale: float) -> np.ndarray:
+    """Negative log density of the vector between unordered daughters: log-normal length, any direction."""
+    log_ratio = np.log(np.maximum(separation, 1e-3 * scale) / scale)
+    sphere = math.log(dimensions) + log_ball(dimensions, 1.0) + (dimensions - 1) * log_ratio
+    z = (log_ratio - belief.split_log) / belief.split_sd
+    cost = 0.5 * z**2 + math.log(belief.split_sd * math.sqrt(2 * math.pi)) + log_ratio + sphere
+    return np.asarray(cost - math.log(2.0) - log_ball(dimensions, 1.0))
+
+
+def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarray:
+    """Probability of each source to divide before `t` given its age, by Weibull hazards.
+
+    The age counts relative to the parent's own cycle where that is known, else by itself; nuclei that were there from the
+    start, or came from nowhere, have the rate of their like.
+    """
+    age = np.maximum(t - sources.born_t, 0.0)
+    past = np.maximum(sources.t - sources.born_t, 0.0)
+    by_age = belief.cycle_rate * (age**CYCLE_SHAPE - past**CYCLE_SHAPE)
+    cycle = np.where(np.isnan(sources.cycle), 1.0, sources.cycle)
+    by_ratio = belief.ratio_rate * ((age / cycle) ** RATIO_SHAPE - (past / cycle) ** RATIO_SHAPE)
+    blind = belief.blind_rate * (t - sources.t)
+    hazard = np.where(sources.age_known, np.where(np.isnan(sources.cycle), by_age, by_ratio), blind)
+    probability = -np.expm1(-np.minimum(hazard, 50.0))
+    ceiling = np.where(sources.fresh, 0.05, 0.5)
+    return np.clip(probability, NEVER * np.minimum(blind, 1.0), ceiling)

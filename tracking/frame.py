@@ -1,0 +1,139 @@
+"""One time point as the tracker holds it: positions, features and how each nucleus is connected to the past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from nuset_engine.nuclei import Nuclei
+from tracking.errors import TrackingError
+from tracking.evidence import FEATURES, Sums
+
+
+@dataclass
+class Frame:
+    """N nuclei of one time point in canonical order (by position, then label), so that the order of rows never matters.
+
+    Attributes
+    ----------
+    t : int
+    labels : (N,) int64
+    positions : (N, 3) float64
+        z, y, x in the unit of the nuclei.
+    features : (N, F) float64
+        `FEATURES`; NaN where unknown.
+    back : (N,) int64
+        How many frames back the predecessor lies; 0: none.
+    row : (N,) int64
+        Row of the predecessor in that frame; -1: none.
+    newborn : (N,) bool
+        The predecessor divided, and this is one daughter.
+    score : (N,) float64
+        Score of that division, NaN for others.
+    residual : (N, 3) float64
+        How far the step that led here went beyond that of the neighbours.
+    born_t : (N,) float64
+        First time point of the track.
+    age_known : (N,) bool
+        The track began with a division, so that its age is that of the nucleus.
+    cycle : (N,) float64
+        How long the parent lived from its own birth to its division, NaN if not known.
+    length : (N,) int64
+        Nuclei in the track until here.
+    start_id : (N,) int64
+        The id given to the track that starts here; 0: none was needed yet. It is kept, so that ids do not wander.
+    track_id : (N,) int64
+    sums : Sums
+        What the step into this frame showed.
+    """
+
+    t: int
+    labels: np.ndarray
+    positions: np.ndarray
+    features: np.ndarray
+    back: np.ndarray
+    row: np.ndarray
+    newborn: np.ndarray
+    score: np.ndarray
+    residual: np.ndarray
+    born_t: np.ndarray
+    age_known: np.ndarray
+    cycle: np.ndarray
+    length: np.ndarray
+    start_id: np.ndarray
+    track_id: np.ndarray
+    sums: Sums = field(default_factory=Sums)
+
+    def __len__(self) -> int:
+        """Number of nuclei."""
+        return len(self.labels)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name, for `state`."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("t", "sums")}
+
+
+def frame_of(nuclei: Nuclei) -> Frame:
+    """Bring a table of nuclei into canonical order, without connections.
+
+    Raises
+    ------
+    TrackingError
+        If a position is not finite.
+    """
+    positions = nuclei.positions()
+    labels = nuclei.table["label"].to_numpy(np.int64, copy=True)
+    bad = ~np.isfinite(positions).all(axis=1)
+    if bad.any():
+        raise TrackingError(
+            f"{int(bad.sum())} of {len(labels)} nuclei of time point {nuclei.t} have no finite position in {nuclei.unit}; "
+            "remove them or give their positions."
+        )
+    features = _features(nuclei)
+    order = np.lexsort((labels, *positions.T[::-1]))
+    count = len(labels)
+    return Frame(
+        t=int(nuclei.t),
+        labels=labels[order],
+        positions=positions[order],
+        features=features[order],
+        back=np.zeros(count, np.int64),
+        row=np.full(count, -1, np.int64),
+        newborn=np.zeros(count, bool),
+        score=np.full(count, np.nan),
+        residual=np.zeros((count, 3)),
+        born_t=np.full(count, float(nuclei.t)),
+        age_known=np.zeros(count, bool),
+        cycle=np.full(count, np.nan),
+        length=np.ones(count, np.int64),
+        start_id=np.zeros(count, np.int64),
+        track_id=np.zeros(count, np.int64),
+    )
+
+
+def _features(nuclei: Nuclei) -> np.ndarray:
+    """Size (as a diameter) and intensity as logarithms, elongation as it is; NaN where unknown."""
+    table = nuclei.table
+    columns = np.full((len(table), len(FEATURES)), np.nan)
+    sources = (
+        ("equivalent_diameter_um", 1.0),
+        ("volume_um3", 3.0),
+        ("area_um2", 2.0),
+        ("volume_px", 3.0),
+    )
+    for name, power in sources:
+        value = table[name].to_numpy(np.float64)
+        if not np.isnan(columns[:, 0]).all():
+            break
+        columns[:, 0] = _log(value) / power
+    columns[:, 1] = _log(table["intensity_mean"].to_numpy(np.float64))
+    columns[:, 2] = table["elongation"].to_numpy(np.float64)
+    columns[~np.isfinite(columns)] = np.nan
+    return columns
+
+
+def _log(value: np.ndarray) -> np.ndarray:
+    """Natural logarithm, NaN for what is not positive."""
+    positive = value > 0
+    return np.where(positive, np.log(np.where(positive, value, 1.0)), np.nan)

@@ -1,0 +1,92 @@
+"""Frame-to-frame linking with trackpy, from where nuclei are expected to where they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracking.assignment import Pairs, assign
+
+SUBNET_SOURCES = 8
+"""Largest subnetwork that trackpy solves; its cost grows exponentially with this, and adaptive search splits larger ones."""
+ADAPTIVE_STEP = 0.8
+ADAPTIVE_STOP = 0.3
+"""The range shrinks by the first in crowded places, down to the second times the search range."""
+NEAREST = 8
+
+
+def link(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+    """Link nuclei from one frame to the next.
+
+    Parameters
+    ----------
+    expected : (N, D) float64
+        Where the nuclei of the earlier frame are expected now.
+    found : (M, D) float64
+        Where nuclei are now.
+    search_range : float
+        Largest distance between the two.
+
+    Returns
+    -------
+    (N,) int64
+        Row in `found`, -1 for none.
+    """
+    from trackpy.linking.utils import SubnetOversizeException
+
+    if not len(expected) or not len(found):
+        return np.full(len(expected), -1, np.int64)
+    try:
+        return _link_trackpy(expected, found, search_range)
+    except SubnetOversizeException:
+        return link_by_assignment(expected, found, search_range)
+
+
+def _link_trackpy(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+    """Links of trackpy's linker with adaptive search; raises SubnetOversizeException where that is not enough."""
+    from trackpy.linking.linking import Linker
+
+    class BoundedLinker(Linker):  # type: ignore[misc]
+        MAX_SUB_NET_SIZE_ADAPTIVE = SUBNET_SOURCES
+        MAX_NEIGHBORS = 6
+
+    linker = BoundedLinker(
+        search_range,
+        adaptive_stop=search_range * ADAPTIVE_STOP,
+        adaptive_step=ADAPTIVE_STEP,
+        link_strategy="recursive",  # with or without numba the same
+    )
+    linker.init_level(expected, 0)
+    linker.next_level(found, 1)
+    particles = np.asarray(linker.particle_ids, np.int64)
+    match = np.full(len(expected), -1, np.int64)
+    rows = np.flatnonzero(particles < len(expected))
+    match[particles[rows]] = rows
+    return match
+
+
+def link_by_assignment(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+    """The same by one sparse assignment over the nearest few of each, which takes any number of points."""
+    source, target, distance = nearest_pairs(expected, found, search_range)
+    saving = search_range**2 * (1 + 1e-9) - distance**2
+    return assign(Pairs.build(source, target, saving, len(expected), len(found)))
+
+
+def nearest_pairs(
+    expected: np.ndarray, found: np.ndarray, search_range: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Source, target and distance of up to `NEAREST` targets per source within reach.
+
+    Returns
+    -------
+    (E,) int64, (E,) int64, (E,) float64
+    """
+    from scipy.spatial import KDTree
+
+    count = min(NEAREST, len(found))
+    if not count or not len(expected):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    distance, target = KDTree(found).query(expected, k=count)
+    distance, target = distance.reshape(len(expected), count), target.reshape(len(expected), count)
+    source = np.repeat(np.arange(len(expected)), count).reshape(distance.shape)
+    near = distance <= search_range
+    return source[near], target[near].astype(np.int64), distance[near]

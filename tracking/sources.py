@@ -1,0 +1,116 @@
+"""The nuclei that one frame can continue: those of the frame before, and those lost a few frames ago."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking.frame import Frame
+from tracking.motion import local_flow
+
+
+@dataclass(frozen=True)
+class Sources:
+    """n nuclei with an open end. Arrays as in `Frame`, and:
+
+    Attributes
+    ----------
+    back, row : (n,) int64
+        Which frame before the one to be solved, and which row there.
+    t : (n,) float64
+        When it was last seen.
+    place : (n,) float64
+        Where it was last seen, moved with its neighbours through the frames in which it was missed.
+    young : (n,) bool
+        It was born in the frame in which it was last seen.
+    fresh : (n,) bool
+        Its track began from nothing and has this one nucleus.
+    """
+
+    back: np.ndarray
+    row: np.ndarray
+    t: np.ndarray
+    place: np.ndarray
+    features: np.ndarray
+    residual: np.ndarray
+    born_t: np.ndarray
+    age_known: np.ndarray
+    cycle: np.ndarray
+    length: np.ndarray
+    young: np.ndarray
+    fresh: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of sources."""
+        return len(self.row)
+
+
+def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sources:
+    """Nuclei that frame `index` may continue, nearest frame first, given the links of all frames before it.
+
+    Parameters
+    ----------
+    frames : list of Frame
+    index : int
+        The frame to be solved; its own links and those of later frames are not looked at.
+    memory : int
+        Frames that a nucleus may go unseen.
+    scale : float
+        Distance between neighbours.
+    """
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for back in range(1, min(memory + 1, index) + 1):
+        frame = frames[index - back]
+        is_open = np.ones(len(frame), bool)
+        for later in range(index - back + 1, index):
+            linked = frames[later].row[frames[later].back == later - (index - back)]
+            is_open[linked] = False
+        rows = np.flatnonzero(is_open)
+        parts.append((np.full(len(rows), back, np.int64), rows))
+    return _collect(frames, index, parts, scale)
+
+
+def _collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.ndarray]], scale: float) -> Sources:
+    """Gather the attributes of the rows of each frame."""
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(frames[index - i - 1], name)[rows] for i, (_, rows) in enumerate(parts)])
+
+    back = np.concatenate([part[0] for part in parts])
+    length, newborn, age_known = column("length"), column("newborn"), column("age_known")
+    return Sources(
+        back=back,
+        row=np.concatenate([part[1] for part in parts]).astype(np.int64),
+        t=np.array([frame.t for frame in frames], np.float64)[index - back],
+        place=np.concatenate(
+            [_carried(frames, index, back, rows, scale) for back, (_, rows) in enumerate(parts, start=1)]
+        ),
+        features=column("features"),
+        residual=column("residual"),
+        born_t=column("born_t"),
+        age_known=age_known,
+        cycle=column("cycle"),
+        length=length,
+        young=newborn,
+        fresh=(length == 1) & ~age_known,
+    )
+
+
+def _carried(frames: list[Frame], index: int, back: int, rows: np.ndarray, scale: float) -> np.ndarray:
+    """Positions of `rows`, `back` frames before `index`, moved with their neighbours up to the frame before `index`."""
+    place = frames[index - back].positions[rows]
+    for later in range(index - back + 1, index):
+        if not len(rows):
+            break
+        at, step = known_steps(frames, later)
+        place = place + local_flow(at, step, place, np.full(len(place), -1), scale)
+    return place
+
+
+def known_steps(frames: list[Frame], index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places in the frame before, and displacements into frame `index`, of nuclei that neither divided nor were missed."""
+    frame = frames[index]
+    plain = (frame.back == 1) & ~frame.newborn
+    at = frames[index - 1].positions[frame.row[plain]]
+    return at, frame.positions[plain] - at

@@ -1,0 +1,112 @@
+"""What a tracker remembers, and its exact form as bytes: an npz file of arrays and one JSON text, no pickles."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from tracking.errors import TrackingError
+from tracking.evidence import Sums
+from tracking.frame import Frame
+from tracking.graph import Track
+
+FORMAT = 1
+
+
+@dataclass
+class Memory:
+    """A window of frames and what is left of those before it.
+
+    Attributes
+    ----------
+    frames : list of Frame
+        The last few final frames, then the provisional ones.
+    final : int
+        How many of `frames` are final.
+    sums : Sums
+        What the final frames showed.
+    tracks : dict
+        Record by id of each track that may go on, of its nuclei in final frames.
+    told : dict
+        The same as last told to the caller, provisional nuclei included.
+    next_id : int
+    unit : str or None
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    final: int = 0
+    sums: Sums = field(default_factory=Sums)
+    tracks: dict[int, Track] = field(default_factory=dict)
+    told: dict[int, Track] = field(default_factory=dict)
+    next_id: int = 1
+    unit: str | None = None
+
+
+def pack(memory: Memory) -> bytes:
+    """Bytes from which `unpack` makes the same memory."""
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "final": memory.final,
+            "next_id": memory.next_id,
+            "unit": memory.unit,
+            "t": [frame.t for frame in memory.frames],
+            "sums": asdict(memory.sums),
+            "frame_sums": [asdict(frame.sums) for frame in memory.frames],
+            "tracks": [list(asdict(track).values()) for track in memory.tracks.values()],
+            "told": [list(asdict(track).values()) for track in memory.told.values()],
+        }
+    )
+    arrays = {f"{i}/{name}": array for i, frame in enumerate(memory.frames) for name, array in frame.arrays().items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, json=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> Memory:
+    """Memory from the bytes of `pack`.
+
+    Raises
+    ------
+    TrackingError
+        If the bytes are something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays.pop("json").tobytes())
+        if meta["format"] != FORMAT:
+            raise KeyError("format")
+        return _memory(meta, arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise TrackingError(
+            "The stored state of the tracker cannot be read; it is damaged or of another version, so track this acquisition anew."
+        ) from error
+
+
+def _memory(meta: dict, arrays: dict[str, np.ndarray]) -> Memory:  # type: ignore[type-arg]
+    """Memory from its JSON part and arrays by name."""
+    parts: list[dict[str, np.ndarray]] = [{} for _ in meta["t"]]
+    for name, array in arrays.items():
+        index, column = name.split("/")
+        parts[int(index)][column] = array
+    return Memory(
+        frames=[
+            Frame(t=t, sums=_sums(sums), **part)
+            for t, sums, part in zip(meta["t"], meta["frame_sums"], parts, strict=True)
+        ],
+        final=meta["final"],
+        sums=_sums(meta["sums"]),
+        tracks={values[0]: Track(*values) for values in meta["tracks"]},
+        told={values[0]: Track(*values) for values in meta["told"]},
+        next_id=meta["next_id"],
+        unit=meta["unit"],
+    )
+
+
+def _sums(values: dict) -> Sums:  # type: ignore[type-arg]
+    """Sums from JSON, where tuples are lists."""
+    return Sums(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -1,0 +1,242 @@
+"""One frame connected to those before it: expected places, possible links and divisions, and the best of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking.assignment import Pairs, assign
+from tracking.costs import division_probability, feature_cost, separation_cost, step_cost
+from tracking.evidence import Belief
+from tracking.frame import Frame
+from tracking.link import link, nearest_pairs
+from tracking.motion import local_flow, spacing, whole_shift
+from tracking.packing import Solution, Triples, solve
+from tracking.params import TrackingParams
+from tracking.sources import Sources, open_ends
+
+DAUGHTERS = 8
+"""Nuclei near the expected place that are paired up as possible daughters."""
+FIRST_SPREAD = 0.2
+"""Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
+SPREAD_PRIOR = 8.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What costs are measured against: number of axes with any extent, distance between neighbours, beliefs."""
+
+    dimensions: int
+    scale: float
+    belief: Belief
+    params: TrackingParams
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Where sources are expected, without and with their own motion, and how well that is known.
+
+    Attributes
+    ----------
+    flow : (n, 3) float64
+        Last place plus the motion of the neighbours.
+    place : (n, 3) float64
+        The same plus the part of its own motion that a nucleus repeats.
+    spread : (n,) float64
+        Standard deviation per axis.
+    unit_spread : float
+        Spread of an ordinary nucleus in unit time.
+    """
+
+    flow: np.ndarray
+    place: np.ndarray
+    spread: np.ndarray
+    unit_spread: float
+
+
+def neighbour_scale(frames: list[Frame], index: int) -> float:
+    """Distance between neighbours around frame `index`; for lone nuclei from their size, or the space that they crossed."""
+    known = [s for s in (spacing(frame.positions) for frame in frames[max(0, index - 1) : index + 1]) if s]
+    if known:
+        return float(np.mean(known))
+    everything = np.concatenate([frame.positions for frame in frames])
+    sizes = np.concatenate([frame.features[:, 0] for frame in frames])
+    size = 2.0 * float(np.exp(np.nanmedian(sizes))) if np.isfinite(sizes).any() else 0.0
+    extent = float(np.ptp(everything, axis=0).max()) if len(everything) else 0.0
+    return max(size, extent) or 1.0
+
+
+def expect(sources: Sources, frame: Frame, guess: np.ndarray, scene: Scene) -> Expectation:
+    """Expected places from a first guess of the links.
+
+    Parameters
+    ----------
+    guess : (n,) int64
+        Row in `frame` for each source, -1 for none; only nuclei seen in the frame before count.
+    """
+    belief = scene.belief
+    anchors = np.flatnonzero((guess >= 0) & (sources.back == 1))
+    at = sources.place[anchors]
+    step = frame.positions[guess[anchors]] - at
+    own = np.full(len(sources), -1, np.int64)
+    own[anchors] = np.arange(len(anchors))
+    flow = sources.place + local_flow(at, step, sources.place, own, scene.scale)
+    keep = np.where(sources.young, belief.young_persistence, belief.persistence) * (sources.back == 1)
+    place = flow + keep[:, None] * sources.residual
+    elapsed = np.maximum(frame.t - sources.t, 1e-9)
+    off = np.linalg.norm(frame.positions[guess[anchors]] - place[anchors], axis=1) / np.sqrt(elapsed[anchors])
+    plain = ~sources.young[anchors]
+    unit = _spread(off[plain], float(np.median(elapsed)) if len(elapsed) else 1.0, scene)
+    factor = np.where(sources.young, belief.young_factor, 1.0)
+    return Expectation(flow, place, unit * np.sqrt(elapsed) * factor, unit)
+
+
+def _spread(off: np.ndarray, elapsed: float, scene: Scene) -> float:
+    """Spread per axis and unit time: the median of what is seen now, joined with what was seen before."""
+    before = scene.belief.spread
+    prior = before if before is not None else FIRST_SPREAD * scene.scale / np.sqrt(elapsed)
+    median_of_unit = {1: 0.674, 2: 1.177, 3: 1.538}[scene.dimensions]
+    seen = float(np.median(off)) / median_of_unit if len(off) else prior
+    weight = len(off) / (len(off) + SPREAD_PRIOR)
+    floor = 0.02 * scene.scale / np.sqrt(elapsed)
+    return float(np.exp(weight * np.log(max(seen, floor)) + (1 - weight) * np.log(max(prior, floor))))
+
+
+def first_guess(sources: Sources, frame: Frame, usual_shift: np.ndarray, scene: Scene) -> np.ndarray:
+    """Links of nuclei of the frame before by trackpy, after whole-sample motion was taken off."""
+    recent = np.flatnonzero(sources.back == 1)
+    shift = whole_shift(sources.place[recent], frame.positions, usual_shift, scene.scale)
+    keep = np.where(sources.young[recent], scene.belief.young_persistence, scene.belief.persistence)
+    expected = sources.place[recent] + shift + keep[:, None] * sources.residual[recent]
+    reach = scene.params.search_range or scene.scale
+    guess = np.full(len(sources), -1, np.int64)
+    guess[recent] = link(expected, frame.positions, reach)
+    return guess
+
+
+def possible_links(sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene) -> Pairs:
+    """Links that are more likely than an end and a beginning."""
+    belief = scene.belief
+    reach = scene.params.search_range or np.inf
+    source, target, distance = nearest_pairs(expected.place, frame.positions, reach)
+    cost = step_cost(distance**2, expected.spread[source], scene.dimensions, scene.scale)
+    change = frame.features[target] - sources.features[source]
+    cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
+    saving = ending_cost(sources, belief)[source] + beginning_cost(stays, belief)[target] - cost
+    return Pairs.build(source, target, saving, len(sources), len(frame))
+
+
+def ending_cost(sources: Sources, belief: Belief) -> np.ndarray:
+    """Cost of leaving a source without continuation, over that of continuing it."""
+    vanish = np.where(sources.fresh, np.maximum(belief.flicker, belief.vanish), belief.vanish)
+    recent = np.log1p(-vanish) - np.log(vanish)
+    regain = 0.5 * belief.regain ** (sources.back - 1.0)
+    late = np.log(regain) - np.log1p(-regain)
+    return np.where(sources.back == 1, recent, late)
+
+
+def beginning_cost(stays: np.ndarray, belief: Belief) -> np.ndarray:
+    """Cost of a target that comes from nothing; more if it is known to stay, since false nuclei seldom do."""
+    lasting = {0: belief.flicker, 1: 1.0 - belief.flicker, -1: 1.0}
+    share = np.select([stays == 0, stays == 1], [lasting[0], lasting[1]], lasting[-1])
+    return np.asarray(-np.log(belief.appear * share))
+
+
+def possible_divisions(
+    sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene
+) -> Triples:
+    """Divisions that are more likely than an end and two beginnings."""
+    belief, scale = scene.belief, scene.scale
+    if len(frame) < 2 or not scene.params.find_divisions:
+        nothing = np.zeros(0, np.int64)
+        return Triples(nothing, nothing, nothing, np.zeros(0))
+    source, first, second = _daughter_pairs(expected, frame, scene)
+    apart = np.linalg.norm(frame.positions[first] - frame.positions[second], axis=1)
+    near = apart <= (scene.params.division_range or np.inf)
+    source, first, second, apart = source[near], first[near], second[near], apart[near]
+    middle = (frame.positions[first] + frame.positions[second]) / 2 - expected.flow[source]
+    spread = belief.split_factor * expected.unit_spread * np.sqrt(np.maximum(frame.t - sources.t[source], 1e-9))
+    cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scale)
+    cost = cost + separation_cost(apart, belief, scene.dimensions, scale)
+    cost = cost + _daughter_features(sources, frame, (source, first, second), belief)
+    cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
+    beginning = beginning_cost(stays, belief)
+    saving = ending_cost(sources, belief)[source] + beginning[first] + beginning[second] - cost
+    saving = saving - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
+    good = saving > 0
+    return Triples(source[good], first[good], second[good], saving[good])
+
+
+def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of the nuclei nearest to where each source is expected, within twice the usual distance of daughters."""
+    from scipy.spatial import KDTree
+
+    count = min(DAUGHTERS, len(frame))
+    usual = scene.scale * np.exp(scene.belief.split_log + 2.5 * scene.belief.split_sd)
+    distance, row = KDTree(frame.positions).query(expected.flow, k=count)
+    distance, row = distance.reshape(-1, count), row.reshape(-1, count)
+    one, two = np.triu_indices(count, 1)
+    reach = usual / 2 + 4.0 * expected.spread[:, None]
+    source, pair = np.nonzero((distance[:, one] <= reach) & (distance[:, two] <= reach))
+    a, b = row[source, one[pair]], row[source, two[pair]]
+    return source, np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
+
+
+def _daughter_features(
+    sources: Sources, frame: Frame, triple: tuple[np.ndarray, np.ndarray, np.ndarray], belief: Belief
+) -> np.ndarray:
+    """Cost of the features of two daughters: their mean against the parent, and each against the other."""
+    source, first, second = triple
+    one, two = frame.features[first], frame.features[second]
+    change = (one + two) / 2 - sources.features[source]
+    cost = feature_cost(change, belief.split_mean, belief.split_scale, belief)
+    return cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A frame's solution with what it was found among."""
+
+    sources: Sources
+    expected: Expectation
+    solution: Solution
+
+
+def solve_step(
+    frames: list[Frame], index: int, guess_links: bool, usual_shift: np.ndarray, stays: np.ndarray, scene: Scene
+) -> Step:
+    """Connect frame `index` to the frames before it.
+
+    Parameters
+    ----------
+    guess_links : bool
+        The frame has no links yet: trackpy makes the first ones. Else its present links are the first guess.
+    usual_shift : (3,) float64
+        Drift of the whole sample so far.
+    stays : (M,) int64
+        Whether each nucleus is seen again in later frames: 1 yes, 0 no, -1 not known yet.
+    """
+    frame = frames[index]
+    sources = open_ends(frames, index, scene.params.memory_frames, scene.scale)
+    if guess_links:
+        guess = first_guess(sources, frame, usual_shift, scene)
+        expected = expect(sources, frame, guess, scene)
+        guess = assign(possible_links(sources, frame, expected, stays, scene))
+    else:
+        guess = present_links(sources, frame)
+    expected = expect(sources, frame, guess, scene)
+    pairs = possible_links(sources, frame, expected, stays, scene)
+    triples = possible_divisions(sources, frame, expected, stays, scene)
+    return Step(sources, expected, solve(pairs, triples))
+
+
+def present_links(sources: Sources, frame: Frame) -> np.ndarray:
+    """The links that a frame has now, as rows per source; divisions do not count."""
+    guess = np.full(len(sources), -1, np.int64)
+    plain = np.flatnonzero((frame.back == 1) & ~frame.newborn)
+    recent = np.flatnonzero(sources.back == 1)
+    place_of = np.full(int(sources.row[recent].max()) + 1 if len(recent) else 0, -1, np.int64)
+    place_of[sources.row[recent]] = recent
+    guess[place_of[frame.row[plain]]] = plain
+    return guess

@@ -1,0 +1,197 @@
+"""The streaming tracker: nuclei of one time point in, every change of tracks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nuset_engine.nuclei import Nuclei
+from tracking.connect import connect
+from tracking.errors import TrackingError
+from tracking.evidence import Sums, believe
+from tracking.frame import Frame, frame_of
+from tracking.graph import Track
+from tracking.ids import closed, extended, number
+from tracking.params import TrackingParams
+from tracking.sources import known_steps
+from tracking.state import Memory, pack, unpack
+from tracking.step import Scene, neighbour_scale, solve_step
+
+
+@dataclass(frozen=True)
+class FrameTracks:
+    """Track ids of the nuclei of one time point.
+
+    Attributes
+    ----------
+    t : int
+    labels, track_ids : (N,) int64
+    is_final : bool
+        These ids will never change.
+    """
+
+    t: int
+    labels: np.ndarray
+    track_ids: np.ndarray
+    is_final: bool
+
+
+@dataclass(frozen=True)
+class TrackUpdate:
+    """What one step changed.
+
+    Attributes
+    ----------
+    frames : tuple of FrameTracks
+        Every time point whose ids changed or became final, the new one included.
+    tracks : tuple of Track
+        Every track that is new or changed.
+    removed_tracks : tuple of int
+        Provisional ids that no longer exist.
+    """
+
+    frames: tuple[FrameTracks, ...]
+    tracks: tuple[Track, ...]
+    removed_tracks: tuple[int, ...]
+
+
+class Tracker:
+    """Links nuclei through time, online.
+
+    Each time point is linked to those before it at once (trackpy makes the first links) and reconsidered, together with
+    divisions and gaps, until `lag_frames` later ones were seen; then its ids are final. All that is remembered is a window
+    of frames and a few sums, so that time and memory per time point do not grow with the length of a movie.
+
+    Parameters
+    ----------
+    params : TrackingParams, optional
+    """
+
+    def __init__(self, params: TrackingParams | None = None) -> None:
+        """Begin without any nuclei."""
+        self.params = params or TrackingParams()
+        self._memory = Memory()
+
+    def advance(self, nuclei: Nuclei) -> TrackUpdate:
+        """Take the next time point.
+
+        Parameters
+        ----------
+        nuclei : Nuclei
+            Any number of nuclei, none included. Time points may be left out, but never come twice or backwards.
+
+        Raises
+        ------
+        TrackingError
+            If the time point is not after the last one, the unit changed, or a position is not finite.
+        """
+        memory = self._memory
+        if memory.frames and nuclei.t <= memory.frames[-1].t:
+            raise TrackingError(
+                f"Time point {nuclei.t} came after time point {memory.frames[-1].t}; give time points in rising order, each once."
+            )
+        if memory.unit not in (None, nuclei.unit):
+            raise TrackingError(
+                f"Nuclei of time point {nuclei.t} are in {nuclei.unit!r}, those before in {memory.unit!r}; use one unit throughout."
+            )
+        frame = frame_of(nuclei)
+        memory.unit = nuclei.unit
+        before = [frame.track_id.copy() for frame in memory.frames]
+        memory.frames.append(frame)
+        self._solve_window()
+        final = max(memory.final, len(memory.frames) - self.params.lag_frames)
+        return self._report(before, final, ended=False)
+
+    def finish(self) -> TrackUpdate:
+        """Declare everything final: no further time points are expected (if one comes all the same, it is taken)."""
+        before = [frame.track_id.copy() for frame in self._memory.frames]
+        return self._report(before, len(self._memory.frames), ended=True)
+
+    def state(self) -> bytes:
+        """All that is remembered, as an npz file; `from_state` continues exactly."""
+        return pack(self._memory)
+
+    @classmethod
+    def from_state(cls, data: bytes, params: TrackingParams | None = None) -> Tracker:
+        """Continue from `state`, with the parameters that it was made with.
+
+        Raises
+        ------
+        TrackingError
+            If `data` is not a state that this version understands.
+        """
+        tracker = cls(params)
+        tracker._memory = unpack(data)
+        return tracker
+
+    def _solve_window(self) -> None:
+        """Connect every provisional frame anew, oldest first, with what is known by now about later ones."""
+        frames = self._memory.frames
+        if len(frames) == 1:
+            frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
+        stays = [_stays(frames, index) for index in range(len(frames))]
+        sums = self._memory.sums
+        everything = np.concatenate([frame.positions for frame in frames])
+        dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
+        interval = float(np.median(np.diff([frame.t for frame in frames]))) if len(frames) > 1 else 1.0
+        for index in range(max(1, self._memory.final), len(frames)):
+            scale = neighbour_scale(frames, index)
+            scene = Scene(dimensions, scale, believe(sums, interval), self.params)
+            is_new = index == len(frames) - 1
+            step = solve_step(frames, index, is_new, _usual_shift(frames, index), stays[index], scene)
+            connect(frames[index], step, scene)
+            sums = sums.faded(frames[index].sums)
+        self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
+
+    def _report(self, before: list[np.ndarray], final: int, ended: bool) -> TrackUpdate:
+        """Make the frames before `final` final, tell what changed, and forget what is no longer needed."""
+        memory = self._memory
+        changed = [
+            FrameTracks(frame.t, frame.labels.copy(), frame.track_id.copy(), index < final)
+            for index, frame in enumerate(memory.frames)
+            if index >= memory.final
+            and (index < final or index >= len(before) or not np.array_equal(before[index], frame.track_id))
+        ]
+        for index in range(memory.final, final):
+            memory.sums = memory.sums.faded(memory.frames[index].sums)
+        memory.tracks = extended(memory.tracks, memory.frames, memory.final, final)
+        memory.final = final
+        current = extended(memory.tracks, memory.frames, final, len(memory.frames))
+        over = closed(memory.tracks, memory.frames, final, self.params.memory_frames)
+        done = set(current) if ended else over
+        current = {i: replace(track, is_final=True) if i in done else track for i, track in current.items()}
+        update = TrackUpdate(
+            tuple(changed),
+            tuple(track for i, track in current.items() if memory.told.get(i) != track),
+            tuple(sorted(set(memory.told) - set(current))),
+        )
+        memory.told = {i: track for i, track in current.items() if i not in over}
+        memory.tracks = {i: track for i, track in memory.tracks.items() if i not in over}
+        self._forget()
+        return update
+
+    def _forget(self) -> None:
+        """Drop final frames that no later one can refer to."""
+        spare = max(0, self._memory.final - (self.params.memory_frames + 2))
+        del self._memory.frames[:spare]
+        self._memory.final -= spare
+
+
+def _stays(frames: list[Frame], index: int) -> np.ndarray:
+    """Whether each nucleus of a frame is seen again: 1 yes, 0 no, -1 not known since the next frame is the newest."""
+    stays = np.full(len(frames[index]), -1, np.int64)
+    if index + 2 >= len(frames):
+        return stays
+    stays[:] = 0
+    for later in range(index + 1, len(frames) - 1):
+        stays[frames[later].row[frames[later].back == later - index]] = 1
+    return stays
+
+
+def _usual_shift(frames: list[Frame], index: int) -> np.ndarray:
+    """Median displacement of the sample in the step before."""
+    if index < 2:
+        return np.zeros(3)
+    _, step = known_steps(frames, index - 1)
+    return np.median(step, axis=0) if len(step) else np.zeros(3)
