@@ -11,6 +11,7 @@ import numpy as np
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.augment import AugmentParams, random_intensity, random_normalize, random_warp
+from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
@@ -119,6 +120,15 @@ def by_checksum(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: (zlib.crc32(name.encode("ascii", "replace")), name))
 
 
+def synthetic_examples(rng: np.random.Generator, params: SyntheticParams) -> list[Example]:
+    """New synthetic examples: the slices of a confocal stack, or one image of overlapping blobs; half of each."""
+    pairs = confocal_slices(rng) if rng.random() < 0.15 else [synthetic_image(rng, params)]
+    areas = np.concatenate([np.bincount(labels.ravel())[1:] for _, labels in pairs])
+    # One size per stack, as in inference: its first and last slices show nuclei by their caps.
+    diameter = float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else TRAINED_DIAMETER_PX
+    return [Example("synthetic", image, labels, border_weights(labels), diameter) for image, labels in pairs]
+
+
 class CropSampler:
     """Endless random crops of real and synthetic images, as the network's input and targets.
 
@@ -156,16 +166,10 @@ class CropSampler:
     def _example(self) -> Example:
         if self._rng.random() >= self._share:
             return self._real[self._rng.choice(len(self._real), p=self._chances)]
-        if len(self._pool) < self.POOL or self._rng.random() < 0.1:
-            image, labels = synthetic_image(self._rng, self._synthetic)
-            diameter = median_diameter(labels)
-            diameter = diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX
-            fresh = Example("synthetic", image, labels, border_weights(labels), diameter)
-            if len(self._pool) < self.POOL:
-                self._pool.append(fresh)
-            else:
-                self._pool[self._rng.integers(self.POOL)] = fresh
-            return fresh
+        if len(self._pool) < self.POOL or self._rng.random() < 0.05:
+            fresh = synthetic_examples(self._rng, self._synthetic)
+            self._rng.shuffle(self._pool)  # so that chance decides which ones make room
+            self._pool = (fresh + self._pool)[: self.POOL]
         return self._pool[self._rng.integers(len(self._pool))]
 
     def crop(self) -> tuple[np.ndarray, Targets]:
