@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_repair import signed_distance
+from nuset_engine.volume_outline import signed_distance
 from nuset_engine.volume_sections import SectionStack
 
 

@@ -158,7 +158,8 @@ def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[n
 def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[np.ndarray]:
     """Give fragments back to the nucleus that they lie on.
 
-    A fragment is a column too thin for its width, with less than `FRAGMENT_VOLUME` of the volume of a neighbour that
+    A fragment is a column too thin for a nucleus of its neighbour's width, with less than `FRAGMENT_VOLUME` of the
+    volume of a neighbour that
     ends in the slice before it or begins in the slice after it, and at least `FRAGMENT_OVERLAP` of it over that
     neighbour. Hosts are larger than their fragments, so chains of fragments end in a nucleus.
     """
@@ -185,12 +186,11 @@ def _fragment_options(
     first_row = {int(column[0]): number for number, column in enumerate(columns)}
     options = []
     for number, column in enumerate(columns):
-        if depth_of(nodes, column) >= THINNEST_PART * float(scale.slices(nodes.area[column].max())):
-            continue
         for row, step, ends in ((column[0], -1, last_row), (column[-1], 1, first_row)):
             for other, share in _beside(stack, nodes, int(row), step):
                 host = ends.get(other, number)
-                if share >= FRAGMENT_OVERLAP and volume[number] < FRAGMENT_VOLUME * volume[host]:
+                thin = depth_of(nodes, column) < THINNEST_PART * float(scale.slices(nodes.area[columns[host]].max()))
+                if thin and share >= FRAGMENT_OVERLAP and volume[number] < FRAGMENT_VOLUME * volume[host]:
                     options.append((number, host * 2 + (step > 0), share))
     return options
 

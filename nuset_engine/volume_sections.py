@@ -27,6 +27,10 @@ class Pairs:
         """Shared pixels over those of the smaller section."""
         return np.maximum(self.share_own, self.share_other)
 
+    def where(self, keep: np.ndarray) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(*(getattr(self, name)[keep] for name in Pairs.__dataclass_fields__))
+
 
 @dataclass
 class SectionStack:

@@ -9,8 +9,8 @@ from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.volume_bridge import Gap
 from nuset_engine.volume_columns import Scale, depth_of, likeliest_cut
 from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_repair import neighbours, parts_in
 from nuset_engine.volume_sections import SectionStack
+from nuset_engine.volume_votes import parts_in, voters
 
 SUSPICIOUS_EVIDENCE = -1.0  # a column spared by less than this
 SUSPICIOUS_THICKNESS = 1.7  # of what nuclei of this width have in this stack
@@ -80,7 +80,7 @@ def _nearly_two(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], sc
     """(N,) bool: has was only just not cut, or has a section that neighbours on both sides see as several."""
     several = np.zeros(len(nodes.z), dtype=bool)
     for z in range(len(stack)):
-        seen = [parts_in(stack, z, voter).own for voter in neighbours(z, len(stack), 1)]
+        seen = [parts_in(stack, z, voter).own for voter in voters(z, len(stack), 1)]
         if len(seen) == 2:
             several[nodes.offset[z] + np.intersect1d(seen[0], seen[1])] = True
     cuts = [likeliest_cut(nodes, column, scale) for column in columns]

@@ -1,0 +1,121 @@
+"""Division of sections that two or more nuclei share, by what neighbouring slices see in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nuset_engine.volume_outline import SHAPE_VOTES, apart_votes, signed_distance
+from nuset_engine.volume_sections import Pairs, SectionStack
+from nuset_engine.volume_votes import parts_in, voters, wholes_in
+
+SMALLEST_PIECE = 0.05  # of the area of the section: smaller pieces are not worth a division
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A section that neighbours see as several.
+
+    Attributes
+    ----------
+    section : int
+    balance : int
+        Slices that see it as several, less those that see one.
+    witnesses : list of (slice, sections)
+        The nearest slice on each side that sees it as several, with its parts there; the nearer one first.
+    """
+
+    section: int
+    balance: int
+    witnesses: list[tuple[int, np.ndarray]]
+
+
+def divide_sections(stack: SectionStack, reach: int) -> int:
+    """Divide what is several nuclei, in place; all votes are cast before anything changes.
+
+    Returns
+    -------
+    int
+        Number of sections divided.
+    """
+    suspects = [_suspects(stack, z, reach) for z in range(len(stack))]
+    edits = [_divided(stack, z, found) for z, found in enumerate(suspects)]
+    changed = 0
+    for z, (plane, scores) in enumerate(edits):
+        if len(scores) > stack.count(z):
+            changed += len(scores) - stack.count(z)
+            stack.replace(z, plane, scores)
+    return changed
+
+
+def _suspects(stack: SectionStack, z: int, reach: int) -> list[Suspect]:
+    """Sections of `z` that at least one voter sees as several and that shape could tip to be."""
+    n = stack.count(z)
+    balance = np.zeros(n, dtype=np.int64)
+    seen: list[tuple[int, Pairs]] = []
+    for voter in voters(z, len(stack), reach) if n else ():
+        parts = parts_in(stack, z, voter)
+        several = np.bincount(parts.own, minlength=n) > 0
+        balance += several.astype(np.int64) - (wholes_in(stack, z, voter) & ~several)
+        seen.append((voter, parts))
+    suspects = []
+    for section in np.flatnonzero(balance > -SHAPE_VOTES).tolist():
+        sides: dict[bool, tuple[int, np.ndarray]] = {}
+        for voter, parts in seen:
+            others = parts.other[parts.own == section]
+            if len(others):
+                sides.setdefault(voter > z, (voter, others))
+        if sides:
+            nearest_first = sorted(sides.values(), key=lambda side: abs(side[0] - z))
+            suspects.append(Suspect(section, int(balance[section]), nearest_first))
+    return suspects
+
+
+def _divided(stack: SectionStack, z: int, suspects: list[Suspect]) -> tuple[np.ndarray, np.ndarray]:
+    """The plane and scores of slice `z` after dividing the suspects for which votes and shape agree."""
+    if not suspects:
+        return stack.planes[z], stack.scores[z]
+    plane, scores = stack.planes[z].copy(), list(stack.scores[z])
+    boxes = stack.boxes(z)
+    for suspect in suspects:
+        box = boxes[suspect.section]
+        pieces = _pieces(stack, box, plane[box] == suspect.section + 1, suspect.witnesses)
+        if len(pieces) > 1 and suspect.balance + _shape(pieces) > 0:
+            for piece in pieces[1:]:
+                scores.append(scores[suspect.section])
+                plane[box][piece] = len(scores)
+    return plane, np.array(scores)
+
+
+def _pieces(
+    stack: SectionStack, box: tuple[slice, slice], region: np.ndarray, witnesses: list[tuple[int, np.ndarray]]
+) -> list[np.ndarray]:
+    """Masks of the pieces of a section within its box: every pixel goes to the nearest seed."""
+    nearest = np.argmin(_seed_distances(stack, box, witnesses), axis=0)
+    pieces = [region & (nearest == seed) for seed in range(int(nearest.max()) + 1)]
+    least = SMALLEST_PIECE * np.count_nonzero(region)
+    return pieces if all(np.count_nonzero(piece) > least for piece in pieces) else [region]
+
+
+def _shape(pieces: list[np.ndarray]) -> float:
+    """The votes of shape, those of the two pieces that look most like one."""
+    votes = [apart_votes(a, b) for i, a in enumerate(pieces) for b in pieces[i + 1 :]]
+    return min((vote for vote in votes if vote is not None), default=SHAPE_VOTES)
+
+
+def _seed_distances(
+    stack: SectionStack, box: tuple[slice, slice], witnesses: list[tuple[int, np.ndarray]]
+) -> np.ndarray:
+    """(parts, y, x) signed distances to the seeds within a box: the parts of the nearest witness, averaged with their
+    partners on the other side where they have one."""
+    (base, parts), rest = witnesses[0], witnesses[1:]
+    distances = np.stack([signed_distance(stack.planes[base][box] == part + 1) for part in parts])
+    for other, candidates in rest:
+        pairs = stack.pairs(base, other)
+        for i, part in enumerate(parts):
+            mine = (pairs.own == part) & np.isin(pairs.other, candidates)
+            if mine.any():
+                partner = pairs.other[mine][np.argmax(pairs.shared[mine])]
+                distances[i] = (distances[i] + signed_distance(stack.planes[other][box] == partner + 1)) / 2
+    return distances
