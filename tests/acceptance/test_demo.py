@@ -1,0 +1,83 @@
+"""The demonstration from end to end: microscope, real service, worker, stores, score and picture."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon import demo
+from tracking.synthetic import MovieParams
+
+HERE = Path(__file__).parent
+
+# Nuclei that keep apart, so that a threshold finds them and the test is about everything else.
+APART = MovieParams(
+    shape=(12, 160, 160),
+    frames=8,
+    nuclei=5,
+    clusters=5,
+    divisions=0,
+    motility_um=0.4,
+    missed_slices=1,
+)
+
+
+@pytest.fixture
+def classical(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A segmenter without a network, which the service's worker can import."""
+    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+    monkeypatch.setenv("PYTHONPATH", path)
+    return "classical_engine:ClassicalEngine"
+
+
+def test_the_demo_shows_what_was_found_and_where_it_is(
+    classical: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "demo"
+    code = demo.run_demo(output, APART, seed=4, pace_s=0.3, timeout_s=120, engine=classical)
+    told = capsys.readouterr()
+    assert code == 0, told.out + told.err
+    assert "verdict: good" in told.out
+    assert f"nusetd tracks demo --database {output / 'nusetd.sqlite'}" in told.out
+    assert "napari --plugin napari-ome-zarr" in told.out
+    assert "8 of 8 stacks done" in told.err
+    assert (output / "demo.png").stat().st_size > 50_000
+    assert (output / "demo.ome.zarr").is_dir()
+    assert len(list((output / "incoming").iterdir())) == 8
+    again = subprocess.run(
+        [sys.executable, "-m", "daemon.cli", "demo", "--output", str(output)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 2
+    assert "delete it or give another --output" in again.stderr
+
+
+def test_ctrl_c_leaves_nothing_running(classical: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from daemon import demo; from daemon.output import complain\n"
+        f"try: demo.run_demo(Path({str(tmp_path / 'demo')!r}), pace_s=0.3, engine={classical!r})\n"
+        "except KeyboardInterrupt: sys.exit(130)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "demo" / "service.log"
+    try:
+        deadline = time.monotonic() + 60
+        while not (log.exists() and "started" in log.read_text()):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, "the service did not start within a minute"
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "stopped" in log.read_text().splitlines()[-1]
