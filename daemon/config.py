@@ -13,6 +13,8 @@ from daemon.toml_lines import key_lines, line_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import VolumeParams
 from storage import layout
+from storage.errors import StorageError
+from storage.readers.names import acquisition_key
 from tracking.params import TrackingParams
 
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
@@ -30,7 +32,8 @@ class WatchConfig:
     recursive : bool
         Also look into the folders inside.
     pattern : str or None
-        Name pattern of acquisitions written as one file per time point; None: the usual ones (``_t001``, ``_T1``).
+        Regular expression for names of files that hold one time point each, with a group ``t`` for its number and,
+        where wanted, a group ``name``; None: the usual names (``_t001``, ``_T1``).
     nuclear_channel : int, str or None
         The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the first.
     voxel_size_um : (z, y, x) in micrometres, or None
@@ -50,7 +53,7 @@ class WatchConfig:
     nuclear_channel: int | str | None = None
     voxel_size_um: tuple[float, float, float] | None = None
     quiet_s: float = 2.0
-    give_up_s: float = 600.0
+    give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
     ome_zarr_version: str = "0.4"
 
@@ -168,6 +171,11 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
     )
+    if watch.pattern is not None:
+        try:
+            acquisition_key("image.tif", watch.pattern)
+        except StorageError as error:
+            table.fault(("pattern",), str(error))
     table.finish()
     return watch
 

@@ -14,7 +14,7 @@ from daemon.series import Series, spans
 from daemon.settle import Decision, Identity, Watched
 from daemon.watch import FolderWatch
 from storage import readers
-from storage.errors import StorageError, UnreadableInputError
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from daemon.conductor import Conductor
@@ -104,9 +104,20 @@ class Intake:
         identity = settle.identify(path)
         if identity is None or self._known.get(path) == identity:
             return
+        if path not in self._settling and not self._welcome(path):
+            return
         self._known.pop(path, None)
         self._finished.pop(path, None)
         self._settling[path] = settle.observe(self._settling.get(path), identity, self._watch.settle, now)
+
+    def _welcome(self, path: Path) -> bool:
+        """Begin to follow a path; False for a store that is our own result."""
+        if readers.is_own(path):
+            return False
+        key = readers.acquisition_key(path, self._watch.pattern)
+        if key.t is not None:
+            self._group(key).series.seen.add(key.t)
+        return True
 
     def _look(self, path: Path, now: float) -> None:
         """A quiet period is over: has the file changed, and if not, does its format say that it is whole?"""
@@ -118,23 +129,18 @@ class Intake:
         self._settling[path] = watched
         if not settle.is_due(watched, now):
             return
-        try:
-            completion = readers.probe(path)
-        except UnreadableInputError as error:
-            self._set_aside(path, identity, str(error))
-            return
-        except (StorageError, OSError) as error:
-            logs.debug("file cannot be looked into now", path=path, reason=error)
-            completion = None
-        whole = completion is not None and completion.state == "complete"
+        completion = readers.probe(path)
+        whole = completion.state == "complete"
         decision, self._settling[path] = settle.conclude(watched, whole, rules, now)
-        if decision is Decision.READY:
+        partial = decision is Decision.SET_ASIDE and bool(completion.time_points_ready)
+        if partial:
+            logs.warning("processed as far as it goes", path=path, reason=completion.reason)
+        if partial or decision is Decision.READY:
             del self._settling[path]
             self._known[path] = identity
             self._finished[path] = None
         elif decision is Decision.SET_ASIDE:
-            reason = completion.reason if completion is not None else f"{path.name} could not be read."
-            self._set_aside(path, identity, reason)
+            self._set_aside(path, identity, completion.reason)
 
     def _set_aside(self, path: Path, identity: Identity, reason: str) -> None:
         """Leave a file alone until it changes; what belongs to it does not wait for it."""
@@ -178,7 +184,7 @@ class Intake:
                 self._conductor.end(group.acquisition_id)
 
     def _arriving(self, group: Group) -> bool:
-        return any(readers.acquisition_key(p, self._watch.pattern).path == group.key.path for p in self._settling)
+        return any(readers.acquisition_key(p, self._watch.pattern).group == group.key for p in self._settling)
 
     def _admit(self, paths: list[Path], recipe: Recipe) -> list[int]:
         """Queue the time points of these files; a file that cannot be opened is set aside, the others go on."""
@@ -206,4 +212,4 @@ class Intake:
             self._set_aside(path, identity, reason)
 
     def _group(self, key: AcquisitionKey) -> Group:
-        return self._groups.setdefault(key.path, Group(key))
+        return self._groups.setdefault(key.path, Group(key.group))

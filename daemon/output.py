@@ -49,11 +49,15 @@ def write_table(table: pd.DataFrame, form: str) -> None:
 def _for_people(table: pd.DataFrame) -> str:
     if table.empty:
         return "(nothing)"
-    whole = [column for column in table if table[column].dtype.kind == "f" and _all_whole(table[column])]
-    shown = table.astype(dict.fromkeys(whole, "Int64"))
-    return str(shown.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.4g}"))
+    shown = table.copy()
+    for name in shown:
+        if shown[name].dtype.kind == "f":
+            shown[name] = _written(shown[name])
+    return str(shown.to_string(index=False, na_rep="-"))
 
 
-def _all_whole(column: pd.Series) -> bool:
+def _written(column: pd.Series) -> list[str]:
+    """Numbers as people write them: counts whole, measurements with four digits, nothing as a dash."""
     present = column.dropna()
-    return bool(len(present)) and bool((present == present.round()).all())
+    form = ".0f" if (present == present.round()).all() else ".4g"
+    return ["-" if value != value else format(value, form) for value in column]

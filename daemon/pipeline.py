@@ -52,12 +52,14 @@ def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: Pa
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
     )
-    catalog.add_timepoints(row.id, {t: acquisition.fingerprint(t) for t in acquisition.time_points})
+    # The catalog counts time points from the number that was the first when it met the series.
+    shift = (acquisition.first_number or 0) - (row.first_number or 0)
+    catalog.add_timepoints(row.id, {t + shift: acquisition.fingerprint(t) for t in acquisition.time_points})
     return row
 
 
 def analyse(
-    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: Any, progress: Callable[[int, int], None]
+    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: Any, progress: Callable[[int], None]
 ) -> Analysed:
     """Find and measure the nuclei of one time point, and bring its image and labels safely to disk.
 
@@ -68,7 +70,7 @@ def analyse(
     segmenter : Segmenter
         Yields the labels of each slice, (Y, X) int32.
     progress : callable
-        Told the number of slices done, and of all.
+        Told the number of slices done.
     """
     request, watch = Request.of(row), Stopwatch()
     channels = {c: acquisition.planes(t, c) for c in range(acquisition.size_c)}

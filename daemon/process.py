@@ -18,7 +18,6 @@ from daemon.output import complain, say
 from daemon.progress import Bars
 from daemon.recipe import Recipe
 from daemon.series import spans
-from daemon.watch import walk
 from storage import layout, readers
 from storage.catalog import Catalog
 from storage.errors import StorageError
@@ -89,7 +88,7 @@ def process(order: Order) -> int:
 
 def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
     """The files of each acquisition; a file that is not whole, or no image, is complained about and set aside."""
-    groups: dict[tuple[Path, bool], list[Path]] = {}
+    whole: list[Path] = []
     for path in _candidates(order):
         try:
             completion = readers.probe(path)
@@ -99,19 +98,14 @@ def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path
         if completion.state != "complete":
             _complain(path, completion.reason, catalog, outcome)
             continue
-        key = readers.acquisition_key(path, order.pattern)
-        groups.setdefault((key.path, key.t is None), []).append(path)
-    return list(groups.values())
+        whole.append(path)
+    return list(readers.group(whole, order.pattern).values())
 
 
 def _candidates(order: Order) -> list[Path]:
     found: dict[Path, None] = {}
     for given in (path.absolute() for path in order.paths):
-        if given.is_dir() and not readers.is_candidate(given):
-            inside = walk(given, recursive=True, excluded=[order.output.absolute()])
-            found.update(dict.fromkeys(path for path in inside if readers.is_candidate(path)))
-        else:
-            found[given] = None
+        found.update(dict.fromkeys(readers.discover(given)))
     if not found:
         raise DaemonError(f"There is no image in {', '.join(map(str, order.paths))}: nothing was processed.")
     return list(found)

@@ -16,6 +16,8 @@ class Series:
 
     Attributes
     ----------
+    seen : set
+        Numbers of which there is a file, whole or not.
     settled_at : dict
         Number -> seconds (any steady clock) at which its file was found whole.
     hopeless : set
@@ -26,6 +28,7 @@ class Series:
         When anything of the acquisition was last found whole.
     """
 
+    seen: set[int] = field(default_factory=set)
     settled_at: dict[int, float] = field(default_factory=dict)
     hopeless: set[int] = field(default_factory=set)
     released: set[int] = field(default_factory=set)
@@ -33,6 +36,7 @@ class Series:
 
     def settle(self, number: int, now: float) -> None:
         """A file was found whole; one that was handed on before has changed, and goes on again."""
+        self.seen.add(number)
         self.settled_at[number] = now
         self.hopeless.discard(number)
         self.released.discard(number)
@@ -47,7 +51,7 @@ class Series:
         """Hand on every number that waits for nothing any more, in order."""
         ready: list[int] = []
         passed_over: set[int] = set()
-        expected = 0 if 0 in self.settled_at else 1  # microscopes count from 0 or from 1
+        expected = 0 if 0 in self.seen else 1  # microscopes count from 0 or from 1
         absent: list[int] = []
         for number in sorted(self.settled_at):
             absent += [n for n in range(expected, number) if n not in self.hopeless and n not in self.settled_at]

@@ -35,7 +35,7 @@ class SettleRules:
     """
 
     quiet_s: float = 2.0
-    give_up_s: float = 600.0
+    give_up_s: float = 60.0
 
 
 @dataclass(frozen=True)

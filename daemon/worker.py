@@ -115,21 +115,23 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
     segmenter = engine.segmenter(Request.of(task.acquisition).segmentation)
     with readers.reopen(task.acquisition, task.t) as acquisition:
-        return pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, _Throttle(send))
+        progress = _Throttle(send, acquisition.size_z)
+        return pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
 
 
 class _Throttle:
     """Passes progress on at most twice a second."""
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
+    def __init__(self, send: Callable[[Message], None], total: int) -> None:
         self._send = send
+        self._total = total
         self._last = float("-inf")
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int) -> None:
         now = time.monotonic()
         if now - self._last >= 0.5:
             self._last = now
-            self._send(Progress(done, total))
+            self._send(Progress(done, self._total))
 
 
 def _die_with_parent() -> None:

@@ -41,7 +41,7 @@ class ClassicalEngine:
         self._pause_s = float(os.environ.get("NUSETD_TEST_PAUSE", "0"))
 
     def segment_stack(
-        self, planes: Sequence[np.ndarray], statistics: Any = None, progress: Callable[[int, int], None] | None = None
+        self, planes: Sequence[np.ndarray], statistics: Any = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[Slice]:
         """Yield the labels of each slice."""
         _misbehave()
@@ -49,7 +49,7 @@ class ClassicalEngine:
         for done, plane in enumerate(planes, start=1):
             yield _label(np.asarray(plane))
             if progress is not None:
-                progress(done, len(planes))
+                progress(done)
 
 
 def _label(plane: np.ndarray) -> Slice:

@@ -1,0 +1,26 @@
+"""Measure the segmentation of images against labels made by people, image by image and over all."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd evaluate images labels --output evaluation"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("images", metavar="IMAGES", type=Path, help="folder of images")
+    parser.add_argument("labels", metavar="LABELS", type=Path, help="folder of label images with the same names")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="gets the table and a sheet of the worst images")
+    options.add_engine(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Segment, compare, print."""
+    options.existing([arguments.images, arguments.labels])
+    from daemon.evaluate import evaluate_folders
+
+    return evaluate_folders(arguments)

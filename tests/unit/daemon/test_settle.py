@@ -1,0 +1,91 @@
+"""When a file counts as finished, with the clock in our hands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from daemon.settle import Decision, Identity, SettleRules, conclude, identify, is_due, observe
+
+RULES = SettleRules(quiet_s=2.0, give_up_s=60.0)
+
+
+def test_a_new_file_is_left_alone_for_the_whole_quiet_period() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=100.0)
+    assert not is_due(watched, 101.9)
+    assert is_due(watched, 102.0)
+
+
+def test_every_change_starts_the_quiet_period_anew() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    for now in (1.5, 3.0, 4.5):
+        watched = observe(watched, Identity(10 + int(now), 1), RULES, now)
+        assert not is_due(watched, now + 1.9)
+    assert is_due(watched, 6.5)
+
+
+def test_a_look_without_a_change_changes_nothing() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    assert observe(watched, Identity(10, 1), RULES, now=1.9) is watched
+
+
+def test_same_size_but_newer_content_is_a_change() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    assert observe(watched, Identity(10, 2), RULES, now=1.0).last_change == 1.0
+
+
+def test_quiet_and_whole_is_ready() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    assert conclude(watched, whole=True, rules=RULES, now=2.0)[0] is Decision.READY
+
+
+def test_quiet_but_not_whole_waits_and_is_given_up_only_after_the_stated_time() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    now, looks = 2.0, 0
+    while True:
+        decision, watched = conclude(watched, whole=False, rules=RULES, now=now)
+        looks += 1
+        if decision is Decision.SET_ASIDE:
+            break
+        assert decision is Decision.WAIT
+        assert watched.next_look > now
+        now = watched.next_look
+    assert now == 60.0
+    assert looks < 20, "a file that stays unfinished is not asked over and over"
+
+
+def test_a_paused_writer_is_waited_for() -> None:
+    """Thirty seconds of silence in the middle of a file are no reason to take it or to set it aside."""
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    decision, watched = conclude(watched, whole=False, rules=RULES, now=30.0)
+    assert decision is Decision.WAIT
+    watched = observe(watched, Identity(20, 2), RULES, now=31.0)
+    assert not is_due(watched, 32.0)
+    assert conclude(watched, whole=True, rules=RULES, now=33.0)[0] is Decision.READY
+
+
+def test_identity_of_a_file_follows_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    assert identify(path) is None
+    path.write_bytes(b"12")
+    first = identify(path)
+    assert first is not None
+    assert first.size == 2
+    path.write_bytes(b"123")
+    assert identify(path) != first
+
+
+def test_identity_of_a_store_follows_every_file_inside(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    (store / "0").mkdir(parents=True)
+    (store / "0" / "c").write_bytes(b"1")
+    first = identify(store)
+    assert first == Identity(1, os.stat(store / "0" / "c").st_mtime_ns, 1)
+    (store / "0" / "d").write_bytes(b"2")
+    assert identify(store) != first
+
+
+def test_a_fifo_does_not_block(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.tif"
+    os.mkfifo(path)
+    identify(path)
