@@ -12,6 +12,7 @@ from typing import Literal, Protocol, Self, overload
 import numpy as np
 
 from storage.errors import StorageError
+from storage.spans import spoken
 
 VoxelSource = Literal["metadata", "configured", "none"]
 VoxelSize = tuple[float, float, float]
@@ -193,7 +194,7 @@ class Acquisition:
 
     def _check(self, t: int, c: int) -> None:
         if t not in self.time_points:
-            raise StorageError(f"{self.name} has no time point {t}: {_spans(self.time_points)} are there.")
+            raise StorageError(f"{self.name} has no time point {t}: {spoken(self.time_points)} are there.")
         if not 0 <= c < self.size_c:
             raise StorageError(f"{self.name} has no channel {c}: its channels are 0 to {self.size_c - 1}.")
 
@@ -210,14 +211,3 @@ def checked_voxel_size(voxel_size_um: Sequence[float]) -> VoxelSize:
     if len(values) != 3 or not all(math.isfinite(v) and v > 0 for v in values):
         raise StorageError(f"Voxel size {tuple(voxel_size_um)!r} is not three positive numbers (Z,Y,X in micrometres).")
     return (values[0], values[1], values[2])
-
-
-def _spans(values: Sequence[int]) -> str:
-    """Write ascending integers as ranges: 0-4, 7."""
-    spans: list[list[int]] = []
-    for v in values:
-        if spans and v == spans[-1][1] + 1:
-            spans[-1][1] = v
-        else:
-            spans.append([v, v])
-    return ", ".join(f"{a}-{b}" if a != b else f"{a}" for a, b in spans) or "none"

@@ -9,6 +9,9 @@ DATABASE_NAME = "nusetd.sqlite"
 STORE_SUFFIX = ".ome.zarr"
 LOCK_SUFFIX = ".lock"
 
+# Attribute in an OME-Zarr's root that says that nusetd wrote it, and which of its time points are whole.
+OWN_ATTRIBUTE = "nusetd"
+
 # A file system allows 255 bytes for a name; this leaves room for suffixes, numbers and temporary endings.
 LONGEST_NAME_BYTES = 180
 

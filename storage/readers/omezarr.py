@@ -13,12 +13,11 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
+from storage.layout import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
 from storage.readers.tiff import channel_names, voxel_size
-
-OWN_ATTRIBUTE = "nusetd"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""Smaller copies of planes for viewers: images by mean, labels by choice, never a mixture of two labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SMALLEST_LEVEL_PX = 256
+
+
+def level_sizes(size_y: int, size_x: int) -> list[tuple[int, int]]:
+    """Return (Y, X) of every level, full size first, halved until the longer side fits `SMALLEST_LEVEL_PX`."""
+    sizes = [(size_y, size_x)]
+    while max(sizes[-1]) > SMALLEST_LEVEL_PX:
+        y, x = sizes[-1]
+        sizes.append((-(-y // 2), -(-x // 2)))
+    return sizes
+
+
+def halved_image(block: np.ndarray) -> np.ndarray:
+    """Return a (Z, Y, X) block at half its size in y and x, each pixel the mean of four; an odd edge is repeated."""
+    _, size_y, size_x = block.shape
+    if size_y % 2 or size_x % 2:
+        block = np.pad(block, ((0, 0), (0, size_y % 2), (0, size_x % 2)), mode="edge")
+    quads = (block[:, ::2, ::2], block[:, 1::2, ::2], block[:, ::2, 1::2], block[:, 1::2, 1::2])
+    if block.dtype.kind == "f":
+        return ((quads[0] + quads[1] + quads[2] + quads[3]) / 4).astype(block.dtype)
+    wide = np.int64 if block.dtype.itemsize >= 4 else np.int32
+    total = np.add.reduce([quad.astype(wide) for quad in quads])
+    return ((total + 2) // 4).astype(block.dtype)
+
+
+def halved_labels(block: np.ndarray) -> np.ndarray:
+    """Return a (Z, Y, X) block of labels at half its size in y and x: every second pixel."""
+    return block[:, ::2, ::2]
