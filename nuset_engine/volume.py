@@ -54,7 +54,8 @@ class VolumeParams:
     max_missed_slices : int or None
         Longest run of missed slices that is bridged; None: a third of a nucleus, at most 3.
     min_slices_to_drop : float
-        A nucleus in one slice alone is dropped where one of its width would span at least this many slices.
+        A nucleus in one slice alone is dropped where one of its width, or the stack's median nucleus, spans at least
+        this many slices.
     """
 
     min_iou: float = 0.2
@@ -161,14 +162,17 @@ def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[N
 def _drop_flat(
     stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale, min_slices: float
 ) -> list[np.ndarray]:
-    """Without the columns of one slice where a nucleus must span more; those cut by the stack's ends may be nuclei."""
+    """Without the columns of one slice where a nucleus must span more; those cut by the stack's ends may be nuclei.
+
+    What a nucleus must span follows from the column's width or, if that is larger, from the stack's median nucleus.
+    """
     inner = range(1, len(stack) - 1)
+    peaks = np.array([nodes.area[column].max() for column in columns])
+    width = np.maximum(peaks, np.median(peaks))
     return [
         column
-        for column in columns
-        if depth_of(nodes, column) > 1
-        or int(nodes.z[column[0]]) not in inner
-        or float(scale.slices(nodes.area[column].max())) < min_slices
+        for column, slices in zip(columns, scale.slices(width), strict=True)
+        if depth_of(nodes, column) > 1 or int(nodes.z[column[0]]) not in inner or slices < min_slices
     ]
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.volume_link import Nodes, assign
+from nuset_engine.assignment import assign
+from nuset_engine.volume_link import Nodes
 from nuset_engine.volume_sections import SectionStack
 
 FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
@@ -159,9 +160,9 @@ def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray],
     """Give fragments back to the nucleus that they lie on.
 
     A fragment is a column too thin for a nucleus of its neighbour's width, with less than `FRAGMENT_VOLUME` of the
-    volume of a neighbour that
-    ends in the slice before it or begins in the slice after it, and at least `FRAGMENT_OVERLAP` of it over that
-    neighbour. Hosts are larger than their fragments, so chains of fragments end in a nucleus.
+    volume of a neighbour that ends in the slice before it or begins in the slice after it, and at least
+    `FRAGMENT_OVERLAP` of it over that neighbour. Hosts are larger than their fragments, so chains of fragments end in
+    a nucleus.
     """
     options = _fragment_options(stack, nodes, columns, scale)
     if not options:

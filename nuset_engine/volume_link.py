@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
+from nuset_engine.assignment import assign
 from nuset_engine.volume_sections import SectionStack
 
 SAFE_IOU = 0.5  # above it the best partner is unique on both sides, so nothing else can compete
@@ -125,49 +124,6 @@ def _free(stack: SectionStack, nodes: Nodes, links: Links) -> np.ndarray:
         between = (np.count_nonzero(stack.planes[z][box][shared]) for z in range(low + 1, high))
         free[i] = max(between) <= OCCUPIED * size
     return free
-
-
-def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """The one-to-one choice of pairs with the largest summed gain.
-
-    The pairs fall into connected groups, which are small, and each is solved exactly.
-
-    Parameters
-    ----------
-    source, target : (L,) int64
-    gain : (L,) float64
-        Above 0.
-
-    Returns
-    -------
-    (K,) int64
-        Positions of the chosen pairs, ascending.
-    """
-    if not len(source):
-        return np.zeros(0, dtype=np.int64)
-    sources, rows = np.unique(source, return_inverse=True)
-    targets, columns = np.unique(target, return_inverse=True)
-    size = len(sources) + len(targets)
-    graph = sparse.coo_matrix((np.ones(len(rows)), (rows, len(sources) + columns)), shape=(size, size))
-    _, group_of_node = sparse.csgraph.connected_components(graph, directed=False)
-    group = group_of_node[rows]
-    order = np.argsort(group, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-    chosen = [_assign_group(part, rows, columns, gain) for part in parts]
-    return np.sort(np.concatenate(chosen))
-
-
-def _assign_group(part: np.ndarray, rows: np.ndarray, columns: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """Positions of the chosen pairs of one connected group."""
-    if len(part) == 1:
-        return part
-    _, i = np.unique(rows[part], return_inverse=True)
-    _, j = np.unique(columns[part], return_inverse=True)
-    matrix = np.zeros((i.max() + 1, j.max() + 1))
-    position = np.full(matrix.shape, -1)
-    matrix[i, j], position[i, j] = gain[part], part
-    picked = position[linear_sum_assignment(matrix, maximize=True)]
-    return picked[picked >= 0]
 
 
 def columns_of(successor: np.ndarray) -> list[np.ndarray]:
