@@ -7,15 +7,35 @@ instead of from the encoder's stride 16 alone: small crowded nuclei keep a cell 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-from keras import layers
-
 from nuset_engine.anchors import LEVELS
+
+
+@contextmanager
+def _without_native_chatter() -> Iterator[None]:
+    """Hide what TensorFlow's native code prints while it loads, before its own log level counts."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error at all
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with _without_native_chatter():
+    import keras
+    from keras import layers
 
 INPUT_CHANNELS = 2
 LARGEST_STRIDE = 16

@@ -40,8 +40,11 @@ class WeightsInfo:
 
 def shipped_weights() -> list[str]:
     """Names of the weights that the package brings."""
-    folder = resources.files("nuset_engine") / "weights"
-    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return sorted(path.stem for path in _shipped_folder().glob("*.json"))
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files("nuset_engine"))) / "trained"
 
 
 def _manifest_path(weights: str | Path) -> Path:
@@ -49,7 +52,7 @@ def _manifest_path(weights: str | Path) -> Path:
     path = Path(weights)
     if path.suffix in (".json", ".npz"):
         return path.with_suffix(".json")
-    return Path(str(resources.files("nuset_engine") / "weights" / f"{weights}.json"))
+    return _shipped_folder() / f"{weights}.json"
 
 
 def find_weights(weights: str | Path) -> WeightsInfo:

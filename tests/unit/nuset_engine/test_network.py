@@ -1,0 +1,115 @@
+"""The network's shapes, its folded twin, its weights at rest, and its losses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nuset_engine.anchors import LEVELS
+from nuset_engine.dataset import CropSampler
+from nuset_engine.errors import EngineError
+from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.predictor import Predictor, fold_normalisation
+from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights, shipped_weights
+
+SMALL = Architecture((4, 8, 8, 8, 8), 8)
+
+
+def random_network() -> keras.Model:
+    """A small network whose normalisation layers have seen something."""
+    keras.utils.set_random_seed(0)
+    network = build_network(SMALL)
+    rng = np.random.default_rng(0)
+    for layer in network.layers:
+        if "_norm" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return network
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> WeightsInfo:
+    """Weights of `random_network` in a file."""
+    return save_weights(random_network(), tmp_path / "small.npz", {"architecture": SMALL.as_dict()})
+
+
+def test_answers_have_the_promised_shapes() -> None:
+    maps, *heads = random_network()(np.zeros((2, 64, 48, 2), np.float32))
+    assert maps.shape == (2, 64, 48, 2)
+    assert [tuple(h.shape) for h in heads] == [(2, 64 // lv.stride, 48 // lv.stride, 5 * lv.count) for lv in LEVELS]
+
+
+def test_folding_the_normalisation_changes_nothing() -> None:
+    network = random_network()
+    x = np.random.default_rng(1).normal(size=(1, 64, 64, 2)).astype(np.float32)
+    folded = fold_normalisation(network, SMALL)
+    assert not any("norm" in layer.name for layer in folded.layers)
+    for one, other in zip(network(x, training=False), folded(x), strict=True):
+        assert np.allclose(one, other, atol=1e-4)
+
+
+def test_weights_survive_the_file_as_float16(stored: WeightsInfo) -> None:
+    again = build_network(SMALL)
+    load_weights(again, find_weights(stored.path))
+    for one, other in zip(random_network().get_weights(), again.get_weights(), strict=True):
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-6)
+    with np.load(stored.path) as arrays:
+        assert arrays["encoder1_conv1/kernel"].dtype == np.float16
+
+
+def test_damaged_weights_are_refused(stored: WeightsInfo) -> None:
+    with stored.path.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(EngineError, match="not the file that its manifest describes"):
+        find_weights(stored.path)
+
+
+def test_missing_weights_name_the_shipped_ones() -> None:
+    with pytest.raises(EngineError, match=r"no weights 'fluoresence'.*fluorescence"):
+        find_weights("fluoresence")
+
+
+def test_a_manifest_that_is_none_is_refused(stored: WeightsInfo) -> None:
+    stored.path.with_suffix(".json").write_text("[]")
+    with pytest.raises(EngineError, match="no manifest"):
+        find_weights(stored.path)
+
+
+def test_weights_of_another_network_are_refused(stored: WeightsInfo) -> None:
+    with pytest.raises(EngineError, match="does not fit"):
+        load_weights(build_network(Architecture((4, 8, 8, 8, 16), 8)), stored)
+
+
+@pytest.mark.parametrize("name", shipped_weights())
+def test_shipped_weights_are_whole_and_say_what_made_them(name: str) -> None:
+    info = find_weights(name)
+    assert info.path.stat().st_size < 40e6
+    assert {"architecture", "recipe", "scores", "licence", "data"} <= set(info.manifest)
+    assert "/" not in json.dumps(info.manifest["recipe"])
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 33), (250, 100)])
+def test_prediction_has_the_shape_of_its_input(stored: WeightsInfo, shape: tuple[int, int]) -> None:
+    (found,) = Predictor(stored).predict(np.zeros((1, *shape, 2), np.float32))
+    assert found.foreground.shape == found.ridge.shape == shape
+    assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
+
+
+def test_perfect_answers_have_almost_no_loss_and_wrong_ones_have_some() -> None:
+    _, targets = CropSampler([], seed=3, crop_px=64).batch(2)
+    pixels, classes, boxes = targets[0], targets[1::2], targets[2::2]
+    sure = np.where(pixels[..., 0] > 0.5, 20.0, -20.0)
+    ridge = np.log(np.clip(pixels[..., 1], 1e-6, 1 - 1e-6) / (1 - np.clip(pixels[..., 1], 1e-6, 1 - 1e-6)))
+    maps = np.stack([sure, ridge], axis=-1).astype(np.float32)
+    heads = [
+        np.concatenate([np.where(c > 0.5, 20.0, -20.0), b], axis=-1).astype(np.float32)
+        for c, b in zip(classes, boxes, strict=True)
+    ]
+    right = {n: float(v) for n, v in (pixel_losses(pixels, maps) | proposal_losses(classes, boxes, heads)).items()}
+    assert all(abs(value) < 0.02 for value in right.values()), right
+    wrong = pixel_losses(pixels, -maps) | proposal_losses(classes, boxes, [-h for h in heads])
+    assert all(float(wrong[name]) > right[name] + 0.1 for name in ("bce", "dice", "distance", "rpn_class"))
+    assert float(total_loss(wrong)) > float(total_loss(right))

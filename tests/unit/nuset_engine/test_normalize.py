@@ -1,0 +1,72 @@
+"""Normalisation of blank, odd and ordinary images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nuset_engine.normalize import CLIP, foreground_statistics, normalize, whole_image_statistics
+
+
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """An image with background 100, a nucleus of 500, and its mask."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(100, 5, (64, 64))
+    mask = np.zeros((64, 64), bool)
+    mask[20:40, 20:40] = True
+    image[mask] = rng.normal(500, 50, mask.sum())
+    return image, mask
+
+
+@pytest.mark.parametrize("value", [0, 7, 65535, np.nan, np.inf])
+def test_constant_images_are_blank(value: float) -> None:
+    statistics = whole_image_statistics(np.full((16, 16), value))
+    assert statistics.is_blank
+    assert (normalize(np.full((16, 16), value), statistics) == 0).all()
+
+
+def test_foreground_has_mean_zero_and_spread_one() -> None:
+    image, mask = scene()
+    statistics = foreground_statistics(image, mask)
+    assert statistics is not None
+    inside = normalize(image, statistics)[mask][:, 0]
+    assert abs(inside.mean()) < 1e-5
+    assert abs(inside.std() - 1) < 1e-5
+
+
+def test_foreground_darker_than_background_has_no_statistics() -> None:
+    image, mask = scene()
+    assert foreground_statistics(-image, mask) is None
+
+
+@pytest.mark.parametrize("mask", [np.zeros((64, 64), bool), np.ones((64, 64), bool)])
+def test_all_or_nothing_foreground_has_no_statistics(mask: np.ndarray) -> None:
+    assert foreground_statistics(scene()[0], mask) is None
+
+
+@given(st.floats(0.01, 100), st.floats(-1e4, 1e4))
+def test_normalised_image_does_not_depend_on_gain_and_offset(gain: float, offset: float) -> None:
+    image, mask = scene()
+    one, other = foreground_statistics(image, mask), foreground_statistics(gain * image + offset, mask)
+    assert one is not None
+    assert other is not None
+    assert np.allclose(normalize(image, one), normalize(gain * image + offset, other), atol=0.02)
+
+
+def test_pixels_that_are_no_number_count_as_background() -> None:
+    image, mask = scene()
+    image[0, 0], image[0, 1] = np.nan, np.inf
+    statistics = foreground_statistics(image, mask)
+    assert statistics is not None
+    out = normalize(image, statistics)
+    assert np.isfinite(out).all()
+    assert abs(out[0, 0, 1]) < 0.2
+    assert np.abs(out).max() <= CLIP
+
+
+def test_a_few_bright_pixels_on_black_are_not_blank() -> None:
+    image = np.zeros((256, 256))
+    image[100:104, 100:104] = 50
+    assert not whole_image_statistics(image).is_blank

@@ -1,0 +1,134 @@
+"""Synthetic images and training crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.io import imsave
+
+from nuset_engine.confocal import confocal_slices
+from nuset_engine.dataset import CropSampler, make_example, masked_targets, read_image, read_pairs
+from nuset_engine.errors import EngineError
+from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
+from nuset_engine.targets import border_weights
+from nuset_engine.training import TrainingConfig, rate_at, split
+
+
+def test_the_same_seed_gives_the_same_image() -> None:
+    one, other = (synthetic_image(np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(one[0], other[0])
+    assert np.array_equal(one[1], other[1])
+    assert not np.array_equal(one[0], synthetic_image(np.random.default_rng(6))[0])
+
+
+def test_nuclei_are_brighter_than_what_surrounds_them() -> None:
+    rng = np.random.default_rng(0)
+    params = SyntheticParams(artefact_chance=0, covered=(0.2, 0.4))
+    for _ in range(10):
+        image, labels = synthetic_image(rng, params)
+        assert image.dtype == np.float32
+        assert labels.dtype == np.int32
+        assert image[labels > 0].mean() > image[labels == 0].mean()
+
+
+def test_some_nuclei_touch() -> None:
+    _, labels = synthetic_image(np.random.default_rng(1), SyntheticParams(covered=(0.4, 0.5), clustering=(0.8, 0.9)))
+    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    both = ((labels[1:] > 0) & (labels[:-1] > 0) & down).any() or (
+        (labels[:, 1:] > 0) & (labels[:, :-1] > 0) & right
+    ).any()
+    assert both
+
+
+def test_artefacts_change_the_image_and_stay_finite() -> None:
+    for seed in range(30):
+        image = np.zeros((64, 80), np.float32)
+        add_artefacts(np.random.default_rng(seed), image)
+        assert np.isfinite(image).all()
+        assert image.max() > 0
+
+
+def test_confocal_slices_are_reproducible_and_labelled() -> None:
+    one, other = (confocal_slices(np.random.default_rng(2)) for _ in range(2))
+    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(one, other, strict=True))
+    assert sum(int(labels.max() > 0) for _, labels in one) >= 4
+
+
+def test_crops_are_reproducible_and_finite() -> None:
+    one, other = (CropSampler([], seed=9, crop_px=64).batch(3) for _ in range(2))
+    assert np.array_equal(one[0], other[0])
+    assert one[0].shape == (3, 64, 64, 2)
+    assert all(np.isfinite(array).all() for array in (one[0], *one[1]))
+
+
+def test_what_lies_beyond_the_source_is_not_counted() -> None:
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:30, 20:44] = 1
+    inside = np.zeros((64, 64), bool)
+    inside[:, :32] = True
+    targets = masked_targets(labels, border_weights(labels), inside)
+    assert (targets.pixels[:, 32:, 2] == 0).all()
+    assert (targets.pixels[:, :32, 2] > 0).all()
+    assert (targets.classes[0][:, 8:] == -1).all()
+    assert (targets.classes[0][:, :8] == 1).any()
+
+
+def test_pairs_are_checked(tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    with pytest.raises(EngineError, match="is not a folder"):
+        read_pairs(images, labels)
+    images.mkdir()
+    labels.mkdir()
+    with pytest.raises(EngineError, match="holds no image"):
+        read_pairs(images, labels)
+    imsave(images / "a.tif", np.zeros((20, 20), np.uint8), check_contrast=False)
+    with pytest.raises(EngineError, match=r"1 of 1 images .* a\.tif"):
+        read_pairs(images, labels)
+    (images / "a.tif").write_text("no image")
+    with pytest.raises(EngineError, match="cannot be read"):
+        read_image(images / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [(np.zeros((20, 21), np.uint8), "equal shape"), (np.zeros((20, 20), np.float32), "not whole numbers")],
+)
+def test_labels_that_do_not_fit_are_refused(labels: np.ndarray, why: str) -> None:
+    with pytest.raises(EngineError, match=why):
+        make_example("a", np.zeros((20, 20), np.uint8), labels)
+
+
+def test_examples_come_near_the_trained_size() -> None:
+    y, x = np.ogrid[:400, :400]
+    labels = ((y - 200) ** 2 + (x - 200) ** 2 < 60**2).astype(np.uint16)
+    example = make_example("big", labels * 100, labels)
+    assert example.diameter_px == pytest.approx(36, rel=0.05)
+    assert example.image.shape == example.labels.shape == (120, 120)
+
+
+def test_an_image_that_is_all_nucleus_stays_nucleus() -> None:
+    example = make_example("full", np.ones((40, 40)), np.ones((40, 40), np.uint8))
+    assert (example.labels == 1).all()
+
+
+def test_split_keeps_the_parts_apart() -> None:
+    names = [f"image{i}" for i in range(100)]
+    train, validate, held = split(names, 10, 20)
+    assert (len(train), len(validate), len(held)) == (72, 18, 10)
+    assert sorted(train + validate + held) == sorted(names)
+    assert split(list(reversed(names)), 10, 20) == (train, validate, held)
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    config = TrainingConfig(Path("i"), Path("l"), Path("o.npz"), steps=1000, learning_rate=1e-3)
+    rates = [rate_at(step, config) for step in range(1000)]
+    assert np.argmax(rates) == 19 or np.argmax(rates) == 20
+    assert rates[0] < 1e-4
+    assert rates[-1] < 1e-5
+
+
+def test_training_settings_report_all_faults_at_once() -> None:
+    with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share"):
+        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2)

@@ -1,0 +1,28 @@
+"""Tiles cover a plane once, keep the pooling grid, and have room around their cores."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nuset_engine.tiling import HALO_PX, tiles
+
+
+@given(st.integers(1, 2500), st.integers(1, 2500), st.sampled_from([256, 512, 768]))
+def test_cores_cover_the_plane_exactly_once(height: int, width: int, size: int) -> None:
+    seen = np.zeros((height, width), np.uint8)
+    for tile in tiles((height, width), size):
+        seen[tile.core] += 1
+        window = np.zeros((tile.y[1] - tile.y[0], tile.x[1] - tile.x[0]))
+        assert window[tile.inner].shape == seen[tile.core].shape
+        assert max(window.shape) <= size
+        assert tile.y[0] % 16 == tile.x[0] % 16 == 0
+    assert (seen == 1).all()
+
+
+@given(st.integers(300, 3000))
+def test_cores_are_a_halo_away_from_cuts(height: int) -> None:
+    for tile in tiles((height, 64), 256):
+        assert tile.y[0] == 0 or tile.core_y[0] - tile.y[0] >= HALO_PX
+        assert tile.y[1] == height or tile.y[1] - tile.core_y[1] >= HALO_PX

@@ -1,0 +1,88 @@
+"""Separation of touching nuclei by seeds, with the original's faults as cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nuset_engine.proposals import EMPTY, Proposals
+from nuset_engine.targets import distance_map
+from nuset_engine.watershed import fill_small_holes, separate
+
+
+def disks(*centres: tuple[int, int], radius: int = 12, shape: tuple[int, int] = (96, 96)) -> np.ndarray:
+    """Label image of disks; of two that overlap, each pixel belongs to the nearer."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    distance = np.stack([np.hypot(y - cy, x - cx) for cy, cx in centres])
+    return np.where(distance.min(axis=0) < radius, distance.argmin(axis=0) + 1, 0).astype(np.int32)
+
+
+def boxes(labels: np.ndarray, scores: list[float] | None = None) -> Proposals:
+    """A perfect proposal for each nucleus."""
+    ids = range(1, labels.max() + 1)
+    edges = [[*np.argwhere(labels == i).min(axis=0), *(np.argwhere(labels == i).max(axis=0) + 1)] for i in ids]
+    return Proposals(np.array(edges, np.float32), np.array(scores or [0.9] * len(edges), np.float32))
+
+
+def test_two_touching_nuclei_are_separated_where_they_touch() -> None:
+    truth = disks((48, 36), (48, 58))
+    labels, scores = separate(truth > 0, distance_map(truth), boxes(truth, [0.9, 0.8]), 10)
+    assert np.array_equal(labels, truth)
+    assert scores.tolist() == pytest.approx([0.9, 0.8])
+
+
+@pytest.mark.parametrize("centre", [(4, 40), (91, 40), (40, 2), (2, 2)])
+def test_nuclei_at_the_border_are_separated_too(centre: tuple[int, int]) -> None:
+    other = (centre[0], centre[1] + 22)
+    truth = disks(centre, other)
+    labels, _ = separate(truth > 0, distance_map(truth), boxes(truth), 10)
+    assert labels.max() == 2
+    assert (labels == truth).mean() > 0.99
+
+
+def test_several_boxes_on_one_middle_are_one_nucleus() -> None:
+    truth = disks((48, 48))
+    one = boxes(truth)
+    many = Proposals(np.repeat(one.boxes, 3, axis=0), np.array([0.9, 0.8, 0.7], np.float32))
+    labels, scores = separate(truth > 0, distance_map(truth), many, 10)
+    assert labels.max() == 1
+    assert len(scores) == 1
+
+
+def test_foreground_without_a_proposal_is_one_nucleus_with_score_zero() -> None:
+    truth = disks((48, 30), (48, 70))
+    labels, scores = separate(truth > 0, distance_map(truth), boxes(truth).where(np.array([0])), 10)
+    assert np.array_equal(labels > 0, truth > 0)
+    assert sorted(scores.tolist()) == pytest.approx([0, 0.9])
+
+
+def test_nuclei_that_touch_by_a_corner_only_keep_their_labels() -> None:
+    truth = np.zeros((40, 40), np.int32)
+    truth[5:20, 5:20], truth[20:35, 20:35] = 1, 2
+    labels, _ = separate(truth > 0, distance_map(truth), boxes(truth), 10)
+    assert np.array_equal(labels, truth)
+
+
+def test_proposals_on_nothing_and_specks_are_dropped() -> None:
+    truth = disks((48, 30))
+    truth[80:82, 80:82] = 2
+    labels, scores = separate(truth > 0, distance_map(truth), boxes(truth), 10)
+    assert labels.max() == len(scores) == 1
+    empty, none = separate(np.zeros((30, 30), bool), np.zeros((30, 30), np.float32), boxes(truth), 10)
+    assert empty.max() == len(none) == 0
+
+
+def test_no_proposals_at_all() -> None:
+    truth = disks((30, 30), (60, 60))
+    labels, scores = separate(truth > 0, distance_map(truth), EMPTY, 10)
+    assert labels.max() == len(scores) == 2
+
+
+def test_holes_are_filled_by_size() -> None:
+    mask = disks((48, 48), radius=30) > 0
+    mask[40:43, 40:43] = False
+    mask[50:65, 50:65] = False
+    filled = fill_small_holes(mask, 20)
+    assert filled[41, 41]
+    assert not filled[55, 55]
+    assert not filled[0, 0]
