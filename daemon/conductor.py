@@ -104,6 +104,7 @@ class Conductor:
         """
         for acquisition_id, t in self._catalog.requeue_running():
             logs.info("queued again after an interruption", acquisition=acquisition_id, t=t)
+            pipeline.sweep(self._catalog.acquisition(acquisition_id))
         for row in self._catalog.acquisitions():
             if row.zarr_path is None:
                 continue

@@ -18,16 +18,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.images import ImageStore
-from tracking.tracker import Tracker
-
 from daemon.messages import Analysed, PaintTask
 from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.volume import reconstruct
 from storage import layout
+from storage.images import ImageStore, sweep_unfinished
 from storage.replay import replay
+from tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
@@ -80,8 +79,8 @@ def analyse(
     with watch.lap("measure_s"):
         nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
     with watch.lap("write_s"):
-        store = open_store(row, acquisition, request.ome_zarr_version)
-        store.write_timepoint(t, channels, volume.labels)
+        store = ImageStore.create(Path(str(row.zarr_path)), acquisition, version=request.ome_zarr_version)
+        store.write_timepoint(t, list(channels.values()), volume.labels)
     return Analysed(nuclei, watch.seconds)
 
 
@@ -108,6 +107,14 @@ def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
     catalog.mark_published(row.id, t)
 
 
+def sweep(row: AcquisitionRow) -> None:
+    """Remove what an interrupted writer left in an acquisition's OME-Zarr, and stores that it had not finished."""
+    path = Path(str(row.zarr_path))
+    sweep_unfinished(path.parent)
+    if path.exists():
+        ImageStore.open(path).sweep()
+
+
 def paint(task: PaintTask) -> None:
     """Write the final track ids of one time point as labels, and let readers see them."""
     store = ImageStore.open(Path(task.zarr_path))
@@ -121,9 +128,3 @@ def finish(catalog: Catalog, row: AcquisitionRow) -> None:
     tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
     update = tracker.finish()
     catalog.finish_acquisition(row.id, update, tracker.state())
-
-
-def open_store(row: AcquisitionRow, acquisition: Acquisition, version: str) -> ImageStore:
-    """The acquisition's OME-Zarr, created at its first time point."""
-    path = Path(str(row.zarr_path))
-    return ImageStore.open(path) if path.exists() else ImageStore.create(path, acquisition, version=version)

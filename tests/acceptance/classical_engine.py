@@ -1,8 +1,8 @@
 """A segmenter without a network, for tests of the service: Otsu's threshold and connected regions.
 
 It has the interface that `[engine] factory` asks of anybody's own segmenter, starts in a moment, and is deterministic.
-Environment variables make it misbehave on purpose: NUSETD_TEST_CRASH and NUSETD_TEST_HANG name a file that must exist,
-and which is removed, so that each misbehaves once.
+Environment variables make it misbehave on purpose: with NUSETD_TEST_POISON a plane that begins with this value kills
+the process, NUSETD_TEST_HANG names a file at the sight of which it hangs, once, and NUSETD_TEST_PAUSE makes it slow.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ClassicalEngine:
         self, planes: Sequence[np.ndarray], statistics: Any = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[Slice]:
         """Yield the labels of each slice."""
-        _misbehave()
+        _misbehave(np.asarray(planes[0]))
         time.sleep(self._pause_s)
         for done, plane in enumerate(planes, start=1):
             yield _label(np.asarray(plane))
@@ -69,10 +69,9 @@ def _otsu(values: np.ndarray) -> float:
     return float(centres[int(np.argmax(between))])
 
 
-def _misbehave() -> None:
-    crash, hang = os.environ.get("NUSETD_TEST_CRASH", ""), os.environ.get("NUSETD_TEST_HANG", "")
-    if crash and os.path.exists(crash):
-        os.remove(crash)
+def _misbehave(first: np.ndarray) -> None:
+    poison, hang = os.environ.get("NUSETD_TEST_POISON"), os.environ.get("NUSETD_TEST_HANG", "")
+    if poison and int(first[0, 0]) == int(poison):
         os._exit(66)
     if hang and os.path.exists(hang):
         os.remove(hang)

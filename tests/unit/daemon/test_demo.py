@@ -87,10 +87,11 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monkeypat
 def test_the_configuration_is_one_that_the_service_takes(tmp_path: Path) -> None:
     odd = tmp_path / 'a "quoted" folder' / "incoming"
     odd.mkdir(parents=True)
-    write_config(tmp_path / "nusetd.toml", odd, odd.parent, engine="somewhere:Engine")
+    write_config(tmp_path / "nusetd.toml", odd, odd.parent, 3, engine="somewhere:Engine")
     read = config.load(tmp_path / "nusetd.toml")
     assert read.watch[0].path == odd
     assert read.watch[0].output == odd.parent
+    assert read.watch[0].acquisition_quiet_s == 3
     assert read.engine.factory == "somewhere:Engine"
     assert config.missing_folders(read) == []
     assert read.database.endswith("/nusetd.sqlite")

@@ -1,0 +1,127 @@
+"""`nusetd process`, `segment` and the commands that read, as people call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from lab import ENGINE, nusetd, stack, write_stack
+
+
+@pytest.fixture(scope="module")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run over a folder with good and bad images; its output folder."""
+    root = tmp_path_factory.mktemp("process")
+    images = root / "images"
+    (images / "inside").mkdir(parents=True)
+    for t in range(3):
+        write_stack(images / f"exp_t{t}.tif", stack(t))
+    write_stack(images / "inside" / "plane.tif", stack(0)[3])
+    good = write_stack(images / "cut.tif", stack(0))
+    good.write_bytes(good.read_bytes()[:20_000])
+    (images / "notes.tif").write_text("These are my notes.\n")
+    (images / "empty.tif").write_bytes(b"")
+    (images / "readme.txt").write_text("not an image, not named like one")
+    done = nusetd("process", images, "--output", root / "out", "--voxel-size", "1,0.5,0.5", "--engine", ENGINE)
+    (root / "out" / "said.json").write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+    return root / "out"
+
+
+def test_bad_files_cost_one_sentence_each_and_the_exit_code(processed: Path) -> None:
+    code, out, err = json.loads((processed / "said.json").read_text())
+    assert code == 1
+    assert sorted(name for name in ("cut", "notes", "empty") for line in err.splitlines() if f"{name}.tif" in line) == [
+        "cut",
+        "empty",
+        "notes",
+    ]
+    assert len(err.splitlines()) == 3
+    assert [line.split(":")[0] for line in out.splitlines()] == ["exp", "plane"]
+
+
+def test_acquisitions_are_listed_in_every_format(processed: Path) -> None:
+    found = json.loads(nusetd("acquisitions", "--database", processed, "--format", "json").stdout)
+    assert {row["name"]: row["state"] for row in found if row["state"] == "complete"} == {
+        "exp": "complete",
+        "plane": "complete",
+    }
+    assert nusetd("acquisitions", "--database", processed).stdout.splitlines()[0].split()[0] == "id"
+
+
+def test_nuclei_and_tracks_of_an_acquisition_by_name(processed: Path) -> None:
+    from io import StringIO
+
+    nuclei = pd.read_csv(StringIO(nusetd("nuclei", "exp", "--database", processed, "--format", "csv").stdout))
+    assert sorted(nuclei["t"].value_counts().items()) == [(0, 5), (1, 5), (2, 5)]
+    assert (nuclei["volume_um3"] > 10).all()
+    tracks = pd.read_csv(StringIO(nusetd("tracks", "exp", "--database", processed, "--format", "csv").stdout))
+    assert len(tracks) == 5
+    assert tracks["is_final"].all()
+
+
+def test_an_unknown_acquisition_is_one_sentence(processed: Path) -> None:
+    done = nusetd("nuclei", "nobody", "--database", processed)
+    assert done.returncode == 1
+    assert "nobody" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_was_set_aside_is_queued_again_on_request(processed: Path) -> None:
+    done = nusetd("retry", "--failed", "--database", processed)
+    assert done.returncode == 0
+    assert done.stdout.startswith("queued again: ")
+
+
+def test_a_stack_without_a_voxel_size_is_told_how_to_give_it(tmp_path: Path) -> None:
+    image = write_stack(tmp_path / "bare.tif", stack(0))
+    done = nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE)
+    assert done.returncode == 1
+    assert "--voxel-size Z,Y,X" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
+    image = write_stack(tmp_path / "plane.tif", stack(0)[3])
+    first, second = (nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))
+    assert first.returncode == second.returncode == 0
+    assert first.stdout == second.stdout
+    found = json.loads(nusetd("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    assert len(found) == 1
+
+
+def test_segment_writes_labels_of_the_same_shape(tmp_path: Path) -> None:
+    plane = write_stack(tmp_path / "plane.tif", stack(0)[3])
+    whole = write_stack(tmp_path / "whole.tif", stack(0))
+    done = nusetd(
+        "segment", plane, whole, "--output", tmp_path / "labels", "--voxel-size", "1,0.5,0.5", "--engine", ENGINE
+    )
+    assert done.returncode == 0, done.stderr
+    for name, shape in (("plane", (96, 96)), ("whole", (6, 96, 96))):
+        labels = tifffile.imread(tmp_path / "labels" / f"{name}.labels.tif")
+        assert labels.shape == shape
+        assert labels.dtype == np.uint16
+        assert sorted(np.unique(labels)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_segment_goes_on_after_a_bad_image(tmp_path: Path) -> None:
+    (tmp_path / "bad.tif").write_text("no image")
+    plane = write_stack(tmp_path / "plane.tif", stack(0)[3])
+    done = nusetd("segment", tmp_path / "bad.tif", plane, "--output", tmp_path / "labels", "--engine", ENGINE)
+    assert done.returncode == 1
+    assert "bad.tif" in done.stderr
+    assert [p.name for p in (tmp_path / "labels").iterdir()] == ["plane.labels.tif"]
+
+
+def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
+    table = pd.DataFrame({"t": [1, 0, 2], "y": [5.2, 5.0, 5.1], "x": [9.0, 9.0, 9.1], "note": ["b", "a", "c"]})
+    table.to_csv(tmp_path / "in.csv", index=False)
+    done = nusetd("track", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    tracked = pd.read_csv(tmp_path / "out.csv")
+    assert list(tracked["note"]) == ["b", "a", "c"]
+    assert list(tracked.columns) == [*table.columns, "track_id", "parent_track_id"]
+    assert tracked["track_id"].nunique() == 1

@@ -1,0 +1,206 @@
+"""`nusetd run` as a whole: real files, real processes, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import Lab, assert_same, nusetd, result, stack, write_stack
+
+Maker = Callable[..., Lab]
+
+
+def write_series(lab: Lab, times: range, name: str = "exp") -> None:
+    for t in times:
+        write_stack(lab.incoming / f"{name}_t{t:03d}.tif", stack(t))
+
+
+def test_files_present_at_start_and_files_that_land_later_become_one_acquisition(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(2))
+    lab.start()
+    lab.wait(lambda: lab.done() == 2)
+    write_series(lab, range(2, 5))
+    lab.wait(lab.settled)
+    assert lab.stop() == 0
+    assert lab.states() == ["complete"]
+    found = result(lab)
+    assert [point[1:3] for point in found["timepoints"]] == [(t, "done") for t in range(5)]
+    assert {row["t"]: 0 for row in found["nuclei"]} == dict.fromkeys(range(5), 0)
+    assert len(found["nuclei"]) == 25
+    assert [track[3:6] for track in found["tracks"]] == [(0, 4, 5)] * 5
+    nuclei, tracks = (found["labels"][f"exp.ome.zarr/labels/{name}/0"] for name in ("nuclei", "tracks"))
+    assert nuclei.shape == tracks.shape == (5, 6, 96, 96)
+    painted = {(row["t"], row["label"]): row["track_id"] for row in found["nuclei"]}
+    for (t, label), track in painted.items():
+        assert set(np.unique(tracks[t][nuclei[t] == label])) == {track}
+
+
+def test_the_watcher_is_free_of_tensorflow_and_its_worker_a_process_of_its_own(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(2))
+    lab.start()
+    lab.wait(lambda: lab.done() == 2)
+    assert lab.process is not None
+    mapped = Path(f"/proc/{lab.process.pid}/maps").read_text()
+    assert "tensorflow" not in mapped
+    assert "numpy" in mapped, "the look at the process shows its libraries"
+    command = Path(f"/proc/{lab.worker_pid()}/cmdline").read_text()
+    assert "daemon.worker" in command
+    worker = lab.worker_pid()
+    assert lab.stop() == 0
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_without_events_everything_is_found_too(new_lab: Maker) -> None:
+    lab = new_lab(events=False)
+    lab.start()
+    write_series(lab, range(2))
+    (lab.incoming / "deep" / "er").mkdir(parents=True)
+    write_stack(lab.incoming / "deep" / "er" / "other image é.tif", stack(0))
+    lab.wait(lambda: lab.states() == ["complete", "complete"])
+    lab.stop()
+
+
+def test_bad_files_are_set_aside_with_a_sentence_and_the_others_go_on(new_lab: Maker) -> None:
+    lab = new_lab(give_up_s=0.5)
+    (lab.incoming / "notes.tif").write_text("These are my notes.\n")
+    (lab.incoming / "empty.tif").write_bytes(b"")
+    whole = write_stack(lab.incoming / "good.tif", stack(0))
+    (lab.incoming / "cut.tif").write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    lab.start()
+    lab.wait(lambda: lab.states() == ["set_aside", "set_aside", "complete", "set_aside"] or len(lab.states()) == 4)
+    lab.wait(lambda: "complete" in lab.states())
+    reasons = dict(lab.rows("select name, error from acquisitions where error is not null"))
+    assert set(reasons) == {"notes", "empty", "cut"}
+    assert all(f"{name}.tif" in reason and reason.count("\n") == 0 for name, reason in reasons.items())
+    (lab.incoming / "cut.tif").write_bytes(whole.read_bytes())
+    lab.wait(lambda: lab.rows("select state from acquisitions where name = 'cut'") == [("complete",)])
+    lab.stop()
+
+
+def test_a_slow_writer_is_waited_for(new_lab: Maker) -> None:
+    lab = new_lab(give_up_s=30.0)
+    lab.start()
+    content = write_stack(lab.root / "whole.tif", stack(0)).read_bytes()
+    with (lab.incoming / "slow.tif").open("wb") as file:
+        for start in range(0, len(content), len(content) // 8 + 1):
+            file.write(content[start : start + len(content) // 8 + 1])
+            file.flush()
+            time.sleep(0.6)  # three quiet periods: only the format tells that there is more to come
+            assert lab.states() == [], "nothing is known of an unfinished file"
+    lab.wait(lambda: lab.states() == ["complete"])
+    assert lab.rows("select count(*) from nuclei") == [(5,)]
+    lab.stop()
+
+
+def test_a_file_that_changes_is_processed_again(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(3))
+    lab.start()
+    lab.wait(lab.settled)
+    blank = np.full_like(stack(0), 100)
+    write_stack(lab.incoming / "exp_t001.tif", blank)
+    lab.wait(lambda: lab.rows("select nuclei_count from timepoints where t = 1") == [(0,)] and lab.settled())
+    assert lab.rows("select t, count(*) from nuclei group by t") == [(0, 5), (2, 5)]
+    lab.stop()
+    assert not result(lab)["labels"]["exp.ome.zarr/labels/nuclei/0"][1].any()
+
+
+def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_taken_in(new_lab: Maker) -> None:
+    lab = new_lab(acquisition_quiet_s=1.0)
+    write_stack(lab.incoming / "exp_t000.tif", stack(0))
+    write_stack(lab.incoming / "exp_t002.tif", stack(2))
+    lab.start()
+    lab.wait(lab.settled)
+    assert lab.states() == ["partial"]
+    assert "time points did not come" in lab.said()
+    write_stack(lab.incoming / "exp_t001.tif", stack(1))
+    lab.wait(lambda: lab.done() == 3 and lab.settled())
+    assert lab.stop() == 0
+    undisturbed = new_lab("undisturbed")
+    write_series(undisturbed, range(3))
+    undisturbed.start()
+    undisturbed.wait(undisturbed.settled)
+    undisturbed.stop()
+    assert_same(result(lab), result(undisturbed))
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_time_point_done(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(3))
+    lab.start(NUSETD_TEST_PAUSE="0.5")
+    lab.wait(lambda: lab.done() >= 1)
+    os.kill(lab.worker_pid(), signal.SIGKILL)
+    lab.wait(lab.settled)
+    assert lab.states() == ["complete"]
+    assert "worker died" in lab.said()
+    assert lab.stop() == 0
+
+
+def test_a_time_point_that_kills_every_worker_is_set_aside_and_the_others_go_on(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(3))
+    write_stack(lab.incoming / "exp_t001.tif", np.full_like(stack(0), 6666))
+    lab.start(NUSETD_TEST_POISON="6666")
+    lab.wait(lab.settled)
+    assert lab.states() == ["partial"]
+    assert [state for (state,) in lab.rows("select state from timepoints order by t")] == ["done", "failed", "done"]
+    assert lab.stop() == 0
+
+
+def test_a_worker_that_hangs_is_replaced(new_lab: Maker, tmp_path: Path) -> None:
+    lab = new_lab(worker_silence_s=6.0)
+    write_series(lab, range(2))
+    (tmp_path / "hang").write_text("once")
+    lab.start(NUSETD_TEST_HANG=str(tmp_path / "hang"))
+    lab.wait(lab.settled)
+    assert lab.states() == ["complete"]
+    assert "said nothing for 6 s" in lab.said()
+    assert lab.stop() == 0
+
+
+def test_sigterm_ends_it_in_order_and_the_next_start_goes_on(new_lab: Maker) -> None:
+    lab = new_lab()
+    write_series(lab, range(4))
+    lab.start(NUSETD_TEST_PAUSE="0.5")
+    lab.wait(lambda: lab.done() >= 1)
+    assert lab.stop() == 0
+    assert lab.rows("select count(*) from timepoints where state = 'running'") == [(0,)]
+    before = lab.done()
+    assert before < 4
+    lab.start()
+    lab.wait(lab.settled)
+    assert lab.done() == 4
+    assert lab.stop() == 0
+
+
+def test_a_second_service_on_the_same_database_is_refused(new_lab: Maker) -> None:
+    lab = new_lab()
+    lab.start()
+    lab.wait(lambda: "started" in lab.said())
+    second = nusetd("run", "--config", lab.config)
+    assert second.returncode == 1
+    assert "Another nusetd" in second.stderr
+    assert lab.stop() == 0
+
+
+def test_an_engine_that_cannot_be_loaded_ends_the_service_with_the_reason(new_lab: Maker) -> None:
+    lab = new_lab()
+    lab.config.write_text(lab.config.read_text().replace("classical_engine:", "no_such_engine:"))
+    ended = nusetd("run", "--config", lab.config)
+    assert ended.returncode == 1
+    assert "no_such_engine" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("text", ["[[watch]]\npath = 3\n", "", "not toml"])
+def test_a_wrong_configuration_is_wrong_usage(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    assert nusetd("run", "--config", path).returncode == 2
+    assert nusetd("check-config", path).returncode == 1

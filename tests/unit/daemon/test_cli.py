@@ -1,0 +1,92 @@
+"""The command line: help with an example for each command, exit codes, and a quick start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from daemon import cli
+from daemon.commands import options
+
+HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "zarr", "sqlalchemy", "scipy", "watchdog")
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"Example:\n  nusetd {command}" in shown
+
+
+def test_help_names_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"\n    {command}" in shown for command in cli.COMMANDS)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom daemon import cli\ntry:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"sys.exit(', '.join(m for m in {HEAVY!r} if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_the_service_imports_no_tensorflow() -> None:
+    code = (
+        "import sys\nimport daemon.service, daemon.process, daemon.intake, daemon.conductor\n"
+        "sys.exit(', '.join(m for m in ('tensorflow', 'keras') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-command"],
+        ["process"],
+        ["process", "x.tif"],
+        ["process", "x.tif", "--output", "o", "--voxel-size", "1,2"],
+        ["process", "x.tif", "--output", "o", "--threads", "0"],
+        ["export", "1", "--format", "avi", "--output", "x"],
+        ["retry"],
+        ["run"],
+        ["nuclei"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["process", "/no/such/file.tif", "--output", "/tmp/o"]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_missing_database_is_one_sentence(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["acquisitions", "--database", f"{tmp_path}/none.sqlite"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_voxel_sizes_are_read_in_the_order_z_y_x() -> None:
+    assert options.voxel_size("2.0,0.3,0.25") == (2.0, 0.3, 0.25)
+    with pytest.raises(Exception, match="three positive numbers"):
+        options.voxel_size("2,0,1")
+
+
+def test_a_channel_is_a_number_or_a_name() -> None:
+    assert options.channel("1") == 1
+    assert options.channel("DAPI") == "DAPI"
+    assert options.channel(None) is None
