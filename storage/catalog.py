@@ -215,6 +215,16 @@ class Catalog:
         with self._transaction() as connection:
             return marks.unpublished(connection, acquisition_id)
 
+    def all_unpublished(self) -> list[tuple[int, int]]:
+        """Return (acquisition id, t) of all time points that are done but not marked as visible."""
+        with self._transaction() as connection:
+            return marks.all_unpublished(connection)
+
+    def unpainted(self) -> list[tuple[int, int]]:
+        """Return (acquisition id, t) of all time points whose tracks are final but not marked as painted."""
+        with self._transaction() as connection:
+            return marks.all_unpainted(connection)
+
     def mark_published(self, acquisition_id: int, t: int) -> None:
         """Note that time point t is visible in ``labels/nuclei``."""
         with self._transaction() as connection:

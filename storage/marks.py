@@ -14,6 +14,18 @@ def unpublished(connection: Connection, acquisition_id: int) -> list[int]:
     return [int(t) for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()]
 
 
+def all_unpublished(connection: Connection) -> list[tuple[int, int]]:
+    """Return (acquisition id, t) of all time points that are done but not yet marked as visible."""
+    owed = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.published_at.is_(None))
+    return _pairs(connection, owed)
+
+
+def all_unpainted(connection: Connection) -> list[tuple[int, int]]:
+    """Return (acquisition id, t) of all time points whose tracks are final but not yet marked as painted."""
+    done = timepoints.c.state == TimepointState.DONE.value
+    return _pairs(connection, and_(done, timepoints.c.tracks_final, timepoints.c.painted_at.is_(None)))
+
+
 def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
     """Return (t, {label: track id}) of the time points whose tracks are final but not yet marked as painted."""
     owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
@@ -37,6 +49,11 @@ def mark_published(connection: Connection, acquisition_id: int, t: int, now: str
 def mark_painted(connection: Connection, acquisition_id: int, t: int, now: str) -> None:
     """Note that a time point is visible in ``labels/tracks``."""
     connection.execute(update(timepoints).where(_done(acquisition_id), timepoints.c.t == t).values(painted_at=now))
+
+
+def _pairs(connection: Connection, which: ColumnElement[bool]) -> list[tuple[int, int]]:
+    columns = (timepoints.c.acquisition_id, timepoints.c.t)
+    return [(int(a), int(t)) for a, t in connection.execute(select(*columns).where(which).order_by(*columns))]
 
 
 def _done(acquisition_id: int) -> ColumnElement[bool]:

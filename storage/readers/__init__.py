@@ -12,6 +12,8 @@ from storage.readers import names, omezarr, sequence, tiff, tiff_probe
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
+from storage.readers.omezarr import is_own
+from storage.rows import AcquisitionRow
 
 __all__ = [
     "AcquisitionKey",
@@ -20,8 +22,10 @@ __all__ = [
     "discover",
     "group",
     "is_candidate",
+    "is_own",
     "open_acquisitions",
     "probe",
+    "reopen",
 ]
 
 
@@ -85,6 +89,30 @@ def open_acquisitions(
     return [one.with_voxel_size(voxel_size_um) for one in sorted(found, key=lambda one: str(one.source_path))]
 
 
+def reopen(row: AcquisitionRow, t: int) -> Acquisition:
+    """Open what holds one time point of an acquisition, from what the database knows about it.
+
+    Raises
+    ------
+    IncompleteInputError, UnreadableInputError
+        As `open_acquisitions`, and when the source is gone.
+    """
+    path, axes = Path(row.source_path), row.params.get("axes")
+    voxel = row.voxel_size_um if row.voxel_source == "configured" else None
+    if row.reader == sequence.READER:
+        start = row.first_number or 0
+        file = names.numbered_file(path, t + start)
+        _checked(file)
+        return sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes).with_voxel_size(voxel)
+    owner = next((p for p in (path, path.parent, path.with_name(path.name.rpartition("#")[0])) if _holds(p)), None)
+    if owner is None:
+        raise UnreadableInputError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
+    for one in open_acquisitions(owner, voxel_size_um=voxel, pattern="", axes=axes):
+        if str(one.source_path) == row.source_path:
+            return one
+    raise UnreadableInputError(f"{owner} no longer holds the image {path.name}: put the former file back.")
+
+
 def group(paths: Iterable[str | Path], pattern: str | None = None) -> dict[AcquisitionKey, list[Path]]:
     """Return which files make up one acquisition, in order of their names' numbers."""
     groups: dict[AcquisitionKey, list[Path]] = {}
@@ -102,6 +130,11 @@ def probe(path: str | Path) -> Completion:
         return _reader(path).probe(path)
     except UnreadableInputError as error:
         return Completion("incomplete", str(error))
+
+
+def _holds(path: Path) -> bool:
+    """Say whether a path is an image, and not a scene's name or a folder around images."""
+    return path.exists() and names.suffix(path) is not None
 
 
 def _reader(path: Path) -> Reader:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from storage.errors import StorageError
+from storage.errors import StorageError, UnreadableInputError
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")
@@ -107,6 +107,21 @@ def compiled(pattern: str | None) -> re.Pattern[str]:
     if "t" not in expression.groupindex:
         raise StorageError(f"The file name pattern {pattern!r} has no group (?P<t>\\d+) for the time point's number.")
     return expression
+
+
+def numbered_file(template: Path, number: int) -> Path:
+    """Return the file of a series (whose `source_path` is `template`) with a number in its name.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is not there.
+    """
+    for width in range(1, 10):
+        path = template.with_name(template.name.replace("*", f"{number:0{width}d}", 1))
+        if path.exists():
+            return path
+    raise UnreadableInputError(f"{template} has no file number {number} any more: bring it back, then retry.")
 
 
 def first_number(key: AcquisitionKey, numbers: list[int]) -> int:

@@ -15,6 +15,8 @@ from storage.readers.fingerprint import file_fingerprint
 from storage.readers.names import AcquisitionKey, first_number
 from storage.readers.tiff import open_tiff
 
+READER = "tiff-sequence"
+
 
 class SequenceSource:
     """Planes of a series of files, of which one is open at a time."""
@@ -76,20 +78,28 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
         return first + [one for number in numbers[1:] for one in open_tiff(members[number], axes)]
     start = first_number(key, numbers)
     files = {number - start: members[number] for number in numbers}
-    like = first[0]
-    return [
-        replace(
-            like,
-            name=key.name,
-            source_path=key.path,
-            files=tuple(files.values()),
-            reader="tiff-sequence",
-            size_t=max(files) + 1,
-            time_points=tuple(files),
-            first_number=start,
-            source=SequenceSource(files, axes, shape_of(like), like.dtype),
-        )
-    ]
+    return [_assembled(key, files, start, first[0], axes)]
+
+
+def open_member(key: AcquisitionKey, t: int, file: Path, start: int, axes: str | None = None) -> Acquisition:
+    """Return the acquisition of a series with one time point only: that of `file`, the number `start` being t = 0."""
+    return _assembled(key, {t: file}, start, open_tiff(file, axes)[0], axes)
+
+
+def _assembled(
+    key: AcquisitionKey, files: Mapping[int, Path], start: int, like: Acquisition, axes: str | None
+) -> Acquisition:
+    return replace(
+        like,
+        name=key.name,
+        source_path=key.path,
+        files=tuple(files.values()),
+        reader=READER,
+        size_t=max(files) + 1,
+        time_points=tuple(files),
+        first_number=start,
+        source=SequenceSource(files, axes, shape_of(like), like.dtype),
+    )
 
 
 def shape_of(acquisition: Acquisition) -> tuple[int, int, int, int, int]:

@@ -1,0 +1,62 @@
+"""The layout of the Cell Tracking Challenge: ``maskT.tif`` per time point and ``res_track.txt``.
+
+Format: https://public.celltrackingchallenge.net/documents/Naming%20and%20file%20content%20conventions.pdf
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storage import queries
+from storage.errors import StorageError
+from storage.export.lineage import Segments, segments
+
+if TYPE_CHECKING:
+    from storage.export import Snapshot
+
+LARGEST_NUMBER = 65_535  # masks are 16 bit
+
+
+def write(snapshot: Snapshot, folder: Path) -> None:
+    """Write masks (16 bit, value = track) and the table ``L B E P`` (track, first and last time point, parent).
+
+    The challenge knows no gaps in a track: a track that misses a time point is cut there, its rest is a child of its
+    beginning.
+
+    Raises
+    ------
+    StorageError
+        With more tracks than 16 bits can number.
+    """
+    connection, row = snapshot.connection, snapshot.acquisition
+    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("t", "label", "track_id")))
+    found = segments(nuclei, queries.tracks_frame(connection, row.id))
+    if len(found.segments) > LARGEST_NUMBER:
+        raise StorageError(f"{row.name} has {len(found.segments)} tracks, CTC masks hold {LARGEST_NUMBER}: use geff.")
+    folder.mkdir()
+    lines = [f"{s.number} {s.first_t} {s.last_t} {s.parent}\n" for s in found.segments]
+    (folder / "res_track.txt").write_text("".join(lines))
+    count = row.size_t or 0
+    for t in range(count):
+        _write_mask(snapshot, folder / f"mask{t:0{max(3, len(str(count - 1)))}d}.tif", t, found)
+
+
+def _write_mask(snapshot: Snapshot, path: Path, t: int, found: Segments) -> None:
+    import tifffile
+
+    images = snapshot.images()
+    _, _, size_z, size_y, size_x = images.shape
+    numbers = found.of_nucleus.get(t, {})
+    if numbers:
+        labels = images.labels(t)
+        colours = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint16)
+        for label, number in numbers.items():
+            if label < len(colours):
+                colours[label] = number
+        mask = colours[labels]
+    else:
+        mask = np.zeros((size_z, size_y, size_x), dtype=np.uint16)
+    tifffile.imwrite(path, mask[0] if size_z == 1 else mask, compression="zlib", metadata=None)

@@ -1,0 +1,88 @@
+"""GEFF, the Graph Exchange File Format: every nucleus a node, every link an edge, in a Zarr folder.
+
+Format: https://liveimagetrackingtools.org/geff
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from storage import queries
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from geff._typing import PropDictNpArray
+
+    from storage.export import Snapshot
+
+# Measurements that travel along with each node, beside its place and its track.
+PROPERTIES = ("label", "track_id", "score", "volume_um3", "area_um2", "intensity_mean")
+
+
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Write the lineage graph.
+
+    Nodes are numbered by the rows of the table of nuclei. An edge joins a nucleus to the next of its track, and the
+    last one of a parent to the first ones of its daughters. Places are in micrometres, or in pixels without voxel size.
+
+    Raises
+    ------
+    StorageError
+        When the package ``geff`` is not installed.
+    """
+    try:
+        import geff
+        from geff.core_io import write_arrays
+    except ImportError as error:
+        raise StorageError("GEFF needs the package geff: `pip install geff`, then export again.") from error
+    connection, row = snapshot.connection, snapshot.acquisition
+    places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
+    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("id", "t", *places, *PROPERTIES)))
+    edges = edges_of(nuclei, queries.tracks_frame(connection, row.id))
+    properties = {name: _property(nuclei[column]) for name, column in zip("tzyx", ("t", *places), strict=True)}
+    properties |= {name: _property(nuclei[name]) for name in PROPERTIES if nuclei[name].notna().any()}
+    length = "micrometer" if row.unit == "um" else "pixel"
+    axes = [{"name": "t", "type": "time", "unit": "frame"}]
+    axes += [{"name": axis, "type": "space", "unit": length} for axis in "zyx"]
+    metadata = geff.GeffMetadata(
+        directed=True,
+        axes=axes,
+        node_props_metadata={},
+        edge_props_metadata={},
+        track_node_props={"tracklet": "track_id"},
+    )
+    write_arrays(str(path), nuclei["id"].to_numpy(np.uint64), properties, edges.astype(np.uint64), {}, metadata)
+
+
+def edges_of(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
+    """Return the links as (N, 2) node ids, earlier and later.
+
+    Parameters
+    ----------
+    nuclei : columns id, t, track_id
+    tracks : columns track_id, parent_track_id
+    """
+    tracked = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
+    ids, owners = tracked["id"].to_numpy(np.int64), tracked["track_id"].to_numpy(np.int64)
+    same = owners[1:] == owners[:-1]
+    within = np.stack([ids[:-1][same], ids[1:][same]], axis=1)
+    first = tracked.groupby("track_id")["id"].first()
+    last = tracked.groupby("track_id")["id"].last()
+    born = tracks.dropna(subset=["parent_track_id"])
+    born = born[born["parent_track_id"].isin(last.index) & born["track_id"].isin(first.index)]
+    births = np.stack(
+        [last.loc[born["parent_track_id"]].to_numpy(np.int64), first.loc[born["track_id"]].to_numpy(np.int64)], axis=1
+    )
+    return np.concatenate([within, births])
+
+
+def _property(values: pd.Series) -> PropDictNpArray:
+    """Return a column as GEFF holds it: values, and which of them are missing."""
+    missing = values.isna().to_numpy(bool)
+    kind = np.int64 if pd.api.types.is_integer_dtype(values.dtype) else np.float64
+    filled = values.fillna(0).to_numpy(kind)
+    return {"values": filled, "missing": missing if missing.any() else None}

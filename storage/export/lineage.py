@@ -1,0 +1,79 @@
+"""Tracks without gaps, as most exchange formats want them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of consecutive time points of one track. `parent` is the number of another segment, 0 for none."""
+
+    number: int
+    first_t: int
+    last_t: int
+    parent: int
+
+
+@dataclass(frozen=True)
+class Segments:
+    """All segments, and which segment each nucleus belongs to: t -> label -> number."""
+
+    segments: tuple[Segment, ...]
+    of_nucleus: Mapping[int, Mapping[int, int]]
+
+
+def segments(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> Segments:
+    """Cut tracks where a time point was missed; the rest of a cut track is a child of its beginning.
+
+    Parameters
+    ----------
+    nuclei : columns t, label, track_id
+        A nucleus without a track becomes a segment of its own.
+    tracks : columns track_id, parent_track_id
+
+    Returns
+    -------
+    Segments
+        Numbered from 1 on without holes, in order of track id and time.
+    """
+    parents = {
+        int(track): int(parent)
+        for track, parent in zip(tracks["track_id"], tracks["parent_track_id"], strict=True)
+        if not pd.isna(parent)
+    }
+    runs: list[Segment] = []
+    last_of_track: dict[int, int] = {}
+    first_of_track: dict[int, int] = {}
+    of_nucleus: dict[int, dict[int, int]] = {}
+    for track, rows in _by_track(nuclei):
+        previous_t = None
+        for t, label in rows:
+            if previous_t is None or t != previous_t + 1:
+                before = last_of_track.get(track, 0) if previous_t is not None else 0
+                runs.append(Segment(len(runs) + 1, t, t, before))
+                last_of_track[track] = len(runs)
+                first_of_track.setdefault(track, len(runs))
+            number = last_of_track[track]
+            runs[number - 1] = Segment(number, runs[number - 1].first_t, t, runs[number - 1].parent)
+            of_nucleus.setdefault(t, {})[label] = number
+            previous_t = t
+    for track, number in first_of_track.items():
+        run = runs[number - 1]
+        runs[number - 1] = Segment(number, run.first_t, run.last_t, last_of_track.get(parents.get(track, 0), 0))
+    return Segments(tuple(runs), of_nucleus)
+
+
+def _by_track(nuclei: pd.DataFrame) -> list[tuple[int, list[tuple[int, int]]]]:
+    """Return (track, [(t, label), ...]) in order; nuclei without a track get negative numbers, one each."""
+    grouped: dict[int, list[tuple[int, int]]] = {}
+    loose = 0
+    ordered = nuclei.sort_values(["t", "label"])
+    for t, label, track in zip(ordered["t"], ordered["label"], ordered["track_id"], strict=True):
+        if pd.isna(track):
+            loose -= 1
+        grouped.setdefault(loose if pd.isna(track) else int(track), []).append((int(t), int(label)))
+    return sorted(grouped.items(), key=lambda item: (item[0] < 0, abs(item[0])))

@@ -1,0 +1,29 @@
+"""A table for napari's tracks layer: ``napari.Viewer().add_tracks(table[["track_id", "t", "z", "y", "x"]])``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from storage import queries
+
+if TYPE_CHECKING:
+    from storage.export import Snapshot
+
+
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Write ``track_id, t, z, y, x`` (micrometres, or pixels without a voxel size), by track and time, and the parent.
+
+    Nuclei without a track are left out: the layer has no place for them.
+    """
+    connection, row = snapshot.connection, snapshot.acquisition
+    places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
+    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("track_id", "t", *places)))
+    tracks = queries.tracks_frame(connection, row.id)
+    table = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
+    table = table.rename(columns=dict(zip(places, "zyx", strict=True)))
+    parents = tracks.set_index("track_id")["parent_track_id"]
+    table["parent_track_id"] = table["track_id"].map(parents).astype("Int64")
+    pd.DataFrame(table).to_csv(path, index=False, lineterminator="\n")
