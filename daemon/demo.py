@@ -33,6 +33,7 @@ MOVIE = MovieParams(
 )
 SEED = 1
 PACE_S = 1.2
+QUIET_S = 12.0
 TIMEOUT_S = 1200.0
 LOOK_S = 0.5
 
@@ -83,6 +84,7 @@ def run_demo(
     *,
     seed: int = SEED,
     pace_s: float = PACE_S,
+    quiet_s: float = QUIET_S,
     timeout_s: float = TIMEOUT_S,
     engine: str | None = None,
 ) -> int:
@@ -96,6 +98,8 @@ def run_demo(
         The movie, rendered with `seed`.
     pace_s : float
         Shortest time from one file to the next.
+    quiet_s : float
+        The service takes the acquisition for complete when no file came for this long.
     timeout_s : float
         Longest wait for the service.
     engine : str or None
@@ -117,7 +121,7 @@ def run_demo(
     movie = simulate(params, seed)
     results = Results(folders.database)
     try:
-        write_config(folders.config, folders.incoming, folders.output, engine)
+        write_config(folders.config, folders.incoming, folders.output, quiet_s, engine)
         started = time.monotonic()
         _acquire(movie, folders, results, pace_s, timeout_s)
         timing = Timing(results.seconds_per_stack(), time.monotonic() - started)
@@ -183,6 +187,8 @@ def _wait(microscope: Microscope, service: Service, results: Results, timeout_s:
                 complain(f"{progress.done} of {total} stacks done, {microscope.written} written")
             bar.set_postfix_str(f"{microscope.written} written", refresh=False)
             bar.update(progress.done - shown)
+            if shown < progress.done == total:
+                complain("All stacks are done; the service waits a little for more before it ends the acquisition ...")
             shown = progress.done
             if _is_over(microscope, progress, time.monotonic()):
                 return

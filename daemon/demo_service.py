@@ -24,14 +24,14 @@ CONFIG = """\
 path = {incoming}
 output = {output}
 quiet_s = 1.0  # the files of a real microscope may need longer
-acquisition_quiet_s = 12.0
+acquisition_quiet_s = {quiet_s}  # after this long without a new file it is complete
 
 [service]
 rescan_s = 2.0
 """
 
 
-def write_config(path: Path, incoming: Path, output: Path, engine: str | None = None) -> None:
+def write_config(path: Path, incoming: Path, output: Path, quiet_s: float, engine: str | None = None) -> None:
     """Write the configuration file of the demonstration.
 
     Parameters
@@ -39,11 +39,14 @@ def write_config(path: Path, incoming: Path, output: Path, engine: str | None = 
     path : Path
     incoming, output : Path
         The watched folder, and the one for the results.
+    quiet_s : float
+        The acquisition counts as complete when no file came for this long.
     engine : str or None
         Another segmenter as ``module:callable``; None: NuSeT.
     """
     # A JSON string is also a TOML string.
-    text = CONFIG.format(own_path=path, incoming=json.dumps(str(incoming)), output=json.dumps(str(output)))
+    texts = {"incoming": json.dumps(str(incoming)), "output": json.dumps(str(output))}
+    text = CONFIG.format(own_path=path, quiet_s=float(quiet_s), **texts)
     if engine is not None:
         text += f"\n[engine]\nfactory = {json.dumps(engine)}\n"
     path.write_text(text, encoding="utf-8")

@@ -40,7 +40,7 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
     classical: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "demo"
-    code = demo.run_demo(output, APART, seed=4, pace_s=0.3, timeout_s=120, engine=classical)
+    code = demo.run_demo(output, APART, seed=4, pace_s=0.3, quiet_s=3, timeout_s=120, engine=classical)
     told = capsys.readouterr()
     assert code == 0, told.out + told.err
     assert "verdict: good" in told.out
