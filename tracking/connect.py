@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.evidence import CYCLE_SHAPE, RATIO_SHAPE, Sums
+from tracking.evidence import Sums
 from tracking.frame import Frame
 from tracking.step import Scene, Step
 
@@ -108,16 +108,16 @@ def _risks(frame: Frame, step: Step) -> dict[str, float]:
     divided[list(step.solution.divisions)] = True
     recent = sources.back == 1
     active = (match >= 0) | divided
-    known, related = sources.age_known & active, sources.age_known & active & ~np.isnan(sources.cycle)
-    age, past = frame.t - sources.born_t, sources.t - sources.born_t
-    cycle = np.where(related, sources.cycle, 1.0)
-    by_age = age**CYCLE_SHAPE - past**CYCLE_SHAPE
-    by_ratio = (age / cycle) ** RATIO_SHAPE - (past / cycle) ** RATIO_SHAPE
+    age = np.log(np.maximum(frame.t - sources.born_t, 1e-9))
+    cycle = age[divided & sources.age_known]
+    ratio = (age - np.log(sources.cycle))[divided & sources.age_known & ~np.isnan(sources.cycle)]
     return {
-        "cycles": float((divided & known).sum()),
-        "cycle_exposure": float(by_age[known].sum()),
-        "ratios": float((divided & related).sum()),
-        "ratio_exposure": float(by_ratio[related].sum()),
+        "cycle_log": float(cycle.sum()),
+        "cycle_log2": float((cycle**2).sum()),
+        "cycle_n": float(len(cycle)),
+        "ratio_log": float(ratio.sum()),
+        "ratio_log2": float((ratio**2).sum()),
+        "ratio_n": float(len(ratio)),
         "blind": float((divided & ~sources.age_known).sum()),
         "blind_exposure": float((frame.t - sources.t)[active & ~sources.age_known].sum()),
         "appeared": float((frame.back == 0).sum()),

@@ -10,15 +10,17 @@ import math
 
 import numpy as np
 
-from tracking.evidence import CYCLE_SHAPE, RATIO_SHAPE, Belief
+from tracking.evidence import Belief
 from tracking.sources import Sources
 
 HEAVINESS = 5.0
 """Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""
 FEATURE_LIMIT = 4.0
 """A single feature never speaks louder than this for or against a link: segmentation errors change sizes at will."""
-NEVER = 1e-4
-"""Share of its prior that a division keeps however wrong the age looks."""
+NEVER = 1e-5
+"""Probability that a division keeps however wrong the age looks."""
+CHILDLESS = 0.1
+"""Share of nuclei that never divide again."""
 
 
 def step_cost(distance2: np.ndarray, spread: np.ndarray | float, dimensions: int, scale: float) -> np.ndarray:
@@ -57,18 +59,30 @@ def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, sca
 
 
 def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarray:
-    """Probability of each source to divide before `t` given its age, by Weibull hazards.
+    """Probability of each source to divide before `t`, given its age.
 
-    The age counts relative to the parent's own cycle where that is known, else by itself; nuclei that were there from the
-    start, or came from nowhere, have the rate of their like.
+    Ages at division are log-normal: relative to the parent's own age at division where that is known, else as seen in the
+    whole sample, at first half as long again as the oldest that was not seen to divide. Some never divide. Nuclei of
+    unknown age have the recent rate of their like.
     """
-    age = np.maximum(t - sources.born_t, 0.0)
-    past = np.maximum(sources.t - sources.born_t, 0.0)
-    by_age = belief.cycle_rate * (age**CYCLE_SHAPE - past**CYCLE_SHAPE)
-    cycle = np.where(np.isnan(sources.cycle), 1.0, sources.cycle)
-    by_ratio = belief.ratio_rate * ((age / cycle) ** RATIO_SHAPE - (past / cycle) ** RATIO_SHAPE)
-    blind = belief.blind_rate * (t - sources.t)
-    hazard = np.where(sources.age_known, np.where(np.isnan(sources.cycle), by_age, by_ratio), blind)
-    probability = -np.expm1(-np.minimum(hazard, 50.0))
+    age = np.maximum(t - sources.born_t, 1e-9)
+    past = np.maximum(sources.t - sources.born_t, 1e-9)
+    known = sources.age_known
+    oldest = float(past[known].max(initial=1e-9))
+    weight = belief.cycle_n / (belief.cycle_n + 2.0)
+    by_sample = weight * belief.cycle_log + (1.0 - weight) * np.log(1.5 * max(oldest, float(age.min(initial=1.0))))
+    related = ~np.isnan(sources.cycle)
+    mean = np.where(related, np.log(np.where(related, sources.cycle, 1.0)) + belief.ratio_log, by_sample)
+    deviation = np.where(related, belief.ratio_sd, belief.cycle_sd)
+    before, after = _survival(past, mean, deviation), _survival(age, mean, deviation)
+    by_age = (before - after) / before
+    blind = 1.0 - np.exp(-belief.blind_rate * (t - sources.t))
     ceiling = np.where(sources.fresh, 0.05, 0.5)
-    return np.clip(probability, NEVER * np.minimum(blind, 1.0), ceiling)
+    return np.asarray(np.clip(np.where(known, by_age, blind), NEVER, ceiling))
+
+
+def _survival(age: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Share of nuclei that have not divided by an age."""
+    from scipy.special import ndtr
+
+    return np.asarray(CHILDLESS + (1.0 - CHILDLESS) * ndtr((mean - np.log(age)) / deviation))

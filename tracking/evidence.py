@@ -12,10 +12,6 @@ import numpy as np
 
 FEATURES = ("log_size", "log_intensity", "elongation")
 """What is known of a nucleus besides its place; any of it may be missing."""
-CYCLE_SHAPE = 5.0
-"""Weibull shape of the age at division: the hazard rises with this power (less one) of the age."""
-RATIO_SHAPE = 8.0
-"""The same for the age relative to the parent's own cycle, which daughters follow closely."""
 
 
 @dataclass
@@ -37,10 +33,12 @@ class Sums:
     split_log2: float = 0.0
     split_r2: float = 0.0  # squared distance of the daughters' midpoint from the expected place over the squared spread
     split_n: float = 0.0
-    cycles: float = 0.0  # divisions at known age, and the exposure to them
-    cycle_exposure: float = 0.0
-    ratios: float = 0.0  # the same relative to the parent's cycle
-    ratio_exposure: float = 0.0
+    cycle_log: float = 0.0  # log age at divisions at known age
+    cycle_log2: float = 0.0
+    cycle_n: float = 0.0
+    ratio_log: float = 0.0  # the same relative to the parent's own age at division
+    ratio_log2: float = 0.0
+    ratio_n: float = 0.0
     blind: float = 0.0  # divisions at unknown age, and nuclei times time at risk
     blind_exposure: float = 0.0
     appeared: float = 0.0
@@ -69,7 +67,7 @@ class Sums:
         return Sums(**merged)
 
 
-FADES = {"log": 0.8, "blind": 0.85, "split": 0.97, "cycles": 0.98, "cycle": 0.98, "ratios": 0.98, "ratio": 0.98}
+FADES = {"log": 0.8, "blind": 0.85, "split": 0.97, "cycle": 0.97, "ratio": 0.97}
 """How fast each sum fades per frame: motion within a few frames, habits of division over tens of them."""
 
 
@@ -89,8 +87,10 @@ class Belief:
         Mean and deviation of the log distance between daughters, over that between neighbours.
     split_factor : float
         How much wider the daughters' midpoint scatters than a step.
-    cycle_rate, ratio_rate : float
-        Weibull rates of dividing by age, and by age over the parent's cycle.
+    cycle_log, cycle_sd, cycle_n : float
+        Mean and deviation of the log age at division, and how many divisions they rest on.
+    ratio_log, ratio_sd : float
+        The same of the age over that of the parent at its division.
     blind_rate : float
         Divisions per nucleus of unknown age and unit time.
     appear, vanish, regain, flicker : float
@@ -107,8 +107,11 @@ class Belief:
     split_log: float
     split_sd: float
     split_factor: float
-    cycle_rate: float
-    ratio_rate: float
+    cycle_log: float
+    cycle_sd: float
+    cycle_n: float
+    ratio_log: float
+    ratio_sd: float
     blind_rate: float
     appear: float
     vanish: float
@@ -122,19 +125,26 @@ class Belief:
 
 def believe(sums: Sums, interval: float) -> Belief:
     """Parameters after `sums`; `interval` is the usual time between frames, which the priors of rates refer to."""
-    split_mean, split_sd = _mean_sd(sums.split_log, sums.split_log2, sums.split_n, 0.0, 0.5, 5.0)
+    split_log, split_sd = _mean_sd(sums.split_log, sums.split_log2, sums.split_n, 0.0, 0.5, 5.0)
+    ratio_log, ratio_sd = _mean_sd(sums.ratio_log, sums.ratio_log2, sums.ratio_n, 0.15, 0.25, 5.0)
+    cycle_log = sums.cycle_log / sums.cycle_n if sums.cycle_n > 0 else 0.0
+    _, cycle_sd = _mean_sd(sums.cycle_log, sums.cycle_log2, sums.cycle_n, cycle_log, 0.35, 5.0)
+    lost = sums.vanished + 0.1 * sums.appeared
     return Belief(
         spread=float(np.exp(sums.log_step / sums.log_step_n)) if sums.log_step_n > 0 else None,
         persistence=_slope(sums.persist_xy, sums.persist_xx),
         young_persistence=_slope(sums.young_xy, sums.young_xx),
         young_factor=float(np.sqrt((sums.young_r2 + 3 * 5 * 1.5) / (sums.young_n * 3 + 3 * 5))),
-        split_log=float(split_mean),
+        split_log=float(split_log),
         split_sd=float(split_sd),
         split_factor=float(np.sqrt((sums.split_r2 + 3 * 10 * 1.2) / (sums.split_n * 3 + 3 * 10))),
-        cycle_rate=(sums.cycles + 0.5) / (sums.cycle_exposure + 0.5 * (10.0 * interval) ** CYCLE_SHAPE),
-        ratio_rate=(sums.ratios + 2.0) / (sums.ratio_exposure + 2.0 * 1.15**RATIO_SHAPE),
+        cycle_log=float(cycle_log),
+        cycle_sd=float(cycle_sd),
+        cycle_n=sums.cycle_n,
+        ratio_log=float(ratio_log),
+        ratio_sd=float(ratio_sd),
         blind_rate=(sums.blind + 0.5) / (sums.blind_exposure + 25.0 * interval),
-        appear=(sums.appeared + 0.2) / (sums.seen + 100.0),
+        appear=(lost + 0.2) / (sums.seen + 100.0),
         vanish=(sums.vanished + 0.2) / (sums.seen + 100.0),
         regain=(sums.regained + 1.0) / (sums.vanished + 2.0),
         flicker=(sums.flickers + 1.0) / (sums.appeared + 3.0),

@@ -1,4 +1,4 @@
-"""Links and divisions decided together: assignment first, then divisions wherever they improve the whole."""
+"""Links and divisions that fit together: a feasible set of both, improved one division at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.assignment import Pairs, assign, prices
+from tracking.assignment import Pairs
 
 REGION_SOURCES = 24
 """Sources that are assigned anew around one division: more than can be displaced by it, and few enough to be quick."""
-PASSES = 3
 MIN_GAIN = 1e-9
 
 
@@ -39,32 +38,7 @@ class Solution:
     divisions: dict[int, tuple[int, int, float]]
 
 
-def solve(pairs: Pairs, triples: Triples) -> Solution:
-    """Best links and divisions such that every source and every target is used at most once.
-
-    The assignment without divisions is exact. A division is then taken where it, together with the exact reassignment of
-    what it displaces, saves more than what was there; by the dual values only few can, and only those are tried.
-    """
-    match = assign(pairs)
-    if not len(triples.saving):
-        return Solution(match, {})
-    worth, price = prices(pairs, match)
-    promise = triples.saving - worth[triples.source] - price[triples.first] - price[triples.second]
-    order = np.lexsort((triples.second, triples.first, triples.source, -promise))
-    order = order[promise[order] > MIN_GAIN]
-    packing = _Packing(pairs, match)
-    for _ in range(PASSES):
-        changed = False
-        for index in order:
-            triple = (int(triples.source[index]), int(triples.first[index]), int(triples.second[index]))
-            changed |= packing.try_division(*triple, float(triples.saving[index]))
-        changed |= packing.drop_worthless()
-        if not changed:
-            break
-    return Solution(packing.match_array(), packing.scored())
-
-
-class _Packing:
+class Packing:
     """A feasible set of links and divisions, improved step by step."""
 
     def __init__(self, pairs: Pairs, match: np.ndarray) -> None:
@@ -155,12 +129,16 @@ class _Packing:
         sources, now, rest, links = self._rearranged(core, (first, second))
         if saving + rest <= now + MIN_GAIN:
             return False
-        self._apply(sources, links)
-        self.division[source] = (first, second, saving)
-        self.owner[first] = self.owner[second] = source
+        self.apply(sources, links)
+        self.divide(source, first, second, saving)
         return True
 
-    def _apply(self, sources: list[int], links: dict[int, int]) -> None:
+    def divide(self, source: int, first: int, second: int, saving: float) -> None:
+        """Let a source that holds nothing divide into two free targets."""
+        self.division[source] = (first, second, saving)
+        self.owner[first] = self.owner[second] = source
+
+    def apply(self, sources: list[int], links: dict[int, int]) -> None:
         """Replace everything that `sources` hold by `links`."""
         for source in sources:
             for target in self.held(source):
@@ -185,7 +163,7 @@ class _Packing:
         for source in sorted(self.division):
             gain, sources, links = self.gain_of(source)
             if gain < -MIN_GAIN:
-                self._apply(sources, links)
+                self.apply(sources, links)
                 changed = True
         return changed
 
@@ -193,6 +171,6 @@ class _Packing:
         """Divisions with their gains."""
         return {s: (*self.division[s][:2], max(0.0, self.gain_of(s)[0])) for s in sorted(self.division)}
 
-    def match_array(self) -> np.ndarray:
-        """Target of each source that does not divide."""
-        return np.array(self.match, np.int64)
+    def solution(self) -> Solution:
+        """The packing as it is, divisions with their gains."""
+        return Solution(np.array(self.match, np.int64), self.scored())

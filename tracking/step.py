@@ -8,11 +8,12 @@ import numpy as np
 
 from tracking.assignment import Pairs, assign
 from tracking.costs import division_probability, feature_cost, separation_cost, step_cost
+from tracking.decide import decide
 from tracking.evidence import Belief
 from tracking.frame import Frame
 from tracking.link import link, nearest_pairs
 from tracking.motion import local_flow, spacing, whole_shift
-from tracking.packing import Solution, Triples, solve
+from tracking.packing import Solution, Triples
 from tracking.params import TrackingParams
 from tracking.sources import Sources, open_ends
 
@@ -228,7 +229,7 @@ def solve_step(
     expected = expect(sources, frame, guess, scene)
     pairs = possible_links(sources, frame, expected, stays, scene)
     triples = possible_divisions(sources, frame, expected, stays, scene)
-    return Step(sources, expected, solve(pairs, triples))
+    return Step(sources, expected, decide(pairs, triples))
 
 
 def present_links(sources: Sources, frame: Frame) -> np.ndarray:

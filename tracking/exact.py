@@ -1,0 +1,134 @@
+"""The best links and divisions of a part of the sample, by an integer programme of bounded size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracking.assignment import Pairs
+from tracking.packing import Packing, Triples
+
+MARGIN = 8.0
+"""A link or division that falls short of the dual values by more than this is not worth a variable."""
+BLOCK = 400
+"""Sources per programme. Larger parts are cut into overlapping blocks, so that the time grows in proportion to n."""
+HOPS = 3
+"""How far the consequences of a division are followed, from owner to owner."""
+NODE_LIMIT = 100
+"""Most programmes are solved at the root; none branches for longer than this."""
+
+
+def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray, price: np.ndarray) -> None:
+    """Solve every part in which a division may pay exactly, and take what is better than the present packing.
+
+    Parameters
+    ----------
+    packing : Packing
+        Changed in place.
+    worth, price : (n,), (m,) float64
+        Dual values of the assignment without divisions.
+    """
+    promise = triples.saving - worth[triples.source] - price[triples.first] - price[triples.second]
+    slack = pairs.saving - worth[pairs.source] - price[pairs.target]
+    links, splits = np.flatnonzero(slack > -MARGIN), np.flatnonzero(promise > -MARGIN)
+    hopeful = np.flatnonzero(promise > 1e-9)
+    for block in _blocks(packing, pairs, triples, links, hopeful):
+        inside = np.zeros(pairs.sources, bool)
+        inside[block] = True
+        held = [target for source in block for target in packing.held(source)]
+        usable = np.array([owner < 0 for owner in packing.owner], bool)
+        usable[held] = True
+        part = links[inside[pairs.source[links]] & usable[pairs.target[links]]]
+        pick = splits[inside[triples.source[splits]] & usable[triples.first[splits]] & usable[triples.second[splits]]]
+        if len(pick):
+            _replace(packing, pairs, triples, block, part, pick)
+
+
+def _blocks(
+    packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray, hopeful: np.ndarray
+) -> list[list[int]]:
+    """Connected parts around the divisions that may pay, cut into blocks of bounded size with half overlaps."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    owner = np.array(packing.owner, np.int64)
+    active = np.zeros(pairs.sources, bool)
+    for index in hopeful:
+        daughters = owner[[triples.first[index], triples.second[index]]]
+        active[triples.source[index]] = True
+        active[daughters[daughters >= 0]] = True
+    one, two = pairs.source[links], owner[pairs.target[links]]
+    both = two >= 0
+    one, two = one[both], two[both]
+    for _ in range(HOPS):
+        grown = active.copy()
+        grown[two[active[one]]] = True
+        active = grown
+    near = active[one] & active[two]
+    graph = coo_matrix((np.ones(int(near.sum())), (one[near], two[near])), shape=(pairs.sources, pairs.sources))
+    _, name = connected_components(graph, directed=False)
+    chosen = np.flatnonzero(active)
+    blocks: list[list[int]] = []
+    for part in np.split(chosen[np.argsort(name[chosen], kind="stable")], _cuts(np.sort(name[chosen]))):
+        blocks += [part.tolist()] if len(part) <= BLOCK else _cut(part, graph)
+    return blocks
+
+
+def _cuts(names: np.ndarray) -> np.ndarray:
+    """Where a sorted array changes."""
+    return np.flatnonzero(np.diff(names)) + 1
+
+
+def _cut(part: np.ndarray, graph) -> list[list[int]]:  # type: ignore[no-untyped-def]
+    """A large part in blocks that lie together (in the order of a walk through it), each half over the one before."""
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    inside = graph.tocsr()[part][:, part]
+    order = part[reverse_cuthill_mckee((inside + inside.T).tocsr(), symmetric_mode=True)]
+    return [
+        sorted(order[start : start + BLOCK].tolist()) for start in range(0, max(1, len(order) - BLOCK // 2), BLOCK // 2)
+    ]
+
+
+def _replace(
+    packing: Packing, pairs: Pairs, triples: Triples, block: list[int], links: np.ndarray, splits: np.ndarray
+) -> None:
+    """Solve one block and put the solution in place if it saves more than what is there."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_matrix
+
+    saving = np.concatenate([pairs.saving[links], triples.saving[splits]])
+    link, split = np.arange(len(links)), len(links) + np.arange(len(splits))
+    first_target = pairs.sources
+    uses = np.concatenate(
+        [
+            pairs.source[links],
+            triples.source[splits],
+            first_target + pairs.target[links],
+            first_target + triples.first[splits],
+            first_target + triples.second[splits],
+        ]
+    )
+    _, rows = np.unique(uses, return_inverse=True)
+    columns = np.concatenate([link, split, link, split, split])
+    once = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(int(rows.max()) + 1, len(saving)))
+    result = milp(
+        -saving,
+        constraints=LinearConstraint(once, -np.inf, 1.0),
+        integrality=np.ones(len(saving)),
+        bounds=Bounds(0, 1),
+        options={"node_limit": NODE_LIMIT, "mip_rel_gap": 1e-7},
+    )
+    if result.x is None:
+        return
+    chosen = np.flatnonzero(result.x > 0.5)
+    if saving[chosen].sum() <= sum(packing.value(source) for source in block) + 1e-7:
+        return
+    new_links = {int(pairs.source[links[c]]): int(pairs.target[links[c]]) for c in chosen if c < len(links)}
+    packing.apply(block, new_links)
+    for index in splits[chosen[chosen >= len(links)] - len(links)]:
+        packing.divide(
+            int(triples.source[index]),
+            int(triples.first[index]),
+            int(triples.second[index]),
+            float(triples.saving[index]),
+        )
