@@ -29,8 +29,8 @@ class Evaluation:
     ----------
     images : pandas.DataFrame
         One row per image, index `name`: the counts behind the paper's metrics and the metrics themselves
-        (`metrics_paper`; `touching_separated` is the count, `touching_separated_rate` the share), ``ap_50`` .. ``ap_95``
-        and their mean ``ap``, ``pq, sq, rq, seg``, and sums from which the row of all images is made.
+        (`metrics_paper`; `touching_separated` is the count, `touching_separated_rate` the share), ``ap_50 .. ap_95``,
+        their mean ``ap``, ``pq, sq, rq, seg``, and sums from which the row of all images is made.
     overall : pandas.DataFrame
         One row ``all``: counts pooled over images, so that every nucleus counts the same; pixel metrics averaged over
         images, as in the paper; `ap_50_by_image` is the mean of the images' own.
@@ -93,7 +93,7 @@ def score_image(
     row["ap"] = float(np.mean([m.average_precision for m in matchings]))
     row |= panoptic_of(half) | {"seg": float(seg_parts.mean()) if len(seg_parts) else 1.0}
     row |= {threshold_name("tp", m.threshold): m.true_positives for m in matchings}
-    return row | {"matched_iou_sum": float(half.ious.sum()), "seg_sum": float(seg_parts.sum())}
+    return row | {"matched_iou_sum": float(half.ious[half.ious > 0.5].sum()), "seg_sum": float(seg_parts.sum())}
 
 
 def _rates(counts: NucleusCounts) -> dict[str, float]:

@@ -115,7 +115,7 @@ def average_precision(
 
 
 def panoptic_quality(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Panoptic quality (Kirillov et al. 2019) at IoU 0.5.
+    """Panoptic quality (Kirillov et al. 2019): matches have an IoU above 0.5.
 
     Returns
     -------
@@ -126,10 +126,14 @@ def panoptic_quality(truth: np.ndarray, predicted: np.ndarray) -> dict[str, floa
 
 
 def panoptic_of(matching: Matching) -> dict[str, float]:
-    """`panoptic_quality` of a matching at 0.5."""
+    """`panoptic_quality` of a matching at 0.5; matches of exactly 0.5 do not count, as its authors define."""
+    hits = matching.ious[matching.ious > 0.5]
     size = (matching.true_count + matching.predicted_count) / 2
-    quality = {"pq": _ratio(float(matching.ious.sum()), size), "rq": _ratio(matching.true_positives, size)}
-    return quality | {"sq": _ratio(float(matching.ious.sum()), matching.true_positives)}
+    return {
+        "pq": _ratio(float(hits.sum()), size),
+        "sq": _ratio(float(hits.sum()), len(hits)),
+        "rq": _ratio(len(hits), size),
+    }
 
 
 def seg(truth: np.ndarray, predicted: np.ndarray) -> float:

@@ -7,7 +7,7 @@ paper's text leaves a number open, the choice is written here:
    one of their own), the share matched at IoU 0.5.
 2. correct: predicted nuclei linked one to one with a true one (`metrics.match` at IoU 0.5).
 3. incorrect: predicted nuclei not linked. The next three are parts of them. A true and a predicted nucleus belong
-   together where they are linked or share more than half of the smaller one; this makes groups, named by their sizes.
+   together where they are linked or share at least half of the smaller one; this makes groups, named by their sizes.
 4. split: incorrect predictions in groups of one true nucleus and several predictions.
 5. merge: incorrect predictions in groups of several true nuclei and one prediction.
 6. catastrophe: incorrect predictions in groups of several true nuclei and several predictions.
@@ -138,7 +138,7 @@ def _named_errors(found: Overlap, matching: Matching) -> tuple[int, int, int]:
     partner = np.full(n, -1)
     partner[np.searchsorted(found.labels_a, matching.true_labels)] = matching.predicted_labels
     linked = partner[found.rows] == found.labels_b[found.columns]
-    edge = linked | (found.over_smaller > TOGETHER)
+    edge = linked | (found.over_smaller >= TOGETHER)
     graph = sparse.coo_matrix((np.ones(edge.sum()), (found.rows[edge], n + found.columns[edge])), shape=(n + m, n + m))
     groups, group = sparse.csgraph.connected_components(graph, directed=False)
     true_size = np.bincount(group[:n], minlength=groups)
@@ -152,8 +152,8 @@ def _named_errors(found: Overlap, matching: Matching) -> tuple[int, int, int]:
 
 def touching_labels(labels: np.ndarray) -> np.ndarray:
     """(K,) int64 labels of the nuclei that have a pixel of another one among their direct neighbours, diagonals too."""
-    far = np.iinfo(np.int64).max
     wide = labels.astype(np.int64)
+    far = wide.max(initial=0) + 1  # the filters count in float64, so not the largest integer
     highest = ndimage.maximum_filter(wide, size=3, mode="nearest")
     lowest = ndimage.minimum_filter(np.where(wide > 0, wide, far), size=3, mode="nearest")
     beside = (wide > 0) & ((highest != wide) | (lowest != wide))
