@@ -201,7 +201,7 @@ def _wait(microscope: Microscope, service: Service, results: Results, timeout_s:
 
 
 def _is_over(microscope: Microscope, progress: Progress, now: float) -> bool:
-    """True when every stack is written and done and the acquisition is complete.
+    """True when every stack is written, done and painted with its tracks, and the acquisition is complete.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def _is_over(microscope: Microscope, progress: Progress, now: float) -> bool:
     if microscope.finished_at is None or progress.state not in ENDED:
         return False
     if progress.state == "complete" or now < microscope.finished_at + NOTICE_S:
-        return progress.state == "complete" and progress.done == total
+        return progress.state == "complete" and progress.done == progress.painted == total
     raise DaemonError(f"the service did {progress.done} of {total} stacks and set the rest aside: {progress.error}")
 
 

@@ -1,18 +1,21 @@
-"""What the demonstration reads of the service's results: the database by its contract, the labels from the OME-Zarr."""
+"""What the demonstration reads of the service's results, while it works and after it."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import select
 
-ENDED = ("complete", "partial", "failed")
+from storage import queries, schema
+from storage.errors import StorageError
+from storage.images import ImageStore
+from storage.jobs import AcquisitionState, TimepointState
+
+ENDED = (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE)
 """States in which the service waits for nothing more."""
 
 
@@ -22,11 +25,13 @@ class Progress:
 
     state: str = "unknown"
     done: int = 0
+    painted: int = 0
+    """Time points whose tracks are in the OME-Zarr too."""
     error: str | None = None
 
 
 class Results:
-    """The database and the OME-Zarr of one acquisition, read only; the database may not exist yet.
+    """The database and the OME-Zarr of the one acquisition, read only; the database may not exist yet.
 
     Parameters
     ----------
@@ -37,57 +42,49 @@ class Results:
         self.database = database
 
     def progress(self) -> Progress:
-        """State of the acquisition, its finished time points, and the first error if there is one."""
+        """State of the acquisition, its finished time points, and an error if there is one."""
         try:
-            with self._connect() as connection:
-                row = connection.execute("SELECT id, state, error FROM acquisitions ORDER BY id").fetchone()
-                if row is None:
-                    return Progress()
-                states = connection.execute(
-                    "SELECT state, error FROM timepoints WHERE acquisition_id = ? ORDER BY t", row[:1]
-                ).fetchall()
-        except sqlite3.OperationalError:  # not there yet, or its tables are just being made
+            status = queries.status(self.database)
+            if status.empty:
+                return Progress()
+            painted = int(self._timepoints()["painted_at"].notna().sum())
+        except StorageError:  # not there yet, or its tables are just being made
             return Progress()
-        errors = [text for text in (row[2], *(error for _, error in states)) if text]
-        return Progress(row[1], sum(state == "done" for state, _ in states), errors[0] if errors else None)
+        row = status.iloc[0]
+        error = None if pd.isna(row["error"]) else str(row["error"])
+        return Progress(str(row["state"]), int(row["done"]), painted, error)
 
     def zarr(self) -> Path:
         """Where the acquisition's OME-Zarr is."""
-        with self._connect() as connection:
-            return Path(connection.execute("SELECT zarr_path FROM acquisitions ORDER BY id").fetchone()[0])
+        return Path(str(queries.acquisitions(self.database)["zarr_path"].iloc[0]))
 
     def name(self) -> str:
         """The acquisition's name."""
-        with self._connect() as connection:
-            return str(connection.execute("SELECT name FROM acquisitions ORDER BY id").fetchone()[0])
+        return str(queries.acquisitions(self.database)["name"].iloc[0])
 
     def nuclei(self) -> pd.DataFrame:
-        """Columns t, label, track_id, parent_track_id (Int64), centroid_y_um, centroid_x_um; a row per nucleus."""
-        query = """
-            SELECT n.t, n.label, n.track_id, k.parent_track_id, n.centroid_y_um, n.centroid_x_um
-            FROM nuclei n LEFT JOIN tracks k ON k.acquisition_id = n.acquisition_id AND k.track_id = n.track_id
-            ORDER BY n.t, n.label
-        """
-        with self._connect() as connection:
-            table = pd.read_sql_query(query, connection)
-        return table.astype({"t": int, "label": int, "track_id": int, "parent_track_id": "Int64"})
+        """Columns t, label, track_id, centroid_y_um, centroid_x_um, parent_track_id (Int64); a row per nucleus."""
+        columns = ["t", "label", "track_id", "centroid_y_um", "centroid_x_um"]
+        table = queries.nuclei(self.database, self.name(), columns=columns)
+        parents = queries.tracks(self.database, self.name()).set_index("track_id")["parent_track_id"]
+        table = table.astype({"t": int, "label": int, "track_id": int})
+        return table.assign(parent_track_id=table["track_id"].map(parents).astype("Int64"))
 
     def seconds_per_stack(self) -> np.ndarray:
         """(T,) float64: from taking a time point up to having it in the database."""
-        query = "SELECT started_at, completed_at FROM timepoints WHERE state = 'done' ORDER BY t"
-        with self._connect() as connection:
-            rows = connection.execute(query).fetchall()
+        table = self._timepoints()
+        table = table[table["state"] == TimepointState.DONE.value]
+        spans = zip(table["started_at"], table["completed_at"], strict=True)
         parse = datetime.fromisoformat
-        return np.array([(parse(end) - parse(start)).total_seconds() for start, end in rows if start and end])
+        return np.array([(parse(end) - parse(start)).total_seconds() for start, end in spans])
 
     def stack(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels (Z, Y, X) of one time point at full resolution."""
-        import zarr
+        store = ImageStore.open(self.zarr())
+        return store.image(t, 0), store.labels(t)
 
-        group = zarr.open_group(self.zarr(), mode="r")
-        return np.asarray(group["0"][t, 0]), np.asarray(group["labels/nuclei/0"][t])
-
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-            yield connection
+    def _timepoints(self) -> pd.DataFrame:
+        table = schema.timepoints
+        columns = (table.c.t, table.c.state, table.c.started_at, table.c.completed_at, table.c.painted_at)
+        with queries.snapshot(self.database) as connection:
+            return queries.frame(connection, select(*columns).order_by(table.c.t))

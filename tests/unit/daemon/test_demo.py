@@ -28,13 +28,13 @@ def movie() -> Movie:
 
 def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None]]) -> Results:
     """A database with one acquisition, made from the tables of the contract."""
-    from sqlalchemy import create_engine, event, insert
+    from sqlalchemy import create_engine, insert
 
     from storage import schema
+    from storage.catalog import Catalog
 
-    engine = create_engine(f"sqlite:///{path}")
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode=WAL"))
-    schema.metadata.create_all(engine)
+    with Catalog.open(path):
+        engine = create_engine(f"sqlite:///{path}")
     row = {
         "id": 1, "name": "demo", "source_path": "x", "source_key": "x", "result_key": "k", "state": state,
         "voxel_source": "metadata", "channel_names": ["a"], "zarr_path": "/somewhere/demo.ome.zarr", "created_at": "x",
@@ -45,6 +45,7 @@ def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None
         for t, timepoint_state, error in timepoints:
             values = {"acquisition_id": 1, "t": t, "state": timepoint_state, "error": error, "queued_at": "x"}
             times = {"started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:02.500Z"}
+            times["painted_at"] = times["completed_at"] if timepoint_state == "done" else None
             connection.execute(insert(schema.timepoints).values(values | times))
         for track, parent in ((4, None), (5, 4)):
             values = {"track_id": track, "parent_track_id": parent, "first_t": 0, "last_t": 1, "nuclei_count": 1}
@@ -147,7 +148,7 @@ def test_progress_is_read_from_the_database_from_before_it_exists(tmp_path: Path
     sqlite3.connect(tmp_path / "nusetd.sqlite").close()
     assert results.progress() == Progress()
     results = database(tmp_path / "b.sqlite", "partial", [(0, "done", None), (1, "failed", "it was cut short")])
-    assert results.progress() == Progress("partial", 1, "it was cut short")
+    assert results.progress() == Progress("partial", 1, 1, "it was cut short")
     assert results.name() == "demo"
     assert results.zarr() == Path("/somewhere/demo.ome.zarr")
     assert results.seconds_per_stack() == pytest.approx([2.5])
@@ -159,10 +160,11 @@ def test_progress_is_read_from_the_database_from_before_it_exists(tmp_path: Path
 @pytest.mark.parametrize(
     ("progress", "now", "over"),
     [
-        (Progress("processing", 3), 1000.0, False),
-        (Progress("complete", 2), 1000.0, False),
-        (Progress("complete", 3), 0.0, True),
-        (Progress("partial", 2, "x"), 1.0, False),
+        (Progress("processing", 3, 3), 1000.0, False),
+        (Progress("complete", 2, 2), 1000.0, False),
+        (Progress("complete", 3, 2), 1000.0, False),
+        (Progress("complete", 3, 3), 0.0, True),
+        (Progress("partial", 2, 2, "x"), 1.0, False),
     ],
 )
 def test_all_is_over_when_all_is_done(movie: Movie, progress: Progress, now: float, over: bool) -> None:
@@ -176,7 +178,7 @@ def test_what_the_service_set_aside_is_told(movie: Movie) -> None:
     microscope = Microscope(movie, Path(), Path(), pace_s=0.0)
     microscope.finished_at = 0.0
     with pytest.raises(DaemonError, match="did 2 of 3 stacks and set the rest aside: the disk was full"):
-        demo._is_over(microscope, Progress("partial", 2, "the disk was full"), demo.NOTICE_S)
+        demo._is_over(microscope, Progress("partial", 2, 2, "the disk was full"), demo.NOTICE_S)
 
 
 def fake_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> Service:
