@@ -72,7 +72,7 @@ def safe_name(name: str) -> str:
     """
     kept = "".join(c if c.isalnum() or c in "-_.+ " else "_" for c in name).strip(" .")
     shortened = kept.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")
-    if shortened == name:
+    if name and shortened == name:
         return name
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{shortened.strip(' .')}-{digest}" if shortened.strip(" ._") else f"acquisition-{digest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,5 +92,8 @@ def _back_up(engine: Engine, revision: str) -> None:
         return  # a server has backups of its own
     copy = backup_path(path, revision)
     copy.unlink(missing_ok=True)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+    connection = sqlite3.connect(path)  # the engine's connections begin transactions, in which no copy can be made
+    try:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    finally:
+        connection.close()

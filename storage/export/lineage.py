@@ -63,7 +63,9 @@ def segments(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> Segments:
             previous_t = t
     for track, number in first_of_track.items():
         run = runs[number - 1]
-        runs[number - 1] = Segment(number, run.first_t, run.last_t, last_of_track.get(parents.get(track, 0), 0))
+        runs[number - 1] = Segment(
+            number, run.first_t, run.last_t, last_of_track.get(parents[track], 0) if track in parents else 0
+        )
     return Segments(tuple(runs), of_nucleus)
 
 

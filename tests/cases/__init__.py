@@ -1,0 +1,1 @@
+"""Canonical cases, defined once and used by tests everywhere."""

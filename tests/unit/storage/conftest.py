@@ -1,0 +1,24 @@
+"""A catalog in a folder of its own, with a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cases.stored import Clock
+
+from storage.catalog import Catalog
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that only the test moves."""
+    return Clock()
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, clock: Clock) -> Iterator[Catalog]:
+    """An empty database."""
+    with Catalog.open(tmp_path / "nusetd.sqlite", clock=clock) as opened:
+        yield opened

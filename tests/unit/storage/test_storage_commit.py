@@ -1,0 +1,234 @@
+"""What one commit leaves behind, and what a late or changed time point does to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases.stored import acquisition, nuclei, one_to_one, register, work_off
+
+from nuset_engine.nuclei import Nuclei
+from storage import layout
+from storage.catalog import Catalog
+from storage.errors import StorageError
+from storage.records import plain, plain_column
+from storage.replay import merged, replay, with_replaced
+from storage.rows import TimepointJob
+from tracking.graph import Track
+from tracking.params import TrackingParams
+from tracking.tracker import FrameTracks, Tracker, TrackUpdate
+
+
+def raw(catalog: Catalog, sql: str) -> list[tuple]:
+    """What another program sees in the database."""
+    path = layout.sqlite_path(catalog.url)
+    assert path is not None
+    connection = sqlite3.connect(path)
+    rows = connection.execute(sql).fetchall()
+    connection.close()
+    return rows
+
+
+def claimed(catalog: Catalog) -> TimepointJob:
+    job = catalog.claim_next()
+    assert job is not None
+    return job
+
+
+def test_rows_come_back_exactly_as_they_were(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b"})
+    columns = {"channel_1_mean": np.array([1.5, np.nan]), "gap_bridged": np.array([True, False]), "note": ["a", "b"]}
+    full = Nuclei.from_positions(0, np.array([[0.1, 1 / 3, 1e-300], [4.0, 5.0, np.pi]]), **columns)
+    tables = {0: full, 1: Nuclei.empty(1)}
+    work_off(catalog, lambda job: (tables[job.t], TrackUpdate((), (), ())))
+    stored = list(catalog.stored_nuclei(row.id))
+    assert [one.t for one in stored] == [0, 1]
+    for one in stored:
+        pd.testing.assert_frame_equal(one.table, tables[one.t].table, check_exact=True)
+
+
+def test_pixels_stay_pixels(catalog: Catalog) -> None:
+    row = register(catalog, acquisition(voxel=False))
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog, lambda job: (Nuclei.from_positions(0, np.ones((2, 3)), unit="px"), TrackUpdate((), (), ())))
+    assert next(catalog.stored_nuclei(row.id)).unit == "px"
+    assert raw(catalog, "SELECT centroid_z_um, centroid_z_px FROM nuclei") == [(None, 1.0), (None, 1.0)]
+
+
+def test_no_numpy_number_becomes_a_blob(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    columns = ["label", "track_id", "score", "centroid_z_um", "volume_px", "slices_seen", "gap_bridged"]
+    kinds = raw(catalog, "SELECT " + ", ".join(f"typeof({name})" for name in columns) + " FROM nuclei")
+    assert set(kinds) == {("integer", "integer", "real", "real", "integer", "integer", "integer")}
+    kinds = raw(catalog, "SELECT typeof(track_id), typeof(first_t), typeof(is_final) FROM tracks")
+    assert set(kinds) == {("integer", "integer", "integer")}
+
+
+def test_the_unknown_is_null_and_not_nan(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    assert set(raw(catalog, "SELECT area_um2, intensity_mean FROM nuclei")) == {(None, None)}
+
+
+@pytest.mark.parametrize("value", [np.int64(3), np.float32(0.5), np.bool_(True), "x", None, 7])
+def test_plain_values_are_python_values(value: object) -> None:
+    assert type(plain(value)) in (int, float, bool, str, type(None))
+
+
+def test_what_cannot_be_stored_is_refused() -> None:
+    assert plain(float("nan")) is None
+    assert plain_column(pd.Series([1.0, np.nan])) == [1.0, None]
+    with pytest.raises(StorageError, match="cannot be stored"):
+        plain(object())
+    with pytest.raises(StorageError, match="cannot be stored"):
+        plain_column(pd.Series([object()]))
+
+
+def test_parameters_that_json_cannot_say_are_refused(catalog: Catalog) -> None:
+    with pytest.raises(StorageError, match="JSON"):
+        register(catalog, threshold=float("nan"))
+    assert catalog.acquisitions() == []
+
+
+def test_a_commit_counts_and_keeps_timings(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    job = claimed(catalog)
+    catalog.commit_timepoint(job, nuclei(0, 4), one_to_one(0, 4), b"s", {"segment_s": np.float32(0.25)})
+    done = catalog.timepoints(row.id)[0]
+    assert (done.nuclei_count, done.timings) == (4, {"segment_s": 0.25})
+    assert raw(catalog, "SELECT label, track_id FROM nuclei") == [(1, 11), (2, 12), (3, 13), (4, 14)]
+
+
+def test_a_commit_that_fails_half_way_leaves_nothing(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    job = claimed(catalog)
+    broken = replace(one_to_one(0, 3), tracks=(Track(1, None, None, 0, 1, True, None),))  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        catalog.commit_timepoint(job, nuclei(0), broken, b"s", {})
+    assert raw(catalog, "SELECT count(*) FROM nuclei") == [(0,)]
+    assert catalog.tracker_state(row.id) is None
+    assert str(catalog.timepoints(row.id)[0].state) == "running"
+    assert catalog.commit_timepoint(job, nuclei(0), one_to_one(0, 3), b"s", {})
+
+
+def test_nuclei_of_another_time_point_are_refused(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    with pytest.raises(StorageError, match="time point 5 were handed in for time point 0"):
+        catalog.commit_timepoint(claimed(catalog), nuclei(5), one_to_one(5, 3), b"", {})
+
+
+def test_earlier_frames_change_with_the_commit_that_changes_them(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b"})
+    catalog.commit_timepoint(claimed(catalog), nuclei(0), one_to_one(0, 3, is_final=False), b"", {})
+    assert catalog.unpainted() == []
+    labels = np.array([1, 2, 3])
+    update = TrackUpdate(
+        frames=(
+            FrameTracks(0, labels, np.array([11, 12, 20]), True),
+            FrameTracks(1, labels, np.array([11, 12, 20]), False),
+        ),
+        tracks=(Track(11, None, 0, 1, 2, False, None), Track(20, 11, 0, 1, 2, False, 0.5)),
+        removed_tracks=(13,),
+    )
+    catalog.commit_timepoint(claimed(catalog), nuclei(1), update, b"", {})
+    assert raw(catalog, "SELECT t, label, track_id FROM nuclei WHERE label = 3") == [(0, 3, 20), (1, 3, 20)]
+    known = raw(catalog, "SELECT track_id, parent_track_id, last_t, division_score FROM tracks ORDER BY track_id")
+    assert known == [(11, None, 1, None), (12, None, 0, None), (20, 11, 1, 0.5)]
+    assert catalog.unpainted() == [(row.id, 0)]
+    assert catalog.unpainted_final(row.id) == [(0, {1: 11, 2: 12, 3: 20})]
+
+
+def test_marks_tell_what_readers_have_not_seen(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b"})
+    work_off(catalog)
+    assert catalog.unpublished(row.id) == [0, 1]
+    catalog.mark_published(row.id, 0)
+    catalog.mark_painted(row.id, 1)
+    assert catalog.unpublished(row.id) == [1]
+    assert catalog.all_unpublished() == [(row.id, 1)]
+    assert [t for t, _ in catalog.unpainted_final(row.id)] == [0]
+
+
+def test_a_source_that_changes_while_it_is_processed_is_done_again(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "old"})
+    job = claimed(catalog)
+    assert catalog.add_timepoints(row.id, {0: "new"}) == (0,)
+    assert catalog.commit_timepoint(job, nuclei(0), one_to_one(0, 3), b"s", {}) is False
+    assert raw(catalog, "SELECT count(*) FROM nuclei") == [(0,)]
+    again = claimed(catalog)
+    assert (again.fingerprint, again.attempts) == ("new", 1)
+
+
+def test_old_rows_stay_until_the_new_ones_replace_them(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "old"})
+    work_off(catalog)
+    catalog.mark_published(row.id, 0)
+    catalog.add_timepoints(row.id, {0: "new"})
+    assert raw(catalog, "SELECT count(*) FROM nuclei") == [(3,)]
+    job = claimed(catalog)
+    assert job.needs_replay
+    catalog.commit_timepoint(job, nuclei(0, 2), one_to_one(0, 2), b"s", {})
+    assert raw(catalog, "SELECT count(*) FROM nuclei") == [(2,)]
+    assert raw(catalog, "SELECT count(*) FROM tracks") == [(2,)]
+    assert catalog.unpublished(row.id) == [0]
+
+
+def test_a_late_time_point_takes_its_place_among_the_others() -> None:
+    frames = [nuclei(0), nuclei(2)]
+    assert [one.t for one in with_replaced(frames, nuclei(1))] == [0, 1, 2]
+    assert [one.t for one in with_replaced(frames, nuclei(3))] == [0, 2, 3]
+    changed = list(with_replaced(frames, nuclei(2, count=5)))
+    assert [(one.t, len(one)) for one in changed] == [(0, 3), (2, 5)]
+
+
+def test_a_merged_update_says_what_the_single_ones_leave_behind() -> None:
+    first, second = one_to_one(0, 3, is_final=False), replace(one_to_one(1, 2), removed_tracks=(13,))
+    update = merged([first, second])
+    assert [frame.t for frame in update.frames] == [0, 1]
+    assert [(track.track_id, track.last_t) for track in update.tracks] == [(11, 1), (12, 1)]
+    assert update.removed_tracks == ()
+
+
+def test_out_of_order_arrival_ends_like_arrival_in_order(catalog: Catalog) -> None:
+    """Time points 0 1 2 3 4 in order, and 0 2 4 3 1 with tracks rebuilt, leave equal rows and tracks."""
+    params = TrackingParams()
+    rows = [register(catalog, acquisition(name=name)) for name in ("ordered", "shuffled")]
+
+    def process(acquisition_id: int, t: int) -> None:
+        catalog.add_timepoints(acquisition_id, {t: "x"})
+        job, table = claimed(catalog), nuclei(t, 4, shift=0.5 * t)
+        if job.needs_replay:
+            update, state = replay(catalog, job, table, params)
+        else:
+            saved = catalog.tracker_state(acquisition_id)
+            tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
+            update, state = tracker.advance(table), tracker.state()
+        catalog.commit_timepoint(job, table, update, state, {})
+
+    for t in (0, 1, 2, 3, 4):
+        process(rows[0].id, t)
+    for t in (0, 2, 4, 3, 1):
+        process(rows[1].id, t)
+    columns = {"nuclei": "t, label, track_id", "tracks": "track_id, parent_track_id, first_t, last_t, is_final"}
+    for table, names in columns.items():
+        first, second = (
+            raw(catalog, f"SELECT {names} FROM {table} WHERE acquisition_id = {row.id} ORDER BY {names}")
+            for row in rows
+        )
+        assert first == second
+        assert first
+    assert catalog.tracker_state(rows[0].id) == catalog.tracker_state(rows[1].id)
