@@ -104,7 +104,8 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         file = names.numbered_file(path, t + start)
         _checked(file)
         return sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes).with_voxel_size(voxel)
-    owner = next((p for p in (path, path.parent, path.with_name(path.name.rpartition("#")[0])) if _holds(p)), None)
+    whole = Path(row.source_path.rpartition("#")[0] or path)  # of a file with several images
+    owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
     if owner is None:
         raise UnreadableInputError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
     for one in open_acquisitions(owner, voxel_size_um=voxel, pattern="", axes=axes):

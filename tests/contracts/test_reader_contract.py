@@ -1,0 +1,220 @@
+"""What every reader promises. A new format gets a class here and inherits all of it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from cases import images
+from cases.stored import pixels
+
+from storage.acquisition import Acquisition
+from storage.errors import StorageError
+from storage.readers import discover, open_acquisitions, probe, reopen
+from storage.registration import source_key
+from storage.rows import AcquisitionRow
+
+
+class ReaderContract:
+    """The battery. `says_*` tell what the format can carry."""
+
+    write: ClassVar[images.Writer]
+    reader: ClassVar[str]
+    shape: ClassVar[tuple[int, int, int]] = (3, 2, 5)  # T, C, Z
+    says_voxel: ClassVar[bool] = True
+    says_interval: ClassVar[bool] = True
+    says_names: ClassVar[bool] = True
+
+    @pytest.fixture
+    def array(self) -> np.ndarray:
+        """The pixels (T, C, Z, Y, X) that are to be read."""
+        t, c, z = self.shape
+        return pixels(t, c, z, 33, 50)
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, array: np.ndarray) -> Path:
+        """The file or folder."""
+        folder = tmp_path / "input"
+        folder.mkdir()
+        return type(self).write(folder, array)
+
+    @pytest.fixture
+    def opened(self, path: Path) -> Acquisition:
+        """The one acquisition in it."""
+        (found,) = open_acquisitions(path)
+        return found
+
+    def test_sizes_and_type(self, opened: Acquisition, array: np.ndarray) -> None:
+        assert opened.reader == self.reader
+        assert opened.name == "embryo"
+        sizes = (opened.size_t, opened.size_c, opened.size_z, opened.size_y, opened.size_x)
+        assert sizes == array.shape
+        assert opened.dtype == array.dtype
+        assert opened.time_points == tuple(range(array.shape[0]))
+
+    def test_every_plane_is_the_right_one(self, opened: Acquisition, array: np.ndarray) -> None:
+        with opened:
+            for t, c, z in np.ndindex(array.shape[:3]):
+                plane = opened.plane(t, c, z)
+                np.testing.assert_array_equal(plane, array[t, c, z])
+                assert plane.dtype == array.dtype
+
+    def test_planes_in_any_order(self, opened: Acquisition, array: np.ndarray) -> None:
+        with opened:
+            for t, c, z in reversed(list(np.ndindex(array.shape[:3]))):
+                np.testing.assert_array_equal(opened.plane(t, c, z), array[t, c, z])
+
+    def test_slices_are_a_sequence(self, opened: Acquisition, array: np.ndarray) -> None:
+        with opened:
+            slices = opened.planes(0, 0)
+            assert len(slices) == array.shape[2]
+            np.testing.assert_array_equal(slices[-1], array[0, 0, -1])
+            np.testing.assert_array_equal(np.stack(list(slices)), array[0, 0])
+            np.testing.assert_array_equal(np.stack(slices[-1:]), array[0, 0, -1:])
+            with pytest.raises(IndexError):
+                slices[len(slices)]
+
+    def test_what_is_not_there_is_refused(self, opened: Acquisition, array: np.ndarray) -> None:
+        t, c, z = array.shape[:3]
+        with opened:
+            for place in ((t, 0, 0), (0, c, 0), (0, 0, z), (-1, 0, 0)):
+                with pytest.raises(StorageError, match="has no"):
+                    opened.plane(*place)
+
+    def test_voxel_size_is_that_of_the_file_or_none(self, opened: Acquisition) -> None:
+        if self.says_voxel:
+            assert opened.voxel_size_um == pytest.approx((2.0, 0.5, 0.25))
+            assert opened.voxel_source == "metadata"
+        else:
+            assert (opened.voxel_size_um, opened.voxel_source) == (None, "none")
+
+    def test_a_configured_voxel_size_fills_in_only(self, path: Path) -> None:
+        (found,) = open_acquisitions(path, voxel_size_um=(9, 8, 7))
+        expected = ("metadata", (2.0, 0.5, 0.25)) if self.says_voxel else ("configured", (9.0, 8.0, 7.0))
+        assert (found.voxel_source, found.voxel_size_um) == (expected[0], pytest.approx(expected[1]))
+
+    def test_interval_and_channel_names(self, opened: Acquisition) -> None:
+        assert opened.frame_interval_s == (60.0 if self.says_interval else None)
+        default = tuple(f"channel {i}" for i in range(opened.size_c))
+        assert opened.channel_names == (("dye 0", "dye 1") if self.says_names else default)
+
+    def test_it_travels_to_another_process(self, opened: Acquisition, array: np.ndarray) -> None:
+        opened.plane(0, 0, 0)  # its file is open now
+        with pickle.loads(pickle.dumps(opened)) as copy:
+            np.testing.assert_array_equal(copy.plane(0, 0, 0), array[0, 0, 0])
+        opened.close()
+
+    def test_it_can_be_read_after_closing(self, opened: Acquisition, array: np.ndarray) -> None:
+        opened.plane(0, 0, 0)
+        opened.close()
+        np.testing.assert_array_equal(opened.plane(0, 0, 0), array[0, 0, 0])
+        opened.close()
+
+    def test_the_whole_is_complete(self, path: Path) -> None:
+        assert [probe(one).state for one in discover(path)] == ["complete"] * len(discover(path))
+
+    def test_fingerprints_hold_while_nothing_changes(self, path: Path, opened: Acquisition) -> None:
+        (again,) = open_acquisitions(path)
+        with opened, again:
+            for t in opened.time_points:
+                assert opened.fingerprint(t) == again.fingerprint(t)
+
+    def test_fingerprints_change_with_the_pixels(self, path: Path, opened: Acquisition, array: np.ndarray) -> None:
+        with opened:
+            before = [opened.fingerprint(t) for t in opened.time_points]
+        type(self).write(path if path.is_dir() and not path.suffix else path.parent, array[::-1, :, :, ::-1] + 1)
+        (changed,) = open_acquisitions(path)
+        with changed:
+            assert all(a != changed.fingerprint(t) for t, a in enumerate(before))
+
+    def test_it_is_found_again_from_its_row(self, opened: Acquisition, array: np.ndarray) -> None:
+        t = array.shape[0] - 1
+        with reopen(row_of(opened), t) as again:
+            assert t in again.time_points
+            np.testing.assert_array_equal(again.plane(t, 0, 0), array[t, 0, 0])
+            assert again.voxel_size_um == opened.voxel_size_um
+            assert again.fingerprint(t) == opened.fingerprint(t)
+        opened.close()
+
+    def test_a_source_that_is_gone_is_one_sentence(self, path: Path, opened: Acquisition) -> None:
+        row = row_of(opened)
+        path.rename(path.with_name("moved away"))
+        with pytest.raises(StorageError, match="bring it back"):
+            reopen(row, 0)
+
+
+def row_of(acquisition: Acquisition) -> AcquisitionRow:
+    """What the database would say about an acquisition."""
+    from storage.jobs import AcquisitionState
+
+    one = acquisition
+    voxel = one.voxel_size_um or (None, None, None)
+    return AcquisitionRow(
+        id=1, name=one.name, source_path=str(one.source_path), source_key=source_key(one.source_path),
+        state=AcquisitionState.QUEUED, reader=one.reader, size_t=one.size_t, size_c=one.size_c, size_z=one.size_z,
+        size_y=one.size_y, size_x=one.size_x, dtype=one.dtype.name, voxel_z_um=voxel[0], voxel_y_um=voxel[1],
+        voxel_x_um=voxel[2], voxel_source=one.voxel_source, frame_interval_s=one.frame_interval_s,
+        channel_names=one.channel_names, first_number=one.first_number, zarr_path="/out/x.ome.zarr", created_at="",
+        completed_at=None, error=None, model_name="m", model_sha256="0", params={}, nusetd_version="0",
+    )  # fmt: skip
+
+
+class TestOmeTiff(ReaderContract):
+    write = staticmethod(images.ome_tiff)
+    reader = "ome-tiff"
+
+
+class TestCompressedTiledOmeTiff(ReaderContract):
+    write = staticmethod(images.ome_tiff_compressed)
+    reader = "ome-tiff"
+
+
+class TestOmeTiffWithTimeFastest(ReaderContract):
+    write = staticmethod(images.ome_tiff_other_order)
+    reader = "ome-tiff"
+    says_names = False
+
+
+class TestImagejTiff(ReaderContract):
+    write = staticmethod(images.imagej_tiff)
+    reader = "imagej-tiff"
+    says_names = False
+
+
+class TestTiffWithAxes(ReaderContract):
+    write = staticmethod(images.tiff_with_axes)
+    reader = "tiff"
+    says_voxel = says_interval = says_names = False
+
+
+class TestPlainTiff(ReaderContract):
+    write = staticmethod(images.plain_tiff)
+    reader = "tiff"
+    shape = (1, 1, 5)
+    says_voxel = says_interval = says_names = False
+
+
+class TestSinglePlane(ReaderContract):
+    write = staticmethod(images.plain_tiff)
+    reader = "tiff"
+    shape = (1, 1, 1)
+    says_voxel = says_interval = says_names = False
+
+
+class TestTiffSeries(ReaderContract):
+    write = staticmethod(images.tiff_series)
+    reader = "tiff-sequence"
+    says_interval = says_names = False
+
+
+class TestOmeZarr04(ReaderContract):
+    write = staticmethod(images.ome_zarr_04)
+    reader = "ome-zarr"
+
+
+class TestOmeZarr05(ReaderContract):
+    write = staticmethod(images.ome_zarr_05)
+    reader = "ome-zarr"
