@@ -188,7 +188,7 @@ def _wait(microscope: Microscope, service: Service, results: Results, timeout_s:
             bar.set_postfix_str(f"{microscope.written} written", refresh=False)
             bar.update(progress.done - shown)
             if shown < progress.done == total:
-                complain("All stacks are done; the service waits a little for more before it ends the acquisition ...")
+                bar.write("All stacks are done; the service waits for more before it ends the acquisition.", sys.stderr)
             shown = progress.done
             if _is_over(microscope, progress, time.monotonic()):
                 return
