@@ -93,6 +93,11 @@ class Conductor:
         return self._job is not None or self._painting is not None
 
     @property
+    def winding_down(self) -> bool:
+        """True while there is something that a stop should wait for."""
+        return self.working or (bool(self._to_paint) and self._worker.idle)
+
+    @property
     def owing(self) -> bool:
         """True while the worker has a task, paint is owed, or an acquisition waits for its end."""
         return self.working or bool(self._to_paint) or bool(self._to_finish)
@@ -136,7 +141,9 @@ class Conductor:
             self._worker.start()
         for event in self._worker.events(wait_s):
             self._hear(event)
-        if self._worker.idle and not self.stopping:
+        if self._worker.idle and self.stopping:
+            self._give_paint()
+        elif self._worker.idle:
             self._assign()
 
     def _hear(self, event: Event) -> None:

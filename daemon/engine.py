@@ -30,4 +30,4 @@ def load_factory(path: str) -> Callable[..., Any]:
         raise EngineFailedError(f"The engine {path} cannot be imported ({error}): check its name.") from error
     if not callable(factory):
         raise EngineFailedError(f"The engine {path} is not there: write its factory as 'module:callable'.")
-    return factory  # type: ignore[no-any-return]
+    return factory

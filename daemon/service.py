@@ -101,11 +101,11 @@ class Service:
             self._notifier.ready(f"watching {len(self._intakes)} folders")
 
     def _wind_down(self) -> None:
-        """Let the time point under way end and be committed, for a while."""
+        """Let the time point under way end and be committed, and what is owed be painted, for a while."""
         self._conductor.stopping = True
         until = self._clock() + _STOP_S
         logs.info("stopping", busy=self._conductor.working)
-        while self._conductor.working and self._clock() < until:
+        while self._conductor.winding_down and self._clock() < until:
             self._conductor.step(_TURN_S)
             self._notifier.ping(self._clock())
 

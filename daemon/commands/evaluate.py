@@ -15,12 +15,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGES", type=Path, help="folder of images")
     parser.add_argument("labels", metavar="LABELS", type=Path, help="folder of label images with the same names")
     parser.add_argument("--output", type=Path, metavar="DIR", help="gets the table and a sheet of the worst images")
+    parser.add_argument("--voxel-size", metavar="Z,Y,X", type=options.voxel_size, help="micrometres, for stacks")
+    options.add_format(parser)
     options.add_engine(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Segment, compare, print."""
     options.existing([arguments.images, arguments.labels])
-    from daemon.evaluate import evaluate_folders
+    from daemon.evaluate import EvaluationOrder, evaluate_folders
+    from daemon.output import write_table
 
-    return evaluate_folders(arguments)
+    overall = evaluate_folders(
+        EvaluationOrder(
+            images=arguments.images,
+            labels=arguments.labels,
+            output=arguments.output,
+            factory=arguments.engine,
+            weights=arguments.weights,
+            threads=arguments.threads,
+            voxel_size_um=arguments.voxel_size,
+        )
+    )
+    write_table(overall.T.reset_index(names="measure") if arguments.format == "table" else overall, arguments.format)
+    return 0

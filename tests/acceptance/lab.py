@@ -71,7 +71,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.incoming.mkdir(parents=True, exist_ok=True)
-        watch = {"quiet_s": 0.2, "give_up_s": 1.0, "acquisition_quiet_s": 3.0, "voxel_size_um": list(VOXEL)}
+        watch = {"quiet_s": 0.2, "give_up_s": 1.0, "acquisition_quiet_s": 1.0, "voxel_size_um": list(VOXEL)}
         service = {"rescan_s": 0.5, "worker_silence_s": 60.0}
         for name, value in self.options.items():
             (service if name in ("events", "rescan_s", "worker_silence_s") else watch)[name] = value

@@ -90,10 +90,10 @@ def test_a_slow_writer_is_waited_for(new_lab: Maker) -> None:
     content = write_stack(lab.root / "whole.tif", stack(0)).read_bytes()
     with (lab.incoming / "slow.tif").open("wb") as file:
         for start in range(0, len(content), len(content) // 8 + 1):
+            assert lab.states() == [], "nothing is known of an unfinished file"
             file.write(content[start : start + len(content) // 8 + 1])
             file.flush()
             time.sleep(0.6)  # three quiet periods: only the format tells that there is more to come
-            assert lab.states() == [], "nothing is known of an unfinished file"
     lab.wait(lambda: lab.states() == ["complete"])
     assert lab.rows("select count(*) from nuclei") == [(5,)]
     lab.stop()
