@@ -27,6 +27,7 @@ MOVIE = MovieParams(
     frames=14,
     nuclei=28,
     clusters=4,
+    closeness=1.04,
     divisions=2,
     drift_um=(0.0, 0.4, 0.25),
     missed_slices=1,

@@ -36,6 +36,8 @@ class MovieParams:
         Nuclei in the first frame, and the clusters (acini) that they form.
     diameter_um, diameter_spread : float
         Median diameter, and its relative spread.
+    closeness : float
+        Distance of neighbours in a cluster over that of contact: below 1 they dent each other, above they part.
     motility_um, persistence, spin, cluster_spin : float
         Own motion of a nucleus per frame, its correlation from frame to frame, turning of each nucleus and of each
         cluster in radians per frame.
@@ -61,6 +63,7 @@ class MovieParams:
     clusters: int = 3
     diameter_um: float = 9.6
     diameter_spread: float = 0.07
+    closeness: float = 0.97
     motility_um: float = 0.9
     persistence: float = 0.5
     spin: float = 0.06
@@ -271,7 +274,8 @@ class _Culture:
         count = np.bincount(self.tissue.cluster, minlength=params.clusters)
         shell = params.diameter_um / 2 * np.sqrt(count / 2.8)
         deep = (self.high - self.low)[0] > 2 * shell + params.diameter_um
-        settle(self.tissue, params.pace, self.homes, np.where(deep, shell, 0.0), self.low, self.high, steps)
+        shells, walls = np.where(deep, shell, 0.0), (self.low, self.high)
+        settle(self.tissue, params.pace, self.homes, shells, walls, params.closeness, steps)
 
 
 def _spread(rng: np.random.Generator, count: int, first: int, last: int) -> np.ndarray:

@@ -12,11 +12,8 @@ from nuset_engine.shapes import NucleusShapes, radius_towards, random_rotations
 INTERPHASE = -1
 """Value of `mitosis`, `dying` and `recovering` outside these phases; inside, they count frames from 0."""
 
-REST = 0.97
-"""Distance at which neither push nor pull acts, as a share of the distance at which two ellipsoids touch."""
-
 REACH = 1.3
-"""Farthest distance of the pull, as a share of the same."""
+"""Farthest distance at which nuclei pull each other, as a share of the distance at which two ellipsoids touch."""
 
 BIRTH_RADIUS = 0.63
 RECOVERED_RADIUS = 0.79
@@ -145,7 +142,13 @@ def shapes_of(tissue: Tissue, pace: Pace, offset_um: np.ndarray) -> NucleusShape
 
 
 def settle(
-    tissue: Tissue, pace: Pace, homes: np.ndarray, shell_um: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int
+    tissue: Tissue,
+    pace: Pace,
+    homes: np.ndarray,
+    shell_um: np.ndarray,
+    walls: tuple[np.ndarray, np.ndarray],
+    closeness: float,
+    steps: int,
 ) -> None:
     """Let nuclei push each other apart and hold each other together, in place.
 
@@ -157,17 +160,20 @@ def settle(
         Centres of the clusters.
     shell_um : (C,) float64
         Radius of the shell on which a cluster's nuclei lie, 0 for a filled cluster.
-    low, high : (3,) float64
+    walls : pair of (3,) float64
         Box that holds every nucleus; where a nucleus is larger than the box, its centre goes to the middle.
+    closeness : float
+        Distance at which neither push nor pull acts, as a share of the distance at which two ellipsoids touch.
     steps : int
     """
     shapes = shapes_of(tissue, pace, np.zeros(3))
     reach = np.sqrt(((shapes.rotations * shapes.semi_axes_um[:, None, :]) ** 2).sum(axis=2))
+    low, high = walls
     middle = (low + high) / 2
     floor, ceiling = np.minimum(low + reach, middle), np.maximum(high - reach, middle)
     widest = shapes.semi_axes_um.max() if len(tissue) else 0.0
     for _ in range(steps):
-        force = _contacts(tissue.position, shapes, 2 * widest * REACH)
+        force = _contacts(tissue.position, shapes, 2 * widest * REACH, closeness)
         arm = tissue.position - homes[tissue.cluster]
         distance = np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-6)
         force -= 0.012 * arm / distance * (distance - shell_um[tissue.cluster, None])
@@ -248,7 +254,7 @@ def _progress(phase: np.ndarray, duration: int) -> np.ndarray:
     return np.clip((phase + 1) / duration, 0.0, 1.0)
 
 
-def _contacts(position: np.ndarray, shapes: NucleusShapes, reach_um: float) -> np.ndarray:
+def _contacts(position: np.ndarray, shapes: NucleusShapes, reach_um: float, closeness: float) -> np.ndarray:
     """Displacement (N, 3) of each nucleus by its neighbours: pushed out of overlap, gently pulled into contact."""
     force = np.zeros_like(position)
     pairs = (
@@ -262,7 +268,7 @@ def _contacts(position: np.ndarray, shapes: NucleusShapes, reach_um: float) -> n
     distance = np.maximum(np.linalg.norm(arm, axis=1), 1e-6)
     arm /= distance[:, None]
     contact = radius_towards(shapes, i, arm) + radius_towards(shapes, j, -arm)
-    excess = distance - REST * contact
+    excess = distance - closeness * contact
     pull = np.where(excess < 0, 0.25 * excess, np.where(distance < REACH * contact, 0.03 * excess, 0.0))
     np.add.at(force, i, pull[:, None] * arm)
     np.add.at(force, j, -pull[:, None] * arm)
