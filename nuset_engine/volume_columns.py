@@ -14,7 +14,8 @@ FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is ta
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: logistic regression on simulated columns (tests/benchmarks).
 EVIDENCE = {"neck": -10.4, "excess": 6.55, "area_misfit": 23.5, "centroid_misfit": 15.9, "constant": -2.63}
-CLEARLY_ONE = -2.0
+EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
+CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
 NECK_WEIGHT = 0.2  # of the neck beside the misfits of both parts, in the choice of the place to cut
 THINNEST_PART = 0.3  # of the thickness that a nucleus as wide as the part has
 FRAGMENT_VOLUME = 0.2  # of its neighbour's volume: larger pieces stay nuclei of their own
@@ -93,7 +94,7 @@ def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
     area, centroid = misfits(nodes, column, scale)
     terms = {
         "neck": float(neck[possible].min()),
-        "excess": depth_of(nodes, column) / float(scale.slices(nodes.area[column].max())),
+        "excess": min(depth_of(nodes, column) / float(scale.slices(nodes.area[column].max())), EXCESS_LIMIT),
         "area_misfit": area,
         "centroid_misfit": centroid,
         "constant": 1.0,

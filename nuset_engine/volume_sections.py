@@ -55,6 +55,8 @@ class SectionStack:
     def append(self, labels: np.ndarray, scores: np.ndarray) -> None:
         """Add the next slice: labels (Y, X), score of label i at ``scores[i - 1]``.
 
+        Sections are numbered by their first pixel, so that nothing depends on the numbers that a slice came with.
+
         Raises
         ------
         EngineError
@@ -68,8 +70,11 @@ class SectionStack:
             raise EngineError(
                 f"Slice {len(self)} has a label {present[-1]} but {len(scores)} scores; give one score per label."
             )
-        self.planes.append(ranks.reshape(labels.shape).astype(np.uint32))
-        self.scores.append(np.asarray(scores, dtype=np.float64)[present - 1])
+        order = _by_first_pixel(ranks, len(present))
+        name = np.zeros(len(present) + 1, dtype=np.uint32)
+        name[order] = np.arange(1, len(present) + 1)
+        self.planes.append(name[ranks].reshape(labels.shape))
+        self.scores.append(np.asarray(scores, dtype=np.float64)[present[order - 1] - 1])
 
     def replace(self, z: int, plane: np.ndarray, scores: np.ndarray) -> None:
         """Put other sections into slice `z`; what was computed from the old ones is forgotten."""
@@ -109,3 +114,11 @@ class SectionStack:
         if z == low:
             return Pairs(found.rows, found.columns, found.shared, found.share_of_a, found.share_of_b, found.iou)
         return Pairs(found.columns, found.rows, found.shared, found.share_of_b, found.share_of_a, found.iou)
+
+
+def _by_first_pixel(ranks: np.ndarray, count: int) -> np.ndarray:
+    """(count,) labels 1..count of a flat label image in the order in which they appear."""
+    where = np.flatnonzero(ranks)
+    first = np.full(count + 1, len(ranks))
+    np.minimum.at(first, ranks[where], where)
+    return np.argsort(first[1:], kind="stable") + 1
