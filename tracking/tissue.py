@@ -229,7 +229,7 @@ def divide(tissue: Tissue, row: int, first_id: int, rng: np.random.Generator) ->
     for k, side in enumerate((-1.0, 1.0)):
         daughter = Tissue(**{field.name: getattr(mother, field.name).copy() for field in fields(mother)})
         share = rng.normal(1.0, 0.03)
-        daughter.position = mother.position + side * 0.52 * mother.radius * axis
+        daughter.position = mother.position + side * 0.62 * mother.radius * axis
         daughter.radius = mother.radius * RECOVERED_RADIUS * share
         daughter.seed = rng.integers(0, 2**31, size=1)
         daughter.track_id = np.array([first_id + k])
