@@ -195,8 +195,8 @@ class Catalog:
             completed_at = self._now() if state in FINISHED else None
             claims.set_state(connection, acquisition_id, state, error, completed_at)
 
-    def finish_acquisition(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> AcquisitionRow:
-        """Make tracks final and the acquisition complete; partial or set aside where time points failed or are missing.
+    def finalise_tracks(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> None:
+        """Write what `Tracker.finish` says when nothing more will come; the acquisition's state stays as it is.
 
         Raises
         ------
@@ -205,8 +205,25 @@ class Catalog:
         """
         with self._transaction() as connection:
             _acquisition(connection, acquisition_id)
-            commits.finish(connection, acquisition_id, update, tracker_state, self._now())
+            commits.finalise_tracks(connection, acquisition_id, update, tracker_state)
+
+    def complete_acquisition(self, acquisition_id: int) -> AcquisitionRow:
+        """Call an acquisition complete; partial or set aside where time points failed or are missing.
+
+        Raises
+        ------
+        StorageError
+            When time points are still waiting or running, or final tracks are not painted.
+        """
+        with self._transaction() as connection:
+            _acquisition(connection, acquisition_id)
+            commits.complete(connection, acquisition_id, self._now())
             return _acquisition(connection, acquisition_id)
+
+    def finish_acquisition(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> AcquisitionRow:
+        """Both steps in one, for an acquisition that has nothing left to paint."""
+        self.finalise_tracks(acquisition_id, update, tracker_state)
+        return self.complete_acquisition(acquisition_id)
 
     # What readers have been shown
 

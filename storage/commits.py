@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.nuclei import Nuclei
-from storage import claims
+from storage import claims, marks
 from storage.errors import StorageError
 from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.records import nuclei_records, plain, track_record
@@ -78,11 +78,22 @@ def apply_update(
         upsert(connection, tracks, records, ("acquisition_id", "track_id"))
 
 
-def finish(connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, now: str) -> None:
-    """Make an acquisition's tracks final and the acquisition complete, partial or set aside."""
+def finalise_tracks(connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes) -> None:
+    """Write what the tracker says when nothing more will come."""
+    _refuse_waiting(connection, acquisition_id)
     apply_update(connection, acquisition_id, track_update)
     here = tracker_states.c.acquisition_id == acquisition_id
     connection.execute(update(tracker_states).where(here).values(state=state))
+
+
+def complete(connection: Connection, acquisition_id: int, now: str) -> None:
+    """Make an acquisition complete, partial or set aside, after all of it is painted."""
+    _refuse_waiting(connection, acquisition_id)
+    unpainted = marks.unpainted(connection, acquisition_id)
+    if unpainted:
+        raise StorageError(
+            f"Acquisition {acquisition_id} is not complete: tracks of t = {unpainted[0]} are not painted."
+        )
     final, reason = _outcome(connection, acquisition_id)
     claims.set_state(connection, acquisition_id, final, reason, now)
 
@@ -138,6 +149,13 @@ def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> Non
     upsert(connection, tracker_states, [record], ("acquisition_id",))
 
 
+def _refuse_waiting(connection: Connection, acquisition_id: int) -> None:
+    waiting = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state.in_(claims.UNSETTLED))
+    first = connection.execute(select(timepoints.c.t).where(waiting).order_by(timepoints.c.t).limit(1)).scalar()
+    if first is not None:
+        raise StorageError(f"Acquisition {acquisition_id} cannot be finished: time point {first} is not done yet.")
+
+
 def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionState, str | None]:
     rows = (
         connection.execute(
@@ -148,9 +166,6 @@ def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionSt
         .mappings()
         .all()
     )
-    waiting = [row["t"] for row in rows if row["state"] in claims.UNSETTLED]
-    if waiting:
-        raise StorageError(f"Acquisition {acquisition_id} cannot be finished: time point {waiting[0]} is not done yet.")
     failed = [row for row in rows if row["state"] == TimepointState.FAILED.value]
     if len(failed) == len(rows):
         return AcquisitionState.SET_ASIDE, failed[0]["error"] if failed else "It has no time points."

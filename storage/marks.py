@@ -26,18 +26,19 @@ def all_unpainted(connection: Connection) -> list[tuple[int, int]]:
     return _pairs(connection, and_(done, timepoints.c.tracks_final, timepoints.c.painted_at.is_(None)))
 
 
-def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
-    """Return (t, {label: track id}) of the time points whose tracks are final but not yet marked as painted."""
+def unpainted(connection: Connection, acquisition_id: int) -> list[int]:
+    """Return the time points whose tracks are final but not yet marked as painted, ascending."""
     owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
-    frames: dict[int, dict[int, int]] = {
-        int(t): {} for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()
-    }
+    return [int(t) for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()]
+
+
+def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
+    """Return (t, {label: track id}) of the time points of `unpainted`."""
+    frames: dict[int, dict[int, int]] = {t: {} for t in unpainted(connection, acquisition_id)}
     here = and_(nuclei.c.acquisition_id == acquisition_id, nuclei.c.track_id.is_not(None))
     for t, mapping in frames.items():
-        rows = connection.execute(
-            select(nuclei.c.label, nuclei.c.track_id).where(here & (nuclei.c.t == t)).order_by(nuclei.c.label)
-        ).mappings()
-        mapping.update({int(row["label"]): int(row["track_id"]) for row in rows})
+        columns = select(nuclei.c.label, nuclei.c.track_id).where(here & (nuclei.c.t == t)).order_by(nuclei.c.label)
+        mapping.update({int(label): int(track) for label, track in connection.execute(columns)})
     return list(frames.items())
 
 

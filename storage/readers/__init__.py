@@ -149,7 +149,7 @@ def _reader(path: Path) -> Reader:
 
 def _checked(path: Path) -> tuple[int, ...] | None:
     """Return the time points that are ready, None for all; refuse a file of which none is."""
-    verdict = probe(path)
+    verdict = _reader(path).probe(path)
     if verdict.state == "growing" and verdict.time_points_ready:
         return verdict.time_points_ready
     if verdict.state != "complete":

@@ -45,7 +45,7 @@ def imagej_tiff(folder: Path, array: np.ndarray) -> Path:
 
 def tiff_with_axes(folder: Path, array: np.ndarray) -> Path:
     path = folder / "embryo.tif"
-    tifffile.imwrite(path, array, metadata={"axes": "TCZYX"}, byteorder=">", bigtiff=True)
+    tifffile.imwrite(path, array, metadata={"axes": "TCZYX"}, byteorder=">", bigtiff=True, photometric="minisblack")
     return path
 
 

@@ -11,11 +11,20 @@ from cases.stored import NO_UPDATE, Clock, acquisition, nuclei, one_to_one, pixe
 from storage.catalog import Catalog
 from storage.errors import IllegalTransitionError, StaleJobError, StorageError, UnknownAcquisitionError
 from storage.jobs import AcquisitionState, TimepointState
+from storage.rows import AcquisitionRow
 
 
 def states(catalog: Catalog, acquisition_id: int) -> str:
     """One letter per time point: q, r, d, f."""
     return "".join(str(row.state)[0] for row in catalog.timepoints(acquisition_id))
+
+
+def finish(catalog: Catalog, acquisition_id: int, state: bytes = b"") -> AcquisitionRow:
+    """Everything final, painted, complete."""
+    catalog.finalise_tracks(acquisition_id, NO_UPDATE, state)
+    for t, _ in catalog.unpainted_final(acquisition_id):
+        catalog.mark_painted(acquisition_id, t)
+    return catalog.complete_acquisition(acquisition_id)
 
 
 def test_what_made_a_result_is_kept_with_it(catalog: Catalog) -> None:
@@ -183,16 +192,31 @@ def test_finishing_says_what_is_missing(catalog: Catalog) -> None:
     row = register(catalog)
     catalog.add_timepoints(row.id, {0: "a", 1: "b", 4: "e"})
     with pytest.raises(StorageError, match="time point 0 is not done"):
-        catalog.finish_acquisition(row.id, NO_UPDATE, b"")
+        finish(catalog, row.id)
     job = catalog.claim_next()
     assert job is not None
     catalog.fail_timepoint(job, "unreadable", retry=False)
     work_off(catalog)
-    finished = catalog.finish_acquisition(row.id, NO_UPDATE, b"end")
+    finished = finish(catalog, row.id, b"end")
     assert finished.state is AcquisitionState.PARTIAL
     assert finished.error == "time point 0 failed (unreadable); 2 never arrived (the first is 2)."
     assert finished.completed_at is not None
     assert catalog.tracker_state(row.id) == b"end"
+
+
+def test_complete_means_painted_too(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    with pytest.raises(StorageError, match="time point 0 is not done"):
+        catalog.complete_acquisition(row.id)
+    work_off(catalog)
+    catalog.finalise_tracks(row.id, NO_UPDATE, b"")
+    with pytest.raises(StorageError, match="t = 0 are not painted"):
+        catalog.complete_acquisition(row.id)
+    catalog.mark_painted(row.id, 0)
+    catalog.finalise_tracks(row.id, NO_UPDATE, b"")  # again, after a crash
+    assert catalog.complete_acquisition(row.id).state is AcquisitionState.COMPLETE
+    assert catalog.complete_acquisition(row.id).state is AcquisitionState.COMPLETE
 
 
 def test_an_acquisition_of_which_nothing_worked_is_set_aside_with_the_reason(catalog: Catalog) -> None:
@@ -201,7 +225,7 @@ def test_an_acquisition_of_which_nothing_worked_is_set_aside_with_the_reason(cat
     job = catalog.claim_next()
     assert job is not None
     catalog.fail_timepoint(job, "unreadable", retry=False)
-    finished = catalog.finish_acquisition(row.id, NO_UPDATE, b"")
+    finished = finish(catalog, row.id)
     assert (finished.state, finished.error) == (AcquisitionState.SET_ASIDE, "unreadable")
 
 
@@ -212,19 +236,19 @@ def test_retry_queues_what_was_set_aside(catalog: Catalog) -> None:
         job = catalog.claim_next()
         assert job is not None
         catalog.fail_timepoint(job, "unreadable", retry=False)
-        catalog.finish_acquisition(one.id, NO_UPDATE, b"")
+        finish(catalog, one.id)
     assert catalog.retry(row.id) == (row.id,)
     assert (states(catalog, row.id), states(catalog, other.id)) == ("q", "f")
     assert catalog.retry() == (other.id,)
     assert work_off(catalog) == [(row.id, 0), (other.id, 0)]
-    assert catalog.finish_acquisition(row.id, NO_UPDATE, b"").state is AcquisitionState.COMPLETE
+    assert finish(catalog, row.id).state is AcquisitionState.COMPLETE
 
 
 def test_more_time_points_reopen_a_finished_acquisition(catalog: Catalog) -> None:
     row = register(catalog)
     catalog.add_timepoints(row.id, {0: "a"})
     work_off(catalog)
-    assert catalog.finish_acquisition(row.id, NO_UPDATE, b"").state is AcquisitionState.COMPLETE
+    assert finish(catalog, row.id).state is AcquisitionState.COMPLETE
     catalog.add_timepoints(row.id, {0: "a"})
     assert catalog.acquisition(row.id).state is AcquisitionState.COMPLETE
     catalog.add_timepoints(row.id, {1: "b"})
