@@ -7,8 +7,9 @@ import numpy as np
 from tracking.assignment import Pairs
 from tracking.packing import Packing, Triples
 
-MARGIN = 8.0
-"""A link or division that falls short of the dual values by more than this is not worth a variable."""
+MARGIN = 6.0
+"""A link or division that falls short of the dual values by more than this, and by more than the most promising division
+exceeds them, is not worth a variable."""
 BLOCK = 400
 """Sources per programme. Larger parts are cut into overlapping blocks, so that the time grows in proportion to n."""
 HOPS = 3
@@ -29,8 +30,11 @@ def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray,
     """
     promise = triples.saving - worth[triples.source] - price[triples.first] - price[triples.second]
     slack = pairs.saving - worth[pairs.source] - price[pairs.target]
-    links, splits = np.flatnonzero(slack > -MARGIN), np.flatnonzero(promise > -MARGIN)
     hopeful = np.flatnonzero(promise > 1e-9)
+    if not len(hopeful):
+        return
+    margin = max(MARGIN, float(promise[hopeful].max()))
+    links, splits = np.flatnonzero(slack > -margin), np.flatnonzero(promise > -margin)
     for block in _blocks(packing, pairs, triples, links, hopeful):
         inside = np.zeros(pairs.sources, bool)
         inside[block] = True
@@ -43,47 +47,42 @@ def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray,
             _replace(packing, pairs, triples, block, part, pick)
 
 
-def _blocks(
-    packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray, hopeful: np.ndarray
-) -> list[list[int]]:
+def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray, splits: np.ndarray) -> list[list[int]]:
     """Connected parts around the divisions that may pay, cut into blocks of bounded size with half overlaps."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     owner = np.array(packing.owner, np.int64)
+    one = np.concatenate([pairs.source[links], np.tile(triples.source[splits], 2)])
+    target = np.concatenate([pairs.target[links], triples.first[splits], triples.second[splits]])
+    owned = owner[target] >= 0
     active = np.zeros(pairs.sources, bool)
-    for index in hopeful:
-        daughters = owner[[triples.first[index], triples.second[index]]]
-        active[triples.source[index]] = True
-        active[daughters[daughters >= 0]] = True
-    one, two = pairs.source[links], owner[pairs.target[links]]
-    both = two >= 0
-    one, two = one[both], two[both]
+    active[triples.source[splits]] = True
     for _ in range(HOPS):
         grown = active.copy()
-        grown[two[active[one]]] = True
+        grown[owner[target[owned & active[one]]]] = True
         active = grown
-    near = active[one] & active[two]
-    graph = coo_matrix((np.ones(int(near.sum())), (one[near], two[near])), shape=(pairs.sources, pairs.sources))
+    near = active[one]
+    size = pairs.sources + pairs.targets
+    graph = coo_matrix(
+        (np.ones(int(near.sum())), (one[near], pairs.sources + target[near])), shape=(size, size)
+    ).tocsr()
     _, name = connected_components(graph, directed=False)
     chosen = np.flatnonzero(active)
+    part_of = name[chosen]
+    order = np.argsort(part_of, kind="stable")
     blocks: list[list[int]] = []
-    for part in np.split(chosen[np.argsort(name[chosen], kind="stable")], _cuts(np.sort(name[chosen]))):
+    for part in np.split(chosen[order], np.flatnonzero(np.diff(part_of[order])) + 1):
         blocks += [part.tolist()] if len(part) <= BLOCK else _cut(part, graph)
     return blocks
-
-
-def _cuts(names: np.ndarray) -> np.ndarray:
-    """Where a sorted array changes."""
-    return np.flatnonzero(np.diff(names)) + 1
 
 
 def _cut(part: np.ndarray, graph) -> list[list[int]]:  # type: ignore[no-untyped-def]
     """A large part in blocks that lie together (in the order of a walk through it), each half over the one before."""
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-    inside = graph.tocsr()[part][:, part]
-    order = part[reverse_cuthill_mckee((inside + inside.T).tocsr(), symmetric_mode=True)]
+    reach = graph[part]
+    order = part[reverse_cuthill_mckee((reach @ reach.T).tocsr(), symmetric_mode=True)]
     return [
         sorted(order[start : start + BLOCK].tolist()) for start in range(0, max(1, len(order) - BLOCK // 2), BLOCK // 2)
     ]

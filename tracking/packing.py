@@ -1,4 +1,4 @@
-"""Links and divisions that fit together: a feasible set of both, improved one division at a time."""
+"""Links and divisions that fit together: a feasible set of both, and what each division in it is worth."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from tracking.assignment import Pairs
 
 REGION_SOURCES = 24
-"""Sources that are assigned anew around one division: more than can be displaced by it, and few enough to be quick."""
-MIN_GAIN = 1e-9
+"""Sources that are assigned anew to see what there would be without a division: more than it can displace."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,9 @@ class Packing:
         target = self.match[source]
         return self.links_of(source)[target] if target >= 0 else 0.0
 
-    def region(self, core: list[int], wanted: tuple[int, ...]) -> list[int]:
-        """Sources that may change hands: `core`, and by two steps those that hold what they could take; no other division."""
-        found = list(dict.fromkeys(core))
+    def region(self, core: int, wanted: tuple[int, ...]) -> list[int]:
+        """A source, and by two steps those that hold what it or they could take, but for those that divide."""
+        found = [core]
         edge = list(found)
         for _ in range(2):
             grown: list[int] = []
@@ -92,46 +91,34 @@ class Packing:
             edge = grown
         return found
 
-    def reassign(self, sources: list[int], taken: tuple[int, ...], released: set[int]) -> tuple[float, dict[int, int]]:
-        """Best links of `sources` among free targets and those of `released`, without `taken`."""
+    def reassign(self, sources: list[int], released: set[int]) -> float:
+        """Value of the best assignment of `sources` to free targets and those of `released`."""
         from scipy.optimize import linear_sum_assignment
 
         columns: dict[int, int] = {}
         cells: list[tuple[int, int, float]] = []
         for row, source in enumerate(sources):
             for target, saving in self.links_of(source).items():
-                if target not in taken and (self.owner[target] < 0 or target in released):
+                if self.owner[target] < 0 or target in released:
                     cells.append((row, columns.setdefault(target, len(columns)), saving))
         if not cells:
-            return 0.0, {}
+            return 0.0
         matrix = np.zeros((len(sources), len(columns)))
         for row, column, saving in cells:
             matrix[row, column] = saving
         rows, chosen = linear_sum_assignment(matrix, maximize=True)
-        names = list(columns)
-        links = {sources[r]: names[c] for r, c in zip(rows.tolist(), chosen.tolist(), strict=True) if matrix[r, c] > 0}
-        return float(matrix[rows, chosen].sum()), links
+        return float(matrix[rows, chosen].sum())
 
-    def _rearranged(self, core: list[int], taken: tuple[int, ...]) -> tuple[list[int], float, float, dict[int, int]]:
-        """Sources of the region without `core[0]`, value of the region now, value and links of the rest once reassigned."""
-        sources = self.region(core, taken)
-        now = sum(self.value(source) for source in sources)
-        released = {target for source in sources for target in self.held(source)}
-        rest = [source for source in sources if source != core[0]]
-        value, links = self.reassign(rest, taken, released)
-        return sources, now, value, links
-
-    def try_division(self, source: int, first: int, second: int, saving: float) -> bool:
-        """Make a division if that, with everything it displaces put in order, saves more."""
-        if source in self.division and self.division[source][:2] == (first, second):
-            return False
-        core = [source, *(o for o in (self.owner[first], self.owner[second]) if o >= 0 and o != source)]
-        sources, now, rest, links = self._rearranged(core, (first, second))
-        if saving + rest <= now + MIN_GAIN:
-            return False
-        self.apply(sources, links)
-        self.divide(source, first, second, saving)
-        return True
+    def apply(self, sources: list[int], links: dict[int, int]) -> None:
+        """Replace everything that `sources` hold by `links`."""
+        for source in sources:
+            for target in self.held(source):
+                self.owner[target] = -1
+            self.division.pop(source, None)
+            self.match[source] = -1
+        for source, target in links.items():
+            self.match[source] = target
+            self.owner[target] = source
 
     def divide(self, source: int, first: int, second: int, saving: float) -> None:
         """Let a source that holds nothing divide into two free targets."""
@@ -149,27 +136,16 @@ class Packing:
             self.match[source] = target
             self.owner[target] = source
 
-    def gain_of(self, source: int) -> tuple[float, list[int], dict[int, int]]:
-        """What a division saves over the best links of its region without it, and these links."""
-        sources = self.region([source], self.division[source][:2])
+    def gain_of(self, source: int) -> float:
+        """What a division saves over the best links of its region without it."""
+        sources = self.region(source, self.division[source][:2])
         now = sum(self.value(member) for member in sources)
         released = {target for member in sources for target in self.held(member)}
-        value, links = self.reassign(sources, (), released)
-        return now - value, sources, links
-
-    def drop_worthless(self) -> bool:
-        """Undo divisions that later changes made worse than plain links."""
-        changed = False
-        for source in sorted(self.division):
-            gain, sources, links = self.gain_of(source)
-            if gain < -MIN_GAIN:
-                self.apply(sources, links)
-                changed = True
-        return changed
+        return now - self.reassign(sources, released)
 
     def scored(self) -> dict[int, tuple[int, int, float]]:
         """Divisions with their gains."""
-        return {s: (*self.division[s][:2], max(0.0, self.gain_of(s)[0])) for s in sorted(self.division)}
+        return {s: (*self.division[s][:2], max(0.0, self.gain_of(s))) for s in sorted(self.division)}
 
     def solution(self) -> Solution:
         """The packing as it is, divisions with their gains."""
