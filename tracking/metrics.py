@@ -1,0 +1,200 @@
+"""How well tracks agree with the truth: links and divisions by our own plain counts, the challenge's measures by traccuracy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from tracking.errors import TrackingError
+
+Node = tuple[int, int]
+"""Time point, and label or number of a nucleus in it."""
+Edge = tuple[Node, Node]
+
+
+@dataclass(frozen=True)
+class LinkScores:
+    """Counts and F1 of links and of divisions.
+
+    A link leads from a nucleus to the next one of its track, or from the last one of a parent to the first of a daughter.
+    A division counts as found only with the right parent and both daughters.
+    """
+
+    links_true: int
+    links_found: int
+    links_right: int
+    link_f1: float
+    divisions_true: int
+    divisions_found: int
+    divisions_right: int
+    division_precision: float
+    division_recall: float
+    division_f1: float
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The scores as plain values."""
+        return asdict(self)
+
+
+def links(table: pd.DataFrame) -> set[Edge]:
+    """All links of a table of tracked nuclei.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns t, label, track_id, parent_track_id (missing or 0: none). Rows with a missing or negative track_id are in
+        no track.
+
+    Returns
+    -------
+    set of ((t, label), (t, label))
+    """
+    absent = [name for name in ("t", "label", "track_id", "parent_track_id") if name not in table.columns]
+    if absent:
+        raise TrackingError(f"The table of tracks lacks the columns {', '.join(absent)}; give tracked nuclei.")
+    rows = table[table["track_id"].notna() & (table["track_id"] >= 0)].sort_values(["track_id", "t"], kind="stable")
+    tracks: dict[int, list[Node]] = {}
+    parents: dict[int, int] = {}
+    columns = (rows[name].tolist() for name in ("t", "label", "track_id", "parent_track_id"))
+    for t, label, track_id, parent in zip(*columns, strict=True):
+        tracks.setdefault(int(track_id), []).append((int(t), int(label)))
+        if not pd.isna(parent) and int(parent) > 0:
+            parents[int(track_id)] = int(parent)
+    found = {edge for nodes in tracks.values() for edge in zip(nodes, nodes[1:], strict=False)}
+    for track_id, parent in parents.items():
+        if parent in tracks:
+            found.add((tracks[parent][-1], tracks[track_id][0]))
+    return found
+
+
+def divisions(edges: set[Edge]) -> dict[Node, frozenset[Node]]:
+    """Daughters of every nucleus with two links forward."""
+    forward: dict[Node, list[Node]] = {}
+    for parent, child in edges:
+        forward.setdefault(parent, []).append(child)
+    return {parent: frozenset(children) for parent, children in forward.items() if len(children) == 2}
+
+
+def score_links(true: set[Edge], found: set[Edge]) -> LinkScores:
+    """Compare two sets of links between the same nuclei; nothing true and nothing found is a perfect score."""
+    right = len(true & found)
+    true_divisions, found_divisions = divisions(true), divisions(found)
+    divided = sum(true_divisions.get(parent) == daughters for parent, daughters in found_divisions.items())
+    return LinkScores(
+        links_true=len(true),
+        links_found=len(found),
+        links_right=right,
+        link_f1=_f1(right, len(true), len(found)),
+        divisions_true=len(true_divisions),
+        divisions_found=len(found_divisions),
+        divisions_right=divided,
+        division_precision=divided / len(found_divisions) if found_divisions else 1.0,
+        division_recall=divided / len(true_divisions) if true_divisions else 1.0,
+        division_f1=_f1(divided, len(true_divisions), len(found_divisions)),
+    )
+
+
+def _f1(right: int, true: int, found: int) -> float:
+    """Twice the right ones over all true and all found ones; 1 where there are neither."""
+    return 2 * right / (true + found) if true + found else 1.0
+
+
+def challenge_scores(
+    true: pd.DataFrame, found: pd.DataFrame, matches: set[tuple[Node, Node]], frame_tolerance: int = 1
+) -> dict[str, float]:
+    """Measures of the Cell Tracking Challenge by traccuracy.
+
+    Parameters
+    ----------
+    true, found : pandas.DataFrame
+        Tracked nuclei as for `links`.
+    matches : set of (true node, found node)
+        Which nuclei are the same, for example from the IoU of their labels; each at most once.
+    frame_tolerance : int
+        Frames by which a division may be early or late.
+
+    Returns
+    -------
+    dict
+        DET, TRA, LNK, CT, TF, CCA, BC (F1 of divisions) with division_precision and division_recall; NaN where a measure
+        is not defined, for example without divisions.
+
+    Raises
+    ------
+    TrackingError
+        If traccuracy is not installed.
+    """
+    import warnings
+
+    try:
+        from traccuracy import metrics
+        from traccuracy.matchers import Matched
+    except ImportError as error:
+        raise TrackingError(
+            "The measures of the Cell Tracking Challenge need the package traccuracy, which is not installed; "
+            "install it with pip install traccuracy."
+        ) from error
+    true_graph, true_numbers = _graph(true)
+    found_graph, found_numbers = _graph(found)
+    mapping = [(true_numbers[a], found_numbers[b]) for a, b in sorted(matches)]
+    matched = Matched(true_graph, found_graph, mapping, {"matching type": "one-to-one"})
+    values: dict[str, float] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # traccuracy warns where a measure is not defined, which is NaN here
+        for metric in (
+            metrics.CTCMetrics(),
+            metrics.CompleteTracks("ctc"),
+            metrics.TrackOverlapMetrics(),
+            metrics.CellCycleAccuracy(),
+            metrics.DivisionMetrics(frame_tolerance),
+        ):
+            values.update(_flat(metric.compute(matched).results))
+    return _renamed(values, frame_tolerance)
+
+
+def _renamed(values: dict[str, float], frame_tolerance: int) -> dict[str, float]:
+    """The names of the challenge for what traccuracy computed."""
+    division = f"Frame Buffer {frame_tolerance}"
+    names = {
+        "DET": "DET",
+        "TRA": "TRA",
+        "LNK": "LNK",
+        "CT": "complete_tracklets",
+        "TF": "track_fractions",
+        "CCA": "CCA",
+        "BC": f"{division}/Division F1",
+        "division_precision": f"{division}/Division Precision",
+        "division_recall": f"{division}/Division Recall",
+    }
+    return {name: float(values.get(source, np.nan)) for name, source in names.items()}
+
+
+def _flat(results: dict) -> dict[str, float]:  # type: ignore[type-arg]
+    """Nested results with names joined by a slash, numbers only."""
+    flat: dict[str, float] = {}
+    for name, value in results.items():
+        if isinstance(value, dict):
+            flat.update({f"{name}/{inner}": number for inner, number in _flat(value).items()})
+        elif isinstance(value, int | float | np.number):
+            flat[name] = float(value)
+    return flat
+
+
+def _graph(table: pd.DataFrame):  # type: ignore[no-untyped-def]
+    """A traccuracy graph of a table, and the number of each nucleus in it."""
+    import networkx as nx
+    from traccuracy import TrackingGraph
+
+    axes = [axis for axis in ("z", "y", "x") if axis in table.columns]
+    nodes = [(int(t), int(label)) for t, label in zip(table["t"], table["label"], strict=True)]
+    numbers = {node: number for number, node in enumerate(sorted(nodes), start=1)}
+    places = table[axes].to_numpy(np.float64) if axes else np.zeros((len(table), 1))
+    graph = nx.DiGraph()
+    for node, place in zip(nodes, places.tolist(), strict=True):
+        graph.add_node(
+            numbers[node], t=node[0], segmentation_id=node[1], **dict(zip(axes or ["x"], place, strict=True))
+        )
+    graph.add_edges_from((numbers[a], numbers[b]) for a, b in links(table))
+    return TrackingGraph(graph, location_keys=tuple(axes or ["x"])), numbers
