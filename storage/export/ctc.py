@@ -59,4 +59,6 @@ def _write_mask(snapshot: Snapshot, path: Path, t: int, found: Segments) -> None
         mask = colours[labels]
     else:
         mask = np.zeros((size_z, size_y, size_x), dtype=np.uint16)
-    tifffile.imwrite(path, mask[0] if size_z == 1 else mask, compression="zlib", metadata=None)
+    tifffile.imwrite(
+        path, mask[0] if size_z == 1 else mask, compression="zlib", photometric="minisblack", metadata=None
+    )

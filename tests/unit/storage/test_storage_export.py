@@ -1,0 +1,171 @@
+"""Exports: complete, valid by their own tools, never over something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from cases.stored import acquisition, pixels, squares, work_off
+
+from nuset_engine.nuclei import Nuclei
+from storage import export as export_package
+from storage.catalog import Catalog
+from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionError
+from storage.export import EXPORTERS, export
+from storage.export.lineage import Segment, segments
+from storage.images import ImageStore
+from storage.rows import TimepointJob
+from tracking.graph import Track
+from tracking.tracker import FrameTracks, TrackUpdate
+
+# Track of each label over time: 1 divides after t = 1 into 3 and 4; 2 is missed at t = 1.
+#   t = 0: 1 2    t = 1: 1    t = 2: 3 4 2    t = 3: 3 4 2
+TRACKS_AT = {0: [1, 2], 1: [1], 2: [3, 4, 2], 3: [3, 4, 2]}
+PARENTS = {1: None, 2: None, 3: 1, 4: 1}
+
+
+@pytest.fixture
+def output(catalog: Catalog, tmp_path: Path) -> Path:
+    """A folder with a database and an OME-Zarr of the lineage drawn above."""
+    image = acquisition(pixels(4, z=3))
+    path = tmp_path / "embryo.ome.zarr"
+    row = catalog.register(image, zarr_path=path, model_name="m", model_sha256="0", params={})
+    store = ImageStore.create(path, image)
+    catalog.add_timepoints(row.id, dict.fromkeys(TRACKS_AT, "x"))
+
+    def result(job: TimepointJob) -> tuple[Nuclei, TrackUpdate]:
+        ids = TRACKS_AT[job.t]
+        store.write_timepoint(job.t, [image.planes(job.t, 0)], squares(job.t, len(ids)))
+        store.publish(job.t)
+        labels = np.arange(1, len(ids) + 1)
+        places = np.stack([labels, 10.0 * labels, 20.0 * labels], axis=1)
+        times = {i: [t for t in TRACKS_AT if i in TRACKS_AT[t]] for i in PARENTS}
+        tracks = tuple(Track(i, PARENTS[i], times[i][0], times[i][-1], len(times[i]), True, None) for i in ids)
+        table = Nuclei.from_positions(job.t, places, channel_1_mean=labels * 0.5)
+        return table, TrackUpdate((FrameTracks(job.t, labels, np.array(ids), True),), tracks, ())
+
+    work_off(catalog, result)
+    return tmp_path
+
+
+def test_ctc_has_masks_and_an_unbroken_lineage(output: Path) -> None:
+    folder = export(output, "embryo", "ctc", output / "ctc")
+    lines = [tuple(map(int, line.split())) for line in (folder / "res_track.txt").read_text().splitlines()]
+    # The missed time point cuts track 2; its rest (3) is the child of its beginning (2). 3 and 4 follow as 4 and 5.
+    assert lines == [(1, 0, 1, 0), (2, 0, 0, 0), (3, 2, 3, 2), (4, 2, 3, 1), (5, 2, 3, 1)]
+    assert sorted(path.name for path in folder.glob("*.tif")) == [f"mask{t:03d}.tif" for t in range(4)]
+    for t, numbers in {0: [1, 2], 1: [1], 2: [4, 5, 3], 3: [4, 5, 3]}.items():
+        mask = tifffile.imread(folder / f"mask{t:03d}.tif")
+        expected = np.array([0, *numbers], dtype=np.uint16)[squares(t, len(numbers))]
+        np.testing.assert_array_equal(mask, expected)
+        assert mask.dtype == np.uint16
+
+
+def test_ctc_is_read_by_traccuracy(output: Path) -> None:
+    from traccuracy.loaders import load_ctc_data
+
+    folder = export(output, "embryo", "ctc", output / "ctc")
+    graph = load_ctc_data(str(folder), str(folder / "res_track.txt"), name="embryo", run_checks=True)
+    assert graph.graph.number_of_nodes() == sum(len(ids) for ids in TRACKS_AT.values())
+    divided = [node for node in graph.graph.nodes if graph.graph.out_degree(node) == 2]
+    assert len(divided) == 1
+
+
+def test_csv_holds_every_nucleus_and_track(output: Path) -> None:
+    folder = export(output, 1, "csv", output / "csv")
+    nuclei, tracks = pd.read_csv(folder / "nuclei.csv"), pd.read_csv(folder / "tracks.csv")
+    assert list(nuclei["track_id"]) == [1, 2, 1, 3, 4, 2, 3, 4, 2]
+    assert nuclei["parent_track_id"].tolist()[3:5] == [1.0, 1.0]
+    assert nuclei["channel_1_mean"].tolist()[:2] == [0.5, 1.0]
+    assert list(tracks["track_id"]) == [1, 2, 3, 4]
+    alone = export(output, 1, "csv", output / "nuclei.csv")
+    assert alone.read_text() == (folder / "nuclei.csv").read_text()
+
+
+def test_parquet_equals_csv(output: Path) -> None:
+    csv = pd.read_csv(export(output, 1, "csv", output / "csv") / "nuclei.csv")
+    parquet = pd.read_parquet(export(output, 1, "parquet", output / "parquet") / "nuclei.parquet")
+    assert list(parquet.columns) == list(csv.columns)
+    assert str(parquet["track_id"].dtype) == "Int64"
+    np.testing.assert_array_equal(parquet["centroid_y_um"], csv["centroid_y_um"])
+
+
+def test_napari_gets_tracks_in_order(output: Path) -> None:
+    table = pd.read_csv(export(output, 1, "napari", output / "tracks.csv"))
+    assert list(table.columns) == ["track_id", "t", "z", "y", "x", "parent_track_id"]
+    assert list(zip(table["track_id"], table["t"], strict=True)) == [
+        (1, 0), (1, 1), (2, 0), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2), (4, 3),
+    ]  # fmt: skip
+    assert table["x"].tolist()[0] == 20.0
+
+
+def test_geff_is_a_valid_graph_with_the_lineage(output: Path) -> None:
+    import geff
+
+    path = export(output, 1, "geff", output / "lineage.geff")
+    geff.validate_structure(str(path))
+    graph, _ = geff.read(str(path))
+    assert graph.number_of_nodes() == 9
+    links = {(graph.nodes[a]["track_id"], graph.nodes[b]["track_id"], graph.nodes[b]["t"]) for a, b in graph.edges}
+    assert links == {(1, 1, 1), (2, 2, 2), (2, 2, 3), (3, 3, 3), (4, 4, 3), (1, 3, 2), (1, 4, 2)}
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_an_acquisition_without_nuclei_can_be_exported(catalog: Catalog, tmp_path: Path, form: str) -> None:
+    image, path = acquisition(), tmp_path / "empty.ome.zarr"
+    row = catalog.register(image, zarr_path=path, model_name="m", model_sha256="0", params={})
+    ImageStore.create(path, image)
+    catalog.add_timepoints(row.id, {0: "x"})
+    work_off(catalog, lambda job: (Nuclei.empty(job.t), TrackUpdate((), (), ())))
+    assert export(tmp_path, "embryo", form, tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_nothing_is_overwritten(output: Path, form: str) -> None:
+    (output / "mine").write_text("precious")
+    with pytest.raises(OutputExistsError, match="already there"):
+        export(output, 1, form, output / "mine")
+    assert (output / "mine").read_text() == "precious"
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_a_failed_export_leaves_nothing(output: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_snapshot: object, path: Path) -> None:
+        path.mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export_package, "EXPORTERS", {form: fail})
+    with pytest.raises(StorageError, match="No space left"):
+        export(output, 1, form, output / "new" / "out")
+    assert list((output / "new").iterdir()) == []
+
+
+def test_wrong_requests_are_one_sentence(output: Path) -> None:
+    with pytest.raises(StorageError, match="no export format 'xml': choose one of"):
+        export(output, 1, "xml", output / "out")
+    with pytest.raises(UnknownAcquisitionError):
+        export(output, "nobody", "csv", output / "out")
+    assert not (output / "out").exists()
+
+
+def test_labels_that_are_gone_are_one_sentence(output: Path) -> None:
+    (output / "embryo.ome.zarr").rename(output / "elsewhere")
+    with pytest.raises(StorageError, match="is not there"):
+        export(output, 1, "ctc", output / "out")
+
+
+def test_more_tracks_than_16_bits_hold_are_refused(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_package.ctc, "LARGEST_NUMBER", 4)
+    with pytest.raises(StorageError, match="has 5 tracks"):
+        export(output, 1, "ctc", output / "out")
+
+
+def test_nuclei_without_a_track_stand_alone() -> None:
+    nuclei = pd.DataFrame({"t": [0, 0, 1], "label": [1, 2, 1], "track_id": pd.array([9, None, None], dtype="Int64")})
+    tracks = pd.DataFrame({"track_id": [9], "parent_track_id": pd.array([None], dtype="Int64")})
+    found = segments(nuclei, tracks)
+    assert found.segments == (Segment(1, 0, 0, 0), Segment(2, 0, 0, 0), Segment(3, 1, 1, 0))
+    assert found.of_nucleus == {0: {1: 1, 2: 2}, 1: {1: 3}}

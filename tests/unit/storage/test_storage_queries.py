@@ -1,0 +1,129 @@
+"""Questions to the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases.stored import acquisition, nuclei, one_to_one, register, work_off
+
+from nuset_engine.nuclei import Nuclei
+from storage import queries
+from storage.catalog import Catalog
+from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
+
+
+@pytest.fixture
+def filled(catalog: Catalog, tmp_path: Path) -> Path:
+    """Two acquisitions; the first has 3, 4 and 5 nuclei at t = 0, 1, 2, the second nothing yet."""
+    row = register(catalog, note="π")
+    catalog.add_timepoints(row.id, {0: "a", 1: "b", 2: "c"})
+    work_off(catalog, lambda job: (nuclei(job.t, 3 + job.t), one_to_one(job.t, 3 + job.t)))
+    register(catalog, acquisition(name="7"))
+    return tmp_path / "nusetd.sqlite"
+
+
+def test_acquisitions_tell_how_far_they_are(filled: Path) -> None:
+    table = queries.acquisitions(filled)
+    assert list(table["name"]) == ["embryo", "7"]
+    assert list(table["timepoints_done"]) == [3, 0]
+    assert list(table["nuclei_count"]) == [12, 0]
+    assert list(table["tracks_count"]) == [5, 0]
+    assert table["params"][0] == '{"note": "π"}'
+    assert "source_key" not in table
+
+
+def test_status_counts_states(filled: Path, catalog: Catalog) -> None:
+    catalog.add_timepoints(2, {0: "a", 1: "b"})
+    job = catalog.claim_next()
+    assert job is not None
+    catalog.fail_timepoint(job, "disk full", retry=False)
+    table = queries.status(filled).set_index("name")
+    assert list(table.loc["embryo", ["queued", "running", "done", "failed"]]) == [0, 0, 3, 0]
+    assert list(table.loc["7", ["queued", "running", "done", "failed", "error"]]) == [1, 0, 0, 1, "disk full"]
+
+
+def test_nuclei_of_all_of_one_time_of_one_track(filled: Path) -> None:
+    assert len(queries.nuclei(filled, "embryo")) == 12
+    assert set(queries.nuclei(filled, 1, t=1)["t"]) == {1}
+    assert list(queries.nuclei(filled, "1", t=(1, 2), track=11)["t"]) == [1, 2]
+    named = queries.nuclei(filled, "embryo", columns=["t", "label", "volume_um3"], t=0)
+    assert list(named.columns) == ["t", "label", "volume_um3"]
+    assert list(named["volume_um3"]) == [400.0, 450.0, 500.0]
+
+
+def test_columns_keep_their_kind_beside_missing_values(filled: Path) -> None:
+    table = queries.nuclei(filled, "embryo")
+    assert (str(table["track_id"].dtype), str(table["gap_bridged"].dtype)) == ("Int64", "boolean")
+    assert table["area_um2"].isna().all()
+    empty = queries.nuclei(filled, 2)
+    assert (len(empty), str(empty["track_id"].dtype)) == (0, "Int64")
+
+
+def test_other_channels_are_columns_of_their_own(catalog: Catalog, tmp_path: Path) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    table = Nuclei.from_positions(0, np.ones((2, 3)), channel_1_mean=[1.5, np.nan])
+    work_off(catalog, lambda job: (table, one_to_one(0, 2)))
+    found = queries.nuclei(tmp_path, "embryo")["channel_1_mean"]
+    assert found[0] == 1.5
+    assert pd.isna(found[1])
+
+
+def test_pages_hold_whole_time_points_and_everything_once(filled: Path) -> None:
+    with queries.snapshot(filled) as connection:
+        pages = list(queries.nuclei_pages(connection, 1, rows=4))
+    assert [sorted(set(page["t"])) for page in pages] == [[0, 1], [2]]
+    whole = queries.nuclei(filled, 1)
+    pd.testing.assert_frame_equal(pd.concat(pages, ignore_index=True), whole)
+
+
+def test_a_snapshot_is_of_one_moment(filled: Path, catalog: Catalog) -> None:
+    with queries.snapshot(filled) as connection:
+        before = len(queries.tracks_frame(connection, 1))
+        catalog.add_timepoints(1, {3: "d"})
+        work_off(catalog, lambda job: (nuclei(job.t, 9), one_to_one(job.t, 9)))
+        assert len(queries.tracks_frame(connection, 1)) == before
+    assert len(queries.tracks(filled, 1)) == 9
+
+
+def test_nothing_can_be_written_through_a_snapshot(filled: Path) -> None:
+    from sqlalchemy import text
+
+    with (
+        pytest.raises(DatabaseUnavailableError, match="readonly"),
+        queries.snapshot(filled) as connection,
+    ):
+        connection.execute(text("DELETE FROM nuclei"))
+    assert len(queries.nuclei(filled, 1)) == 12
+
+
+def test_a_name_goes_before_an_id(filled: Path) -> None:
+    assert queries.resolve(filled, "embryo") == 1
+    assert queries.resolve(filled, "1") == 1
+    assert queries.resolve(filled, "7") == 2
+
+
+@pytest.mark.parametrize("wanted", ["nobody", "99", "", "1; DROP TABLE nuclei"])
+def test_an_unknown_acquisition_is_one_sentence(filled: Path, wanted: str) -> None:
+    with pytest.raises(UnknownAcquisitionError, match="the latest are 7, embryo"):
+        queries.nuclei(filled, wanted)
+
+
+def test_an_unknown_column_is_one_sentence(filled: Path) -> None:
+    with pytest.raises(StorageError, match="no column colour: there are id, acquisition_id"):
+        queries.nuclei(filled, 1, columns=["t", "colour"])
+
+
+def test_an_absent_database_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailableError, match="There is no database"):
+        queries.acquisitions(tmp_path / "absent.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_no_database_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").touch()
+    with pytest.raises(DatabaseUnavailableError, match="older nusetd"):
+        queries.status(tmp_path / "x.sqlite")
