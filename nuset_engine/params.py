@@ -27,9 +27,9 @@ class SegmentationParams:
         Edge of the square tiles, in network pixels, that larger planes are cut into.
     """
 
-    min_score: float = 0.5
+    min_score: float = 0.2
     nms_iou: float = 0.35
-    foreground_threshold: float = 0.5
+    foreground_threshold: float = 0.45
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
     tile_px: int = 768

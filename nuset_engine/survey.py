@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import PlaneMaps, run_network
+from nuset_engine.inference import run_network
 from nuset_engine.normalize import BLANK, IntensityStatistics, foreground_statistics, whole_image_statistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
@@ -24,6 +24,8 @@ SEEN_PX = (11.0, 46.0)
 WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution is tried
 SAMPLED_PLANES = 5
 TRUSTED_SCORE = 0.4
+RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
+BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
 
 
@@ -145,21 +147,38 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     diameter = params.nucleus_diameter_px or estimate_diameter(liveliest(some), whole, predictor)
     if diameter is None:
         return BLANK_STACK
+    seen = coarse_pass(some, diameter, whole, predictor, params)
+    if params.nucleus_diameter_px is None and not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
+        diameter = seen.diameter_px  # the first guess was far off; look again from nearer by
+        seen = coarse_pass(some, diameter, whole, predictor, params)
+    return StackStatistics(params.nucleus_diameter_px or seen.diameter_px, seen.intensity)
+
+
+def coarse_pass(
+    planes: list[np.ndarray],
+    diameter: float,
+    whole: IntensityStatistics,
+    predictor: Predictor,
+    params: SegmentationParams,
+) -> StackStatistics:
+    """Segment whole-image-normalised planes at reduced resolution, one by one, and measure what was found.
+
+    Returns
+    -------
+    StackStatistics
+        Median diameter of the nuclei by their boxes, `diameter` where there are none; statistics of the foreground,
+        `whole` where there is none.
+    """
     scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
-    small = [resample(plane, scaled_shape(plane.shape, scale)) for plane in some]
-    maps = _coarse_pass(small, whole, predictor, params)
-    foreground = np.stack([m.foreground > params.foreground_threshold for m in maps])
-    statistics = foreground_statistics(np.stack(small), foreground)
-    return StackStatistics(diameter, statistics) if statistics else StackStatistics(diameter, whole)
-
-
-def _coarse_pass(
-    small: list[np.ndarray], whole: IntensityStatistics, predictor: Predictor, params: SegmentationParams
-) -> list[PlaneMaps]:
-    """The network on whole-image-normalised planes, one after the other so that memory stays bounded."""
-    maps = []
-    for plane in small:
-        maps += run_network(
-            [plane], whole, predictor, tile=params.tile_px, min_score=params.min_score, nms_iou=params.nms_iou
+    small, masks, sizes = [], [], []
+    for plane in planes:
+        small.append(resample(plane, scaled_shape(plane.shape, scale)))
+        (maps,) = run_network(
+            small[-1:], whole, predictor, tile=params.tile_px, min_score=params.min_score, nms_iou=params.nms_iou
         )
-    return maps
+        masks.append(maps.foreground > params.foreground_threshold)
+        sizes.append(maps.proposals.diameters)
+    found = np.concatenate(sizes)
+    measured = float(np.median(found)) * BOX_TO_DIAMETER / scale if found.size else diameter
+    intensity = foreground_statistics(np.stack(small), np.stack(masks))
+    return StackStatistics(measured, intensity or whole)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage as ndi
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
 from nuset_engine.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
+CORE = 0.6  # height of the distance map from which a nucleus' core is certain
+DEEPEST = 0.9  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
 
 
 def seed_positions(proposals: Proposals, ridge: np.ndarray, foreground: np.ndarray) -> np.ndarray:
@@ -42,8 +46,83 @@ def fill_small_holes(foreground: np.ndarray, max_area: float) -> np.ndarray:
     return foreground | small[holes]
 
 
+def core_seeds(ridge: np.ndarray, foreground: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Seeds (N, 2) int for nuclei that no proposal found: the tops of cores of the distance map that hold none yet.
+
+    Parameters
+    ----------
+    ridge : (Y, X) float32
+    foreground : (Y, X) bool
+    taken : (M, 2) int
+        Seeds there are already.
+    """
+    cores, count = ndi.label((ridge > CORE) & foreground)
+    if count == 0:
+        return np.zeros((0, 2), np.int64)
+    free = np.ones(count + 1, bool)
+    free[0] = False
+    free[cores[taken[:, 0], taken[:, 1]]] = False
+    tops = ndi.maximum_position(ridge, cores, np.flatnonzero(free)) if free.any() else []
+    return np.asarray(tops, np.int64).reshape(-1, 2)
+
+
+def saddles(labels: np.ndarray, ridge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Height of the pass between each pair of neighbouring nuclei.
+
+    Returns
+    -------
+    pairs : (P, 2) int
+        Labels, the smaller first.
+    heights : (P,) float32
+        Highest point of the distance map on their common border.
+    """
+    keys, heights = [], []
+    size = int(labels.max(initial=0)) + 1
+    for one, other in (
+        ((slice(1, None), slice(None)), (slice(-1), slice(None))),
+        ((slice(None), slice(1, None)), (slice(None), slice(-1))),
+    ):
+        a, b = labels[one], labels[other]
+        border = (a != b) & (a > 0) & (b > 0)
+        low, high = np.minimum(a[border], b[border]), np.maximum(a[border], b[border])
+        keys.append(low.astype(np.int64) * size + high)
+        heights.append(np.minimum(ridge[one][border], ridge[other][border]))
+    found, place = np.unique(np.concatenate(keys), return_inverse=True)
+    top = np.zeros(len(found), np.float32)
+    np.maximum.at(top, place, np.concatenate(heights))
+    return np.stack([found // size, found % size], axis=1), top
+
+
+def merge_shallow(labels: np.ndarray, ridge: np.ndarray, peaks: np.ndarray, deepest: float) -> np.ndarray:
+    """What each label (0..N) becomes when neighbours without a valley between them are one nucleus.
+
+    Two neighbours are one where the pass between them reaches `deepest` of the lower one's peak.
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+    ridge : (Y, X) float32
+    peaks : (N + 1,) float32
+        Highest point of the distance map in each nucleus.
+    deepest : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    (N + 1,) int
+        The smallest label of each group.
+    """
+    pairs, heights = saddles(labels, ridge)
+    shallow = heights >= deepest * np.minimum(peaks[pairs[:, 0]], peaks[pairs[:, 1]])
+    links = coo_matrix((np.ones(shallow.sum()), tuple(pairs[shallow].T)), shape=(len(peaks), len(peaks)))
+    _, group = connected_components(links, directed=False)
+    first = np.full(group.max() + 1, len(peaks), np.int64)
+    np.minimum.at(first, group, np.arange(len(peaks)))
+    return first[group]
+
+
 def separate(
-    foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals, min_area: float
+    foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals, min_area: float, deepest: float = DEEPEST
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide the foreground into nuclei.
 
@@ -56,37 +135,51 @@ def separate(
         One per nucleus, best first.
     min_area : float
         Smaller nuclei are removed, in pixels.
+    deepest : float
+        See `merge_shallow`; above 1 nothing is merged.
 
     Returns
     -------
     labels : (Y, X) int32
-        1..N. A piece of foreground without any proposal is one nucleus.
+        1..N. A piece of foreground without any seed is one nucleus.
     scores : (N,) float32
-        Score of the proposal that seeded the nucleus; 0 where there was none.
+        Score of the best proposal that seeded the nucleus; 0 where there was none.
     """
     pieces, count = ndi.label(foreground, EIGHT)
     if count == 0:
         return np.zeros(foreground.shape, np.int32), np.zeros(0, np.float32)
+    seeds, scores = _all_seeds(foreground, ridge, proposals)
+    markers = np.zeros(foreground.shape, np.int32)
+    markers[seeds[:, 0], seeds[:, 1]] = np.arange(1, len(seeds) + 1)
+    home = pieces[seeds[:, 0], seeds[:, 1]]
+    seeds_in = np.bincount(home, minlength=count + 1)
+    # Pieces with one seed or none need no watershed.
+    single = np.zeros(count + 1, np.int32)
+    lone = np.flatnonzero(seeds_in[home] == 1)
+    single[home[lone]] = lone + 1
+    orphans = np.flatnonzero(seeds_in[1:] == 0) + 1
+    single[orphans] = len(seeds) + 1 + np.arange(len(orphans))
+    labels = single[pieces]
+    scores = np.concatenate([scores, np.zeros(len(orphans), np.float32)])
+    crowded = (seeds_in > 1)[pieces] & foreground
+    if crowded.any():
+        labels = np.where(crowded, watershed(-ridge, markers, mask=crowded, connectivity=2), labels)
+        peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
+        labels = merge_shallow(labels, ridge, peaks, deepest)[labels]
+    return drop_small(labels.astype(np.int32), scores, min_area)
+
+
+def _all_seeds(foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (N, 2) and scores (N,) of the seeds: of proposals, best first, then of cores that have none."""
     seeds = seed_positions(proposals, ridge, foreground)
     placed = np.flatnonzero(seeds[:, 0] >= 0)
     # A later (worse) proposal on the very pixel of an earlier one is the same nucleus.
     _, first = np.unique(seeds[placed] @ np.array([foreground.shape[1], 1]), return_index=True)
     placed = placed[np.sort(first)]
-    home = pieces[seeds[placed, 0], seeds[placed, 1]]
-    seeds_in = np.bincount(home, minlength=count + 1)
-    markers = np.zeros(foreground.shape, np.int32)
-    markers[seeds[placed, 0], seeds[placed, 1]] = np.arange(1, len(placed) + 1)
-    crowded = (seeds_in > 1)[pieces] & foreground
-    labels = watershed(-ridge, markers, mask=crowded, connectivity=2) if crowded.any() else np.zeros_like(markers)
-    # Pieces with one seed or none need no watershed.
-    single = np.zeros(count + 1, np.int32)
-    lone = seeds_in[home] == 1
-    single[home[lone]] = np.flatnonzero(lone) + 1
-    orphans = np.flatnonzero(seeds_in == 0)[1 if seeds_in[0] == 0 else 0 :]
-    single[orphans] = len(placed) + 1 + np.arange(len(orphans))
-    labels = np.where(crowded, labels, single[pieces]).astype(np.int32)
-    scores = np.concatenate([proposals.scores[placed], np.zeros(len(orphans), np.float32)])
-    return drop_small(labels, scores, min_area)
+    more = core_seeds(ridge, foreground, seeds[placed])
+    return np.concatenate([seeds[placed], more]), np.concatenate(
+        [proposals.scores[placed], np.zeros(len(more), np.float32)]
+    )
 
 
 def drop_small(labels: np.ndarray, scores: np.ndarray, min_area: float) -> tuple[np.ndarray, np.ndarray]:
