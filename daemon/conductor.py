@@ -83,6 +83,7 @@ class Conductor:
         self._to_paint: set[int] = set()
         self._ended: set[int] = set()
         self._to_finish: set[int] = set()
+        self._final: set[int] = set()
         self._deaths_without_work = 0
         self.model: Ready | None = None  # stays when the worker dies: its successor loads the same
         self.stopping = False
@@ -126,8 +127,8 @@ class Conductor:
 
     def reopen(self, acquisition_id: int) -> None:
         """More came after all."""
-        self._ended.discard(acquisition_id)
-        self._to_finish.discard(acquisition_id)
+        for known in (self._ended, self._to_finish, self._final):
+            known.discard(acquisition_id)
 
     def step(self, wait_s: float) -> None:
         """Hear what the worker has to say, waiting at most `wait_s`, and give it the next task.
@@ -258,19 +259,27 @@ class Conductor:
             self._to_paint.discard(acquisition_id)
 
     def _finish_if_done(self, acquisition_id: int) -> None:
+        """The end of an acquisition in two steps: its tracks become final, and when they are painted it is complete."""
         if any(point.state in _WAITING for point in self._catalog.timepoints(acquisition_id)):
             return
-        self._to_finish.discard(acquisition_id)
         row = self._catalog.acquisition(acquisition_id)
-        if row.state in _FINISHED:
-            return
         try:
-            pipeline.finish(self._catalog, row)
+            if row.state in _FINISHED:
+                self._to_finish.discard(acquisition_id)
+            elif acquisition_id not in self._final:
+                pipeline.finish(self._catalog, row)
+                self._final.add(acquisition_id)
+                self._to_paint.add(acquisition_id)
+            else:
+                self._complete(acquisition_id)
         except StorageError as error:
+            self._to_finish.discard(acquisition_id)
             logs.error("acquisition cannot be finished", acquisition=row.name, reason=error)
-            return
-        row = self._catalog.acquisition(acquisition_id)
-        self._to_paint.add(acquisition_id)
+
+    def _complete(self, acquisition_id: int) -> None:
+        self._to_finish.discard(acquisition_id)
+        self._final.discard(acquisition_id)
+        row = self._catalog.complete_acquisition(acquisition_id)
         logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
         self._observer(Seen("finished", row, reason=row.error))
 

@@ -6,7 +6,7 @@
     analyse    worker   planes -> slice labels -> 3D nuclei -> table; image and labels safely on disk, not yet visible
     commit     daemon   table -> tracks; rows, tracks and "done" in one transaction; then the labels become visible
     paint      worker   final track ids as labels, once they cannot change any more
-    finish     daemon   nothing more will come: all tracks become final
+    finish     daemon   nothing more will come: all tracks become final, are painted, and the acquisition is complete
 
 A process that is killed between two steps, or within one, loses nothing and doubles nothing: what is not committed is
 done again and gives the same, and what is committed but not yet visible or painted is made so (`conductor`).
@@ -127,4 +127,4 @@ def finish(catalog: Catalog, row: AcquisitionRow) -> None:
     params, saved = Request.of(row).tracking, catalog.tracker_state(row.id)
     tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
     update = tracker.finish()
-    catalog.finish_acquisition(row.id, update, tracker.state())
+    catalog.finalise_tracks(row.id, update, tracker.state())

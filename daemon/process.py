@@ -158,6 +158,6 @@ def _report(catalog: Catalog, outcome: _Outcome) -> int:
         count = sum(point.nuclei_count or 0 for point in catalog.timepoints(row_id))
         say(f"{row.name}: {row.state}, {count} nuclei in {row.size_t} time points, {row.zarr_path}")
         if row.state is not AcquisitionState.COMPLETE:
-            complain(f"{row.name}: {row.error}")
+            complain(f"{row.name}: {row.error or row.state.meaning}")
     failed = outcome.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
     return 1 if failed else 0

@@ -1,0 +1,219 @@
+"""What the conductor does with answers, deaths and leftovers: a real database, a worker that is played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from daemon import conductor as conductor_module
+from daemon import pipeline
+from daemon.conductor import Conductor, Patience, Seen
+from daemon.config import Processing
+from daemon.crew import Died, Event
+from daemon.errors import EngineFailedError
+from daemon.messages import Analysed, AnalyseTask, CannotStart, Failed, Painted, PaintTask, Ready, Task
+from daemon.recipe import Recipe
+from nuset_engine.nuclei import Nuclei
+from storage import readers
+from storage.catalog import Catalog
+from storage.jobs import AcquisitionState, TimepointState
+
+MODEL = Ready("test", "0" * 64)
+
+
+class Actor:
+    """Plays the worker: takes tasks, says what the test puts into its mouth."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.model: Ready | None = None
+        self.task: Task | None = None
+        self.given: list[Task] = []
+        self.lines: list[Event] = []
+
+    @property
+    def idle(self) -> bool:
+        return self.model is not None and self.task is None
+
+    def start(self) -> None:
+        self.pid, self.lines = 1, [MODEL]
+
+    def give(self, task: Task) -> None:
+        self.task = task
+        self.given.append(task)
+
+    def events(self, wait_s: float) -> Iterator[Event]:
+        lines, self.lines = self.lines, []
+        for line in lines:
+            if isinstance(line, Ready):
+                self.model = line
+            elif isinstance(line, Died):
+                self.pid = self.model = self.task = None
+            else:
+                self.task = None
+            yield line
+
+
+class Stage:
+    """A conductor with its actor, over a database with one acquisition of three time points."""
+
+    def __init__(self, root: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = []
+        for t in range(3):
+            files.append(root / f"a_t{t}.tif")
+            tifffile.imwrite(files[-1], np.zeros((16, 16), np.uint16))
+        (acquisition,) = readers.open_acquisitions(files)
+        self.row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
+        self.catalog, self.actor, self.seen = catalog, Actor(), list[Seen]()
+        self.published: list[int] = []
+        monkeypatch.setattr(conductor_module.pipeline, "publish", self.publish)
+        monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: None)
+        self.conductor = Conductor(catalog, self.actor, Patience(pause_s=0.0), self.seen.append)  # type: ignore[arg-type]
+
+    def publish(self, catalog: Catalog, row: object, t: int) -> None:
+        self.published.append(t)
+        catalog.mark_published(self.row.id, t)
+
+    def step(self, *lines: Event) -> Task | None:
+        self.actor.lines += lines
+        self.conductor.step(0.0)
+        return self.actor.task
+
+    def analysed(self) -> Analysed:
+        assert isinstance(self.actor.task, AnalyseTask)
+        return Analysed(Nuclei.empty(self.actor.task.t, "px"), {"segment_s": 1.0})
+
+    def states(self) -> list[TimepointState]:
+        return [point.state for point in self.catalog.timepoints(self.row.id)]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with Catalog.open(tmp_path / "nusetd.sqlite") as catalog:
+        yield Stage(tmp_path, catalog, monkeypatch)
+
+
+def play_to_the_end(stage: Stage, limit: int = 40) -> None:
+    for _ in range(limit):
+        task = stage.actor.task
+        if isinstance(task, AnalyseTask):
+            stage.step(stage.analysed())
+        elif isinstance(task, PaintTask):
+            stage.step(Painted())
+        else:
+            stage.step()
+
+
+def test_time_points_go_in_order_and_the_end_comes_last(stage: Stage) -> None:
+    stage.conductor.end(stage.row.id)
+    play_to_the_end(stage)
+    order = [task.t for task in stage.actor.given if isinstance(task, AnalyseTask)]
+    painted = [task.t for task in stage.actor.given if isinstance(task, PaintTask)]
+    assert order == sorted(painted) == stage.published == [0, 1, 2]
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
+    assert stage.seen[-1].what == "finished"
+    assert not stage.conductor.owing
+
+
+def test_complete_means_painted(stage: Stage) -> None:
+    stage.conductor.end(stage.row.id)
+    while stage.catalog.acquisition(stage.row.id).state is not AcquisitionState.COMPLETE:
+        assert len(stage.actor.given) < 20
+        task = stage.actor.task
+        stage.step(*([stage.analysed()] if isinstance(task, AnalyseTask) else [Painted()] if task else []))
+    assert stage.catalog.unpainted_final(stage.row.id) == []
+
+
+def test_it_is_not_finished_before_it_ended(stage: Stage) -> None:
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.PROCESSING
+
+
+def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: Stage) -> None:
+    stage.conductor.end(stage.row.id)
+    for _ in range(2):
+        while not isinstance(stage.actor.task, AnalyseTask):
+            stage.step()
+        assert stage.actor.task.t == 0
+        stage.step(Died("The program that segments died (signal SIGKILL)"))
+    assert stage.states()[0] is TimepointState.FAILED
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.FAILED, TimepointState.DONE, TimepointState.DONE]
+    row = stage.catalog.acquisition(stage.row.id)
+    assert row.state is AcquisitionState.PARTIAL
+    assert "SIGKILL" in (row.error or "")
+
+
+def test_what_may_pass_is_tried_again_and_then_done(stage: Stage) -> None:
+    stage.step()
+    stage.step()
+    stage.step(Failed("The share does not answer.", may_pass=True))
+    assert stage.states()[0] in (TimepointState.QUEUED, TimepointState.RUNNING)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_what_does_not_pass_is_set_aside_at_once(stage: Stage) -> None:
+    stage.step()
+    stage.step()
+    stage.step(Failed("The file is damaged.", may_pass=False))
+    assert stage.states()[0] is TimepointState.FAILED
+    assert stage.catalog.timepoints(stage.row.id)[0].error == "The file is damaged."
+
+
+def test_an_engine_that_cannot_start_ends_it(stage: Stage) -> None:
+    stage.actor.start()
+    stage.actor.lines = []
+    with pytest.raises(EngineFailedError, match="no weights"):
+        stage.step(CannotStart("There are no weights."))
+
+
+def test_workers_that_die_before_any_work_end_it(stage: Stage) -> None:
+    death = Died("The program that segments died (exit code 1)")
+    for _ in range(2):
+        stage.actor.pid = 1
+        stage.step(death)
+    stage.actor.pid = 1
+    with pytest.raises(EngineFailedError, match="three times"):
+        stage.step(death)
+
+
+def test_what_a_killed_service_left_is_taken_up(stage: Stage) -> None:
+    job = stage.catalog.claim_next()
+    assert job is not None
+    nuclei = Nuclei.empty(0, "px")
+    tracker = pipeline.Tracker()
+    update = tracker.advance(nuclei)
+    stage.catalog.commit_timepoint(job, nuclei, update, tracker.state(), {})
+    stage.catalog.claim_next()
+    assert stage.states() == [TimepointState.DONE, TimepointState.RUNNING, TimepointState.QUEUED]
+    stage.step()
+    assert stage.published == [0]
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+    assert [point.attempts for point in stage.catalog.timepoints(stage.row.id)] == [1, 1, 1]
+
+
+def test_a_job_of_another_model_is_not_mixed_in(stage: Stage) -> None:
+    stage.actor.start()
+    stage.actor.lines = [Ready("other", "1" * 64)]
+    stage.step()
+    stage.step()
+    assert stage.states()[0] is TimepointState.FAILED
+    assert stage.actor.given == []
+
+
+def test_stopping_takes_nothing_new(stage: Stage) -> None:
+    stage.step()
+    stage.step()
+    stage.conductor.stopping = True
+    stage.step(stage.analysed())
+    for _ in range(5):
+        stage.step(*([Painted()] if stage.actor.task else []))
+    assert stage.states() == [TimepointState.DONE, TimepointState.QUEUED, TimepointState.QUEUED]
+    assert not stage.conductor.winding_down

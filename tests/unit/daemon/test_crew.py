@@ -1,0 +1,114 @@
+"""The daemon's side of the worker: a process that answers, dies, hangs, or cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.crew import Died, Event, Worker
+from daemon.messages import CannotStart, EngineSetup, Ready
+
+ENGINE = """
+class Info:
+    name, sha256 = "stub", "0" * 64
+
+class Engine:
+    def __init__(self, weights, params, threads):
+        if weights == "hang":
+            import time
+            time.sleep(600)
+        if weights == "exit":
+            import os
+            os._exit(3)
+        if weights == "bad":
+            raise FileNotFoundError("no such weights")
+        self.weights_info = Info()
+"""
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineSetup:
+    (tmp_path / "stub_engine.py").write_text(ENGINE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return EngineSetup("stub_engine:Engine", "good", None, str(tmp_path / "worker.lock"))
+
+
+@pytest.fixture
+def started() -> Iterator[list[Worker]]:
+    workers: list[Worker] = []
+    yield workers
+    for worker in workers:
+        worker.kill()
+        worker.stop()
+
+
+def first_event(worker: Worker, seconds: float = 60.0) -> Event:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for event in worker.events(0.5):
+            return event
+    raise AssertionError("the worker said nothing")
+
+
+def start(setup: EngineSetup, started: list[Worker], silence_s: float = 60.0) -> Worker:
+    worker = Worker(setup, silence_s, time.monotonic)
+    started.append(worker)
+    worker.start()
+    return worker
+
+
+def test_it_says_when_it_is_ready_and_goes_home_when_told(setup: EngineSetup, started: list[Worker]) -> None:
+    worker = start(setup, started)
+    assert not worker.idle
+    assert first_event(worker) == Ready("stub", "0" * 64)
+    assert worker.idle
+    pid = worker.pid
+    worker.stop()
+    assert worker.pid is None
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_killed_worker_is_buried_with_the_reason(setup: EngineSetup, started: list[Worker]) -> None:
+    worker = start(setup, started)
+    first_event(worker)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    event = first_event(worker)
+    assert isinstance(event, Died)
+    assert "SIGKILL" in event.reason
+    assert worker.pid is None
+
+
+def test_an_engine_that_raises_is_told_not_retried(setup: EngineSetup, started: list[Worker]) -> None:
+    event = first_event(start(EngineSetup(setup.factory, "bad", None, setup.lock_path), started))
+    assert isinstance(event, CannotStart)
+    assert "no such weights" in event.reason
+
+
+def test_an_engine_that_ends_the_process_is_a_death(setup: EngineSetup, started: list[Worker]) -> None:
+    event = first_event(start(EngineSetup(setup.factory, "exit", None, setup.lock_path), started))
+    assert isinstance(event, Died)
+    assert "exit code 3" in event.reason
+
+
+def test_a_worker_that_is_silent_too_long_is_killed(setup: EngineSetup, started: list[Worker]) -> None:
+    worker = start(EngineSetup(setup.factory, "hang", None, setup.lock_path), started, silence_s=1.0)
+    pid = worker.pid
+    event = first_event(worker)
+    assert isinstance(event, Died)
+    assert "said nothing for 1 s" in event.reason
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_second_worker_waits_until_the_first_is_gone(setup: EngineSetup, started: list[Worker]) -> None:
+    first = start(setup, started)
+    first_event(first)
+    second = start(setup, started)
+    assert list(second.events(3.0)) == [], "two workers never write at once"
+    first.stop()
+    assert first_event(second) == Ready("stub", "0" * 64)
