@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -166,7 +166,7 @@ def settle(
         Distance at which neither push nor pull acts, as a share of the distance at which two ellipsoids touch.
     steps : int
     """
-    shapes = shapes_of(tissue, pace, np.zeros(3))
+    shapes = _cells(tissue, pace)
     reach = np.sqrt(((shapes.rotations * shapes.semi_axes_um[:, None, :]) ** 2).sum(axis=2))
     low, high = walls
     middle = (low + high) / 2
@@ -178,6 +178,13 @@ def settle(
         distance = np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-6)
         force -= 0.012 * arm / distance * (distance - shell_um[tissue.cluster, None])
         tissue.position = np.clip(tissue.position + force, floor, ceiling)
+
+
+def _cells(tissue: Tissue, pace: Pace) -> NucleusShapes:
+    """The room that each nucleus's cell keeps: all of it while chromatin is condensed; a dividing cell is round."""
+    dying, mitotic = _progress(tissue.dying, pace.dying), _progress(tissue.mitosis, pace.mitosis)
+    axes = (tissue.radius * (1 - 0.38 * dying))[:, None] * tissue.stretch ** (1 - np.maximum(mitotic, dying))[:, None]
+    return replace(shapes_of(tissue, pace, np.zeros(3)), semi_axes_um=axes)
 
 
 def wander(tissue: Tissue, rng: np.random.Generator, motility_um: float, persistence: float, spin: float) -> None:
