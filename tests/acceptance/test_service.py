@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from lab import Lab, assert_same, nusetd, result, stack, write_stack
 
 Maker = Callable[..., Lab]
@@ -41,7 +40,7 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
         assert set(np.unique(tracks[t][nuclei[t] == label])) == {track}
 
 
-def test_the_watcher_is_free_of_tensorflow_and_its_worker_a_process_of_its_own(new_lab: Maker) -> None:
+def test_the_watcher_is_free_of_tensorflow_and_alone_on_its_database(new_lab: Maker) -> None:
     lab = new_lab()
     write_series(lab, range(2))
     lab.start()
@@ -52,6 +51,9 @@ def test_the_watcher_is_free_of_tensorflow_and_its_worker_a_process_of_its_own(n
     assert "numpy" in mapped, "the look at the process shows its libraries"
     command = Path(f"/proc/{lab.worker_pid()}/cmdline").read_text()
     assert "daemon.worker" in command
+    second = nusetd("run", "--config", lab.config)
+    assert second.returncode == 1
+    assert "Another nusetd" in second.stderr
     worker = lab.worker_pid()
     assert lab.stop() == 0
     assert not Path(f"/proc/{worker}").exists()
@@ -180,27 +182,9 @@ def test_sigterm_ends_it_in_order_and_the_next_start_goes_on(new_lab: Maker) -> 
     assert lab.stop() == 0
 
 
-def test_a_second_service_on_the_same_database_is_refused(new_lab: Maker) -> None:
-    lab = new_lab()
-    lab.start()
-    lab.wait(lambda: "started" in lab.said())
-    second = nusetd("run", "--config", lab.config)
-    assert second.returncode == 1
-    assert "Another nusetd" in second.stderr
-    assert lab.stop() == 0
-
-
 def test_an_engine_that_cannot_be_loaded_ends_the_service_with_the_reason(new_lab: Maker) -> None:
     lab = new_lab()
     lab.config.write_text(lab.config.read_text().replace("classical_engine:", "no_such_engine:"))
     ended = nusetd("run", "--config", lab.config)
     assert ended.returncode == 1
     assert "no_such_engine" in ended.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("text", ["[[watch]]\npath = 3\n", "", "not toml"])
-def test_a_wrong_configuration_is_wrong_usage(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "wrong.toml"
-    path.write_text(text)
-    assert nusetd("run", "--config", path).returncode == 2
-    assert nusetd("check-config", path).returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,21 @@ def test_a_channel_is_a_number_or_a_name() -> None:
     assert options.channel("1") == 1
     assert options.channel("DAPI") == "DAPI"
     assert options.channel(None) is None
+
+
+@pytest.mark.parametrize("text", ["[[watch]]\npath = 3\n", "", "not toml"])
+def test_a_wrong_configuration_is_wrong_usage(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    assert cli.main(["run", "--config", str(path)]) == 2
+    assert cli.main(["check-config", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "wrong.toml" in captured.err
+
+
+def test_a_right_configuration_says_what_is_watched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "right.toml"
+    path.write_text(f'[[watch]]\npath = "{tmp_path}"\noutput = "out"\n')
+    assert cli.main(["check-config", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path} -> {tmp_path / 'out'}"
