@@ -259,7 +259,7 @@ def train(
     fixed = CropSampler(
         validation or examples, 1_000_003, config.crop_px, 0.0 if validation else config.synthetic_share
     )
-    crops = [fixed.batch(config.batch_size) for _ in range(max(4, 64 // config.batch_size))]
+    crops = [fixed.batch(config.batch_size) for _ in range(1 + min(64, 8 * len(validation)) // config.batch_size)]
     began = time.monotonic() - run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
     for inputs, targets in batches(sampler, config.batch_size):

@@ -1,0 +1,92 @@
+"""Training on a handful of small images: it learns, writes what it must, and continues after an interruption."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.io import imsave
+
+from nuset_engine.errors import EngineError
+from nuset_engine.segment import Segmenter
+from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.training import TrainingConfig, prepare, train
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six synthetic images with labels, as a user would bring them."""
+    root = tmp_path_factory.mktemp("mine")
+    rng = np.random.default_rng(0)
+    for name in ("images", "labels"):
+        (root / name).mkdir()
+    for index in range(6):
+        image, labels = synthetic_image(rng, SyntheticParams(size_px=96))
+        imsave(root / "images" / f"{index}.tif", (500 * np.clip(image, 0, 4)).astype(np.uint16), check_contrast=False)
+        imsave(root / "labels" / f"{index}.tif", labels.astype(np.uint16), check_contrast=False)
+    return root
+
+
+def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
+    """A run of a few seconds."""
+    base = TrainingConfig(
+        folder / "images", folder / "labels", output, width=4, steps=30, batch_size=2, crop_px=64, validation=1
+    )
+    return replace(base, **changes)
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights from a short run."""
+    output = tmp_path_factory.mktemp("run") / "mine.npz"
+    train(config(folder, output), every=10)
+    return output
+
+
+def history(weights: Path) -> list[dict[str, str]]:
+    """Rows of the history beside the weights."""
+    return list(csv.DictReader(weights.with_suffix(".history.csv").read_text().splitlines()))
+
+
+def test_a_run_leaves_weights_manifest_history_and_plot(trained: Path) -> None:
+    rows = history(trained)
+    assert [int(r["step"]) for r in rows] == [10, 20, 30]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert trained.with_suffix(".history.png").stat().st_size > 5000
+    manifest = Segmenter(trained).weights_info.manifest
+    assert manifest["recipe"]["width"] == 4
+    assert manifest["scores"]["step"] in (10, 20, 30)
+
+
+def test_an_interrupted_run_continues_where_it_stopped(folder: Path, tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def interrupt(sentence: str) -> None:
+        if sentence.startswith("step 10"):
+            raise StoppedError
+
+    settings = config(folder, tmp_path / "mine.npz", steps=20)
+    with pytest.raises(StoppedError):
+        train(settings, note=interrupt, every=10)
+    notes: list[str] = []
+    train(settings, note=notes.append, every=10)
+    assert any("continuing at step 10 of 20" in note for note in notes)
+    rows = history(tmp_path / "mine.npz")
+    assert [int(r["step"]) for r in rows] == [10, 20]
+
+
+def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, tmp_path: Path) -> None:
+    run = prepare(config(folder, tmp_path / "tuned.npz", start_from=str(trained), width=24))
+    assert run.architecture.filters[0] == 4
+    with np.load(trained) as stored:
+        layer = run.network.get_layer("encoder1_conv1")
+        assert np.allclose(layer.get_weights()[0], stored["encoder1_conv1/kernel"], atol=1e-3)
+
+
+def test_holding_out_everything_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="left to train on"):
+        train(config(folder, tmp_path / "none.npz", held_out=6))
