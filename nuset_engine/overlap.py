@@ -79,9 +79,22 @@ def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
         raise EngineError(f"Label images of shapes {a.shape} and {b.shape} cannot be compared; give two of one shape.")
     labels_a, index_a = compact(a)
     labels_b, index_b = compact(b)
-    n, m = len(labels_a), len(labels_b)
-    both = np.flatnonzero((index_a > 0) & (index_b > 0))
-    key = (index_a[both].astype(np.int64) - 1) * m + index_b[both].astype(np.int64) - 1
+    areas_a = np.bincount(index_a, minlength=len(labels_a) + 1)[1:]
+    areas_b = np.bincount(index_b, minlength=len(labels_b) + 1)[1:]
+    rows, columns, shared = shared_pixels(index_a, index_b, len(labels_a), len(labels_b))
+    return Overlap(labels_a, labels_b, areas_a, areas_b, rows, columns, shared)
+
+
+def shared_pixels(a: np.ndarray, b: np.ndarray, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of labels 1..n of `a` and 1..m of `b`, flat images of one size, that share pixels.
+
+    Returns
+    -------
+    rows, columns, shared : (P,) int64
+        As in `Overlap`.
+    """
+    both = np.flatnonzero((a > 0) & (b > 0))
+    key = (a[both].astype(np.int64) - 1) * m + b[both].astype(np.int64) - 1
     if n * m <= _DENSE_LIMIT:
         counts = np.bincount(key, minlength=n * m)
         pairs = np.flatnonzero(counts)
@@ -89,9 +102,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
     else:
         pairs, shared = np.unique(key, return_counts=True)
     rows, columns = np.divmod(pairs, max(m, 1))
-    areas_a = np.bincount(index_a, minlength=n + 1)[1:]
-    areas_b = np.bincount(index_b, minlength=m + 1)[1:]
-    return Overlap(labels_a, labels_b, areas_a, areas_b, rows, columns, shared)
+    return rows, columns, shared
 
 
 def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,8 +131,3 @@ def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.arange(1, top + 1), flat
     rank_of = np.cumsum(found) * found
     return np.flatnonzero(found), rank_of[flat]
-
-
-def areas(labels: np.ndarray, count: int) -> np.ndarray:
-    """(count,) int64 pixel counts of the labels 1..count."""
-    return np.bincount(labels.ravel(), minlength=count + 1)[1 : count + 1]

@@ -177,21 +177,20 @@ def _drop_flat(
 
 
 def _paint(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> Volume:
-    """Labels and trust columns; planes of sections are freed as they are painted."""
+    """Labels and trust columns; planes of sections are freed as soon as no gap needs them."""
     gaps = gaps_of(nodes, columns)
     trust = trust_table(stack, nodes, columns, gaps, scale)
     name = np.zeros(len(nodes.z), dtype=np.uint32)
     for number, column in enumerate(columns, start=1):
         name[column] = number
-    by_slice = np.split(name, nodes.offset[1:-1])
-    lookups = [np.concatenate([[0], names]).astype(np.uint32) for names in by_slice]
-    missed = sorted({z for gap in gaps for z in range(gap.low + 1, gap.high)})
-    painted = {z: lookups[z][stack.planes[z]] for z in missed}
-    fill(stack, gaps, painted)
+    names = np.split(name, nodes.offset[1:-1])
+    longest = max((gap.high - gap.low for gap in gaps), default=1)
     labels = np.empty((len(stack), *stack.planes[0].shape), dtype=np.uint32)
     for z in range(len(stack)):
-        labels[z] = painted[z] if z in painted else lookups[z][stack.planes[z]]
-        stack.planes[z] = labels[z, :0]
+        labels[z] = np.concatenate([np.zeros(1, np.uint32), names[z]])[stack.planes[z]]
+        fill(stack, [gap for gap in gaps if gap.low < z < gap.high], z, labels[z])
+        if z >= longest:
+            stack.planes[z - longest] = labels[z, :0]
     return _in_order(labels, trust)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +33,8 @@ def gaps_of(nodes: Nodes, columns: list[np.ndarray]) -> list[Gap]:
     return gaps
 
 
-def fill(stack: SectionStack, gaps: list[Gap], painted: dict[int, np.ndarray]) -> None:
-    """Paint the bridged slices in place.
+def fill(stack: SectionStack, gaps: list[Gap], z: int, plane: np.ndarray) -> None:
+    """Paint a bridged slice in place.
 
     Outlines are interpolated by signed distance (Raya and Udupa 1990, shape-based interpolation). Only background is
     painted; a pixel that two nuclei ask for goes to the one in which it lies deeper.
@@ -43,30 +42,29 @@ def fill(stack: SectionStack, gaps: list[Gap], painted: dict[int, np.ndarray]) -
     Parameters
     ----------
     stack : SectionStack
-        Labels of sections.
+        Labels of sections in the slices at both ends of the gaps.
     gaps : list of Gap
-    painted : mapping of slice to (Y, X) uint32
-        Labels of nuclei of the slices that hold a gap.
+        Those that slice `z` lies in.
+    z : int
+    plane : (Y, X) uint32
+        Labels of nuclei of slice `z`.
     """
-    depth: dict[int, np.ndarray] = {}
+    if not gaps:
+        return
+    depth = np.where(plane > 0, -np.inf, 0.0).astype(np.float32)
     for gap in gaps:
-        for z, box, distance in _interpolated(stack, gap):
-            if z not in depth:
-                taken = np.where(painted[z] > 0, -np.inf, 0.0)
-                depth[z] = taken.astype(np.float32)
-            wins = distance < depth[z][box]
-            depth[z][box][wins] = distance[wins]
-            painted[z][box][wins] = gap.nucleus
+        box, distance = _interpolated(stack, gap, z)
+        wins = distance < depth[box]
+        depth[box][wins] = distance[wins]
+        plane[box][wins] = gap.nucleus
 
 
-def _interpolated(stack: SectionStack, gap: Gap) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
-    """Slice, box and signed distance in it for each slice of a gap."""
+def _interpolated(stack: SectionStack, gap: Gap, z: int) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Box and signed distance in it of a nucleus in slice `z` of its gap."""
     low, high = stack.planes[gap.low] == gap.low_label, stack.planes[gap.high] == gap.high_label
     box = _box(low | high)
-    before, after = signed_distance(low[box]), signed_distance(high[box])
-    for z in range(gap.low + 1, gap.high):
-        weight = (z - gap.low) / (gap.high - gap.low)
-        yield z, box, (before * (1 - weight) + after * weight).astype(np.float32)
+    weight = (z - gap.low) / (gap.high - gap.low)
+    return box, (signed_distance(low[box]) * (1 - weight) + signed_distance(high[box]) * weight).astype(np.float32)
 
 
 def _box(mask: np.ndarray) -> tuple[slice, slice]:

@@ -12,8 +12,8 @@ from nuset_engine.volume_sections import SectionStack
 
 FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
-# Evidence that a column is two nuclei, above 0: logistic regression on simulated columns (tests/benchmarks).
-EVIDENCE = {"neck": -10.4, "excess": 6.55, "area_misfit": 23.5, "centroid_misfit": 15.9, "constant": -2.63}
+# Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
+EVIDENCE = {"neck": -8.55, "excess": 5.47, "area_misfit": 17.57, "centroid_misfit": 21.34, "constant": -3.53}
 EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
 CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
 NECK_WEIGHT = 0.2  # of the neck beside the misfits of both parts, in the choice of the place to cut
@@ -82,8 +82,8 @@ class Cut:
     evidence: float
 
 
-def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
-    """The best place to cut a column, None where no cut leaves two parts thick enough to be nuclei.
+def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str, float] | None:
+    """What tells two stacked nuclei from one, None where no cut leaves two parts thick enough to be nuclei.
 
     Through one ellipsoid, however tilted, the areas of sections are a quadratic function of z and their centroids a
     linear one; two stacked nuclei fit neither, have a neck, and are too thick for their width.
@@ -91,15 +91,23 @@ def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
     neck, possible = _necks(nodes, column, scale)
     if not possible.any():
         return None
-    area, centroid = misfits(nodes, column, scale)
-    terms = {
+    area_misfit, centroid_misfit = misfits(nodes, column, scale)
+    thickness = depth_of(nodes, column) / float(scale.slices(nodes.area[column].max()))
+    return {
         "neck": float(neck[possible].min()),
-        "excess": min(depth_of(nodes, column) / float(scale.slices(nodes.area[column].max())), EXCESS_LIMIT),
-        "area_misfit": area,
-        "centroid_misfit": centroid,
-        "constant": 1.0,
+        "excess": min(thickness, EXCESS_LIMIT),
+        "area_misfit": area_misfit,
+        "centroid_misfit": centroid_misfit,
     }
-    evidence = sum(EVIDENCE[name] * value for name, value in terms.items())
+
+
+def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
+    """The best place to cut a column, None where no cut leaves two parts thick enough to be nuclei."""
+    features = column_features(nodes, column, scale)
+    if features is None:
+        return None
+    evidence = EVIDENCE["constant"] + sum(EVIDENCE[name] * value for name, value in features.items())
+    neck, possible = _necks(nodes, column, scale)
     if evidence <= CLEARLY_ONE:
         return Cut(int(np.argmin(np.where(possible, neck, np.inf))) + 1, evidence)
     costs = np.full(len(neck), np.inf)
