@@ -12,10 +12,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from daemon import logs
+from daemon.engine import QUIET_ENGINE
 from daemon.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
-
-# TensorFlow's own chatter would drown ours; its errors still come through.
-_QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Worker:
     def start(self) -> None:
         """Start the process; it says `Ready` when its engine is loaded."""
         ours, theirs = Pipe()
-        environment = {**_QUIET_ENGINE, **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        environment = {**QUIET_ENGINE, **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         command = [sys.executable, "-P", "-m", "daemon.worker", str(theirs.fileno()), str(os.getpid())]
         # Its standard output is ours for results, so it gets our standard error for both.
         self._process = subprocess.Popen(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
 from daemon.errors import EngineFailedError
+
+# TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
+QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def load_factory(path: str) -> Callable[..., Any]:
@@ -23,6 +27,8 @@ def load_factory(path: str) -> Callable[..., Any]:
     EngineFailedError
         When there is no such callable.
     """
+    for variable, value in QUIET_ENGINE.items():
+        os.environ.setdefault(variable, value)
     module, _, name = path.partition(":")
     try:
         factory = getattr(importlib.import_module(module), name, None)

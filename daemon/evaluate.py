@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
 
     With an output folder, `images.csv`, `overall.csv` and `worst.png` (the worst images with outlines) are written.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     segmenter = load_factory(order.factory)(weights=order.weights, params=SegmentationParams(), threads=order.threads)
     sheet = WorstImages()
     result = evaluate(_samples(order, segmenter, sheet))

@@ -42,7 +42,6 @@ def segment_files(order: SegmentOrder) -> int:
     """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
     from tqdm import tqdm
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     targets = _targets(order)
     factory = load_factory(order.factory)
     segmenter = factory(weights=order.weights, params=SegmentationParams(), threads=order.threads)

@@ -32,7 +32,7 @@ def execute(arguments: argparse.Namespace) -> int:
     import os
     import sys
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options.existing([arguments.images, arguments.labels])
     from daemon.output import complain, say
     from nuset_engine.training import TrainingConfig, train
