@@ -13,7 +13,7 @@ import pandas as pd
 
 from daemon.engine import load_factory
 from daemon.errors import DaemonError
-from nuset_engine.dataset import read_image, read_pairs
+from nuset_engine.dataset import by_checksum, read_image, read_pairs
 from nuset_engine.evaluation import evaluate
 from nuset_engine.evaluation_sheet import WorstImages
 from nuset_engine.metrics import average_precision
@@ -32,6 +32,15 @@ class EvaluationOrder:
     weights: str
     threads: int | None
     voxel_size_um: tuple[float, float, float] | None = None
+    held_out: int | None = None
+
+    def pairs(self) -> list[tuple[str, Path, Path]]:
+        """Name, image and labels of what is compared: all, or what `nusetd train --held-out` left alone."""
+        found = read_pairs(self.images, self.labels)
+        if self.held_out is None:
+            return found
+        chosen = set(by_checksum([name for name, _, _ in found])[: self.held_out])
+        return [pair for pair in found if pair[0] in chosen]
 
 
 def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
@@ -52,8 +61,9 @@ def _samples(
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     from tqdm import tqdm
 
-    pairs = read_pairs(order.images, order.labels)
-    for name, image_path, labels_path in tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
+    for name, image_path, labels_path in tqdm(
+        order.pairs(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()
+    ):
         image, truth = read_image(image_path), read_image(labels_path)
         predicted = _segmented(name, _grey(image), segmenter, order.voxel_size_um)
         if predicted.shape != truth.shape:

@@ -16,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", metavar="LABELS", type=Path, help="folder of label images with the same names")
     parser.add_argument("--output", type=Path, metavar="DIR", help="gets the table and a sheet of the worst images")
     parser.add_argument("--voxel-size", metavar="Z,Y,X", type=options.voxel_size, help="micrometres, for stacks")
+    parser.add_argument(
+        "--held-out",
+        type=options.positive_int,
+        metavar="N",
+        help="only the N images that `nusetd train --held-out N` leaves alone (smallest CRC-32 of the name)",
+    )
     options.add_format(parser)
     options.add_engine(parser)
 
@@ -35,6 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=arguments.weights,
             threads=arguments.threads,
             voxel_size_um=arguments.voxel_size,
+            held_out=arguments.held_out,
         )
     )
     write_table(overall.T.reset_index(names="measure") if arguments.format == "table" else overall, arguments.format)
