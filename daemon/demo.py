@@ -221,7 +221,7 @@ def _is_over(microscope: Microscope, progress: Progress, now: float) -> bool:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the demonstration as Ctrl-C does, so that the service never stays behind."""
+    """Let SIGTERM and a closed terminal end the demonstration as Ctrl-C does: the service never stays behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -229,8 +229,9 @@ def _terminable() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

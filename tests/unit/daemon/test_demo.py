@@ -219,21 +219,25 @@ def wait_for(ready: Path, service: Service) -> None:
         service.check()
 
 
-def terminate_when_ready(service: Service, ready: Path) -> None:
-    """Send this process the signal that ends a demonstration."""
+def end_when_ready(service: Service, ready: Path, number: signal.Signals) -> None:
+    """Send this process a signal that ends a demonstration."""
     with demo._terminable(), service:
         wait_for(ready, service)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         signal.pause()
 
 
-def test_the_service_is_stopped_in_order_even_on_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_service_is_stopped_in_order_on_every_signal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
     mark, ready = tmp_path / "mark", tmp_path / "ready"
     service = fake_service(monkeypatch, tmp_path, GRACEFUL.format(mark=mark, ready=ready))
     with pytest.raises(KeyboardInterrupt):
-        terminate_when_ready(service, ready)
+        end_when_ready(service, ready, number)
     assert mark.read_text() == "in order"
-    assert signal.getsignal(signal.SIGTERM) is not None
+    assert signal.getsignal(number) is before
 
 
 def test_a_service_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
