@@ -41,7 +41,8 @@ def confocal_slices(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarr
     list of ((Y, X) float32, (Y, X) int32)
         Image in grey values and instance labels of each slice.
     """
-    spacing = (rng.uniform(0.5, 2.5), *(2 * [rng.uniform(0.25, 0.5)]))
+    pixel_um = rng.uniform(0.25, 0.5)
+    spacing = (rng.uniform(0.5, 2.5), pixel_um, pixel_um)
     diameter = rng.uniform(7, 12)
     volume_um3 = np.prod(SHAPE) * np.prod(spacing)
     filled = rng.uniform(0.03, 0.45)

@@ -139,7 +139,7 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        small = [resample(_finite(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
+        small = [resample(_as_surveyed(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
         p = self.params
         maps = run_network(
             small, statistics.intensity, self._predictor, tile=p.tile_px, min_score=p.min_score, nms_iou=p.nms_iou
@@ -147,8 +147,10 @@ class Segmenter:
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 
 
-def _finite(plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
-    """The plane with the background's intensity in place of pixels that are not finite."""
+def _as_surveyed(plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
+    """The plane as its statistics mean it: bright nuclei, and the background where a pixel is not finite."""
+    if statistics.inverted:
+        plane = -plane.astype(np.float32)
     if plane.dtype.kind != "f" or np.isfinite(plane).all():
         return plane
     return np.where(np.isfinite(plane), plane, np.float32(statistics.intensity.background))

@@ -7,7 +7,7 @@ it recognises nuclei best gives their size, and its foreground gives the statist
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -23,6 +23,7 @@ FACTORS = (2.0, 1.0, 0.5, 0.25, 0.125)  # with seen sizes of 12 to 48 px they co
 SEEN_PX = (11.0, 46.0)
 WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution is tried
 SAMPLED_PLANES = 5
+LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
 TRUSTED_SCORE = 0.4
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
@@ -39,10 +40,13 @@ class StackStatistics:
         Median nucleus diameter in source pixels.
     intensity : IntensityStatistics
         Of the foreground, for the fine pass.
+    inverted : bool
+        Nuclei are darker than the background; `intensity` is then that of the negative.
     """
 
     diameter_px: float
     intensity: IntensityStatistics
+    inverted: bool = False
 
     @property
     def scale(self) -> float:
@@ -116,16 +120,17 @@ def look(plane: np.ndarray, factor: float, statistics: IntensityStatistics, pred
     )
 
 
-def estimate_diameter(plane: np.ndarray, statistics: IntensityStatistics, predictor: Predictor) -> float | None:
-    """Median nucleus diameter in source pixels, or None where no nucleus is seen at any resolution."""
-    best: Sighting | None = None
-    for factor in FACTORS:
-        if min(plane.shape) * factor < 12:
-            continue
-        seen = look(plane, factor, statistics, predictor)
-        if seen.count and (best is None or seen.evidence > best.evidence):
-            best = seen
-    return None if best is None else best.diameter_px
+def best_sighting(plane: np.ndarray, predictor: Predictor) -> Sighting:
+    """The resolution at which nuclei are recognised best; one with count 0 where none are seen at any."""
+    statistics = whole_image_statistics(plane)
+    seen = [look(plane, f, statistics, predictor) for f in FACTORS if min(plane.shape) * f >= LEAST_PX]
+    return max(seen, key=lambda sighting: sighting.evidence)
+
+
+def may_be_inverted(plane: np.ndarray) -> bool:
+    """True where the darker pixels are the rarer ones, as with dark nuclei on a bright background."""
+    low, half, high = np.percentile(plane[:: max(1, plane.shape[0] // 1024)], (0.5, 50, 99.5))
+    return bool(half - low > high - half)
 
 
 def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: SegmentationParams) -> StackStatistics:
@@ -137,21 +142,39 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
         The stack's slices, read lazily; a few of them are looked at.
     predictor : Predictor
     params : SegmentationParams
-        `nucleus_diameter_px` spares the search for the size.
+        `nucleus_diameter_px` is taken instead of the size that is found.
     """
     some = sampled(planes)
     whole = whole_image_statistics(np.stack([plane.astype(np.float32) for plane in some]))
     if whole.is_blank:
         return BLANK_STACK
     some = [np.where(np.isfinite(plane), plane, whole.background).astype(np.float32) for plane in some]
-    diameter = params.nucleus_diameter_px or estimate_diameter(liveliest(some), whole, predictor)
-    if diameter is None:
+    plane = liveliest(some)
+    seen = best_sighting(plane, predictor)
+    inverted = False
+    if may_be_inverted(plane):
+        other = best_sighting(-plane, predictor)
+        inverted = other.evidence > seen.evidence
+        seen = other if inverted else seen
+    if seen.count == 0:
         return BLANK_STACK
-    seen = coarse_pass(some, diameter, whole, predictor, params)
-    if params.nucleus_diameter_px is None and not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
-        diameter = seen.diameter_px  # the first guess was far off; look again from nearer by
-        seen = coarse_pass(some, diameter, whole, predictor, params)
-    return StackStatistics(params.nucleus_diameter_px or seen.diameter_px, seen.intensity)
+    some = [-plane for plane in some] if inverted else some
+    found = refined(some, seen.diameter_px, predictor, params)
+    return replace(found, inverted=inverted)
+
+
+def refined(
+    planes: list[np.ndarray], diameter: float, predictor: Predictor, params: SegmentationParams
+) -> StackStatistics:
+    """Statistics by the coarse pass at about the right resolution, which it takes a second look to find if need be."""
+    whole = whole_image_statistics(np.stack(planes))
+    if params.nucleus_diameter_px is not None:
+        known = params.nucleus_diameter_px
+        return replace(coarse_pass(planes, known, whole, predictor, params), diameter_px=known)
+    seen = coarse_pass(planes, diameter, whole, predictor, params)
+    if not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
+        seen = coarse_pass(planes, seen.diameter_px, whole, predictor, params)
+    return seen
 
 
 def coarse_pass(

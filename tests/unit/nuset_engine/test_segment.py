@@ -74,8 +74,9 @@ def test_size_is_measured_and_labels_return_at_the_input_shape(segmenter: Segmen
         lambda x: x.astype(np.float32) / 65535,
         lambda x: x.astype(np.float64) * 1e6 - 5e5,
         lambda x: np.minimum(x, 2500),
+        lambda x: 65535 - x,
     ],
-    ids=["8 bit", "float", "negative", "saturated"],
+    ids=["8 bit", "float", "negative", "saturated", "inverted"],
 )
 def test_grey_values_may_mean_anything(segmenter: Segmenter, found: np.ndarray, change) -> None:
     labels = segmenter.segment_plane(change(scene()[0])).labels
