@@ -81,9 +81,9 @@ class Conductor:
         self._job: TimepointJob | None = None
         self._painting: tuple[int, int] | None = None
         self._to_paint: set[int] = set()
-        self._ended: set[int] = set()
-        self._to_finish: set[int] = set()
-        self._final: set[int] = set()
+        self._ended: set[int] = set()  # nothing more will come of these, and they are not finished yet
+        self._to_check: set[int] = set()  # those of them that may have become ready to be finished
+        self._final: set[int] = set()  # those of them whose tracks are final
         self._deaths_without_work = 0
         self.model: Ready | None = None  # stays when the worker dies: its successor loads the same
         self.stopping = False
@@ -100,8 +100,8 @@ class Conductor:
 
     @property
     def owing(self) -> bool:
-        """True while the worker has a task, paint is owed, or an acquisition waits for its end."""
-        return self.working or bool(self._to_paint) or bool(self._to_finish)
+        """True while the worker has a task, paint is owed, or an acquisition that has ended is not finished."""
+        return self.working or bool(self._to_paint) or bool(self._ended)
 
     def recover(self) -> None:
         """Take up what a killed process left: queue again what was running, show what was committed.
@@ -121,13 +121,12 @@ class Conductor:
 
     def end(self, acquisition_id: int) -> None:
         """Nothing more will come of this acquisition: finish it when its last time point is done."""
-        if acquisition_id not in self._ended:
-            self._ended.add(acquisition_id)
-            self._to_finish.add(acquisition_id)
+        self._ended.add(acquisition_id)
+        self._to_check.add(acquisition_id)
 
     def reopen(self, acquisition_id: int) -> None:
-        """More came after all."""
-        for known in (self._ended, self._to_finish, self._final):
+        """Wait no longer for its end: more came after all, or it has been finished."""
+        for known in (self._ended, self._to_check, self._final):
             known.discard(acquisition_id)
 
     def step(self, wait_s: float) -> None:
@@ -168,8 +167,8 @@ class Conductor:
         """The next task: paint that is owed, else the next time point, else the end of what has ended."""
         if self._give_paint():
             return
-        for acquisition_id in tuple(self._to_finish):
-            self._finish_if_done(acquisition_id)
+        while self._to_check and not self._to_paint:
+            self._finish_if_done(self._to_check.pop())
         if self._to_paint:
             return
         job = self._catalog.claim_next()
@@ -193,7 +192,7 @@ class Conductor:
             again = event.may_pass and job.attempts < self._patience.attempts
             self._give_back(job, event.reason, again, self._patience.pause_s * 2 ** (job.attempts - 1))
         if job.acquisition.id in self._ended:
-            self._to_finish.add(job.acquisition.id)
+            self._to_check.add(job.acquisition.id)
 
     def _commit(self, job: TimepointJob, analysed: Analysed) -> None:
         name, t = job.acquisition.name, job.t
@@ -232,7 +231,7 @@ class Conductor:
         again = job.attempts < self._patience.crashes
         self._give_back(job, f"{death.reason} while it worked on this time point.", again, pause_s=0.0)
         if job.acquisition.id in self._ended:
-            self._to_finish.add(job.acquisition.id)
+            self._to_check.add(job.acquisition.id)
 
     def _give_paint(self) -> bool:
         while self._to_paint:
@@ -261,25 +260,25 @@ class Conductor:
     def _finish_if_done(self, acquisition_id: int) -> None:
         """The end of an acquisition in two steps: its tracks become final, and when they are painted it is complete."""
         if any(point.state in _WAITING for point in self._catalog.timepoints(acquisition_id)):
-            return
+            return  # asked again after its next time point
         row = self._catalog.acquisition(acquisition_id)
         try:
             if row.state in _FINISHED:
-                self._to_finish.discard(acquisition_id)
+                self.reopen(acquisition_id)
             elif acquisition_id not in self._final:
                 pipeline.finish(self._catalog, row)
                 self._final.add(acquisition_id)
                 self._to_paint.add(acquisition_id)
+                self._to_check.add(acquisition_id)
             else:
                 self._complete(acquisition_id)
         except StorageError as error:
-            self._to_finish.discard(acquisition_id)
+            self.reopen(acquisition_id)
             logs.error("acquisition cannot be finished", acquisition=row.name, reason=error)
 
     def _complete(self, acquisition_id: int) -> None:
-        self._to_finish.discard(acquisition_id)
-        self._final.discard(acquisition_id)
         row = self._catalog.complete_acquisition(acquisition_id)
+        self.reopen(acquisition_id)
         logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
         self._observer(Seen("finished", row, reason=row.error))
 

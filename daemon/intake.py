@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from daemon.recipe import Recipe
     from storage.catalog import Catalog
     from storage.readers import AcquisitionKey
+
+# Files that are looked into, or queued, in one turn: thousands at once must not keep the main loop from turning.
+_AT_ONCE = 50
 
 
 @dataclass
@@ -74,9 +78,9 @@ class Intake:
             self._note(path, now)
         if now >= self._next_scan:
             self._rescan(now)
-        for path, watched in list(self._settling.items()):
-            if settle.is_due(watched, now):
-                self._look(path, now)
+        due = (path for path, watched in self._settling.items() if settle.is_due(watched, now))
+        for path in list(islice(due, _AT_ONCE)):
+            self._look(path, now)
         recipe = self._recipe()
         if recipe is not None:
             self._admit_finished(recipe, now)
@@ -99,7 +103,7 @@ class Intake:
 
     def _note(self, path: Path, now: float) -> None:
         """Begin to follow a file that is new, or that changed since it was taken."""
-        if not readers.is_candidate(path):
+        if not readers.is_candidate(path) or settle.looks_unchanged(path, self._known.get(path)):
             return
         identity = settle.identify(path)
         if identity is None or self._known.get(path) == identity:
@@ -153,7 +157,7 @@ class Intake:
         logs.warning("file set aside", path=path, reason=reason)
 
     def _admit_finished(self, recipe: Recipe, now: float) -> None:
-        for path in list(self._finished):
+        for path in list(islice(self._finished, _AT_ONCE)):
             del self._finished[path]
             key = readers.acquisition_key(path, self._watch.pattern)
             if key.t is None:

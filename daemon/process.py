@@ -21,7 +21,7 @@ from daemon.series import spans
 from storage import layout, readers
 from storage.catalog import Catalog
 from storage.errors import StorageError
-from storage.jobs import AcquisitionState, TimepointState
+from storage.jobs import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.config import EngineConfig, Processing
@@ -79,7 +79,7 @@ def process(order: Order) -> int:
                 conductor.step(0.5)
             for paths in groups:
                 _take_up(paths, order, catalog, conductor, outcome)
-            while _unfinished(catalog, conductor, outcome.rows):
+            while conductor.owing:
                 conductor.step(0.5)
         finally:
             worker.stop()
@@ -140,13 +140,6 @@ def _complain(path: Path, reason: str, catalog: Catalog, outcome: _Outcome) -> N
     outcome.faults += 1
     catalog.set_aside_source(path, path.stem, reason)
     complain(reason if path.name in reason else f"{path}: {reason}")
-
-
-def _unfinished(catalog: Catalog, conductor: Conductor, rows: list[int]) -> bool:
-    if conductor.owing:
-        return True
-    waiting = (TimepointState.QUEUED, TimepointState.RUNNING)
-    return any(point.state in waiting for row_id in rows for point in catalog.timepoints(row_id))
 
 
 def _report(catalog: Catalog, outcome: _Outcome) -> int:

@@ -115,7 +115,7 @@ class Lab:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0])
 
-    def wait(self, reached: Callable[[], bool], seconds: float = 45.0) -> None:
+    def wait(self, reached: Callable[[], bool], seconds: float = 120.0) -> None:
         """Wait until something is so, or fail with the log."""
         until = time.monotonic() + seconds
         while not reached():
