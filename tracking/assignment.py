@@ -1,4 +1,4 @@
-"""Sparse assignment that maximises what links save over leaving things unlinked, in polynomial time whatever the input."""
+"""Sparse assignment that maximises what links save over leaving things unlinked, in polynomial time."""
 
 from __future__ import annotations
 

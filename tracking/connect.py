@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tracking.evidence import Sums
@@ -13,7 +15,7 @@ OUTLIER2 = 25.0
 
 
 def connect(frame: Frame, step: Step, scene: Scene) -> None:
-    """Replace the connections of `frame` by those of `step`, with what nuclei inherit along them; updates `frame.sums`."""
+    """Replace the connections of `frame` by those of `step`, with what nuclei inherit along them, and its sums."""
     _clear(frame)
     sources, solution = step.sources, step.solution
     linked = np.flatnonzero(solution.match >= 0)
@@ -60,7 +62,8 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
     """Everything that one step contributes to the sums."""
     sources, match = step.sources, step.solution.match
     source = np.flatnonzero(match >= 0)
-    sums = Sums(**_motion(frame, step, source), **_risks(frame, step), **_features(frame, step, source))
+    parts: dict[str, Any] = {**_motion(frame, step, source), **_risks(frame, step), **_features(frame, step, source)}
+    sums = Sums(**parts)
     splits = step.solution.divisions
     if splits:
         parents = np.array(list(splits))

@@ -1,7 +1,7 @@
 """What links, divisions, appearances and disappearances cost: negative logarithms of likelihoods.
 
-Densities of position are relative to one nucleus per volume of a ball with the radius of the distance between neighbours,
-those of features to the differences between neighbours, so that all costs can be compared and unknown features cost nothing.
+Densities of position are relative to one nucleus per ball with the radius of the distance between neighbours, those of
+features to the differences between neighbours, so that all costs can be compared and unknown features cost nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def log_ball(dimensions: int, radius: float) -> float:
 
 
 def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief: Belief) -> np.ndarray:
-    """Cost of changes (E, F) under Laplace distributions, relative to differences between neighbours; NaN costs nothing."""
+    """Cost of changes (E, F) under Laplace distributions, relative to those between neighbours; NaN costs nothing."""
     cost = (
         np.abs(change - mean) / width + np.log(width) - np.abs(change) / belief.apart_scale - np.log(belief.apart_scale)
     )
@@ -61,9 +61,9 @@ def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, sca
 def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarray:
     """Probability of each source to divide before `t`, given its age.
 
-    Ages at division are log-normal: relative to the parent's own age at division where that is known, else as seen in the
-    whole sample, at first half as long again as the oldest that was not seen to divide. Some never divide. Nuclei of
-    unknown age have the recent rate of their like.
+    Ages at division are log-normal: relative to the parent's own age at division where that is known, else as seen in
+    the whole sample, at first half as long again as the oldest that was not seen to divide. Some never divide. Nuclei
+    of unknown age have the recent rate of their like.
     """
     age = np.maximum(t - sources.born_t, 1e-9)
     past = np.maximum(sources.t - sources.born_t, 1e-9)

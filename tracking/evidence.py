@@ -1,12 +1,13 @@
 """What the movie itself has shown so far about motion, divisions and detection: sums per frame, and beliefs from sums.
 
-Everything is a sum of contributions of single frames, faded with age, so that it is exact to store, cheap to update, and
-the same whether frames came one by one or all at once. Priors are worth a few observations and stated here.
+Everything is a sum of contributions of single frames, faded with age, so that it is exact to store, cheap to update,
+and the same whether frames came one by one or all at once. Priors are worth a few observations and stated here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Sums:
 
     def faded(self, other: Sums) -> Sums:
         """These sums, faded by one frame, plus those of another frame."""
-        merged = {}
+        merged: dict[str, Any] = {}
         for field in fields(self):
             fade = FADES.get(field.name.split("_")[0], 0.95)
             mine, new = getattr(self, field.name), getattr(other, field.name)
@@ -78,7 +79,7 @@ class Belief:
     Attributes
     ----------
     spread : float or None
-        Standard deviation per axis of one step in unit time around what is expected; None before the first pair of frames.
+        Standard deviation per axis of a step in unit time around what is expected; None before the first pair.
     persistence, young_persistence : float
         Share of a nucleus's own residual motion that it repeats.
     young_factor : float
@@ -94,8 +95,8 @@ class Belief:
     blind_rate : float
         Divisions per nucleus of unknown age and unit time.
     appear, vanish, regain, flicker : float
-        Probabilities per nucleus and frame; `regain`: that a vanished nucleus returns; `flicker`: that a track that began
-        from nothing ends again at once.
+        Probabilities per nucleus and frame; `regain`: that a vanished nucleus returns; `flicker`: that a track that
+        began from nothing ends again at once.
     link_scale, apart_scale, split_mean, split_scale : (F,) float64
         Laplace scales of the features along links, between neighbours, and mean and scale from parent to daughter.
     """
@@ -153,7 +154,7 @@ def believe(sums: Sums, interval: float) -> Belief:
 
 
 def _feature_scales(sums: Sums) -> dict[str, np.ndarray]:
-    """Laplace scales per feature: priors of a tenth along links, a fifth between neighbours, halved volume at division."""
+    """Laplace scales per feature; priors: a tenth along links, a fifth between neighbours, half the volume at birth."""
     link, apart = np.array(sums.feature_link), np.array(sums.feature_apart)
     link_n, apart_n = np.array(sums.feature_link_n), np.array(sums.feature_apart_n)
     prior_mean, prior_sd = np.array([-0.15, 0.0, 0.0]), np.array([0.2, 0.3, 0.3])

@@ -8,8 +8,8 @@ from tracking.assignment import Pairs
 from tracking.packing import Packing, Triples
 
 MARGIN = 6.0
-"""A link or division that falls short of the dual values by more than this, and by more than the most promising division
-exceeds them, is not worth a variable."""
+"""A link or division that falls short of the dual values by more than this, and by more than the most promising
+division exceeds them, is not worth a variable."""
 BLOCK = 400
 """Sources per programme. Larger parts are cut into overlapping blocks, so that the time grows in proportion to n."""
 HOPS = 3

@@ -87,8 +87,8 @@ def frame_of(nuclei: Nuclei) -> Frame:
     bad = ~np.isfinite(positions).all(axis=1)
     if bad.any():
         raise TrackingError(
-            f"{int(bad.sum())} of {len(labels)} nuclei of time point {nuclei.t} have no finite position in {nuclei.unit}; "
-            "remove them or give their positions."
+            f"{int(bad.sum())} of {len(labels)} nuclei of time point {nuclei.t} have no finite position in "
+            f"{nuclei.unit}; remove them or give their positions."
         )
     features = _features(nuclei)
     order = np.lexsort((labels, *positions.T[::-1]))

@@ -49,8 +49,9 @@ class TrackGraph:
     Raises
     ------
     TrackingError
-        All broken invariants: two tracks with one id, a parent that is missing or lasts beyond the birth of its daughters,
-        a parent with one daughter or more than two, two nuclei of one track at one time, nodes that contradict the tracks.
+        All broken invariants: two tracks with one id, a parent that is missing or lasts beyond the birth of its
+        daughters, a parent with one daughter or more than two, two nuclei of one track at one time, nodes that
+        contradict the tracks.
     """
 
     def __init__(self, tracks: Iterable[Track], nodes: pd.DataFrame | None = None) -> None:
@@ -71,11 +72,11 @@ class TrackGraph:
     def _track_faults(self, count: int) -> list[str]:
         """What is wrong with tracks and parents."""
         faults = ["two tracks have the same id"] if count != len(self.tracks) else []
-        for track in self.tracks.values():
-            if track.last_t < track.first_t or not 1 <= track.nuclei_count <= track.last_t - track.first_t + 1:
-                faults.append(
-                    f"track {track.track_id} has {track.nuclei_count} nuclei from t = {track.first_t} to {track.last_t}"
-                )
+        faults += [
+            f"track {track.track_id} has {track.nuclei_count} nuclei from t = {track.first_t} to {track.last_t}"
+            for track in self.tracks.values()
+            if track.last_t < track.first_t or not 1 <= track.nuclei_count <= track.last_t - track.first_t + 1
+        ]
         for parent, daughters in self._daughters.items():
             if parent not in self.tracks:
                 faults.append(f"parent {parent} does not exist")
@@ -83,7 +84,7 @@ class TrackGraph:
             if len(daughters) != 2:
                 faults.append(f"parent {parent} has {len(daughters)} daughters, not two")
             faults += [
-                f"parent {parent} lasts to t = {self.tracks[parent].last_t}, daughter {d} begins at {self.tracks[d].first_t}"
+                f"parent {parent} ends at {self.tracks[parent].last_t}, daughter {d} starts at {self.tracks[d].first_t}"
                 for d in daughters
                 if self.tracks[d].first_t <= self.tracks[parent].last_t
             ]

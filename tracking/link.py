@@ -7,7 +7,7 @@ import numpy as np
 from tracking.assignment import Pairs, assign
 
 SUBNET_SOURCES = 8
-"""Largest subnetwork that trackpy solves; its cost grows exponentially with this, and adaptive search splits larger ones."""
+"""Largest subnetwork that trackpy solves, at a cost that grows exponentially; adaptive search splits larger ones."""
 ADAPTIVE_STEP = 0.8
 ADAPTIVE_STOP = 0.3
 """The range shrinks by the first in crowded places, down to the second times the search range."""
@@ -45,7 +45,7 @@ def _link_trackpy(expected: np.ndarray, found: np.ndarray, search_range: float) 
     """Links of trackpy's linker with adaptive search; raises SubnetOversizeException where that is not enough."""
     from trackpy.linking.linking import Linker
 
-    class BoundedLinker(Linker):  # type: ignore[misc]
+    class BoundedLinker(Linker):
         MAX_SUB_NET_SIZE_ADAPTIVE = SUBNET_SOURCES
         MAX_NEIGHBORS = 6
 
@@ -55,13 +55,18 @@ def _link_trackpy(expected: np.ndarray, found: np.ndarray, search_range: float) 
         adaptive_step=ADAPTIVE_STEP,
         link_strategy="recursive",  # with or without numba the same
     )
-    linker.init_level(expected, 0)
-    linker.next_level(found, 1)
+    linker.init_level(_untied(expected, search_range, 0), 0)
+    linker.next_level(_untied(found, search_range, 1), 1)
     particles = np.asarray(linker.particle_ids, np.int64)
     match = np.full(len(expected), -1, np.int64)
     rows = np.flatnonzero(particles < len(expected))
     match[particles[rows]] = rows
     return match
+
+
+def _untied(points: np.ndarray, search_range: float, seed: int) -> np.ndarray:
+    """Points moved by a millionth of the range, always the same way: trackpy breaks ties by memory addresses."""
+    return points + 1e-6 * search_range * np.random.default_rng([len(points), seed]).uniform(-1.0, 1.0, points.shape)
 
 
 def link_by_assignment(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:

@@ -27,9 +27,9 @@ def track_measures(nuclei: pd.DataFrame, frame_interval_s: float | None = None, 
     Returns
     -------
     pandas.DataFrame
-        Indexed by track_id: duration, net_displacement, total_displacement, mean_speed, msd_1 (mean squared displacement
-        over one time point), diffusion_exponent and diffusion_coefficient (of MSD = 2 d D lag^exponent), volume_growth
-        (slope of the log volume), cycle (birth to division; missing unless both were seen) and division_t.
+        Indexed by track_id: duration, net_displacement, total_displacement, mean_speed, msd_1 (mean squared
+        displacement over one time point), diffusion_exponent and diffusion_coefficient (of MSD = 2 d D lag^exponent),
+        volume_growth (slope of the log volume), cycle (birth to division; missing unless both were seen), division_t.
 
     Raises
     ------
@@ -44,8 +44,8 @@ def track_measures(nuclei: pd.DataFrame, frame_interval_s: float | None = None, 
     rows = nuclei.sort_values(["track_id", "t"], kind="stable")
     parents = set(rows["parent_track_id"].dropna().astype(np.int64).tolist())
     records = [
-        {"track_id": int(track_id)} | _measures(part, places, step, int(track_id) in parents)
-        for track_id, part in rows.groupby("track_id", sort=True)
+        {"track_id": part["track_id"].iloc[0], **_measures(part, places, step, parents)}
+        for _, part in rows.groupby("track_id", sort=True)
     ]
     names = _names(unit, frame_interval_s is not None)
     return pd.DataFrame.from_records(records, columns=["track_id", *names]).set_index("track_id").rename(columns=names)
@@ -68,9 +68,10 @@ def _names(unit: str, seconds: bool) -> dict[str, str]:
     }
 
 
-def _measures(part: pd.DataFrame, places: list[str], step: float, divides: bool) -> dict[str, float]:
+def _measures(part: pd.DataFrame, places: list[str], step: float, parents: set[int]) -> dict[str, float]:
     """Measures of one track, whose rows are in order of time."""
     t = part["t"].to_numpy(np.float64)
+    divides = int(part["track_id"].iloc[0]) in parents
     position = part[places].to_numpy(np.float64)
     position = position[:, ~np.isnan(position).all(axis=0)]
     moves = np.linalg.norm(np.diff(position, axis=0), axis=1)

@@ -1,8 +1,10 @@
-"""How well tracks agree with the truth: links and divisions by our own plain counts, the challenge's measures by traccuracy."""
+"""How well tracks agree with the truth: links and divisions by plain counts, the challenge's measures by traccuracy."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +20,8 @@ Edge = tuple[Node, Node]
 class LinkScores:
     """Counts and F1 of links and of divisions.
 
-    A link leads from a nucleus to the next one of its track, or from the last one of a parent to the first of a daughter.
-    A division counts as found only with the right parent and both daughters.
+    A link leads from a nucleus to the next one of its track, or from the last one of a parent to the first of a
+    daughter. A division counts as found only with the right parent and both daughters.
     """
 
     links_true: int
@@ -44,8 +46,8 @@ def links(table: pd.DataFrame) -> set[Edge]:
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns t, label, track_id, parent_track_id (missing or 0: none). Rows with a missing or negative track_id are in
-        no track.
+        Columns t, label, track_id, parent_track_id (missing or 0: none). Rows with a missing or negative track_id are
+        in no track.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def links(table: pd.DataFrame) -> set[Edge]:
         tracks.setdefault(int(track_id), []).append((int(t), int(label)))
         if not pd.isna(parent) and int(parent) > 0:
             parents[int(track_id)] = int(parent)
-    found = {edge for nodes in tracks.values() for edge in zip(nodes, nodes[1:], strict=False)}
+    found = {edge for nodes in tracks.values() for edge in pairwise(nodes)}
     for track_id, parent in parents.items():
         if parent in tracks:
             found.add((tracks[parent][-1], tracks[track_id][0]))
@@ -118,8 +120,8 @@ def challenge_scores(
     Returns
     -------
     dict
-        DET, TRA, LNK, CT, TF, CCA, BC (F1 of divisions) with division_precision and division_recall; NaN where a measure
-        is not defined, for example without divisions.
+        DET, TRA, LNK, CT, TF, CCA, BC (F1 of divisions) with division_precision and division_recall; NaN where a
+        measure is not defined, for example without divisions.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def _renamed(values: dict[str, float], frame_tolerance: int) -> dict[str, float]
     return {name: float(values.get(source, np.nan)) for name, source in names.items()}
 
 
-def _flat(results: dict) -> dict[str, float]:  # type: ignore[type-arg]
+def _flat(results: dict[str, Any]) -> dict[str, float]:
     """Nested results with names joined by a slash, numbers only."""
     flat: dict[str, float] = {}
     for name, value in results.items():

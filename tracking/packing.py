@@ -125,17 +125,6 @@ class Packing:
         self.division[source] = (first, second, saving)
         self.owner[first] = self.owner[second] = source
 
-    def apply(self, sources: list[int], links: dict[int, int]) -> None:
-        """Replace everything that `sources` hold by `links`."""
-        for source in sources:
-            for target in self.held(source):
-                self.owner[target] = -1
-            self.division.pop(source, None)
-            self.match[source] = -1
-        for source, target in links.items():
-            self.match[source] = target
-            self.owner[target] = source
-
     def gain_of(self, source: int) -> float:
         """What a division saves over the best links of its region without it."""
         sources = self.region(source, self.division[source][:2])

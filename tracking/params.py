@@ -18,14 +18,14 @@ class TrackingParams:
     memory_frames : int
         A nucleus may go unseen for this many time points and still keep its track.
     search_range : float or None
-        Farthest that a nucleus can be found from where it is expected, in the nuclei's unit; None: where chance becomes
-        the better explanation, from the observed motion and the distances between neighbours.
+        Farthest that a nucleus can be found from where it is expected, in the nuclei's unit; None: where chance
+        becomes the better explanation, from the observed motion and the distances between neighbours.
     division_range : float or None
-        Farthest that two newborn daughters can be apart, in the nuclei's unit; None: from neighbours and past divisions.
+        Farthest that two newborn daughters can be apart, in the nuclei's unit; None: from past divisions.
     find_divisions : bool
         False: nuclei never divide, every track has no parent.
     min_division_score : float
-        Divisions with a lower score (0..1, the probability that it is one rather than its best alternative) are not made.
+        Divisions with a lower score (0..1, the probability against the best alternative) are not made.
     """
 
     lag_frames: int = 4

@@ -109,7 +109,7 @@ def _carried(frames: list[Frame], index: int, back: int, rows: np.ndarray, scale
 
 
 def known_steps(frames: list[Frame], index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places in the frame before, and displacements into frame `index`, of nuclei that neither divided nor were missed."""
+    """Places in the frame before, and displacements into frame `index`, of nuclei that were simply linked."""
     frame = frames[index]
     plain = (frame.back == 1) & ~frame.newborn
     at = frames[index - 1].positions[frame.row[plain]]

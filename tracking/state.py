@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,8 +63,13 @@ def pack(memory: Memory) -> bytes:
         }
     )
     arrays = {f"{i}/{name}": array for i, frame in enumerate(memory.frames) for name, array in frame.arrays().items()}
+    arrays["json"] = np.frombuffer(text.encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, json=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            # numpy's own writer puts the time of day into the file; equal memories must give equal bytes.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -81,13 +88,14 @@ def unpack(data: bytes) -> Memory:
         if meta["format"] != FORMAT:
             raise KeyError("format")
         return _memory(meta, arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise TrackingError(
-            "The stored state of the tracker cannot be read; it is damaged or of another version, so track this acquisition anew."
+            "The stored state of the tracker cannot be read; it is damaged or of another version, so track this "
+            "acquisition anew."
         ) from error
 
 
-def _memory(meta: dict, arrays: dict[str, np.ndarray]) -> Memory:  # type: ignore[type-arg]
+def _memory(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
     """Memory from its JSON part and arrays by name."""
     parts: list[dict[str, np.ndarray]] = [{} for _ in meta["t"]]
     for name, array in arrays.items():
@@ -107,6 +115,7 @@ def _memory(meta: dict, arrays: dict[str, np.ndarray]) -> Memory:  # type: ignor
     )
 
 
-def _sums(values: dict) -> Sums:  # type: ignore[type-arg]
+def _sums(values: dict[str, Any]) -> Sums:
     """Sums from JSON, where tuples are lists."""
-    return Sums(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Sums(**read)

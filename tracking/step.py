@@ -1,4 +1,4 @@
-"""One frame connected to those before it: expected places, possible links and divisions, and the best of them together."""
+"""One frame connected to those before it: expected places, possible links and divisions, and the best of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Expectation:
 
 
 def neighbour_scale(frames: list[Frame], index: int) -> float:
-    """Distance between neighbours around frame `index`; for lone nuclei from their size, or the space that they crossed."""
+    """Distance between neighbours around frame `index`; for lone nuclei from their size, or the space they crossed."""
     known = [s for s in (spacing(frame.positions) for frame in frames[max(0, index - 1) : index + 1]) if s]
     if known:
         return float(np.mean(known))
@@ -170,7 +170,7 @@ def possible_divisions(
 
 
 def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of the nuclei nearest to where each source is expected, within twice the usual distance of daughters."""
+    """All pairs of the nuclei nearest to where each source is expected, within reach of daughters."""
     from scipy.spatial import KDTree
 
     count = min(DAUGHTERS, len(frame))

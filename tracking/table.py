@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,8 +31,8 @@ def track_table(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row per nucleus in any order: t (whole numbers), z, y, x in micrometres (or y, x alone), and, where there are
-        any, `SIZE_COLUMNS` and `EVIDENCE_COLUMNS`. Other columns pass through.
+        One row per nucleus in any order: t (whole numbers), z, y, x in micrometres (or y, x alone), and, where there
+        are any, `SIZE_COLUMNS` and `EVIDENCE_COLUMNS`. Other columns pass through.
     params : TrackingParams, optional
     progress : callable, optional
         Called with the number of time points done and of all.
@@ -48,7 +49,7 @@ def track_table(
         If a column is missing, holds something else than numbers, or lacks values.
     """
     axes = _checked(table)
-    columns = {name: table[source].to_numpy(np.float64) for name, source in _evidence(table).items()}
+    columns: dict[str, Any] = {name: table[source].to_numpy(np.float64) for name, source in _evidence(table).items()}
     positions = table[list(axes)].to_numpy(np.float64)
     times = table["t"].to_numpy(np.float64).astype(np.int64)
     points = np.unique(times)
@@ -56,7 +57,8 @@ def track_table(
     track_ids = np.zeros(len(table), np.int64)
     tracks: dict[int, Track] = {}
     order = np.argsort(times, kind="stable")
-    rows_at = dict(zip(points.tolist(), np.split(order, np.searchsorted(times[order], points[1:])), strict=True))
+    first, last = np.searchsorted(times[order], points), np.searchsorted(times[order], points, side="right")
+    rows_at = {t: order[a:b] for t, a, b in zip(points.tolist(), first.tolist(), last.tolist(), strict=True)}
     for done, (t, rows) in enumerate(rows_at.items(), start=1):
         nuclei = Nuclei.from_positions(t, positions[rows], **{name: value[rows] for name, value in columns.items()})
         _take(tracker.advance(nuclei), rows_at, track_ids, tracks)
@@ -104,8 +106,8 @@ def _checked(table: pd.DataFrame) -> tuple[str, ...]:
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         raise TrackingError(
-            f"{len(bad)} rows have no finite {', '.join(('t', *axes))} (the first is row {bad[0] + 1} below the header); "
-            "remove them or fill in their values."
+            f"{len(bad)} rows have no finite {', '.join(('t', *axes))} (the first is row {bad[0] + 1} below the "
+            "header); remove them or fill in their values."
         )
     if (values[:, 0] != np.round(values[:, 0])).any():
         raise TrackingError("Column t holds fractions; give time points as whole numbers (frames, not seconds).")

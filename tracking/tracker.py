@@ -9,7 +9,7 @@ import numpy as np
 from nuset_engine.nuclei import Nuclei
 from tracking.connect import connect
 from tracking.errors import TrackingError
-from tracking.evidence import Sums, believe
+from tracking.evidence import believe
 from tracking.frame import Frame, frame_of
 from tracking.graph import Track
 from tracking.ids import closed, extended, number
@@ -60,8 +60,8 @@ class Tracker:
     """Links nuclei through time, online.
 
     Each time point is linked to those before it at once (trackpy makes the first links) and reconsidered, together with
-    divisions and gaps, until `lag_frames` later ones were seen; then its ids are final. All that is remembered is a window
-    of frames and a few sums, so that time and memory per time point do not grow with the length of a movie.
+    divisions and gaps, until `lag_frames` later ones were seen; then its ids are final. All that is remembered is a
+    window of frames and a few sums, so that time and memory per time point do not grow with the length of a movie.
 
     Parameters
     ----------
@@ -89,11 +89,13 @@ class Tracker:
         memory = self._memory
         if memory.frames and nuclei.t <= memory.frames[-1].t:
             raise TrackingError(
-                f"Time point {nuclei.t} came after time point {memory.frames[-1].t}; give time points in rising order, each once."
+                f"Time point {nuclei.t} came after time point {memory.frames[-1].t}; give time points in rising order, "
+                "each once."
             )
         if memory.unit not in (None, nuclei.unit):
             raise TrackingError(
-                f"Nuclei of time point {nuclei.t} are in {nuclei.unit!r}, those before in {memory.unit!r}; use one unit throughout."
+                f"Nuclei of time point {nuclei.t} are in {nuclei.unit!r}, those before in {memory.unit!r}; use one "
+                "unit throughout."
             )
         frame = frame_of(nuclei)
         memory.unit = nuclei.unit

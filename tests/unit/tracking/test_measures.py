@@ -1,0 +1,58 @@
+"""Measures of tracks whose motion is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tracking.errors import TrackingError
+from tracking.measures import mean_squared_displacement, track_measures
+
+
+def nuclei() -> pd.DataFrame:
+    """Tracks move by 2 um a frame along x and double in 8 frames; 1 divides into 2 and 3, 2 into 4 and 5."""
+    spans = {1: (0, 16, None), 2: (17, 20, 1), 3: (17, 30, 1), 4: (21, 30, 2), 5: (21, 30, 2)}
+    rows = [(t, i, p, 1.0, 0.0, 2.0 * t, 2.0 ** (t / 8)) for i, (a, b, p) in spans.items() for t in range(a, b + 1)]
+    names = ["t", "track_id", "parent_track_id", "centroid_z_um", "centroid_y_um", "centroid_x_um", "volume_um3"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_directed_motion() -> None:
+    measures = track_measures(nuclei(), frame_interval_s=10.0).loc[1]
+    assert measures["duration_s"] == 160.0
+    assert measures["net_displacement_um"] == pytest.approx(32.0)
+    assert measures["total_displacement_um"] == pytest.approx(32.0)
+    assert measures["mean_speed_um_per_s"] == pytest.approx(0.2)
+    assert measures["msd_1_um2"] == pytest.approx(4.0)
+    assert measures["diffusion_exponent"] == pytest.approx(2.0)
+    assert measures["volume_growth_per_s"] == pytest.approx(np.log(2) / 80)
+
+
+def test_cycles_need_birth_and_division() -> None:
+    measures = track_measures(nuclei())
+    assert measures["cycle_frames"].dropna().to_dict() == {2: 4.0}
+    assert measures["division_t"].dropna().to_dict() == {1: 16.0, 2: 20.0}
+
+
+def test_free_diffusion_has_exponent_one() -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(0, 1, (4000, 3)), axis=0)
+    lag, msd = mean_squared_displacement(np.arange(4000), walk)
+    assert lag[0] == 1
+    assert msd[0] == pytest.approx(3.0, rel=0.1)
+    assert np.polyfit(np.log(lag[:20]), np.log(msd[:20]), 1)[0] == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_single_nucleus_has_no_motion() -> None:
+    measures = track_measures(nuclei().iloc[:1]).loc[1]
+    assert measures["duration_frames"] == 0
+    assert np.isnan(measures["mean_speed_um_per_frame"])
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(TrackingError, match="centroid_z_um"):
+        track_measures(nuclei().drop(columns="centroid_z_um"))
+
+
+def test_no_nuclei() -> None:
+    assert len(track_measures(nuclei().iloc[:0])) == 0

@@ -1,0 +1,49 @@
+"""Scores of links and divisions."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from tracking.metrics import challenge_scores, divisions, links, score_links
+
+ROWS = [  # t, label, track, parent
+    (0, 1, 1, None),
+    (1, 1, 1, None),
+    (2, 1, 2, 1),
+    (2, 2, 3, 1),
+    (3, 1, 2, 1),
+    (3, 2, 3, 1),
+    (0, 3, 4, None),
+    (2, 3, 4, None),
+]
+TRUE = pd.DataFrame(ROWS, columns=["t", "label", "track_id", "parent_track_id"]).assign(y=0.0, x=0.0)
+
+
+def test_links_follow_tracks_gaps_and_divisions() -> None:
+    found = links(TRUE)
+    assert found == {
+        ((0, 1), (1, 1)), ((1, 1), (2, 1)), ((1, 1), (2, 2)), ((2, 1), (3, 1)), ((2, 2), (3, 2)), ((0, 3), (2, 3)),
+    }  # fmt: skip
+    assert divisions(found) == {(1, 1): frozenset({(2, 1), (2, 2)})}
+
+
+def test_perfect_and_empty_scores() -> None:
+    assert score_links(links(TRUE), links(TRUE)).link_f1 == 1.0
+    assert score_links(set(), set()).division_f1 == 1.0
+
+
+def test_a_division_needs_both_daughters() -> None:
+    half = TRUE.assign(parent_track_id=[None, None, 1, None, 1, None, None, None])
+    scores = score_links(links(TRUE), links(half))
+    assert scores.division_f1 == 0.0
+    assert scores.link_f1 == pytest.approx(2 * 5 / 11)
+
+
+def test_challenge_scores_of_the_truth_are_one() -> None:
+    pytest.importorskip("traccuracy")
+    nodes = set(zip(TRUE["t"], TRUE["label"], strict=True))
+    scores = challenge_scores(TRUE, TRUE, {(node, node) for node in nodes})
+    assert all(scores[name] == 1.0 for name in ("DET", "TRA", "LNK", "CT", "TF", "BC"))
+    lost = challenge_scores(TRUE, TRUE[TRUE["track_id"] != 4], {(n, n) for n in nodes if n[1] != 3})
+    assert lost["DET"] < 1.0

@@ -1,0 +1,180 @@
+"""The tracker on small movies: drawn cases of motion, division, gaps and odd input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nuset_engine.nuclei import Nuclei
+from tests.unit.tracking.movies import dividing, grid, numbered, play, wandering
+from tracking.errors import TrackingError
+from tracking.graph import TrackGraph
+from tracking.params import TrackingParams
+from tracking.tracker import Tracker
+
+
+def test_wandering_points_keep_their_tracks() -> None:
+    record = play(numbered(wandering()))
+    assert len(record.tracks) == 27
+    assert all(len({ids[label] for ids in record.ids.values()}) == 1 for label in range(1, 28))
+    assert all(track.is_final and track.nuclei_count == 10 for track in record.tracks.values())
+
+
+def test_a_division_has_the_right_parent_and_daughters() -> None:
+    record = play(numbered(dividing()))
+    graph = TrackGraph(record.tracks.values(), record.nodes())
+    parent = record.ids[5][14]
+    assert set(graph.daughters(parent)) == {record.ids[6][14], record.ids[6][28]}
+    assert graph.tracks[parent].last_t == 5
+    assert sum(track.parent_track_id is not None for track in record.tracks.values()) == 2
+    score = graph.tracks[record.ids[6][14]].division_score
+    assert score is not None
+    assert 0.5 <= score <= 1.0
+
+
+def test_divisions_can_be_switched_off() -> None:
+    record = play(numbered(dividing()), TrackingParams(find_divisions=False))
+    assert all(track.parent_track_id is None for track in record.tracks.values())
+
+
+def test_a_missed_nucleus_keeps_its_track() -> None:
+    movie = numbered(wandering())
+    movie[5] = np.delete(movie[5], 13, axis=0)
+    record = play(movie)
+    assert record.ids[4][14] == record.ids[6][14]
+    assert record.tracks[record.ids[4][14]].nuclei_count == 9
+
+
+def test_a_nucleus_missed_for_longer_than_the_memory_begins_anew() -> None:
+    movie = numbered(wandering(12))
+    for t in (4, 5, 6):
+        movie[t] = np.delete(movie[t], 13, axis=0)
+    assert (
+        play(movie, TrackingParams(memory_frames=2)).ids[3][14]
+        != play(movie, TrackingParams(memory_frames=2)).ids[7][14]
+    )
+    long = play(movie, TrackingParams(memory_frames=3))
+    assert long.ids[3][14] == long.ids[7][14]
+
+
+@pytest.mark.parametrize("jump", [(0.0, 45.0, -30.0), (5.0, 4.0, 3.0)])
+def test_a_stage_jump_breaks_no_track(jump: tuple[float, float, float]) -> None:
+    places = wandering()
+    moved = [place + (np.array(jump) if t >= 5 else 0.0) for t, place in enumerate(places)]
+    assert len(play(numbered(moved)).tracks) == 27
+
+
+def test_steady_drift_of_more_than_the_distance_between_nuclei() -> None:
+    drifting = [place + np.array([0.0, 12.0, 0.0]) * t for t, place in enumerate(wandering())]
+    assert len(play(numbered(drifting)).tracks) == 27
+
+
+def test_missing_time_points_are_gaps_in_t() -> None:
+    movie = {t: place for t, place in numbered(wandering(12)).items() if t not in (3, 7, 8)}
+    assert len(play(movie).tracks) == 27
+
+
+def test_empty_frames_within_the_memory() -> None:
+    movie = numbered(wandering())
+    movie[4] = np.zeros((0, 3))
+    assert len(play(movie).tracks) == 27
+
+
+def test_only_empty_frames() -> None:
+    record = play({t: np.zeros((0, 3)) for t in range(8)})
+    assert record.tracks == {}
+    assert set(record.final) == set(range(8))
+
+
+def test_one_nucleus() -> None:
+    record = play({t: np.array([[5.0, 5.0 + 0.3 * t, 5.0]]) for t in range(8)})
+    assert len(record.tracks) == 1
+
+
+def test_flat_movies() -> None:
+    flat = [place[:, 1:][::3] for place in wandering(spread=0.3)]
+    record = play(numbered([np.unique(np.round(place, 9), axis=0) for place in flat]))
+    assert len(record.tracks) == 9
+
+
+def test_duplicate_positions_are_ordinary() -> None:
+    movie = {t: np.concatenate([place, place[:3]]) for t, place in numbered(wandering()).items()}
+    record = play(movie)
+    assert all(len(ids) == 30 for ids in record.ids.values())
+
+
+def test_time_points_must_rise() -> None:
+    tracker = Tracker()
+    tracker.advance(Nuclei.from_positions(3, grid()))
+    with pytest.raises(TrackingError, match="rising order"):
+        tracker.advance(Nuclei.from_positions(3, grid()))
+
+
+def test_positions_must_be_finite() -> None:
+    places = grid()
+    places[0, 0] = np.nan
+    with pytest.raises(TrackingError, match="no finite position"):
+        Tracker().advance(Nuclei.from_positions(0, places))
+
+
+def test_units_must_not_change() -> None:
+    tracker = Tracker()
+    tracker.advance(Nuclei.from_positions(0, grid()))
+    with pytest.raises(TrackingError, match="one unit"):
+        tracker.advance(Nuclei.from_positions(1, grid(), unit="px"))
+
+
+def test_pixels_are_tracked_like_micrometres() -> None:
+    tracker = Tracker()
+    ids = [
+        set(tracker.advance(Nuclei.from_positions(t, p, unit="px")).frames[-1].track_ids)
+        for t, p in enumerate(wandering(3))
+    ]
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_an_acquisition_that_resumes_continues_its_tracks() -> None:
+    places = wandering()
+    tracker = Tracker()
+    for t in range(5):
+        tracker.advance(Nuclei.from_positions(t, places[t]))
+    tracker.finish()
+    update = tracker.advance(Nuclei.from_positions(5, places[5]))
+    assert set(update.frames[-1].track_ids.tolist()) == set(range(1, 28))
+    assert all(not track.is_final for track in update.tracks)
+
+
+def test_frames_become_final_after_the_lag() -> None:
+    tracker = Tracker(TrackingParams(lag_frames=4))
+    updates = [tracker.advance(Nuclei.from_positions(t, place)) for t, place in enumerate(wandering())]
+    became = [[frame.t for frame in update.frames if frame.is_final] for update in updates]
+    assert became == [[], [], [], [], [0], [1], [2], [3], [4], [5]]
+
+
+def test_a_long_movie_does_not_grow_the_state() -> None:
+    tracker = Tracker()
+    sizes = []
+    for t, place in enumerate(wandering(30)):
+        tracker.advance(Nuclei.from_positions(t, place))
+        sizes.append(len(tracker.state()))
+    assert max(sizes[15:]) < 1.1 * max(sizes[8:15])
+
+
+def test_a_damaged_state_is_refused() -> None:
+    with pytest.raises(TrackingError, match="cannot be read"):
+        Tracker.from_state(b"nothing of the kind")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("lag_frames", 2), ("memory_frames", -1), ("search_range", 0.0), ("min_division_score", 1.0)]
+)
+def test_wrong_parameters_are_named(name: str, value: float) -> None:
+    with pytest.raises(TrackingError, match=name):
+        TrackingParams(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_search_range_limits_links() -> None:
+    movie = numbered(wandering(spread=0.2))
+    movie[6] = movie[6] + np.where(np.arange(27)[:, None] == 13, np.array([[0.0, 4.0, 0.0]]), 0.0)
+    record = play(movie, TrackingParams(search_range=2.0))
+    assert record.ids[5][14] != record.ids[6][14]
