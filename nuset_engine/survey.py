@@ -25,6 +25,7 @@ WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution 
 SAMPLED_PLANES = 5
 LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
 TRUSTED_SCORE = 0.4
+CONVINCING = 0.5
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
@@ -121,10 +122,15 @@ def look(plane: np.ndarray, factor: float, statistics: IntensityStatistics, pred
 
 
 def best_sighting(plane: np.ndarray, predictor: Predictor) -> Sighting:
-    """The resolution at which nuclei are recognised best; one with count 0 where none are seen at any."""
+    """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
+
+    From afar a round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many. So of
+    all resolutions with at least half of the best evidence the finest is right.
+    """
     statistics = whole_image_statistics(plane)
     seen = [look(plane, f, statistics, predictor) for f in FACTORS if min(plane.shape) * f >= LEAST_PX]
-    return max(seen, key=lambda sighting: sighting.evidence)
+    enough = CONVINCING * max(sighting.evidence for sighting in seen)
+    return next(sighting for sighting in seen if sighting.evidence >= enough)
 
 
 def may_be_inverted(plane: np.ndarray) -> bool:
