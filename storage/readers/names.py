@@ -17,7 +17,7 @@ TEMPORARY_STARTS = (".", "~", "_tmp")
 TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 
 # name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
-TIME_PATTERN = r"^(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})$"
+TIME_PATTERN = r"(?s)\A(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})\Z"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 # tifffile logs what it meets; whether a file is sound is decided by `tiff_probe`, and said once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+# No microscope makes larger planes, but damaged headers claim them, and reading would fill the memory.
+LARGEST_PAGE_PIXELS = 1 << 31
 
 # Where a page of a growing file is sampled to see whether it changed.
 SAMPLE_BYTES = 4096
@@ -40,13 +45,13 @@ class TiffSource:
     def plane(self, t: int, c: int, z: int) -> np.ndarray:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         try:
-            page = self._page(self._axes.page_index(t, c, z))
-        except (OSError, ValueError, IndexError, RuntimeError) as error:
+            page = self._page(self._axes.page_index(t, c, z)).reshape(self._axes.page_shape)
+        except Exception as error:  # whatever damaged bytes make tifffile or a codec raise
             raise StorageError(
                 f"Plane t={t} c={c} z={z} of {self._path} cannot be read ({error}): "
                 "the file is damaged or was replaced."
             ) from error
-        plane = page.reshape(self._axes.page_shape)[self._axes.inside(t, c, z)]
+        plane = page[self._axes.inside(t, c, z)]
         return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
 
     def fingerprint(self, t: int) -> str:
@@ -129,7 +134,9 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
                 _acquisition(path, i, one, said, axes, several=len(series) > 1)
                 for i, (one, said) in enumerate(zip(series, metadata, strict=True))
             ]
-    except (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
+    except UnreadableInputError:
+        raise
+    except Exception as error:  # damaged bytes make tifffile raise whatever its arithmetic stumbles over
         raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
     if not images:
         raise UnreadableInputError(f"{path} is a TIFF without an image: export it again.")
@@ -141,6 +148,8 @@ def _acquisition(
 ) -> Acquisition:
     axes = arranged(series.axes, series.shape, len(series), given, str(path))
     dtype = np.dtype(series.dtype)
+    if math.prod(axes.page_shape) > LARGEST_PAGE_PIXELS:
+        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
     if dtype.kind not in "uif" or dtype.itemsize > 8:
         raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
     files = tuple(sorted({Path(page.parent.filehandle.path) for page in series if page is not None})) or (path,)
@@ -184,4 +193,5 @@ def channel_names(names: tuple[str, ...], size_c: int, samples: int) -> tuple[st
         stems = [names[i] if i < len(names) and names[i] else "" for i in range(size_c // samples)]
         names = tuple(f"{name} {colours[s] if s < 4 else s}".strip() for name in stems for s in range(samples))
     filled = [names[i] if i < len(names) and names[i] else f"channel {i}" for i in range(size_c)]
-    return tuple(name if filled.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(filled))
+    times = Counter(filled)
+    return tuple(name if times[name] == 1 else f"{name} ({i})" for i, name in enumerate(filled))

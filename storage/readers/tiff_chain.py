@@ -12,10 +12,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
-WIDTH, HEIGHT, BITS, DESCRIPTION, SAMPLES = 256, 257, 258, 270, 277
+WIDTH, HEIGHT, BITS, COMPRESSION, DESCRIPTION, SAMPLES = 256, 257, 258, 259, 270, 277
 NEW_SUBFILE_TYPE, REDUCED_IMAGE = 254, 1
 WANTED = frozenset(
-    {STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES, WIDTH, HEIGHT, BITS, DESCRIPTION, SAMPLES, NEW_SUBFILE_TYPE}
+    {
+        STRIP_OFFSETS,
+        STRIP_BYTES,
+        TILE_OFFSETS,
+        TILE_BYTES,
+        WIDTH,
+        HEIGHT,
+        BITS,
+        COMPRESSION,
+        DESCRIPTION,
+        SAMPLES,
+        NEW_SUBFILE_TYPE,
+    }
 )
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -200,5 +212,8 @@ def _check_pixels(page: _Page, size: int, number: int) -> None:
     ends = [start + length for start, length in zip(offsets, counts, strict=True) if length]
     if not ends or any(start == 0 for start, length in zip(offsets, counts, strict=True) if length):
         raise BrokenChainError("a page has no pixels yet")
+    needed = page.pixels * page.first(BITS, 8) // 8
+    if page.first(COMPRESSION, 1) == 1 and sum(counts) < needed:
+        raise BrokenChainError(f"a page of {needed} bytes has only {sum(counts)} of them")
     if max(ends) > size:
         raise BrokenChainError(f"it breaks off: pixels up to byte {max(ends)} are missing, it has {size}")
