@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Read, track, write."""
     import pandas as pd
-    from tracking.table import track_table
 
     from daemon.errors import DaemonError
+    from tracking.table import track_table
 
     try:
         table = pd.read_csv(arguments.table)
