@@ -35,16 +35,25 @@ def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray,
         return
     margin = max(MARGIN, float(promise[hopeful].max()))
     links, splits = np.flatnonzero(slack > -margin), np.flatnonzero(promise > -margin)
+    splits = splits[np.argsort(triples.source[splits], kind="stable")]
+    link_source, split_source = pairs.source[links], triples.source[splits]
+    inside = np.zeros(pairs.sources + 1, bool)  # the last one stands for no owner
+    inside[-1] = True
     for block in _blocks(packing, pairs, triples, links, hopeful):
-        inside = np.zeros(pairs.sources, bool)
         inside[block] = True
-        held = [target for source in block for target in packing.held(source)]
-        usable = np.array([owner < 0 for owner in packing.owner], bool)
-        usable[held] = True
-        part = links[inside[pairs.source[links]] & usable[pairs.target[links]]]
-        pick = splits[inside[triples.source[splits]] & usable[triples.first[splits]] & usable[triples.second[splits]]]
+        part, pick = _of_sources(links, link_source, block), _of_sources(splits, split_source, block)
+        part = part[inside[packing.owner[pairs.target[part]]]]
+        pick = pick[inside[packing.owner[triples.first[pick]]] & inside[packing.owner[triples.second[pick]]]]
         if len(pick):
             _replace(packing, pairs, triples, block, part, pick)
+        inside[block] = False
+
+
+def _of_sources(chosen: np.ndarray, source: np.ndarray, block: list[int]) -> np.ndarray:
+    """Those of `chosen`, the sources of which are given in rising order, that belong to the sources of a block."""
+    first = np.searchsorted(source, block)
+    last = np.searchsorted(source, block, side="right")
+    return np.concatenate([chosen[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)])
 
 
 def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray, splits: np.ndarray) -> list[list[int]]:
@@ -52,7 +61,7 @@ def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray,
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    owner = np.array(packing.owner, np.int64)
+    owner = packing.owner
     one = np.concatenate([pairs.source[links], np.tile(triples.source[splits], 2)])
     target = np.concatenate([pairs.target[links], triples.first[splits], triples.second[splits]])
     owned = owner[target] >= 0

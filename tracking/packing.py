@@ -45,10 +45,8 @@ class Packing:
         self.pairs = pairs
         self.source_starts = np.searchsorted(pairs.source, np.arange(pairs.sources + 1))
         self.match: list[int] = match.tolist()
-        self.owner: list[int] = [-1] * pairs.targets
-        for source, target in enumerate(self.match):
-            if target >= 0:
-                self.owner[target] = source
+        self.owner = np.full(pairs.targets, -1, np.int64)
+        self.owner[match[match >= 0]] = np.flatnonzero(match >= 0)
         self.division: dict[int, tuple[int, int, float]] = {}
         self.options: dict[int, dict[int, float]] = {}
 
@@ -82,7 +80,7 @@ class Packing:
             grown: list[int] = []
             for source in edge:
                 for target in (*self.links_of(source), *wanted):
-                    owner = self.owner[target]
+                    owner = int(self.owner[target])
                     if owner >= 0 and owner not in found and owner not in self.division:
                         if len(found) >= REGION_SOURCES:
                             return found

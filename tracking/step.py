@@ -19,6 +19,8 @@ from tracking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
+DAUGHTER_TRUST = 0.25
+"""Weight of daughters' features against those of the parent: they say less than their spread, since mitosis changes all."""
 FIRST_SPREAD = 0.2
 """Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
 SPREAD_PRIOR = 8.0
@@ -191,7 +193,7 @@ def _daughter_features(
     source, first, second = triple
     one, two = frame.features[first], frame.features[second]
     change = (one + two) / 2 - sources.features[source]
-    cost = feature_cost(change, belief.split_mean, belief.split_scale, belief)
+    cost = DAUGHTER_TRUST * feature_cost(change, belief.split_mean, belief.split_scale, belief)
     return cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief)
 
 

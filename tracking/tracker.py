@@ -19,6 +19,10 @@ from tracking.state import Memory, pack, unpack
 from tracking.step import Scene, neighbour_scale, solve_step
 
 
+REVISITS = 2
+"""Times that a frame is solved again: with its successors, and when it is known which of its nuclei were seen again."""
+
+
 @dataclass(frozen=True)
 class FrameTracks:
     """Track ids of the nuclei of one time point.
@@ -128,7 +132,7 @@ class Tracker:
         return tracker
 
     def _solve_window(self) -> None:
-        """Connect every provisional frame anew, oldest first, with what is known by now about later ones."""
+        """Connect the newest frames anew, oldest first, with what is known by now about later ones."""
         frames = self._memory.frames
         if len(frames) == 1:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
@@ -138,6 +142,9 @@ class Tracker:
         dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
         interval = float(np.median(np.diff([frame.t for frame in frames]))) if len(frames) > 1 else 1.0
         for index in range(max(1, self._memory.final), len(frames)):
+            if index < len(frames) - 1 - REVISITS:
+                sums = sums.faded(frames[index].sums)
+                continue
             scale = neighbour_scale(frames, index)
             scene = Scene(dimensions, scale, believe(sums, interval), self.params)
             is_new = index == len(frames) - 1
