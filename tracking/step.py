@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.assignment import Pairs, assign
+from tracking.assignment import Pairs
 from tracking.costs import division_probability, feature_cost, separation_cost, step_cost
 from tracking.decide import decide
 from tracking.evidence import Belief
@@ -20,7 +20,7 @@ from tracking.sources import Sources, open_ends
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
 DAUGHTER_TRUST = 0.25
-"""Weight of daughters' features against those of the parent: they say less than their spread, since mitosis changes all."""
+"""Weight of daughters' features against those of the parent: they vary together, so that they say less."""
 FIRST_SPREAD = 0.2
 """Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
 SPREAD_PRIOR = 8.0
@@ -70,26 +70,47 @@ def neighbour_scale(frames: list[Frame], index: int) -> float:
     return max(size, extent) or 1.0
 
 
-def expect(sources: Sources, frame: Frame, guess: np.ndarray, scene: Scene) -> Expectation:
-    """Expected places from a first guess of the links.
+@dataclass(frozen=True)
+class Anchors:
+    """Displacements that are taken as known when the motion of neighbours is asked for.
 
-    Parameters
+    Attributes
     ----------
-    guess : (n,) int64
-        Row in `frame` for each source, -1 for none; only nuclei seen in the frame before count.
+    source : (A,) int64
+        Sources seen in the frame before.
+    step : (A, 3) float64
+        From the last place of each to where it is, or to the middle of its daughters.
+    plain : (A,) bool
+        It did not divide.
     """
+
+    source: np.ndarray
+    step: np.ndarray
+    plain: np.ndarray
+
+    @classmethod
+    def of(cls, sources: Sources, frame: Frame, solution: Solution) -> Anchors:
+        """Anchors from links and divisions."""
+        linked = np.flatnonzero((solution.match >= 0) & (sources.back == 1))
+        parents = np.array([s for s in solution.divisions if sources.back[s] == 1], np.int64)
+        pairs = np.array([solution.divisions[s][:2] for s in parents.tolist()], np.int64).reshape(-1, 2)
+        places = np.concatenate([frame.positions[solution.match[linked]], frame.positions[pairs].mean(axis=1)])
+        source = np.concatenate([linked, parents])
+        return cls(source, places - sources.place[source], np.arange(len(source)) < len(linked))
+
+
+def expect(sources: Sources, frame: Frame, anchors: Anchors, scene: Scene) -> Expectation:
+    """Expected places from what is known or guessed about the motion of some nuclei."""
     belief = scene.belief
-    anchors = np.flatnonzero((guess >= 0) & (sources.back == 1))
-    at = sources.place[anchors]
-    step = frame.positions[guess[anchors]] - at
     own = np.full(len(sources), -1, np.int64)
-    own[anchors] = np.arange(len(anchors))
-    flow = sources.place + local_flow(at, step, sources.place, own, scene.scale)
+    own[anchors.source] = np.arange(len(anchors.source))
+    at = sources.place[anchors.source]
+    flow = sources.place + local_flow(at, anchors.step, sources.place, own, scene.scale)
     keep = np.where(sources.young, belief.young_persistence, belief.persistence) * (sources.back == 1)
     place = flow + keep[:, None] * sources.residual
     elapsed = np.maximum(frame.t - sources.t, 1e-9)
-    off = np.linalg.norm(frame.positions[guess[anchors]] - place[anchors], axis=1) / np.sqrt(elapsed[anchors])
-    plain = ~sources.young[anchors]
+    off = np.linalg.norm(at + anchors.step - place[anchors.source], axis=1) / np.sqrt(elapsed[anchors.source])
+    plain = anchors.plain & ~sources.young[anchors.source]
     unit = _spread(off[plain], float(np.median(elapsed)) if len(elapsed) else 1.0, scene)
     factor = np.where(sources.young, belief.young_factor, 1.0)
     return Expectation(flow, place, unit * np.sqrt(elapsed) * factor, unit)
@@ -223,23 +244,31 @@ def solve_step(
     frame = frames[index]
     sources = open_ends(frames, index, scene.params.memory_frames, scene.scale)
     if guess_links:
-        guess = first_guess(sources, frame, usual_shift, scene)
-        expected = expect(sources, frame, guess, scene)
-        guess = assign(possible_links(sources, frame, expected, stays, scene))
+        guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
+        expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
+        guess = _best(sources, frame, expected, stays, scene)
     else:
-        guess = present_links(sources, frame)
-    expected = expect(sources, frame, guess, scene)
+        guess = present_solution(sources, frame)
+    expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
+    return Step(sources, expected, _best(sources, frame, expected, stays, scene))
+
+
+def _best(sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene) -> Solution:
+    """The best links and divisions for given expectations."""
     pairs = possible_links(sources, frame, expected, stays, scene)
-    triples = possible_divisions(sources, frame, expected, stays, scene)
-    return Step(sources, expected, decide(pairs, triples))
+    return decide(pairs, possible_divisions(sources, frame, expected, stays, scene))
 
 
-def present_links(sources: Sources, frame: Frame) -> np.ndarray:
-    """The links that a frame has now, as rows per source; divisions do not count."""
-    guess = np.full(len(sources), -1, np.int64)
-    plain = np.flatnonzero((frame.back == 1) & ~frame.newborn)
+def present_solution(sources: Sources, frame: Frame) -> Solution:
+    """The links and divisions that a frame has now, those over gaps left out."""
+    match = np.full(len(sources), -1, np.int64)
     recent = np.flatnonzero(sources.back == 1)
-    place_of = np.full(int(sources.row[recent].max()) + 1 if len(recent) else 0, -1, np.int64)
-    place_of[sources.row[recent]] = recent
-    guess[place_of[frame.row[plain]]] = plain
-    return guess
+    source_of = np.full(int(sources.row[recent].max()) + 1 if len(recent) else 0, -1, np.int64)
+    source_of[sources.row[recent]] = recent
+    plain = np.flatnonzero((frame.back == 1) & ~frame.newborn)
+    match[source_of[frame.row[plain]]] = plain
+    newborn = np.flatnonzero((frame.back == 1) & frame.newborn)
+    by_parent = newborn[np.argsort(frame.row[newborn], kind="stable")].reshape(-1, 2)
+    parents = source_of[frame.row[by_parent[:, 0]]]
+    divisions = {p: (a, b, 0.0) for p, (a, b) in zip(parents.tolist(), by_parent.tolist(), strict=True)}
+    return Solution(match, divisions)

@@ -18,7 +18,6 @@ from tracking.sources import known_steps
 from tracking.state import Memory, pack, unpack
 from tracking.step import Scene, neighbour_scale, solve_step
 
-
 REVISITS = 2
 """Times that a frame is solved again: with its successors, and when it is known which of its nuclei were seen again."""
 
