@@ -13,8 +13,11 @@ class SegmentationParams:
 
     Attributes
     ----------
-    min_score : float
+    seed_score : float
         Proposals with a lower score seed no nucleus (0..1).
+    min_score : float
+        Nuclei with a lower score are dropped (0..1); the score is the geometric mean of the proposal's score, the mean
+        foreground probability and the highest point of the distance map.
     nms_iou : float
         Of two proposals that overlap by more than this intersection over union, the better one stays.
     foreground_threshold : float
@@ -27,9 +30,10 @@ class SegmentationParams:
         Edge of the square tiles, in network pixels, that larger planes are cut into.
     """
 
-    min_score: float = 0.2
+    seed_score: float = 0.2
+    min_score: float = 0.6
     nms_iou: float = 0.35
-    foreground_threshold: float = 0.45
+    foreground_threshold: float = 0.5
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
     tile_px: int = 768
@@ -38,7 +42,7 @@ class SegmentationParams:
         """Refuse values outside their range, all of them named at once."""
         faults = [
             f"{name} = {getattr(self, name)!r} is not between 0 and 1"
-            for name in ("min_score", "nms_iou", "foreground_threshold", "min_area_fraction")
+            for name in ("seed_score", "min_score", "nms_iou", "foreground_threshold", "min_area_fraction")
             if not 0.0 <= getattr(self, name) <= 1.0
         ]
         if self.nucleus_diameter_px is not None and not 2.0 <= self.nucleus_diameter_px <= 2000.0:

@@ -16,7 +16,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
 from nuset_engine.resample import resample, resample_labels, scaled_shape
 from nuset_engine.survey import BLANK_STACK, StackStatistics, survey
-from nuset_engine.watershed import drop_small, fill_small_holes, separate
+from nuset_engine.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.weights import WeightsInfo, find_weights
 
 SMALLEST_PX = 8
@@ -44,6 +44,20 @@ def blank(shape: tuple[int, int]) -> PlaneLabels:
     return PlaneLabels(np.zeros(shape, np.int32), np.zeros(0, np.float32))
 
 
+def confidence(labels: np.ndarray, scores: np.ndarray, maps: PlaneMaps) -> np.ndarray:
+    """Score of each nucleus (N,) float32: geometric mean of all that speaks for it.
+
+    The three are the score of its proposal (N,), the mean foreground probability, and the highest point of the distance
+    map. Debris and halos are high in one or two of them, nuclei in all.
+    """
+    if len(scores) == 0:
+        return scores
+    index = np.arange(1, len(scores) + 1)
+    sure = ndi.mean(maps.foreground, labels, index)
+    peak = np.clip(ndi.maximum(maps.ridge, labels, index), 0, 1)
+    return np.cbrt(scores * sure * peak).astype(np.float32)
+
+
 def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:
     """Labels at the source's shape (Y, X) from maps at network resolution.
 
@@ -52,6 +66,8 @@ def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParam
     """
     inside = fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
     labels, scores = separate(inside, maps.ridge, maps.proposals, params.min_area_fraction * NETWORK_AREA)
+    scores = confidence(labels, scores, maps)
+    labels, scores = drop(labels, scores, scores >= params.min_score)
     if labels.shape != shape:
         wide = np.where(labels > 0, labels, ndi.grey_dilation(labels, size=(3, 3)))
         smooth = resample(np.where(inside, np.maximum(maps.foreground, 0.5), maps.foreground), shape)
@@ -142,7 +158,7 @@ class Segmenter:
         small = [resample(_as_surveyed(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
         p = self.params
         maps = run_network(
-            small, statistics.intensity, self._predictor, tile=p.tile_px, min_score=p.min_score, nms_iou=p.nms_iou
+            small, statistics.intensity, self._predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
         )
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 

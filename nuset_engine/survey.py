@@ -203,7 +203,7 @@ def coarse_pass(
     for plane in planes:
         small.append(resample(plane, scaled_shape(plane.shape, scale)))
         (maps,) = run_network(
-            small[-1:], whole, predictor, tile=params.tile_px, min_score=params.min_score, nms_iou=params.nms_iou
+            small[-1:], whole, predictor, tile=params.tile_px, min_score=params.seed_score, nms_iou=params.nms_iou
         )
         masks.append(maps.foreground > params.foreground_threshold)
         sizes.append(maps.proposals.diameters)

@@ -184,9 +184,12 @@ def _all_seeds(foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals) 
 
 def drop_small(labels: np.ndarray, scores: np.ndarray, min_area: float) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scores without nuclei under `min_area` pixels, numbered 1..N again."""
-    areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)
-    keep = areas >= max(min_area, 1)
-    keep[0] = False
-    renumber = np.zeros(len(keep), np.int32)
-    renumber[keep] = np.arange(1, keep.sum() + 1)
-    return renumber[labels], scores[keep[1 : len(scores) + 1]]
+    areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)[1 : len(scores) + 1]
+    return drop(labels, scores, areas >= max(min_area, 1))
+
+
+def drop(labels: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (Y, X) and scores (N,) of the nuclei to `keep` (N,) bool alone, numbered 1..N again."""
+    renumber = np.zeros(len(keep) + 1, np.int32)
+    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
+    return renumber[labels], scores[keep]

@@ -106,7 +106,7 @@ def speed(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:
                 statistics.intensity,
                 segmenter._predictor,
                 tile=p.tile_px,
-                min_score=p.min_score,
+                min_score=p.seed_score,
                 nms_iou=p.nms_iou,
             )
             done = time.perf_counter()
