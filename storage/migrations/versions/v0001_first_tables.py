@@ -125,7 +125,8 @@ def _make_nuclei() -> None:
             ondelete="CASCADE",
         ),
     )
-    op.create_index("ix_nuclei_acquisition_id_track_id_t", "nuclei", ["acquisition_id", "track_id", "t"])
+    columns = ["acquisition_id", "track_id", "t", "label"]
+    op.create_index("ix_nuclei_acquisition_id_track_id_t_label", "nuclei", columns)
 
 
 def _make_tracks() -> None:

@@ -127,3 +127,15 @@ def test_an_empty_file_is_no_database_of_ours(tmp_path: Path) -> None:
     (tmp_path / "x.sqlite").touch()
     with pytest.raises(DatabaseUnavailableError, match="older nusetd"):
         queries.status(tmp_path / "x.sqlite")
+
+
+def test_a_track_is_found_without_walking_through_all_nuclei(filled: Path) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.dialects import sqlite
+
+    query = queries.nuclei_query(1, None, 11, None)
+    sql = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    with queries.snapshot(filled) as connection:
+        plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")))
+    assert "(acquisition_id=? AND track_id=?)" in plan
+    assert "TEMP B-TREE" not in plan
