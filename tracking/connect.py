@@ -8,6 +8,7 @@ import numpy as np
 
 from tracking.evidence import Sums
 from tracking.frame import Frame
+from tracking.packing import Solution
 from tracking.step import Scene, Step
 
 OUTLIER2 = 25.0
@@ -21,19 +22,25 @@ def connect(frame: Frame, step: Step, scene: Scene) -> None:
     linked = np.flatnonzero(solution.match >= 0)
     target = solution.match[linked]
     _inherit(frame, step, linked, target)
-    for name in ("born_t", "age_known", "cycle"):
+    for name in ("born_t", "age_known", "cycle", "born_score"):
         getattr(frame, name)[target] = getattr(sources, name)[linked]
     frame.length[target] = sources.length[linked] + 1
-    odds = scene.params.min_division_score / (1 - scene.params.min_division_score)
-    for source, (first, second, gain) in solution.divisions.items():
+    scores = division_scores(step.solution, scene)
+    for source, (first, second, _) in solution.divisions.items():
         daughters = np.array([first, second])
         _inherit(frame, step, np.array([source, source]), daughters)
         frame.newborn[daughters] = True
         frame.age_known[daughters] = True
-        frame.score[daughters] = 1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds)
+        frame.score[daughters] = frame.born_score[daughters] = scores[source]
         if sources.age_known[source]:
             frame.cycle[daughters] = frame.t - sources.born_t[source]
     frame.sums = _observed(frame, step, scene)
+
+
+def division_scores(solution: Solution, scene: Scene) -> dict[int, float]:
+    """Probability of each division against the best that could be had without it, from what it saves over that."""
+    odds = scene.params.min_division_score / (1 - scene.params.min_division_score)
+    return {s: float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds)) for s, (_, _, gain) in solution.divisions.items()}
 
 
 def _clear(frame: Frame) -> None:
@@ -46,6 +53,7 @@ def _clear(frame: Frame) -> None:
     frame.born_t[:] = frame.t
     frame.age_known[:] = False
     frame.cycle[:] = np.nan
+    frame.born_score[:] = 0.0
     frame.length[:] = 1
 
 
@@ -62,7 +70,11 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
     """Everything that one step contributes to the sums."""
     sources, match = step.sources, step.solution.match
     source = np.flatnonzero(match >= 0)
-    parts: dict[str, Any] = {**_motion(frame, step, source), **_risks(frame, step), **_features(frame, step, source)}
+    parts: dict[str, Any] = {
+        **_motion(frame, step, source),
+        **_risks(frame, step, scene),
+        **_features(frame, step, source),
+    }
     sums = Sums(**parts)
     splits = step.solution.divisions
     if splits:
@@ -72,8 +84,10 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
         ratio = np.log(np.maximum(np.linalg.norm(a - b, axis=1), 1e-3 * scene.scale) / scene.scale)
         spread2 = step.expected.unit_spread**2 * np.maximum(frame.t - sources.t[parents], 1e-9)
         off2 = (((a + b) / 2 - step.expected.flow[parents]) ** 2).sum(axis=1) / spread2
-        sums.split_log, sums.split_log2, sums.split_n = float(ratio.sum()), float((ratio**2).sum()), float(len(parents))
-        sums.split_r2 = float(np.minimum(off2, OUTLIER2).sum())
+        weight = np.array(list(division_scores(step.solution, scene).values()))
+        sums.split_n = float(weight.sum())
+        sums.split_log, sums.split_log2 = float(weight @ ratio), float(weight @ ratio**2)
+        sums.split_r2 = float(weight @ np.minimum(off2, OUTLIER2))
     return sums
 
 
@@ -104,23 +118,25 @@ def _motion(frame: Frame, step: Step, source: np.ndarray) -> dict[str, float]:
     }
 
 
-def _risks(frame: Frame, step: Step) -> dict[str, float]:
+def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
     """Divisions and the time at risk of them; nuclei lost, found again, and come from nothing."""
     sources, match = step.sources, step.solution.match
-    divided = np.zeros(len(sources), bool)
-    divided[list(step.solution.divisions)] = True
+    weight = np.zeros(len(sources))
+    weight[list(step.solution.divisions)] = list(division_scores(step.solution, scene).values())
+    divided = weight > 0
     recent = sources.back == 1
     active = (match >= 0) | divided
     age = np.log(np.maximum(frame.t - sources.born_t, 1e-9))
-    cycle = age[divided & sources.age_known]
-    ratio = (age - np.log(sources.cycle))[divided & sources.age_known & ~np.isnan(sources.cycle)]
+    of_age = weight * sources.born_score * sources.age_known
+    ratio = np.where(np.isnan(sources.cycle), 0.0, age - np.log(np.where(np.isnan(sources.cycle), 1.0, sources.cycle)))
+    of_ratio = of_age * ~np.isnan(sources.cycle)
     return {
-        "cycle_log": float(cycle.sum()),
-        "cycle_log2": float((cycle**2).sum()),
-        "cycle_n": float(len(cycle)),
-        "ratio_log": float(ratio.sum()),
-        "ratio_log2": float((ratio**2).sum()),
-        "ratio_n": float(len(ratio)),
+        "cycle_log": float(of_age @ age),
+        "cycle_log2": float(of_age @ age**2),
+        "cycle_n": float(of_age.sum()),
+        "ratio_log": float(of_ratio @ ratio),
+        "ratio_log2": float(of_ratio @ ratio**2),
+        "ratio_n": float(of_ratio.sum()),
         "blind": float((divided & ~sources.age_known).sum()),
         "blind_exposure": float((frame.t - sources.t)[active & ~sources.age_known].sum()),
         "appeared": float((frame.back == 0).sum()),

@@ -13,7 +13,7 @@ import numpy as np
 from tracking.evidence import Belief
 from tracking.sources import Sources
 
-HEAVINESS = 5.0
+HEAVINESS = 8.0
 """Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""
 FEATURE_LIMIT = 4.0
 """A single feature never speaks louder than this for or against a link: segmentation errors change sizes at will."""
@@ -63,7 +63,7 @@ def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarr
 
     Ages at division are log-normal: relative to the parent's own age at division where that is known, else as seen in
     the whole sample, at first half as long again as the oldest that was not seen to divide. Some never divide. Nuclei
-    of unknown age have the recent rate of their like.
+    of unknown age have the recent rate of their like; the age of others is trusted as far as the score of their birth.
     """
     age = np.maximum(t - sources.born_t, 1e-9)
     past = np.maximum(sources.t - sources.born_t, 1e-9)
@@ -78,7 +78,8 @@ def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarr
     by_age = (before - after) / before
     blind = 1.0 - np.exp(-belief.blind_rate * (t - sources.t))
     ceiling = np.where(sources.fresh, 0.05, 0.5)
-    return np.asarray(np.clip(np.where(known, by_age, blind), NEVER, ceiling))
+    trust = np.where(known, sources.born_score, 0.0)
+    return np.asarray(np.clip(trust * by_age + (1.0 - trust) * blind, NEVER, ceiling))
 
 
 def _survival(age: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

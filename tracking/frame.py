@@ -39,6 +39,8 @@ class Frame:
         The track began with a division, so that its age is that of the nucleus.
     cycle : (N,) float64
         How long the parent lived from its own birth to its division, NaN if not known.
+    born_score : (N,) float64
+        Score of the division that the track began with, as far as the age is known.
     length : (N,) int64
         Nuclei in the track until here.
     start_id : (N,) int64
@@ -60,6 +62,7 @@ class Frame:
     born_t: np.ndarray
     age_known: np.ndarray
     cycle: np.ndarray
+    born_score: np.ndarray
     length: np.ndarray
     start_id: np.ndarray
     track_id: np.ndarray
@@ -106,6 +109,7 @@ def frame_of(nuclei: Nuclei) -> Frame:
         born_t=np.full(count, float(nuclei.t)),
         age_known=np.zeros(count, bool),
         cycle=np.full(count, np.nan),
+        born_score=np.zeros(count),
         length=np.ones(count, np.int64),
         start_id=np.zeros(count, np.int64),
         track_id=np.zeros(count, np.int64),

@@ -37,6 +37,7 @@ class Sources:
     born_t: np.ndarray
     age_known: np.ndarray
     cycle: np.ndarray
+    born_score: np.ndarray
     length: np.ndarray
     young: np.ndarray
     fresh: np.ndarray
@@ -91,6 +92,7 @@ def _collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.n
         born_t=column("born_t"),
         age_known=age_known,
         cycle=column("cycle"),
+        born_score=column("born_score"),
         length=length,
         young=newborn,
         fresh=(length == 1) & ~age_known,
