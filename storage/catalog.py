@@ -220,14 +220,6 @@ class Catalog:
             commits.complete(connection, acquisition_id, self._now())
             return _acquisition(connection, acquisition_id)
 
-    def finish_acquisition(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> AcquisitionRow:
-        """Both steps in one, for an acquisition whose tracks are painted later."""
-        with self._transaction() as connection:
-            _acquisition(connection, acquisition_id)
-            commits.finalise_tracks(connection, acquisition_id, update, tracker_state)
-            commits.complete(connection, acquisition_id, self._now(), painted=False)
-            return _acquisition(connection, acquisition_id)
-
     # What readers have been shown
 
     def unpublished(self, acquisition_id: int) -> list[int]:

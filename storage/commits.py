@@ -86,11 +86,11 @@ def finalise_tracks(connection: Connection, acquisition_id: int, track_update: T
     connection.execute(update(tracker_states).where(here).values(state=state))
 
 
-def complete(connection: Connection, acquisition_id: int, now: str, painted: bool = True) -> None:
+def complete(connection: Connection, acquisition_id: int, now: str) -> None:
     """Make an acquisition complete, partial or set aside, after all of it is painted."""
     _refuse_waiting(connection, acquisition_id)
     unpainted = marks.unpainted(connection, acquisition_id)
-    if painted and unpainted:
+    if unpainted:
         raise StorageError(
             f"Acquisition {acquisition_id} is not complete: tracks of t = {unpainted[0]} are not painted."
         )
