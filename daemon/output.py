@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def complain(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def write_table(table: pd.DataFrame, form: str) -> None:
+def write_table(table: pd.DataFrame, form: str, brief: Sequence[str] = ()) -> None:
     """Write a table to standard output.
 
     Parameters
@@ -30,6 +31,8 @@ def write_table(table: pd.DataFrame, form: str) -> None:
         Its index is not written.
     form : str
         ``table`` (for people), ``csv``, ``json`` (a list of objects) or ``parquet`` (binary, for a pipe or a file).
+    brief : sequence of str, optional
+        The columns that people are shown, where they hold anything; the other forms always have all.
     """
     if form == "csv":
         table.to_csv(sys.stdout, index=False, lineterminator="\n")
@@ -43,21 +46,29 @@ def write_table(table: pd.DataFrame, form: str) -> None:
         sys.stdout.buffer.write(buffer.getvalue())
         sys.stdout.buffer.flush()
     else:
-        say(_for_people(table))
+        shown = [name for name in brief if name in table and table[name].notna().any()] or list(table.columns)
+        say(_for_people(table[shown]))
+        if len(shown) < table.shape[1] and len(table):
+            complain(f"({table.shape[1] - len(shown)} more columns with --format csv, json or parquet)")
 
 
 def _for_people(table: pd.DataFrame) -> str:
+    """Columns under their names, numbers to the right and text to the left."""
     if table.empty:
         return "(nothing)"
-    shown = table.copy()
-    for name in shown:
-        if shown[name].dtype.kind == "f":
-            shown[name] = _written(shown[name])
-    return str(shown.to_string(index=False, na_rep="-"))
+    columns = []
+    for name in table.columns:
+        cells = [str(name), *_written(table[name])]
+        width = max(len(cell) for cell in cells)
+        number = table[name].dtype.kind in "iufb"
+        columns.append([cell.rjust(width) if number else cell.ljust(width) for cell in cells])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
 def _written(column: pd.Series) -> list[str]:
     """Numbers as people write them: counts whole, measurements with four digits, nothing as a dash."""
+    if column.dtype.kind != "f":
+        return ["-" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
     present = column.dropna()
     form = ".0f" if (present == present.round()).all() else ".4g"
     return ["-" if value != value else format(value, form) for value in column]

@@ -6,6 +6,23 @@ import argparse
 
 from daemon.commands import options
 
+BRIEF = (
+    "id",
+    "name",
+    "state",
+    "size_t",
+    "size_c",
+    "size_z",
+    "size_y",
+    "size_x",
+    "voxel_z_um",
+    "voxel_y_um",
+    "voxel_x_um",
+    "timepoints_done",
+    "nuclei_count",
+    "tracks_count",
+    "error",
+)
 EXAMPLE = "nusetd acquisitions --database results/nusetd.sqlite --format csv"
 
 
@@ -20,5 +37,5 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import write_table
     from storage import layout, queries
 
-    write_table(queries.acquisitions(layout.database_url(arguments.database)), arguments.format)
+    write_table(queries.acquisitions(layout.database_url(arguments.database)), arguments.format, BRIEF)
     return 0

@@ -6,6 +6,22 @@ import argparse
 
 from daemon.commands import options
 
+BRIEF = (
+    "t",
+    "label",
+    "track_id",
+    "centroid_z_um",
+    "centroid_y_um",
+    "centroid_x_um",
+    "volume_um3",
+    "area_um2",
+    "volume_px",
+    "intensity_mean",
+    "score",
+    "slices_seen",
+    "gap_bridged",
+    "touches_border",
+)
 EXAMPLE = "nusetd nuclei embryo --database results/nusetd.sqlite --format csv > nuclei.csv"
 
 
@@ -22,5 +38,5 @@ def execute(arguments: argparse.Namespace) -> int:
     from storage import layout, queries
 
     url = layout.database_url(arguments.database)
-    write_table(queries.nuclei(url, arguments.acquisition), arguments.format)
+    write_table(queries.nuclei(url, arguments.acquisition), arguments.format, BRIEF)
     return 0

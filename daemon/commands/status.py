@@ -6,6 +6,7 @@ import argparse
 
 from daemon.commands import options
 
+BRIEF = ("id", "name", "state", "queued", "running", "done", "failed", "last_done_at", "error")
 EXAMPLE = "nusetd status --database results/nusetd.sqlite"
 
 
@@ -20,5 +21,5 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import write_table
     from storage import layout, queries
 
-    write_table(queries.status(layout.database_url(arguments.database)), arguments.format)
+    write_table(queries.status(layout.database_url(arguments.database)), arguments.format, BRIEF)
     return 0
