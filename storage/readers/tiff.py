@@ -79,10 +79,8 @@ class TiffSource:
         return {**self.__dict__, "_tif": None}
 
     def _series(self) -> Any:
-        import tifffile
-
         if self._tif is None:
-            self._tif = tifffile.TiffFile(self._path)
+            self._tif = opened(self._path)
         return self._tif.series[self._series_index]
 
     def _page(self, index: int) -> np.ndarray:
@@ -116,23 +114,38 @@ class TiffSource:
         return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
 
 
+def opened(path: Path) -> tifffile.TiffFile:
+    """Open a file so that pages which were written one by one come as the one stack that they are."""
+    import tifffile
+
+    tif = tifffile.TiffFile(path)
+    if tif.is_shaped and len(tif.series) > 1:  # tifffile's writer, called for each page, describes each as an image
+        tif.close()
+        tif = tifffile.TiffFile(path, is_shaped=False)
+    return tif
+
+
+def _images_of(tif: tifffile.TiffFile) -> list[int]:
+    """Indices of the series that are images: all but smaller copies and the previews of LSM."""
+    if tif.is_lsm:
+        return [0]
+    return [i for i, series in enumerate(tif.series) if not (i and series.keyframe.is_reduced)]
+
+
 def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
-    """Return the images of a TIFF; only OME-TIFF has more than one.
+    """Return the images of a TIFF: one, or several where its pages differ in shape or OME-XML says so.
 
     Raises
     ------
     UnreadableInputError
         When it holds nothing that is an image of this kind.
     """
-    import tifffile
-
     try:
-        with tifffile.TiffFile(path) as tif:
-            series = list(tif.series) if tif.is_ome else list(tif.series)[:1]
-            metadata = [tiff_metadata.read(tif, i) for i in range(len(series))]
+        with opened(path) as tif:
+            indices = _images_of(tif)
             images = [
-                _acquisition(path, i, one, said, axes, several=len(series) > 1)
-                for i, (one, said) in enumerate(zip(series, metadata, strict=True))
+                _acquisition(path, i, tif.series[i], tiff_metadata.read(tif, i), axes, several=len(indices) > 1)
+                for i in indices
             ]
     except UnreadableInputError:
         raise

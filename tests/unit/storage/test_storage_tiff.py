@@ -319,3 +319,25 @@ def test_a_folder_of_real_images_is_one_acquisition_each() -> None:
     found = open_acquisitions(sorted(folder.glob("0*.tif")))
     assert len(found) == len(list(folder.glob("0*.tif"))) > 10
     assert all((one.size_t, one.size_z, one.voxel_source) == (1, 1, "none") for one in found)
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_pages_written_one_by_one_are_one_stack(tmp_path: Path, contiguous: bool) -> None:
+    with tifffile.TiffWriter(tmp_path / "loop.tif") as file:
+        for z in range(5):
+            file.write(np.full((16, 24), z, np.uint16), contiguous=contiguous)
+    (acquisition,) = open_acquisitions(tmp_path / "loop.tif")
+    with acquisition:
+        assert (acquisition.size_t, acquisition.size_c, acquisition.size_z) == (1, 1, 5)
+        assert [int(acquisition.plane(0, 0, z).max()) for z in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_pages_of_different_shapes_are_different_images(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "mixed.tif") as file:
+        for edge in (16, 24):
+            file.write(np.full((edge, edge), edge, np.uint16), contiguous=False)
+    acquisitions = open_acquisitions(tmp_path / "mixed.tif")
+    assert [(a.size_y, int(a.plane(0, 0, 0).max())) for a in acquisitions] == [(16, 16), (24, 24)]
+    assert len({a.name for a in acquisitions}) == 2
+    for acquisition in acquisitions:
+        acquisition.close()
