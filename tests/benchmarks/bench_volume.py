@@ -1,4 +1,3 @@
-# ruff: noqa: T201  a benchmark's result is what it prints
 """Reconstruction against plain IoU stitching on the same slice labels, and its speed.
 
 Run it by hand:  python tests/benchmarks/bench_volume.py [--scenes 5] [--skip-speed]

@@ -1,4 +1,3 @@
-# ruff: noqa: T201  a benchmark's result is what it prints
 """Refit `nuset_engine.volume_columns.EVIDENCE`: when is a column of sections two stacked nuclei?
 
 Run it by hand:  python tests/benchmarks/fit_volume_evidence.py [--scenes 6]
