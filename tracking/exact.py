@@ -101,9 +101,6 @@ def _replace(
     packing: Packing, pairs: Pairs, triples: Triples, block: list[int], links: np.ndarray, splits: np.ndarray
 ) -> None:
     """Solve one block and put the solution in place if it saves more than what is there."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix
-
     saving = np.concatenate([pairs.saving[links], triples.saving[splits]])
     link, split = np.arange(len(links)), len(links) + np.arange(len(splits))
     first_target = pairs.sources
@@ -116,19 +113,7 @@ def _replace(
             first_target + triples.second[splits],
         ]
     )
-    _, rows = np.unique(uses, return_inverse=True)
-    columns = np.concatenate([link, split, link, split, split])
-    once = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(int(rows.max()) + 1, len(saving)))
-    result = milp(
-        -saving,
-        constraints=LinearConstraint(once, -np.inf, 1.0),
-        integrality=np.ones(len(saving)),
-        bounds=Bounds(0, 1),
-        options={"node_limit": NODE_LIMIT, "mip_rel_gap": 1e-7},
-    )
-    if result.x is None:
-        return
-    chosen = np.flatnonzero(result.x > 0.5)
+    chosen = _best_choice(saving, uses, np.concatenate([link, split, link, split, split]))
     if saving[chosen].sum() <= sum(packing.value(source) for source in block) + 1e-7:
         return
     new_links = {int(pairs.source[links[c]]): int(pairs.target[links[c]]) for c in chosen if c < len(links)}
@@ -140,3 +125,28 @@ def _replace(
             int(triples.second[index]),
             float(triples.saving[index]),
         )
+
+
+def _best_choice(saving: np.ndarray, uses: np.ndarray, choice: np.ndarray) -> np.ndarray:
+    """The choices that save most together when nothing may be used twice; none where no solution was found.
+
+    Parameters
+    ----------
+    saving : (N,) float
+        What each choice saves.
+    uses, choice : (M,) int
+        Choice `choice[i]` uses thing `uses[i]`.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_matrix
+
+    _, rows = np.unique(uses, return_inverse=True)
+    once = csr_matrix((np.ones(len(rows)), (rows, choice)), shape=(int(rows.max()) + 1, len(saving)))
+    result = milp(
+        -saving,
+        constraints=LinearConstraint(once, -np.inf, 1.0),
+        integrality=np.ones(len(saving)),
+        bounds=Bounds(0, 1),
+        options={"node_limit": NODE_LIMIT, "mip_rel_gap": 1e-7},
+    )
+    return np.zeros(0, np.int64) if result.x is None else np.flatnonzero(result.x > 0.5)
