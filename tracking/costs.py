@@ -13,7 +13,7 @@ import numpy as np
 from tracking.evidence import Belief
 from tracking.sources import Sources
 
-HEAVINESS = 8.0
+HEAVINESS = 10.0
 """Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""
 FEATURE_LIMIT = 4.0
 """A single feature never speaks louder than this for or against a link: segmentation errors change sizes at will."""
