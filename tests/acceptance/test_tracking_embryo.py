@@ -1,0 +1,34 @@
+"""Links and divisions on a real embryo, positions and diameters alone. Skips where the development data is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tracking.metrics import links, score_links
+from tracking.table import track_table
+
+EMBRYO = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / "tracks" / "c_elegans_1_180.csv"
+
+
+def thinned(step: int) -> pd.DataFrame:
+    """Every `step`-th frame; every track is seen at least once, so that parents stay as they are."""
+    if not EMBRYO.exists():
+        pytest.skip(f"{EMBRYO} is absent; set NUSETD_DATA to the folder of the development data")
+    table = pd.read_csv(EMBRYO)
+    kept = table[table["t"].isin(np.sort(table["t"].unique())[::step])].reset_index(drop=True)
+    assert set(kept["parent_track_id"].dropna()) <= set(kept["track_id"])
+    return kept.assign(label=kept.groupby("t").cumcount() + 1)
+
+
+@pytest.mark.parametrize(("step", "link_f1", "division_f1"), [(1, 0.998, 0.92), (3, 0.992, 0.85), (5, 0.975, 0.70)])
+def test_embryo(step: int, link_f1: float, division_f1: float) -> None:
+    table = thinned(step)
+    found = track_table(table[["t", "z", "y", "x", "diameter"]]).assign(label=table["label"])
+    scores = score_links(links(table), links(found))
+    assert scores.link_f1 >= link_f1
+    assert scores.division_f1 >= division_f1
