@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import keras
-from keras import ops
-
 from nuset_engine.anchors import LEVELS
+from nuset_engine.network import keras, ops
 
 FOCAL_ALPHA = 0.25  # Lin et al. 2017, table 1b
 FOCAL_GAMMA = 2.0

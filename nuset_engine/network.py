@@ -35,7 +35,7 @@ def _without_native_chatter() -> Iterator[None]:
 
 with _without_native_chatter():
     import keras
-    from keras import layers
+    from keras import layers, ops
 
 INPUT_CHANNELS = 2
 LARGEST_STRIDE = 16
@@ -91,7 +91,7 @@ def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool) -> di
 def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int) -> keras.KerasTensor:
     """Scores (logits) and box offsets of the anchors at one stride: (h, w, A * 5)."""
     x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"rpn{stride}_conv")(x)
-    prior = keras.initializers.Constant(-float(keras.ops.log((1 - PRIOR) / PRIOR)))
+    prior = keras.initializers.Constant(-float(ops.log((1 - PRIOR) / PRIOR)))
     scores = layers.Conv2D(anchors, 1, bias_initializer=prior, name=f"rpn{stride}_score")(x)
     boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box")(x)
     return layers.Concatenate(name=f"rpn{stride}")([scores, boxes])

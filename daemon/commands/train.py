@@ -11,6 +11,18 @@ from pathlib import Path
 
 from daemon.commands import options
 
+SETTINGS = (
+    "start_from",
+    "steps",
+    "batch_size",
+    "crop_px",
+    "width",
+    "learning_rate",
+    "validation",
+    "synthetic_share",
+    "held_out",
+    "seed",
+)
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
 
@@ -19,9 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="images")
     parser.add_argument("--labels", required=True, type=Path, metavar="DIR", help="label images with the same names")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.npz", help="the weights to write")
-    parser.add_argument("--start-from", metavar="WEIGHTS", help="fine-tune these weights, by name or path")
-    parser.add_argument("--steps", type=options.positive_int, help="number of updates")
-    parser.add_argument("--batch-size", type=options.positive_int, help="crops per update")
+    parser.add_argument("--start-from", "--from", metavar="WEIGHTS", help="fine-tune these weights, by name or path")
+    parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600)")
+    parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
+    parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256)")
+    parser.add_argument("--width", type=options.positive_int, help="channels of the first level, without --from (24)")
+    parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4)")
+    parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
     parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1")
     parser.add_argument("--held-out", type=int, help="leave out this many images for an evaluation afterwards")
     parser.add_argument("--seed", type=int, help="seed of everything random")
@@ -37,8 +53,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from nuset_engine.training import TrainingConfig, train
 
-    names = ("start_from", "steps", "batch_size", "synthetic_share", "held_out", "seed")
-    chosen = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+    if arguments.start_from:  # gentle and short, or a handful of images would undo what the weights know
+        chosen = {"steps": 600, "learning_rate": 2e-4, **chosen}
     config = TrainingConfig(arguments.images, arguments.labels, arguments.output, **chosen)
     weights = train(config, note=complain, progress=sys.stderr.isatty())
     say(f"{weights.name} ({weights.sha256[:12]}): {arguments.output}")
