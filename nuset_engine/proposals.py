@@ -83,10 +83,11 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
     if len(proposals) < 2:
         return proposals
     boxes = proposals.boxes
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    sides = boxes[:, 2:] - boxes[:, :2]
     kept = np.ones(len(proposals), bool)
-    # Two boxes with IoU above v differ in size by a factor under 1 / v, so a search within the own size is enough.
-    near = cKDTree(proposals.centres).query_ball_point(proposals.centres, sides * 0.75, return_sorted=True)
+    # Boxes whose centres are further apart than half of both their sides, along each axis, share nothing.
+    reach = np.hypot(*((sides + sides.max(axis=0)) / 2).T)
+    near = cKDTree(proposals.centres).query_ball_point(proposals.centres, reach, return_sorted=True)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     for index, neighbours in enumerate(near):
         if not kept[index]:
