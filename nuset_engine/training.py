@@ -75,6 +75,11 @@ class TrainingConfig:
         if faults:
             raise EngineError("Training settings are wrong: " + "; ".join(faults) + ".")
 
+    @property
+    def momentum(self) -> float:
+        """Momentum of the moving average of the weights: over about a tenth of a run, but at most 500 steps."""
+        return float(np.clip(1 - 10 / self.steps, 0.8, 0.998))
+
     def recipe(self) -> dict[str, Any]:
         """The settings for the manifest, without anybody's paths."""
         values = asdict(self)
@@ -151,7 +156,9 @@ class Run:
     def __init__(self, config: TrainingConfig, architecture: Architecture, network: keras.Model) -> None:
         self.config, self.architecture, self.network = config, architecture, network
         self.trainer = NusetTrainer(network)
-        optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.998)
+        optimizer = keras.optimizers.Adam(
+            config.learning_rate, global_clipnorm=5.0, use_ema=True, ema_momentum=config.momentum
+        )
         self.trainer.compile(optimizer=optimizer)
         self.optimizer = optimizer
         optimizer.build(self.trainer.trainable_variables)
