@@ -124,7 +124,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
     weight = np.zeros(len(sources))
     weight[list(step.solution.divisions)] = list(division_scores(step.solution, scene).values())
     divided = weight > 0
-    recent = sources.back == 1
+    recent = (sources.back == 1) & (len(frame) > 0)  # an empty frame is a missed one: nothing vanished
     active = (match >= 0) | divided
     age = np.log(np.maximum(frame.t - sources.born_t, 1e-9))
     of_age = weight * sources.born_score * sources.age_known

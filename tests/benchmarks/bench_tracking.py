@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_tracking.py accuracy     link and division F1 at every, every 3rd and every 5th frame
     python tests/benchmarks/bench_tracking.py robustness   the same with 5 % of positions removed and 3 % added
-    python tests/benchmarks/bench_tracking.py scaling      time per frame and memory up to 10,000 nuclei, against n log n
+    python tests/benchmarks/bench_tracking.py scaling      time per frame and memory up to 10,000 nuclei
     python tests/benchmarks/bench_tracking.py ball         20,000 points in one dense ball
 
 The embryo is read from the folder NUSETD_DATA (default ../shared/data); without it the first two say so and stop.
