@@ -145,10 +145,10 @@ def believe(sums: Sums, interval: float) -> Belief:
         ratio_log=float(ratio_log),
         ratio_sd=float(ratio_sd),
         blind_rate=(sums.blind + 0.5) / (sums.blind_exposure + 25.0 * interval),
-        appear=(lost + 0.2) / (sums.seen + 100.0),
-        vanish=(sums.vanished + 0.2) / (sums.seen + 100.0),
-        regain=(sums.regained + 1.0) / (sums.vanished + 2.0),
-        flicker=(sums.flickers + 1.0) / (sums.appeared + 3.0),
+        appear=min(0.5, (lost + 0.2) / (sums.seen + 100.0)),
+        vanish=min(0.5, (sums.vanished + 0.2) / (sums.seen + 100.0)),
+        regain=min(0.9, (sums.regained + 1.0) / (sums.vanished + 2.0)),
+        flicker=min(0.9, (sums.flickers + 1.0) / (sums.appeared + 3.0)),
         **_feature_scales(sums),
     )
 

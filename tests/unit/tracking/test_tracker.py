@@ -80,6 +80,11 @@ def test_empty_frames_within_the_memory() -> None:
     assert len(play(movie).tracks) == 27
 
 
+def test_more_found_again_than_ever_lost() -> None:
+    movie = {t: place if t % 2 == 0 else place[:0] for t, place in numbered(wandering(14, spread=0.3)).items()}
+    assert len(play(movie).tracks) == 27
+
+
 def test_only_empty_frames() -> None:
     record = play({t: np.zeros((0, 3)) for t in range(8)})
     assert record.tracks == {}
