@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ class Lab:
         """What the database says; nothing while there is none."""
         if not self.database.exists():
             return []
-        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             try:
                 return connection.execute(query).fetchall()
             except sqlite3.OperationalError as error:
@@ -157,7 +158,7 @@ class Lab:
 def result(lab: Lab) -> dict[str, Any]:
     """Everything that a person would look at: rows without numbers of convenience, and every label."""
     nuclei = "select a.name, n.* from nuclei n join acquisitions a on a.id = n.acquisition_id order by a.name, t, label"
-    with sqlite3.connect(lab.database) as connection:
+    with closing(sqlite3.connect(lab.database)) as connection:
         connection.row_factory = sqlite3.Row
         found = [dict(row) for row in connection.execute(nuclei)]
     for row in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ UNIQUE = {
 
 def described(path: Path) -> dict[str, object]:
     """Every table's columns, indexes and foreign keys, as SQLite itself tells them."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
         found: dict[str, object] = {}
         for name in names:
