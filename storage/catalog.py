@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -65,14 +65,14 @@ class Catalog:
         if path is not None:
             _check_place(path)
             lock = WriterLock(layout.lock_path(path))
-        try:
+        with ExitStack() as undone:
+            if lock is not None:
+                undone.callback(lock.release)
             engine = writing_engine(url)
+            undone.callback(engine.dispose)
             with _explained(url):
                 upgrade(engine)
-        except BaseException:
-            if lock is not None:
-                lock.release()
-            raise
+            undone.pop_all()
         return cls(engine, lock, clock)
 
     def close(self) -> None:
