@@ -15,9 +15,5 @@ class ConfigError(UsageError):
     """The configuration file has faults; the message lists all of them, one per line."""
 
 
-class LockedError(DaemonError):
-    """Another nusetd works on the same database."""
-
-
 class EngineFailedError(DaemonError):
     """The segmentation engine could not be started, so no image can be processed."""

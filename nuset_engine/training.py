@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -335,8 +334,3 @@ def plot_history(history: Path) -> Path:
     figure.savefig(target, dpi=120)
     plt.close(figure)
     return target
-
-
-def describe(config: TrainingConfig) -> str:
-    """The settings of a run as JSON, for a log."""
-    return json.dumps({key: str(value) for key, value in asdict(config).items()})

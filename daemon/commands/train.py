@@ -45,10 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train and say where the weights are."""
-    import os
     import sys
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options.existing([arguments.images, arguments.labels])
     from daemon.output import complain, say
     from nuset_engine.training import TrainingConfig, train
