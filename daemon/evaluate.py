@@ -13,7 +13,7 @@ import pandas as pd
 
 from daemon.engine import load_factory
 from daemon.errors import DaemonError
-from nuset_engine.dataset import by_checksum, read_image, read_pairs
+from nuset_engine.dataset import by_checksum, grey, read_image, read_pairs
 from nuset_engine.evaluation import evaluate
 from nuset_engine.evaluation_sheet import WorstImages
 from nuset_engine.metrics import average_precision
@@ -65,7 +65,7 @@ def _samples(
         order.pairs(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()
     ):
         image, truth = read_image(image_path), read_image(labels_path)
-        predicted = _segmented(name, _grey(image), segmenter, order.voxel_size_um)
+        predicted = _segmented(name, grey(image), segmenter, order.voxel_size_um)
         if predicted.shape != truth.shape:
             raise DaemonError(
                 f"The labels {labels_path} are {truth.shape}, their image {image.shape}: they must agree."
@@ -85,11 +85,6 @@ def _segmented(
     planes = image if image.ndim == 3 else image[None]
     volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um)
     return volume.labels if image.ndim == 3 else volume.labels[0]
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """Colour images, (Y, X, 3 or 4), as their mean, as in training."""
-    return image[..., :3].mean(axis=-1) if image.ndim == 3 and image.shape[-1] in (3, 4) else image
 
 
 def _write(output: Path, images: pd.DataFrame, overall: pd.DataFrame, sheet: WorstImages) -> None:

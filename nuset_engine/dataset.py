@@ -15,7 +15,7 @@ from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
-from nuset_engine.targets import Targets, border_weights, make_targets
+from nuset_engine.targets import Targets, anchor_targets, border_weights, make_targets, pixel_targets, truth_boxes
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
@@ -115,6 +115,11 @@ def read_image(path: Path) -> np.ndarray:
         raise EngineError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
 
 
+def grey(image: np.ndarray) -> np.ndarray:
+    """Colour images (Y, X, 3 or 4) as their brightness, others as they are."""
+    return image[..., :3].mean(axis=-1) if image.ndim == 3 and image.shape[-1] in (3, 4) else image
+
+
 def by_checksum(names: Sequence[str]) -> list[str]:
     """Names in the order of their CRC-32: a shuffle that is the same everywhere."""
     return sorted(names, key=lambda name: (zlib.crc32(name.encode("ascii", "replace")), name))
@@ -194,15 +199,15 @@ def masked_targets(labels: np.ndarray, weights: np.ndarray, inside: np.ndarray) 
     labels = dense.reshape(labels.shape).astype(np.int32) + int(present[0] > 0)
     if inside.all():
         return make_targets(labels, weights)
-    whole = make_targets(labels * inside, weights)
-    pixels = make_targets(labels, weights).pixels.copy()
-    pixels[..., 2] *= inside
+    # The distance map goes on beyond the edge, as nuclei do; boxes end at it, as they do in whole images.
+    pixels = pixel_targets(labels, weights * inside)
+    whole, boxes = anchor_targets(truth_boxes(labels * inside), *inside.shape)
     classes = []
-    for level, values in zip(LEVELS, whole.classes, strict=True):
+    for level, values in zip(LEVELS, whole, strict=True):
         half = level.stride // 2
         counted = inside[half :: level.stride, half :: level.stride]
         classes.append(np.where(counted[..., None], values, np.float32(-1)))
-    return Targets(pixels, tuple(classes), whole.boxes)
+    return Targets(pixels, tuple(classes), boxes)
 
 
 def collate(targets: Sequence[Targets]) -> list[np.ndarray]:

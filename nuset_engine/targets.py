@@ -142,9 +142,13 @@ def anchor_targets(boxes: np.ndarray, height: int, width: int) -> tuple[tuple[np
     return tuple(all_classes), tuple(all_offsets)
 
 
+def pixel_targets(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(Y, X, 3) float32: foreground, distance map and the given weights, see `Targets.pixels`."""
+    foreground = (labels > 0).astype(np.float32)
+    return np.stack([foreground, distance_map(labels), weights], axis=-1).astype(np.float32)
+
+
 def make_targets(labels: np.ndarray, weights: np.ndarray | None = None) -> Targets:
     """All targets of one crop of labels (Y, X), sides multiples of 16; `weights` (Y, X) spares computing them."""
-    if weights is None:
-        weights = border_weights(labels)
-    pixels = np.stack([(labels > 0).astype(np.float32), distance_map(labels), weights], axis=-1)
-    return Targets(pixels.astype(np.float32), *anchor_targets(truth_boxes(labels), *labels.shape))
+    weights = border_weights(labels) if weights is None else weights
+    return Targets(pixel_targets(labels, weights), *anchor_targets(truth_boxes(labels), *labels.shape))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, make_example, read_image, read_pairs
+from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, grey, make_example, read_image, read_pairs
 from nuset_engine.errors import EngineError
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, keras
@@ -133,12 +133,7 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
 
 
 def _load(name: str, image: Path, labels: Path) -> Example:
-    return make_example(name, _grey(read_image(image)), read_image(labels))
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """Colour images (Y, X, 3 or 4) as their brightness, others as they are."""
-    return image[..., :3].mean(axis=-1) if image.ndim == 3 and image.shape[-1] in (3, 4) else image
+    return make_example(name, grey(read_image(image)), read_image(labels))
 
 
 def rate_at(step: int, config: TrainingConfig) -> float:
