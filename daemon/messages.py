@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from nuset_engine.nuclei import Nuclei
 from storage.rows import AcquisitionRow
@@ -61,10 +62,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Analysed:
-    """From the worker: the labels are safely on disk, and these are the nuclei; seconds per step in `timings`."""
+    """From the worker: the labels are safely on disk, and these are the nuclei; seconds per step in `timings`.
+
+    `quality` has what is stored of the stack's own quality: `blank_slices`, `background`, `signal`.
+    """
 
     nuclei: Nuclei
     timings: dict[str, float]
+    quality: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from daemon.messages import Analysed, PaintTask
 from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
+from nuset_engine.quality import WatchedPlanes
 from nuset_engine.volume import reconstruct
 from storage import layout
 from storage.images import ImageStore, sweep_unfinished
@@ -73,7 +74,8 @@ def analyse(
     """
     request, watch = Request.of(row), Stopwatch()
     channels = {c: acquisition.planes(t, c) for c in range(acquisition.size_c)}
-    slices = segmenter.segment_stack(channels[request.nuclear_channel], progress=progress)
+    planes = WatchedPlanes(channels[request.nuclear_channel])
+    slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):
         volume = reconstruct(watch.timed("segment_s", slices), row.voxel_size_um, request.volume)
     with watch.lap("measure_s"):
@@ -81,7 +83,10 @@ def analyse(
     with watch.lap("write_s"):
         store = ImageStore.create(Path(str(row.zarr_path)), acquisition, version=request.ome_zarr_version)
         store.write_timepoint(t, list(channels.values()), volume.labels)
-    return Analysed(nuclei, watch.seconds)
+    quality = planes.quality
+    signal = quality.signal(nuclei.table["intensity_mean"].to_numpy())
+    facts = {"blank_slices": list(quality.blank_slices), "background": quality.background, "signal": signal}
+    return Analysed(nuclei, watch.seconds, facts)
 
 
 def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
@@ -95,7 +100,7 @@ def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
             tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
             update, state = tracker.advance(analysed.nuclei), tracker.state()
     timings = {**analysed.timings, **watch.seconds}
-    if not catalog.commit_timepoint(job, analysed.nuclei, update, state, timings):
+    if not catalog.commit_timepoint(job, analysed.nuclei, update, state, timings, analysed.quality):
         return False
     publish(catalog, job.acquisition, job.t)
     return True

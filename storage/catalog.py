@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from nuset_engine.nuclei import Nuclei
-from storage import claims, commits, layout, marks, registration
+from storage import claims, commits, health, layout, marks, registration
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
 from storage.engine import writing_engine
@@ -145,6 +145,7 @@ class Catalog:
         update: TrackUpdate,
         tracker_state: bytes,
         timings: Mapping[str, float] | None = None,
+        quality: Mapping[str, Any] | None = None,
     ) -> bool:
         """Write rows, track ids, tracks and tracker state, and mark the time point as done, in one transaction.
 
@@ -162,7 +163,9 @@ class Catalog:
         """
         with self._transaction() as connection:
             now = self._now()
-            return commits.commit_timepoint(connection, job, nuclei, update, tracker_state, timings or {}, now)
+            return commits.commit_timepoint(
+                connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, now
+            )
 
     def fail_timepoint(self, job: TimepointJob, reason: str, retry: bool, pause_s: float = 30.0) -> None:
         """Note a failed attempt: queued again after a pause, or set aside."""
@@ -251,6 +254,23 @@ class Catalog:
         """Note that time point t is visible in ``labels/tracks``."""
         with self._transaction() as connection:
             marks.mark_painted(connection, acquisition_id, t, self._now())
+
+    # What the service knows of itself
+
+    def report(self, report: Mapping[str, Any]) -> None:
+        """Keep what the service says of itself, in place of what it said before."""
+        with self._transaction() as connection:
+            health.write_report(connection, report, self._now())
+
+    def queue_state(self) -> health.QueueState:
+        """Return how many time points wait, and how the most recent ones went."""
+        with self._transaction() as connection:
+            return health.queue_state(connection, self._clock())
+
+    def recent_quality(self, acquisition_id: int, t: int, count: int) -> health.Course:
+        """Return how an acquisition went up to time point t: its latest `count` time points, and its first ones."""
+        with self._transaction() as connection:
+            return health.course(connection, acquisition_id, t, count)
 
     # Reading back what the writer needs
 

@@ -28,6 +28,7 @@ def commit_timepoint(
     track_update: TrackUpdate,
     tracker_state: bytes,
     timings: Mapping[str, float],
+    quality: Mapping[str, Any],
     now: str,
 ) -> bool:
     """Write a time point's result; False (and queued again) when its source changed while it was processed."""
@@ -46,6 +47,7 @@ def commit_timepoint(
         "error": None,
         "nuclei_count": len(nuclei.table),
         "timings": {str(name): plain(value) for name, value in timings.items()},
+        "quality": dict(quality),
         "completed_at": now,
         "tracks_final": False,
         "published_at": None,

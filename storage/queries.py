@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
-from storage import layout, schema
+from storage import health, layout, schema
 from storage.engine import reading_engine
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
 from storage.jobs import TimepointState
@@ -112,6 +113,14 @@ def status(path_or_url: str | Path) -> pd.DataFrame:
     )
     with snapshot(path_or_url) as connection:
         return frame(connection, query)
+
+
+def health_of(
+    path_or_url: str | Path, moment: datetime
+) -> tuple[health.QueueState, tuple[datetime, dict[str, Any]] | None]:
+    """Return the queue at a moment, and the service's last report with its time (None: it never reported)."""
+    with snapshot(path_or_url) as connection:
+        return health.queue_state(connection, moment), health.read_report(connection)
 
 
 def nuclei(

@@ -88,8 +88,10 @@ timepoints = Table(
     Column("tracks_final", Boolean, nullable=False, default=False),
     Column("published_at", String(32)),  # visible in labels/nuclei
     Column("painted_at", String(32)),  # visible in labels/tracks
+    Column("quality", JSON),  # of the stack itself: blank slices, background, signal of the nuclei above it
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
+    Index(None, "completed_at"),
 )
 
 nuclei = Table(
@@ -166,4 +168,13 @@ tracker_states = Table(
     ),
     Column("t", Integer, nullable=False),  # the last time point that the tracker has seen
     Column("state", LargeBinary, nullable=False),
+)
+
+# What a running service says of itself, so that another process can ask; one row per service.
+service_reports = Table(
+    "service_reports",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("reported_at", String(32), nullable=False),
+    Column("report", JSON, nullable=False),
 )

@@ -134,6 +134,21 @@ def test_an_older_database_is_copied_before_it_is_upgraded(migrated: Path) -> No
     assert described(migrated.with_name("migrated.sqlite.before-upgrade-from-0000")) == described(migrated)
 
 
+def test_a_database_of_the_first_version_is_upgraded_and_a_copy_kept(migrated: Path) -> None:
+    from alembic import command
+
+    engine = writing_engine(f"sqlite:///{migrated}")
+    with engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    first = described(migrated)
+    Catalog.open(migrated).close()
+    assert described(migrated) != first
+    assert described(migrated.with_name("migrated.sqlite.before-upgrade-from-0001")) == first
+
+
 def test_a_connection_has_the_settings_that_lose_nothing(migrated: Path) -> None:
     engine = writing_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:

@@ -1,0 +1,186 @@
+"""How the work goes: what waits, how long the most recent time points took, what failed, what the service reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.clock import iso
+from storage.jobs import AcquisitionState, TimepointState
+from storage.schema import acquisitions, service_reports, timepoints
+
+RECENT = 1000
+"""Time points that are looked back at, at most; that many are read in a few milliseconds."""
+
+PROBLEMS = 10
+"""Latest faults that are told."""
+
+_NAME = "service"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The times of one finished time point: noticed as whole, taken up, in the database."""
+
+    queued_at: datetime
+    started_at: datetime
+    completed_at: datetime
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that went wrong: when, with what (`t` None: a whole acquisition), and why."""
+
+    at: str
+    acquisition: str
+    t: int | None
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """The queue at one moment.
+
+    Attributes
+    ----------
+    moment : datetime
+    counts : mapping
+        Number of time points per state; those of acquisitions that are set aside wait for a person, not in `queued`.
+    paused : int
+        Those of the queued that wait for another attempt.
+    oldest_waiting : datetime or None
+        Since when the oldest time point waits that is not paused.
+    arrived : (int, datetime, datetime) or None
+        How many of the waiting were queued in the last hour, and the first and last time of those.
+    recent : tuple of Passage
+        The most recently finished time points, latest first.
+    problems : tuple of Problem
+        Latest first.
+    """
+
+    moment: datetime
+    counts: Mapping[str, int]
+    paused: int = 0
+    oldest_waiting: datetime | None = None
+    arrived: tuple[int, datetime, datetime] | None = None
+    recent: tuple[Passage, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is known of one finished time point of an acquisition."""
+
+    t: int
+    nuclei_count: int
+    quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Course:
+    """How an acquisition went: its first finished time points, and those up to one of interest, both ascending."""
+
+    first: tuple[Step, ...]
+    latest: tuple[Step, ...]
+
+
+def queue_state(connection: Connection, moment: datetime) -> QueueState:
+    """Return the queue, the latest passages and the latest problems."""
+    now, hour_ago = iso(moment), iso(moment - timedelta(hours=1))
+    live = timepoints.join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
+    waits = and_(
+        timepoints.c.state.in_((TimepointState.QUEUED.value, TimepointState.RUNNING.value)),
+        acquisitions.c.state != AcquisitionState.SET_ASIDE.value,
+    )
+    is_paused = and_(timepoints.c.not_before.is_not(None), timepoints.c.not_before > now)
+    late = timepoints.c.queued_at >= hour_ago
+    query = select(
+        func.count().filter(timepoints.c.state == TimepointState.QUEUED.value),
+        func.count().filter(timepoints.c.state == TimepointState.RUNNING.value),
+        func.count().filter(is_paused),
+        func.min(timepoints.c.queued_at).filter(~is_paused | timepoints.c.not_before.is_(None)),
+        func.count().filter(late),
+        func.min(timepoints.c.queued_at).filter(late),
+        func.max(timepoints.c.queued_at).filter(late),
+    )
+    row = connection.execute(query.select_from(live).where(waits)).one()
+    queued, running, paused, oldest, count, first, last = row
+    counts = {"queued": queued, "running": running}
+    for state in (TimepointState.DONE, TimepointState.FAILED):
+        here = timepoints.c.state == state.value
+        counts[state.value] = connection.execute(select(func.count()).select_from(timepoints).where(here)).scalar_one()
+    return QueueState(
+        moment=moment,
+        counts=counts,
+        paused=paused,
+        oldest_waiting=None if oldest is None else _moment(oldest),
+        arrived=(count, _moment(first), _moment(last)) if count else None,
+        recent=_passages(connection),
+        problems=_problems(connection),
+    )
+
+
+def course(connection: Connection, acquisition_id: int, t: int, count: int) -> Course:
+    """Return the first three finished time points of an acquisition, and the `count` latest up to t."""
+    table = timepoints
+    done = and_(table.c.acquisition_id == acquisition_id, table.c.state == TimepointState.DONE.value, table.c.t <= t)
+    query = select(table.c.t, table.c.nuclei_count, table.c.quality).where(done)
+    latest = connection.execute(query.order_by(table.c.t.desc()).limit(count)).all()
+    first = connection.execute(query.order_by(table.c.t).limit(3)).all()
+    steps = [tuple(Step(int(n), int(c or 0), q or {}) for n, c, q in rows) for rows in (first, latest[::-1])]
+    return Course(*steps)
+
+
+def write_report(connection: Connection, report: Mapping[str, Any], now: str) -> None:
+    """Keep the service's report in place of the one before."""
+    words: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"reported_at": now, "report": dict(report)}
+    statement = words.insert(service_reports).values(name=_NAME, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def read_report(connection: Connection) -> tuple[datetime, dict[str, Any]] | None:
+    """Return when the service last reported, and what; None when it never did."""
+    columns = (service_reports.c.reported_at, service_reports.c.report)
+    row = connection.execute(select(*columns).where(service_reports.c.name == _NAME)).one_or_none()
+    return None if row is None else (_moment(row[0]), dict(row[1]))
+
+
+def _passages(connection: Connection) -> tuple[Passage, ...]:
+    columns = (timepoints.c.queued_at, timepoints.c.started_at, timepoints.c.completed_at)
+    done = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.completed_at.is_not(None))
+    rows = connection.execute(select(*columns).where(done).order_by(timepoints.c.completed_at.desc()).limit(RECENT))
+    return tuple(Passage(*(_moment(text) for text in row)) for row in rows)
+
+
+def _problems(connection: Connection) -> tuple[Problem, ...]:
+    """Time points that failed or wait for another attempt, and acquisitions that ended with a reason."""
+    when = func.coalesce(timepoints.c.started_at, timepoints.c.queued_at)
+    points = (
+        select(when, acquisitions.c.name, timepoints.c.t, timepoints.c.state, timepoints.c.error)
+        .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
+        .where(timepoints.c.state.in_((TimepointState.FAILED.value, TimepointState.QUEUED.value)))
+        .where(timepoints.c.error.is_not(None))
+        .order_by(when.desc())
+        .limit(PROBLEMS)
+    )
+    ended = func.coalesce(acquisitions.c.completed_at, acquisitions.c.created_at)
+    whole = (
+        select(ended, acquisitions.c.name, acquisitions.c.state, acquisitions.c.error)
+        .where(or_(acquisitions.c.state == AcquisitionState.SET_ASIDE.value, acquisitions.c.error.is_not(None)))
+        .order_by(ended.desc())
+        .limit(PROBLEMS)
+    )
+    found = [Problem(at, name, int(t), state, error) for at, name, t, state, error in connection.execute(points)]
+    found += [Problem(at, name, None, state, error or "") for at, name, state, error in connection.execute(whole)]
+    return tuple(sorted(found, key=lambda problem: problem.at, reverse=True)[:PROBLEMS])
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
