@@ -102,10 +102,13 @@ class Intake:
             self._note(path, now)
 
     def _note(self, path: Path, now: float) -> None:
-        """Begin to follow a file that is new, or that changed since it was taken."""
-        if not readers.is_candidate(path) or settle.looks_unchanged(path, self._known.get(path)):
+        """Begin to follow a file that is new, or that changed since it was taken; a part stands for its whole."""
+        part, path = path, readers.owner(path)
+        if not readers.is_candidate(path):
             return
-        identity = settle.identify(path)
+        if part == path and settle.looks_unchanged(path, self._known.get(path)):
+            return
+        identity = _identify(path)
         if identity is None or self._known.get(path) == identity:
             return
         if path not in self._settling and not self._welcome(path):
@@ -125,7 +128,7 @@ class Intake:
 
     def _look(self, path: Path, now: float) -> None:
         """A quiet period is over: has the file changed, and if not, does its format say that it is whole?"""
-        rules, identity = self._watch.settle, settle.identify(path)
+        rules, identity = self._watch.settle, _identify(path)
         if identity is None:
             del self._settling[path]  # gone, or held by its writer: the next rescan finds it again
             return
@@ -211,9 +214,17 @@ class Intake:
         return rows
 
     def _refuse(self, path: Path, reason: str) -> None:
-        identity = settle.identify(path)
+        identity = _identify(path)
         if identity is not None:
             self._set_aside(path, identity, reason)
 
     def _group(self, key: AcquisitionKey) -> Group:
         return self._groups.setdefault(key.path, Group(key.group))
+
+
+def _identify(path: Path) -> Identity | None:
+    """What of a file and the files that belong to it changes when their content does."""
+    try:
+        return settle.identify(path, readers.companions(path))
+    except OSError:  # their folder cannot be listed now
+        return None

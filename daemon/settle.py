@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -82,25 +83,19 @@ def conclude(watched: Watched, whole: bool, rules: SettleRules, now: float) -> t
     return Decision.WAIT, replace(watched, next_look=now + pause)
 
 
-def identify(path: Path) -> Identity | None:
-    """Look at a file or a store's directory; None when it is not there or held by its writer.
+def identify(path: Path, companions: Iterable[Path] = ()) -> Identity | None:
+    """Look at a file with its companions, or at a store's directory; None when one is not there or held by its writer.
 
     The status comes from an open descriptor: a directory listing of a network share can report stale sizes until the
     writer closes its handle.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        status = os.fstat(descriptor)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-    if os.path.isdir(path):
-        return _identify_tree(path)
-    return Identity(status.st_size, status.st_mtime_ns)
+    whole = _identify_one(path)
+    for companion in companions:
+        part = _identify_one(companion)
+        if whole is None or part is None:
+            return None
+        whole = Identity(whole.size + part.size, max(whole.mtime_ns, part.mtime_ns), whole.files + part.files)
+    return whole
 
 
 def looks_unchanged(path: Path, known: Identity | None) -> bool:
@@ -124,3 +119,19 @@ def _identify_tree(root: Path) -> Identity | None:
     except OSError:  # a file that vanished between listing and look: the store is being written
         return None
     return Identity(size, newest, files)
+
+
+def _identify_one(path: Path) -> Identity | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    if os.path.isdir(path):
+        return _identify_tree(path)
+    return Identity(status.st_size, status.st_mtime_ns)

@@ -80,11 +80,13 @@ class Acquisition:
         Short name for people; file names derive from it.
     source_path : Path
         The file or folder that it comes from. For one file per time point: the folder joined with the names' common
-        pattern, such as ``/data/exp1_t*.tif``. With several images in one file, ``file.tif#2``.
+        pattern, such as ``/data/exp1_t*.tif``. With several images (scenes, positions, series) in one file,
+        ``file.czi#2``: each is an acquisition.
     files : tuple of Path
         The files (or the OME-Zarr folder) that hold it.
     reader : str
-        Name of the reader: ``ome-tiff``, ``imagej-tiff``, ``tiff``, ``tiff-sequence``, ``ome-zarr``.
+        Name of the reader: ``ome-tiff``, ``imagej-tiff``, ``tiff``, ``lsm``, ``micromanager``, ``ndtiff``, ``oif``,
+        ``oib``, ``oir``, ``czi``, ``nd2``, ``lif``, ``ome-zarr``; with ``-sequence`` behind it for one file per time point.
     size_t, size_c, size_z, size_y, size_x : int
         Sizes of the axes. `size_t` counts up to the last time point present, gaps included.
     dtype : numpy dtype of the planes
@@ -99,6 +101,10 @@ class Acquisition:
     source : PlaneSource
     first_number : int or None
         One file per time point: the number in the file name that is time point 0.
+    time_stamps_s : tuple of float
+        Seconds from the first time point to each of the `size_t` time points, where the file says; else empty.
+    started_at : str or None
+        When the acquisition began, as UTC in ISO 8601.
     """
 
     name: str
@@ -118,6 +124,8 @@ class Acquisition:
     time_points: tuple[int, ...]
     source: PlaneSource
     first_number: int | None = None
+    time_stamps_s: tuple[float, ...] = ()
+    started_at: str | None = None
 
     def plane(self, t: int, c: int, z: int) -> np.ndarray:
         """Read one plane.

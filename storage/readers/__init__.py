@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, UnreadableInputError
-from storage.readers import names, omezarr, sequence, tiff, tiff_probe
+from storage.readers import formats, names, sequence
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.omezarr import is_own
+from storage.readers.parts import companions, owner
 from storage.rows import AcquisitionRow
 
 __all__ = [
     "AcquisitionKey",
     "Completion",
     "acquisition_key",
+    "companions",
     "discover",
     "group",
     "is_candidate",
     "is_own",
     "open_acquisitions",
+    "owner",
     "probe",
     "reopen",
 ]
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One format: the endings of its names, how it is opened, and how one sees that a file is whole."""
-
-    suffixes: tuple[str, ...]
-    open: Callable[[Path, str | None], list[Acquisition]]
-    probe: Callable[[Path], Completion]
-
-
-READERS = (
-    Reader(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
-    Reader(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
-)
 
 
 def open_acquisitions(
@@ -84,7 +72,7 @@ def open_acquisitions(
             numbered = {acquisition_key(member, pattern).t or 0: member for member in members}
             found += sequence.open_sequence(key, numbered, axes)
         else:
-            opened = _reader(members[0]).open(members[0], axes)
+            opened = formats.open_file(members[0], axes)
             found += [_limited(one, ready[members[0]]) for one in opened]
     return [one.with_voxel_size(voxel_size_um) for one in sorted(found, key=lambda one: str(one.source_path))]
 
@@ -99,7 +87,7 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     """
     path, axes = Path(row.source_path), row.params.get("axes")
     voxel = row.voxel_size_um if row.voxel_source == "configured" else None
-    if row.reader == sequence.READER:
+    if sequence.is_sequence(row.reader):
         start = row.first_number or 0
         file = names.numbered_file(path, t + start)
         _checked(file)
@@ -125,12 +113,11 @@ def group(paths: Iterable[str | Path], pattern: str | None = None) -> dict[Acqui
 
 
 def probe(path: str | Path) -> Completion:
-    """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
-    path = Path(path)
-    try:
-        return _reader(path).probe(path)
-    except UnreadableInputError as error:
-        return Completion("incomplete", str(error))
+    """Return what the bytes of a file and its companions say about whether it is whole.
+
+    Never raises for what is inside the file.
+    """
+    return formats.probe(Path(path))
 
 
 def _holds(path: Path) -> bool:
@@ -138,18 +125,9 @@ def _holds(path: Path) -> bool:
     return path.exists() and names.suffix(path) is not None
 
 
-def _reader(path: Path) -> Reader:
-    ending = names.suffix(path)
-    for reader in READERS:
-        if ending in reader.suffixes:
-            return reader
-    known = ", ".join(s for reader in READERS for s in reader.suffixes if s.count(".") == 1)
-    raise UnreadableInputError(f"{path} has no ending that a reader knows: convert it to one of {known}.")
-
-
 def _checked(path: Path) -> tuple[int, ...] | None:
     """Return the time points that are ready, None for all; refuse a file of which none is."""
-    verdict = _reader(path).probe(path)
+    verdict = formats.format_of(path).probe(path)
     if verdict.state == "growing" and verdict.time_points_ready:
         return verdict.time_points_ready
     if verdict.state != "complete":

@@ -10,19 +10,32 @@ State = Literal["complete", "growing", "incomplete"]
 
 @dataclass(frozen=True)
 class Completion:
-    """The verdict of a format on a file, from its structure alone; quiet time is the daemon's business.
+    """The verdict of a format on a file and its companions, from their structure alone; quiet time is not its business.
 
     Attributes
     ----------
     state : "complete", "growing" or "incomplete"
         complete: the structure ends properly and all that it declares is there. growing: what is there is sound, but
-        more was declared. incomplete: it breaks off, or is no such file at all (yet).
+        more was declared, or the format has no end that could be seen. incomplete: it breaks off, or is no such file at
+        all (yet).
     reason : str
         One sentence for people, that names the file.
     time_points_ready : tuple of int, or None
-        The time points that can be read already; None when the format cannot tell.
+        The time points of which every plane can be read already; None when the format cannot tell.
+    planes_ready, planes_declared : int or None
+        How many planes there are, and how many are declared; None when the format cannot tell.
     """
 
     state: State
     reason: str
     time_points_ready: tuple[int, ...] | None = None
+    planes_ready: int | None = None
+    planes_declared: int | None = None
+
+
+def of_planes(path: object, ready: int, declared: int, time_points: tuple[int, ...] | None) -> Completion:
+    """Return the verdict on a sound file by its number of planes: complete when all that are declared are there."""
+    if ready >= declared:
+        return Completion("complete", f"{path} is whole.", time_points, ready, declared)
+    reason = f"{path} holds {ready} of the {declared} planes that it declares."
+    return Completion("growing", reason, time_points, ready, declared)

@@ -10,7 +10,11 @@ from storage.errors import StorageError, UnreadableInputError
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")
-SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES
+OIF_SUFFIXES, OIB_SUFFIXES, OIR_SUFFIXES = (".oif",), (".oib",), (".oir",)
+CZI_SUFFIXES, ND2_SUFFIXES, LIF_SUFFIXES = (".czi",), (".nd2",), (".lif",)
+VENDOR_SUFFIXES = OIF_SUFFIXES + OIB_SUFFIXES + OIR_SUFFIXES + CZI_SUFFIXES + ND2_SUFFIXES + LIF_SUFFIXES
+NDTIFF_INDEX = "NDTiff.index"  # stands for the folder that it lies in
+SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES
 
 # Names that programs give to files which are not there yet, or not meant for anybody.
 TEMPORARY_STARTS = (".", "~", "_tmp")
@@ -54,12 +58,16 @@ def is_candidate(path: Path) -> bool:
 def suffix(path: Path) -> str | None:
     """Return the ending that a reader knows (``.ome.tif`` before ``.tif``), lower case; None if there is none."""
     name = path.name.lower()
+    if name == NDTIFF_INDEX.lower():
+        return NDTIFF_INDEX.lower()
     return next((s for s in SUFFIXES if name.endswith(s) and len(name) > len(s)), None)
 
 
 def stem(path: Path) -> str:
-    """Return a file's name without the ending that a reader knows."""
+    """Return a file's name without the ending that a reader knows; of an NDTiff index, its folder's name."""
     ending = suffix(path)
+    if ending == NDTIFF_INDEX.lower():
+        return path.absolute().parent.name
     return path.name[: -len(ending)] if ending else path.stem
 
 

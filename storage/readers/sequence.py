@@ -1,4 +1,4 @@
-"""One file per time point: each a TIFF with the channels and slices of its moment."""
+"""One file per time point: each with the channels and slices of its moment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.readers.fingerprint import file_fingerprint
+from storage.readers.fingerprint import fingerprint
+from storage.readers.formats import open_file
 from storage.readers.names import AcquisitionKey, first_number
-from storage.readers.tiff import open_tiff
+from storage.readers.parts import companions
 
-READER = "tiff-sequence"
+SUFFIX = "-sequence"
 
 
 class SequenceSource:
@@ -34,7 +35,7 @@ class SequenceSource:
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the file of time point t."""
-        return file_fingerprint(self._files[t])
+        return fingerprint((self._files[t], *companions(self._files[t])))
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -49,7 +50,7 @@ class SequenceSource:
     def _member(self, t: int) -> Acquisition:
         if self._open is None or self._open[0] != t:
             self.close()
-            member = open_tiff(self._files[t], self._axes)[0]
+            member = open_file(self._files[t], self._axes)[0]
             if shape_of(member) != self._shape or member.dtype != self._dtype:
                 raise StorageError(
                     f"{self._files[t]} has the size (T, C, Z, Y, X) {shape_of(member)} {member.dtype}, "
@@ -73,17 +74,22 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
     Files that hold several time points each are no series: each is then an acquisition of its own.
     """
     numbers = sorted(members)
-    first = open_tiff(members[numbers[0]], axes)
+    first = open_file(members[numbers[0]], axes)
     if len(first) > 1 or first[0].size_t > 1:
-        return first + [one for number in numbers[1:] for one in open_tiff(members[number], axes)]
+        return first + [one for number in numbers[1:] for one in open_file(members[number], axes)]
     start = first_number(key, numbers)
     files = {number - start: members[number] for number in numbers}
     return [_assembled(key, files, start, first[0], axes)]
 
 
+def is_sequence(reader: str) -> bool:
+    """Say whether an acquisition with this reader's name is one file per time point."""
+    return reader.endswith(SUFFIX)
+
+
 def open_member(key: AcquisitionKey, t: int, file: Path, start: int, axes: str | None = None) -> Acquisition:
     """Return the acquisition of a series with one time point only: that of `file`, the number `start` being t = 0."""
-    return _assembled(key, {t: file}, start, open_tiff(file, axes)[0], axes)
+    return _assembled(key, {t: file}, start, open_file(file, axes)[0], axes)
 
 
 def _assembled(
@@ -94,12 +100,18 @@ def _assembled(
         name=key.name,
         source_path=key.path,
         files=tuple(files.values()),
-        reader=READER,
+        reader=_name_of(like.reader),
         size_t=max(files) + 1,
         time_points=tuple(files),
         first_number=start,
+        time_stamps_s=(),
         source=SequenceSource(files, axes, shape_of(like), like.dtype),
     )
+
+
+def _name_of(reader: str) -> str:
+    dialects = ("ome-tiff", "imagej-tiff", "tiff", "lsm", "micromanager")
+    return ("tiff" if reader in dialects else reader) + SUFFIX
 
 
 def shape_of(acquisition: Acquisition) -> tuple[int, int, int, int, int]:

@@ -89,3 +89,15 @@ def test_a_fifo_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "pipe.tif"
     os.mkfifo(path)
     identify(path)
+
+
+def test_companions_count_as_one_with_their_file(tmp_path: Path) -> None:
+    main, part = tmp_path / "x.oif", tmp_path / "s.tif"
+    main.write_bytes(b"12")
+    part.write_bytes(b"345")
+    whole = identify(main, [part])
+    assert whole is not None
+    assert (whole.size, whole.files) == (5, 2)
+    part.write_bytes(b"3456")
+    assert identify(main, [part]) != whole
+    assert identify(main, [tmp_path / "absent.tif"]) is None

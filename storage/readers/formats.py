@@ -1,0 +1,72 @@
+"""The formats that are read: the endings of their names, how each is opened, how one sees that a file is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.acquisition import Acquisition
+from storage.errors import UnreadableInputError
+from storage.readers import names, omezarr, tiff, tiff_probe
+from storage.readers.completion import Completion
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Lower case endings of its names.
+    open : callable
+        (path, letters of unnamed axes or None) -> the images in it, each an acquisition.
+    probe : callable
+        path -> the verdict on the file and its companions.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Callable[[Path, str | None], list[Acquisition]]
+    probe: Callable[[Path], Completion]
+
+
+FORMATS = (
+    Format(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
+    Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
+)
+
+
+def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images in one file (with its companions) or OME-Zarr folder, whether it is whole or not.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is not an image that is read here.
+    """
+    return format_of(path).open(path, axes)
+
+
+def probe(path: Path) -> Completion:
+    """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
+    try:
+        return format_of(path).probe(path)
+    except UnreadableInputError as error:
+        return Completion("incomplete", str(error))
+
+
+def format_of(path: Path) -> Format:
+    """Return the format of a file, by its name.
+
+    Raises
+    ------
+    UnreadableInputError
+        When no reader knows its ending.
+    """
+    ending = names.suffix(path)
+    for one in FORMATS:
+        if ending in one.suffixes:
+            return one
+    known = ", ".join(s for one in FORMATS for s in one.suffixes if s.count(".") == 1)
+    raise UnreadableInputError(f"{path} has no ending that a reader knows: convert it to one of {known}.")

@@ -1,0 +1,67 @@
+"""Which files make up one image: by name alone, with a look at what lies beside them.
+
+Several formats spread an image over files: a settings file and a folder of planes (OIF), an index and its stacks
+(NDTiff), numbered continuations (Micro-Manager, OIR). One path stands for all of them: it is what is watched, probed and
+opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from storage.readers.names import NDTIFF_INDEX, OIF_SUFFIXES, OIR_SUFFIXES, suffix
+
+OIF_FOLDER = ".files"  # x.oif has its planes in x.oif.files
+_NDTIFF_STACK = re.compile(r"NDTiffStack(_\d+)?\.tif\Z")
+_OIR_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.+)_\d{5}\Z")
+_MMSTACK_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.*_MMStack.*)_\d+(?P<ending>\.ome\.tif)\Z")
+
+
+def owner(path: Path) -> Path:
+    """Return the path that stands for the image which a file is a part of; most files stand for themselves.
+
+    The path that is returned need not exist yet: parts may arrive before the file that names them.
+    """
+    folder = path.parent
+    if folder.name.lower().endswith(OIF_FOLDER) and suffix(folder.with_name(folder.name[:-6])) in OIF_SUFFIXES:
+        return folder.with_name(folder.name[: -len(OIF_FOLDER)])
+    if _NDTIFF_STACK.search(path.name):
+        return folder / NDTIFF_INDEX
+    if found := _OIR_CONTINUATION.match(path.name):
+        first = path.with_name(found["stem"] + ".oir")
+        return first if first.exists() else path
+    if found := _MMSTACK_CONTINUATION.match(path.name):
+        first = path.with_name(found["stem"] + found["ending"])
+        return first if first.exists() else path
+    return path
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Return the other files that hold the image which a path stands for: those that are there now, sorted.
+
+    Raises
+    ------
+    OSError
+        When their folder cannot be listed.
+    """
+    ending, folder = suffix(path), path.parent
+    if ending in OIF_SUFFIXES:
+        planes = folder / (path.name + OIF_FOLDER)
+        return tuple(sorted(planes.iterdir())) if planes.is_dir() else ()
+    if ending == NDTIFF_INDEX.lower():
+        return tuple(sorted(p for p in folder.iterdir() if _NDTIFF_STACK.search(p.name)))
+    if ending in OIR_SUFFIXES:
+        return _numbered(lambda n: folder / f"{path.name[:-4]}_{n:05d}")
+    if "_MMStack" in path.name and path.name.endswith(".ome.tif"):
+        return _numbered(lambda n: folder / f"{path.name[:-8]}_{n}.ome.tif")
+    return ()
+
+
+def _numbered(name: Callable[[int], Path]) -> tuple[Path, ...]:
+    """Return the files with the numbers 1, 2, 3 ... as far as they go without a gap."""
+    found: list[Path] = []
+    while (path := name(len(found) + 1)).exists():
+        found.append(path)
+    return tuple(found)
