@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
 ROUNDS = 200
 """Dual values spread along alternating paths, which are short: a few tens of rounds reach their ends."""
 

@@ -18,7 +18,10 @@ SIZE_COLUMNS = ("equivalent_diameter_um", "diameter_um", "diameter")
 """Columns that are taken as a diameter, best first."""
 EVIDENCE_COLUMNS = ("volume_um3", "area_um2", "intensity_mean", "elongation")
 """Columns of the nuclei table that are used under their own name."""
+USED_COLUMNS = ("t", "z", "y", "x", *SIZE_COLUMNS, *EVIDENCE_COLUMNS)
 RESULT_COLUMNS = ("track_id", "parent_track_id")
+LARGEST = 1e12
+"""Time points and positions beyond this are no frames and no micrometres, but mistakes."""
 
 
 def track_table(
@@ -108,6 +111,12 @@ def _checked(table: pd.DataFrame) -> tuple[str, ...]:
         raise TrackingError(
             f"{len(bad)} rows have no finite {', '.join(('t', *axes))} (the first is row {bad[0] + 1} below the "
             "header); remove them or fill in their values."
+        )
+    far = np.flatnonzero((np.abs(values) > LARGEST).any(axis=1))
+    if len(far):
+        raise TrackingError(
+            f"Row {far[0] + 1} below the header holds a number beyond {LARGEST:g} in {', '.join(('t', *axes))}; "
+            "give frames and micrometres."
         )
     if (values[:, 0] != np.round(values[:, 0])).any():
         raise TrackingError("Column t holds fractions; give time points as whole numbers (frames, not seconds).")

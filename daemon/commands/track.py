@@ -1,36 +1,103 @@
 """Add track ids to a table of positions: the same rows in the same order, plus track_id and parent_track_id.
 
-The table has columns t, y, x and, for stacks, z, in micrometres; further columns of a nuclei table are used if there.
+The table has columns t, y, x and, for volumes, z, in micrometres. Used where they are there: a diameter
+(equivalent_diameter_um, diameter_um or diameter), volume_um3, area_um2, intensity_mean and elongation. Every cell stays
+as it is written; columns called track_id and parent_track_id are replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracking.params import TrackingParams
 
 EXAMPLE = "nusetd track positions.csv --output tracked.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    from tracking.params import TrackingParams
+
+    usual = TrackingParams()
     parser.add_argument("table", metavar="TABLE.csv", type=Path, help="columns t,[z,]y,x")
     parser.add_argument("--output", required=True, type=Path, metavar="OUT.csv", help="the file to write")
+    parser.add_argument(
+        "--search-range",
+        type=float,
+        metavar="UM",
+        help="farthest that a nucleus can be from where it is expected (default: from the data)",
+    )
+    parser.add_argument(
+        "--division-range",
+        type=float,
+        metavar="UM",
+        help="farthest that newborn daughters can be apart (default: from the data)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=usual.memory_frames,
+        metavar="N",
+        help=f"time points that a nucleus may go unseen (default: {usual.memory_frames})",
+    )
+    parser.add_argument("--no-divisions", action="store_true", help="nuclei never divide")
+    parser.add_argument(
+        "--min-division-score",
+        type=float,
+        default=usual.min_division_score,
+        metavar="P",
+        help=f"divisions less probable than this are not made (default: {usual.min_division_score})",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Read, track, write."""
     import pandas as pd
+    from tqdm import tqdm
 
-    from daemon.errors import DaemonError
-    from tracking.table import track_table
+    from daemon.commands import options
+    from storage.text_table import read_text_table
+    from tracking.table import RESULT_COLUMNS, USED_COLUMNS, track_table
 
-    try:
-        table = pd.read_csv(arguments.table)
-    except (OSError, ValueError) as error:
-        raise DaemonError(f"{arguments.table} cannot be read as a CSV table ({error}).") from error
-    tracked = track_table(table)
-    try:
-        tracked.to_csv(arguments.output, index=False, lineterminator="\n")
-    except OSError as error:
-        raise DaemonError(f"{arguments.output} cannot be written ({error.strerror}).") from error
+    options.existing([arguments.table])
+    params = _params(arguments)
+    text = read_text_table(arguments.table)
+    table = pd.DataFrame({name: text.numbers(name) for name in text.names if name in USED_COLUMNS})
+    with tqdm(unit="time point", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+
+        def show(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        tracked = track_table(table, params, show)
+    columns = {name: ["" if pd.isna(v) else str(v) for v in tracked[name].tolist()] for name in RESULT_COLUMNS}
+    text.with_columns(columns).write(arguments.output)
     return 0
+
+
+def _params(arguments: argparse.Namespace) -> TrackingParams:
+    """Parameters of the tracker; wrong ones are wrong usage.
+
+    Raises
+    ------
+    UsageError
+    """
+    from daemon.errors import UsageError
+    from tracking.errors import TrackingError
+    from tracking.params import TrackingParams
+
+    try:
+        return TrackingParams(
+            search_range=arguments.search_range,
+            division_range=arguments.division_range,
+            memory_frames=arguments.memory,
+            lag_frames=max(TrackingParams().lag_frames, arguments.memory + 1),
+            find_divisions=not arguments.no_divisions,
+            min_division_score=arguments.min_division_score,
+        )
+    except TrackingError as error:
+        raise UsageError(str(error)) from error
