@@ -28,6 +28,7 @@ COMMANDS = {
     "status": ("status", "what is queued, running, done and set aside"),
     "nuclei": ("nuclei", "the nuclei of an acquisition, one row each"),
     "tracks": ("tracks", "the tracks of an acquisition, one row each"),
+    "lineage": ("lineage", "who descends from whom, one row per track"),
     "export": ("export", "write an acquisition's results in another format"),
     "retry": ("retry", "queue again what was set aside"),
     "train": ("train", "train or fine-tune weights on images with labels"),
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except _own_errors() as error:
         complain(f"nusetd: {error}")
-        return 1
+        return 2 if _is_wrong_usage(error) else 1
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -98,6 +99,13 @@ def _own_errors() -> tuple[type[Exception], ...]:
     from tracking.errors import TrackingError
 
     return (DaemonError, StorageError, TrackingError, EngineError)
+
+
+def _is_wrong_usage(error: Exception) -> bool:
+    """Whether something was asked for that cannot be, such as a column that is not there."""
+    from storage.errors import WrongRequestError
+
+    return isinstance(error, WrongRequestError)
 
 
 def _own_version() -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from storage import queries, schema
+from storage import frames, queries, schema
 from storage.errors import StorageError
 from storage.images import ImageStore
 from storage.jobs import AcquisitionState, TimepointState
@@ -87,4 +87,4 @@ class Results:
         table = schema.timepoints
         columns = (table.c.t, table.c.state, table.c.started_at, table.c.completed_at, table.c.painted_at)
         with queries.snapshot(self.database) as connection:
-            return queries.frame(connection, select(*columns).order_by(table.c.t))
+            return frames.frame(connection, select(*columns).order_by(table.c.t))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -23,46 +24,61 @@ def complain(text: str) -> None:
 
 
 def write_table(table: pd.DataFrame, form: str, brief: Sequence[str] = ()) -> None:
-    """Write a table to standard output.
+    """Write a table to standard output; see `write_pages`. Its index is not written."""
+    from pyarrow import Table
+
+    write_pages(iter([Table.from_pandas(table, preserve_index=False)]), form, brief)
+
+
+def write_pages(pages: Iterator[pyarrow.Table], form: str, brief: Sequence[str] = ()) -> None:
+    """Write a table that comes in pages to standard output, one page in memory at a time.
 
     Parameters
     ----------
-    table : DataFrame
-        Its index is not written.
+    pages : iterator of Arrow tables
+        At least one.
     form : str
         ``table`` (for people), ``csv``, ``json`` (a list of objects) or ``parquet`` (binary, for a pipe or a file).
     brief : sequence of str, optional
         The columns that people are shown, where they hold anything; the other forms always have all.
     """
-    if form == "csv":
-        table.to_csv(sys.stdout, index=False, lineterminator="\n")
-    elif form == "json":
-        say(table.to_json(orient="records", indent=2, date_format="iso", default_handler=str) or "[]")
-    elif form == "parquet":
-        import io
+    if form == "table":
+        _write_for_people(pages, brief)
+        return
+    from storage.table_files import WRITERS
 
-        buffer = io.BytesIO()  # parquet needs to seek, a pipe cannot
-        table.to_parquet(buffer, index=False)
-        sys.stdout.buffer.write(buffer.getvalue())
-        sys.stdout.buffer.flush()
-    else:
-        shown = [name for name in brief if name in table and table[name].notna().any()] or list(table.columns)
-        say(_for_people(table[shown]))
-        if len(shown) < table.shape[1] and len(table):
-            complain(f"({table.shape[1] - len(shown)} more columns with --format csv, json or parquet)")
+    sys.stdout.flush()
+    WRITERS[form](pages, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
-def _for_people(table: pd.DataFrame) -> str:
-    """Columns under their names, numbers to the right and text to the left."""
+def _write_for_people(pages: Iterator[pyarrow.Table], brief: Sequence[str]) -> None:
+    """Write columns under their names, as wide as the first page needs; which are shown is decided there too."""
+    from storage.frames import to_pandas
+
+    first = to_pandas(next(pages))
+    shown = [name for name in brief if name in first and first[name].notna().any()] or list(first.columns)
+    text, widths = _for_people(first[shown], None)
+    say(text)
+    for page in pages:
+        text, widths = _for_people(to_pandas(page)[shown], widths)
+        say(text)
+    if len(shown) < first.shape[1] and len(first):
+        complain(f"({first.shape[1] - len(shown)} more columns with --format csv, json or parquet)")
+
+
+def _for_people(table: pd.DataFrame, widths: Sequence[int] | None) -> tuple[str, Sequence[int]]:
+    """Columns under their names (not again with `widths`), numbers to the right and text to the left."""
     if table.empty:
-        return "(nothing)"
-    columns = []
-    for name in table.columns:
-        cells = [str(name), *_written(table[name])]
-        width = max(len(cell) for cell in cells)
+        return "(nothing)", ()
+    columns, used = [], []
+    for i, name in enumerate(table.columns):
+        cells = _written(table[name]) if widths else [str(name), *_written(table[name])]
+        width = max(widths[i] if widths else 0, *(len(cell) for cell in cells))
         number = table[name].dtype.kind in "iufb"
         columns.append([cell.rjust(width) if number else cell.ljust(width) for cell in cells])
-    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+        used.append(width)
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True)), used
 
 
 def _written(column: pd.Series) -> list[str]:

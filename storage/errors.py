@@ -15,6 +15,10 @@ class IncompleteInputError(StorageError):
     """A file is an image whose end is missing: it may still be arriving, or its transfer broke."""
 
 
+class WrongRequestError(StorageError):
+    """What was asked for cannot be: an unknown column or format, or a filter that is not one."""
+
+
 class UnknownAcquisitionError(StorageError):
     """No acquisition has the id or name that was asked for."""
 

@@ -28,14 +28,17 @@ EXAMPLE = "nusetd acquisitions --database results/nusetd.sqlite --format csv"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    options.add_selection(parser, "state = 'partial'", of_time=False)
     options.add_database(parser)
     options.add_format(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per acquisition."""
-    from daemon.output import write_table
-    from storage import layout, queries
+    from daemon.output import write_pages
+    from storage import layout, questions
 
-    write_table(queries.acquisitions(layout.database_url(arguments.database)), arguments.format, BRIEF)
+    wanted = options.selection(arguments)
+    with questions.acquisitions(layout.database_url(arguments.database), wanted) as pages:
+        write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

@@ -22,21 +22,23 @@ BRIEF = (
     "gap_bridged",
     "touches_border",
 )
-EXAMPLE = "nusetd nuclei embryo --database results/nusetd.sqlite --format csv > nuclei.csv"
+EXAMPLE = "nusetd nuclei embryo --where 'volume_um3 > 300 and t <= 10' --format csv > nuclei.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     options.add_acquisition(parser)
+    options.add_selection(parser, "volume_um3 > 300 and t <= 10")
     options.add_database(parser)
     options.add_format(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per nucleus."""
-    from daemon.output import write_table
-    from storage import layout, queries
+    from daemon.output import write_pages
+    from storage import layout, questions
 
-    url = layout.database_url(arguments.database)
-    write_table(queries.nuclei(url, arguments.acquisition), arguments.format, BRIEF)
+    url, wanted = layout.database_url(arguments.database), options.selection(arguments)
+    with questions.nuclei(url, arguments.acquisition, wanted) as pages:
+        write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.output import FORMATS
+
+if TYPE_CHECKING:
+    from storage.selections import Selection
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +26,49 @@ def add_database(parser: argparse.ArgumentParser) -> None:
 def add_format(parser: argparse.ArgumentParser) -> None:
     """`--format` of a printed table."""
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
+
+
+def add_selection(parser: argparse.ArgumentParser, example: str, *, of_time: bool = True) -> None:
+    """`--where`, `--columns`, `--limit`, and with `of_time` also `--t` and `--track`."""
+    parser.add_argument(
+        "--where",
+        metavar="FILTER",
+        help=f"only rows for which this holds, as in {example!r}; and, or, not, in, is null",
+    )
+    if of_time:
+        parser.add_argument("--t", metavar="T", type=time_range, help="a time point, or FIRST:LAST, both included")
+        parser.add_argument("--track", metavar="ID", type=int, help="only this track, for lineage its whole family")
+    parser.add_argument("--columns", metavar="A,B,...", type=names, help="only these columns, in this order")
+    parser.add_argument("--limit", metavar="N", type=positive_int, help="at most so many rows")
+
+
+def selection(arguments: argparse.Namespace) -> Selection:
+    """What the arguments of `add_selection` ask for."""
+    from storage.selections import Selection
+
+    given = vars(arguments)
+    return Selection(**{name: given.get(name) for name in ("where", "t", "track", "columns", "limit")})
+
+
+def time_range(text: str) -> int | tuple[int | None, int | None]:
+    """``5``, ``5:10``, ``5:`` or ``:10``."""
+    first, colon, last = text.partition(":")
+    ends = [int(end) if end.isdecimal() else None for end in (first, last)]
+    if any(end is None and word for end, word in zip(ends, (first, last), strict=True)) or not (first or last):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time point such as 5, nor a range such as 0:10")
+    if not colon:
+        return int(first)
+    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins: write the earlier time point first")
+    return (ends[0], ends[1])
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names such as t,label,volume_um3")
+    return found
 
 
 def add_acquisition(parser: argparse.ArgumentParser) -> None:

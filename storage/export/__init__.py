@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from storage import queries
-from storage.errors import OutputExistsError, StorageError
+from storage import snapshots
+from storage.errors import OutputExistsError, StorageError, WrongRequestError
 from storage.export import ctc, geff, napari, tables
 from storage.images import ImageStore
 from storage.rows import AcquisitionRow
@@ -66,7 +66,7 @@ def export(path_or_url: str | Path, acquisition: int | str, form: str, output: s
     OutputExistsError, UnknownAcquisitionError, StorageError
     """
     if form not in EXPORTERS:
-        raise StorageError(f"There is no export format {form!r}: choose one of {', '.join(EXPORTERS)}.")
+        raise WrongRequestError(f"There is no export format {form!r}: choose one of {', '.join(EXPORTERS)}.")
     output = Path(output)
     if output.exists():
         raise OutputExistsError(f"{output} is already there and is not overwritten: choose another name or remove it.")
@@ -74,8 +74,8 @@ def export(path_or_url: str | Path, acquisition: int | str, form: str, output: s
     _remove(unfinished)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with queries.snapshot(path_or_url) as connection:
-            EXPORTERS[form](Snapshot(connection, queries.resolved(connection, acquisition)), unfinished)
+        with snapshots.snapshot(path_or_url) as connection:
+            EXPORTERS[form](Snapshot(connection, snapshots.resolved(connection, acquisition)), unfinished)
         os.rename(unfinished, output)
     except OSError as error:
         raise StorageError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from storage import queries
+from storage import frames, selections
 from storage.errors import StorageError
 from storage.export.lineage import Segments, segments
 
@@ -32,8 +32,9 @@ def write(snapshot: Snapshot, folder: Path) -> None:
         With more tracks than 16 bits can number.
     """
     connection, row = snapshot.connection, snapshot.acquisition
-    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("t", "label", "track_id")))
-    found = segments(nuclei, queries.tracks_frame(connection, row.id))
+    wanted = selections.Selection(columns=("t", "label", "track_id"))
+    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
+    found = segments(nuclei, frames.frame(connection, selections.tracks(row.id)))
     if len(found.segments) > LARGEST_NUMBER:
         raise StorageError(f"{row.name} has {len(found.segments)} tracks, CTC masks hold {LARGEST_NUMBER}: use geff.")
     folder.mkdir()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from storage import queries
+from storage import frames, selections
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ def write(snapshot: Snapshot, path: Path) -> None:
         raise StorageError("GEFF needs the package geff: `pip install geff`, then export again.") from error
     connection, row = snapshot.connection, snapshot.acquisition
     places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
-    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("id", "t", *places, *PROPERTIES)))
-    edges = edges_of(nuclei, queries.tracks_frame(connection, row.id))
+    wanted = selections.Selection(columns=("id", "t", *places, *PROPERTIES))
+    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
+    edges = edges_of(nuclei, frames.frame(connection, selections.tracks(row.id)))
     properties = {name: _property(nuclei[column]) for name, column in zip("tzyx", ("t", *places), strict=True)}
     properties |= {name: _property(nuclei[name]) for name in PROPERTIES if nuclei[name].notna().any()}
     length = "micrometer" if row.unit == "um" else "pixel"

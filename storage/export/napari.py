@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from storage import queries
+from storage import frames, selections
 
 if TYPE_CHECKING:
     from storage.export import Snapshot
@@ -20,9 +20,10 @@ def write(snapshot: Snapshot, path: Path) -> None:
     """
     connection, row = snapshot.connection, snapshot.acquisition
     places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
-    nuclei = queries.frame(connection, queries.nuclei_query(row.id, None, None, ("track_id", "t", *places)))
-    tracks = queries.tracks_frame(connection, row.id)
-    table = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
+    wanted = selections.Selection(where="track_id is not null", columns=("track_id", "t", *places))
+    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
+    tracks = frames.frame(connection, selections.tracks(row.id))
+    table = nuclei.sort_values(["track_id", "t"])
     table = table.rename(columns=dict(zip(places, "zyx", strict=True)))
     parents = tracks.set_index("track_id")["parent_track_id"]
     table["parent_track_id"] = table["track_id"].map(parents).astype("Int64")

@@ -10,7 +10,7 @@ import pytest
 from cases.stored import acquisition, nuclei, one_to_one, register, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import queries
+from storage import frames, queries, selections
 from storage.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
 
@@ -72,20 +72,20 @@ def test_other_channels_are_columns_of_their_own(catalog: Catalog, tmp_path: Pat
     assert pd.isna(found[1])
 
 
-def test_pages_hold_whole_time_points_and_everything_once(filled: Path) -> None:
+def test_pages_hold_everything_once(filled: Path) -> None:
     with queries.snapshot(filled) as connection:
-        pages = list(queries.nuclei_pages(connection, 1, rows=4))
-    assert [sorted(set(page["t"])) for page in pages] == [[0, 1], [2]]
+        pages = list(frames.pages(connection, selections.nuclei(connection, 1), rows=5))
+    assert [page.num_rows for page in pages] == [5, 5, 2]
     whole = queries.nuclei(filled, 1)
-    pd.testing.assert_frame_equal(pd.concat(pages, ignore_index=True), whole)
+    pd.testing.assert_frame_equal(pd.concat(map(frames.to_pandas, pages), ignore_index=True), whole)
 
 
 def test_a_snapshot_is_of_one_moment(filled: Path, catalog: Catalog) -> None:
     with queries.snapshot(filled) as connection:
-        before = len(queries.tracks_frame(connection, 1))
+        before = len(frames.frame(connection, selections.tracks(1)))
         catalog.add_timepoints(1, {3: "d"})
         work_off(catalog, lambda job: (nuclei(job.t, 9), one_to_one(job.t, 9)))
-        assert len(queries.tracks_frame(connection, 1)) == before
+        assert len(frames.frame(connection, selections.tracks(1))) == before
     assert len(queries.tracks(filled, 1)) == 9
 
 
@@ -133,9 +133,9 @@ def test_a_track_is_found_without_walking_through_all_nuclei(filled: Path) -> No
     from sqlalchemy import text
     from sqlalchemy.dialects import sqlite
 
-    query = queries.nuclei_query(1, None, 11, None)
-    sql = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
     with queries.snapshot(filled) as connection:
+        query = selections.nuclei(connection, 1, selections.Selection(track=11))
+        sql = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
         plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")))
     assert "(acquisition_id=? AND track_id=?)" in plan
     assert "TEMP B-TREE" not in plan

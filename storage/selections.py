@@ -1,0 +1,162 @@
+"""Which rows and columns a question is about, and the queries that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+
+from storage import schema
+from storage.filters import Columns, condition, unknown_columns
+from storage.jobs import TimepointState
+
+TimeRange = int | tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is wanted of a table.
+
+    Attributes
+    ----------
+    where : str or None
+        A filter in the grammar of `storage.filters`.
+    t : int, or (first, last), or None
+        A time point, or a range with both ends, of which either may be None. Tracks are those that live in it.
+    track : int or None
+        Nuclei of this track, or this track; for a lineage, all tracks of its family.
+    columns : names in the order wanted, or None for all
+    limit : int or None
+        At most so many rows, the first ones.
+    """
+
+    where: str | None = None
+    t: TimeRange | None = None
+    track: int | None = None
+    columns: Sequence[str] | None = None
+    limit: int | None = None
+
+    def of(self, query: Select[Any], columns: Columns, what: str) -> Select[Any]:
+        """Return a query with this filter, these columns and this limit.
+
+        Parameters
+        ----------
+        query : what is selected when all columns are wanted
+        columns : by name, those that may be used
+        what : what the rows are, for messages
+
+        Raises
+        ------
+        WrongRequestError
+            For an unknown column, or a filter that cannot be read.
+        """
+        if self.columns is not None:
+            unknown = [name for name in self.columns if name not in columns]
+            if unknown:
+                raise unknown_columns(unknown, columns, what)
+            chosen = list(dict.fromkeys(self.columns))
+            query = query.with_only_columns(*(columns[name].label(name) for name in chosen))
+        if self.where is not None:
+            query = query.where(condition(self.where, columns, what))
+        if self.limit is not None:
+            query = query.limit(self.limit)
+        return query
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        """Return the first and the last time point, None where there is no bound."""
+        return (self.t, self.t) if isinstance(self.t, int) else (self.t or (None, None))
+
+
+ALL = Selection()
+
+
+def nuclei(connection: Connection, acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
+    """Return the query for nuclei, ordered by time point and label; other channels' measurements are columns too."""
+    table = schema.nuclei
+    columns = nuclei_columns(connection, acquisition_id)
+    query = select(*(column.label(name) for name, column in columns.items()))
+    query = query.where(table.c.acquisition_id == acquisition_id)
+    first, last = selection.bounds()
+    query = query.where(table.c.t >= first) if first is not None else query
+    query = query.where(table.c.t <= last) if last is not None else query
+    query = query.where(table.c.track_id == selection.track) if selection.track is not None else query
+    return selection.of(query, columns, "nuclei").order_by(table.c.t, table.c.label)
+
+
+def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
+    """Return the query for tracks, ordered by track id."""
+    table = schema.tracks
+    columns: Columns = dict(table.columns)
+    query = select(*columns.values()).where(table.c.acquisition_id == acquisition_id)
+    query = query.where(*_alive(table, selection))
+    query = query.where(table.c.track_id == selection.track) if selection.track is not None else query
+    return selection.of(query, columns, "tracks").order_by(table.c.track_id)
+
+
+def acquisitions(selection: Selection = ALL) -> Select[Any]:
+    """Return the query for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
+    table = schema.acquisitions
+    hidden = ("source_key", "result_key")
+    counts = _counts_of_acquisitions()
+    inner = select(*(c for c in table.columns if c.name not in hidden), *counts).select_from(table).subquery()
+    columns: Columns = dict(inner.columns)
+    return selection.of(select(*columns.values()), columns, "acquisitions").order_by(inner.c.id)
+
+
+def nuclei_columns(connection: Connection, acquisition_id: int) -> Columns:
+    """Return all that is known of an acquisition's nuclei, by name."""
+    table = schema.nuclei
+    columns: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name != "measurements"}
+    for name, kind in sorted(_measured(connection, acquisition_id).items()):
+        value = table.c.measurements[name]
+        as_kind = {bool: value.as_boolean, str: value.as_string}.get(kind, value.as_float)
+        columns.setdefault(name, as_kind())
+    return columns
+
+
+def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
+    """Return names and kinds of what the column ``measurements`` holds.
+
+    All nuclei of a time point have the same, so one of each tells.
+    """
+    points, table, same = schema.timepoints, schema.nuclei, schema.nuclei.alias("same_time")
+    lowest = (
+        select(func.min(same.c.label))
+        .where(same.c.acquisition_id == points.c.acquisition_id, same.c.t == points.c.t)
+        .correlate(points)
+        .scalar_subquery()
+    )
+    here = and_(table.c.acquisition_id == points.c.acquisition_id, table.c.t == points.c.t, table.c.label == lowest)
+    one_each = select(table.c.measurements).select_from(points.join(table, here))
+    one_each = one_each.where(points.c.acquisition_id == acquisition_id, table.c.measurements.is_not(None))
+    kinds: dict[str, type] = {}
+    for values in connection.execute(one_each).scalars():
+        for name, value in (values or {}).items():
+            if value is not None and kinds.get(name) is not str:
+                kinds[name] = type(value)
+            else:
+                kinds.setdefault(name, float)
+    return kinds
+
+
+def _alive(table: Any, selection: Selection) -> list[ColumnElement[bool]]:
+    """Return the conditions for a track to have a part in the range of time points."""
+    first, last = selection.bounds()
+    conditions = [table.c.last_t >= first] if first is not None else []
+    conditions += [table.c.first_t <= last] if last is not None else []
+    return conditions
+
+
+def _counts_of_acquisitions() -> list[ColumnElement[Any]]:
+    table, points, owned = schema.acquisitions, schema.timepoints, schema.tracks
+    here = points.c.acquisition_id == table.c.id
+    done = points.c.state == TimepointState.DONE.value
+    counts = {
+        "timepoints_done": select(func.count()).where(here, done),
+        "timepoints_known": select(func.count()).where(here),
+        "nuclei_count": select(func.coalesce(func.sum(points.c.nuclei_count), 0)).where(here),
+        "tracks_count": select(func.count()).where(owned.c.acquisition_id == table.c.id),
+    }
+    return [query.correlate(table).scalar_subquery().label(name) for name, query in counts.items()]

@@ -1,0 +1,83 @@
+"""Reading the database as it is at one moment. Nothing here writes, so it works beside a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from storage import layout, schema
+from storage.engine import reading_engine
+from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
+from storage.migrate import HEAD, checked_revision
+from storage.records import acquisition_row
+from storage.rows import AcquisitionRow
+
+
+@contextmanager
+def snapshot(path_or_url: str | Path) -> Iterator[Connection]:
+    """Give a connection on which everything that is read is of one moment, whatever is written meanwhile.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        When there is no database, it cannot be read, or is of another version.
+    """
+    url = layout.database_url(path_or_url)
+    path = layout.sqlite_path(url)
+    if path is not None and not path.is_file():
+        raise DatabaseUnavailableError(f"There is no database {path}: name it with --database, or in NUSETD_DATABASE.")
+    engine = reading_engine(url)
+    try:
+        with engine.begin() as connection:
+            if checked_revision(connection) != HEAD:
+                raise DatabaseUnavailableError(
+                    f"{url} is of an older nusetd: run the service or `nusetd process` on it once to update it."
+                )
+            yield connection
+    except DBAPIError as error:
+        raise DatabaseUnavailableError(f"{url} cannot be read ({error.orig}): check the file and its disk.") from error
+    finally:
+        engine.dispose()
+
+
+def resolve(path_or_url: str | Path, acquisition: int | str) -> int:
+    """Return the id of the acquisition with this id or name.
+
+    Raises
+    ------
+    UnknownAcquisitionError
+        When there is none; the message names some that are there.
+    """
+    with snapshot(path_or_url) as connection:
+        return resolved(connection, acquisition).id
+
+
+def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
+    """Return the row of the acquisition with this id or name, within a snapshot."""
+    table, wanted = schema.acquisitions, str(acquisition)
+    for match in (table.c.name == wanted, table.c.id == (int(wanted) if wanted.isdecimal() else -1)):
+        row = connection.execute(select(table).where(match)).mappings().one_or_none()
+        if row is not None:
+            return acquisition_row(row)
+    names = connection.execute(select(table.c.name).order_by(table.c.id.desc()).limit(5)).scalars().all()
+    there = f"the latest are {', '.join(names)}" if names else "the database has none yet"
+    raise UnknownAcquisitionError(f"There is no acquisition {wanted!r}: {there}; `nusetd acquisitions` lists all.")
+
+
+def known_track(connection: Connection, acquisition_id: int, track: int) -> int:
+    """Return the track's id when the acquisition has it.
+
+    Raises
+    ------
+    WrongRequestError
+        When it has not.
+    """
+    table = schema.tracks
+    here = (table.c.acquisition_id == acquisition_id) & (table.c.track_id == track)
+    if connection.execute(select(table.c.id).where(here)).first() is None:
+        raise WrongRequestError(f"There is no track {track} in this acquisition: `nusetd tracks` lists them.")
+    return track

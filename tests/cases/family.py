@@ -1,0 +1,81 @@
+"""A small acquisition with its results, whose every number is known: database and OME-Zarr.
+
+Tracks over the six time points, one minute apart:
+
+    t   0 1 2 3 4 5
+        1 1 2 2 2 2        1 divides into 2 and 3
+            3 3 4 4        3 divides into 4 and 5
+                5 5
+        6 6 . 6 6 6        6 is missed at t = 2
+
+Track k lies at z = 2, y = 10 k, x = 5 t micrometres; its volume is 100 k + t cubic micrometres.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cases.stored import Clock, acquisition, pixels, squares, work_off
+from nuset_engine.nuclei import Nuclei
+from storage.catalog import Catalog
+from storage.images import ImageStore
+from storage.jobs import AcquisitionState
+from storage.rows import TimepointJob
+from tracking.graph import Track
+from tracking.tracker import FrameTracks, TrackUpdate
+
+NAME = "embryo"
+TRACKS_AT = {0: [1, 6], 1: [1, 6], 2: [2, 3], 3: [2, 3, 6], 4: [2, 4, 5, 6], 5: [2, 4, 5, 6]}
+PARENTS = {1: None, 2: 1, 3: 1, 4: 3, 5: 3, 6: None}
+NUCLEI = sum(len(tracks) for tracks in TRACKS_AT.values())
+
+
+def times(track: int) -> list[int]:
+    """The time points at which a track is seen."""
+    return [t for t, tracks in TRACKS_AT.items() if track in tracks]
+
+
+def table(t: int) -> Nuclei:
+    """The nuclei of a time point."""
+    tracks = np.array(TRACKS_AT[t])
+    places = np.stack([np.full(len(tracks), 2.0), 10.0 * tracks, np.full(len(tracks), 5.0 * t)], axis=1)
+    extra = {"volume_um3": 100.0 * tracks + t, "score": 0.9, "intensity_mean": 50.0, "channel_1_mean": tracks * 0.5}
+    return Nuclei.from_positions(t, places, **extra)
+
+
+def track(number: int) -> Track:
+    """A track as the tracker leaves it at the end."""
+    seen = times(number)
+    score = 0.8 if PARENTS[number] else None
+    return Track(number, PARENTS[number], seen[0], seen[-1], len(seen), True, score)
+
+
+def fill(folder: Path, shape: tuple[int, int, int] = (3, 20, 24)) -> Path:
+    """Make the results in a folder, and return the folder."""
+    image = acquisition(pixels(6, 2, *shape), name=NAME)
+    path = folder / f"{NAME}.ome.zarr"
+    with Catalog.open(folder, clock=Clock()) as catalog:
+        row = catalog.register(
+            image, zarr_path=path, model_name="fluorescence", model_sha256="ab" * 32, params={"minimum": 3}
+        )
+        store = ImageStore.create(path, image)
+        catalog.add_timepoints(row.id, {t: f"fingerprint {t}" for t in TRACKS_AT})
+
+        def result(job: TimepointJob) -> tuple[Nuclei, TrackUpdate]:
+            ids = np.array(TRACKS_AT[job.t])
+            labels = np.arange(1, len(ids) + 1)
+            store.write_timepoint(job.t, [image.planes(job.t, c) for c in range(2)], squares(job.t, len(ids), shape))
+            frame = FrameTracks(job.t, labels, ids, True)
+            return table(job.t), TrackUpdate((frame,), tuple(track(int(n)) for n in ids), ())
+
+        work_off(catalog, result)
+        for t, ids in TRACKS_AT.items():
+            store.publish(t)
+            catalog.mark_published(row.id, t)
+            store.write_tracks(t, dict(enumerate(ids, start=1)))
+            store.publish_tracks(t)
+            catalog.mark_painted(row.id, t)
+        catalog.set_acquisition_state(row.id, AcquisitionState.COMPLETE)
+    return folder
