@@ -54,7 +54,11 @@ def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: Pa
     )
     # The catalog counts time points from the number that was the first when it met the series.
     shift = (acquisition.first_number or 0) - (row.first_number or 0)
-    catalog.add_timepoints(row.id, {t + shift: acquisition.fingerprint(t) for t in acquisition.time_points})
+    catalog.add_timepoints(
+        row.id,
+        {t + shift: acquisition.fingerprint(t) for t in acquisition.time_points},
+        {t + shift: acquisition.file_of(t) for t in acquisition.time_points},
+    )
     return row
 
 

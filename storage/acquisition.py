@@ -154,6 +154,12 @@ class Acquisition:
         self._check(t, 0)
         return self.source.fingerprint(t)
 
+    def file_of(self, t: int) -> Path:
+        """Return what holds time point t: its own file where there is one per time point, else the source."""
+        if self.first_number is None or len(self.files) != len(self.time_points):
+            return self.source_path
+        return self.files[self.time_points.index(t)]
+
     def channel(self, channel: int | str | None) -> int:
         """Return the index of a channel given by index or by name (case does not matter); None is the first.
 

@@ -123,13 +123,21 @@ class Catalog:
             number = registration.set_aside(connection, Path(source_path), name, reason, self._now())
             return _acquisition(connection, number)
 
-    def add_timepoints(self, acquisition_id: int, seen: Mapping[int, str]) -> tuple[int, ...]:
+    def add_timepoints(
+        self, acquisition_id: int, seen: Mapping[int, str], files: Mapping[int, Path] | None = None
+    ) -> tuple[int, ...]:
         """Queue time points that are new, or whose fingerprint changed; return those.
 
         Old rows stay readable until the commit of the new ones replaces them.
+
+        Parameters
+        ----------
+        acquisition_id : int
+        seen : mapping of the time point to the fingerprint of its source
+        files : mapping of the time point to the file that holds it, to be kept with the result
         """
         with self._transaction() as connection:
-            return registration.add_timepoints(connection, acquisition_id, dict(seen), self._now())
+            return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, self._now())
 
     # What is to be done
 

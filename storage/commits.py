@@ -13,6 +13,7 @@ from storage import claims, marks
 from storage.errors import StorageError
 from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.records import nuclei_records, plain, track_record
+from storage.registration import nusetd_version
 from storage.rows import TimepointJob
 from storage.schema import nuclei as nuclei_table
 from storage.schema import timepoints, tracker_states, tracks
@@ -52,6 +53,8 @@ def commit_timepoint(
         "tracks_final": False,
         "published_at": None,
         "painted_at": None,
+        "result_fingerprint": job.fingerprint,
+        "result_version": nusetd_version(),
     }
     connection.execute(update(timepoints).where(here).values(done))
     _replace_nuclei(connection, job, nuclei, track_update)

@@ -102,7 +102,9 @@ def set_aside(connection: Connection, source_path: Path, name: str, reason: str,
     )
 
 
-def add_timepoints(connection: Connection, acquisition_id: int, seen: Mapping[int, str], now: str) -> tuple[int, ...]:
+def add_timepoints(
+    connection: Connection, acquisition_id: int, seen: Mapping[int, str], files: Mapping[int, Path], now: str
+) -> tuple[int, ...]:
     """Queue time points that are new or whose source changed; return those that were queued."""
     known = {
         row["t"]: row
@@ -121,9 +123,9 @@ def add_timepoints(connection: Connection, acquisition_id: int, seen: Mapping[in
     queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
     if new:
         first = {"acquisition_id": acquisition_id, "tracks_final": False}
-        connection.execute(insert(timepoints), [{**first, **queued, "t": t, "fingerprint": seen[t]} for t in new])
+        connection.execute(insert(timepoints), [{**first, **queued, **_source(t, seen, files)} for t in new])
     for t in changed:
-        values: dict[str, Any] = {"fingerprint": seen[t]}
+        values: dict[str, Any] = _source(t, seen, files)
         if known[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
             values |= queued
         here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
@@ -131,6 +133,10 @@ def add_timepoints(connection: Connection, acquisition_id: int, seen: Mapping[in
     if new or changed:
         _reopen(connection, acquisition_id, max(seen))
     return tuple(sorted(new + changed))
+
+
+def _source(t: int, seen: Mapping[int, str], files: Mapping[int, Path]) -> dict[str, Any]:
+    return {"t": t, "fingerprint": seen[t], "source_file": str(files[t]) if t in files else None}
 
 
 def nusetd_version() -> str:

@@ -89,6 +89,9 @@ timepoints = Table(
     Column("published_at", String(32)),  # visible in labels/nuclei
     Column("painted_at", String(32)),  # visible in labels/tracks
     Column("quality", JSON),  # of the stack itself: blank slices, background, signal of the nuclei above it
+    Column("source_file", Text),  # the file that holds it; for one file per time point that one
+    Column("result_fingerprint", Text),  # of the source as it was when the rows that are there were made
+    Column("result_version", String(64)),  # of the nusetd that made them
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
     Index(None, "completed_at"),
