@@ -15,9 +15,9 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.layout import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
+from storage.readers.image import channel_names, first_line, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
-from storage.readers.tiff import channel_names, voxel_size
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
         ]
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise UnreadableInputError(
-            f"{path} is not a readable OME-Zarr ({_first_line(error)}): export it again."
+            f"{path} is not a readable OME-Zarr ({first_line(error)}): export it again."
         ) from error
 
 
@@ -208,7 +208,3 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
         time_points=tuple(range(sizes.get("t", 1))),
         source=source,
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

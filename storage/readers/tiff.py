@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from storage.acquisition import Acquisition, VoxelSize, VoxelSource
+from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers import tiff_metadata
 from storage.readers.axes import Axes, arranged
 from storage.readers.fingerprint import fingerprint
+from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, voxel_size
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 # tifffile logs what it meets; whether a file is sound is decided by `tiff_probe`, and said once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-# No microscope makes larger planes, but damaged headers claim them, and reading would fill the memory.
-LARGEST_PAGE_PIXELS = 1 << 31
 
 # Where a page of a growing file is sampled to see whether it changed.
 SAMPLE_BYTES = 4096
@@ -161,7 +158,7 @@ def _acquisition(
 ) -> Acquisition:
     axes = arranged(series.axes, series.shape, len(series), given, str(path))
     dtype = np.dtype(series.dtype)
-    if math.prod(axes.page_shape) > LARGEST_PAGE_PIXELS:
+    if math.prod(axes.page_shape) > LARGEST_PLANE_PIXELS:
         raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
     if dtype.kind not in "uif" or dtype.itemsize > 8:
         raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
@@ -186,25 +183,3 @@ def _acquisition(
         time_points=tuple(range(axes.size("T"))),
         source=TiffSource(path, index, axes, files, dtype),
     )
-
-
-def voxel_size(voxel_um: tiff_metadata.Voxel, size_z: int) -> tuple[VoxelSize | None, VoxelSource]:
-    """Return the voxel size if the metadata says enough, and where it is from.
-
-    A single plane needs no slice distance; z then repeats y, and nothing is measured along it.
-    """
-    z_um, y_um, x_um = voxel_um
-    if y_um is None or x_um is None or (z_um is None and size_z > 1):
-        return None, "none"
-    return (z_um if z_um is not None else y_um, y_um, x_um), "metadata"
-
-
-def channel_names(names: tuple[str, ...], size_c: int, samples: int) -> tuple[str, ...]:
-    """Return one distinct name per channel, made up where the file gives none."""
-    if samples > 1:
-        colours = ("red", "green", "blue", "alpha")
-        stems = [names[i] if i < len(names) and names[i] else "" for i in range(size_c // samples)]
-        names = tuple(f"{name} {colours[s] if s < 4 else s}".strip() for name in stems for s in range(samples))
-    filled = [names[i] if i < len(names) and names[i] else f"channel {i}" for i in range(size_c)]
-    times = Counter(filled)
-    return tuple(name if times[name] == 1 else f"{name} ({i})" for i, name in enumerate(filled))

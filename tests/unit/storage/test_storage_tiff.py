@@ -14,8 +14,8 @@ from cases.stored import pixels
 from storage.errors import IncompleteInputError, StorageError, UnreadableInputError
 from storage.readers import open_acquisitions, probe
 from storage.readers.axes import arranged
+from storage.readers.image import channel_names
 from storage.readers.length_units import micrometres, seconds
-from storage.readers.tiff import channel_names
 from storage.readers.tiff_chain import walk
 
 DIALECTS = [images.ome_tiff, images.ome_tiff_compressed, images.imagej_tiff, images.tiff_with_axes]
