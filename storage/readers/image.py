@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -174,7 +175,7 @@ def _acquisition(
 
 def interval_of(time_stamps_s: Sequence[float]) -> float | None:
     """Return the median distance of time stamps in seconds; None for fewer than two, or where time stands still."""
-    steps = [b - a for a, b in zip(time_stamps_s, time_stamps_s[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(time_stamps_s)]
     middle = median(steps) if steps else 0.0
     return float(f"{middle:.9g}") if middle > 0 else None
 

@@ -1,7 +1,7 @@
 """Which files make up one image: by name alone, with a look at what lies beside them.
 
 Several formats spread an image over files: a settings file and a folder of planes (OIF), an index and its stacks
-(NDTiff), numbered continuations (Micro-Manager, OIR). One path stands for all of them: it is watched, probed and opened.
+(NDTiff), numbered continuations (Micro-Manager, OIR). One path stands for all: it is watched, probed and opened.
 """
 
 from __future__ import annotations

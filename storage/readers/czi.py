@@ -1,0 +1,233 @@
+"""Zeiss CZI. Scenes, views and the like become acquisitions of their own; tiles of a mosaic are put together.
+
+The structure is read here, with every offset checked, and the pixels are decoded by imagecodecs: the one library that
+reads CZI in pure Python has another interface on each supported version of Python, and on 3.11 none for Zstandard.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import UnreadableInputError
+from storage.readers import czi_layout
+from storage.readers.bounded import BoundedFile, BrokenFileError
+from storage.readers.completion import Completion, of_planes
+from storage.readers.czi_layout import PIXEL_TYPES, Block, Layout
+from storage.readers.image import LARGEST_PLANE_PIXELS, HandleSource, Image, Voxel, acquisitions
+from storage.readers.length_units import micrometres, seconds
+
+UNCOMPRESSED, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_WITH_HEADER = 0, 1, 2, 4, 5, 6
+_BIG_PIXELS = 1 << 30  # a subblock of more bytes is no tile of a microscope
+
+Scene = tuple[tuple[str, int], ...]
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """The subblocks of one scene by place (t, c, z, each from 0), and the sizes that they span."""
+
+    blocks: Mapping[Place, Sequence[Block]]
+    sizes: tuple[int, int, int]
+    origin: tuple[int, int]
+    plane_shape: tuple[int, int]
+    dtype: np.dtype
+    samples: int
+
+    @property
+    def time_points(self) -> tuple[int, ...]:
+        """Those of which every plane is there."""
+        size_t, size_c, size_z = self.sizes
+        every = [(c, z) for c in range(size_c) for z in range(size_z)]
+        return tuple(t for t in range(size_t) if all((t, c, z) in self.blocks for c, z in every))
+
+
+class CziSource(HandleSource[BoundedFile]):
+    """Planes of one scene, put together of their tiles."""
+
+    def __init__(self, path: Path, planes: _Planes) -> None:
+        super().__init__(path, (path,))
+        self._planes = planes
+
+    def _open(self) -> BoundedFile:
+        return BoundedFile(self._path)
+
+    def _read(self, handle: BoundedFile, t: int, c: int, z: int) -> np.ndarray:
+        planes = self._planes
+        channel, sample = divmod(c, planes.samples)
+        plane = np.zeros(planes.plane_shape, planes.dtype)
+        for block in sorted(planes.blocks[t, channel, z], key=lambda one: one.tile):
+            pixels = _decoded(handle, block)
+            y, x = block.y - planes.origin[0], block.x - planes.origin[1]
+            # Samples are stored as blue, green, red.
+            plane[y : y + block.height, x : x + block.width] = pixels[..., planes.samples - 1 - sample]
+        return plane
+
+
+def probe(path: Path) -> Completion:
+    """Return whether a CZI is whole: its directory is there, its subblocks are, and they are all that it declares."""
+    try:
+        layout = czi_layout.read(path)
+        scenes = _scenes(path, layout)
+        declared = _declared(_root(layout.xml))
+    except OSError as error:
+        return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    except (BrokenFileError, UnreadableInputError) as error:
+        reason = str(error) if str(path) in str(error) else f"{path} is not a whole CZI: {error}."
+        return Completion("incomplete", reason)
+    ready = sum(len(planes.blocks) for planes in scenes.values())
+    expected = len(scenes) * declared if declared else ready
+    expected = max(expected, sum(int(np.prod(planes.sizes)) for planes in scenes.values()))
+    first = next(iter(scenes.values()))
+    return of_planes(path, ready, expected, first.time_points)
+
+
+def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images of a CZI, one per scene.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is no CZI, or is damaged.
+    """
+    del axes  # a CZI names its axes
+    try:
+        layout = czi_layout.read(path)
+        root = _root(layout.xml)
+    except BrokenFileError as error:
+        raise UnreadableInputError(f"{path} cannot be read as a CZI ({error}): export it again.") from error
+    names = _scene_names(root)
+    found = []
+    for scene, planes in _scenes(path, layout).items():
+        t, c, z = planes.sizes
+        image = Image(
+            shape=(t, c * planes.samples, z, *planes.plane_shape),
+            dtype=planes.dtype,
+            voxel_um=_voxel(root),
+            channel_names=tuple(e.get("Name") or "" for e in _all(root, "Information/Image/Dimensions/Channels/Channel")),
+            interval_s=_interval(root),
+            time_stamps_s=layout.time_stamps_s,
+            started_at=_text(root, "Information/Image/AcquisitionDateAndTime"),
+            name=_name(scene, names),
+            time_points=planes.time_points,
+            samples=planes.samples,
+        )
+        found.append((image, CziSource(path, planes)))
+    return acquisitions(path, "czi", found, (path,))
+
+
+def _scenes(path: Path, layout: Layout) -> dict[Scene, _Planes]:
+    by_scene: dict[Scene, list[Block]] = defaultdict(list)
+    for block in layout.blocks:
+        by_scene[block.scene].append(block)
+    return {scene: _planes(path, by_scene[scene]) for scene in sorted(by_scene)}
+
+
+def _planes(path: Path, blocks: Sequence[Block]) -> _Planes:
+    types = {block.pixel_type for block in blocks}
+    if len(types) > 1 or not types <= set(PIXEL_TYPES):
+        raise UnreadableInputError(f"{path} mixes or has unusual types of pixels: export it as OME-TIFF.")
+    dtype, samples = PIXEL_TYPES[types.pop()]
+    first = tuple(min(block.place[i] for block in blocks) for i in range(3))
+    sizes = tuple(max(block.place[i] for block in blocks) - first[i] + 1 for i in range(3))
+    y, x = min(block.y for block in blocks), min(block.x for block in blocks)
+    shape = (max(b.y + b.height for b in blocks) - y, max(b.x + b.width for b in blocks) - x)
+    if shape[0] * shape[1] > LARGEST_PLANE_PIXELS or np.prod(sizes, dtype=float) > 100 * len(blocks) + 1000:
+        raise UnreadableInputError(f"{path} claims {sizes} planes of {shape} pixels: it is damaged.")
+    by_place: dict[Place, list[Block]] = defaultdict(list)
+    for block in blocks:
+        t, c, z = (block.place[i] - first[i] for i in range(3))
+        by_place[t, c, z].append(block)
+    return _Planes(dict(by_place), (sizes[0], sizes[1], sizes[2]), (y, x), shape, np.dtype(dtype), samples)
+
+
+def _decoded(file: BoundedFile, block: Block) -> np.ndarray:
+    """Return the pixels of a subblock, (height, width, samples)."""
+    import imagecodecs
+
+    kind, samples = PIXEL_TYPES[block.pixel_type]
+    dtype, shape = np.dtype(kind), (block.height, block.width, samples)
+    expected = int(np.prod(shape)) * dtype.itemsize
+    if expected > _BIG_PIXELS:
+        raise ValueError(f"a tile claims {expected} bytes")
+    data = czi_layout.pixels_at(file, block)
+    if block.compression == UNCOMPRESSED or len(data) == expected:
+        return np.frombuffer(data, dtype, count=expected // dtype.itemsize).reshape(shape)
+    if block.compression == LZW:
+        return np.frombuffer(imagecodecs.lzw_decode(data, out=expected), dtype).reshape(shape)
+    if block.compression == ZSTD:
+        return np.frombuffer(imagecodecs.zstd_decode(data, out=expected), dtype).reshape(shape)
+    if block.compression == ZSTD_WITH_HEADER:
+        return _zstd_with_header(data, dtype, expected).reshape(shape)
+    if block.compression in (JPEG, JPEG_XR):
+        decode = imagecodecs.jpeg_decode if block.compression == JPEG else imagecodecs.jpegxr_decode
+        out = np.empty(shape if samples > 1 else shape[:2], dtype)
+        decoded = decode(data, out=out).reshape(shape)
+        return decoded[..., ::-1] if samples > 1 else decoded  # these decoders give red first
+    raise ValueError(f"compression {block.compression} is not read: export it as OME-TIFF")
+
+
+def _zstd_with_header(data: bytes, dtype: np.dtype, expected: int) -> np.ndarray:
+    """A header of 1 or 3 bytes; its flag says that low and high bytes of 16 bit pixels lie apart."""
+    import imagecodecs
+
+    length = data[0]
+    if length not in (1, 3):
+        raise ValueError(f"a Zstandard header of {length} bytes")
+    apart = length == 3 and data[1] == 1 and bool(data[2] & 1)
+    raw = imagecodecs.zstd_decode(data[length:], out=expected)
+    if not apart:
+        return np.frombuffer(raw, dtype)
+    halves = np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, -1)
+    return np.ascontiguousarray(halves.T).reshape(-1).view(dtype)
+
+
+def _root(xml: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(xml.rstrip("\0 \r\n").encode("utf-8"))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BrokenFileError(f"its metadata is damaged ({error})") from error
+
+
+def _all(root: ElementTree.Element, path: str) -> list[ElementTree.Element]:
+    return root.findall(f"Metadata/{path}")
+
+
+def _text(root: ElementTree.Element, path: str) -> str | None:
+    return root.findtext(f"Metadata/{path}") or None
+
+
+def _declared(root: ElementTree.Element) -> int:
+    """Return the planes of a scene that the metadata speaks of; 0 where it says nothing."""
+    sizes = [_text(root, f"Information/Image/Size{letter}") for letter in "TCZ"]
+    if not any(sizes):
+        return 0
+    return int(np.prod([int(size) if size and size.isdecimal() else 1 for size in sizes], dtype=float))
+
+
+def _voxel(root: ElementTree.Element) -> Voxel:
+    said = {e.get("Id"): e.findtext("Value") for e in _all(root, "Scaling/Items/Distance")}
+    z_um, y_um, x_um = (micrometres(said.get(letter), "m") for letter in "ZYX")
+    return (z_um, y_um, x_um)
+
+
+def _interval(root: ElementTree.Element) -> float | None:
+    return seconds(_text(root, "Information/Image/Dimensions/T/Positions/Interval/Increment"), "s")
+
+
+def _scene_names(root: ElementTree.Element) -> dict[int, str]:
+    scenes = _all(root, "Information/Image/Dimensions/S/Scenes/Scene")
+    return {int(e.get("Index", i)): e.get("Name") or "" for i, e in enumerate(scenes) if e.get("Index", "0").isdecimal()}
+
+
+def _name(scene: Scene, names: Mapping[int, str]) -> str:
+    """Return the scene's name, and the letter and number of what else tells it apart."""
+    parts = [names.get(n) or f"S{n}" if letter == "S" else f"{letter}{n}" for letter, n in scene]
+    return " ".join(parts)

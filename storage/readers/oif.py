@@ -1,0 +1,248 @@
+"""Olympus OIF (a settings file beside a folder of planes) and OIB (the same in one file), through oiffile.
+
+Planes are told by their names (``s_C001Z002T003.tif``), sizes by the settings' axes: the order in which the library itself
+puts axes differs between its versions.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import UnreadableInputError
+from storage.readers import ole2, tiff_chain
+from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
+from storage.readers.completion import Completion, of_planes
+from storage.readers.fingerprint import fingerprint
+from storage.readers.image import MOST_PLANES, HandleSource, Image, Voxel, acquisitions, first_line
+from storage.readers.length_units import micrometres, seconds
+from storage.readers.names import OIB_SUFFIXES, suffix
+from storage.readers.parts import OIF_FOLDER
+
+_PLANE_NAME = re.compile(r"s_(?P<axes>([A-Z]\d+)+)\.tif\Z", re.IGNORECASE)
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the settings file says, and the names of the planes that are there, by place (t, c, z)."""
+
+    image: Image
+    planes: Mapping[Place, str]
+
+    @property
+    def time_points(self) -> tuple[int, ...]:
+        """Those of which every plane is there."""
+        size_t, size_c, size_z, _, _ = self.image.shape
+        every = list(product(range(size_c), range(size_z)))
+        return tuple(t for t in range(size_t) if all((t, c, z) in self.planes for c, z in every))
+
+    @property
+    def declared(self) -> int:
+        """Planes that should be there."""
+        return math.prod(self.image.shape[:3])
+
+
+class OifSource(HandleSource[Any]):
+    """Planes, each a TIFF of its own."""
+
+    def __init__(self, path: Path, planes: Mapping[Place, str], shape: tuple[int, int]) -> None:
+        super().__init__(path, (path,))
+        self._planes = dict(planes)
+        self._shape = shape
+
+    def fingerprint(self, t: int) -> str:
+        """Return the fingerprint of the time point's planes, where they are files of their own."""
+        if suffix(self._path) in OIB_SUFFIXES:
+            return super().fingerprint(t)
+        names = (name for (when, _, _), name in sorted(self._planes.items()) if when == t)
+        return fingerprint([_folder(self._path) / Path(name).name for name in names])
+
+    def _open(self) -> Any:
+        return _opened(self._path)
+
+    def _read(self, handle: Any, t: int, c: int, z: int) -> np.ndarray:
+        import tifffile
+
+        with handle.open_file(self._planes[t, c, z]) as file, tifffile.TiffFile(file) as tif:
+            page = tif.pages[0]
+            if page.shape != self._shape:
+                raise ValueError(f"it has {page.shape} pixels instead of {self._shape}")
+            return page.asarray()
+
+
+def probe(path: Path) -> Completion:
+    """Return whether an OIF or OIB is whole: container, settings, and as many planes as these declare."""
+    try:
+        settings = _read_settings(path)
+    except OSError as error:
+        return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    except (BrokenFileError, UnreadableInputError) as error:
+        reason = str(error) if str(path) in str(error) else f"{path} is not a whole Olympus image: {error}."
+        return Completion("incomplete", reason)
+    return of_planes(path, len(settings.planes), settings.declared, settings.time_points)
+
+
+def open_oif(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the image of an OIF or OIB.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is none, or is damaged.
+    """
+    del axes  # the settings name the axes
+    try:
+        settings = _read_settings(path)
+    except (BrokenFileError, OSError) as error:
+        raise UnreadableInputError(
+            f"{path} cannot be read as an Olympus image ({first_line(error)}): export it again."
+        ) from error
+    image, single = settings.image, suffix(path) in OIB_SUFFIXES
+    files = (path,) if single else (path, *(_folder(path) / Path(n).name for n in settings.planes.values()))
+    source = OifSource(path, settings.planes, image.shape[3:])
+    return acquisitions(path, "oib" if single else "oif", [(image, source)], files)
+
+
+def _folder(path: Path) -> Path:
+    return path.with_name(path.name + OIF_FOLDER)
+
+
+def _opened(path: Path) -> Any:
+    """Open with the library, after a look at what it would follow or read without one."""
+    import oiffile
+
+    if suffix(path) in OIB_SUFFIXES:
+        ole2.check(path)
+    elif path.stat().st_size > LARGEST_METADATA:
+        raise BrokenFileError("its settings are too long to be such")
+    elif not _folder(path).is_dir():
+        raise BrokenFileError(f"its folder {_folder(path).name} is not there")
+    try:
+        return oiffile.OifFile(path)
+    except OSError:
+        raise
+    except Exception as error:  # damaged settings make the library raise whatever its parsing stumbles over
+        raise BrokenFileError(f"its settings are damaged ({first_line(error)})") from error
+
+
+def _read_settings(path: Path) -> _Settings:
+    with _opened(path) as file:
+        main, sizes = file.mainfile, {}
+        names = [str(name) for name in file.filesystem.files()]
+        if suffix(path) not in OIB_SUFFIXES:
+            _check_end(path)
+            names = [name for name in names if not _PLANE_NAME.search(name) or _is_whole(_folder(path) / Path(name).name)]
+        try:
+            order = str(main["Axis Parameter Common"]["AxisOrder"]).upper()
+            for i in range(min(16, int(main["Axis Parameter Common"].get("AxisCount", 16)) + 8)):
+                axis = main.get(f"Axis {i} Parameters Common", {})
+                if axis.get("AxisCode") in list(order):
+                    sizes[str(axis["AxisCode"])] = max(1, int(axis["MaxSize"]))
+            return _settings(path, main, sizes, names)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BrokenFileError(f"its settings lack {first_line(error)}") from error
+
+
+def _settings(path: Path, main: Any, sizes: Mapping[str, int], names: list[str]) -> _Settings:
+    odd = [letter for letter, size in sizes.items() if letter not in "XYZTCL" and size > 1]
+    if odd or not {"X", "Y"} <= set(sizes):
+        raise UnreadableInputError(
+            f"{path} has the axes {', '.join(sizes)}, which are not time, channel, z, y and x: export it as OME-TIFF."
+        )
+    if math.prod(sizes.get(letter, 1) for letter in "TCZL") > MOST_PLANES:
+        raise BrokenFileError(f"its settings claim the sizes {dict(sizes)}")
+    planes = _planes(names, sizes)
+    reference = main["Reference Image Parameter"]
+    depth = int(reference.get("ImageDepth", 2))
+    shape = (sizes.get("T", 1), sizes.get("C", 1) * sizes.get("L", 1), sizes.get("Z", 1), sizes["Y"], sizes["X"])
+    image = Image(
+        shape=shape,
+        dtype=np.dtype({1: np.uint8, 2: np.uint16}.get(depth, np.uint32)),
+        voxel_um=_voxel(main, reference, shape[2]),
+        channel_names=_channel_names(main, sizes.get("C", 1), sizes.get("L", 1)),
+        interval_s=_step(main, "T", shape[0], seconds),
+        started_at=str(main.get("Acquisition Parameters Common", {}).get("ImageCaputreDate") or "") or None,
+    )
+    settings = _Settings(image, planes)
+    return replace(settings, image=replace(image, time_points=settings.time_points))
+
+
+def _planes(names: list[str], sizes: Mapping[str, int]) -> dict[Place, str]:
+    """Return the names of planes by place; numbers in names count from 1."""
+    found: dict[Place, str] = {}
+    for name in names:
+        told = _PLANE_NAME.search(name)
+        if told is None:
+            continue
+        at = {letter.upper(): int(number) - 1 for letter, number in re.findall(r"([A-Za-z])(\d+)", told["axes"])}
+        if any(not 0 <= n < sizes.get(letter, 1) for letter, n in at.items()):
+            continue  # a reference image, or one that the settings do not speak of
+        channel = at.get("C", 0) * sizes.get("L", 1) + at.get("L", 0)
+        found[at.get("T", 0), channel, at.get("Z", 0)] = name
+    return found
+
+
+def _voxel(main: Any, reference: Any, size_z: int) -> Voxel:
+    y_um = micrometres(reference.get("HeightConvertValue"), reference.get("HeightUnit"))
+    x_um = micrometres(reference.get("WidthConvertValue"), reference.get("WidthUnit"))
+    return (_step(main, "Z", size_z, micrometres), y_um, x_um)
+
+
+def _step(main: Any, letter: str, size: int, convert: Any) -> float | None:
+    """Return the distance of neighbours along an axis: its interval, else its extent over the number of steps."""
+    if size < 2:
+        return None
+    for i in range(16):
+        axis = main.get(f"Axis {i} Parameters Common", {})
+        if axis.get("AxisCode") == letter:
+            extent = abs(float(axis.get("EndPosition", 0)) - float(axis.get("StartPosition", 0)))
+            return convert(axis.get("Interval") or extent / (size - 1), axis.get("UnitName"))
+    return None
+
+
+def _channel_names(main: Any, channels: int, lambdas: int) -> tuple[str, ...]:
+    names = []
+    for i in range(1, channels + 1):
+        channel = main.get(f"Channel {i} Parameters") or {}
+        dye = str(channel.get("DyeName") or "")
+        name = dye if dye.casefold() not in ("", "none") else str(channel.get("CH Name") or "")
+        names += [name if lambdas == 1 else f"{name} {j}".strip() for j in range(lambdas)]
+    return tuple(names)
+
+
+def _check_end(path: Path) -> None:
+    """Refuse settings that break off within a line: a number cut in two is another number."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 4))
+        end = file.read()
+    if not end.rstrip(b"\0").endswith(b"\n"):
+        raise BrokenFileError("its settings break off within a line")
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether a plane's TIFF is whole; remembered, because a growing folder is looked at again and again."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return _walked(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=65_536)
+def _walked(path: Path, size: int, mtime_ns: int) -> bool:
+    del size, mtime_ns  # they tell one state of the file from another
+    try:
+        return tiff_chain.walk(path).fault is None
+    except OSError:
+        return False
