@@ -105,7 +105,7 @@ class Acquisition:
     time_stamps_s : tuple of float
         Seconds from the first time point to each of the `size_t` time points, where the file says; else empty.
     started_at : str or None
-        When the acquisition began, as UTC in ISO 8601.
+        When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
     """
 
     name: str

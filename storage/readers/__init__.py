@@ -87,7 +87,7 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     """
     path, axes = Path(row.source_path), row.params.get("axes")
     voxel = row.voxel_size_um if row.voxel_source == "configured" else None
-    if sequence.is_sequence(row.reader):
+    if row.reader is not None and sequence.is_sequence(row.reader):
         start = row.first_number or 0
         file = names.numbered_file(path, t + start)
         _checked(file)

@@ -24,6 +24,7 @@ from storage.readers.image import LARGEST_PLANE_PIXELS, HandleSource, Image, Vox
 from storage.readers.length_units import micrometres, seconds
 
 UNCOMPRESSED, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_WITH_HEADER = 0, 1, 2, 4, 5, 6
+_DIMENSIONS = "Information/Image/Dimensions"
 _BIG_PIXELS = 1 << 30  # a subblock of more bytes is no tile of a microscope
 
 Scene = tuple[tuple[str, int], ...]
@@ -111,7 +112,7 @@ def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
             shape=(t, c * planes.samples, z, *planes.plane_shape),
             dtype=planes.dtype,
             voxel_um=_voxel(root),
-            channel_names=tuple(e.get("Name") or "" for e in _all(root, "Information/Image/Dimensions/Channels/Channel")),
+            channel_names=_channel_names(root),
             interval_s=_interval(root),
             time_stamps_s=layout.time_stamps_s,
             started_at=_text(root, "Information/Image/AcquisitionDateAndTime"),
@@ -219,12 +220,16 @@ def _voxel(root: ElementTree.Element) -> Voxel:
 
 
 def _interval(root: ElementTree.Element) -> float | None:
-    return seconds(_text(root, "Information/Image/Dimensions/T/Positions/Interval/Increment"), "s")
+    return seconds(_text(root, f"{_DIMENSIONS}/T/Positions/Interval/Increment"), "s")
+
+
+def _channel_names(root: ElementTree.Element) -> tuple[str, ...]:
+    return tuple(e.get("Name") or "" for e in _all(root, f"{_DIMENSIONS}/Channels/Channel"))
 
 
 def _scene_names(root: ElementTree.Element) -> dict[int, str]:
-    scenes = _all(root, "Information/Image/Dimensions/S/Scenes/Scene")
-    return {int(e.get("Index", i)): e.get("Name") or "" for i, e in enumerate(scenes) if e.get("Index", "0").isdecimal()}
+    scenes = [(e.get("Index", str(i)), e) for i, e in enumerate(_all(root, f"{_DIMENSIONS}/S/Scenes/Scene"))]
+    return {int(index): e.get("Name") or "" for index, e in scenes if index.isdecimal()}
 
 
 def _name(scene: Scene, names: Mapping[int, str]) -> str:

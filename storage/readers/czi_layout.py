@@ -1,11 +1,12 @@
 """The structure of a Zeiss CZI: segments, the directory of its subblocks, its metadata, its time stamps.
 
-A CZI is a sequence of segments of 32 bytes (id, allocated and used size) and data. The directory, which is written last,
-lists every subblock: a tile of one plane, with its place in each dimension. Source: Zeiss, "ZISRAW (CZI) File Format".
+A CZI is a sequence of segments of 32 bytes (id, allocated and used size) and data. The directory, written last, lists
+every subblock: a tile of one plane, with its place in each dimension. Source: Zeiss, "ZISRAW (CZI) File Format".
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from storage.readers.bounded import BoundedFile, BrokenFileError
 
 SEGMENT_HEADER = 32
 _ENTRY_HEADER, _DIMENSION = 32, 20
-_PLACE = "TCZ"  # the dimensions of an acquisition; X and Y lie within a subblock, M numbers its tiles
 # Pixel type -> numpy type, samples per pixel (blue, green, red).
 PIXEL_TYPES = {0: ("<u1", 1), 1: ("<u2", 1), 2: ("<f4", 1), 3: ("<u1", 3), 4: ("<u2", 3), 8: ("<f4", 3), 12: ("<i4", 1)}
 
@@ -26,7 +26,7 @@ class Block:
     Attributes
     ----------
     scene : tuple of (dimension, index)
-        Dimensions beyond T, C, Z in which it lies, such as the scene S or the view V: what differs there is another image.
+        Dimensions beyond T, C, Z in which it lies, such as scene S or view V: what differs there is another image.
     place : (t, c, z), counted as in the file
     y, x, height, width : int
         Where it lies in the plane, in pixels; `y` and `x` may be negative.
@@ -73,7 +73,7 @@ def read(path: Path) -> Layout:
             raise BrokenFileError("it is no CZI, whatever its name says")
         part, directory, metadata, pending, attachments = file.unpack("<iqqiq", SEGMENT_HEADER + 48, "its header")
         if part:
-            raise BrokenFileError("it is one part of an image in several files, which are not read: export it as one file")
+            raise BrokenFileError("it is a part of an image in several files: export it as one file")
         if pending:
             raise BrokenFileError("its writer has not finished it")
         if directory <= 0 or metadata <= 0:
@@ -165,7 +165,7 @@ def _time_stamps(file: BoundedFile, position: int) -> tuple[float, ...]:
     offset, length = _segment(file, position, b"ZISRAWATTDIR")
     count = min(file.unpack("<i", offset, "its list of attachments")[0], max(0, length - 256) // 128)
     for i in range(count):
-        schema, where, name = file.unpack("<2s10xq24x8x80s", offset + 256 + 128 * i, "its list of attachments")
+        schema, where, name = file.unpack("<2s10xq28x80s", offset + 256 + 128 * i, "its list of attachments")
         if schema == b"A1" and name.split(b"\0")[0] == b"TimeStamps":
             start, _ = _segment(file, where, b"ZISRAWATTACH")
             stamps = file.unpack("<i", start + 256 + 4, "its time stamps")[0]
@@ -176,7 +176,7 @@ def _time_stamps(file: BoundedFile, position: int) -> tuple[float, ...]:
 
 def _in_seconds(stamps: tuple[float, ...]) -> tuple[float, ...]:
     """Some writers give seconds, others days since 1899: those are about 40,000 and hardly differ."""
-    if not stamps or not all(b >= a >= 0 for a, b in zip(stamps, stamps[1:], strict=False)):
+    if not stamps or not all(b >= a >= 0 for a, b in itertools.pairwise(stamps)):
         return ()
-    days = 30_000 < stamps[0] and stamps[-1] < 80_000 and stamps[-1] - stamps[0] < 400
+    days = stamps[0] > 30_000 and stamps[-1] < 80_000 and stamps[-1] - stamps[0] < 400
     return tuple(round((stamp - stamps[0]) * (86_400.0 if days else 1.0), 6) for stamp in stamps)

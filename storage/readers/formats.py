@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import names, omezarr, tiff, tiff_probe
+from storage.readers import czi, names, ndtiff, oif, omezarr, tiff, tiff_probe
 from storage.readers.completion import Completion
 
 
@@ -34,6 +34,9 @@ class Format:
 FORMATS = (
     Format(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
+    Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
+    Format(names.OIF_SUFFIXES + names.OIB_SUFFIXES, oif.open_oif, oif.probe),
+    Format(names.CZI_SUFFIXES, czi.open_czi, czi.probe),
 )
 
 

@@ -1,7 +1,7 @@
 """Olympus OIF (a settings file beside a folder of planes) and OIB (the same in one file), through oiffile.
 
-Planes are told by their names (``s_C001Z002T003.tif``), sizes by the settings' axes: the order in which the library itself
-puts axes differs between its versions.
+Planes are told by their names (``s_C001Z002T003.tif``), sizes by the settings' axes: the order in which the library
+itself puts axes differs between its versions.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _read_settings(path: Path) -> _Settings:
         names = [str(name) for name in file.filesystem.files()]
         if suffix(path) not in OIB_SUFFIXES:
             _check_end(path)
-            names = [name for name in names if not _PLANE_NAME.search(name) or _is_whole(_folder(path) / Path(name).name)]
+            names = [name for name in names if _PLANE_NAME.search(name) and _is_whole(_folder(path) / Path(name).name)]
         try:
             order = str(main["Axis Parameter Common"]["AxisOrder"]).upper()
             for i in range(min(16, int(main["Axis Parameter Common"].get("AxisCount", 16)) + 8)):

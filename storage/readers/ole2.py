@@ -1,7 +1,7 @@
 """Walking an OLE2 compound file (the container of OIB), to see whether all that it speaks of is there.
 
-The file is cut into sectors; a table (FAT) says for each sector which one follows. Libraries follow these chains without
-looking, which never ends where a damaged chain runs in a circle. Source: Microsoft, [MS-CFB].
+The file is cut into sectors; a table (FAT) says for each sector which one follows. Libraries follow these chains
+without looking, which never ends where a damaged chain runs in a circle. Source: Microsoft, [MS-CFB].
 """
 
 from __future__ import annotations

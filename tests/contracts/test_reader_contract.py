@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import images
+from cases import czi_file, images, ndtiff_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.readers import discover, open_acquisitions, probe, reopen
+from storage.readers import companions, discover, open_acquisitions, probe, reopen
 from storage.registration import source_key
 from storage.rows import AcquisitionRow
 
@@ -24,6 +24,7 @@ class ReaderContract:
     write: ClassVar[images.Writer]
     reader: ClassVar[str]
     shape: ClassVar[tuple[int, int, int]] = (3, 2, 5)  # T, C, Z
+    voxel: ClassVar[tuple[float, float, float]] = (2.0, 0.5, 0.25)
     says_voxel: ClassVar[bool] = True
     says_interval: ClassVar[bool] = True
     says_names: ClassVar[bool] = True
@@ -40,6 +41,11 @@ class ReaderContract:
         folder = tmp_path / "input"
         folder.mkdir()
         return type(self).write(folder, array)
+
+    @pytest.fixture
+    def parts(self, path: Path) -> list[Path]:
+        """The files that hold it."""
+        return [file for one in discover(path) for file in (one, *companions(one)) if file.is_file()]
 
     @pytest.fixture
     def opened(self, path: Path) -> Acquisition:
@@ -86,14 +92,14 @@ class ReaderContract:
 
     def test_voxel_size_is_that_of_the_file_or_none(self, opened: Acquisition) -> None:
         if self.says_voxel:
-            assert opened.voxel_size_um == pytest.approx((2.0, 0.5, 0.25))
+            assert opened.voxel_size_um == pytest.approx(self.voxel)
             assert opened.voxel_source == "metadata"
         else:
             assert (opened.voxel_size_um, opened.voxel_source) == (None, "none")
 
     def test_a_configured_voxel_size_fills_in_only(self, path: Path) -> None:
         (found,) = open_acquisitions(path, voxel_size_um=(9, 8, 7))
-        expected = ("metadata", (2.0, 0.5, 0.25)) if self.says_voxel else ("configured", (9.0, 8.0, 7.0))
+        expected = ("metadata", self.voxel) if self.says_voxel else ("configured", (9.0, 8.0, 7.0))
         assert (found.voxel_source, found.voxel_size_um) == (expected[0], pytest.approx(expected[1]))
 
     def test_interval_and_channel_names(self, opened: Acquisition) -> None:
@@ -122,10 +128,12 @@ class ReaderContract:
             for t in opened.time_points:
                 assert opened.fingerprint(t) == again.fingerprint(t)
 
-    def test_fingerprints_change_with_the_pixels(self, path: Path, opened: Acquisition, array: np.ndarray) -> None:
+    def test_fingerprints_change_with_the_pixels(
+        self, tmp_path: Path, path: Path, opened: Acquisition, array: np.ndarray
+    ) -> None:
         with opened:
             before = [opened.fingerprint(t) for t in opened.time_points]
-        type(self).write(path if path.is_dir() and not path.suffix else path.parent, array[::-1, :, :, ::-1] + 1)
+        type(self).write(tmp_path / "input", array[::-1, :, :, ::-1] + 1)
         (changed,) = open_acquisitions(path)
         with changed:
             assert all(a != changed.fingerprint(t) for t, a in enumerate(before))
@@ -138,6 +146,38 @@ class ReaderContract:
             assert again.voxel_size_um == opened.voxel_size_um
             assert again.fingerprint(t) == opened.fingerprint(t)
         opened.close()
+
+    def test_a_file_cut_at_any_tenth_is_never_complete(self, path: Path, parts: list[Path]) -> None:
+        """Of each kind of file that it is made of, one is cut."""
+        for part in {one.suffix: one for one in parts}.values():
+            content = part.read_bytes()
+            for tenths in range(10):
+                part.write_bytes(content[: len(content) * tenths // 10])
+                verdicts = [probe(one) for one in discover(path)]
+                assert any(verdict.state != "complete" for verdict in verdicts), (part, tenths)
+                for verdict in verdicts:
+                    assert str(path) in verdict.reason
+                    assert "\n" not in verdict.reason
+            part.write_bytes(content)
+        assert all(probe(one).state == "complete" for one in discover(path))
+
+    def test_what_is_cut_is_refused_in_one_sentence_or_read_as_far_as_it_is_whole(
+        self, path: Path, parts: list[Path], array: np.ndarray
+    ) -> None:
+        if not parts:
+            pytest.skip("an OME-Zarr is no file")
+        content = parts[-1].read_bytes()
+        parts[-1].write_bytes(content[: len(content) // 2])
+        if probe(discover(path)[0]).time_points_ready is None or len(discover(path)) > 1:
+            with pytest.raises(StorageError) as caught:
+                open_acquisitions(path)
+            assert str(path) in str(caught.value)
+            assert "\n" not in str(caught.value)
+            return
+        for one in open_acquisitions(path):
+            with one:
+                for t in one.time_points:
+                    np.testing.assert_array_equal(one.plane(t, 0, 0), array[t, 0, 0])
 
     def test_a_source_that_is_gone_is_one_sentence(self, path: Path, opened: Acquisition) -> None:
         row = row_of(opened)
@@ -218,3 +258,34 @@ class TestOmeZarr04(ReaderContract):
 class TestOmeZarr05(ReaderContract):
     write = staticmethod(images.ome_zarr_05)
     reader = "ome-zarr"
+
+
+class TestCzi(ReaderContract):
+    write = staticmethod(czi_file.czi)
+    reader = "czi"
+
+
+class TestCziZstd(ReaderContract):
+    write = staticmethod(czi_file.czi_zstd)
+    reader = "czi"
+
+
+class TestCziZstdWithBytesApart(ReaderContract):
+    write = staticmethod(czi_file.czi_zstd_shuffled)
+    reader = "czi"
+
+
+class TestOif(ReaderContract):
+    write = staticmethod(olympus_file.oif)
+    reader = "oif"
+
+
+class TestOib(ReaderContract):
+    write = staticmethod(olympus_file.oib)
+    reader = "oib"
+
+
+class TestNdtiff(ReaderContract):
+    write = staticmethod(ndtiff_file.ndtiff)
+    reader = "ndtiff"
+    voxel = (2.0, 0.5, 0.5)
