@@ -95,6 +95,13 @@ def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     return selection.of(query, columns, "tracks").order_by(table.c.track_id)
 
 
+def counts(acquisition_id: int) -> Select[Any]:
+    """Return the query for (t, number of nuclei) of every time point that has been done, ascending."""
+    points = schema.timepoints
+    here = (points.c.acquisition_id == acquisition_id) & points.c.nuclei_count.is_not(None)
+    return select(points.c.t, points.c.nuclei_count).where(here).order_by(points.c.t)
+
+
 def acquisitions(selection: Selection = ALL) -> Select[Any]:
     """Return the query for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
     table = schema.acquisitions

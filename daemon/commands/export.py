@@ -1,6 +1,13 @@
 """Write an acquisition's results in another format.
 
-`ctc`: label images and tracks of the Cell Tracking Challenge; `csv`: one table of nuclei and one of tracks.
+All formats show one committed moment, also while the service goes on, and appear when they are whole.
+
+ctc        folder: label images and res_track.txt of the Cell Tracking Challenge
+csv        folder with nuclei.csv and tracks.csv; with a name that ends in .csv the nuclei alone
+geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari-geff)
+napari     table of tracks for napari's tracks layer
+parquet    as csv, with types
+trackmate  XML for Fiji's TrackMate
 """
 
 from __future__ import annotations
@@ -17,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     options.add_acquisition(parser)
     parser.add_argument(
-        "--format", required=True, choices=("ctc", "geff", "napari", "csv", "parquet"), help="the format to write"
+        "--format",
+        required=True,
+        choices=("csv", "ctc", "geff", "napari", "parquet", "trackmate"),
+        help="the format to write",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="the file or folder to write")
     options.add_database(parser)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from storage import snapshots
 from storage.errors import OutputExistsError, StorageError, WrongRequestError
-from storage.export import ctc, geff, napari, tables
+from storage.export import ctc, geff, napari, tables, trackmate
 from storage.images import ImageStore
 from storage.rows import AcquisitionRow
 
@@ -47,6 +47,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "geff": geff.write,
     "napari": napari.write,
     "parquet": tables.write_parquet,
+    "trackmate": trackmate.write,
 }
 
 
@@ -68,7 +69,7 @@ def export(path_or_url: str | Path, acquisition: int | str, form: str, output: s
     if form not in EXPORTERS:
         raise WrongRequestError(f"There is no export format {form!r}: choose one of {', '.join(EXPORTERS)}.")
     output = Path(output)
-    if output.exists():
+    if os.path.lexists(output):
         raise OutputExistsError(f"{output} is already there and is not overwritten: choose another name or remove it.")
     unfinished = output.with_name(f".{output.name}.partial{''.join(output.suffixes)}")
     _remove(unfinished)

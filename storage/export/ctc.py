@@ -58,6 +58,11 @@ def _write_mask(snapshot: Snapshot, path: Path, t: int, found: Segments) -> None
             if label < len(colours):
                 colours[label] = number
         mask = colours[labels]
+        if len(colours) <= max(numbers) or ((mask == 0) & (labels > 0)).any():
+            raise StorageError(
+                f"The labels of time point {t} are not those that the database knows, it is just being made anew: "
+                "export again in a moment."
+            )
     else:
         mask = np.zeros((size_z, size_y, size_x), dtype=np.uint16)
     tifffile.imwrite(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from storage import frames, selections
 from storage.errors import StorageError
+from storage.export.lineage import edges_of
 
 if TYPE_CHECKING:
     from geff._typing import PropDictNpArray
@@ -57,28 +58,6 @@ def write(snapshot: Snapshot, path: Path) -> None:
         track_node_props={"tracklet": "track_id"},
     )
     write_arrays(str(path), nuclei["id"].to_numpy(np.uint64), properties, edges.astype(np.uint64), {}, metadata)
-
-
-def edges_of(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
-    """Return the links as (N, 2) node ids, earlier and later.
-
-    Parameters
-    ----------
-    nuclei : columns id, t, track_id
-    tracks : columns track_id, parent_track_id
-    """
-    tracked = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
-    ids, owners = tracked["id"].to_numpy(np.int64), tracked["track_id"].to_numpy(np.int64)
-    same = owners[1:] == owners[:-1]
-    within = np.stack([ids[:-1][same], ids[1:][same]], axis=1)
-    first = tracked.groupby("track_id")["id"].first()
-    last = tracked.groupby("track_id")["id"].last()
-    born = tracks.dropna(subset=["parent_track_id"])
-    born = born[born["parent_track_id"].isin(last.index) & born["track_id"].isin(first.index)]
-    births = np.stack(
-        [last.loc[born["parent_track_id"]].to_numpy(np.int64), first.loc[born["track_id"]].to_numpy(np.int64)], axis=1
-    )
-    return np.concatenate([within, births])
 
 
 def _property(values: pd.Series) -> PropDictNpArray:

@@ -1,10 +1,11 @@
-"""Tracks without gaps, as most exchange formats want them."""
+"""Tracks as other formats want them: without gaps, as links between nuclei, as whole families."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 
@@ -79,3 +80,45 @@ def _by_track(nuclei: pd.DataFrame) -> list[tuple[int, list[tuple[int, int]]]]:
             loose -= 1
         grouped.setdefault(loose if pd.isna(track) else int(track), []).append((int(t), int(label)))
     return sorted(grouped.items(), key=lambda item: (item[0] < 0, abs(item[0])))
+
+
+def edges_of(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
+    """Return the links as (N, 2) node ids, earlier and later.
+
+    Parameters
+    ----------
+    nuclei : columns id, t, track_id
+    tracks : columns track_id, parent_track_id
+    """
+    tracked = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
+    ids, owners = tracked["id"].to_numpy(np.int64), tracked["track_id"].to_numpy(np.int64)
+    same = owners[1:] == owners[:-1]
+    within = np.stack([ids[:-1][same], ids[1:][same]], axis=1)
+    first = tracked.groupby("track_id")["id"].first()
+    last = tracked.groupby("track_id")["id"].last()
+    born = tracks.dropna(subset=["parent_track_id"])
+    born = born[born["parent_track_id"].isin(last.index) & born["track_id"].isin(first.index)]
+    births = np.stack(
+        [last.loc[born["parent_track_id"]].to_numpy(np.int64), first.loc[born["track_id"]].to_numpy(np.int64)], axis=1
+    )
+    return np.concatenate([within, births])
+
+
+def roots_of(tracks: pd.DataFrame) -> dict[int, int]:
+    """Return each track's oldest ancestor that is there; itself without one.
+
+    Parameters
+    ----------
+    tracks : columns track_id, parent_track_id
+    """
+    known = tracks[["track_id", "parent_track_id"]].dropna().astype(int)
+    parents = dict(zip(known["track_id"].tolist(), known["parent_track_id"].tolist(), strict=True))
+    roots: dict[int, int] = {}
+    everyone = set(tracks["track_id"].astype(int).tolist())
+    for track in sorted(everyone):
+        line = [track]
+        while line[-1] not in roots and parents.get(line[-1]) in everyone and parents[line[-1]] not in line:
+            line.append(parents[line[-1]])
+        root = roots.get(line[-1], line[-1])
+        roots.update(dict.fromkeys(line, root))
+    return roots

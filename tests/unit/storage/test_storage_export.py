@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from cases.stored import acquisition, pixels, squares, work_off
+from cases import family
+from cases.stored import acquisition, pixels, register, squares, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage import export as export_package
@@ -169,3 +170,71 @@ def test_nuclei_without_a_track_stand_alone() -> None:
     found = segments(nuclei, tracks)
     assert found.segments == (Segment(1, 0, 0, 0), Segment(2, 0, 0, 0), Segment(3, 1, 1, 0))
     assert found.of_nucleus == {0: {1: 1, 2: 2}, 1: {1: 3}}
+
+
+def test_trackmate_is_read_back_as_the_same_graph(tmp_path: Path) -> None:
+    """By the converter of the GEFF project, which reads what TrackMate writes."""
+    import geff
+    from geff.convert import from_trackmate_xml_to_geff
+
+    family.fill(tmp_path)
+    xml = export(tmp_path, "embryo", "trackmate", tmp_path / "embryo.xml")
+    from_trackmate_xml_to_geff(xml, tmp_path / "embryo.geff")
+    graph, _ = geff.read(str(tmp_path / "embryo.geff"))
+    ours, _ = geff.read(str(export(tmp_path, "embryo", "geff", tmp_path / "ours.geff")))
+    assert set(graph.nodes) == set(ours.nodes)
+    assert set(graph.edges) == set(ours.edges)
+    for node, there in ours.nodes.items():
+        spot = graph.nodes[node]
+        assert [spot[f"POSITION_{axis}"] for axis in "XYZ"] == [there[axis] for axis in "xyz"]
+        assert (spot["FRAME"], spot["POSITION_T"]) == (there["t"], there["t"] * 60.0)
+        assert (spot["NUSETD_TRACK_ID"], spot["NUSETD_LABEL"]) == (there["track_id"], there["label"])
+    families = {graph.nodes[node]["TRACK_ID"] for node in graph.nodes}
+    assert families == {0, 1}
+
+
+def test_trackmate_takes_names_that_are_no_xml(tmp_path: Path, catalog: Catalog) -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    row = register(catalog, acquisition(name='<a & "b">', voxel=False))
+    catalog.add_timepoints(row.id, {0: "x"})
+    places = Nuclei.from_positions(0, np.ones((2, 3)), unit="px", volume_px=100)
+    work_off(catalog, lambda job: (places, TrackUpdate((), (), ())))
+    root = ElementTree.parse(export(tmp_path, 1, "trackmate", tmp_path / "a.xml")).getroot()
+    model, image = root.find("Model"), root.find("Settings/ImageData")
+    assert model is not None
+    assert image is not None
+    assert (model.get("spatialunits"), image.get("filename")) == ("pixel", '<a & "b">.tif')
+    assert [spot.get("NUSETD_TRACK_ID") for spot in root.iter("Spot")] == [None, None]
+    assert [float(spot.get("RADIUS", 0)) for spot in root.iter("Spot")] == pytest.approx([2.8794, 2.8794], abs=1e-3)
+    assert list(root.iter("Edge")) == []
+
+
+def test_napari_takes_the_tracks_and_their_divisions(tmp_path: Path) -> None:
+    layers = pytest.importorskip("napari.layers", reason="napari is not installed")
+    family.fill(tmp_path)
+    table = pd.read_csv(export(tmp_path, "embryo", "napari", tmp_path / "tracks.csv"))
+    born = table.dropna(subset=["parent_track_id"]).drop_duplicates("track_id")
+    graph = {int(k): [int(v)] for k, v in zip(born["track_id"], born["parent_track_id"], strict=True)}
+    layer = layers.Tracks(table[["track_id", "t", "z", "y", "x"]], graph=graph)
+    assert len(layer.data) == family.NUCLEI
+    assert layer.graph == {2: [1], 3: [1], 4: [3], 5: [3]}
+
+
+def test_geff_satisfies_its_specification_in_full(output: Path) -> None:
+    import geff
+    from geff.core_io import read_to_memory
+    from geff.validate.data import ValidationConfig, validate_data
+
+    path = str(export(output, 1, "geff", output / "lineage.geff"))
+    everything = ValidationConfig(graph=True, tracklet=True)
+    validate_data(read_to_memory(path), everything)
+    assert geff.GeffMetadata.read(path).track_node_props == {"tracklet": "track_id"}
+
+
+def test_labels_that_do_not_belong_to_the_rows_are_not_exported(output: Path) -> None:
+    store = ImageStore.open(output / "embryo.ome.zarr")
+    store.write_timepoint(2, None, squares(2, 4))
+    with pytest.raises(StorageError, match="labels of time point 2 are not those that the database knows"):
+        export(output, 1, "ctc", output / "out")
+    assert not (output / "out").exists()
