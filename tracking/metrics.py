@@ -1,12 +1,10 @@
-"""How well tracks agree with the truth: links and divisions by plain counts, the challenge's measures by traccuracy."""
+"""How well tracks agree with the truth: links and divisions by plain counts."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tracking.errors import TrackingError
@@ -101,102 +99,3 @@ def score_links(true: set[Edge], found: set[Edge]) -> LinkScores:
 def _f1(right: int, true: int, found: int) -> float:
     """Twice the right ones over all true and all found ones; 1 where there are neither."""
     return 2 * right / (true + found) if true + found else 1.0
-
-
-def challenge_scores(
-    true: pd.DataFrame, found: pd.DataFrame, matches: set[tuple[Node, Node]], frame_tolerance: int = 1
-) -> dict[str, float]:
-    """Measures of the Cell Tracking Challenge by traccuracy.
-
-    Parameters
-    ----------
-    true, found : pandas.DataFrame
-        Tracked nuclei as for `links`.
-    matches : set of (true node, found node)
-        Which nuclei are the same, for example from the IoU of their labels; each at most once.
-    frame_tolerance : int
-        Frames by which a division may be early or late.
-
-    Returns
-    -------
-    dict
-        DET, TRA, LNK, CT, TF, CCA, BC (F1 of divisions) with division_precision and division_recall; NaN where a
-        measure is not defined, for example without divisions.
-
-    Raises
-    ------
-    TrackingError
-        If traccuracy is not installed.
-    """
-    import warnings
-
-    try:
-        from traccuracy import metrics
-        from traccuracy.matchers import Matched
-    except ImportError as error:
-        raise TrackingError(
-            "The measures of the Cell Tracking Challenge need the package traccuracy, which is not installed; "
-            "install it with pip install traccuracy."
-        ) from error
-    true_graph, true_numbers = _graph(true)
-    found_graph, found_numbers = _graph(found)
-    mapping = [(true_numbers[a], found_numbers[b]) for a, b in sorted(matches)]
-    matched = Matched(true_graph, found_graph, mapping, {"matching type": "one-to-one"})
-    values: dict[str, float] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # traccuracy warns where a measure is not defined, which is NaN here
-        for metric in (
-            metrics.CTCMetrics(),
-            metrics.CompleteTracks("ctc"),
-            metrics.TrackOverlapMetrics(),
-            metrics.CellCycleAccuracy(),
-            metrics.DivisionMetrics(frame_tolerance),
-        ):
-            values.update(_flat(metric.compute(matched).results))
-    return _renamed(values, frame_tolerance)
-
-
-def _renamed(values: dict[str, float], frame_tolerance: int) -> dict[str, float]:
-    """The names of the challenge for what traccuracy computed."""
-    division = f"Frame Buffer {frame_tolerance}"
-    names = {
-        "DET": "DET",
-        "TRA": "TRA",
-        "LNK": "LNK",
-        "CT": "complete_tracklets",
-        "TF": "track_fractions",
-        "CCA": "CCA",
-        "BC": f"{division}/Division F1",
-        "division_precision": f"{division}/Division Precision",
-        "division_recall": f"{division}/Division Recall",
-    }
-    return {name: float(values.get(source, np.nan)) for name, source in names.items()}
-
-
-def _flat(results: dict[str, Any]) -> dict[str, float]:
-    """Nested results with names joined by a slash, numbers only."""
-    flat: dict[str, float] = {}
-    for name, value in results.items():
-        if isinstance(value, dict):
-            flat.update({f"{name}/{inner}": number for inner, number in _flat(value).items()})
-        elif isinstance(value, int | float | np.number):
-            flat[name] = float(value)
-    return flat
-
-
-def _graph(table: pd.DataFrame):  # type: ignore[no-untyped-def]
-    """A traccuracy graph of a table, and the number of each nucleus in it."""
-    import networkx as nx
-    from traccuracy import TrackingGraph
-
-    axes = [axis for axis in ("z", "y", "x") if axis in table.columns]
-    nodes = [(int(t), int(label)) for t, label in zip(table["t"], table["label"], strict=True)]
-    numbers = {node: number for number, node in enumerate(sorted(nodes), start=1)}
-    places = table[axes].to_numpy(np.float64) if axes else np.zeros((len(table), 1))
-    graph = nx.DiGraph()
-    for node, place in zip(nodes, places.tolist(), strict=True):
-        graph.add_node(
-            numbers[node], t=node[0], segmentation_id=node[1], **dict(zip(axes or ["x"], place, strict=True))
-        )
-    graph.add_edges_from((numbers[a], numbers[b]) for a, b in links(table))
-    return TrackingGraph(graph, location_keys=tuple(axes or ["x"])), numbers

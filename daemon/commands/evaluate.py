@@ -1,4 +1,8 @@
-"""Measure the segmentation of images against labels made by people, image by image and over all."""
+"""Measure the segmentation of images against labels made by people, image by image and over all.
+
+Folders of the Cell Tracking Challenge are measured as movies, with its measures: LABELS is the truth (01_GT), IMAGES
+either results (01_RES) or images (01), which are segmented and tracked first.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Segment, compare, print."""
     options.existing([arguments.images, arguments.labels])
+    from daemon.errors import UsageError
     from daemon.evaluate import EvaluationOrder, evaluate_folders
+    from daemon.evaluate_movie import evaluate_movie
     from daemon.output import write_table
+    from storage.ctc_folder import is_ctc_folder
 
-    overall = evaluate_folders(
+    movie = is_ctc_folder(arguments.labels)
+    if movie and arguments.held_out is not None:
+        raise UsageError("--held-out chooses among separate images, and a movie is one: leave it out.")
+    score = evaluate_movie if movie else evaluate_folders
+    overall = score(
         EvaluationOrder(
             images=arguments.images,
             labels=arguments.labels,

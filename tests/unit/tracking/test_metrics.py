@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tracking.metrics import challenge_scores, divisions, links, score_links
+from tracking.metrics import divisions, links, score_links
 
 ROWS = [  # t, label, track, parent
     (0, 1, 1, None),
@@ -38,12 +38,3 @@ def test_a_division_needs_both_daughters() -> None:
     scores = score_links(links(TRUE), links(half))
     assert scores.division_f1 == 0.0
     assert scores.link_f1 == pytest.approx(2 * 5 / 11)
-
-
-def test_challenge_scores_of_the_truth_are_one() -> None:
-    pytest.importorskip("traccuracy")
-    nodes = set(zip(TRUE["t"], TRUE["label"], strict=True))
-    scores = challenge_scores(TRUE, TRUE, {(node, node) for node in nodes})
-    assert all(scores[name] == 1.0 for name in ("DET", "TRA", "LNK", "CT", "TF", "BC"))
-    lost = challenge_scores(TRUE, TRUE[TRUE["track_id"] != 4], {(n, n) for n in nodes if n[1] != 3})
-    assert lost["DET"] < 1.0
