@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, ndtiff_file, olympus_file
+from cases import czi_file, images, leica_file, ndtiff_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
@@ -289,3 +289,8 @@ class TestNdtiff(ReaderContract):
     write = staticmethod(ndtiff_file.ndtiff)
     reader = "ndtiff"
     voxel = (2.0, 0.5, 0.5)
+
+
+class TestLif(ReaderContract):
+    write = staticmethod(leica_file.lif)
+    reader = "lif"

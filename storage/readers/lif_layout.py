@@ -1,0 +1,114 @@
+"""The structure of a Leica LIF: a description (XML) first, then a memory block for each image.
+
+The library opens a file that was cut short with the full declared shape, so the blocks are looked for here. Source: Leica,
+"LAS AF file formats".
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.readers.bounded import BoundedFile, BrokenFileError
+
+_CHUNK, _TEXT = 0x70, 0x2A
+
+
+@dataclass(frozen=True)
+class LifImage:
+    """One image of the description.
+
+    Attributes
+    ----------
+    name : str
+    element : its XML
+    needed : int
+        Bytes that its dimensions span.
+    """
+
+    name: str
+    element: ElementTree.Element
+    needed: int
+
+
+def read(path: Path) -> tuple[LifImage, ...]:
+    """Return the images of a LIF, and see that the memory block of each is inside the file and large enough.
+
+    Raises
+    ------
+    BrokenFileError
+        When something is not there, or it is no LIF.
+    """
+    with BoundedFile(path) as file:
+        if file.size == 0:
+            raise BrokenFileError("it is empty (0 bytes)")
+        if file.at(0, min(4, file.size), "its header") != _CHUNK.to_bytes(4, "little"):
+            raise BrokenFileError("it is no LIF, whatever its name says")
+        _, text, length = file.unpack("<IBI", 4, "its header")
+        if text != _TEXT:
+            raise BrokenFileError("its header is damaged")
+        root = _parsed(file.metadata(13, 2 * length, "its description"))
+        blocks = _blocks(file, 13 + 2 * length, root.get("Version") == "1")
+    images = tuple(_images(root))
+    for image in images:
+        memory = image.element.find("./Memory")
+        block = memory.get("MemoryBlockID", "") if memory is not None else ""
+        if block not in blocks:
+            raise BrokenFileError(f"it breaks off: the pixels of {image.name} are missing")
+        if blocks[block] < image.needed:
+            raise BrokenFileError(f"{image.name} should have {image.needed} bytes and has {blocks[block]}")
+    if not images:
+        raise BrokenFileError("it describes no image")
+    return images
+
+
+def _blocks(file: BoundedFile, where: int, old: bool) -> dict[str, int]:
+    """Return the sizes of the memory blocks by their ids."""
+    found: dict[str, int] = {}
+    code = "<IIBIBI" if old else "<IIBQBI"
+    head = 18 if old else 22
+    while where < file.size:
+        chunk, _, first, size, second, length = file.unpack(code, where, "a memory block")
+        if (chunk, first, second) != (_CHUNK, _TEXT, _TEXT):
+            raise BrokenFileError(f"there is no memory block at byte {where}")
+        name = file.metadata(where + head, 2 * length, "the name of a memory block").decode("utf-16-le", "replace")
+        where += head + 2 * length + size
+        if where > file.size:
+            raise BrokenFileError(f"it breaks off: pixels up to byte {where} are missing, it has {file.size}")
+        found[name] = size
+    return found
+
+
+def _parsed(data: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(data.decode("utf-16-le"))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BrokenFileError(f"its description is damaged ({error})") from error
+
+
+def _images(root: ElementTree.Element, path: str = "") -> list[LifImage]:
+    """Return the images below an element, named with the folders that they lie in."""
+    found: list[LifImage] = []
+    for element in root.findall("./Element") + root.findall("./Children/Element"):
+        name = f"{path}{element.get('Name') or 'Image'}"
+        if element.find("./Data/Image/ImageDescription") is not None:
+            found.append(LifImage(name, element, _needed(element, name)))
+        # The outermost element is the project; its name says nothing that the file's does not.
+        found += _images(element, f"{name}/" if root.tag != "LMSDataContainerHeader" else "")
+    return found
+
+
+def _needed(element: ElementTree.Element, name: str) -> int:
+    description = element.find("./Data/Image/ImageDescription")
+    assert description is not None  # it is what makes this an image
+    try:
+        last = sum(
+            (int(d.attrib["NumberOfElements"]) - 1) * int(d.attrib["BytesInc"])
+            for d in description.findall("./Dimensions/DimensionDescription")
+        )
+        channels = description.findall("./Channels/ChannelDescription")
+        last += max(int(c.attrib["BytesInc"]) + (int(c.attrib["Resolution"]) + 7) // 8 for c in channels)
+    except (KeyError, ValueError) as error:
+        raise BrokenFileError(f"the description of {name} is damaged ({error})") from error
+    return last
