@@ -1,7 +1,7 @@
 """The structure of a Leica LIF: a description (XML) first, then a memory block for each image.
 
-The library opens a file that was cut short with the full declared shape, so the blocks are looked for here. Source: Leica,
-"LAS AF file formats".
+The library opens a file that was cut short with the full declared shape, so the blocks are looked for here. Source:
+Leica, "LAS AF file formats".
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, leica_file, ndtiff_file, olympus_file
+from cases import czi_file, images, leica_file, ndtiff_file, nikon_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
@@ -294,3 +294,9 @@ class TestNdtiff(ReaderContract):
 class TestLif(ReaderContract):
     write = staticmethod(leica_file.lif)
     reader = "lif"
+
+
+class TestNd2(ReaderContract):
+    write = staticmethod(nikon_file.nd2)
+    reader = "nd2"
+    voxel = (2.0, 0.5, 0.5)
