@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import czi, lif, names, nd2_file, ndtiff, oif, omezarr, tiff, tiff_probe
+from storage.readers import czi, lif, names, nd2_file, ndtiff, oif, oir, omezarr, tiff, tiff_probe
 from storage.readers.completion import Completion
 
 
@@ -36,6 +36,7 @@ FORMATS = (
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
     Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
     Format(names.OIF_SUFFIXES + names.OIB_SUFFIXES, oif.open_oif, oif.probe),
+    Format(names.OIR_SUFFIXES, oir.open_oir, oir.probe),
     Format(names.CZI_SUFFIXES, czi.open_czi, czi.probe),
     Format(names.ND2_SUFFIXES, nd2_file.open_nd2, nd2_file.probe),
     Format(names.LIF_SUFFIXES, lif.open_lif, lif.probe),

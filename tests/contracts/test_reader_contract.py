@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, leica_file, ndtiff_file, nikon_file, olympus_file
+from cases import czi_file, images, leica_file, ndtiff_file, nikon_file, oir_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
@@ -300,3 +300,13 @@ class TestNd2(ReaderContract):
     write = staticmethod(nikon_file.nd2)
     reader = "nd2"
     voxel = (2.0, 0.5, 0.5)
+
+
+class TestOir(ReaderContract):
+    write = staticmethod(oir_file.oir)
+    reader = "oir"
+
+
+class TestOirInParts(ReaderContract):
+    write = staticmethod(oir_file.oir_in_parts)
+    reader = "oir"
