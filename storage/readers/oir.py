@@ -127,8 +127,9 @@ def _arranged(layout: OirLayout, rows_columns: tuple[int, int], dtype: np.dtype)
     axes = {kind: _axis(layout, _AXES[kind]) for kind in "TLZ"}
     channels = _channels(layout)
     keys = list(layout.planes)
-    first = [min(key[i] for key in keys) for i in range(3)]
-    size_t, size_l, size_z = (max(key[i] for key in keys) - first[i] + 1 for i in range(3))
+    numbers = [key[:3] for key in keys]
+    first = [min(number[i] for number in numbers) for i in range(3)]
+    size_t, size_l, size_z = (max(number[i] for number in numbers) - first[i] + 1 for i in range(3))
     if size_t * size_l * size_z * len(channels) > min(MOST_PLANES, 1000 * len(keys) + 1000):
         raise BrokenFileError("the names of its planes are damaged")
     order = {channel: i for i, channel in enumerate(channels)}
