@@ -1,0 +1,172 @@
+"""Results for people who write Python: tables as pandas, images and labels as lazy arrays, nothing but reading.
+
+    import storage
+
+    embryo = storage.open("results")["embryo"]
+    large = embryo.nuclei(where="volume_um3 > 300", t=(0, 10), columns=["t", "track_id", "volume_um3"])
+    last = embryo.labels()[-1].compute()
+
+Every call sees the database as it is then, also while the service writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from storage import frames, layout, queries, questions
+from storage.errors import StorageError, WrongRequestError
+from storage.rows import AcquisitionRow
+from storage.selections import Selection, TimeRange
+from storage.snapshots import resolved, snapshot
+
+if TYPE_CHECKING:
+    import dask.array
+
+
+class Results:
+    """All acquisitions of one database.
+
+    Parameters
+    ----------
+    path_or_url : an output folder, a database file, or a database URL
+    """
+
+    def __init__(self, path_or_url: str | Path) -> None:
+        self.url = layout.database_url(path_or_url)
+        with snapshot(self.url):
+            pass  # says at once when there is nothing to read
+
+    def __repr__(self) -> str:
+        return f"Results({self.url!r})"
+
+    def __getitem__(self, acquisition: int | str) -> AcquisitionResults:
+        """Return the acquisition with this name or id.
+
+        Raises
+        ------
+        UnknownAcquisitionError
+        """
+        with snapshot(self.url) as connection:
+            return AcquisitionResults(self.url, resolved(connection, acquisition))
+
+    def __iter__(self) -> Iterator[AcquisitionResults]:
+        """Give all acquisitions, oldest first."""
+        return iter([self[int(number)] for number in self.acquisitions()["id"]])
+
+    def acquisitions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return one row per acquisition."""
+        return queries.acquisitions(self.url, Selection(where=where, columns=columns))
+
+    def sql(self, query: str, **values: Any) -> pd.DataFrame:
+        """Return what your own SELECT finds; it cannot write.
+
+        Parameters
+        ----------
+        query : SQL in which ``:name`` stands for a value
+        **values : the values by name
+
+        Raises
+        ------
+        WrongRequestError
+            When the database does not understand it.
+        """
+        with snapshot(self.url) as connection:
+            try:
+                found = connection.execute(text(query), values)
+                return pd.DataFrame(found.all(), columns=list(found.keys()))
+            except DBAPIError as error:
+                raise WrongRequestError(f"The query cannot be answered ({error.orig}): check it.") from error
+
+
+@dataclass(frozen=True)
+class AcquisitionResults:
+    """One acquisition: its tables and arrays.
+
+    Attributes
+    ----------
+    url : str
+        Of the database.
+    about : AcquisitionRow
+        What it is and what made its results, as it was when it was asked for.
+    """
+
+    url: str
+    about: AcquisitionRow
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.about.name
+
+    def nuclei(
+        self,
+        where: str | None = None,
+        t: TimeRange | None = None,
+        track: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return one row per nucleus and time point; see `storage.selections.Selection`."""
+        return queries.nuclei(self.url, self.about.id, where=where, t=t, track=track, columns=columns)
+
+    def nuclei_pages(self, where: str | None = None, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Give the nuclei in pages, for tables that do not fit into memory."""
+        with questions.nuclei(self.url, self.about.id, Selection(where=where, columns=columns)) as pages:
+            yield from map(frames.to_pandas, pages)
+
+    def tracks(
+        self, where: str | None = None, t: TimeRange | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return one row per track."""
+        return queries.tracks(self.url, self.about.id, Selection(where=where, t=t, columns=columns))
+
+    def lineage(self, track: int | None = None, where: str | None = None) -> pd.DataFrame:
+        """Return tracks with root, generation and daughters; with `track` only its family."""
+        return queries.lineage(self.url, self.about.id, Selection(track=track, where=where))
+
+    def divisions(self) -> pd.DataFrame:
+        """Return one row per division: mother, daughters, when, where, volumes."""
+        return self._view("divisions", "t, parent_track_id")
+
+    def counts(self) -> pd.DataFrame:
+        """Return nuclei and divisions of every time point."""
+        return self._view("counts_over_time", "t")
+
+    def image(self, level: int = 0) -> dask.array.Array:
+        """Return the image (T, C, Z, Y, X), lazily; level 1 has half the size in y and x, and so on."""
+        return self._array("", level)
+
+    def labels(self, level: int = 0) -> dask.array.Array:
+        """Return the labels of nuclei (T, Z, Y, X), lazily: the column ``label`` of nuclei, 0 where there is none."""
+        return self._array("labels/nuclei", level)
+
+    def track_labels(self, level: int = 0) -> dask.array.Array:
+        """Return the labels of tracks (T, Z, Y, X), lazily: ``track_id``, of the time points whose tracks are final."""
+        return self._array("labels/tracks", level)
+
+    def _view(self, name: str, order: str) -> pd.DataFrame:
+        query = f"SELECT * FROM {name} WHERE acquisition_id = :number ORDER BY {order}"
+        return Results(self.url).sql(query, number=self.about.id).drop(columns=["acquisition_id", "acquisition"])
+
+    def _array(self, name: str, level: int) -> dask.array.Array:
+        import dask.array
+        import zarr
+
+        path = self.about.zarr_path
+        if path is None:
+            raise StorageError(f"{self.name} has no images: it was set aside ({self.about.error}).")
+        try:
+            group = zarr.open_group(path, mode="r")
+            levels = group[name] if name else group
+            array = levels[str(level)]
+        except (OSError, KeyError, ValueError) as error:
+            raise StorageError(
+                f"{path} has no array {name or 'of the image'} at level {level}: it was moved or has fewer levels."
+            ) from error
+        return dask.array.from_array(array, chunks=array.chunks, name=f"{path}/{name}/{level}/{array.shape[0]}")
