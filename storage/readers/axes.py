@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from storage.errors import UnreadableInputError
 
-KNOWN = "TCZYXS"
+POSITIONS = "PMR"  # as TIFF dialects name what differs between positions, tiles, regions: each is an image of its own
+KNOWN = "TCZYXS" + POSITIONS
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,24 @@ class Axes:
         The dimensions over pages, slowest first.
     page : tuple of (letter, size)
         The dimensions inside a page; they hold Y and X, maybe S (samples), rarely Z.
+    fixed : tuple of (letter, index)
+        Which position this is, where there are several.
     """
 
     leading: tuple[tuple[str, int], ...]
     page: tuple[tuple[str, int], ...]
+    fixed: tuple[tuple[str, int], ...] = ()
 
     def size(self, letter: str) -> int:
         """Return the size of an axis, 1 for one that is not there."""
         return dict(self.leading + self.page).get(letter, 1)
+
+    @property
+    def positions(self) -> list[Axes]:
+        """The same axes at each position; there is one that is not named where the file has no positions."""
+        letters = [letter for letter, _ in self.leading + self.page if letter in POSITIONS]
+        places = product(*(range(self.size(letter)) for letter in letters))
+        return [replace(self, fixed=tuple(zip(letters, place, strict=True))) for place in places]
 
     @property
     def size_c(self) -> int:
@@ -55,7 +67,7 @@ class Axes:
 
     def _where(self, t: int, c: int, z: int) -> dict[str, int]:
         samples = self.size("S")
-        return {"T": t, "C": c // samples, "S": c % samples, "Z": z}
+        return {"T": t, "C": c // samples, "S": c % samples, "Z": z, **dict(self.fixed)}
 
 
 def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, what: str) -> Axes:

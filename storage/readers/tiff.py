@@ -15,7 +15,7 @@ from storage.errors import StorageError, UnreadableInputError
 from storage.readers import tiff_metadata
 from storage.readers.axes import Axes, arranged
 from storage.readers.fingerprint import fingerprint
-from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, voxel_size
+from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, voxel_size
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
@@ -141,8 +141,9 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
         with opened(path) as tif:
             indices = _images_of(tif)
             images = [
-                _acquisition(path, i, tif.series[i], tiff_metadata.read(tif, i), axes, several=len(indices) > 1)
+                image
                 for i in indices
+                for image in _acquisitions(path, i, tif.series[i], tiff_metadata.read(tif, i), axes, len(indices) > 1)
             ]
     except UnreadableInputError:
         raise
@@ -153,10 +154,25 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
     return images
 
 
-def _acquisition(
+def _acquisitions(
     path: Path, index: int, series: Any, said: tiff_metadata.Metadata, given: str | None, several: bool
+) -> list[Acquisition]:
+    """Return the acquisitions in one series: one, or one for each position."""
+    arrangement = arranged(series.axes, series.shape, len(series), given, str(path))
+    places = arrangement.positions
+    if len(places) == 1:
+        return [_acquisition(path, index, str(index) if several else "", series, said, places[0])]
+    where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
+    return [
+        _acquisition(path, index, f"{index} {name}" if several else name, series, said, axes)
+        for name, axes in zip(where, places, strict=True)
+    ]
+
+
+def _acquisition(
+    path: Path, index: int, own: str, series: Any, said: tiff_metadata.Metadata, axes: Axes
 ) -> Acquisition:
-    axes = arranged(series.axes, series.shape, len(series), given, str(path))
+    """Return one acquisition; `own` is what tells it from others in the same file."""
     dtype = np.dtype(series.dtype)
     if math.prod(axes.page_shape) > LARGEST_PLANE_PIXELS:
         raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
@@ -166,8 +182,8 @@ def _acquisition(
     first = path if len(files) == 1 else files[0]  # every file of a set leads to the same acquisition
     voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
     return Acquisition(
-        name=f"{stem(first)}_{said.image_name or index}" if several else stem(first),
-        source_path=first.with_name(f"{first.name}#{index}") if several else first,
+        name=f"{stem(first)}_{said.image_name if said.image_name and not axes.fixed else own}" if own else stem(first),
+        source_path=first.with_name(f"{first.name}#{own}") if own else first,
         files=files,
         reader=said.dialect,
         size_t=axes.size("T"),
@@ -178,8 +194,10 @@ def _acquisition(
         dtype=dtype.newbyteorder("="),
         voxel_size_um=voxel,
         voxel_source=source,
-        frame_interval_s=said.interval_s,
+        frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
         channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
         time_points=tuple(range(axes.size("T"))),
         source=TiffSource(path, index, axes, files, dtype),
+        time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
+        started_at=said.started_at,
     )

@@ -14,6 +14,7 @@ from typing import BinaryIO
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 WIDTH, HEIGHT, BITS, COMPRESSION, DESCRIPTION, SAMPLES = 256, 257, 258, 259, 270, 277
 NEW_SUBFILE_TYPE, REDUCED_IMAGE = 254, 1
+LSM_INFO, LSM_INFO_BYTES = 34412, 512  # of what Zeiss LSM says, as much as is looked at
 WANTED = frozenset(
     {
         STRIP_OFFSETS,
@@ -56,6 +57,8 @@ class Chain:
     data_offset : int
         Where the first page's pixels begin.
     file_bytes : int
+    lsm : bytes
+        What a Zeiss LSM says about itself; empty in others.
     """
 
     pages: int
@@ -65,6 +68,7 @@ class Chain:
     page_pixels: int = 0
     data_offset: int = 0
     file_bytes: int = 0
+    lsm: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class _Format:
 class _Page:
     tags: dict[int, tuple[int, ...]]
     description: str = ""
+    lsm: bytes = b""
 
     def first(self, tag: int, default: int) -> int:
         values = self.tags.get(tag, ())
@@ -152,7 +157,7 @@ def _walk_pages(file: BinaryIO, size: int, layout: _Format, offset: int) -> Chai
         try:
             page, offset = _page(file, size, layout, offset)
             first = first or page
-            _check_pixels(page, size, len(seen))
+            _check_pixels(page, size, trusted=not first.lsm)
             pages += not page.first(NEW_SUBFILE_TYPE, 0) & REDUCED_IMAGE
         except BrokenChainError as error:
             fault = f"{error} (page {len(seen)})"
@@ -160,7 +165,7 @@ def _walk_pages(file: BinaryIO, size: int, layout: _Format, offset: int) -> Chai
         return Chain(pages, fault, file_bytes=size)
     bits = first.first(BITS, 8)
     starts = first.tags.get(STRIP_OFFSETS) or first.tags.get(TILE_OFFSETS) or (0,)
-    return Chain(pages, fault, first.description, first.pixels * bits // 8, first.pixels, starts[0], size)
+    return Chain(pages, fault, first.description, first.pixels * bits // 8, first.pixels, starts[0], size, first.lsm)
 
 
 def _page(file: BinaryIO, size: int, layout: _Format, offset: int) -> tuple[_Page, int]:
@@ -191,19 +196,22 @@ def _read_entry(file: BinaryIO, size: int, layout: _Format, entry: bytes, page: 
         start = layout.offset(inside)
         if start + length > size:
             raise BrokenChainError("it breaks off: a part of a page's index lies behind its end")
-        if tag not in WANTED:
+        if tag not in WANTED and tag != LSM_INFO:
             return
         file.seek(start)
-        data = file.read(length)
+        data = file.read(min(length, LSM_INFO_BYTES) if tag == LSM_INFO else length)
     else:
         data = inside[:length]
-    if tag == DESCRIPTION:
+    if tag == LSM_INFO:
+        page.lsm = data
+    elif tag == DESCRIPTION:
         page.description = data.rstrip(b"\0").decode("utf-8", errors="replace")
     elif tag in WANTED and kind in INTEGER_CODES:
         page.tags[tag] = layout.unpack(f"{count}{INTEGER_CODES[kind]}", data)
 
 
-def _check_pixels(page: _Page, size: int, number: int) -> None:
+def _check_pixels(page: _Page, size: int, trusted: bool) -> None:
+    """See that a page's pixels are there; LSM writes bits per sample and byte counts in ways that cannot be trusted."""
     offsets = page.tags.get(STRIP_OFFSETS) or page.tags.get(TILE_OFFSETS)
     counts = page.tags.get(STRIP_BYTES) or page.tags.get(TILE_BYTES)
     if not offsets or not counts or len(offsets) != len(counts) or page.pixels == 0:
@@ -213,7 +221,7 @@ def _check_pixels(page: _Page, size: int, number: int) -> None:
     if not ends or any(start == 0 for start, length in zip(offsets, counts, strict=True) if length):
         raise BrokenChainError("a page has no pixels yet")
     needed = page.pixels * page.first(BITS, 8) // 8
-    if page.first(COMPRESSION, 1) == 1 and sum(counts) < needed:
+    if trusted and page.first(COMPRESSION, 1) == 1 and sum(counts) < needed:
         raise BrokenChainError(f"a page of {needed} bytes has only {sum(counts)} of them")
     if max(ends) > size:
         raise BrokenChainError(f"it breaks off: pixels up to byte {max(ends)} are missing, it has {size}")

@@ -20,6 +20,8 @@ class Metadata:
     interval_s: float | None = None
     channel_names: tuple[str, ...] = ()
     image_name: str = ""
+    time_stamps_s: tuple[float, ...] = ()
+    started_at: str | None = None
 
 
 def read(tif: Any, series_index: int) -> Metadata:
@@ -66,4 +68,7 @@ def _length_of_pixel(tags: Any, name: str) -> float | None:
 def _from_lsm(values: dict[str, Any]) -> Metadata:
     z_um, y_um, x_um = (micrometres(values.get(f"VoxelSize{axis}"), "m") for axis in "ZYX")
     names = tuple((values.get("ChannelColors") or {}).get("ColorNames") or ())
-    return Metadata("lsm", (z_um, y_um, x_um), seconds(values.get("TimeIntervall"), "s"), names)
+    stamps = tuple(float(stamp) for stamp in values.get("TimeStamps", ()))
+    elapsed = tuple(round(stamp - stamps[0], 6) for stamp in stamps)
+    interval = seconds(values.get("TimeIntervall"), "s")
+    return Metadata("lsm", (z_um, y_um, x_um), interval, names, time_stamps_s=elapsed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
 
 def _declared(chain: Chain, path: Path) -> Declared:
     text = chain.description
+    if chain.lsm:
+        return _declared_by_lsm(chain.lsm)
     if text.startswith("ImageJ="):
         return _declared_by_imagej(text)
     if ome_xml.is_ome(text):
@@ -61,6 +64,16 @@ def _declared(chain: Chain, path: Path) -> Declared:
     if text.startswith('{"shape"'):
         return _declared_by_tifffile(text, chain)
     return Declared(1)
+
+
+def _declared_by_lsm(info: bytes) -> Declared:
+    """A page for each slice of each time point of each position; channels lie within a page."""
+    if len(info) < 28:
+        raise ValueError("its LSM information breaks off")
+    slices, _, times = struct.unpack_from("<3i", info, 16)
+    more = struct.unpack_from("<2i", info, 264) if len(info) >= 272 else (0, 0)
+    sizes = [slices, times, *more]
+    return Declared(math.prod(max(1, size) for size in sizes), max(1, slices) if times > 1 and max(more) < 2 else None)
 
 
 def _declared_by_imagej(text: str) -> Declared:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, leica_file, ndtiff_file, nikon_file, oir_file, olympus_file
+from cases import czi_file, images, leica_file, lsm_file, ndtiff_file, nikon_file, oir_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
@@ -310,3 +310,17 @@ class TestOir(ReaderContract):
 class TestOirInParts(ReaderContract):
     write = staticmethod(oir_file.oir_in_parts)
     reader = "oir"
+
+
+class TestLsm(ReaderContract):
+    write = staticmethod(lsm_file.lsm)
+    reader = "lsm"
+
+
+class TestLsmWithOneChannel(ReaderContract):
+    write = staticmethod(lsm_file.lsm)
+    reader = "lsm"
+    shape = (2, 1, 4)
+
+    def test_interval_and_channel_names(self, opened: Acquisition) -> None:
+        assert (opened.frame_interval_s, opened.channel_names) == (60.0, ("dye 0",))
