@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import czi, lif, names, nd2_file, ndtiff, oif, oir, omezarr, tiff, tiff_probe
+from storage.readers import czi, lif, mmstack, names, nd2_file, ndtiff, oif, oir, omezarr, tiff, tiff_probe
 from storage.readers.completion import Completion
 
 
@@ -24,14 +24,18 @@ class Format:
         (path, letters of unnamed axes or None) -> the images in it, each an acquisition.
     probe : callable
         path -> the verdict on the file and its companions.
+    accepts : callable or None
+        path -> whether the file is of this kind, for kinds that share an ending.
     """
 
     suffixes: tuple[str, ...]
     open: Callable[[Path, str | None], list[Acquisition]]
     probe: Callable[[Path], Completion]
+    accepts: Callable[[Path], bool] | None = None
 
 
 FORMATS = (
+    Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
     Format(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
     Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
@@ -72,7 +76,7 @@ def format_of(path: Path) -> Format:
     """
     ending = names.suffix(path)
     for one in FORMATS:
-        if ending in one.suffixes:
+        if ending in one.suffixes and (one.accepts is None or one.accepts(path)):
             return one
-    known = ", ".join(s for one in FORMATS for s in one.suffixes if s.count(".") == 1)
+    known = ", ".join(s for one in FORMATS[1:] for s in one.suffixes if s.count(".") == 1)
     raise UnreadableInputError(f"{path} has no ending that a reader knows: convert it to one of {known}.")

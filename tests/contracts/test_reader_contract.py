@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, leica_file, lsm_file, ndtiff_file, nikon_file, oir_file, olympus_file
+from cases import czi_file, images, leica_file, lsm_file, mmstack_file, ndtiff_file, nikon_file, oir_file, olympus_file
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
@@ -23,6 +23,7 @@ class ReaderContract:
 
     write: ClassVar[images.Writer]
     reader: ClassVar[str]
+    name: ClassVar[str] = "embryo"
     shape: ClassVar[tuple[int, int, int]] = (3, 2, 5)  # T, C, Z
     voxel: ClassVar[tuple[float, float, float]] = (2.0, 0.5, 0.25)
     says_voxel: ClassVar[bool] = True
@@ -55,7 +56,7 @@ class ReaderContract:
 
     def test_sizes_and_type(self, opened: Acquisition, array: np.ndarray) -> None:
         assert opened.reader == self.reader
-        assert opened.name == "embryo"
+        assert opened.name == self.name
         sizes = (opened.size_t, opened.size_c, opened.size_z, opened.size_y, opened.size_x)
         assert sizes == array.shape
         assert opened.dtype == array.dtype
@@ -324,3 +325,16 @@ class TestLsmWithOneChannel(ReaderContract):
 
     def test_interval_and_channel_names(self, opened: Acquisition) -> None:
         assert (opened.frame_interval_s, opened.channel_names) == (60.0, ("dye 0",))
+
+
+class TestMmstack(ReaderContract):
+    write = staticmethod(mmstack_file.mmstack)
+    reader = "micromanager"
+    voxel = (2.0, 0.5, 0.5)
+
+
+class TestMmstackInParts(ReaderContract):
+    write = staticmethod(mmstack_file.mmstack_in_parts)
+    reader = "micromanager"
+    name = "e_MMStack_Pos0"
+    voxel = (2.0, 0.5, 0.5)

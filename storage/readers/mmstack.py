@@ -1,0 +1,315 @@
+"""Micro-Manager MMStack: TIFF files of at most 4 GB that go on in each other, with a map of the planes in each.
+
+OME-XML in such files tells what was planned, and libraries fill what never came with zeros. The maps, written when a
+file is closed, and before that each page's own metadata, tell what is there. Source: micro-manager.org, "Micro-Manager
+File Formats".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import UnreadableInputError
+from storage.readers.bounded import BoundedFile, BrokenFileError
+from storage.readers.completion import Completion
+from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
+from storage.readers.length_units import micrometres, seconds
+from storage.readers.parts import companions
+
+_INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
+_WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
+_SAMPLE_BYTES = 4096
+
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page: its file's number, its size, bits of a pixel, where its pixels, its metadata and the next page are."""
+
+    file: int
+    width: int
+    height: int
+    bits: int
+    pixels: int
+    said: tuple[int, int]
+    following: int
+
+    @property
+    def bytes(self) -> int:
+        return self.width * self.height * self.bits // 8
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """All planes of one position by place, what the summary says, and whether every file was closed."""
+
+    planes: Mapping[int, Mapping[Place, _Page]]
+    summary: Mapping[str, Any]
+    closed: bool
+
+    def size(self, axis: str, name: str, index: int) -> int:
+        """Return the planned size of an axis, or the actual one where that is larger."""
+        intended = self.summary.get("IntendedDimensions")
+        planned = intended.get(axis) if isinstance(intended, dict) else None
+        planned = planned if isinstance(planned, int) else self.summary.get(name, 1)
+        there = max(place[index] for planes in self.planes.values() for place in planes) + 1
+        return max(there, planned if isinstance(planned, int) and planned > 0 else 1)
+
+    @property
+    def sizes(self) -> Place:
+        """(t, c, z) as planned."""
+        return (self.size("time", "Frames", 0), self.size("channel", "Channels", 1), self.size("z", "Slices", 2))
+
+    def time_points(self, position: int) -> tuple[int, ...]:
+        """Those of which every plane is there."""
+        size_t, size_c, size_z = self.sizes
+        every, planes = [(c, z) for c in range(size_c) for z in range(size_z)], self.planes[position]
+        return tuple(t for t in range(size_t) if all((t, c, z) in planes for c, z in every))
+
+
+class _Files:
+    """The files of a stack, opened when needed."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._open: dict[int, BoundedFile] = {}
+
+    def read(self, page: _Page, length: int) -> bytes:
+        if page.file not in self._open:
+            self._open[page.file] = BoundedFile(self._paths[page.file])
+        return self._open[page.file].at(page.pixels, length, "a plane")
+
+    def close(self) -> None:
+        files, self._open = self._open, {}
+        for file in files.values():
+            file.close()
+
+
+class MmstackSource(HandleSource[_Files]):
+    """Planes of one position."""
+
+    def __init__(self, files: Sequence[Path], planes: Mapping[Place, _Page]) -> None:
+        super().__init__(files[0], files)
+        self._planes = dict(planes)
+
+    def fingerprint(self, t: int) -> str:
+        """Return a hash of where the time point's planes are and how they begin; later ones change nothing in it."""
+        digest = hashlib.blake2b(digest_size=16)
+        try:
+            for place, page in sorted(self._planes.items(), key=lambda one: one[0]):
+                if place[0] == t:
+                    digest.update(f"{place} {page.file} {page.pixels} ".encode())
+                    digest.update(self._opened().read(page, min(page.bytes, _SAMPLE_BYTES)))
+        except (OSError, BrokenFileError) as error:
+            raise UnreadableInputError(f"{self._path} can no longer be read ({error}): bring it back.") from error
+        return f"pages-{digest.hexdigest()}"
+
+    def _open(self) -> _Files:
+        return _Files(self._files)
+
+    def _read(self, handle: _Files, t: int, c: int, z: int) -> np.ndarray:
+        page = self._planes[t, c, z]
+        return np.frombuffer(handle.read(page, page.bytes), f"<u{page.bits // 8}").reshape(page.height, page.width)
+
+
+def is_mmstack(path: Path) -> bool:
+    """Say whether a TIFF was written by Micro-Manager, by the bytes behind its header."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(36)
+    except OSError:
+        return False
+    if len(head) < 36 or head[:4] != b"II*\0":
+        return False
+    return struct.unpack_from("<I", head, 8)[0] == _INDEX and struct.unpack_from("<I", head, 32)[0] == _SUMMARY
+
+
+def probe(path: Path) -> Completion:
+    """Return whether an MMStack is whole: every file is closed, and all planes are there that were planned."""
+    try:
+        stack = _read_stack((path, *companions(path)))
+    except OSError as error:
+        return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    except (BrokenFileError, UnreadableInputError) as error:
+        reason = str(error) if str(path) in str(error) else f"{path} is not a whole MMStack: {first_line(error)}."
+        return Completion("incomplete", reason)
+    ready = sum(len(planes) for planes in stack.planes.values())
+    declared = math.prod(stack.sizes) * len(stack.planes)
+    times = stack.time_points(min(stack.planes))
+    if stack.closed and ready >= declared:
+        return Completion("complete", f"{path} is whole.", times, ready, declared)
+    why = "" if stack.closed else ", and its writer has not closed it"
+    return Completion("growing", f"{path} holds {ready} of {declared} planes{why}.", times, ready, declared)
+
+
+def open_mmstack(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images of an MMStack, one per position.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it is damaged.
+    """
+    del axes  # an MMStack names its axes
+    files = (path, *companions(path))
+    try:
+        stack = _read_stack(files)
+        found = [
+            (_image(files, stack, position), MmstackSource(files, stack.planes[position]))
+            for position in sorted(stack.planes)
+        ]
+    except (BrokenFileError, OSError) as error:
+        raise UnreadableInputError(f"{path} cannot be read as MMStack ({first_line(error)}): copy it anew.") from error
+    return acquisitions(path, "micromanager", found, files)
+
+
+def _read_stack(files: Sequence[Path]) -> _Stack:
+    planes: dict[int, dict[Place, _Page]] = {}
+    summary: Mapping[str, Any] = {}
+    closed = True
+    for number, path in enumerate(files):
+        try:
+            with BoundedFile(path) as file:
+                summary = summary or _summary(file)
+                pages, ended = _pages(file, number)
+                closed = closed and ended
+                for (c, z, t, p), page in pages:
+                    planes.setdefault(p, {})[t, c, z] = page
+        except BrokenFileError as error:
+            raise BrokenFileError(f"{error} ({path.name})" if number else str(error)) from error
+    all_pages = [page for position in planes.values() for page in position.values()]
+    if not all_pages:
+        raise BrokenFileError("it holds no plane yet")
+    if len({(page.width, page.height, page.bits) for page in all_pages}) > 1:
+        raise BrokenFileError("its planes differ in size")
+    stack = _Stack(planes, summary, closed)
+    if math.prod(stack.sizes) > min(MOST_PLANES, 100_000 * len(all_pages) + 1000):
+        raise BrokenFileError(f"it claims {stack.sizes} planes (T, C, Z) and has {len(all_pages)}")
+    return stack
+
+
+def _summary(file: BoundedFile) -> Mapping[str, Any]:
+    mark, length = file.unpack("<II", 32, "its summary")
+    if mark != _SUMMARY:
+        raise BrokenFileError("its summary is damaged")
+    try:
+        said = json.loads(file.metadata(40, length, "its summary").rstrip(b"\0"))
+    except ValueError as error:
+        raise BrokenFileError("its summary is damaged") from error
+    return said if isinstance(said, dict) else {}
+
+
+def _pages(file: BoundedFile, number: int) -> tuple[list[tuple[tuple[int, int, int, int], _Page]], bool]:
+    """Return the pages with their places (c, z, t, position), and whether the file was closed."""
+    mark, where = file.unpack("<II", 8, "its header")
+    if mark == _INDEX and where:
+        mapped = _map(file, where)
+        return [(place, _page(file, number, offset)) for place, offset in mapped], True
+    return [(_place(file, page), page) for page in _chain(file, number)], False
+
+
+def _map(file: BoundedFile, where: int) -> list[tuple[tuple[int, int, int, int], int]]:
+    mark, count = file.unpack("<II", where, "its map of planes")
+    if mark != _MAP:
+        raise BrokenFileError("its map of planes is damaged")
+    data = file.metadata(where + 8, 20 * count, "its map of planes")
+    return [((c, z, t, p), offset) for c, z, t, p, offset in struct.iter_unpack("<5I", data)]
+
+
+def _chain(file: BoundedFile, number: int) -> Iterator[_Page]:
+    """Give the pages of a file that is still being written: as far as they are there."""
+    (offset,) = file.unpack("<I", 4, "its header")
+    seen: set[int] = set()
+    while offset and offset not in seen:
+        seen.add(offset)
+        try:
+            page = _page(file, number, offset)
+            file.at(*page.said, "the metadata of a plane")
+        except BrokenFileError:
+            return
+        yield page
+        offset = page.following
+
+
+def _page(file: BoundedFile, number: int, offset: int) -> _Page:
+    (count,) = file.unpack("<H", offset, "the index of a page")
+    table = file.at(offset + 2, 12 * count + 4, "the index of a page")
+    tags = {}
+    for tag, kind, length, value in struct.iter_unpack("<HHII", table[:-4]):
+        tags[tag] = (length, value & 0xFFFF if kind == 3 else value)
+    try:
+        width, height, bits = (tags[tag][1] for tag in (_WIDTH, _HEIGHT, _BITS))
+        pixels, said = tags[_OFFSET][1], tags.get(_SAID, (0, 0))
+    except KeyError as error:
+        raise BrokenFileError("the index of a page is damaged") from error
+    if tags[_OFFSET][0] != 1 or bits not in (8, 16, 32) or not 0 < width * height <= LARGEST_PLANE_PIXELS:
+        raise BrokenFileError(f"a page claims {width} x {height} pixels of {bits} bits")
+    page = _Page(number, width, height, bits, pixels, (said[1], said[0]), struct.unpack("<I", table[-4:])[0])
+    if pixels + page.bytes > file.size:
+        raise BrokenFileError(f"it breaks off: pixels up to byte {pixels + page.bytes} of {file.size} are missing")
+    return page
+
+
+def _said(file: BoundedFile, page: _Page) -> Mapping[str, Any]:
+    """Return a page's metadata; empty where it has none that can be read."""
+    try:
+        found = json.loads(file.metadata(*page.said, "the metadata of a plane").rstrip(b"\0"))
+    except (BrokenFileError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _place(file: BoundedFile, page: _Page) -> tuple[int, int, int, int]:
+    said = _said(file, page)
+    said_of = [said.get(f"{axis}Index", 0) for axis in ("Channel", "Slice", "Frame", "Position")]
+    numbers = [number if isinstance(number, int) else -1 for number in said_of]
+    if any(not 0 <= number < MOST_PLANES for number in numbers):
+        raise BrokenFileError("the metadata of a plane is damaged")
+    return (numbers[0], numbers[1], numbers[2], numbers[3])
+
+
+def _image(files: Sequence[Path], stack: _Stack, position: int) -> Image:
+    summary, planes = stack.summary, stack.planes[position]
+    page = planes[min(planes)]
+    size_t, size_c, size_z = stack.sizes
+    with BoundedFile(files[page.file]) as file:
+        said = _said(file, page)
+    yx_um = micrometres(summary.get("PixelSize_um") or said.get("PixelSizeUm"), "um")
+    step = summary.get("z-step_um")
+    names = summary.get("ChNames")
+    return Image(
+        shape=(size_t, size_c, size_z, page.height, page.width),
+        dtype=np.dtype(f"<u{page.bits // 8}"),
+        voxel_um=(micrometres(abs(step), "um") if isinstance(step, int | float) else None, yx_um, yx_um),
+        channel_names=tuple(str(name) for name in names) if isinstance(names, list) else (),
+        interval_s=seconds(summary.get("Interval_ms"), "ms"),
+        time_stamps_s=_time_stamps(files, planes, size_t),
+        started_at=str(summary.get("StartTime") or summary.get("Time") or "") or None,
+        name=str(said.get("PositionName") or f"Pos{position}"),
+        time_points=stack.time_points(position),
+    )
+
+
+def _time_stamps(files: Sequence[Path], planes: Mapping[Place, _Page], size_t: int) -> tuple[float, ...]:
+    """Return seconds from the first time point; empty unless each says when it was."""
+    if not 1 < size_t <= 10_000 or any((t, 0, 0) not in planes for t in range(size_t)):
+        return ()
+    found = []
+    for t in range(size_t):
+        with BoundedFile(files[planes[t, 0, 0].file]) as file:
+            elapsed = _said(file, planes[t, 0, 0]).get("ElapsedTime-ms")
+        if not isinstance(elapsed, int | float):
+            return ()
+        found.append(elapsed / 1000.0)
+    return tuple(round(stamp - found[0], 6) for stamp in found)
