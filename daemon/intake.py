@@ -103,7 +103,7 @@ class Intake:
 
     def _note(self, path: Path, now: float) -> None:
         """Begin to follow a file that is new, or that changed since it was taken; a part stands for its whole."""
-        part, path = path, readers.owner(path)
+        part, path = path, readers.owner(path, self._watch.pattern)
         if not readers.is_candidate(path):
             return
         if part == path and settle.looks_unchanged(path, self._known.get(path)):

@@ -105,7 +105,7 @@ def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path
 def _candidates(order: Order) -> list[Path]:
     found: dict[Path, None] = {}
     for given in (path.absolute() for path in order.paths):
-        found.update(dict.fromkeys(readers.discover(given)))
+        found.update(dict.fromkeys(readers.discover(given, order.pattern)))
     if not found:
         raise DaemonError(f"There is no image in {', '.join(map(str, order.paths))}: nothing was processed.")
     return list(found)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+from storage.readers.plane_names import is_series
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -89,7 +91,7 @@ def identify(path: Path, companions: Iterable[Path] = ()) -> Identity | None:
     The status comes from an open descriptor: a directory listing of a network share can report stale sizes until the
     writer closes its handle.
     """
-    whole = _identify_one(path)
+    whole = _identify_one(path) if os.path.exists(path) or not is_series(path) else Identity(0, 0, 0)
     for companion in companions:
         part = _identify_one(companion)
         if whole is None or part is None:

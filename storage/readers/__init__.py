@@ -14,6 +14,7 @@ from storage.readers.discover import discover
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.omezarr import is_own
 from storage.readers.parts import companions, owner
+from storage.readers.plane_names import is_series
 from storage.rows import AcquisitionRow
 
 __all__ = [
@@ -64,7 +65,7 @@ def open_acquisitions(
         When a file is not an image that is read here.
     """
     given = [path] if isinstance(path, str | Path) else path
-    files = [file for one in given for file in discover(Path(one))]
+    files = [file for one in given for file in discover(Path(one), pattern)]
     found: list[Acquisition] = []
     for key, members in group(files, pattern).items():
         ready = {member: _checked(member) if check else None for member in members}
@@ -122,7 +123,7 @@ def probe(path: str | Path) -> Completion:
 
 def _holds(path: Path) -> bool:
     """Say whether a path is an image, and not a scene's name or a folder around images."""
-    return path.exists() and names.suffix(path) is not None
+    return (path.exists() or is_series(path)) and names.suffix(path) is not None
 
 
 def _checked(path: Path) -> tuple[int, ...] | None:

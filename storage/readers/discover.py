@@ -9,29 +9,32 @@ from storage.errors import UnreadableInputError
 from storage.readers.names import ZARR_SUFFIXES, is_candidate, suffix
 from storage.readers.omezarr import is_own
 from storage.readers.parts import owner
+from storage.readers.plane_names import is_series
 
 
-def discover(path: Path) -> list[Path]:
+def discover(path: Path, pattern: str | None = None) -> list[Path]:
     """Return the images that a path stands for, sorted: itself, or all in a folder and the folders inside.
 
     A file that is a part of an image gives the image. Hidden and temporary names, links to folders, and this program's
-    own results are left out; an OME-Zarr is one image and not looked into.
+    own results are left out; an OME-Zarr is one image and not looked into. `pattern` is as in `acquisition_key`.
 
     Raises
     ------
     UnreadableInputError
         When there is nothing at the path.
     """
+    if is_series(path):
+        return [path]
     if not path.exists():
         raise UnreadableInputError(f"{path} does not exist: check the name.")
     if not path.is_dir() or suffix(path) in ZARR_SUFFIXES:
-        return [owner(path)]
+        return [owner(path, pattern)]
     found: list[Path] = []
     for folder, folders, files in os.walk(path):
         here = Path(folder)
         stores = [name for name in folders if suffix(here / name) in ZARR_SUFFIXES]
         found += [here / name for name in stores if is_candidate(here / name) and not is_own(here / name)]
         folders[:] = sorted(name for name in folders if name not in stores and not name.startswith("."))
-        images = (owner(here / name) for name in files if suffix(here / name) not in ZARR_SUFFIXES)
+        images = (owner(here / name, pattern) for name in files if suffix(here / name) not in ZARR_SUFFIXES)
         found += {image for image in images if is_candidate(image)}
     return sorted(set(found))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import czi, lif, mmstack, names, nd2_file, ndtiff, oif, oir, omezarr, tiff, tiff_probe
+from storage.readers import czi, lif, mmstack, names, nd2_file, ndtiff, oif, oir, omezarr, planes, tiff, tiff_probe
 from storage.readers.completion import Completion
+from storage.readers.plane_names import is_series
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Format:
 
 
 FORMATS = (
+    Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
     Format(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
@@ -78,5 +80,5 @@ def format_of(path: Path) -> Format:
     for one in FORMATS:
         if ending in one.suffixes and (one.accepts is None or one.accepts(path)):
             return one
-    known = ", ".join(s for one in FORMATS[1:] for s in one.suffixes if s.count(".") == 1)
+    known = ", ".join(s for one in FORMATS[2:] for s in one.suffixes if s.count(".") == 1)
     raise UnreadableInputError(f"{path} has no ending that a reader knows: convert it to one of {known}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.errors import StorageError, UnreadableInputError
+from storage.readers.plane_names import is_series, series_name, title
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")
@@ -68,7 +69,8 @@ def stem(path: Path) -> str:
     ending = suffix(path)
     if ending == NDTIFF_INDEX.lower():
         return path.absolute().parent.name
-    return path.name[: -len(ending)] if ending else path.stem
+    text = path.name[: -len(ending)] if ending else path.stem
+    return (title(text) or path.absolute().parent.name) if is_series(path) else text
 
 
 def acquisition_key(path: str | Path, pattern: str | None = None) -> AcquisitionKey:
@@ -79,17 +81,21 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     path : str or Path
     pattern : str or None
         Regular expression over the name without its ending, with a group ``t`` and (optionally) a group ``name``.
+        With groups ``z`` or ``c`` each file is one plane, and all of a series lead to one path (see `planes`).
         None: `TIME_PATTERN`. The empty text: every file is an acquisition of its own.
 
     Raises
     ------
     StorageError
-        When the pattern is none, or has no group ``t``.
+        When the pattern is none, or has none of these groups.
     """
     path = Path(path)
     whole = AcquisitionKey(path, stem(path))
     if pattern == "" or suffix(path) in ZARR_SUFFIXES:
         return whole
+    series = plane_series(path, pattern)
+    if series is not None:
+        return AcquisitionKey(series, stem(series))
     found = compiled(pattern).search(stem(path))
     if found is None:
         return whole
@@ -100,20 +106,31 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     return AcquisitionKey(path.with_name(template), name, int(found["t"]))
 
 
+def plane_series(path: Path, pattern: str | None) -> Path | None:
+    """Return the path that stands for the series of planes which a file belongs to by its name; None for none."""
+    if not pattern or suffix(path) not in TIFF_SUFFIXES:
+        return None
+    found = compiled(pattern).search(stem(path))
+    return None if found is None else series_name(path, found)
+
+
 def compiled(pattern: str | None) -> re.Pattern[str]:
     """Return a file name pattern ready for use.
 
     Raises
     ------
     StorageError
-        When it is no regular expression, or names no group ``t``.
+        When it is no regular expression, or names none of the groups ``t``, ``z`` and ``c``.
     """
     try:
         expression = re.compile(TIME_PATTERN if pattern is None else pattern)
     except re.error as error:
         raise StorageError(f"The file name pattern {pattern!r} is no regular expression ({error}).") from error
-    if "t" not in expression.groupindex:
-        raise StorageError(f"The file name pattern {pattern!r} has no group (?P<t>\\d+) for the time point's number.")
+    if not {"t", "z", "c"} & set(expression.groupindex):
+        raise StorageError(
+            f"The file name pattern {pattern!r} has no group (?P<t>\\d+) for the time point's number, "
+            "and none for that of the slice (z) or channel (c)."
+        )
     return expression
 
 

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import ole2, tiff_chain
+from storage.readers import ole2
 from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import fingerprint
@@ -27,6 +26,7 @@ from storage.readers.image import MOST_PLANES, HandleSource, Image, Voxel, acqui
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import OIB_SUFFIXES, suffix
 from storage.readers.parts import OIF_FOLDER
+from storage.readers.tiff_chain import is_whole
 
 _PLANE_NAME = re.compile(r"s_(?P<axes>([A-Z]\d+)+)\.tif\Z", re.IGNORECASE)
 Place = tuple[int, int, int]
@@ -141,7 +141,7 @@ def _read_settings(path: Path) -> _Settings:
         names = [str(name) for name in file.filesystem.files()]
         if suffix(path) not in OIB_SUFFIXES:
             _check_end(path)
-            names = [name for name in names if _PLANE_NAME.search(name) and _is_whole(_folder(path) / Path(name).name)]
+            names = [name for name in names if _PLANE_NAME.search(name) and is_whole(_folder(path) / Path(name).name)]
         try:
             order = str(main["Axis Parameter Common"]["AxisOrder"]).upper()
             for i in range(min(16, int(main["Axis Parameter Common"].get("AxisCount", 16)) + 8)):
@@ -228,21 +228,3 @@ def _check_end(path: Path) -> None:
         end = file.read()
     if not end.rstrip(b"\0").endswith(b"\n"):
         raise BrokenFileError("its settings break off within a line")
-
-
-def _is_whole(path: Path) -> bool:
-    """Say whether a plane's TIFF is whole; remembered, because a growing folder is looked at again and again."""
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return _walked(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=65_536)
-def _walked(path: Path, size: int, mtime_ns: int) -> bool:
-    del size, mtime_ns  # they tell one state of the file from another
-    try:
-        return tiff_chain.walk(path).fault is None
-    except OSError:
-        return False

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.readers.names import NDTIFF_INDEX, OIF_SUFFIXES, OIR_SUFFIXES, suffix
+from storage.readers.names import NDTIFF_INDEX, OIF_SUFFIXES, OIR_SUFFIXES, plane_series, suffix
+from storage.readers.plane_names import is_series, members
 
 OIF_FOLDER = ".files"  # x.oif has its planes in x.oif.files
 _NDTIFF_STACK = re.compile(r"NDTiffStack(_\d+)?\.tif\Z")
@@ -18,10 +19,11 @@ _OIR_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.+)_\d{5}\Z")
 _MMSTACK_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.*_MMStack.*)_\d+(?P<ending>\.ome\.tif)\Z")
 
 
-def owner(path: Path) -> Path:
+def owner(path: Path, pattern: str | None = None) -> Path:
     """Return the path that stands for the image which a file is a part of; most files stand for themselves.
 
-    The path that is returned need not exist yet: parts may arrive before the file that names them.
+    The path that is returned need not exist: parts may arrive before the file that names them, and a series of planes,
+    told by a `pattern` for names as in `acquisition_key`, has no such file.
     """
     folder = path.parent
     if folder.name.lower().endswith(OIF_FOLDER) and suffix(folder.with_name(folder.name[:-6])) in OIF_SUFFIXES:
@@ -34,7 +36,7 @@ def owner(path: Path) -> Path:
     if found := _MMSTACK_CONTINUATION.match(path.name):
         first = path.with_name(found["stem"] + found["ending"])
         return first if first.exists() else path
-    return path
+    return plane_series(path, pattern) or path
 
 
 def companions(path: Path) -> tuple[Path, ...]:
@@ -46,6 +48,8 @@ def companions(path: Path) -> tuple[Path, ...]:
         When their folder cannot be listed.
     """
     ending, folder = suffix(path), path.parent
+    if is_series(path):
+        return tuple(members(path))
     if ending in OIF_SUFFIXES:
         planes = folder / (path.name + OIF_FOLDER)
         return tuple(sorted(planes.iterdir())) if planes.is_dir() else ()

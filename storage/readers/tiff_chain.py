@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -128,6 +129,24 @@ def walk(path: Path) -> Chain:
         except BrokenChainError as error:
             return Chain(0, str(error), file_bytes=size)
         return _walk_pages(file, size, layout, offset)
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a TIFF's chain ends properly; remembered, since the many planes of a series are looked at often."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return _ends(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=65_536)
+def _ends(path: Path, size: int, mtime_ns: int) -> bool:
+    del size, mtime_ns  # they tell one state of the file from another
+    try:
+        return walk(path).fault is None
+    except OSError:
+        return False
 
 
 def _header(file: BinaryIO, size: int) -> tuple[_Format, int]:

@@ -65,6 +65,13 @@ def tiff_series(folder: Path, array: np.ndarray) -> Path:
     return folder
 
 
+def tiff_planes(folder: Path, array: np.ndarray) -> Path:
+    for t, c, z in np.ndindex(array.shape[:3]):
+        name = folder / f"embryo_t{t:02d}_z{z + 1}_ch{c}.tif"
+        tifffile.imwrite(name, array[t, c, z], imagej=True, resolution=(4.0, 2.0), metadata={"unit": "um"})
+    return folder / "embryo_t{t}_z{z}_ch{c}.tif"
+
+
 def ome_zarr_04(folder: Path, array: np.ndarray) -> Path:
     return _ome_zarr(folder, array, 2)
 

@@ -100,3 +100,19 @@ def test_numbering_starts_at_zero_only_if_a_zero_is_there(tmp_path: Path) -> Non
 
 def test_the_stem_loses_the_whole_ending() -> None:
     assert stem(Path("a.b.ome.tif")) == "a.b"
+
+
+PLANES = r"(?P<name>.+)_t(?P<t>\d+)_z(?P<z>\d+)_ch(?P<c>\d+)$"
+
+
+def test_files_of_one_plane_lead_to_the_name_that_all_share() -> None:
+    key = acquisition_key("/d/exp_t001_z07_ch1.ome.tif", PLANES)
+    assert (key.path, key.name, key.t) == (Path("/d/exp_t{t}_z{z}_ch{c}.ome.tif"), "exp", None)
+    assert acquisition_key(key.path, PLANES).path == key.path
+    assert acquisition_key("/d/z07.tif", r"z(?P<z>\d+)").name == "d"
+    assert acquisition_key("/d/other.tif", PLANES).path == Path("/d/other.tif")
+
+
+def test_a_pattern_without_any_number_is_refused() -> None:
+    with pytest.raises(StorageError, match=r"no group \(\?P<t>"):
+        acquisition_key("/d/a.tif", r"(?P<name>.+)")

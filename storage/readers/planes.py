@@ -1,0 +1,143 @@
+"""One file per plane: TIFFs of one plane each, whose names tell time point, slice and channel by a configured pattern.
+
+All files of one acquisition are spoken of by one path, which is none of them: their common name with ``{t}``, ``{z}``
+and ``{c}`` in place of the numbers, such as ``/data/embryo_t{t}_z{z}.tif``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import StorageError, UnreadableInputError
+from storage.readers import tiff
+from storage.readers.bounded import BrokenFileError
+from storage.readers.completion import Completion, of_planes
+from storage.readers.fingerprint import fingerprint
+from storage.readers.image import MOST_PLANES, Image, acquisitions
+from storage.readers.names import stem
+from storage.readers.plane_names import members, numbers
+from storage.readers.tiff_chain import is_whole
+
+READER = "tiff-planes"
+
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The files by place (t, c, z); slices and channels count from the lowest number, time points from 0 or 1."""
+
+    files: Mapping[Place, Path]
+    sizes: Place
+    start: int
+
+    @property
+    def time_points(self) -> tuple[int, ...]:
+        """Those of which every plane is there that any time point has."""
+        size_t, size_c, size_z = self.sizes
+        every = [(c, z) for c in range(size_c) for z in range(size_z)]
+        return tuple(t for t in range(size_t) if all((t, c, z) in self.files for c, z in every))
+
+
+class PlanesSource:
+    """Planes, each a file."""
+
+    def __init__(self, files: Mapping[Place, Path], shape: tuple[int, int], dtype: np.dtype) -> None:
+        self._files = dict(files)
+        self._shape = shape
+        self._dtype = dtype
+
+    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+        """Return the (Y, X) plane at time point t, channel c, slice z."""
+        path = self._files[t, c, z]
+        with _single(path) as plane:
+            found = plane.plane(0, 0, 0)
+        if found.shape != self._shape or found.dtype != self._dtype:
+            raise StorageError(
+                f"{path} has {found.shape} pixels of {found.dtype}, the others of its series {self._shape} of "
+                f"{self._dtype}: export it again, or move it out of the series."
+            )
+        return found
+
+    def fingerprint(self, t: int) -> str:
+        """Return the fingerprint of the time point's files."""
+        return fingerprint([path for place, path in sorted(self._files.items()) if place[0] == t])
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def probe(path: Path) -> Completion:
+    """Return which time points of a series have all their planes, whole; complete when all have.
+
+    Nothing in such a series tells how many planes will come: quiet time has to.
+    """
+    try:
+        found = members(path)
+        broken = [one for one in found if not is_whole(one)]
+        grid = _grid(path, [one for one in found if one not in set(broken)])
+    except OSError as error:
+        return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    except BrokenFileError as error:
+        return Completion("incomplete", f"{path} is not a whole series of planes: {error}.")
+    _, size_c, size_z = grid.sizes
+    present = len({t for t, _, _ in grid.files})  # a time point of which nothing came is a gap, and not waited for
+    declared = max(present * size_c * size_z, len(grid.files) + len(broken))
+    return of_planes(path, len(grid.files), declared, grid.time_points)
+
+
+def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the acquisition that a series of planes makes up, with the time points that are whole.
+
+    Raises
+    ------
+    UnreadableInputError
+        When its files are no planes, or none of its time points is whole.
+    """
+    del axes  # each file is one plane
+    try:
+        grid = _grid(path, [one for one in members(path) if is_whole(one)])
+    except (OSError, BrokenFileError) as error:
+        raise UnreadableInputError(f"{path} cannot be read as a series of planes ({error}).") from error
+    if not grid.time_points:
+        raise UnreadableInputError(f"{path} has no time point with all its planes: copy or export it again.")
+    with _single(grid.files[grid.time_points[0], 0, 0]) as like:
+        z_um, y_um, x_um = like.voxel_size_um or (None, None, None)
+        image = Image(
+            shape=(*grid.sizes, like.size_y, like.size_x),
+            dtype=like.dtype,
+            # A single plane's own z is a stand-in, see `image.voxel_size`.
+            voxel_um=(z_um if z_um != y_um else None, y_um, x_um),
+            time_points=grid.time_points,
+        )
+    source = PlanesSource(grid.files, (like.size_y, like.size_x), like.dtype)
+    return acquisitions(path, READER, [(image, source)], sorted(grid.files.values()))
+
+
+def _grid(path: Path, files: Iterable[Path]) -> _Grid:
+    told = {file: numbers(path, file) for file in files}
+    if not told:
+        raise BrokenFileError("it is gone, or none of its files is whole yet")
+    times = [number["t"] for number in told.values()]
+    start = 0 if 0 in times or "{t}" not in path.name else 1
+    seen = {letter: sorted({number[letter] for number in told.values()}) for letter in "cz"}
+    order = {letter: {n: i for i, n in enumerate(found)} for letter, found in seen.items()}
+    placed = {(n["t"] - start, order["c"][n["c"]], order["z"][n["z"]]): file for file, n in told.items()}
+    sizes = (max(times) - start + 1, len(order["c"]), len(order["z"]))
+    if sizes[0] * sizes[1] * sizes[2] > MOST_PLANES:
+        raise BrokenFileError(f"its names claim the sizes {sizes} (T, C, Z)")
+    return _Grid(placed, sizes, start)
+
+
+def _single(path: Path) -> Acquisition:
+    """Open a file of one plane."""
+    found = tiff.open_tiff(path)
+    one = found[0]
+    if len(found) > 1 or (one.size_t, one.size_c, one.size_z) != (1, 1, 1):
+        raise UnreadableInputError(f"{path} holds more than one plane, but its name says that it is one: {stem(path)}.")
+    return one
