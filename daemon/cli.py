@@ -25,7 +25,7 @@ COMMANDS = {
     "segment": ("segment", "write a label image for each image, nothing else"),
     "track": ("track", "add track ids to a table of positions"),
     "acquisitions": ("acquisitions", "list the acquisitions of a database"),
-    "status": ("status", "what is queued, running, done and set aside"),
+    "status": ("status", "whether the service runs and keeps up, its queue, folders and problems"),
     "nuclei": ("nuclei", "the nuclei of an acquisition, one row each"),
     "tracks": ("tracks", "the tracks of an acquisition, one row each"),
     "lineage": ("lineage", "who descends from whom, one row per track"),
@@ -34,6 +34,8 @@ COMMANDS = {
     "train": ("train", "train or fine-tune weights on images with labels"),
     "evaluate": ("evaluate", "measure the segmentation against labels made by people"),
     "check-config": ("check_config", "find every mistake in a configuration file"),
+    "selfcheck": ("selfcheck", "replay a small acquisition through this installation, and sign it off"),
+    "install-service": ("install_service", "install the systemd service: unit, configuration, user, folders"),
 }
 
 

@@ -85,6 +85,7 @@ class Conductor:
         self._to_check: set[int] = set()  # those of them that may have become ready to be finished
         self._final: set[int] = set()  # those of them whose tracks are final
         self._deaths_without_work = 0
+        self.deaths = 0  # of workers
         self.model: Ready | None = None  # stays when the worker dies: its successor loads the same
         self.stopping = False
 
@@ -92,6 +93,11 @@ class Conductor:
     def working(self) -> bool:
         """True while the worker has a task."""
         return self._job is not None or self._painting is not None
+
+    @property
+    def working_on(self) -> str | None:
+        """The time point under way, for people."""
+        return None if self._job is None else f"{self._job.acquisition.name} t={self._job.t}"
 
     @property
     def winding_down(self) -> bool:
@@ -108,9 +114,7 @@ class Conductor:
 
         Only to be called when the worker is ready: its lock says that no other one writes any more.
         """
-        for acquisition_id, t in self._catalog.requeue_running():
-            logs.info("queued again after an interruption", acquisition=acquisition_id, t=t)
-            pipeline.sweep(self._catalog.acquisition(acquisition_id))
+        self._requeue("queued again after an interruption")
         for row in self._catalog.acquisitions():
             if row.zarr_path is None:
                 continue
@@ -118,6 +122,11 @@ class Conductor:
                 logs.info("published after an interruption", acquisition=row.name, t=t)
                 pipeline.publish(self._catalog, row, t)
             self._to_paint.add(row.id)
+
+    def abandon(self) -> None:
+        """The worker has been ended for good: what it was working on waits for the next start."""
+        self._requeue("abandoned, done anew at the next start")
+        self._job = self._painting = None
 
     def end(self, acquisition_id: int) -> None:
         """Nothing more will come of this acquisition: finish it when its last time point is done."""
@@ -145,6 +154,12 @@ class Conductor:
             self._give_paint()
         elif self._worker.idle:
             self._assign()
+
+    def _requeue(self, what: str) -> None:
+        for acquisition_id, t in self._catalog.requeue_running():
+            row = self._catalog.acquisition(acquisition_id)
+            logs.info(what, acquisition=row.name, t=t)
+            pipeline.sweep(row)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, CannotStart):
@@ -221,6 +236,7 @@ class Conductor:
 
     def _bury(self, death: Died) -> None:
         """The worker is gone: its task is tried once more, then set aside; the next step starts another worker."""
+        self.deaths += 1
         logs.error("worker died", reason=death.reason)
         job, self._job, self._painting = self._job, None, None
         if job is None:

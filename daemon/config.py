@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.config_alerts import AlertsConfig, read_alerts
 from daemon.config_fields import Fault, Reader
 from daemon.errors import ConfigError
 from daemon.settle import SettleRules
@@ -74,11 +76,31 @@ class EngineConfig:
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """How the service watches, and for how long (s) a worker may be silent before it is replaced."""
+    """How the service watches, works and shows itself.
+
+    Attributes
+    ----------
+    events : bool
+        Use file system events as hints; without them the rescan finds everything.
+    rescan_s : float
+        Seconds between two looks at a whole watched folder.
+    worker_silence_s : float
+        A worker that says nothing for so long hangs, and is replaced.
+    stop_s : float
+        Told to stop, the service waits so long for the time point under way; then it is done anew at the next start.
+    report_s : float
+        Seconds between two reports for `nusetd status`, and two looks at what may raise an alert.
+    listen : str or None
+        ``host:port`` on this machine for Prometheus' `/metrics`, `/healthz` and `/readyz`; None: not offered.
+    log_level : str
+    """
 
     events: bool = True
     rescan_s: float = 10.0
     worker_silence_s: float = 600.0
+    stop_s: float = 45.0
+    report_s: float = 10.0
+    listen: str | None = None
     log_level: str = "info"
 
 
@@ -100,6 +122,7 @@ class Config:
     engine: EngineConfig = field(default_factory=EngineConfig)
     service: ServiceConfig = field(default_factory=ServiceConfig)
     processing: Processing = field(default_factory=Processing)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
 def load(path: str | Path) -> Config:
@@ -133,9 +156,15 @@ def parse(text: str, origin: Path) -> Config:
     reader = Reader(document)
     config = _read_config(reader, origin.absolute().parent)
     if reader.faults or config is None:
-        lines = key_lines(text)
-        raise ConfigError("\n".join(f"{origin}, line {line_of(lines, f.key)}: {f.sentence}" for f in reader.faults))
+        raise ConfigError(told(reader.faults, text, origin))
     return config
+
+
+def told(faults: Sequence[Fault], text: str, origin: Path) -> str:
+    """Faults for people: a line each, in the order of the file, with the number of the line that they are in."""
+    lines = key_lines(text)
+    numbered = sorted(((line_of(lines, fault.key), fault.sentence) for fault in faults), key=lambda found: found[0])
+    return "\n".join(f"{origin}, line {number}: {sentence}" for number, sentence in numbered)
 
 
 def _read_config(reader: Reader, folder: Path) -> Config | None:
@@ -149,12 +178,11 @@ def _read_config(reader: Reader, folder: Path) -> Config | None:
         volume=reader.table("volume").params(VolumeParams),
         tracking=reader.table("tracking").params(TrackingParams),
     )
+    alerts = read_alerts(reader.table("alerts"))
     database = _read_database(reader, folder, watches)
     reader.finish()
-    if reader.faults:
-        return None
     _check_together(reader, watches)
-    return Config(watches, database, engine, service, processing)
+    return None if reader.faults else Config(watches, database, engine, service, processing, alerts)
 
 
 def _read_watch(table: Reader, folder: Path) -> WatchConfig:
@@ -186,6 +214,9 @@ def _read_service(table: Reader) -> ServiceConfig:
         events=table.boolean("events", defaults.events),
         rescan_s=table.number("rescan_s", defaults.rescan_s, at_least=0.1),
         worker_silence_s=table.number("worker_silence_s", defaults.worker_silence_s, at_least=1.0),
+        stop_s=table.number("stop_s", defaults.stop_s, at_least=0.0),
+        report_s=table.number("report_s", defaults.report_s, at_least=0.1),
+        listen=table.loopback("listen"),
         log_level=table.choice("log_level", defaults.log_level, ("debug", "info", "warning", "error")),
     )
     table.finish()
@@ -194,11 +225,11 @@ def _read_service(table: Reader) -> ServiceConfig:
 
 def _read_engine(table: Reader) -> EngineConfig:
     defaults = EngineConfig()
-    threads = table.number("threads", 0, at_least=0)
+    threads = table.whole("threads", 0, at_least=0)
     engine = EngineConfig(
         factory=table.text("factory", defaults.factory),
         weights=table.text("weights", defaults.weights),
-        threads=int(threads) or None,
+        threads=threads or None,
     )
     if ":" not in engine.factory:
         table.fault(("factory",), f"factory = {engine.factory!r} names no callable; write it as 'module:callable'.")
@@ -219,22 +250,25 @@ def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...
 
 
 def _check_together(reader: Reader, watches: tuple[WatchConfig, ...]) -> None:
+    """Faults between watches; those whose own paths are at fault are left out."""
+    at_fault = {fault.key for fault in reader.faults}
+
+    def is_right(index: int, name: str) -> bool:
+        return ("watch", index, name) not in at_fault
+
     for index, watch in enumerate(watches):
-        if watch.output == watch.path:
+        if not is_right(index, "path"):
+            continue
+        if watch.output == watch.path and is_right(index, "output"):
             remedy = "results never go into the watched folder itself; give another folder."
             reader.fault(("watch", index, "output"), f"output = {str(watch.output)!r} is also path; {remedy}")
-        if watch.path in [earlier.path for earlier in watches[:index]]:
-            remedy = "keep one of the two tables."
-            reader.fault(("watch", index, "path"), f"path = {str(watch.path)!r} is watched twice; {remedy}")
-
-
-def missing_folders(config: Config) -> list[Fault]:
-    """Faults that only this machine can show: watched folders that are not there now."""
-    return [
-        Fault(
-            ("watch", index, "path"),
-            f"path = {str(watch.path)!r} is not a folder on this machine; create or mount it, or correct the path.",
-        )
-        for index, watch in enumerate(config.watch)
-        if not watch.path.is_dir()
-    ]
+        for number, other in enumerate(watches):
+            if number == index or not is_right(number, "path"):
+                continue
+            if watch.path == other.path and number < index:
+                remedy = "keep one of the two tables."
+                reader.fault(("watch", index, "path"), f"path = {str(watch.path)!r} is watched twice; {remedy}")
+            elif other.recursive and other.path in watch.path.parents:
+                remedy = "keep one of the two, or write recursive = false for the outer one."
+                sentence = f"path = {str(watch.path)!r} lies inside {str(other.path)!r}, which is watched too; {remedy}"
+                reader.fault(("watch", index, "path"), sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any, TypeVar
 from daemon.toml_lines import KeyPath
 
 Params = TypeVar("Params")
+
+_EACH_FAULT = re.compile(r"[:;] (?=\w+ = )")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_KINDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,44 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be true or false.")
         return default
 
-    def number(self, name: str, default: float, at_least: float) -> float:
-        """A finite number of at least `at_least`."""
+    def number(self, name: str, default: float, at_least: float, at_most: float = math.inf) -> float:
+        """A finite number within bounds."""
         value = self._take(name, default)
-        if _is_number(value) and value >= at_least:
+        if _is_number(value) and at_least <= value <= at_most:
             return float(value)
-        self.fault((name,), f"{name} = {value!r} must be a number of at least {at_least:g}.")
+        bounds = f"of at least {at_least:g}" if at_most == math.inf else f"from {at_least:g} to {at_most:g}"
+        self.fault((name,), f"{name} = {value!r} must be a number {bounds}.")
         return default
+
+    def whole(self, name: str, default: int, at_least: int) -> int:
+        """A whole number of at least `at_least`."""
+        value = self._take(name, default)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
+            return value
+        self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}.")
+        return default
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """A program and its arguments; empty when the key is not written."""
+        value = self._take(name, [])
+        texts = isinstance(value, list) and all(isinstance(word, str) for word in value)
+        if texts and (not value or value[0].strip()):
+            return tuple(value)
+        remedy = 'write ["/path/of/program", "argument"]; it is not run by a shell.'
+        self.fault((name,), f"{name} = {value!r} must be a list of texts, the program first: {remedy}")
+        return ()
+
+    def loopback(self, name: str) -> str | None:
+        """An address `host:port` that only this machine reaches, or None."""
+        value = self._take(name, None)
+        if value is None:
+            return None
+        host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+        if host in LOOPBACK and port.isdecimal() and 0 < int(port) < 65536:
+            return value
+        remedy = "write one of this machine's own, such as '127.0.0.1:9464'; others reach it through a proxy of yours."
+        self.fault((name,), f"{name} = {value!r} must be an address that only this machine reaches: {remedy}")
+        return None
 
     def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
         """One of a few texts."""
@@ -129,15 +165,30 @@ class Reader:
 
     def params(self, kind: type[Params]) -> Params:
         """A frozen parameter object that checks itself; its table's keys are its fields."""
-        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass, by contract
-        given = {name: _hashable(self._take(name, None)) for name in names if name in self._values}
-        self._known.update(names)
+        given: dict[str, Any] = {}
+        for field in fields(kind):  # type: ignore[arg-type]  # a dataclass, by contract
+            self._known.add(field.name)
+            if field.name in self._values:
+                value = _hashable(self._values[field.name])
+                if _fits(value, str(field.type)):
+                    given[field.name] = value
+                else:
+                    wanted = _KINDS.get(str(field.type).split(" | ")[0], "of another kind")
+                    self.fault((field.name,), f"{field.name} = {value!r} must be {wanted}.")
         self.finish()
         try:
             return kind(**given)
         except (TypeError, ValueError) as error:
-            self.fault((), str(error))
+            self._params_faults(str(error))
             return kind()
+
+    def _params_faults(self, message: str) -> None:
+        """Parameters name all of their faults in one message, ``...: a = 1 is ...; b = 2 is ...``: each to its line."""
+        parts = _EACH_FAULT.split(message.removesuffix("."))[1:]
+        for part in parts:
+            self.fault((part.split(" = ")[0],), f"{part}.")
+        if not parts:
+            self.fault((), message)
 
     def finish(self) -> None:
         """Every key that nobody asked for is a mistake, most often a misspelt one."""
@@ -150,6 +201,18 @@ class Reader:
     def _take(self, name: str, default: Any) -> Any:
         self._known.add(name)
         return self._values.get(name, default)
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """True where a value is of a parameter's kind; a whole number also serves as a float."""
+    if isinstance(value, bool):
+        return "bool" in annotation
+    wanted = annotation.split(" | ")
+    return not {"int", "float", "bool", "str"}.isdisjoint(wanted) and (
+        (isinstance(value, int) and not {"int", "float"}.isdisjoint(wanted))
+        or (isinstance(value, float) and "float" in wanted and math.isfinite(value))
+        or (isinstance(value, str) and "str" in wanted)
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -124,7 +124,7 @@ def run_demo(
     try:
         write_config(folders.config, folders.incoming, folders.output, quiet_s, engine)
         started = time.monotonic()
-        _acquire(movie, folders, results, pace_s, timeout_s)
+        acquire(movie, folders, results, pace_s, timeout_s)
         timing = Timing(results.seconds_per_stack(), time.monotonic() - started)
         complain("Comparing the result with the truth ...")
         result = judge(movie, results)
@@ -160,8 +160,8 @@ def prepare(output: Path) -> DemoFolders:
     return folders
 
 
-def _acquire(movie: Movie, folders: DemoFolders, results: Results, pace_s: float, timeout_s: float) -> None:
-    """Let the microscope write and the service work until all is done, and stop both whatever happens."""
+def acquire(movie: Movie, folders: DemoFolders, results: Results, pace_s: float, timeout_s: float) -> None:
+    """Let a microscope write and the real service work until all is done, and stop both whatever happens."""
     z, y, x = movie.params.shape
     complain(f"A synthetic microscope writes {len(movie.frames)} stacks of {z} x {y} x {x} voxels into")
     complain(f"{folders.incoming}, and the service watches it. This takes a few minutes.")

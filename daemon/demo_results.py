@@ -78,6 +78,12 @@ class Results:
         parse = datetime.fromisoformat
         return np.array([(parse(end) - parse(start)).total_seconds() for start, end in spans])
 
+    def completed_at(self) -> dict[int, str]:
+        """When each finished time point was in the database, by t."""
+        table = self._timepoints()
+        table = table[table["state"] == TimepointState.DONE.value]
+        return dict(zip(table["t"].astype(int), table["completed_at"], strict=True))
+
     def stack(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels (Z, Y, X) of one time point at full resolution."""
         store = ImageStore.open(self.zarr())

@@ -72,6 +72,21 @@ class Intake:
         self._finished: dict[Path, None] = {}
         self._groups: dict[Path, Group] = {}
 
+    @property
+    def root(self) -> Path:
+        """The watched folder."""
+        return self._watch.path
+
+    @property
+    def online(self) -> bool:
+        """False while nothing can be said about the folder's files."""
+        return self._folder.online
+
+    @property
+    def settling(self) -> int:
+        """How many files are followed that are not known to be whole yet."""
+        return len(self._settling)
+
     def tick(self, now: float) -> None:
         """Take up hints and, when it is time, the truth; look at what is due; hand on what is finished."""
         for path in self._folder.hints():

@@ -10,23 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from daemon import logs
+from daemon import logs, reload
 from daemon.conductor import Conductor, Patience, Seen
 from daemon.config import Config, WatchConfig
 from daemon.crew import Worker
 from daemon.errors import DaemonError
 from daemon.intake import Intake
 from daemon.messages import EngineSetup
+from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
 from daemon.recipe import Recipe
 from daemon.watch import FolderWatch
 from storage import layout
 from storage.catalog import Catalog
+from storage.errors import StorageError
 from storage.jobs import AcquisitionState
 
 _TURN_S = 0.2  # the loop turns at least five times a second
-_STOP_S = 45.0  # a time point that is not done so long after SIGTERM is abandoned; it is done again at the next start
-_START_S = 120.0  # asked of the service manager while the engine loads
+_MORE_TIME_S = 60.0  # asked of the service manager again and again while the engine loads, or the last work ends
 
 
 class Service:
@@ -41,6 +42,8 @@ class Service:
         Steady seconds.
     observer : callable, optional
         Told of what happens to time points.
+    origin : Path, optional
+        The configuration file, read again when that is asked for.
     """
 
     def __init__(
@@ -50,21 +53,33 @@ class Service:
         notifier: Notifier,
         clock: Callable[[], float] = time.monotonic,
         observer: Callable[[Seen], None] | None = None,
+        origin: Path | None = None,
     ) -> None:
         self._config = config
         self._catalog = catalog
         self._notifier = notifier
         self._clock = clock
+        self._observer = observer
+        self._origin = origin
         self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._reread = threading.Event()
+        self._state = "starting"
         self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
-        self._conductor = Conductor(catalog, self._worker, Patience(), observer)
-        self._intakes = [self._intake(watch) for watch in config.watch]
+        self._monitor = Monitor(config, catalog, notifier, clock, origin)
+        self._conductor = Conductor(catalog, self._worker, Patience(), self._hear)
+        self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
-        self._ready = False
 
     def ask_to_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
-        """Finish or abandon the time point under way, then end; also the handler of signals."""
+        """Finish the time point under way, then end; asked twice, abandon it. Also the handler of signals."""
+        if self._stop.is_set():
+            self._hurry.set()
         self._stop.set()
+
+    def ask_to_reload(self, signum: int | None = None, frame: FrameType | None = None) -> None:
+        """Read the configuration again; also the handler of SIGHUP."""
+        self._reread.set()
 
     def run(self) -> None:
         """Turn until asked to stop.
@@ -74,46 +89,129 @@ class Service:
         EngineFailedError
             When the engine cannot be loaded.
         """
-        self._notifier.starting_takes_longer(_START_S)
+        failure: str | None = None
         try:
             while not self._stop.is_set():
                 self.turn()
             self._wind_down()
+        except Exception as error:
+            failure = str(error) or type(error).__name__
+            raise
         finally:
-            self._notifier.stopping()
-            for intake in self._intakes:
-                intake.stop()
-            self._worker.stop()
-            logs.info("stopped")
+            self._end(failure)
 
     def turn(self) -> None:
         """One turn of the loop: folders, requests, worker, service manager."""
         now = self._clock()
-        for intake in self._intakes:
+        for intake in self._intakes.values():
             intake.tick(now)
         if now >= self._next_requests:
             self._next_requests = now + self._config.service.rescan_s
             self._take_requests()
         self._conductor.step(_TURN_S)
-        self._notifier.ping(self._clock())
-        if not self._ready and self._conductor.model is not None:
-            self._ready = True
-            self._notifier.ready(f"watching {len(self._intakes)} folders")
+        if self._state == "starting":
+            self._starting()
+        elif self._reread.is_set():
+            self._reread.clear()
+            self._reload()
+        self._pulse()
+
+    def _pulse(self) -> None:
+        """The loop went round, and the worker's signs of life were looked at: only now the watchdog hears of it."""
+        now = self._clock()
+        self._notifier.ping(now)
+        self._monitor.turned(now)
+        self._monitor.look(self._live, now)
+
+    def _starting(self) -> None:
+        if self._conductor.model is None:
+            self._notifier.extend(self._clock(), _MORE_TIME_S)
+            return
+        self._state = "running"
+        self._notifier.ready(f"watching {len(self._intakes)} folders")
+        self._monitor.look(self._live, self._clock(), at_once=True)
+
+    def _reload(self) -> None:
+        """Go on with the configuration as it is now, if it is valid; else with the one so far, and say so."""
+        self._notifier.reloading()
+        try:
+            taken = reload.read(self._origin, self._config)
+            for watch in taken.config.watch:
+                make_folder(watch.output)
+        except DaemonError as error:
+            for line in str(error).splitlines():
+                logs.error("configuration refused, the old one stays", fault=line)
+            self._monitor.config_error = str(error)
+            self._notifier.ready("configuration refused, the old one stays: see the log")
+            return
+        self._take_over(taken)
+        self._notifier.ready("configuration read again")
+
+    def _take_over(self, taken: reload.Taken) -> None:
+        old, self._config = self._config, taken.config
+        logs.set_up(taken.config.service.log_level)
+        kept = set() if taken.restarts_intakes else set(old.watch) & set(taken.config.watch)
+        for watch, intake in self._intakes.items():
+            if watch not in kept:
+                intake.stop()
+        self._intakes = {
+            watch: self._intakes[watch] if watch in kept else self._intake(watch) for watch in taken.config.watch
+        }
+        self._monitor.config_error = taken.for_restart
+        self._monitor.reconfigure(taken.config)
+        logs.info("configuration read again", changed=", ".join(taken.changed) or "nothing")
+        if taken.for_restart is not None:
+            logs.warning("configuration partly taken over", reason=taken.for_restart)
 
     def _wind_down(self) -> None:
         """Let the time point under way end and be committed, and what is owed be painted, for a while."""
+        self._state = "stopping"
         self._conductor.stopping = True
-        until = self._clock() + _STOP_S
-        logs.info("stopping", busy=self._conductor.working)
-        while self._conductor.winding_down and self._clock() < until:
+        busy = self._conductor.working_on
+        self._notifier.stopping(f"finishing {busy}" if busy else "stopping")
+        until = self._clock() + self._config.service.stop_s
+        logs.info("stopping", finishing=busy, patience_s=self._config.service.stop_s)
+        while self._conductor.winding_down and self._clock() < until and not self._hurry.is_set():
             self._conductor.step(_TURN_S)
-            self._notifier.ping(self._clock())
+            self._notifier.extend(self._clock(), _MORE_TIME_S)
+            self._pulse()
+
+    def _end(self, failure: str | None) -> None:
+        """Leave everything as the next start wants it."""
+        if self._state != "stopping":
+            self._notifier.stopping(failure or "stopping")
+        for intake in self._intakes.values():
+            intake.stop()
+        self._worker.stop()
+        try:
+            self._conductor.abandon()
+        except StorageError as error:
+            logs.error("left for the next start", reason=error)
+        self._state = "stopped" if failure is None else "failed"
+        self._monitor.close(self._live(), failure)
+        logs.info("stopped")
+
+    def _live(self) -> Live:
+        model = self._conductor.model
+        return Live(
+            state=self._state,
+            model=None if model is None else f"{model.model_name} ({model.model_sha256[:12]})",
+            worker_pid=self._worker.pid,
+            working_on=self._conductor.working_on,
+            worker_deaths=self._conductor.deaths,
+            roots=[Root(w.path, w.output, intake.online, intake.settling) for w, intake in self._intakes.items()],
+        )
+
+    def _hear(self, seen: Seen) -> None:
+        self._monitor.hear(seen)
+        if self._observer is not None:
+            self._observer(seen)
 
     def _take_requests(self) -> None:
         """Sources that `nusetd retry` queued again although they could never be opened."""
         for row in self._catalog.acquisitions(AcquisitionState.QUEUED):
             if row.zarr_path is None:
-                for intake in self._intakes:
+                for intake in self._intakes.values():
                     intake.reconsider(Path(row.source_path))
 
     def _intake(self, watch: WatchConfig) -> Intake:
@@ -129,17 +227,25 @@ class Service:
         return Recipe(model, self._config.processing, watch.nuclear_channel, watch.ome_zarr_version, watch.pattern)
 
 
-def run_service(config: Config) -> int:
+def run_service(config: Config, origin: Path | None = None) -> int:
     """Run the service in this process until SIGTERM or SIGINT; return the exit code."""
     logs.set_up(config.service.log_level)
-    for watch in config.watch:
-        make_folder(watch.output)
-    with Catalog.open(config.database) as catalog:
-        service = Service(config, catalog, Notifier())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, service.ask_to_stop)
-        logs.info("started", pid=os.getpid(), database=catalog.url, folders=len(config.watch))
-        service.run()
+    try:
+        for watch in config.watch:
+            make_folder(watch.output)
+        with Catalog.open(config.database) as catalog:
+            service = Service(config, catalog, Notifier(), origin=origin)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, service.ask_to_stop)
+            signal.signal(signal.SIGHUP, service.ask_to_reload)
+            logs.info("started", pid=os.getpid(), database=catalog.url, folders=len(config.watch))
+            service.run()
+    except (DaemonError, StorageError) as error:
+        logs.error("the service cannot go on", reason=error)
+        return 1
+    except Exception:  # noqa: BLE001  # the journal gets the trace as one line, the service manager the exit code
+        logs.log.exception("a fault in nusetd ended the service")
+        return 1
     return 0
 
 

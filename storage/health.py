@@ -80,6 +80,7 @@ class Step:
     t: int
     nuclei_count: int
     quality: Mapping[str, Any] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,12 @@ def course(connection: Connection, acquisition_id: int, t: int, count: int) -> C
     """Return the first three finished time points of an acquisition, and the `count` latest up to t."""
     table = timepoints
     done = and_(table.c.acquisition_id == acquisition_id, table.c.state == TimepointState.DONE.value, table.c.t <= t)
-    query = select(table.c.t, table.c.nuclei_count, table.c.quality).where(done)
+    query = select(table.c.t, table.c.nuclei_count, table.c.quality, table.c.timings).where(done)
     latest = connection.execute(query.order_by(table.c.t.desc()).limit(count)).all()
     first = connection.execute(query.order_by(table.c.t).limit(3)).all()
-    steps = [tuple(Step(int(n), int(c or 0), q or {}) for n, c, q in rows) for rows in (first, latest[::-1])]
+    steps = [
+        tuple(Step(int(n), int(c or 0), q or {}, s or {}) for n, c, q, s in rows) for rows in (first, latest[::-1])
+    ]
     return Course(*steps)
 
 

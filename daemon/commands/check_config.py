@@ -16,21 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Check the file; exit code 0 when the service would start with it."""
+    """Check the file; exit code 0 when the service would do its work with it."""
     from daemon import config
+    from daemon.config_machine import machine_faults
     from daemon.errors import ConfigError
-    from daemon.toml_lines import key_lines, line_of
 
     try:
         checked = config.load(arguments.file)
     except ConfigError as error:
         complain(str(error))
         return 1
-    lines = key_lines(arguments.file.read_text(encoding="utf-8"))
-    faults = config.missing_folders(checked)
-    for fault in faults:
-        complain(f"{arguments.file}, line {line_of(lines, fault.key)}: {fault.sentence}")
+    faults = machine_faults(checked)
     if faults:
+        complain(config.told(faults, arguments.file.read_text(encoding="utf-8"), arguments.file))
         return 1
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")

@@ -21,4 +21,4 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import config
     from daemon.service import run_service
 
-    return run_service(config.load(arguments.config))
+    return run_service(config.load(arguments.config), arguments.config.absolute())

@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 ENGINE = "classical_engine:ClassicalEngine"
 SHAPE = (6, 96, 96)
 VOXEL = (1.0, 0.5, 0.5)
+_SERVICE = ("events", "rescan_s", "worker_silence_s", "stop_s", "report_s", "listen")
 
 
 def stack(t: int, seed: int = 1, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
@@ -75,7 +76,7 @@ class Lab:
         watch = {"quiet_s": 0.2, "give_up_s": 1.0, "acquisition_quiet_s": 1.0, "voxel_size_um": list(VOXEL)}
         service = {"rescan_s": 0.5, "worker_silence_s": 60.0}
         for name, value in self.options.items():
-            (service if name in ("events", "rescan_s", "worker_silence_s") else watch)[name] = value
+            (service if name in _SERVICE else watch)[name] = value
         text = f'[[watch]]\npath = "{self.incoming}"\noutput = "{self.output}"\n'
         text += "".join(f"{name} = {json.dumps(value)}\n" for name, value in watch.items())
         text += "[service]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in service.items())

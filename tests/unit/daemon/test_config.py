@@ -82,7 +82,7 @@ min_score = 7
 [tracing]
 """
     found = faults(text)
-    assert [line.split(":")[0] for line in found] == [f"{ORIGIN}, line {number}" for number in (2, 4, 5, 7, 8, 10)]
+    assert [line.split(":")[0] for line in found] == [f"{ORIGIN}, line {number}" for number in (2, 4, 5, 7, 9, 10)]
     assert "output is missing" in found[0]
     assert "[1, 0, 1]" in found[1]
     assert "did you mean quiet_s?" in found[2]
@@ -106,6 +106,15 @@ min_score = 7
         ('[[watch]]\npath = "/a"\noutput = "/a"', "never go into the watched folder"),
         (SMALL + SMALL, "watched twice"),
         (SMALL + '[[watch]]\npath = "/b"\noutput = "/c"', "several outputs"),
+        (SMALL + '[[watch]]\npath = "/data/in/deep"\noutput = "/data/out"', "lies inside '/data/in'"),
+        (SMALL + "[service]\nlisten = '0.0.0.0:9464'", "127.0.0.1:9464"),
+        (SMALL + "[service]\nlisten = 9464", "127.0.0.1:9464"),
+        (SMALL + "[engine]\nthreads = 2.5", "whole number"),
+        (SMALL + "[tracking]\nlag_frames = 'many'", "lag_frames = 'many' must be a whole number"),
+        (SMALL + "[tracking]\nfind_divisions = 1", "must be true or false"),
+        (SMALL + "[tracking]\nmemory_frames = 8\nlag_frames = 6", "lag_frames = 6 is not above memory_frames"),
+        (SMALL + "[alerts]\ncommand = 'mail me'", "not run by a shell"),
+        (SMALL + "[alerts]\ncount_drop = 50", "from 0 to 1"),
         ("a = ", "not valid TOML"),
     ],
 )
@@ -123,7 +132,23 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         config.load(tmp_path / "none.toml")
 
 
-def test_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "nusetd.toml"
-    path.write_text(SMALL.replace("/data/in", str(tmp_path / "absent")))
-    assert "absent" in config.missing_folders(config.load(path))[0].sentence
+def test_wrong_parameters_of_one_table_are_all_told_each_with_its_line() -> None:
+    text = SMALL + "[segmentation]\nmin_score = 7\ntile_px = 100\nseed_score = []\n"
+    found = faults(text)
+    assert [line.split(":")[0] for line in found] == [f"{ORIGIN}, line {number}" for number in (6, 7, 8)]
+    assert "min_score = 7" in found[0]
+    assert "tile_px" not in found[0]
+    assert "tile_px = 100" in found[1]
+
+
+def test_faults_between_watches_are_told_beside_others() -> None:
+    text = SMALL + SMALL + "quiet_s = -1\n"
+    found = faults(text)
+    assert ["watched twice" in line for line in found] == [True, False]
+    assert "quiet_s" in found[1]
+
+
+def test_alerts_are_read() -> None:
+    alerts = config.parse(SMALL + '[alerts]\ncommand = ["/bin/tell", "a b"]\nlag_s = 60\n', ORIGIN).alerts
+    assert alerts.command == ("/bin/tell", "a b")
+    assert (alerts.lag_s, alerts.count_drop) == (60.0, 0.5)

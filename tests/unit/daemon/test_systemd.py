@@ -11,6 +11,7 @@ import pytest
 
 from daemon import config
 from daemon.config import ServiceConfig, WatchConfig
+from daemon.config_alerts import AlertsConfig
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
@@ -50,7 +51,7 @@ def test_the_example_is_valid_as_it_stands_and_with_everything_in_it(tmp_path: P
 
 def test_the_example_shows_the_true_defaults() -> None:
     shown = dict(re.findall(r"^# (\w+) = ([^#\n]+?)\s*(?:#.*)?$", EXAMPLE.read_text(), re.MULTILINE))
-    for defaults in (WatchConfig(Path(), Path()), ServiceConfig()):
-        for name in vars(defaults).keys() & shown.keys() - {"nuclear_channel", "voxel_size_um", "pattern"}:
+    for defaults in (WatchConfig(Path(), Path()), ServiceConfig(), AlertsConfig()):
+        for name in vars(defaults).keys() & shown.keys() - {"nuclear_channel", "voxel_size_um", "pattern", "command"}:
             value = getattr(defaults, name)
             assert shown[name].strip('"') == (str(value).lower() if isinstance(value, bool) else str(value)), name

@@ -1,0 +1,100 @@
+"""Faults of a configuration that only this machine can show: folders, permissions, disks, weights, programs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
+from daemon.config_fields import Fault
+from nuset_engine.errors import EngineError
+from storage import layout
+from storage.filesystems import network_filesystem
+
+
+def machine_faults(config: Config) -> list[Fault]:
+    """Everything on this machine, and for this user, with which the service would not do its work."""
+    return [*_folders(config), *_database(config), *_engine(config.engine), *_command(config)]
+
+
+def _folders(config: Config) -> Iterator[Fault]:
+    for index, watch in enumerate(config.watch):
+        path, key = watch.path, ("watch", index, "path")
+        if not path.is_dir():
+            remedy = "create or mount it, or correct the path."
+            yield Fault(key, f"path = {str(path)!r} is not a folder on this machine; {remedy}")
+        elif not os.access(path, os.R_OK | os.X_OK):
+            remedy = f"give user {_user()} the right to, for example by a group."
+            yield Fault(key, f"path = {str(path)!r} cannot be read by this user; {remedy}")
+        reason = _not_writable(watch.output)
+        if reason is not None:
+            yield Fault(("watch", index, "output"), f"output = {str(watch.output)!r} {reason}")
+
+
+def _database(config: Config) -> Iterator[Fault]:
+    path = layout.sqlite_path(config.database)
+    if path is None:
+        return
+    kind = network_filesystem(path)
+    if kind is not None:
+        remedy = "put it on a local disk (the outputs may stay on the share)."
+        yield Fault(
+            ("database",), f"database = {str(path)!r} is on a network share ({kind}), where SQLite loses data; {remedy}"
+        )
+        return
+    reason = _not_writable(path.parent)
+    if reason is None and path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        reason = f"belongs to another user; give it to user {_user()}, or name another."
+    if reason is not None:
+        yield Fault(("database",), f"database = {str(path)!r} {reason}")
+
+
+def _engine(engine: EngineConfig) -> Iterator[Fault]:
+    if engine.factory == DEFAULT_ENGINE:
+        from nuset_engine.weights import find_weights
+
+        try:
+            find_weights(engine.weights)
+        except (EngineError, OSError) as error:
+            yield Fault(("engine", "weights"), f"weights = {engine.weights!r}: {error}")
+        return
+    module = engine.factory.partition(":")[0]
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        remedy = f"install it for {sys.executable}, or correct its name."
+        yield Fault(("engine", "factory"), f"factory = {engine.factory!r}: there is no module {module}; {remedy}")
+
+
+def _command(config: Config) -> Iterator[Fault]:
+    command = config.alerts.command
+    if command and shutil.which(command[0]) is None:
+        remedy = "give the full path of a program that this user may run."
+        yield Fault(("alerts", "command"), f"command = {list(command)!r}: {command[0]} cannot be run; {remedy}")
+
+
+def _not_writable(folder: Path) -> str | None:
+    """Why nothing can be written into a folder that is there or can be made; None when it can."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        return f"cannot be made, because {there} is a file; choose another folder."
+    if os.access(there, os.W_OK | os.X_OK):
+        return None
+    if there == folder:
+        return f"cannot be written by this user; give it to user {_user()}, or choose another folder."
+    return f"is not there and cannot be made in {there} by this user; make it and give it to user {_user()}."
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,266 @@
+"""Knowing how it is: the service's own report, metrics, health, the status line, and what raises an alert."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import logs
+from daemon.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
+from daemon.alert_desk import AlertDesk
+from daemon.errors import DaemonError
+from daemon.pace import Pace, pace_of
+from daemon.report import Report, RootReport
+from storage.clock import iso, utc_now
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from daemon.conductor import Seen
+    from daemon.config import Config
+    from daemon.endpoint import Endpoint
+    from daemon.metrics import Metrics, Pulse
+    from daemon.notify import Notifier
+    from storage.catalog import Catalog
+    from storage.health import Problem
+
+_HANGS_S = 120.0  # a main loop that is silent for so long is not healthy, where no watchdog interval says otherwise
+
+
+@dataclass(frozen=True)
+class Root:
+    """One watched folder as the main loop sees it."""
+
+    path: Path
+    output: Path
+    online: bool
+    settling: int
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the main loop knows at one moment."""
+
+    state: str
+    model: str | None = None
+    worker_pid: int | None = None
+    working_on: str | None = None
+    worker_deaths: int = 0
+    roots: Sequence[Root] = ()
+
+
+class Monitor:
+    """Looks at everything every few seconds, and tells everybody who wants to know.
+
+    Parameters
+    ----------
+    config : Config
+    catalog : Catalog
+    notifier : Notifier
+    clock : callable
+        Steady seconds.
+    origin : Path or None
+        The configuration file.
+    today : callable
+        The present moment.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        catalog: Catalog,
+        notifier: Notifier,
+        clock: Callable[[], float],
+        origin: Path | None = None,
+        today: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._config, self._catalog, self._notifier, self._clock = config, catalog, notifier, clock
+        self._origin, self._today = origin, today
+        self._started_at = iso(today())
+        self._next_look = float("-inf")
+        self._since: dict[str, tuple[bool, str]] = {}
+        self._known_problems: set[tuple[str, int | None, str]] | None = None
+        self._trouble: str | None = None
+        self._listening: str | None = None
+        self._metrics: Metrics | None = None
+        self._pulse: Pulse | None = None
+        self._endpoint: Endpoint | None = None
+        self.config_error: str | None = None
+        self.desk = AlertDesk(config.alerts, lambda: iso(today()))
+        self._listen()
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on with another configuration."""
+        before, self._config = self._config, config
+        self.desk.config = config.alerts
+        self._next_look = float("-inf")
+        if config.service.listen != before.service.listen:
+            self._hang_up()
+            self._listen()
+
+    def hear(self, seen: Seen) -> None:
+        """Something happened to a time point: count it, and see whether it is a reason for an alert."""
+        if self._metrics is not None and seen.what in ("again", "failed"):
+            self._metrics.ended.labels(seen.what).inc()
+        if seen.what != "done" or seen.t is None:
+            return
+        try:
+            course = self._catalog.recent_quality(seen.acquisition.id, seen.t, BEFORE + 1)
+        except StorageError as error:
+            logs.error("quality not looked at", acquisition=seen.acquisition.name, t=seen.t, reason=error)
+            return
+        if self._metrics is not None and course.latest:
+            self._metrics.done(seen.done, course.latest[-1].timings)
+        self._raise(course_alerts(self._config.alerts, seen.acquisition.name, course))
+
+    def turned(self, now: float) -> None:
+        """The main loop went round."""
+        if self._pulse is not None:
+            self._pulse.turned(now)
+
+    def look(self, live: Callable[[], Live], now: float, at_once: bool = False) -> None:
+        """Report, if it is time or `at_once`: to the database, the endpoint, the service manager and by alerts."""
+        if now < self._next_look and not at_once:
+            return
+        self._next_look = now + self._config.service.report_s
+        seen = live()
+        report = self._report(seen)
+        try:
+            state = self._catalog.queue_state()
+            self._catalog.report(report.as_dict())
+        except StorageError as error:
+            if self._trouble is None:
+                logs.error("the database cannot be used", reason=error)
+            self._trouble = str(error)
+            self._tell(report, None, now)
+            return
+        self._trouble = None
+        pace = pace_of(state)
+        self._tell(report, pace, now)
+        if seen.state == "running":
+            self._notifier.status(status_line(report, pace))
+            self._raise(pace_alerts(self._config.alerts, pace))
+            self._raise(root_alerts(self._config.alerts, report.roots))
+        self._raise(problem_alerts(self._config.alerts, self._new_problems(state.problems)))
+
+    def close(self, live: Live, error: str | None = None) -> None:
+        """The service ends: the last report, and no endpoint any more."""
+        try:
+            self._catalog.report({**self._report(live).as_dict(), "error": error})
+        except StorageError as trouble:
+            logs.error("the last report could not be kept", reason=trouble)
+        self._hang_up()
+        self.desk.stop()
+
+    def _raise(self, alerts: Iterator[Alert]) -> None:
+        now = self._clock()
+        for alert in alerts:
+            self.desk.raise_alert(alert, now)
+
+    def _new_problems(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Problems that were not there at the last look; those at the start are no news."""
+        keys = {(problem.acquisition, problem.t, problem.at) for problem in problems}
+        before, self._known_problems = self._known_problems, keys | (self._known_problems or set())
+        if before is None:
+            return []
+        return [problem for problem in problems if (problem.acquisition, problem.t, problem.at) not in before]
+
+    def _report(self, live: Live) -> Report:
+        return Report(
+            state=live.state,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=own_version(),
+            started_at=self._started_at,
+            interval_s=self._config.service.report_s,
+            config=None if self._origin is None else str(self._origin),
+            model=live.model,
+            worker_pid=live.worker_pid,
+            working_on=live.working_on,
+            worker_deaths=live.worker_deaths,
+            roots=tuple(self._root(root) for root in live.roots),
+            alerts_sent=self.desk.sent,
+            alerts_held_back=self.desk.held_back,
+            last_alert=self.desk.last,
+            listen=self._listening,
+            config_error=self.config_error,
+        )
+
+    def _root(self, root: Root) -> RootReport:
+        path = str(root.path)
+        online, since = self._since.get(path, (None, ""))
+        if online is not root.online:
+            since = iso(self._today())
+            self._since[path] = (root.online, since)
+        return RootReport(path, str(root.output), root.online, since, root.settling, _free(root.output))
+
+    def _tell(self, report: Report, pace: Pace | None, now: float) -> None:
+        """What the endpoint answers from now on."""
+        if self._pulse is None or self._metrics is None:
+            return
+        status: dict[str, Any] = {"service": report.as_dict(), "queue": None if pace is None else pace.as_dict()}
+        self._pulse.turned(now)
+        self._pulse.tell(tuple(self._unready(report)), status)
+        if pace is not None:
+            self._metrics.look(report, pace, self._today().timestamp())
+
+    def _unready(self, report: Report) -> Iterator[str]:
+        if report.state != "running":
+            yield f"the service is {report.state}"
+        if report.model is None:
+            yield "the network is being loaded"
+        if self._trouble is not None:
+            yield self._trouble
+        yield from (f"{root.path} cannot be reached" for root in report.roots if not root.online)
+
+    def _listen(self) -> None:
+        """Offer metrics and health; that they cannot be offered stops nothing else."""
+        listen = self._config.service.listen
+        if listen is None:
+            return
+        from daemon.endpoint import Endpoint
+        from daemon.metrics import Metrics, Pulse
+
+        self._metrics = self._metrics or Metrics()
+        self._pulse = Pulse(self._notifier.watchdog_s or _HANGS_S)
+        try:
+            self._endpoint = Endpoint(listen, self._metrics, self._pulse, self._clock)
+            self._listening = listen
+        except DaemonError as error:
+            self._listening = None
+            logs.error("no metrics", reason=error)
+
+    def _hang_up(self) -> None:
+        endpoint, self._endpoint, self._listening = self._endpoint, None, None
+        if endpoint is not None:
+            endpoint.stop()
+
+
+def status_line(report: Report, pace: Pace) -> str:
+    """One line for `systemctl status`."""
+    offline = [root.path for root in report.roots if not root.online]
+    folders = f"{len(report.roots)} folders" if len(report.roots) != 1 else "1 folder"
+    away = f" ({len(offline)} offline)" if offline else ""
+    counts = f"{pace.waiting + pace.running} waiting, {pace.done} done, {pace.failed} failed"
+    return f"watching {folders}{away}; {counts}; keeps up: {pace.verdict}"
+
+
+def own_version() -> str:
+    """The installed version."""
+    try:
+        return version("nusetd")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _free(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None

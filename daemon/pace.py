@@ -1,0 +1,150 @@
+"""Does the service keep up? Lag, throughput and a verdict from the times of the latest time points. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+from storage.clock import iso
+from storage.health import QueueState
+
+LOOKED_BACK = 200
+"""Latest finished time points that the lag is told of."""
+
+_LEAST_ARRIVALS = 3
+_PATIENCE = 3.0  # a time point may wait for the work on so many others before anybody speaks of falling behind
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast the work goes.
+
+    Attributes
+    ----------
+    waiting, running, paused, done, failed : int
+        Time points per state; the paused are among the waiting.
+    oldest_waiting_s : float or None
+        How long the oldest of those has waited that are not paused.
+    lag_p50_s, lag_p95_s : float or None
+        From noticing that a time point is whole to having it in the database, over the latest `lag_count`.
+    lag_since : str or None
+        When the first of those was finished.
+    work_s : float or None
+        Median time from taking up a time point to having it in the database.
+    done_last_hour : int
+    arrival_s : float or None
+        Mean time between arrivals in the last hour, up to now.
+    catch_up_s : float or None
+        When the queue will be empty, if it will.
+    keeps_up : bool or None
+        None: too little is known.
+    verdict : str
+        The same in words.
+    """
+
+    waiting: int
+    running: int
+    paused: int
+    done: int
+    failed: int
+    oldest_waiting_s: float | None
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    lag_count: int
+    lag_since: str | None
+    work_s: float | None
+    done_last_hour: int
+    arrival_s: float | None
+    catch_up_s: float | None
+    keeps_up: bool | None
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return asdict(self)
+
+
+def pace_of(state: QueueState) -> Pace:
+    """Measure how fast the work goes."""
+    looked_at = state.recent[:LOOKED_BACK]
+    lags = sorted((p.completed_at - p.queued_at).total_seconds() for p in looked_at)
+    work = median((p.completed_at - p.started_at).total_seconds() for p in looked_at) if looked_at else None
+    oldest = None if state.oldest_waiting is None else (state.moment - state.oldest_waiting).total_seconds()
+    waiting, running = state.counts.get("queued", 0), state.counts.get("running", 0)
+    arrival = arrival_s(state)
+    keeps_up, catch_up, verdict = judge(waiting, running, oldest, work, arrival)
+    return Pace(
+        waiting=waiting,
+        running=running,
+        paused=state.paused,
+        done=state.counts.get("done", 0),
+        failed=state.counts.get("failed", 0),
+        oldest_waiting_s=oldest,
+        lag_p50_s=quantile(lags, 0.5),
+        lag_p95_s=quantile(lags, 0.95),
+        lag_count=len(lags),
+        lag_since=iso(looked_at[-1].completed_at) if looked_at else None,
+        work_s=work,
+        done_last_hour=sum(p.completed_at > state.moment - _HOUR for p in state.recent),
+        arrival_s=arrival,
+        catch_up_s=catch_up,
+        keeps_up=keeps_up,
+        verdict=verdict,
+    )
+
+
+def quantile(ascending: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` of all do not exceed; None of nothing."""
+    return ascending[max(math.ceil(share * len(ascending)) - 1, 0)] if ascending else None
+
+
+def arrival_s(state: QueueState) -> float | None:
+    """Mean seconds between arrivals, from the first of the last hour up to now; None for fewer than three."""
+    hour_ago = state.moment - _HOUR
+    times = [p.queued_at for p in state.recent if p.queued_at >= hour_ago]
+    count = len(times)
+    if state.arrived is not None:
+        count += state.arrived[0]
+        times.append(state.arrived[1])
+    if count < _LEAST_ARRIVALS:
+        return None
+    return (state.moment - min(times)).total_seconds() / count
+
+
+def judge(
+    waiting: int, running: int, oldest_s: float | None, work_s: float | None, arrival: float | None
+) -> tuple[bool | None, float | None, str]:
+    """Whether it keeps up, in how many seconds the queue is empty, and both in words."""
+    if waiting + running == 0:
+        return (None, None, "nothing was ever queued") if work_s is None else (True, 0.0, "yes: nothing waits")
+    if work_s is None:
+        return None, None, f"not known yet: no time point is finished, {waiting + running} wait"
+    alone = (waiting + running) * work_s
+    if oldest_s is None or oldest_s <= _PATIENCE * work_s:
+        return True, alone, f"yes: the oldest has waited for {spoken_s(oldest_s or 0.0)}, one takes {spoken_s(work_s)}"
+    if arrival is None:
+        return True, alone, f"yes: nothing new comes, and the {waiting + running} are done in {spoken_s(alone)}"
+    if arrival > work_s:
+        catch_up = alone / (1.0 - work_s / arrival)
+        return True, catch_up, f"yes: it catches up in {spoken_s(catch_up)} ({_rates(arrival, work_s)})"
+    return False, None, f"no: {_rates(arrival, work_s)}, and {waiting + running} wait"
+
+
+def spoken_s(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+def _rates(arrival: float, work_s: float) -> str:
+    return f"one comes every {spoken_s(arrival)} and takes {spoken_s(work_s)}"

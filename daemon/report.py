@@ -1,0 +1,107 @@
+"""What a running service says of itself; kept in the database, so that `nusetd status` can ask from outside."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+ALIVE = frozenset({"starting", "running", "stopping"})
+
+_MISSED = 3.0  # so many reports may be missing before a silent service counts as gone
+
+
+@dataclass(frozen=True)
+class RootReport:
+    """One watched folder: whether it can be reached and since when, files not whole yet, room for results (bytes)."""
+
+    path: str
+    output: str
+    online: bool
+    since: str
+    settling: int = 0
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The service at one moment.
+
+    Attributes
+    ----------
+    state : str
+        ``starting`` (the engine loads), ``running``, ``stopping``, ``stopped`` or ``failed``.
+    pid, host : int, str
+        The process, and the machine it is on.
+    interval_s : float
+        Seconds between two reports.
+    working_on : str or None
+        The time point under way.
+    worker_deaths : int
+        Workers that died and were replaced.
+    config_error : str or None
+        Why the last reload of the configuration was refused.
+    error : str or None
+        What ended it.
+    """
+
+    state: str
+    pid: int
+    host: str
+    version: str
+    started_at: str
+    interval_s: float
+    config: str | None = None
+    model: str | None = None
+    worker_pid: int | None = None
+    working_on: str | None = None
+    worker_deaths: int = 0
+    roots: tuple[RootReport, ...] = ()
+    alerts_sent: int = 0
+    alerts_held_back: int = 0
+    last_alert: str | None = None
+    listen: str | None = None
+    config_error: str | None = None
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Report:
+        """Read what was stored; what this version does not know is left out."""
+        values = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
+        known = {f.name for f in fields(RootReport)}
+        roots = values.get("roots", ())
+        values["roots"] = tuple(RootReport(**{k: v for k, v in root.items() if k in known}) for root in roots)
+        return cls(**values)
+
+
+def liveness(report: Report, reported_at: datetime, moment: datetime) -> tuple[bool, str]:
+    """Whether the service runs, and what can be said of it.
+
+    A service that was killed cannot say so: on its own machine its process is looked for, from elsewhere its silence
+    tells after three reports that did not come.
+    """
+    age = (moment - reported_at).total_seconds()
+    if report.state not in ALIVE:
+        return False, report.state
+    if report.host == socket.gethostname() and not _is_there(report.pid):
+        return False, f"ended without a word (process {report.pid} is gone)"
+    if age > max(_MISSED * report.interval_s, 60.0):
+        return False, f"silent for {age:.0f} s"
+    return True, report.state
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

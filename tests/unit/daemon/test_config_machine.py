@@ -1,0 +1,76 @@
+"""Faults that only the machine can show, with real folders and files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon import cli, config, config_machine
+from daemon.config_machine import machine_faults
+
+
+def sentences(tmp_path: Path, more: str = "", watched: str = "in", output: str = "out") -> list[str]:
+    (tmp_path / "in").mkdir(exist_ok=True)
+    text = more if more.startswith("database") else ""
+    text += f'\n[[watch]]\npath = "{watched}"\noutput = "{output}"\n'
+    text += "" if more.startswith("database") else more
+    return [fault.sentence for fault in machine_faults(config.parse(text, tmp_path / "nusetd.toml"))]
+
+
+def test_a_right_configuration_has_none(tmp_path: Path) -> None:
+    assert sentences(tmp_path, '[alerts]\ncommand = ["sh"]\n') == []
+
+
+def test_a_watched_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (sentence,) = sentences(tmp_path, watched="absent")
+    assert f"path = '{tmp_path}/absent' is not a folder on this machine; create or mount it" in sentence
+
+
+def test_an_output_below_a_file_is_named_for_stores_and_records(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    found = sentences(tmp_path, output="file/out")
+    assert len(found) == 2
+    assert all(f"{tmp_path}/file is a file" in sentence for sentence in found)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_without_permission_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir(mode=0o555)
+    assert any("cannot be written by this user" in sentence for sentence in sentences(tmp_path))
+
+
+def test_a_database_on_a_share_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_machine, "network_filesystem", lambda path: "cifs")
+    (sentence,) = sentences(tmp_path, 'database = "x.sqlite"')
+    assert "network share (cifs)" in sentence
+    assert "local disk" in sentence
+
+
+def test_a_database_elsewhere_is_not_looked_for(tmp_path: Path) -> None:
+    assert sentences(tmp_path, 'database = "postgresql://host/nusetd"') == []
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        ("[engine]\nweights = 'no-such'\n", "weights = 'no-such'"),
+        ("[engine]\nfactory = 'no_such_module:Segmenter'\n", "there is no module no_such_module"),
+        ("[engine]\nfactory = 'no_such.module:Segmenter'\n", "there is no module no_such.module"),
+        ('[alerts]\ncommand = ["/no/such/program"]\n', "/no/such/program cannot be run"),
+    ],
+)
+def test_what_cannot_be_run_or_loaded_is_named(tmp_path: Path, more: str, part: str) -> None:
+    (sentence,) = sentences(tmp_path, more)
+    assert part in sentence
+
+
+def test_check_config_tells_all_of_them_in_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "nusetd.toml"
+    path.write_text('[alerts]\ncommand = ["/no/such"]\n[[watch]]\npath = "absent"\noutput = "out"\n')
+    assert cli.main(["check-config", str(path)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in told] == [f"{path}, line 2", f"{path}, line 4"]

@@ -1,0 +1,145 @@
+"""Installing below another root: every file as the service manager would find it, nothing of people's overwritten."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from daemon import cli, config, install
+from daemon.install import CONFIG, DROP_IN, STATE, UNIT, Order
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A system with the files that useradd needs."""
+    etc = tmp_path / "system" / "etc"
+    etc.mkdir(parents=True)
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (etc / "group").write_text("root:x:0:\n")
+    (etc / "shadow").write_text("root:*:19000:0:99999:7:::\n")
+    (etc / "gshadow").write_text("root:*::\n")
+    if os.geteuid() != 0:  # only root may add users, even below another root
+        (etc / "passwd").write_text("nusetd:x:990:990::/var/lib/nusetd:/usr/sbin/nologin\n")
+    return etc.parent
+
+
+def run(root: Path, *more: str) -> int:
+    return cli.main(["install-service", "--root", str(root), "--watch", "/data/in", "--output", "/data/out", *more])
+
+
+def order(root: Path = Path("/r"), **changes: object) -> Order:
+    values = {"watch": (Path("/data/in"),), "output": Path("/data/out"), "root": root} | changes
+    return Order(**values)  # type: ignore[arg-type]
+
+
+def test_everything_is_where_it_belongs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(root, "--watch", '/data/a "b"') == 0
+    told = capsys.readouterr().out
+    unit = (root / "etc/systemd/system/nusetd.service").read_text()
+    assert f"ExecStart={sys.executable.rsplit('/', 1)[0]}/nusetd run --config /etc/nusetd/nusetd.toml" in unit
+    written = config.parse((root / "etc/nusetd/nusetd.toml").read_text(), CONFIG)
+    assert [(str(w.path), str(w.output)) for w in written.watch] == [
+        ("/data/in", "/data/out"),
+        ('/data/a "b"', "/data/out"),
+    ]
+    assert written.database == f"sqlite:///{STATE}/nusetd.sqlite"
+    assert (root / "var/lib/nusetd").stat().st_mode & 0o7777 == 0o750
+    assert (root / "data/out").is_dir()
+    assert not (root / "data/in").exists(), "watched folders belong to others"
+    assert "nusetd" in (root / "etc/passwd").read_text()
+    assert "systemctl daemon-reload && systemctl enable --now nusetd" in told
+
+
+def test_a_dry_run_shows_everything_and_does_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(root.rglob("*"))
+    assert run(root, "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert sorted(root.rglob("*")) == before
+    for path in (UNIT, DROP_IN, CONFIG):
+        assert f"--- {path}\n" in told
+    assert "WatchdogSec=" in told
+    assert "ReadWritePaths=-/data/out" in told
+
+
+def test_again_changes_nothing_and_an_update_keeps_what_people_wrote(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(root) == 0
+    own, unit = root / "etc/nusetd/nusetd.toml", root / "etc/systemd/system/nusetd.service"
+    own.write_text("# mine\n")
+    unit.write_text("# of an older version\n")
+    capsys.readouterr()
+    assert run(root) == 0
+    assert own.read_text() == "# mine\n"
+    assert unit.with_name("nusetd.service.before").read_text() == "# of an older version\n"
+    assert "WatchdogSec=" in unit.read_text()
+    capsys.readouterr()
+    assert run(root) == 0
+    told = capsys.readouterr().out
+    assert "replace" not in told
+    assert "write" not in told.split("Next:")[0].replace("may write", "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this computer")
+def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path) -> None:
+    watched = tmp_path / "in put%h 'a' \"b\" c:d"
+    text = install.unit_text("root").replace(str(install.program_path()), "/bin/true")
+    units = tmp_path / "units"
+    (units / "nusetd.service.d").mkdir(parents=True)
+    (units / "nusetd.service").write_text(text)
+    wanted = order(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",))
+    (units / "nusetd.service.d/data.conf").write_text(install.drop_in_text(wanted))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(units / "nusetd.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"},
+    )
+    complaints = [line for line in done.stderr.splitlines() if "nusetd.service" in line or "data.conf" in line]
+    assert complaints == []
+
+
+def test_folders_in_home_directories_are_let_in_and_nothing_else_of_them() -> None:
+    text = install.drop_in_text(order(watch=(Path("/home/lab/in"), Path("/data/x")), output=Path("/home/lab/o ut")))
+    settings = re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
+    assert ("ProtectHome", "tmpfs") in settings
+    assert ("BindReadOnlyPaths", "-/home/lab/in") in settings
+    assert ("BindPaths", '"-/home/lab/o ut"') in settings
+    assert ("BindReadOnlyPaths", "-/data/x") not in settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--watch", "data"], "not an absolute path"),
+        (["--watch", "/data/in"], "given twice"),
+        (["--user", "Root User"], "no name for a user"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(
+    root: Path, arguments: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(root, *arguments) == 2
+    assert part in capsys.readouterr().err
+    assert not (root / "etc/nusetd").exists()
+
+
+def test_what_fails_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "var").write_text("a file where a folder belongs")
+    assert run(root) == 1
+    assert "nothing after it was done" in capsys.readouterr().err
+
+
+def test_the_files_are_installed_with_the_package() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    assert sorted(declared["share/nusetd"]) == sorted(f"systemd/{path.name}" for path in (ROOT / "systemd").iterdir())
