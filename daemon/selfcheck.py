@@ -62,7 +62,11 @@ class Finding:
 
 
 def run_selfcheck(
-    config: Config | None, folder: Path | None = None, max_lag_s: float | None = None, keep: bool = False
+    config: Config | None,
+    folder: Path | None = None,
+    max_lag_s: float | None = None,
+    keep: bool = False,
+    params: MovieParams = MOVIE,
 ) -> list[Finding]:
     """Replay the acquisition and judge the result.
 
@@ -76,6 +80,8 @@ def run_selfcheck(
         The 95th percentile of the lag that is still good.
     keep : bool
         Leave the files for a closer look.
+    params : MovieParams
+        The acquisition.
 
     Raises
     ------
@@ -83,7 +89,7 @@ def run_selfcheck(
         When the replay cannot be done at all.
     """
     findings = [] if config is None else list(_configuration(config))
-    movie = simulate(MOVIE, SEED)
+    movie = simulate(params, SEED)
     with _places(config, folder, keep) as (folders, database):
         folders.config.write_text(config_text(folders, database, config), encoding="utf-8")
         results = Results(database)
