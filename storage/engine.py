@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from storage.errors import DatabaseUnavailableError
+from storage.layout import sqlite_path, wal_path
 
 BUSY_TIMEOUT_MS = 30_000
 
@@ -19,7 +22,19 @@ def writing_engine(url: str) -> Engine:
 
 def reading_engine(url: str) -> Engine:
     """Return an engine that cannot write; each transaction sees one committed snapshot."""
-    return _engine(url, begin="BEGIN", query_only=True)
+    return _engine(_readable(url), begin="BEGIN", query_only=True)
+
+
+def _readable(url: str) -> str:
+    """The URL with which a reader without the right to write beside the database can open it.
+
+    Even a reader of a write-ahead log makes files beside it, unless its writer has left them there. Without those, and
+    without the right to make them, the file is read as one that nobody changes: its writer has ended.
+    """
+    path = sqlite_path(url)
+    if path is None or not path.is_file() or os.access(path.parent, os.W_OK) or wal_path(path).exists():
+        return url
+    return f"sqlite:///file:{quote(str(path.absolute()))}?immutable=1&uri=true"
 
 
 def _engine(url: str, begin: str, query_only: bool) -> Engine:

@@ -48,6 +48,11 @@ def lock_path(database: Path) -> Path:
     return database.with_name(database.name + LOCK_SUFFIX)
 
 
+def wal_path(database: Path) -> Path:
+    """Return where SQLite keeps what was written last, while the database is open."""
+    return database.with_name(database.name + "-wal")
+
+
 def backup_path(database: Path, revision: str) -> Path:
     """Return where the copy is kept that is made before a database is upgraded from `revision`."""
     return database.with_name(f"{database.name}.before-upgrade-from-{revision}")

@@ -20,7 +20,16 @@ from nuset_engine.confocal import confocal_slices
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
 COMMAND_LINES = [line.split("  #")[0].strip() for line in CODE.splitlines() if line.startswith("nusetd ")]
-NEED_MORE = {"run", "train", "evaluate", "segment", "demo", "check-config"}  # other input; tested in other files
+# other input; tested in other files
+NEED_MORE = {"run", "train", "evaluate", "segment", "demo", "check-config", "selfcheck"}
+    "run",
+    "train",
+    "evaluate",
+    "segment",
+    "demo",
+    "check-config",
+    "selfcheck",
+}  # other input; tested in other files
 
 
 def in_first_screen(marker: str) -> str:

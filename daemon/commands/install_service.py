@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-EXAMPLE = "sudo /opt/nusetd/bin/nusetd install-service --watch /data/microscope --output /data/nuclei --dry-run"
+EXAMPLE = "nusetd install-service --watch /data/microscope --output /data/nuclei --dry-run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-EXAMPLE = "sudo -u nusetd nusetd selfcheck --config /etc/nusetd/nusetd.toml"
+EXAMPLE = "nusetd selfcheck --config /etc/nusetd/nusetd.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

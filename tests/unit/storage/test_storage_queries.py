@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +144,30 @@ def test_a_track_is_found_without_walking_through_all_nuclei(filled: Path) -> No
         plan = " ".join(row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")))
     assert "(acquisition_id=? AND track_id=?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may enter, unlike those of `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="nusetd test ") as made:
+        yield Path(made)
+        Path(made).chmod(0o755)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_people_who_may_not_write_beside_the_database_can_ask(public: Path, running: bool) -> None:
+    """A member of the service's group, while it runs and when it does not."""
+    code = (  # the first question loads every module, which another user may not be able to read
+        "import os, sys\nfrom storage import queries\nqueries.acquisitions(sys.argv[1])\n"
+        "if os.geteuid() == 0:\n    os.setgid(65534)\n    os.setuid(65534)\n"
+        "print(len(queries.acquisitions(sys.argv[1])))"
+    )
+    with ExitStack() as service:
+        catalog = service.enter_context(Catalog.open(public / "nusetd.sqlite"))
+        register(catalog)
+        if not running:
+            service.close()
+        public.chmod(0o555)
+        command = [sys.executable, "-c", code, str(public)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
