@@ -22,14 +22,6 @@ CODE = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
 COMMAND_LINES = [line.split("  #")[0].strip() for line in CODE.splitlines() if line.startswith("nusetd ")]
 # other input; tested in other files
 NEED_MORE = {"run", "train", "evaluate", "segment", "demo", "check-config", "selfcheck"}
-    "run",
-    "train",
-    "evaluate",
-    "segment",
-    "demo",
-    "check-config",
-    "selfcheck",
-}  # other input; tested in other files
 
 
 def in_first_screen(marker: str) -> str:
