@@ -17,6 +17,7 @@ from storage.registration import nusetd_version
 from storage.rows import TimepointJob
 from storage.schema import nuclei as nuclei_table
 from storage.schema import timepoints, tracker_states, tracks
+from storage.track_measures import with_measures
 
 if TYPE_CHECKING:
     from tracking.tracker import FrameTracks, TrackUpdate
@@ -80,6 +81,7 @@ def apply_update(
         _assign(connection, acquisition_id, frame, written_t)
     records = [track_record(acquisition_id, track) for track in track_update.tracks]
     if records:
+        records = with_measures(connection, acquisition_id, records)
         upsert(connection, tracks, records, ("acquisition_id", "track_id"))
 
 

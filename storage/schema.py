@@ -32,6 +32,25 @@ metadata = MetaData(
     }
 )
 
+TRACK_MEASURES = (
+    "duration_frames",
+    "duration_s",
+    "net_displacement_um",
+    "total_displacement_um",
+    "mean_speed_um_per_frame",
+    "mean_speed_um_per_s",
+    "msd_1_um2",
+    "diffusion_exponent",
+    "diffusion_coefficient_um2_per_frame",
+    "volume_growth_per_frame",
+    "cycle_frames",
+    "cycle_s",
+    "division_t",
+    "net_displacement_px",
+    "total_displacement_px",
+    "mean_speed_px_per_frame",
+)
+
 # SQLite gives row ids only to INTEGER keys; other servers want 64 bits for millions of nuclei.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -155,6 +174,8 @@ tracks = Table(
     Column("nuclei_count", Integer, nullable=False),
     Column("is_final", Boolean, nullable=False),
     Column("division_score", Float),
+    # Measures of the whole track, once it is final (tracking.measures); lengths in pixels where no voxel size is known.
+    *(Column(name, Float) for name in TRACK_MEASURES),
     UniqueConstraint("acquisition_id", "track_id"),
     Index(None, "acquisition_id", "parent_track_id"),
 )

@@ -2,34 +2,64 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
 from tracking.errors import TrackingError
 
 AXES = ("z", "y", "x")
+SIZES = ("volume_um3", "area_um2", "volume_px")
+"""Columns whose growth is measured: the first that is known."""
 MSD_POINTS = 4
 """A diffusion exponent is fitted to at least this many lags, else it is not known."""
 
 
-def track_measures(nuclei: pd.DataFrame, frame_interval_s: float | None = None, unit: str = "um") -> pd.DataFrame:
+def measure_names(unit: str = "um", seconds: bool = True) -> tuple[str, ...]:
+    """Columns of `track_measures`."""
+    names = (
+        "duration_frames",
+        f"net_displacement_{unit}",
+        f"total_displacement_{unit}",
+        f"mean_speed_{unit}_per_frame",
+        f"msd_1_{unit}2",
+        "diffusion_exponent",
+        f"diffusion_coefficient_{unit}2_per_frame",
+        "volume_growth_per_frame",
+        "cycle_frames",
+        "division_t",
+    )
+    return (*names, "duration_s", f"mean_speed_{unit}_per_s", "cycle_s") if seconds else names
+
+
+def track_measures(
+    nuclei: pd.DataFrame,
+    frame_interval_s: float | None = None,
+    unit: str = "um",
+    dividing: Collection[int] | None = None,
+) -> pd.DataFrame:
     """Measures of every track.
 
     Parameters
     ----------
     nuclei : pandas.DataFrame
         One row per nucleus: t, track_id, parent_track_id (missing: none), centroid_z_um, centroid_y_um, centroid_x_um
-        (`_px` for unit "px"), and volume_um3 where known.
+        (`_px` for unit "px"), and, where known, `SIZES`.
     frame_interval_s : float or None
-        Seconds per time point; None: speeds and times are per time point (columns end in `_per_frame`, `_frames`).
+        Seconds per time point; None: not known, columns in seconds are missing.
     unit : "um" or "px"
+    dividing : collection of int or None
+        Tracks that divide; None: those that are parents in `nuclei`.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by track_id: duration, net_displacement, total_displacement, mean_speed, msd_1 (mean squared
-        displacement over one time point), diffusion_exponent and diffusion_coefficient (of MSD = 2 d D lag^exponent),
-        volume_growth (slope of the log volume), cycle (birth to division; missing unless both were seen), division_t.
+        Indexed by track_id: `measure_names`. Duration and cycle (birth to division; missing unless both were seen),
+        net and total displacement, mean speed, mean squared displacement over one time point, exponent and coefficient
+        of diffusion (of MSD = 2 d D lag^exponent, d axes, lag in time points), growth (slope of the log size), and the
+        last time point before a division.
 
     Raises
     ------
@@ -40,60 +70,68 @@ def track_measures(nuclei: pd.DataFrame, frame_interval_s: float | None = None, 
     missing = [name for name in ("t", "track_id", "parent_track_id", *places) if name not in nuclei.columns]
     if missing:
         raise TrackingError(f"The table of nuclei lacks the columns {', '.join(missing)}; give tracked nuclei.")
-    step = 1.0 if frame_interval_s is None else float(frame_interval_s)
     rows = nuclei.sort_values(["track_id", "t"], kind="stable")
-    parents = set(rows["parent_track_id"].dropna().astype(np.int64).tolist())
+    parents = rows["parent_track_id"].dropna().astype(np.int64).tolist() if dividing is None else dividing
+    sizes = next((name for name in SIZES if name in rows and rows[name].notna().any()), None)
+    columns = {
+        "t": rows["t"].to_numpy(np.int64),
+        "position": _extended(rows[places].to_numpy(np.float64, na_value=np.nan)),
+        "size": rows[sizes].to_numpy(np.float64, na_value=np.nan) if sizes else np.full(len(rows), np.nan),
+        "born": rows["parent_track_id"].notna().to_numpy(),
+    }
+    ids, starts = np.unique(rows["track_id"].to_numpy(np.int64), return_index=True)
+    ends = np.append(starts[1:], len(rows))[: len(starts)]
+    parts = (slice(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
+    divides = set(parents)
     records = [
-        {"track_id": part["track_id"].iloc[0], **_measures(part, places, step, parents)}
-        for _, part in rows.groupby("track_id", sort=True)
+        _measures(**{name: values[part] for name, values in columns.items()}, divides=track in divides)
+        for track, part in zip(ids.tolist(), parts, strict=True)
     ]
-    names = _names(unit, frame_interval_s is not None)
-    return pd.DataFrame.from_records(records, columns=["track_id", *names]).set_index("track_id").rename(columns=names)
+    names = measure_names(unit, seconds=False)
+    table = pd.DataFrame(records, columns=names, index=pd.Index(ids, name="track_id"), dtype=np.float64)
+    if frame_interval_s is not None:
+        step = float(frame_interval_s)
+        table["duration_s"] = table["duration_frames"] * step
+        table[f"mean_speed_{unit}_per_s"] = table[f"mean_speed_{unit}_per_frame"] / step
+        table["cycle_s"] = table["cycle_frames"] * step
+    return table
 
 
-def _names(unit: str, seconds: bool) -> dict[str, str]:
-    """Names with units of the measures."""
-    time, per = ("s", "s") if seconds else ("frames", "frame")
-    return {
-        "duration": f"duration_{time}",
-        "net": f"net_displacement_{unit}",
-        "total": f"total_displacement_{unit}",
-        "speed": f"mean_speed_{unit}_per_{per}",
-        "msd_1": f"msd_1_{unit}2",
-        "exponent": "diffusion_exponent",
-        "coefficient": f"diffusion_coefficient_{unit}2_per_{per}",
-        "growth": f"volume_growth_per_{per}",
-        "cycle": f"cycle_{time}",
-        "division_t": "division_t",
-    }
+def _extended(position: np.ndarray) -> np.ndarray:
+    """Positions without the axes along which nothing extends (a plane's z), so that these are no dimension."""
+    if not len(position):
+        return position
+    extent = np.ptp(np.nan_to_num(position), axis=0) > 0
+    return position[:, extent if extent.any() else [False, False, True]]
 
 
-def _measures(part: pd.DataFrame, places: list[str], step: float, parents: set[int]) -> dict[str, float]:
-    """Measures of one track, whose rows are in order of time."""
-    t = part["t"].to_numpy(np.float64)
-    divides = int(part["track_id"].iloc[0]) in parents
-    position = part[places].to_numpy(np.float64)
-    position = position[:, ~np.isnan(position).all(axis=0)]
+def _measures(t: np.ndarray, position: np.ndarray, size: np.ndarray, born: np.ndarray, divides: bool) -> list[float]:
+    """Measures of one track, whose rows are in order of time, in the order of `measure_names`."""
     moves = np.linalg.norm(np.diff(position, axis=0), axis=1)
-    duration = float(t[-1] - t[0]) * step
-    born = bool(part["parent_track_id"].notna().any())
-    lags, msd = mean_squared_displacement(part["t"].to_numpy(), position)
-    exponent, coefficient = diffusion(lags * step, msd, max(1, position.shape[1]))
-    return {
-        "duration": duration,
-        "net": float(np.linalg.norm(position[-1] - position[0])),
-        "total": float(moves.sum()),
-        "speed": float(moves.sum()) / duration if duration > 0 else np.nan,
-        "msd_1": float(msd[0]) if len(lags) and lags[0] == 1 else np.nan,
-        "exponent": exponent,
-        "coefficient": coefficient,
-        "growth": _growth(part, t * step),
-        "cycle": duration + step if born and divides else np.nan,
-        "division_t": float(t[-1]) if divides else np.nan,
-    }
+    duration = float(t[-1] - t[0])
+    lags, msd, independent = msd_curve(t, position)
+    exponent, coefficient = diffusion(lags, msd, position.shape[1], independent)
+    return [
+        duration,
+        float(np.linalg.norm(position[-1] - position[0])),
+        float(moves.sum()),
+        float(moves.sum()) / duration if duration > 0 else np.nan,
+        float(msd[0]) if len(lags) and lags[0] == 1 else np.nan,
+        exponent,
+        coefficient,
+        _growth(t, size),
+        duration + 1.0 if born.any() and divides else np.nan,
+        float(t[-1]) if divides else np.nan,
+    ]
 
 
 def mean_squared_displacement(t: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lags and mean squared displacements of `msd_curve`."""
+    lags, msd, _ = msd_curve(t, position)
+    return lags, msd
+
+
+def msd_curve(t: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean squared displacement of one track by trackpy, over lags up to half its duration.
 
     Parameters
@@ -104,40 +142,49 @@ def mean_squared_displacement(t: np.ndarray, position: np.ndarray) -> tuple[np.n
 
     Returns
     -------
-    (L,) float64, (L,) float64
-        Lags in time points, and mean squared displacements in square units of the positions; empty for one nucleus.
+    (L,) float64, (L,) float64, (L,) float64
+        Lags in time points, mean squared displacements in square units of the positions, and how many independent
+        displacements each rests on; empty for one nucleus.
     """
     if len(t) < 2 or position.shape[1] == 0:
-        return np.zeros(0), np.zeros(0)
+        return np.zeros(0), np.zeros(0), np.zeros(0)
     from trackpy.motion import msd
 
     columns = ["x", "y", "z"][: position.shape[1]]
     track = pd.DataFrame(position, columns=columns)
     track["frame"] = np.asarray(t, np.int64)
     longest = max(1, int(t[-1] - t[0]) // 2)
-    table = msd(track, mpp=1.0, fps=1.0, max_lagtime=longest, pos_columns=columns)
-    known = np.isfinite(table["msd"].to_numpy(np.float64))
-    return table.index.to_numpy(np.float64)[known], table["msd"].to_numpy(np.float64)[known]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of newer versions of pandas about how trackpy calls them
+        table = msd(track, mpp=1.0, fps=1.0, max_lagtime=longest, detail=True, pos_columns=columns)
+    table = table[np.isfinite(table["msd"]) & (table["N"] > 0)]
+    return (
+        table.index.to_numpy(np.float64),
+        table["msd"].to_numpy(np.float64),
+        table["N"].to_numpy(np.float64),
+    )
 
 
-def diffusion(lag: np.ndarray, msd: np.ndarray, dimensions: int) -> tuple[float, float]:
+def diffusion(
+    lag: np.ndarray, msd: np.ndarray, dimensions: int, independent: np.ndarray | None = None
+) -> tuple[float, float]:
     """Exponent and coefficient of MSD = 2 d D lag^exponent by a straight line through the logarithms.
 
     1 is free diffusion, 2 directed motion, less than 1 confinement. NaN for fewer than `MSD_POINTS` lags or no motion.
+    Long lags rest on few `independent` displacements and count less: the variance of a logarithm goes with one over
+    their number.
     """
     use = msd > 0
     if use.sum() < MSD_POINTS:
         return np.nan, np.nan
-    slope, intercept = np.polyfit(np.log(lag[use]), np.log(msd[use]), 1)
+    weight = None if independent is None else np.sqrt(independent[use])
+    slope, intercept = np.polyfit(np.log(lag[use]), np.log(msd[use]), 1, w=weight)
     return float(slope), float(np.exp(intercept) / (2 * dimensions))
 
 
-def _growth(part: pd.DataFrame, time: np.ndarray) -> float:
-    """Slope of the log volume over time; NaN without two volumes."""
-    if "volume_um3" not in part.columns:
-        return np.nan
-    volume = part["volume_um3"].to_numpy(np.float64)
-    use = volume > 0
+def _growth(t: np.ndarray, size: np.ndarray) -> float:
+    """Slope of the log size over time; NaN without two sizes."""
+    use = size > 0
     if use.sum() < 2:
         return np.nan
-    return float(np.polyfit(time[use], np.log(volume[use]), 1)[0])
+    return float(np.polyfit(t[use], np.log(size[use]), 1)[0])

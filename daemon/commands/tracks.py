@@ -1,4 +1,7 @@
-"""Print the tracks of an acquisition, one row each: parent, first and last time point, number of nuclei.
+"""Print the tracks of an acquisition, one row each: parent, first and last time point, number of nuclei, measures.
+
+Tracks that are final are measured: duration, displacement, speed, mean squared displacement and the exponent of
+diffusion, growth, length of the cell cycle, time of division.
 
 With --t the tracks that live at that time or within that range.
 """
@@ -9,6 +12,19 @@ import argparse
 
 from daemon.commands import options
 
+BRIEF = (
+    "track_id",
+    "parent_track_id",
+    "first_t",
+    "last_t",
+    "nuclei_count",
+    "is_final",
+    "division_t",
+    "division_score",
+    "net_displacement_um",
+    "mean_speed_um_per_frame",
+    "diffusion_exponent",
+)
 EXAMPLE = "nusetd tracks embryo --where 'nuclei_count > 10' --database results"
 
 
@@ -25,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import write_pages
     from storage import layout, questions
 
-    url = layout.database_url(arguments.database)
-    with questions.tracks(url, arguments.acquisition, options.selection(arguments)) as pages:
-        write_pages(pages, arguments.format)
+    url, wanted = layout.database_url(arguments.database), options.selection(arguments)
+    with questions.tracks(url, arguments.acquisition, wanted) as pages:
+        write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

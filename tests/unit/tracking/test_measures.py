@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tracking.errors import TrackingError
-from tracking.measures import mean_squared_displacement, track_measures
+from tracking.measures import diffusion, mean_squared_displacement, msd_curve, track_measures
 
 
 def nuclei() -> pd.DataFrame:
@@ -26,13 +26,22 @@ def test_directed_motion() -> None:
     assert measures["mean_speed_um_per_s"] == pytest.approx(0.2)
     assert measures["msd_1_um2"] == pytest.approx(4.0)
     assert measures["diffusion_exponent"] == pytest.approx(2.0)
-    assert measures["volume_growth_per_s"] == pytest.approx(np.log(2) / 80)
+    assert measures["volume_growth_per_frame"] == pytest.approx(np.log(2) / 8)
 
 
 def test_cycles_need_birth_and_division() -> None:
     measures = track_measures(nuclei())
     assert measures["cycle_frames"].dropna().to_dict() == {2: 4.0}
+    assert "cycle_s" not in measures
+    assert track_measures(nuclei(), 10.0)["cycle_s"].dropna().to_dict() == {2: 40.0}
+    part = track_measures(nuclei()[lambda d: d["track_id"] == 2], dividing={2})
+    pd.testing.assert_frame_equal(part, measures.loc[[2]])
     assert measures["division_t"].dropna().to_dict() == {1: 16.0, 2: 20.0}
+
+
+def track_exponent(walk: np.ndarray) -> float:
+    lags, msd, independent = msd_curve(np.arange(len(walk)), walk)
+    return diffusion(lags, msd, walk.shape[1], independent)[0]
 
 
 def test_free_diffusion_has_exponent_one() -> None:
@@ -40,7 +49,22 @@ def test_free_diffusion_has_exponent_one() -> None:
     lag, msd = mean_squared_displacement(np.arange(4000), walk)
     assert lag[0] == 1
     assert msd[0] == pytest.approx(3.0, rel=0.1)
-    assert np.polyfit(np.log(lag[:20]), np.log(msd[:20]), 1)[0] == pytest.approx(1.0, abs=0.1)
+    assert track_exponent(walk) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_plane_has_two_dimensions() -> None:
+    walk = np.cumsum(np.random.default_rng(1).normal(0, 1, (3000, 3)), axis=0)
+    table = pd.DataFrame(walk, columns=["centroid_z_px", "centroid_y_px", "centroid_x_px"])
+    table = table.assign(centroid_z_px=0.0, t=np.arange(3000), track_id=1, parent_track_id=None)
+    measures = track_measures(table, unit="px").loc[1]
+    assert measures["msd_1_px2"] == pytest.approx(2.0, rel=0.1)
+    assert measures["diffusion_coefficient_px2_per_frame"] == pytest.approx(0.5, rel=0.15)
+
+
+def test_missed_time_points_are_no_steps() -> None:
+    measures = track_measures(nuclei()[lambda d: ~d["t"].isin([3, 4, 9])]).loc[1]
+    assert measures["msd_1_um2"] == pytest.approx(4.0)
+    assert measures["mean_speed_um_per_frame"] == pytest.approx(2.0)
 
 
 def test_a_single_nucleus_has_no_motion() -> None:
