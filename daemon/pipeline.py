@@ -15,7 +15,6 @@ done again and gives the same, and what is committed but not yet visible or pain
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.messages import Analysed, PaintTask
@@ -24,7 +23,7 @@ from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.quality import WatchedPlanes
 from nuset_engine.volume import reconstruct
-from storage import layout
+from storage import layout, places
 from storage.images import ImageStore, sweep_unfinished
 from storage.replay import replay
 from tracking.tracker import Tracker
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from storage.rows import AcquisitionRow, TimepointJob
 
 
-def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: Path) -> AcquisitionRow:
+def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: layout.Place) -> AcquisitionRow:
     """Make a finished image known and queue those of its time points that are new or changed.
 
     Raises
@@ -47,7 +46,7 @@ def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: Pa
     channel = choose_channel(acquisition, recipe.nuclear_channel)
     row = catalog.register(
         acquisition,
-        zarr_path=layout.zarr_path(output, acquisition.name),
+        zarr_path=layout.zarr_path(output, acquisition.name, acquisition.experiment),
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
@@ -85,7 +84,7 @@ def analyse(
     with watch.lap("measure_s"):
         nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
     with watch.lap("write_s"):
-        store = ImageStore.create(Path(str(row.zarr_path)), acquisition, version=request.ome_zarr_version)
+        store = ImageStore.create(str(row.zarr_path), acquisition, request.ome_zarr_version, request.image)
         store.write_timepoint(t, list(channels.values()), volume.labels)
     quality = planes.quality
     signal = quality.signal(nuclei.table["intensity_mean"].to_numpy())
@@ -112,21 +111,21 @@ def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
 
 def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
     """Let readers of the OME-Zarr see a committed time point."""
-    ImageStore.open(Path(str(row.zarr_path))).publish(t)
+    ImageStore.open(str(row.zarr_path)).publish(t)
     catalog.mark_published(row.id, t)
 
 
 def sweep(row: AcquisitionRow) -> None:
     """Remove what an interrupted writer left in an acquisition's OME-Zarr, and stores that it had not finished."""
-    path = Path(str(row.zarr_path))
-    sweep_unfinished(path.parent)
-    if path.exists():
-        ImageStore.open(path).sweep()
+    place = layout.as_place(str(row.zarr_path))
+    sweep_unfinished(layout.parent(place))
+    if places.exists(place):
+        ImageStore.open(place).sweep()
 
 
 def paint(task: PaintTask) -> None:
     """Write the final track ids of one time point as labels, and let readers see them."""
-    store = ImageStore.open(Path(task.zarr_path))
+    store = ImageStore.open(task.zarr_path)
     store.write_tracks(task.t, task.track_of)
     store.publish_tracks(task.t)
 

@@ -12,6 +12,7 @@ from daemon.messages import Ready
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import VolumeParams
 from storage.errors import StorageError
+from storage.store_layout import Image
 from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ class Recipe:
     nuclear_channel: int | str | None = None
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
+    image: Image = "copy"
 
     def params(self, channel: int) -> dict[str, Any]:
         """The plain values that are stored, and from which `Request.of` runs a time point again."""
         stored: dict[str, Any] = {name: asdict(getattr(self.processing, name)) for name in _SECTIONS}
         stored |= {"nuclear_channel": channel, "ome_zarr_version": self.ome_zarr_version, "pattern": self.pattern}
+        if self.image != "copy":  # left out else: it came later, and equal results keep an equal recipe
+            stored["image"] = self.image
         return stored
 
 
@@ -57,6 +61,7 @@ class Request:
     tracking: TrackingParams
     nuclear_channel: int
     ome_zarr_version: str
+    image: Image
 
     @classmethod
     def of(cls, row: AcquisitionRow) -> Request:
@@ -68,6 +73,7 @@ class Request:
             tracking=_restored(TrackingParams, stored["tracking"]),
             nuclear_channel=int(stored["nuclear_channel"]),
             ome_zarr_version=str(stored["ome_zarr_version"]),
+            image=stored.get("image", "copy"),
         )
 
 

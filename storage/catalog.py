@@ -111,7 +111,7 @@ class Catalog:
         own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
         now holds an image of other size keeps its row; its old rows are dropped and it gets a new OME-Zarr.
         """
-        path = Path(zarr_path).absolute()
+        path = layout.as_place(zarr_path)
         with self._transaction() as connection:
             model = (model_name, model_sha256)
             number = registration.register(connection, acquisition, path, model, params, self._now())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-PARTIAL_SUFFIX = ".partial"  # what zarr appends to a file while it writes it
+from storage.exchange import replace_folder, write_manifest
+from storage.layout import PARTIAL_SUFFIX
 
 
 class DurableStore(LocalStore):
@@ -66,6 +69,40 @@ class DurableStore(LocalStore):
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
+
+    def seal(self, folders: Sequence[str], mark: str) -> None:
+        """Make `folders` ready to replace others, bring all to the disk, and only then list them in the file `mark`."""
+        self._written |= {write_manifest(self.root / folder) for folder in folders}
+        self.flush()
+        (self.root / mark).write_text("\n".join(folders))
+        self._written.add(self.root / mark)
+        self.flush()
+
+    def unmark(self, mark: str) -> None:
+        """Remove the file `mark`."""
+        (self.root / mark).unlink(missing_ok=True)
+
+    def folders(self, mark: str) -> list[str]:
+        """Return the folders that `mark` lists."""
+        return (self.root / mark).read_text().splitlines()
+
+    def has(self, key: str) -> bool:
+        """Say whether there is a file."""
+        return (self.root / key).exists()
+
+    def take_over(self, folders: Sequence[str], sealed: DurableStore) -> None:
+        """Put the folders that `sealed` holds in the place of those here, each in one step where the disk can."""
+        for folder in folders:
+            replace_folder(sealed.root / folder, self.root / folder)
+            self._changed_folders |= {*self._folders_above(self.root / folder), self.root / folder}
+        self.flush()
+
+    def remove(self) -> None:
+        """Remove all of it, and first the marks that say that it is whole."""
+        for path in self.root.glob("*"):
+            if path.is_file():
+                path.unlink()
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def _note(self, path: Path) -> None:
         self._written.add(path)

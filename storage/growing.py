@@ -13,6 +13,9 @@ Halve = Callable[[np.ndarray], np.ndarray]
 CHUNK_Z = 8
 CHUNK_YX = 256
 PLANE_CHUNK_YX = 512
+# Of shards: their largest edge, and the pixels of the block of planes that is held in memory to write them.
+SHARD_YX = 2048
+SHARD_BLOCK_PX = 64 * 2**20
 
 
 class GrowingPyramid:
@@ -34,21 +37,31 @@ class GrowingPyramid:
     @property
     def chunk_z(self) -> int:
         """Slices that are written together."""
-        return int(self._levels[0].chunks[-3])
+        full = self._levels[0]
+        return int((full.shards or full.chunks)[-3])
 
     @property
-    def plane_shape(self) -> tuple[int, int]:
-        """(Y, X) of a full-size plane."""
-        return (int(self._levels[0].shape[-2]), int(self._levels[0].shape[-1]))
+    def shape(self) -> tuple[int, ...]:
+        """(T, [C,] Z, Y, X) of the full size, as readers see it."""
+        return tuple(int(size) for size in self._levels[0].shape)
 
-    def write(self, t: int, c: int | None, z: int, block: np.ndarray) -> None:
+    def is_visible(self, t: int) -> bool:
+        """Say whether readers see a time point, at any level."""
+        return any(level.shape[0] > t for level in self._levels)
+
+    def folders(self, t: int) -> list[str]:
+        """Return the folders in the store that hold a time point and nothing else, small levels first."""
+        between = "" if self._levels[0].metadata.zarr_format == 2 else "/c"
+        return [f"{level.path}{between}/{t}" for level in reversed(self._levels)]
+
+    def write(self, t: int, c: int | None, z: int, block: np.ndarray, into: Any = None) -> None:
         """Write a (Z', Y, X) block of slices from `z` on to every level, not visible yet.
 
         `z` is a multiple of `chunk_z`, and the block fills its chunks or reaches the last slice, so that no chunk is
-        written twice.
+        written twice. `into` is another store to write to, for a time point that is visible here.
         """
         for level in self._levels:
-            wide = _beyond_end(level, t + 1)
+            wide = _beyond_end(level, t + 1, into)
             where = (t, slice(z, z + len(block))) if c is None else (t, c, slice(z, z + len(block)))
             wide[where] = block
             block = self._halve(block)
@@ -73,17 +86,33 @@ def chunks(axes: str, sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(max(1, min(size, most[letter])) for letter, size in zip(axes, sizes, strict=True))
 
 
-def _beyond_end(array: Any, length: int) -> Any:
+def shards(axes: str, sizes: Sequence[int], full_plane_px: int) -> tuple[int, ...]:
+    """Return the shard shape, whole chunks each: one file for many chunks, of one time point and channel.
+
+    A shard is written at once. So it spans as many slices as make a block of full-size planes of `SHARD_BLOCK_PX`,
+    the same at every level, and at most `SHARD_YX` in y and x.
+    """
+    inner = dict(zip(axes, chunks(axes, sizes), strict=True))
+    size = dict(zip(axes, sizes, strict=True))
+    deepest = max(1, SHARD_BLOCK_PX // (full_plane_px * inner["z"]))
+    count = {"z": min(-(-size["z"] // inner["z"]), deepest)}
+    count |= {letter: -(-min(size[letter], SHARD_YX) // inner[letter]) for letter in "yx"}
+    return tuple(inner[letter] * count.get(letter, 1) for letter in axes)
+
+
+def _beyond_end(array: Any, length: int, into: Any = None) -> Any:
     """Return the array as if it had at least `length` time points; what is stored about its shape stays as it is.
 
-    zarr has no public way to write behind an array's end, so this makes a second view with widened metadata. A test
-    holds this one use of zarr's inner parts to what it is for.
+    zarr has no public way to write behind an array's end, so this makes a second view with widened metadata, whose
+    chunks may also lie in another store. A test holds this one use of zarr's inner parts to what it is for.
     """
     import zarr
     from zarr.core.array import AsyncArray
+    from zarr.storage import StorePath
 
-    if array.shape[0] >= length:
+    if array.shape[0] >= length and into is None:
         return array
     inner = array._async_array
-    metadata = inner.metadata.update_shape((length, *array.shape[1:]))
-    return zarr.Array(AsyncArray(metadata=metadata, store_path=inner.store_path))
+    metadata = inner.metadata.update_shape((max(length, array.shape[0]), *array.shape[1:]))
+    place = inner.store_path if into is None else StorePath(into, array.path)
+    return zarr.Array(AsyncArray(metadata=metadata, store_path=place))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 DATABASE_NAME = "nusetd.sqlite"
 STORE_SUFFIX = ".ome.zarr"
 LOCK_SUFFIX = ".lock"
+PARTIAL_SUFFIX = ".partial"  # what zarr, too, appends to a file while it writes it
+STAGING_SUFFIX = ".staging"
 
 # Attribute in an OME-Zarr's root that says that nusetd wrote it, and which of its time points are whole.
 OWN_ATTRIBUTE = "nusetd"
@@ -58,15 +61,81 @@ def backup_path(database: Path, revision: str) -> Path:
     return database.with_name(f"{database.name}.before-upgrade-from-{revision}")
 
 
-def zarr_path(output: str | Path, name: str) -> Path:
-    """Return the OME-Zarr of the acquisition `name` inside an output folder."""
-    return Path(output) / (safe_name(name) + STORE_SUFFIX)
+# Where something lies: a path on this computer, or the URL of an object store such as ``s3://bucket/folder``.
+Place = Path | str
 
 
-def numbered(path: Path, number: int) -> Path:
-    """Return `path` with `-number` before its suffix, for a second result beside a first one."""
-    stem = path.name.removesuffix(STORE_SUFFIX)
-    return path.with_name(f"{stem}-{number}{STORE_SUFFIX}" if stem != path.name else f"{path.name}-{number}")
+def is_url(place: str | Path) -> bool:
+    """Say whether a place is a URL; a path never is."""
+    return isinstance(place, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place) is not None
+
+
+def as_place(text: str | Path) -> Place:
+    """Return what people or the database call a place: a URL as it is, else an absolute path."""
+    return str(text).rstrip("/") if is_url(text) else Path(text).absolute()
+
+
+def inside(place: Place, name: str) -> Place:
+    """Return the place of `name` inside another one."""
+    return f"{place}/{name}" if isinstance(place, str) else place / name
+
+
+def parent(place: Place) -> Place:
+    """Return the place around another one."""
+    return place.rpartition("/")[0] if isinstance(place, str) else place.parent
+
+
+def base(place: Place) -> str:
+    """Return the last part of a place's name."""
+    return place.rpartition("/")[2] if isinstance(place, str) else place.name
+
+
+def zarr_path(output: str | Path, name: str, bundle: str | None = None) -> Place:
+    """Return the OME-Zarr of the acquisition `name` inside an output folder, or URL.
+
+    Parameters
+    ----------
+    output : str or Path
+    name : str
+        Of the acquisition.
+    bundle : str or None
+        Of the experiment, when the acquisition is one of its several positions: they share one OME-Zarr, in which
+        they are numbered from 0.
+    """
+    if bundle is not None:
+        return inside(inside(as_place(output), safe_name(bundle) + STORE_SUFFIX), "0")
+    return inside(as_place(output), safe_name(name) + STORE_SUFFIX)
+
+
+def bundle_of(place: Place) -> Place | None:
+    """Return the bundle that an OME-Zarr is a position of, or None for one of its own."""
+    around = parent(place)
+    return around if base(around).endswith(STORE_SUFFIX) else None
+
+
+def numbered(place: Place, number: int) -> Place:
+    """Return `place` changed by a number, for a second result beside a first one: `-number` before its suffix.
+
+    A position in a bundle gets the number that many places on.
+    """
+    name = base(place)
+    if bundle_of(place) is not None:
+        return inside(parent(place), str(int(name) + number - 1))
+    stem = name.removesuffix(STORE_SUFFIX)
+    return inside(parent(place), f"{stem}-{number}{STORE_SUFFIX}" if stem != name else f"{name}-{number}")
+
+
+def unfinished(place: Place) -> Place:
+    """Return where an OME-Zarr is made before it is moved to its place (or what marks it as not whole yet)."""
+    return inside(parent(place), base(place) + PARTIAL_SUFFIX)
+
+
+def staging(place: Place) -> Place:
+    """Return where new versions of an OME-Zarr's visible time points wait to replace them."""
+    bundle = bundle_of(place)
+    outermost = place if bundle is None else bundle
+    waiting = inside(parent(outermost), base(outermost) + STAGING_SUFFIX)
+    return waiting if bundle is None else inside(waiting, base(place))
 
 
 def safe_name(name: str) -> str:

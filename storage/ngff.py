@@ -22,6 +22,16 @@ def group_attributes(version: Version, content: Mapping[str, Any]) -> dict[str, 
     return {"ome": {"version": version, **content}}
 
 
+def dataset_paths(attributes: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a multiscale image's levels inside its group, full size first."""
+    return [str(dataset["path"]) for dataset in ome(attributes)["multiscales"][0]["datasets"]]
+
+
+def ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a group's OME attributes, wherever its version puts them."""
+    return attributes.get("ome", attributes)
+
+
 def multiscales(
     version: Version, name: str, axes: str, acquisition: Acquisition, levels: int, kind: Literal["image", "labels"]
 ) -> list[dict[str, Any]]:

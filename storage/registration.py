@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def result_key(acquisition: Acquisition, model_sha256: str, params: Mapping[str,
 def register(
     connection: Connection,
     acquisition: Acquisition,
-    zarr_path: Path,
+    zarr_path: layout.Place,
     model: tuple[str, str],
     params: Mapping[str, Any],
     now: str,
@@ -180,15 +181,21 @@ def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def _free_names(connection: Connection, name: str, zarr_path: Path | None) -> tuple[str, Path | None]:
-    """Return the name and the path, both with the lowest number that leaves them unused."""
+def _free_names(connection: Connection, name: str, zarr_path: layout.Place | None) -> tuple[str, layout.Place | None]:
+    """Return the name and the place, both with the lowest number that leaves them unused.
+
+    Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
+    """
     names = set(connection.execute(select(acquisitions.c.name)).scalars())
-    paths = set(connection.execute(select(acquisitions.c.zarr_path)).scalars())
-    number, free_name, free_path = 1, name, zarr_path
-    while free_name in names or (free_path is not None and str(free_path) in paths):
-        number += 1
-        free_name = f"{name}-{number}"
-        free_path = layout.numbered(zarr_path, number) if zarr_path is not None else None
+    taken = set(connection.execute(select(acquisitions.c.zarr_path)).scalars())
+    if zarr_path is not None and layout.bundle_of(zarr_path) is not None:
+        free = next(p for n in count(1) if str(p := layout.numbered(zarr_path, n)) not in taken)
+        return _free_names(connection, name, None)[0], free
+    for number in count(1):
+        free_name = name if number == 1 else f"{name}-{number}"
+        free_path = zarr_path if number == 1 or zarr_path is None else layout.numbered(zarr_path, number)
+        if free_name not in names and (free_path is None or str(free_path) not in taken):
+            break
     return free_name, free_path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from storage.jobs import AcquisitionState, TimepointState
@@ -103,9 +102,3 @@ class TimepointJob:
     def acquisition_id(self) -> int:
         """The acquisition's id."""
         return self.acquisition.id
-
-    @property
-    def zarr_path(self) -> Path:
-        """Where this acquisition's OME-Zarr is."""
-        assert self.acquisition.zarr_path is not None  # a claimed time point's acquisition was registered with one
-        return Path(self.acquisition.zarr_path)

@@ -6,28 +6,52 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from storage import ngff
+from storage import bundles, layout, ngff, places, references, visible
 from storage.acquisition import Acquisition
-from storage.durable import PARTIAL_SUFFIX, DurableStore
-from storage.growing import chunks
-from storage.layout import OWN_ATTRIBUTE, STORE_SUFFIX
+from storage.durable import DurableStore
+from storage.growing import chunks, shards
+from storage.layout import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.pyramid import level_sizes
+from storage.references import Reference
+
+Image = Literal["copy", "reference"]
 
 LABEL_DTYPE = np.dtype(np.uint32)
 
 
-def build(path: Path, acquisition: Acquisition, version: ngff.Version) -> None:
-    """Make an empty store beside its place and move it there when it is on the disk."""
-    unfinished = path.with_name(path.name + PARTIAL_SUFFIX)
+def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: Image) -> None:
+    """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
+
+    In a folder it is made beside its place and moved there when it is on the disk. At a URL its place is marked as
+    unfinished meanwhile, and its group, without which it is no image, gets its metadata last.
+    """
+    reference = references.of(acquisition) if image == "reference" else None
+    version = reference.version if reference else version
+    bundle = layout.bundle_of(place)
+    if bundle is not None:
+        bundles.ensure(bundle, version)
+    if isinstance(place, Path):
+        _build_in_folder(place, acquisition, version, reference)
+    else:
+        references.refuse_at_url(place, reference)
+        _build_at_url(place, acquisition, version)
+    if bundle is not None:
+        bundles.enter(bundle, layout.base(place))
+
+
+def _build_in_folder(path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None) -> None:
+    unfinished = Path(layout.unfinished(path))
     if unfinished.exists():
         shutil.rmtree(unfinished)
     unfinished.mkdir(parents=True)
     store = DurableStore(unfinished)
-    _describe(store, path.name.removesuffix(STORE_SUFFIX), acquisition, version)
+    _describe(store, _name(path, acquisition), acquisition, version, reference)
+    if reference:
+        reference.link(unfinished)
     store.flush()
     os.rename(unfinished, path)
     handle = os.open(path.parent, os.O_RDONLY)
@@ -37,19 +61,31 @@ def build(path: Path, acquisition: Acquisition, version: ngff.Version) -> None:
         os.close(handle)
 
 
-def _describe(store: DurableStore, name: str, acquisition: Acquisition, version: ngff.Version) -> None:
+def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version) -> None:
+    mark, around = layout.base(layout.unfinished(url)), places.store_at(layout.parent(url))
+    around.seal([], mark)
+    store = places.store_at(url)
+    store.remove()
+    _describe(store, _name(url, acquisition), acquisition, version, None)
+    around.unmark(mark)
+
+
+def _name(place: Place, acquisition: Acquisition) -> str:
+    """Return the image's name in its metadata: that of the folder, where a number tells results apart."""
+    return acquisition.name if layout.bundle_of(place) else layout.base(place).removesuffix(STORE_SUFFIX)
+
+
+def _describe(
+    store: places.OutputStore,
+    name: str,
+    acquisition: Acquisition,
+    version: ngff.Version,
+    reference: Reference | None,
+) -> None:
     import zarr
 
-    root = zarr.open_group(store, mode="w", zarr_format=ngff.ZARR_FORMAT[version])
+    root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
     levels = level_sizes(acquisition.size_y, acquisition.size_x)
-    scales = ngff.multiscales(version, name, "tczyx", acquisition, len(levels), "image")
-    t = acquisition.time_points[0] if acquisition.time_points else 0
-    middle = acquisition.size_z // 2
-    windows = [ngff.window(acquisition.plane(t, c, middle)) for c in range(acquisition.size_c)]
-    content = {"multiscales": scales, "omero": ngff.omero(acquisition, windows)}
-    own: dict[str, Any] = {OWN_ATTRIBUTE: {"published": [], "painted": [], "voxel_source": acquisition.voxel_source}}
-    root.attrs.update({**ngff.group_attributes(version, content), **own})
-    _make_levels(root, "tczyx", (acquisition.size_c, acquisition.size_z), levels, acquisition.dtype, version)
     labels = root.create_group("labels")
     labels.attrs.update(ngff.group_attributes(version, {"labels": ["nuclei", "tracks"]}))
     for label_name in ("nuclei", "tracks"):
@@ -59,6 +95,22 @@ def _describe(store: DurableStore, name: str, acquisition: Acquisition, version:
             ngff.group_attributes(version, {"multiscales": scales, "image-label": ngff.image_label(version)})
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
+    own = visible.initial(acquisition.voxel_source, "reference" if reference else "copy")
+    own["size_c"] = acquisition.size_c
+    if reference:
+        content = {"multiscales": reference.multiscales(name), "omero": reference.omero or _omero(acquisition)}
+    else:
+        _make_levels(root, "tczyx", (acquisition.size_c, acquisition.size_z), levels, acquisition.dtype, version)
+        scales = ngff.multiscales(version, name, "tczyx", acquisition, len(levels), "image")
+        content = {"multiscales": scales, "omero": _omero(acquisition)}
+    root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: own})
+
+
+def _omero(acquisition: Acquisition) -> dict[str, Any]:
+    t = acquisition.time_points[0] if acquisition.time_points else 0
+    middle = acquisition.size_z // 2
+    windows = [ngff.window(acquisition.plane(t, c, middle)) for c in range(acquisition.size_c)]
+    return ngff.omero(acquisition, windows)
 
 
 def _make_levels(
@@ -72,14 +124,18 @@ def _make_levels(
     import numcodecs
     from zarr.codecs import BloscCodec, ZstdCodec
 
-    options: dict[str, Any] = {}
-    if version == "0.4":
-        options["compressors"] = numcodecs.Blosc("zstd", 3, shuffle=numcodecs.Blosc.SHUFFLE)
-        options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
-    else:
-        labels = dtype == LABEL_DTYPE  # plain zstd beats shuffled bytes on labels
-        options["compressors"] = ZstdCodec(level=3) if labels else BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
-        options["dimension_names"] = list(axes)
+    full_plane_px = levels[0][0] * levels[0][1]
     for i, (y, x) in enumerate(levels):
         sizes = (0, *between, y, x)
+        options: dict[str, Any] = {}
+        if version == "0.4":
+            options["compressors"] = numcodecs.Blosc("zstd", 3, shuffle=numcodecs.Blosc.SHUFFLE)
+            options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+        else:
+            plain = dtype == LABEL_DTYPE  # plain zstd beats shuffled bytes on labels
+            options["compressors"] = (
+                ZstdCodec(level=3) if plain else BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+            )
+            options["dimension_names"] = list(axes)
+            options["shards"] = shards(axes, sizes, full_plane_px)
         group.create_array(str(i), shape=sizes, chunks=chunks(axes, sizes), dtype=dtype, fill_value=0, **options)

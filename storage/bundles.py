@@ -1,0 +1,67 @@
+"""Several positions of one experiment in one OME-Zarr: the layout of bioformats2raw, which viewers list.
+
+The group of the bundle holds one image per position, numbered, and ``OME`` says which there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storage import damage, ngff, places
+from storage.errors import StorageError
+from storage.layout import OWN_ATTRIBUTE, Place
+
+LAYOUT = 3  # the only version of the layout that the specification knows
+LISTED = "OME"
+
+
+def ensure(bundle: Place, version: ngff.Version) -> None:
+    """Make the bundle if it is not there.
+
+    Raises
+    ------
+    StorageError
+        When something else lies there, or a bundle of another version of OME-Zarr.
+    """
+    import zarr
+
+    store = places.store_at(bundle)
+    if not places.exists(bundle):
+        root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
+        listed = root.create_group(LISTED)
+        listed.attrs.update(ngff.group_attributes(version, {"series": []}))
+        content = {"bioformats2raw.layout": LAYOUT}
+        root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: {"bundle": True}})
+        store.flush()
+    with damage.readable(bundle):
+        root = zarr.open_group(store, mode="r")
+        if not root.attrs.get(OWN_ATTRIBUTE, {}).get("bundle"):
+            raise StorageError(f"{bundle} is not a bundle that nusetd wrote: choose another output folder.")
+        if root.metadata.zarr_format != ngff.ZARR_FORMAT[version]:
+            raise StorageError(f"{bundle} is not of OME-Zarr {version}: choose another output folder, or its version.")
+        positions(bundle)
+
+
+def enter(bundle: Place, name: str) -> None:
+    """Let viewers list a position."""
+    import zarr
+
+    listed = zarr.open_group(places.store_at(bundle), path=LISTED, mode="r+")
+    names = [*positions(bundle)]
+    if name in names:
+        return
+    names = sorted([*names, name], key=lambda one: (len(one), one))
+    attributes: dict[str, Any] = dict(listed.attrs)
+    if "ome" in attributes:
+        listed.attrs["ome"] = {**attributes["ome"], "series": names}
+    else:
+        listed.attrs["series"] = names
+
+
+def positions(bundle: Place) -> list[str]:
+    """Return the names of the images that viewers list."""
+    import zarr
+
+    with damage.readable(bundle, "The list of positions"):
+        listed = zarr.open_group(places.store_at(bundle), path=LISTED, mode="r")
+        return [str(name) for name in ngff.ome(dict(listed.attrs))["series"]]

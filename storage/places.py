@@ -1,0 +1,54 @@
+"""The zarr store behind a place: a folder on a disk or share, or an object store behind a URL."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from storage import layout
+from storage.durable import DurableStore
+from storage.layout import Place
+
+if TYPE_CHECKING:
+    from storage.remote import RemoteStore
+
+OutputStore = Union[DurableStore, "RemoteStore"]
+
+
+def store_at(place: Place) -> OutputStore:
+    """Return the store at a place; nothing needs to be there yet.
+
+    Raises
+    ------
+    StorageError
+        When the place is a URL of a kind for which no package is installed.
+    """
+    if isinstance(place, Path):
+        return DurableStore(place)
+    from storage.remote import RemoteStore  # brings fsspec, which local outputs do without
+
+    return RemoteStore.at(place)
+
+
+def exists(place: Place) -> bool:
+    """Say whether there is an OME-Zarr, or something else in its way, at a place."""
+    if isinstance(place, Path):
+        return place.exists()
+    store = store_at(place)
+    return store.has(".zgroup") or store.has("zarr.json")
+
+
+def is_unfinished(place: Place) -> bool:
+    """Say whether an OME-Zarr at a URL was begun and not ended."""
+    return not isinstance(place, Path) and store_at(layout.parent(place)).has(layout.base(layout.unfinished(place)))
+
+
+def sweep_unfinished(folder: Place) -> int:
+    """Remove stores that a crash left half made in a folder; return their number. Only while nobody writes."""
+    if not isinstance(folder, Path):
+        return 0  # what is unfinished at a URL is marked, and made anew when it is written to
+    leftovers = [path for path in folder.glob(f"*{layout.PARTIAL_SUFFIX}") if path.is_dir()]
+    for path in leftovers:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(leftovers)

@@ -1,0 +1,126 @@
+"""An image that stays where it is: its OME-Zarr's arrays are linked into ours, beside the labels.
+
+The link is one of the file system, because OME-Zarr itself knows no way to another folder; viewers, zarr and our own
+server follow it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage import damage, ngff
+from storage.acquisition import Acquisition
+from storage.errors import StorageError
+from storage.readers.length_units import micrometres, seconds
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The image that is referred to.
+
+    Attributes
+    ----------
+    folder : Path
+        Its group.
+    version : "0.4" or "0.5"
+        Its version of OME-Zarr, and so that of what refers to it.
+    described : mapping
+        Its OME attributes.
+    """
+
+    folder: Path
+    version: ngff.Version
+    described: Mapping[str, Any]
+
+    @property
+    def omero(self) -> dict[str, Any] | None:
+        """What the image itself says about its channels."""
+        found = self.described.get("omero")
+        return dict(found) if isinstance(found, dict) and found.get("channels") else None
+
+    def multiscales(self, name: str) -> list[dict[str, Any]]:
+        """Return the ``multiscales`` entry: the image's own, its levels numbered.
+
+        As the labels do, it counts in micrometres and seconds and begins at zero.
+        """
+        own = self.described["multiscales"][0]
+        axes, factors = zip(*(_converted(axis) for axis in own["axes"]), strict=True)
+        whole = own.get("coordinateTransformations", ())
+        steps = [_composed((*one["coordinateTransformations"], *whole), factors) for one in own["datasets"]]
+        datasets = []
+        for i, (scale, shift) in enumerate(steps):
+            transforms: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+            moved = [a - b for a, b in zip(shift, steps[0][1], strict=True)]
+            if any(moved):
+                transforms.append({"type": "translation", "translation": moved})
+            datasets.append({"path": str(i), "coordinateTransformations": transforms})
+        entry: dict[str, Any] = {"name": name, "axes": list(axes), "datasets": datasets}
+        return [{**entry, "version": self.version} if self.version == "0.4" else entry]
+
+    def link(self, group: Path) -> None:
+        """Link the image's arrays into a group.
+
+        Raises
+        ------
+        StorageError
+            When the disk knows no links.
+        """
+        for i, inside in enumerate(ngff.dataset_paths(self.described)):
+            try:
+                os.symlink(self.folder.absolute() / inside, group / str(i), target_is_directory=True)
+            except OSError as error:
+                raise StorageError(
+                    f"{self.folder} cannot be linked into {group} ({error.strerror}): let the image be copied instead."
+                ) from error
+
+
+def of(acquisition: Acquisition) -> Reference:
+    """Return the reference to an acquisition's image.
+
+    Raises
+    ------
+    StorageError
+        When the acquisition is not an OME-Zarr in a folder.
+    """
+    import zarr
+
+    folder = Path(acquisition.source_path)
+    if acquisition.reader != "ome-zarr" or not folder.is_dir():
+        raise StorageError(
+            f"{acquisition.name} cannot be referred to: only an OME-Zarr in a folder can, let the image be copied."
+        )
+    with damage.readable(folder):
+        group = zarr.open_group(folder, mode="r")
+        version: ngff.Version = "0.4" if group.metadata.zarr_format == 2 else "0.5"
+        return Reference(folder, version, ngff.ome(dict(group.attrs)))
+
+
+def refuse_at_url(place: str, reference: Reference | None) -> None:
+    """Refuse to refer to a folder from an object store, which has no links."""
+    if reference is not None:
+        raise StorageError(f"{place} cannot refer to {reference.folder}: let the image be copied.")
+
+
+def _converted(axis: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+    """Return an axis in our unit, and what its lengths or times are multiplied with for that."""
+    for convert, unit in ((micrometres, "micrometer"), (seconds, "second")):
+        factor = convert(1.0, axis.get("unit"))
+        if factor is not None:
+            return {**axis, "unit": unit}, factor
+    return dict(axis), 1.0
+
+
+def _composed(steps: Sequence[Mapping[str, Any]], factors: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return scale and translation of several transformations, one after the other."""
+    scale, shift = list(factors), [0.0] * len(factors)
+    for step in steps:
+        if step["type"] == "scale":
+            scale = [a * float(b) for a, b in zip(scale, step["scale"], strict=True)]
+            shift = [a * float(b) for a, b in zip(shift, step["scale"], strict=True)]
+        elif step["type"] == "translation":
+            shift = [a + f * float(b) for a, f, b in zip(shift, factors, step["translation"], strict=True)]
+    return scale, shift

@@ -1,0 +1,48 @@
+"""New versions of what readers already see: written elsewhere, and put in place when they are whole.
+
+Only a time point that is visible needs this: a new one is written behind the arrays' end, where no reader looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from storage import layout, places
+from storage.layout import Place
+
+WHOLE = "whole"  # the mark of a version that waits to be shown
+
+
+class Staging:
+    """The waiting versions of one OME-Zarr, each named by its kind and time point."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = layout.staging(place)
+
+    def begin(self, name: str) -> places.OutputStore:
+        """Return an empty store for a version; one that waited under this name is dropped."""
+        store = self._at(name)
+        store.remove()
+        return store
+
+    def end(self, name: str, folders: Sequence[str]) -> None:
+        """Call a version whole, durably; it replaces `folders`, and what is not written in them is background."""
+        self._at(name).seal(folders, WHOLE)
+
+    def waits(self, name: str) -> bool:
+        """Say whether a whole version waits."""
+        return self._at(name).has(WHOLE)
+
+    def show(self, name: str, into: places.OutputStore) -> None:
+        """Put a waiting version into its place; doing it again after a crash completes it."""
+        store = self._at(name)
+        into.take_over(store.folders(WHOLE), store)
+        store.remove()
+        if isinstance(self._place, Path):
+            with suppress(OSError):  # others wait
+                self._place.rmdir()
+
+    def _at(self, name: str) -> places.OutputStore:
+        return places.store_at(layout.inside(self._place, name))

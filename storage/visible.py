@@ -1,0 +1,89 @@
+"""What an OME-Zarr says about its own time points, in its group's ``nusetd`` attribute.
+
+``published`` and ``painted`` are spans of time points that are whole in ``labels/nuclei`` and ``labels/tracks``, for
+those that arrive out of order. ``replacing`` lists a time point while another version of it is put in place, and
+``revision`` counts those replacements: who reads the same revision before and after reading a time point that is not
+being replaced has read one version of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from storage import damage
+from storage.errors import StorageError
+from storage.layout import OWN_ATTRIBUTE, Place
+from storage.places import OutputStore
+from storage.spans import from_spans, to_spans
+
+
+def initial(voxel_source: str, image: str) -> dict[str, Any]:
+    """Return the attribute of an empty store."""
+    spans: dict[str, Any] = {"published": [], "painted": [], "replacing": [], "revision": 0}
+    return {**spans, "voxel_source": voxel_source, "image": image}
+
+
+class Visible:
+    """Reads and writes the attribute; another process may have changed it, so it is read anew each time."""
+
+    def __init__(self, place: Place, store: OutputStore) -> None:
+        self._place = place
+        self._store = store
+
+    def own(self) -> dict[str, Any]:
+        """Return the attribute.
+
+        Raises
+        ------
+        StorageError
+            When the store is not ours, or damaged.
+        """
+        with damage.readable(self._place):
+            return self._checked(self._group("r"))
+
+    def timepoints(self, name: str) -> tuple[int, ...]:
+        """Return the time points that are ``published`` or ``painted``."""
+        own = self.own()
+        with damage.readable(self._place, f"The list of {name} time points"):
+            return from_spans(own[name])
+
+    def stamp(self, t: int) -> int | None:
+        """Return the revision, or None while time point t is being replaced."""
+        own = self.own()
+        return None if t in own.get("replacing", ()) else int(own.get("revision", 0))
+
+    def add(self, name: str, t: int) -> None:
+        """Note that a time point is ``published`` or ``painted``."""
+        own = self.own()
+        spans = to_spans([*from_spans(own[name]), t])
+        if spans != own[name]:
+            self._write({**own, name: spans})
+        self._store.flush()
+
+    @contextmanager
+    def replacing(self, t: int) -> Iterator[None]:
+        """Say so while another version of a time point is put in place; after a crash it stays said until it is."""
+        own = self.own()
+        self._write({**own, "replacing": [t]})
+        self._store.flush()
+        yield
+        self._write({**own, "replacing": [], "revision": int(own.get("revision", 0)) + 1})
+        self._store.flush()
+
+    def _group(self, mode: Any) -> Any:
+        import zarr
+
+        return zarr.open_group(self._store, mode=mode)
+
+    def _write(self, own: dict[str, Any]) -> None:
+        self._group("r+").attrs[OWN_ATTRIBUTE] = own
+
+    def _checked(self, group: Any) -> dict[str, Any]:
+        own = group.attrs.get(OWN_ATTRIBUTE)
+        if own is None:
+            raise StorageError(f"{self._place} is not an OME-Zarr that nusetd wrote: choose another output folder.")
+        if not isinstance(own, dict) or not {"published", "painted"} <= own.keys():
+            raise ValueError(f"its attribute {OWN_ATTRIBUTE!r} is {own!r}"[:120])
+        return own

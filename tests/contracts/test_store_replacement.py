@@ -1,0 +1,215 @@
+"""What readers are promised when a time point that they see gets another version."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from cases.stored import acquisition, pixels
+
+from storage import exchange, layout
+from storage.errors import StorageError
+from storage.images import ImageStore
+
+SIZE = (2, 1, 9, 300, 40)  # two levels, two chunks along z and y
+
+
+def planes(value: int) -> list[np.ndarray]:
+    """Slices that all hold one value."""
+    return [np.full(SIZE[3:], value, dtype=np.uint16) for _ in range(SIZE[2])]
+
+
+def volume(value: int) -> np.ndarray:
+    """Labels that all have one value."""
+    return np.full(SIZE[2:], value, dtype=np.uint32)
+
+
+def write(store: ImageStore, t: int, value: int) -> None:
+    """Write a version of a time point."""
+    store.write_timepoint(t, [planes(value)], volume(value))
+
+
+def live(store: ImageStore, t: int) -> dict[str, set[int]]:
+    """The values that a plain reader finds at each level of each array."""
+    root = zarr.open_group(store.path, mode="r")
+    names = ("0", "1", "labels/nuclei/0", "labels/nuclei/1")
+    return {name: set(np.unique(np.asarray(root[name][t])).tolist()) for name in names}  # type: ignore[index]
+
+
+def everywhere(value: int) -> dict[str, set[int]]:
+    """What `live` returns when all of a time point is of one version."""
+    return {name: {value} for name in ("0", "1", "labels/nuclei/0", "labels/nuclei/1")}
+
+
+@pytest.fixture
+def version() -> str:
+    """The version of OME-Zarr, where a test does not ask for another."""
+    return "0.4"
+
+
+@pytest.fixture
+def store(version: str, tmp_path: Path) -> ImageStore:
+    """A store whose time points 0 and 1 are published, of version 1."""
+    made = ImageStore.create(tmp_path / "embryo.ome.zarr", acquisition(pixels(*SIZE)), version)
+    for t in range(2):
+        write(made, t, 1)
+        made.publish(t)
+    return made
+
+
+@pytest.fixture(params=["exchange", "file by file"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A disk that exchanges two names in one step, and one that cannot."""
+    if request.param == "file by file":
+        monkeypatch.setattr(exchange, "_exchange", lambda one, other: False)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_new_version_is_not_seen_before_it_is_published(store: ImageStore) -> None:
+    write(store, 0, 2)
+    assert live(store, 0) == everywhere(1)
+    assert set(np.unique(store.labels(0))) == {1}
+    store.publish(0)
+    assert live(store, 0) == everywhere(2)
+    assert live(store, 1) == everywhere(1)
+    assert not Path(layout.staging(store.path)).exists()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.usefixtures("disk")
+def test_what_became_background_is_background(store: ImageStore) -> None:
+    emptier = np.zeros(SIZE[2:], dtype=np.uint32)
+    emptier[0, 0, 0] = 7
+    store.write_timepoint(0, None, emptier)
+    store.publish(0)
+    np.testing.assert_array_equal(store.labels(0), emptier)
+    assert set(np.unique(store.image(0, 0))) == {1}, "the image was not given, so it stays"
+    store.write_timepoint(0, None, np.zeros(SIZE[2:], dtype=np.uint32))
+    store.publish(0)
+    assert not store.labels(0).any()
+    write(store, 0, 3)
+    store.publish(0)
+    assert live(store, 0) == everywhere(3)
+    assert not list(store.path.rglob(exchange.MANIFEST))
+
+
+@pytest.mark.usefixtures("disk")
+def test_painted_tracks_are_replaced_in_the_same_way(store: ImageStore) -> None:
+    for track in (5, 6):
+        store.write_tracks(0, {1: track})
+        if track == 6:
+            assert set(np.unique(store.track_labels(0))) == {5}
+        store.publish_tracks(0)
+    assert set(np.unique(store.track_labels(0))) == {6}
+
+
+class CrashError(Exception):
+    """Stands for the end of the process."""
+
+
+def steps_of(action: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop_before: int) -> int:
+    """Do something and crash before the given change of the disk; return the number of changes made."""
+    done = 0
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*arguments: Any, **options: Any) -> Any:
+            nonlocal done
+            if done == stop_before:
+                raise CrashError
+            done += 1
+            return real(*arguments, **options)
+
+        return change
+
+    with monkeypatch.context() as patch:
+        for where, name in ((os, "rename"), (os, "replace"), (shutil, "rmtree"), (exchange, "_exchange")):
+            patch.setattr(where, name, counted(getattr(where, name)))
+        patch.setattr(Path, "unlink", counted(Path.unlink))
+        try:
+            action()
+        except CrashError:
+            return -1
+    return done
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_crash_at_any_step_is_made_good(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    value, crashes = 1, 0
+    while True:
+        value += 1
+        write(store, 0, value)
+        if steps_of(lambda: store.publish(0), monkeypatch, stop_before=crashes) >= 0:
+            break
+        ImageStore.open(store.path).publish(0)
+        assert live(store, 0) == everywhere(value), f"after a crash at step {crashes}"
+        crashes += 1
+    assert crashes > 8
+    assert live(store, 0) == everywhere(value)
+    assert not list(store.path.rglob(exchange.MANIFEST))
+
+
+def test_a_version_that_was_never_whole_is_never_shown(store: ImageStore) -> None:
+    class Breaks(list):  # type: ignore[type-arg]
+        def __getitem__(self, z: Any) -> Any:
+            if z == SIZE[2] - 1:
+                raise OSError(28, "No space left on device")
+            return super().__getitem__(z)
+
+    with pytest.raises(StorageError, match="No space left"):
+        store.write_timepoint(0, [Breaks(planes(2))], volume(2))
+    store.publish(0)
+    assert live(store, 0) == everywhere(1)
+
+
+def test_who_reads_the_same_revision_twice_has_read_one_version(store: ImageStore) -> None:
+    before = store._visible.stamp(0)
+    write(store, 0, 2)
+    with store._visible.replacing(0):
+        assert store._visible.stamp(0) is None
+        assert store._visible.stamp(1) == before
+    store.publish(0)
+    assert store._visible.stamp(0) not in (before, None)
+
+
+def test_a_replacement_that_never_ends_is_one_sentence(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.images._PAUSE_S", 0.0)
+    write(store, 0, 2)
+    own = store._visible.own()
+    store._visible._write({**own, "replacing": [0]})
+    with pytest.raises(StorageError, match="does not come to rest"):
+        store.labels(0)
+    store.publish(0)
+    assert set(np.unique(store.labels(0))) == {2}
+
+
+def read_on(path: str, stop: Any, rounds: Any, torn: Any) -> None:
+    """Read like a client of ours while versions change: labels must be of one version."""
+    store = ImageStore.open(path)
+    while not stop.is_set():
+        torn.value += len(np.unique(store.labels(0))) != 1
+        rounds.value += 1
+
+
+def test_a_reader_never_gets_a_mixture(store: ImageStore) -> None:
+    context = multiprocessing.get_context("spawn")
+    stop, rounds, torn = context.Event(), context.Value("i", 0), context.Value("i", 0)
+    reader = context.Process(target=read_on, args=(str(store.path), stop, rounds, torn))
+    reader.start()
+    value = 1
+    while rounds.value < 60 and reader.is_alive():
+        value += 1
+        write(store, 0, value)
+        store.publish(0)
+    stop.set()
+    reader.join(60)
+    assert reader.exitcode == 0
+    assert value > 5
+    assert torn.value == 0
