@@ -15,11 +15,11 @@ from nuset_engine.nuclei import Nuclei
 from storage import claims, commits, health, layout, marks, registration
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
-from storage.engine import writing_engine
+from storage.engine import safe_url, writing_engine
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError
 from storage.filesystems import network_filesystem
 from storage.jobs import AcquisitionState
-from storage.lock import WriterLock
+from storage.lock import ServerLock, WriterLock
 from storage.migrate import upgrade
 from storage.records import acquisition_row, nuclei_from_rows, timepoint_row
 from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
@@ -35,7 +35,7 @@ FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, Acqui
 class Catalog:
     """What is known, what is to be done and what was found, in a database that this object alone writes."""
 
-    def __init__(self, engine: Engine, lock: WriterLock | None, clock: Clock) -> None:
+    def __init__(self, engine: Engine, lock: WriterLock | ServerLock | None, clock: Clock) -> None:
         """Use `Catalog.open`, which checks and migrates."""
         self._engine = engine
         self._lock = lock
@@ -61,24 +61,28 @@ class Catalog:
         """
         url = layout.database_url(path_or_url)
         path = layout.sqlite_path(url)
-        lock = None
-        if path is not None:
-            _check_place(path)
-            lock = WriterLock(layout.lock_path(path))
+        lock: WriterLock | ServerLock
         with ExitStack() as undone:
-            if lock is not None:
+            if path is not None:
+                _check_place(path)
+                lock = WriterLock(layout.lock_path(path))
                 undone.callback(lock.release)
             engine = writing_engine(url)
             undone.callback(engine.dispose)
-            with _explained(url):
+            with _explained(safe_url(url)):
+                if path is None:
+                    lock = ServerLock(engine)
+                    undone.callback(lock.release)
                 upgrade(engine)
             undone.pop_all()
         return cls(engine, lock, clock)
 
     def close(self) -> None:
         """Close the database and let another writer in."""
+        if isinstance(self._lock, ServerLock):
+            self._lock.release()
         self._engine.dispose()
-        if self._lock is not None:
+        if isinstance(self._lock, WriterLock):
             self._lock.release()
 
     def __enter__(self) -> Self:
@@ -329,8 +333,11 @@ class Catalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with _explained(self.url), self._engine.begin() as connection:
-            yield connection
+        with _explained(self.url):
+            if isinstance(self._lock, ServerLock):
+                self._lock.hold()
+            with self._engine.begin() as connection:
+                yield connection
 
     def _now(self) -> str:
         return iso(self._clock())

@@ -6,7 +6,7 @@ import os
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from storage.errors import DatabaseUnavailableError
@@ -37,18 +37,35 @@ def _readable(url: str) -> str:
     return f"sqlite:///file:{quote(str(path.absolute()))}?immutable=1&uri=true"
 
 
+def safe_url(url: str) -> str:
+    """Return a database URL without its password, for messages; what is no URL comes back as it is."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
 def _engine(url: str, begin: str, query_only: bool) -> Engine:
     try:
-        engine = create_engine(url)
+        engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise DatabaseUnavailableError(
-            f"{url!r} is not a database that can be opened ({error}): give a path, or a URL such as sqlite:///file."
+            f"{safe_url(url)!r} is not a database that can be opened ({error}): give a path, or a URL such as "
+            "sqlite:///file or, with nusetd[postgresql] installed, postgresql://user:password@host/name."
         ) from error
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine, begin, query_only)
     elif query_only:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
+
+
+def _with_driver(url: str) -> str:
+    """Return a PostgreSQL URL that names no driver with the one that the extra installs."""
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+pg8000://" + url.removeprefix(scheme)
+    return url
 
 
 def _configure_sqlite(engine: Engine, begin: str, query_only: bool) -> None:

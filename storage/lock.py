@@ -1,4 +1,4 @@
-"""The lock that makes the catalog's writer the only one; the kernel frees it when its holder dies."""
+"""The lock that makes the catalog's writer the only one; the kernel, or the server, frees it when its holder dies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import fcntl
 import os
 from pathlib import Path
 
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
 from storage.errors import DatabaseUnavailableError
+
+# Under which number a PostgreSQL server knows the lock, within one database. Any number would do; it never changes.
+_NUMBER = 0x6E75736574
+
 
 
 class WriterLock:
@@ -44,3 +51,49 @@ class WriterLock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+class ServerLock:
+    """An advisory lock in a PostgreSQL database, held by a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            When another process holds it, or the server does not answer.
+        """
+        self._engine = engine
+        self._connection: Connection | None = None
+        self.hold()
+
+    def hold(self) -> None:
+        """Make sure that the lock is held still: a server that was started anew has forgotten it.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            As for the constructor.
+        """
+        if self._connection is not None:
+            try:
+                self._connection.execute(text("SELECT 1"))
+                return
+            except DBAPIError:
+                self.release()
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(text(f"SELECT pg_try_advisory_lock({_NUMBER})")).scalar():
+            connection.close()
+            raise DatabaseUnavailableError(
+                f"Another nusetd is writing to the database {self._engine.url}: "
+                "stop it first, or give this one a database of its own."
+            )
+        self._connection = connection
+
+    def release(self) -> None:
+        """Free the lock, by ending the connection that holds it."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.invalidate()
+            connection.close()
