@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from daemon.config_alerts import AlertsConfig, read_alerts
 from daemon.config_fields import Fault, Reader
@@ -17,6 +18,7 @@ from nuset_engine.volume import VolumeParams
 from storage import layout
 from storage.errors import StorageError
 from storage.readers.names import acquisition_key
+from storage.store_layout import Image
 from tracking.params import TrackingParams
 
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
@@ -29,8 +31,10 @@ class WatchConfig:
 
     Attributes
     ----------
-    path, output : Path
-        The folder that is watched (never written to), and the folder for the OME-Zarr stores.
+    path : Path
+        The folder that is watched; nothing is ever written to it.
+    output : Path or str
+        The folder for the OME-Zarr stores, or a URL such as ``s3://bucket/nuclei``.
     recursive : bool
         Also look into the folders inside.
     pattern : str or None
@@ -45,11 +49,13 @@ class WatchConfig:
     acquisition_quiet_s : float
         A sequence of files is complete, and a gap in it is passed over, when nothing new came for this long.
     ome_zarr_version : str
-        ``0.4`` or ``0.5``.
+        ``0.4``, or ``0.5`` with many chunks to a file (shards).
+    image : str
+        ``copy`` the image into the OME-Zarr, or keep a ``reference`` to it where it is an OME-Zarr already.
     """
 
     path: Path
-    output: Path
+    output: layout.Place
     recursive: bool = True
     pattern: str | None = None
     nuclear_channel: int | str | None = None
@@ -58,6 +64,7 @@ class WatchConfig:
     give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
     ome_zarr_version: str = "0.4"
+    image: Image = "copy"
 
     @property
     def settle(self) -> SettleRules:
@@ -189,7 +196,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
     defaults = WatchConfig(folder, folder)
     watch = WatchConfig(
         path=table.path("path", folder),
-        output=table.path("output", folder),
+        output=table.place("output", folder),
         recursive=table.boolean("recursive", defaults.recursive),
         pattern=table.optional_text("pattern"),
         nuclear_channel=table.channel("nuclear_channel"),
@@ -198,6 +205,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
+        image="reference" if table.choice("image", defaults.image, get_args(Image)) == "reference" else "copy",
     )
     if watch.pattern is not None:
         try:
@@ -246,7 +254,11 @@ def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...
         reader.fault(
             ("database",), "the watches have several outputs; say with `database = PATH` where the records go."
         )
-    return layout.database_url(layout.database_path(next(iter(outputs), folder)))
+    only = next(iter(outputs), folder)
+    if isinstance(only, str):
+        reader.fault(("database",), f"output = {only!r} is no folder; say with `database = PATH` where the records go.")
+        only = folder
+    return layout.database_url(layout.database_path(only))
 
 
 def _check_together(reader: Reader, watches: tuple[WatchConfig, ...]) -> None:

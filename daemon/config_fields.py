@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.toml_lines import KeyPath
+from storage import layout
+from storage.layout import Place
 
 Params = TypeVar("Params")
 
@@ -143,6 +145,13 @@ class Reader:
             return (folder / Path(value).expanduser()).resolve()
         self.fault((name,), f"{name} = {value!r} must be the path of a folder, in quotes.")
         return folder
+
+    def place(self, name: str, folder: Path) -> Place:
+        """A path as `path` takes it, or the URL of an object store."""
+        value = self._values.get(name)
+        if isinstance(value, str) and layout.is_url(value):
+            return layout.as_place(str(self._take(name, None)))
+        return self.path(name, folder)
 
     def channel(self, name: str) -> int | str | None:
         """A channel by index or name, or None."""

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from daemon import pipeline
 from daemon.conductor import Conductor, Patience
 from daemon.crew import Worker
-from daemon.errors import DaemonError
+from daemon.errors import DaemonError, UsageError
 from daemon.messages import EngineSetup, Ready
 from daemon.output import complain, say
 from daemon.progress import Bars
 from daemon.recipe import Recipe
 from daemon.series import spans
+from daemon.service import make_folder, worker_lock
 from storage import layout, readers
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState
+from storage.store_layout import Image
 
 if TYPE_CHECKING:
     from daemon.config import EngineConfig, Processing
@@ -38,18 +40,22 @@ class Order:
     ----------
     paths : sequence of Path
         Files, OME-Zarr folders, and folders to look through.
-    output : Path
-        Gets `nusetd.sqlite` and a `<name>.ome.zarr` per acquisition.
+    output : Path or str
+        A folder, or the URL of an object store: gets a `<name>.ome.zarr` per acquisition.
+    database : str or None
+        Where the rows go; None: `nusetd.sqlite` in the output folder.
     """
 
     paths: Sequence[Path]
-    output: Path
+    output: layout.Place
     engine: EngineConfig
     processing: Processing
     voxel_size_um: tuple[float, float, float] | None = None
     nuclear_channel: int | str | None = None
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
+    image: Image = "copy"
+    database: str | None = None
 
 
 @dataclass
@@ -62,15 +68,18 @@ class _Outcome:
 
 def process(order: Order) -> int:
     """Process everything that the order names; return the exit code: 0 only when all of it succeeded."""
-    try:
-        order.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DaemonError(f"{order.output} cannot be made ({error.strerror}): choose another --output.") from error
+    if order.database is not None:
+        database = layout.database_url(order.database)
+    elif isinstance(order.output, Path):
+        database = layout.database_url(layout.database_path(order.output))
+    else:
+        raise UsageError(f"{order.output} is no folder: say with --database where the rows go.")
+    make_folder(order.output)
     outcome = _Outcome()
-    database = layout.database_path(order.output)
     with Catalog.open(database) as catalog, Bars() as bars:
         engine = order.engine
-        setup = EngineSetup(engine.factory, engine.weights, engine.threads, f"{database}.worker.lock")
+        lock = worker_lock(catalog, order.output)
+        setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock)
         worker = Worker(setup, _SILENCE_S, time.monotonic)
         conductor = Conductor(catalog, worker, Patience(attempts=3, pause_s=1.0), bars.show)
         try:
@@ -128,7 +137,7 @@ def _admit(
     absent = sorted(set(range(acquisition.time_points[-1])) - set(acquisition.time_points))
     if absent:
         complain(f"{acquisition.name}: time points {spans(absent)} are not there and are passed over.")
-    recipe = Recipe(model, order.processing, order.nuclear_channel, order.ome_zarr_version, order.pattern)
+    recipe = Recipe(model, order.processing, order.nuclear_channel, order.ome_zarr_version, order.pattern, order.image)
     row = pipeline.admit(catalog, acquisition, recipe, order.output)
     if row.id not in outcome.rows:
         outcome.rows.append(row.id)

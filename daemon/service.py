@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
 from daemon.recipe import Recipe
 from daemon.watch import FolderWatch
-from storage import layout
+from storage import layout, places
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState
@@ -215,7 +217,7 @@ class Service:
                     intake.reconsider(Path(row.source_path))
 
     def _intake(self, watch: WatchConfig) -> Intake:
-        outputs = {other.output for other in self._config.watch}
+        outputs = {other.output for other in self._config.watch if isinstance(other.output, Path)}
         folder = FolderWatch(watch.path, watch.recursive, outputs, self._config.service.events)
         rescan_s = self._config.service.rescan_s
         return Intake(watch, folder, self._catalog, self._conductor, lambda: self._recipe(watch), rescan_s)
@@ -224,7 +226,9 @@ class Service:
         model = self._conductor.model
         if model is None:
             return None
-        return Recipe(model, self._config.processing, watch.nuclear_channel, watch.ome_zarr_version, watch.pattern)
+        return Recipe(
+            model, self._config.processing, watch.nuclear_channel, watch.ome_zarr_version, watch.pattern, watch.image
+        )
 
 
 def run_service(config: Config, origin: Path | None = None) -> int:
@@ -249,22 +253,35 @@ def run_service(config: Config, origin: Path | None = None) -> int:
     return 0
 
 
+def worker_lock(catalog: Catalog, output: layout.Place) -> str:
+    """The lock that keeps two workers from writing at once: beside the database, else in the output, else aside."""
+    database = layout.sqlite_path(catalog.url)
+    beside = database or (output / "nusetd" if isinstance(output, Path) else _aside(catalog.url))
+    return f"{beside}.worker.lock"
+
+
+def _aside(url: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"nusetd-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
 def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:
-    """What the worker is told; its lock lies beside the first store, so that no two workers write at once."""
+    """What the worker is told."""
     engine = config.engine
-    path = layout.sqlite_path(catalog.url)
-    beside = path if path is not None else config.watch[0].output / "worker"
-    return EngineSetup(engine.factory, engine.weights, engine.threads, str(beside) + ".worker.lock")
+    lock = worker_lock(catalog, config.watch[0].output)
+    return EngineSetup(engine.factory, engine.weights, engine.threads, lock)
 
 
-def make_folder(path: Path) -> None:
-    """Make an output folder.
+def make_folder(path: layout.Place) -> None:
+    """Make an output folder; of a URL, see that there is a package for its protocol.
 
     Raises
     ------
-    DaemonError
-        When it cannot be made.
+    DaemonError, StorageError
+        When it cannot be made, or used.
     """
+    if isinstance(path, str):
+        places.store_at(path)
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

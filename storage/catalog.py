@@ -15,7 +15,7 @@ from nuset_engine.nuclei import Nuclei
 from storage import claims, commits, health, layout, marks, registration
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
-from storage.engine import safe_url, writing_engine
+from storage.engine import reason, safe_url, writing_engine
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError
 from storage.filesystems import network_filesystem
 from storage.jobs import AcquisitionState
@@ -367,7 +367,8 @@ def _explained(url: str) -> Iterator[None]:
         if type(error).__name__ == "IntegrityError":
             raise  # a fault of ours, to be seen whole
         raise DatabaseUnavailableError(
-            f"The database {url} cannot be used ({error.orig}): check the disk, its free space and its permissions."
+            f"The database {url} cannot be used ({reason(error)}): "
+            "check the disk, its free space and its permissions, or the server."
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage.errors import DatabaseUnavailableError
 from storage.layout import sqlite_path, wal_path
@@ -43,6 +43,12 @@ def safe_url(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the server or the driver said, in its own words and no more."""
+    said = error.orig.args[0] if error.orig is not None and error.orig.args else error.orig
+    return str(said.get("M", said) if isinstance(said, dict) else said)
 
 
 def _engine(url: str, begin: str, query_only: bool) -> Engine:

@@ -15,7 +15,6 @@ from storage.errors import DatabaseUnavailableError
 _NUMBER = 0x6E75736574
 
 
-
 class WriterLock:
     """An exclusive lock on a file beside the database."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from storage import views
+from storage.engine import reason
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
 from storage.layout import backup_path, sqlite_path
 
@@ -63,7 +64,7 @@ def checked_revision(connection: Connection) -> str | None:
             revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
     except DBAPIError as error:
         raise DatabaseUnavailableError(
-            f"{connection.engine.url} cannot be read as a database ({error.orig}): "
+            f"{connection.engine.url} cannot be read as a database ({reason(error)}): "
             "restore it from a copy, or move it away."
         ) from error
     if revision is None and tables - {VERSION_TABLE}:

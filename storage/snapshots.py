@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from storage import layout, schema
-from storage.engine import reading_engine, safe_url
+from storage.engine import reading_engine, reason, safe_url
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
 from storage.migrate import HEAD, checked_revision
 from storage.records import acquisition_row
@@ -35,11 +35,14 @@ def snapshot(path_or_url: str | Path) -> Iterator[Connection]:
         with engine.begin() as connection:
             if checked_revision(connection) != HEAD:
                 raise DatabaseUnavailableError(
-                    f"{safe_url(url)} is of an older nusetd: run the service or `nusetd process` on it once to update it."
+                    f"{safe_url(url)} is of an older nusetd: "
+                    "run the service or `nusetd process` on it once to update it."
                 )
             yield connection
     except DBAPIError as error:
-        raise DatabaseUnavailableError(f"{safe_url(url)} cannot be read ({error.orig}): check the file and its disk, or the server.") from error
+        raise DatabaseUnavailableError(
+            f"{safe_url(url)} cannot be read ({reason(error)}): check the file and its disk, or the server."
+        ) from error
     finally:
         engine.dispose()
 
@@ -59,7 +62,10 @@ def resolve(path_or_url: str | Path, acquisition: int | str) -> int:
 def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
     """Return the row of the acquisition with this id or name, within a snapshot."""
     table, wanted = schema.acquisitions, str(acquisition)
-    for match in (table.c.name == wanted, table.c.id == (int(wanted) if wanted.isdecimal() and len(wanted) < 10 else -1)):
+    for match in (
+        table.c.name == wanted,
+        table.c.id == (int(wanted) if wanted.isdecimal() and len(wanted) < 10 else -1),
+    ):
         row = connection.execute(select(table).where(match)).mappings().one_or_none()
         if row is not None:
             return acquisition_row(row)

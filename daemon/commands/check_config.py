@@ -20,6 +20,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import config
     from daemon.config_machine import machine_faults
     from daemon.errors import ConfigError
+    from storage.engine import safe_url
 
     try:
         checked = config.load(arguments.file)
@@ -32,5 +33,5 @@ def execute(arguments: argparse.Namespace) -> int:
         return 1
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")
-    say(f"records in {checked.database}")
+    say(f"records in {safe_url(checked.database)}")
     return 0

@@ -17,11 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="images, OME-Zarr stores, or folders")
     parser.add_argument(
-        "--output", required=True, type=Path, metavar="DIR", help="gets nusetd.sqlite and one OME-Zarr per acquisition"
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="a folder, or a URL such as s3://bucket/x: gets one OME-Zarr per acquisition, a folder also nusetd.sqlite",
     )
+    parser.add_argument("--database", metavar="URL", help="another database for the rows: a file, or a URL")
     options.add_reading(parser)
     parser.add_argument("--pattern", help="name pattern of images written as one file per time point")
     parser.add_argument("--ome-zarr-version", choices=("0.4", "0.5"), default="0.4", help="(default: 0.4)")
+    parser.add_argument(
+        "--image",
+        choices=("copy", "reference"),
+        default="copy",
+        help="what the results hold of an image that is an OME-Zarr already: a copy, or a link to it (default: copy)",
+    )
     options.add_engine(parser)
 
 
@@ -30,17 +40,20 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import logs
     from daemon.config import EngineConfig, Processing
     from daemon.process import Order, process
+    from storage import layout
 
     logs.set_up("error")
     return process(
         Order(
             paths=options.existing(arguments.paths),
-            output=arguments.output,
+            output=layout.as_place(arguments.output),
             engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads),
             processing=Processing(),
             voxel_size_um=arguments.voxel_size,
             nuclear_channel=options.channel(arguments.channel),
             ome_zarr_version=arguments.ome_zarr_version,
             pattern=arguments.pattern,
+            image=arguments.image,
+            database=arguments.database,
         )
     )

@@ -1,0 +1,184 @@
+"""The database on PostgreSQL: the same schema, the same rows, the same promises as on SQLite."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cases import postgres
+from cases.stored import Clock, acquisition, nuclei, one_to_one, register, work_off
+from sqlalchemy import create_engine, text
+
+from storage import migrate, queries, schema, views
+from storage.catalog import Catalog
+from storage.engine import writing_engine
+from storage.errors import DatabaseUnavailableError, NewerSchemaError
+from storage.jobs import AcquisitionState
+from storage.snapshots import snapshot
+
+pytest.importorskip("pg8000", reason="needs the extra nusetd[postgresql]")
+pytestmark = pytest.mark.skipif(
+    postgres.binaries() is None, reason="needs PostgreSQL's own programs (apt-get install postgresql)"
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A server for this file's tests."""
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture
+def url(server: str, request: pytest.FixtureRequest) -> str:
+    """An empty database."""
+    name = f"db_{abs(hash(request.node.name))}"
+    engine = create_engine(server.replace("postgresql://", "postgresql+pg8000://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("/postgres", f"/{name}")
+
+
+def live_through(database: str | Path) -> None:
+    """Everything that happens to an acquisition: growth, a retry, a changed source, its end."""
+    clock = Clock()
+    with Catalog.open(database, clock=clock) as catalog:
+        row = register(catalog, acquisition(name="embryo"), threshold=0.5)
+        catalog.set_aside_source("/data/bad.tif", "bad", "It is no image.")
+        catalog.add_timepoints(row.id, {0: "a", 1: "b", 2: "c"})
+        job = catalog.claim_next()
+        assert job is not None
+        catalog.fail_timepoint(job, "The share did not answer.", retry=True, pause_s=0.0)
+        clock.pass_seconds(1)
+        work_off(catalog)
+        assert catalog.add_timepoints(row.id, {1: "changed"}) == (1,)
+        job = catalog.claim_next()
+        assert job is not None
+        assert job.needs_replay
+        update = one_to_one(2, 3)
+        assert catalog.commit_timepoint(job, nuclei(1, 3, shift=2.0), update, b"again", {"segment_s": 1.0})
+        for t in range(3):
+            catalog.mark_published(row.id, t)
+        catalog.finalise_tracks(row.id, update, b"end")
+        for t, _ in catalog.unpainted_final(row.id):
+            catalog.mark_painted(row.id, t)
+        assert catalog.complete_acquisition(row.id).state is AcquisitionState.COMPLETE
+
+
+def tables(database: str | Path) -> dict[str, pd.DataFrame]:
+    """What people are shown of it."""
+    return {
+        "acquisitions": queries.acquisitions(database),
+        "status": queries.status(database),
+        # The servers number rows differently: ids say nothing.
+        "nuclei": queries.nuclei(database, "embryo").drop(columns="id", errors="ignore"),
+        "tracks": queries.tracks(database, "embryo").drop(columns="id", errors="ignore"),
+    }
+
+
+def test_schema_equals_the_sum_of_its_migrations(url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    Catalog.open(url).close()
+    engine = writing_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        for name in views.VIEWS:
+            connection.execute(text(f"SELECT * FROM {name}")).all()
+    engine.dispose()
+
+
+def test_the_same_is_stored_as_on_sqlite(url: str, tmp_path: Path) -> None:
+    for database in (url, tmp_path / "nusetd.sqlite"):
+        live_through(database)
+    ours, other = tables(url), tables(tmp_path / "nusetd.sqlite")
+    assert len(ours["nuclei"]) == 9
+    for name, table in ours.items():
+        pd.testing.assert_frame_equal(table, other[name], obj=name)
+
+
+def test_every_view_says_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:
+    found: list[dict[str, list[str]]] = []
+    for database in (url, tmp_path / "nusetd.sqlite"):
+        live_through(database)
+        with snapshot(database) as connection:
+            views_now = {name: connection.execute(text(f"SELECT * FROM {name}")).all() for name in views.VIEWS}
+        found.append({name: sorted(str([plainly(v) for v in row]) for row in rows) for name, rows in views_now.items()})
+    assert any(found[0].values())
+    assert found[0] == found[1]
+
+
+def plainly(value: object) -> object:
+    """A value as both mean it: SQLite has no truth values and no JSON, PostgreSQL's averages are decimal numbers."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return round(float(value), 9) if isinstance(value, int | float | Decimal) else value
+
+
+def test_a_second_writer_is_refused_until_the_first_has_gone(url: str) -> None:
+    with Catalog.open(url), pytest.raises(DatabaseUnavailableError, match="Another nusetd") as refused:
+        Catalog.open(url)
+    assert "secret" not in str(refused.value)
+    Catalog.open(url).close()
+
+
+def test_a_writer_whose_connections_were_cut_takes_its_lock_again(url: str, server: str) -> None:
+    with Catalog.open(url) as catalog:
+        register(catalog)
+        engine = create_engine(server.replace("postgresql://", "postgresql+pg8000://"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            name = url.rpartition("/")[2]
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+            )
+        engine.dispose()
+        assert len(catalog.acquisitions()) == 1
+        with pytest.raises(DatabaseUnavailableError, match="Another nusetd"):
+            Catalog.open(url)
+
+
+def test_readers_see_one_moment_and_cannot_write(url: str) -> None:
+    with Catalog.open(url) as catalog:
+        register(catalog)
+        with snapshot(url) as connection:
+            count = text("SELECT count(*) FROM acquisitions")
+            assert connection.execute(count).scalar() == 1
+            writer = threading.Thread(target=register, args=(catalog, acquisition(name="second")))
+            writer.start()
+            writer.join(30)
+            assert connection.execute(count).scalar() == 1
+        with pytest.raises(DatabaseUnavailableError, match="read-only"), snapshot(url) as connection:
+            connection.execute(text("DELETE FROM acquisitions"))
+        assert len(queries.acquisitions(url)) == 2
+
+
+def test_a_newer_database_and_another_programs_are_refused(url: str) -> None:
+    engine = writing_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE invoices (id INTEGER)"))
+    with pytest.raises(DatabaseUnavailableError, match="invoices"):
+        Catalog.open(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE invoices"))
+    Catalog.open(url).close()
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '0999'"))
+    engine.dispose()
+    with pytest.raises(NewerSchemaError, match="newer nusetd"):
+        Catalog.open(url)
+
+
+def test_a_server_that_does_not_answer_is_one_sentence() -> None:
+    nobody = f"postgresql://tester:secret@127.0.0.1:{postgres.free_port()}/x"
+    for attempt in (lambda: Catalog.open(nobody), lambda: queries.acquisitions(nobody)):
+        with pytest.raises(DatabaseUnavailableError, match="127") as refused:
+            attempt()
+        assert "secret" not in str(refused.value)
