@@ -1,18 +1,21 @@
 """Several positions of one experiment in one OME-Zarr: the layout of bioformats2raw, which viewers list.
 
-The group of the bundle holds one image per position, numbered, and ``OME`` says which there are.
+The group of the bundle holds one image per position, numbered, and ``OME`` says which there are: in its ``series``, and
+in ``METADATA.ome.xml``, which is where napari and Bio-Formats look.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from storage import damage, ngff, places
+from storage import damage, ngff, places, position_xml
+from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.layout import OWN_ATTRIBUTE, Place
 
 LAYOUT = 3  # the only version of the layout that the specification knows
 LISTED = "OME"
+METADATA = f"{LISTED}/METADATA.ome.xml"
 
 
 def ensure(bundle: Place, version: ngff.Version) -> None:
@@ -42,10 +45,13 @@ def ensure(bundle: Place, version: ngff.Version) -> None:
         positions(bundle)
 
 
-def enter(bundle: Place, name: str) -> None:
+def enter(bundle: Place, name: str, acquisition: Acquisition) -> None:
     """Let viewers list a position."""
     import zarr
 
+    store = places.store_at(bundle)
+    store.put_text(METADATA, position_xml.with_position(store.text(METADATA), int(name), acquisition))
+    store.flush()
     listed = zarr.open_group(places.store_at(bundle), path=LISTED, mode="r+")
     names = [*positions(bundle)]
     if name in names:

@@ -74,17 +74,26 @@ class DurableStore(LocalStore):
         """Make `folders` ready to replace others, bring all to the disk, and only then list them in the file `mark`."""
         self._written |= {write_manifest(self.root / folder) for folder in folders}
         self.flush()
-        (self.root / mark).write_text("\n".join(folders))
-        self._written.add(self.root / mark)
+        self.put_text(mark, "\n".join(folders))
         self.flush()
+
+    def text(self, key: str) -> str | None:
+        """Return a file's text, or None when there is no such file."""
+        path = self.root / key
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def put_text(self, key: str, text: str) -> None:
+        """Write a file whole."""
+        path = self.root / key
+        beside = path.with_name(path.name + PARTIAL_SUFFIX)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+        self._note(path)
 
     def unmark(self, mark: str) -> None:
         """Remove the file `mark`."""
         (self.root / mark).unlink(missing_ok=True)
-
-    def folders(self, mark: str) -> list[str]:
-        """Return the folders that `mark` lists."""
-        return (self.root / mark).read_text().splitlines()
 
     def has(self, key: str) -> bool:
         """Say whether there is a file."""

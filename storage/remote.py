@@ -46,6 +46,12 @@ class RemoteStore(FsspecStore):
         store.url = url
         return store
 
+    def with_read_only(self, read_only: bool = False) -> Self:
+        """Return the same store, which may or may not be written to."""
+        other = super().with_read_only(read_only)
+        other.url, other.files = self.url, self.files
+        return other
+
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Read an object, or a part of it."""
         with _as_os_error(self.url):
@@ -75,18 +81,25 @@ class RemoteStore(FsspecStore):
 
     def seal(self, folders: Sequence[str], mark: str) -> None:
         """List `folders`, all of which have been put, in the object `mark`."""
+        self.put_text(mark, "\n".join(folders))
+
+    def text(self, key: str) -> str | None:
+        """Return an object's text, or None when there is no such object."""
         with _as_os_error(self.url):
-            self.files.pipe_file(f"{self.path}/{mark}", "\n".join(folders).encode())
+            try:
+                return str(self.files.cat_file(f"{self.path}/{key}").decode())
+            except FileNotFoundError:
+                return None
+
+    def put_text(self, key: str, text: str) -> None:
+        """Put an object."""
+        with _as_os_error(self.url):
+            self.files.pipe_file(f"{self.path}/{key}", text.encode())
 
     def unmark(self, mark: str) -> None:
         """Remove the object `mark`."""
         with _as_os_error(self.url):
             self.files.rm_file(f"{self.path}/{mark}")
-
-    def folders(self, mark: str) -> list[str]:
-        """Return the folders that `mark` lists."""
-        with _as_os_error(self.url):
-            return self.files.cat_file(f"{self.path}/{mark}").decode().splitlines()
 
     def take_over(self, folders: Sequence[str], sealed: RemoteStore) -> None:
         """Put what `sealed` holds under `folders` in the place of what is here, object by object."""

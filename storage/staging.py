@@ -38,11 +38,13 @@ class Staging:
     def show(self, name: str, into: places.OutputStore) -> None:
         """Put a waiting version into its place; doing it again after a crash completes it."""
         store = self._at(name)
-        into.take_over(store.folders(WHOLE), store)
+        into.take_over((store.text(WHOLE) or "").splitlines(), store)
         store.remove()
         if isinstance(self._place, Path):
             with suppress(OSError):  # others wait
                 self._place.rmdir()
+                if self._place.suffix != layout.STAGING_SUFFIX:  # of a bundle
+                    self._place.parent.rmdir()
 
     def _at(self, name: str) -> places.OutputStore:
         return places.store_at(layout.inside(self._place, name))

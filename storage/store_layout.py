@@ -40,7 +40,7 @@ def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: 
         references.refuse_at_url(place, reference)
         _build_at_url(place, acquisition, version)
     if bundle is not None:
-        bundles.enter(bundle, layout.base(place))
+        bundles.enter(bundle, layout.base(place), acquisition)
 
 
 def _build_in_folder(path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None) -> None:

@@ -1,0 +1,231 @@
+"""Where an OME-Zarr may lie besides a folder of its own: an object store, a bundle, beside a linked image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import zarr
+from cases.stored import acquisition, pixels, squares
+
+from storage import bundles, layout, places
+from storage.acquisition import Acquisition
+from storage.errors import StorageError
+from storage.images import ImageStore
+from storage.readers import open_acquisitions
+from storage.visible import Visible
+
+SIZE = (2, 2, 3, 300, 40)
+
+
+@pytest.fixture(scope="module")
+def image() -> Acquisition:
+    """Two time points of two channels."""
+    return acquisition(pixels(*SIZE) + 1)
+
+
+def write(store: ImageStore, image: Acquisition, t: int, count: int = 12) -> np.ndarray:
+    """Write and show a time point; its labels."""
+    labels = squares(t, count, SIZE[2:])
+    store.write_timepoint(t, [image.planes(t, c) for c in range(image.size_c)], labels)
+    store.publish(t)
+    return labels
+
+
+# At a URL
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket of an S3 server that runs on loopback for this file."""
+    server_module = pytest.importorskip("moto.server", reason="needs moto, an object server for tests")
+    pytest.importorskip("s3fs", reason="needs the extra nusetd[remote]")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        import fsspec
+
+        fsspec.filesystem("s3").mkdir("nuclei")
+        yield "s3://nuclei"
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        server.stop()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_object_store_keeps_the_same_promises(bucket: str, image: Acquisition, version: str) -> None:
+    url = f"{bucket}/{version}/embryo.ome.zarr"
+    store = ImageStore.create(url, image, version)
+    labels = squares(0, 12, SIZE[2:])
+    store.write_timepoint(0, [image.planes(0, c) for c in range(2)], labels)
+    assert zarr.open_group(url, mode="r")["labels/nuclei/0"].shape[0] == 0, "not before it is published"
+    store.publish(0)
+    write(store, image, 1)
+    again = ImageStore.open(url)
+    assert again.published_timepoints == (0, 1)
+    np.testing.assert_array_equal(again.labels(0), labels)
+    np.testing.assert_array_equal(again.image(1, 1), image.source.pixels[1, 1])  # type: ignore[attr-defined]
+    store.write_timepoint(0, None, squares(0, 3, SIZE[2:]))
+    np.testing.assert_array_equal(again.labels(0), labels, err_msg="the old version stays until the new one is shown")
+    store.publish(0)
+    np.testing.assert_array_equal(again.labels(0), squares(0, 3, SIZE[2:]))
+    store.write_tracks(0, {1: 7})
+    store.publish_tracks(0)
+    assert set(np.unique(again.track_labels(0))) == {0, 7}
+    files = places.store_at(bucket).files
+    assert not [name for name in files.find("nuclei") if "staging" in name or "partial" in name]
+
+
+def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, image: Acquisition) -> None:
+    url = f"{bucket}/broken/embryo.ome.zarr"
+    places.store_at(f"{bucket}/broken").seal([], "embryo.ome.zarr.partial")
+    zarr.open_group(places.store_at(url), mode="w", zarr_format=2)
+    store = ImageStore.create(url, image)
+    write(store, image, 0)
+    assert ImageStore.open(url).published_timepoints == (0,)
+
+
+def test_an_object_store_that_is_not_there_is_one_sentence(
+    bucket: str, image: Acquisition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StorageError, match="cannot be made"):
+        ImageStore.create("s3://no-such-bucket/embryo.ome.zarr", image)
+    with pytest.raises(StorageError, match=r"install nusetd\[remote\]"):
+        ImageStore.create("nowhere://x/embryo.ome.zarr", image)
+
+
+# In a bundle
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_positions_of_one_experiment_are_one_bundle(tmp_path: Path, image: Acquisition, version: str) -> None:
+    first = layout.zarr_path(tmp_path, "exp_A", "exp")
+    stores = []
+    for number, name in enumerate(("exp_A", "exp_B")):
+        position = replace(image, name=name)
+        stores.append(ImageStore.create(layout.numbered(first, number + 1), position, version))
+        write(stores[-1], position, 0)
+    bundle = tmp_path / "exp.ome.zarr"
+    assert [path.parent for path in (store.path for store in stores)] == [bundle, bundle]
+    assert bundles.positions(bundle) == ["0", "1"]
+    write(stores[0], image, 0, count=5)
+    write(stores[0], image, 0, count=6)
+    np.testing.assert_array_equal(stores[0].labels(0), squares(0, 6, SIZE[2:]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["exp.ome.zarr"]
+    group = zarr.open_group(bundle, mode="r")
+    if version == "0.4":
+        from ome_zarr_models.v04 import BioFormats2Raw, Image
+    else:
+        from ome_zarr_models.v05 import BioFormats2Raw, Image  # type: ignore[assignment]
+    assert BioFormats2Raw.from_zarr(group)
+    for name in ("0", "1"):
+        found: Any = Image.from_zarr(group[name])  # type: ignore[arg-type]
+        attributes = found.attributes if version == "0.4" else found.attributes.ome
+        assert attributes.multiscales[0].name == f"exp_{'AB'[int(name)]}"
+
+
+def test_a_bundle_lists_its_positions_for_napari_and_bio_formats(tmp_path: Path, image: Acquisition) -> None:
+    first = layout.zarr_path(tmp_path, "exp_A", "exp")
+    for number in (1, 0):
+        ImageStore.create(layout.numbered(first, number + 1), replace(image, name=f"exp_{number}"))
+    root = ElementTree.parse(tmp_path / "exp.ome.zarr" / "OME" / "METADATA.ome.xml").getroot()
+    space = {"ome": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
+    found = root.findall("ome:Image", space)
+    assert [(one.get("ID"), one.get("Name")) for one in found] == [("Image:0", "exp_0"), ("Image:1", "exp_1")]
+    [described] = found[0].findall("ome:Pixels", space)
+    assert described.get("PhysicalSizeZ") == "2.0"
+    assert [one.get("Name") for one in described.findall("ome:Channel", space)] == list(image.channel_names)
+
+
+def test_scenes_of_a_file_know_their_experiment(image: Acquisition) -> None:
+    file = Path("/data/exp.v2.lif")
+    scene = replace(image, source_path=Path(f"{file}#1"), files=(file,))
+    assert scene.experiment == "exp.v2"
+    assert image.experiment is None
+    assert replace(image, files=(file, Path("/data/other.lif"))).experiment is None
+
+
+def test_something_else_in_a_bundles_place_is_left_alone(tmp_path: Path, image: Acquisition) -> None:
+    zarr.open_group(tmp_path / "exp.ome.zarr", mode="w", zarr_format=2)
+    before = sorted(path.name for path in (tmp_path / "exp.ome.zarr").rglob("*"))
+    with pytest.raises(StorageError, match="not a bundle that nusetd wrote"):
+        ImageStore.create(layout.zarr_path(tmp_path, "exp_A", "exp"), image)
+    assert sorted(path.name for path in (tmp_path / "exp.ome.zarr").rglob("*")) == before
+
+
+# By reference
+
+
+@pytest.fixture(params=["0.4", "0.5"])
+def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An OME-Zarr of another program: axes t, z, y, x in nanometres, two levels with names of their own."""
+    path = tmp_path / "in" / "embryo.ome.zarr"
+    path.parent.mkdir()
+    group = zarr.open_group(path, mode="w", zarr_format={"0.4": 2, "0.5": 3}[request.param])
+    data = pixels(*SIZE)[:, 0]
+    for name, step in (("full", 1), ("half", 2)):
+        small = data[:, :, ::step, ::step]
+        group.create_array(name, data=small, chunks=(1, 1, *small.shape[2:]))
+    axes = [{"name": "t", "type": "time", "unit": "minute"}]
+    axes += [{"name": letter, "type": "space", "unit": "nanometer"} for letter in "zyx"]
+    steps = [{"type": "scale", "scale": [2.0, 2000.0, 500.0 * f, 500.0 * f]} for f in (1, 2)]
+    levels = [{"path": n, "coordinateTransformations": [s]} for n, s in zip(("full", "half"), steps, strict=True)]
+    content: dict[str, Any] = {"multiscales": [{"axes": axes, "datasets": levels}]}
+    if request.param == "0.4":
+        content["multiscales"][0]["version"] = "0.4"
+        group.attrs.update(content)
+    else:
+        group.attrs["ome"] = {"version": "0.5", **content}
+    return path
+
+
+def test_an_image_by_reference_is_seen_and_not_copied(foreign: Path, tmp_path: Path) -> None:
+    image = open_acquisitions(foreign)[0]
+    before = {path: path.stat().st_mtime_ns for path in foreign.rglob("*")}
+    store = ImageStore.create(tmp_path / "out" / "embryo.ome.zarr", image, "0.4", image="reference")
+    labels = squares(0, 5, SIZE[2:])
+    store.write_timepoint(0, [image.planes(0, 0)], labels)
+    store.publish(0)
+    np.testing.assert_array_equal(ImageStore.open(store.path).labels(0), labels)
+    root = zarr.open_group(store.path, mode="r")
+    np.testing.assert_array_equal(np.asarray(root["0"][1, 2]), image.plane(1, 0, 2))  # type: ignore[index]
+    assert {path: path.stat().st_mtime_ns for path in foreign.rglob("*")} == before
+    attributes = dict(root.attrs.get("ome", root.attrs))  # type: ignore[arg-type]
+    scale = attributes["multiscales"][0]["datasets"][1]["coordinateTransformations"][0]["scale"]
+    np.testing.assert_allclose(scale, [120.0, 2.0, 1.0, 1.0])
+    nuclei = dict(root["labels/nuclei"].attrs)
+    described = nuclei.get("ome", nuclei)["multiscales"][0]
+    np.testing.assert_allclose(described["datasets"][0]["coordinateTransformations"][0]["scale"], [120, 2, 0.5, 0.5])
+    with pytest.raises(StorageError, match="only refers"):
+        store.image(0, 0)
+
+
+def test_what_cannot_be_referred_to_is_one_sentence(image: Acquisition, foreign: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="let the image be copied"):
+        ImageStore.create(tmp_path / "x.ome.zarr", image, image="reference")
+    with pytest.raises(StorageError, match="let the image be copied"):
+        ImageStore.create("memory://x/y.ome.zarr", open_acquisitions(foreign)[0], image="reference")
+    assert not (tmp_path / "x.ome.zarr").exists()
+
+
+def test_an_attribute_that_is_damaged_is_one_sentence(tmp_path: Path, image: Acquisition) -> None:
+    store = ImageStore.create(tmp_path / "x.ome.zarr", image)
+    zarr.open_group(store.path, mode="r+").attrs[layout.OWN_ATTRIBUTE] = "all of them"
+    with pytest.raises(StorageError, match="it is damaged"):
+        Visible(store.path, places.store_at(store.path)).own()
