@@ -12,7 +12,8 @@ from pathlib import Path
 from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.config_fields import Fault
 from nuset_engine.errors import EngineError
-from storage import layout
+from storage import layout, places
+from storage.errors import StorageError
 from storage.filesystems import network_filesystem
 
 
@@ -30,7 +31,7 @@ def _folders(config: Config) -> Iterator[Fault]:
         elif not os.access(path, os.R_OK | os.X_OK):
             remedy = f"give user {_user()} the right to, for example by a group."
             yield Fault(key, f"path = {str(path)!r} cannot be read by this user; {remedy}")
-        reason = _not_writable(watch.output)
+        reason = _not_usable(watch.output)
         if reason is not None:
             yield Fault(("watch", index, "output"), f"output = {str(watch.output)!r} {reason}")
 
@@ -77,6 +78,17 @@ def _command(config: Config) -> Iterator[Fault]:
     if command and shutil.which(command[0]) is None:
         remedy = "give the full path of a program that this user may run."
         yield Fault(("alerts", "command"), f"command = {list(command)!r}: {command[0]} cannot be run; {remedy}")
+
+
+def _not_usable(output: layout.Place) -> str | None:
+    """Why nothing can be written to an output; None when it can, as far as one sees without trying."""
+    if isinstance(output, Path):
+        return _not_writable(output)
+    try:
+        places.store_at(output)
+    except StorageError as error:
+        return f"cannot be used: {error}"
+    return None
 
 
 def _not_writable(folder: Path) -> str | None:

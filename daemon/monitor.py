@@ -38,7 +38,7 @@ class Root:
     """One watched folder as the main loop sees it."""
 
     path: Path
-    output: Path
+    output: Path | str
     online: bool
     settling: int
 
@@ -259,7 +259,9 @@ def own_version() -> str:
         return "unknown"
 
 
-def _free(folder: Path) -> int | None:
+def _free(folder: Path | str) -> int | None:
+    if isinstance(folder, str):
+        return None  # an object store does not tell
     try:
         return shutil.disk_usage(folder).free
     except OSError:

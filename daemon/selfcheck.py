@@ -125,7 +125,8 @@ def _places(config: Config | None, folder: Path | None, keep: bool) -> Iterator[
     """Folders on the disks of the results and of the records, which are removed afterwards."""
     from storage import layout
 
-    results = folder or (config.watch[0].output if config is not None else Path(tempfile.gettempdir()))
+    local = [watch.output for watch in config.watch if isinstance(watch.output, Path)] if config is not None else []
+    results = folder or next(iter(local), Path(tempfile.gettempdir()))
     records = folder or results
     if config is not None and folder is None:
         path = layout.sqlite_path(config.database)
