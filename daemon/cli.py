@@ -29,6 +29,7 @@ COMMANDS = {
     "nuclei": ("nuclei", "the nuclei of an acquisition, one row each"),
     "tracks": ("tracks", "the tracks of an acquisition, one row each"),
     "lineage": ("lineage", "who descends from whom, one row per track"),
+    "plot": ("plot", "draw an acquisition's nuclei, tracks, counts, sizes and lineage"),
     "export": ("export", "write an acquisition's results in another format"),
     "retry": ("retry", "queue again what was set aside"),
     "train": ("train", "train or fine-tune weights on images with labels"),

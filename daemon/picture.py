@@ -78,18 +78,18 @@ def draw(scene: Scene, path: Path) -> None:
     )
     tops = [figure.add_subplot(grid[0, k]) for k in range(2)]
     sides = [figure.add_subplot(grid[1, k]) for k in range(2)]
-    low, high = _contrast(scene.image)
+    low, high = contrast(scene.image)
     _show_nuclei(tops[0], sides[0], scene, low, high)
     mappable = _show_tracks(tops[1], scene, low, high)
     _show_lineages(sides[1], scene)
-    _add_scale_bar(tops[0], width_um, height_um)
+    add_scale_bar(tops[0], width_um, height_um)
     _add_colour_bar(figure, figure.add_subplot(grid[0, 2]), mappable, scene)
     figure.text(0.02, 1 - 0.25 / height_in, scene.title, color=INK, fontsize=15, va="center", weight="bold")
     figure.text(0.02, 1 - 0.52 / height_in, scene.subtitle, color=QUIET, fontsize=10.5, va="center")
     figure.savefig(path, dpi=120, facecolor=PAPER)
 
 
-def _contrast(image: np.ndarray) -> tuple[float, float]:
+def contrast(image: np.ndarray) -> tuple[float, float]:
     """Grey values shown as black and white: the background's, and nearly the brightest."""
     low, high = np.percentile(image, [20, 99.95])
     return float(low), float(max(high, low + 1))
@@ -100,13 +100,13 @@ def _show_nuclei(top: Any, side: Any, scene: Scene, low: float, high: float) -> 
     extents_um = np.array(scene.labels.shape) * scene.voxel_size_um
     _show_projection(top, scene, axis=0, low=low, high=high)
     _show_projection(side, scene, axis=1, low=low, high=high)
-    colours = _colours()
+    palette = colours()
     for label, outline in outlines(scene.labels, axis=0):
         y, x = (outline + 0.5).T * np.array(scene.voxel_size_um[1:])[:, None]
-        top.plot(x, y, color=colours[scene.track_of[label - 1] % len(colours)], linewidth=0.9)
+        top.plot(x, y, color=palette[scene.track_of[label - 1] % len(palette)], linewidth=0.9)
     for label, outline in outlines(scene.labels, axis=1):
         z, x = (outline + 0.5).T * np.array([scene.voxel_size_um[0], scene.voxel_size_um[2]])[:, None]
-        side.plot(x, z, color=colours[scene.track_of[label - 1] % len(colours)], linewidth=0.7)
+        side.plot(x, z, color=palette[scene.track_of[label - 1] % len(palette)], linewidth=0.7)
     _name(top, f"{len(np.unique(scene.labels)) - 1} nuclei at the last time point, from above")
     _name(side, "the same from the side")
     top.set(xlim=(0, extents_um[2]), ylim=(extents_um[1], 0))
@@ -211,9 +211,9 @@ def _show_lineages(axes: Any, scene: Scene) -> None:
     parents = parents_of(scene.tracks)
     spans = {track: (int(rows["t"].min()), int(rows["t"].max())) for track, rows in _by_track(scene.tracks)}
     height = {track: row for row, track in enumerate(lineage_order(list(spans), parents))}
-    colours = _colours()
+    palette = colours()
     for track, (start, end) in spans.items():
-        colour = colours[track % len(colours)]
+        colour = palette[track % len(palette)]
         axes.plot([start, end], [height[track]] * 2, color=colour, linewidth=1.4, solid_capstyle="butt")
         if track in parents:
             mother = parents[track]
@@ -251,7 +251,7 @@ def lineage_order(tracks: Sequence[int], parents: Mapping[int, int]) -> list[int
     return order
 
 
-def _colours() -> np.ndarray:
+def colours() -> np.ndarray:
     """Light colours that can be told apart on dark grey, (K, 4)."""
     from matplotlib import colormaps
 
@@ -265,13 +265,13 @@ def _name(axes: Any, text: str) -> None:
     axes.text(0.012, 0.985, text, transform=axes.transAxes, color=INK, fontsize=9.5, va="top", bbox=PLATE)
 
 
-def _add_scale_bar(axes: Any, width_um: float, height_um: float) -> None:
+def add_scale_bar(axes: Any, width_um: float, height_um: float, unit: str = "µm") -> None:
     """A bar of a round length, in the lower right corner."""
     length = scale_bar_um(width_um)
     x, y = width_um * 0.965 - length, height_um * 0.965
     axes.plot([x, x + length], [y, y], color=INK, linewidth=3.5, solid_capstyle="butt")
     middle, above = x + length / 2, y - height_um * 0.016
-    axes.text(middle, above, f"{length:g} µm", color=INK, fontsize=10, ha="center", va="bottom", bbox=PLATE)
+    axes.text(middle, above, f"{length:g} {unit}", color=INK, fontsize=10, ha="center", va="bottom", bbox=PLATE)
 
 
 def scale_bar_um(width_um: float) -> float:

@@ -1,0 +1,1 @@
+"""Pictures of an acquisition's results: what `nusetd plot` draws."""

@@ -1,0 +1,144 @@
+"""Charts: counts over time, sizes, mean squared displacement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, TimeScale, finish, say_nothing
+from daemon.plots.subject import Stack, Subject
+from tracking.measures import diffusion, mean_squared_displacement
+
+MOST_MSD_TRACKS = 300
+"""Longest tracks whose mean squared displacement is drawn and averaged."""
+LEAST_MSD_TRACKS = 3
+
+
+def draw_counts(axes: Any, subject: Subject) -> None:
+    """Number of nuclei at each time point, and when divisions happened."""
+    from matplotlib.ticker import MaxNLocator
+
+    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    times = np.arange(subject.last_t + 1)
+    counts = np.bincount(subject.nuclei["t"].to_numpy(np.int64), minlength=len(times))
+    axes.fill_between(scale(times), counts, step="mid", color=BLUE, alpha=0.15, linewidth=0)
+    axes.step(scale(times), counts, where="mid", color=BLUE, linewidth=1.8)
+    born = subject.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
+    if len(born):
+        at = scale(born["first_t"].to_numpy(np.float64))
+        top = max(int(counts.max(initial=0)), 1)
+        axes.vlines(at, 0, 0.05 * top, color=ORANGE, linewidth=1.4)
+        axes.text(0.02, 0.07, f"{len(born)} divisions", transform=axes.transAxes, color=ORANGE, fontsize=9)
+    axes.set_ylim(0, None)
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    finish(axes, "Nuclei over time", scale.label, "nuclei")
+
+
+def draw_sizes(axes: Any, subject: Subject) -> None:
+    """Distribution of volumes (of areas, for single planes), over all nuclei and time points."""
+    sizes = subject.nuclei["size"].dropna().to_numpy(np.float64)
+    _histogram(axes, sizes, f"{subject.size_name.capitalize()} of nuclei", f"{subject.size_name} ({subject.size_unit})")
+
+
+def draw_shadows(axes: Any, subject: Subject, stack: Stack) -> None:
+    """Distribution of the areas that nuclei cover from above, at one time point."""
+    areas = shadow_areas(stack.labels) * np.prod(stack.pixel[1:])
+    _histogram(axes, areas, f"Area from above at t = {stack.t}", f"area ({subject.unit}²)", GREEN)
+
+
+def draw_sizes_over_time(axes: Any, subject: Subject) -> None:
+    """Median size, and the ranges of the middle half and of eight in ten."""
+    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    title = f"{subject.size_name.capitalize()} over time"
+    rows = subject.nuclei.dropna(subset=["size"])
+    if rows.empty:
+        say_nothing(axes, title, "no sizes are known")
+        return
+    levels = rows.groupby("t")["size"].quantile(np.array([0.1, 0.25, 0.5, 0.75, 0.9])).unstack()
+    times = scale(levels.index.to_numpy(np.float64))
+    values = levels.to_numpy(np.float64).T
+    axes.fill_between(times, values[0], values[4], color=BLUE, alpha=0.13, linewidth=0, label="80 % of nuclei")
+    axes.fill_between(times, values[1], values[3], color=BLUE, alpha=0.25, linewidth=0, label="50 %")
+    axes.plot(times, values[2], color=BLUE, linewidth=1.8, label="median")
+    axes.set_ylim(0, None)
+    axes.margins(x=0.01)
+    axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=3)
+    finish(axes, title, scale.label, f"{subject.size_name} ({subject.size_unit})")
+
+
+def draw_msd(axes: Any, subject: Subject) -> None:
+    """Mean squared displacement of each track and of all, with the exponent that tells the kind of motion."""
+    title = "Mean squared displacement"
+    curves = displacements(subject.nuclei)
+    lags, mean = ensemble(curves)
+    if not len(lags):
+        say_nothing(axes, title, f"fewer than {LEAST_MSD_TRACKS} tracks are long enough")
+        return
+    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    for lag, msd in curves:
+        axes.plot(scale(lag[msd > 0]), msd[msd > 0], color=QUIET, linewidth=0.6, alpha=0.35)
+    exponent, _ = diffusion(lags, mean, 3)
+    named = f"mean of {len(curves)} tracks" + (f", exponent {exponent:.2f}" if np.isfinite(exponent) else "")
+    axes.plot(scale(lags), mean, color=ORANGE, linewidth=2.2, marker="o", markersize=3.5, label=named)
+    axes.plot(scale(lags), mean[0] * lags / lags[0], color=INK, linewidth=1.1, linestyle="--", label="free diffusion")
+    axes.set(xscale="log", yscale="log")
+    axes.legend(fontsize=8.5, frameon=False, loc="upper left")
+    finish(axes, title, scale.label.replace("time", "lag", 1) if scale.label != "time point" else "lag (time points)",
+           f"displacement² ({subject.unit}²)")  # fmt: skip
+
+
+def displacements(nuclei: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Lags in time points and mean squared displacements of the longest tracks.
+
+    Parameters
+    ----------
+    nuclei : columns t, track_id, z, y, x
+    """
+    rows = nuclei.dropna(subset=["track_id"]).sort_values(["track_id", "t"])
+    lengths = rows.groupby("track_id").size().sort_values(ascending=False, kind="stable")
+    longest = set(lengths[lengths >= 3].index[:MOST_MSD_TRACKS])
+    curves = []
+    for _, part in rows[rows["track_id"].isin(longest)].groupby("track_id"):
+        curves.append(mean_squared_displacement(part["t"].to_numpy(np.int64), part[["z", "y", "x"]].to_numpy(float)))
+    return [curve for curve in curves if len(curve[0])]
+
+
+def ensemble(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over tracks at each lag that at least `LEAST_MSD_TRACKS` and a tenth of them reach."""
+    if not curves:
+        return np.zeros(0), np.zeros(0)
+    table = pd.concat([pd.DataFrame({"lag": lag, "msd": msd}) for lag, msd in curves])
+    means = table.groupby("lag")["msd"].agg(["mean", "size"])
+    means = means[(means["size"] >= max(LEAST_MSD_TRACKS, len(curves) / 10)) & (means["mean"] > 0)]
+    return means.index.to_numpy(np.float64), means["mean"].to_numpy(np.float64)
+
+
+def shadow_areas(labels: np.ndarray) -> np.ndarray:
+    """Pixels that each label covers when seen along z, (N,) int64; labels may cover one another."""
+    from scipy.ndimage import find_objects
+
+    boxes = enumerate(find_objects(labels.astype(np.int32, copy=False)), start=1)
+    found = [int((labels[box] == label).any(axis=0).sum()) for label, box in boxes if box is not None]
+    return np.array(found, dtype=np.int64)
+
+
+def _histogram(axes: Any, values: np.ndarray, title: str, x: str, colour: str = BLUE) -> None:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        say_nothing(axes, title, "no sizes are known")
+        return
+    upper = float(np.percentile(values, 99.5)) * 1.05 or 1.0
+    bins = int(np.clip(np.sqrt(len(values)), 8, 60))
+    axes.hist(np.minimum(values, upper), bins=bins, range=(0, upper), color=colour, alpha=0.75)
+    median = float(np.median(values))
+    axes.axvline(median, color=INK, linewidth=1.2)
+    side = {"ha": "left", "xytext": (4, -3)} if median < 0.6 * upper else {"ha": "right", "xytext": (-4, -3)}
+    axes.annotate(
+        f"median {median:.4g}", (median, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
+        va="top", fontsize=9, color=INK, bbox=PLATE, **side,
+    )  # fmt: skip
+    axes.set_xlim(0, upper)
+    finish(axes, title, x, "nuclei")

@@ -1,0 +1,56 @@
+"""How plots look: colours that can be told apart, quiet axes, units of time that fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INK, QUIET, GRID = "#1b1b1f", "#6b6b76", "#e4e4ea"
+BLUE, ORANGE, GREEN = "#2f6fb5", "#d9682b", "#3d8f5f"
+GENERATIONS = ("#2f6fb5", "#d9682b", "#3d8f5f", "#8c5bb0", "#b8487a", "#7a7a2a", "#2a9d9d", "#8b5a3c")
+TIME_MAP = "plasma"
+PLATE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
+"""What text that lies on a chart stands on."""
+
+UNITS = ((7200.0, 3600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
+"""Shortest duration in seconds that is told in a unit, its length, its name."""
+
+
+class TimeScale:
+    """Time points as times, in the unit that suits their whole duration; as they are where no interval is known.
+
+    Parameters
+    ----------
+    frame_interval_s : float or None
+    last_t : int
+    """
+
+    def __init__(self, frame_interval_s: float | None, last_t: int) -> None:
+        self.factor, self.label = 1.0, "time point"
+        if frame_interval_s:
+            whole = frame_interval_s * max(last_t, 1)
+            length, name = next((length, name) for least, length, name in UNITS if whole >= least)
+            self.factor, self.label = frame_interval_s / length, f"time ({name})"
+
+    def __call__(self, t: Any) -> Any:
+        """Return time points in the unit."""
+        return t * self.factor
+
+
+def finish(axes: Any, title: str, x: str, y: str) -> None:
+    """Name a panel and its axes, and take away what is not needed."""
+    axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold")
+    axes.set_xlabel(x, fontsize=9.5, color=INK)
+    axes.set_ylabel(y, fontsize=9.5, color=INK)
+    axes.tick_params(colors=QUIET, labelsize=8.5)
+    axes.grid(True, color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(QUIET)
+
+
+def say_nothing(axes: Any, title: str, reason: str) -> None:
+    """Say in an empty panel why it is empty."""
+    finish(axes, title, "", "")
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=QUIET, fontsize=10, wrap=True)

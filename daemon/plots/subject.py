@@ -1,0 +1,125 @@
+"""What is drawn: an acquisition's nuclei and tracks, and one time point of its image and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+import storage
+from daemon.errors import UsageError
+from storage.results import AcquisitionResults
+
+LARGEST_VOXELS = 40_000_000
+"""A stack with more than that is drawn from a smaller level of its pyramid."""
+LARGEST_SIDE_PX = 1400
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One time point, perhaps at reduced size.
+
+    Attributes
+    ----------
+    t : int
+    image, labels : (Z, Y, X)
+    extent : (float, float, float)
+        Lengths along z, y, x in the subject's unit.
+    """
+
+    t: int
+    image: np.ndarray
+    labels: np.ndarray
+    extent: tuple[float, float, float]
+
+    @property
+    def pixel(self) -> np.ndarray:
+        """Size of a pixel along z, y, x."""
+        return np.array(self.extent) / self.image.shape
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The results of an acquisition.
+
+    Attributes
+    ----------
+    name : str
+    unit : str
+        Of lengths: ``µm`` or ``px``.
+    frame_interval_s : float or None
+    last_t : int
+    nuclei : pandas.DataFrame
+        Columns t, label, track_id (Int64), z, y, x, size; ordered by t and label.
+    tracks : pandas.DataFrame
+        Columns track_id, parent_track_id (Int64), first_t, last_t, generation, root_track_id.
+    size_name, size_unit : str
+        What `size` is: ``volume`` in ``µm³``, ``area`` in ``µm²``, or the same in pixels.
+    """
+
+    name: str
+    unit: str
+    frame_interval_s: float | None
+    last_t: int
+    nuclei: pd.DataFrame
+    tracks: pd.DataFrame
+    size_name: str
+    size_unit: str
+
+
+def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
+    """Return an acquisition's tables, and where its images are.
+
+    Raises
+    ------
+    StorageError
+        When there is no such acquisition.
+    """
+    found = storage.open(url)[acquisition]
+    about = found.about
+    flat, in_um = (about.size_z or 1) == 1, about.unit == "um"
+    column = ("area_um2" if flat else "volume_um3") if in_um else "volume_px"
+    places = {f"centroid_{axis}_{about.unit}": axis for axis in "zyx"}
+    nuclei = found.nuclei(columns=["t", "label", "track_id", *places, column])
+    unit = "µm" if in_um else "px"
+    return Subject(
+        name=found.name,
+        unit=unit,
+        frame_interval_s=about.frame_interval_s,
+        last_t=int(nuclei["t"].max()) if len(nuclei) else (about.size_t or 1) - 1,
+        nuclei=nuclei.rename(columns={**places, column: "size"}).astype({"size": "float64"}),
+        tracks=found.lineage(),
+        size_name="area" if flat else "volume",
+        size_unit=f"{unit}{'²' if flat else '³'}",
+    ), found
+
+
+def stack(found: AcquisitionResults, t: int | None) -> Stack:
+    """Return one time point, the last one that readers see when none is asked for.
+
+    Raises
+    ------
+    UsageError
+        When the time point is not there (yet).
+    StorageError
+        When the OME-Zarr is gone.
+    """
+    labels = found.labels()
+    there = labels.shape[0]
+    if there == 0 or (t is not None and not 0 <= t < there):
+        last = f"the last one is {there - 1}" if there else "none is there yet"
+        raise UsageError(f"{found.name} has no time point {t if t is not None else 0} to draw: {last}.")
+    moment = there - 1 if t is None else t
+    about, level = found.about, 0
+    sizes = [int(n) for n in labels.shape[1:]]
+    while max(sizes[1:]) > LARGEST_SIDE_PX or np.prod(sizes) > LARGEST_VOXELS:
+        if max(sizes[1:]) <= 256:
+            break  # the smallest level there is
+        level += 1
+        sizes = [sizes[0], -(-sizes[1] // 2), -(-sizes[2] // 2)]
+    voxel = about.voxel_size_um or (1.0, 1.0, 1.0)
+    extent = tuple(float(n * v) for n, v in zip(labels.shape[1:], voxel, strict=True))
+    channel = int(about.params.get("nuclear_channel") or 0)
+    image = found.image(level)[moment, channel].compute()
+    return Stack(moment, image, found.labels(level)[moment].compute(), (extent[0], extent[1], extent[2]))

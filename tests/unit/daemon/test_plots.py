@@ -1,0 +1,150 @@
+"""Pictures of results: every kind is drawn for any result, and what they show is right."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import family
+from cases.stored import acquisition, pixels, work_off
+
+from daemon import cli
+from daemon.plots import charts, images, lineage
+from daemon.plots.figure import PICTURES, compose
+from daemon.plots.style import TimeScale
+from daemon.plots.subject import load, stack
+from nuset_engine.nuclei import Nuclei
+from storage import layout
+from storage.catalog import Catalog
+from storage.images import ImageStore
+from tracking.tracker import TrackUpdate
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The family of `cases.family`; read only."""
+    return family.fill(tmp_path_factory.mktemp("family"))
+
+
+def test_the_command_offers_what_can_be_drawn() -> None:
+    from daemon.commands.plot import PICTURES as OFFERED
+
+    assert OFFERED == PICTURES
+
+
+def test_a_png_is_written_and_named(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import matplotlib.image
+
+    path = tmp_path / "new" / "a.png"
+    assert cli.main(["plot", "embryo", "--database", str(results), "--output", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    drawn = matplotlib.image.imread(path)
+    assert drawn.shape[1] > 1500
+    assert len(np.unique(drawn.reshape(-1, drawn.shape[2]), axis=0)) > 50
+
+
+def test_an_svg_has_its_words_as_text_and_is_the_same_every_time(results: Path, tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        words = ["plot", "embryo", "--picture", "tracks", "--database", str(results), "--output", str(tmp_path / name)]
+        assert cli.main(words) == 0
+    text = (tmp_path / "a.svg").read_text()
+    assert text == (tmp_path / "b.svg").read_text()
+    assert "6 tracks, 2 divisions (circles)" in "".join(ElementTree.fromstring(text).itertext())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("embryo", "--output", "a.jpg"), 2, "let its name end in .png, .svg, .pdf"),
+        (("embryo", "--output", "taken.png"), 1, "already there"),
+        (("nobody", "--output", "a.png"), 1, "no acquisition 'nobody'"),
+        (("embryo", "--t", "6", "--output", "a.png"), 2, "no time point 6 to draw: the last one is 5"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...], code: int, complaint: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("taken.png").write_text("precious")
+    assert cli.main(["plot", *words, "--database", str(results)]) == code
+    captured = capsys.readouterr()
+    assert complaint in captured.err
+    assert (captured.out, len(captured.err.splitlines())) == ("", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.png"]
+    assert Path("taken.png").read_text() == "precious"
+
+
+def test_results_without_nuclei_can_be_drawn(tmp_path: Path) -> None:
+    image, path = acquisition(pixels(1, 1, 1), voxel=False), tmp_path / "embryo.ome.zarr"
+    with Catalog.open(tmp_path) as catalog:
+        row = catalog.register(image, zarr_path=path, model_name="m", model_sha256="0", params={})
+        store = ImageStore.create(path, image)
+        store.write_timepoint(0, [image.planes(0, 0)], np.zeros((1, 20, 24), dtype=np.uint32))
+        store.publish(0)
+        catalog.add_timepoints(row.id, {0: "x"})
+        work_off(catalog, lambda job: (Nuclei.empty(job.t, "px"), TrackUpdate((), (), ())))
+    subject, found = load(layout.database_url(tmp_path), "embryo")
+    assert (subject.unit, subject.size_name, subject.size_unit) == ("px", "area", "px²")
+    for picture in PICTURES:
+        compose(picture, subject, stack(found, 0)).canvas.draw()
+
+
+def test_steps_join_daughters_to_their_mother(results: Path) -> None:
+    subject, _ = load(layout.database_url(results), "embryo")
+    segments, times, births = images.steps(subject.nuclei, subject.tracks)
+    assert len(segments) == family.NUCLEI - 6 + 4  # one step less than nuclei in each track, and one for each daughter
+    assert births.tolist() == [[5.0, 10.0], [15.0, 30.0]]
+    born = {tuple(map(tuple, segment)): time for segment, time in zip(segments.tolist(), times, strict=True)}
+    assert born[((5.0, 10.0), (10.0, 20.0))] == born[((5.0, 10.0), (10.0, 30.0))] == 1.5
+
+
+def test_a_stack_has_its_extent_whatever_its_level(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, found = load(layout.database_url(results), "embryo")
+    moment = stack(found, None)
+    assert (moment.t, moment.extent, moment.image.shape) == (5, (6.0, 10.0, 12.0), (3, 20, 24))
+    assert moment.pixel.tolist() == [2.0, 0.5, 0.5]
+    monkeypatch.setattr("daemon.plots.subject.LARGEST_VOXELS", 1)
+    assert stack(found, None).image.shape == (3, 20, 24)  # there is no smaller level
+
+
+def test_areas_from_above_count_covered_pixels_too() -> None:
+    labels = np.zeros((3, 6, 6), dtype=np.uint32)
+    labels[0, 1:5, 1:5] = 1
+    labels[1, 2:4, 2:6] = 7
+    assert charts.shadow_areas(labels).tolist() == [16, 8]
+
+
+def test_displacement_of_straight_motion_is_a_square() -> None:
+    t = np.arange(12)
+    tracks = [pd.DataFrame({"t": t, "track_id": k, "z": 0.0, "y": 3.0 * t, "x": 4.0 * t}) for k in range(4)]
+    curves = charts.displacements(pd.concat(tracks).astype({"track_id": "Int64"}))
+    lags, mean = charts.ensemble(curves)
+    np.testing.assert_allclose(mean, 25.0 * lags**2)
+    assert charts.ensemble(curves[:2])[0].size == 0
+
+
+def test_families_stand_together_largest_first(results: Path) -> None:
+    subject, _ = load(layout.database_url(results), "embryo")
+    height = lineage.rows_of(subject.tracks)
+    assert sorted(height, key=height.__getitem__) == [2, 1, 4, 3, 5, 6]
+
+
+def test_a_tree_that_is_too_large_says_what_it_leaves_out() -> None:
+    tracks = pd.DataFrame({"track_id": range(500), "root_track_id": [0] * 20 + list(range(20, 500)), "first_t": 0})
+    shown, left_out = lineage.chosen(tracks)
+    assert len(shown) == lineage.MOST_LINES
+    assert (shown["root_track_id"] == 0).sum() == 20
+    assert left_out == 480 - (lineage.MOST_LINES - 20)
+
+
+@pytest.mark.parametrize(
+    ("interval", "last", "label", "at_last"),
+    [(None, 9, "time point", 9), (2.0, 30, "time (s)", 60), (60.0, 10, "time (min)", 10), (600.0, 24, "time (h)", 4)],
+)
+def test_times_are_told_in_the_unit_that_fits(interval: float | None, last: int, label: str, at_last: float) -> None:
+    scale = TimeScale(interval, last)
+    assert (scale.label, scale(last)) == (label, at_last)
