@@ -1,6 +1,7 @@
 """From the labels of slices to nuclei in three dimensions.
 
-1. Slices repair each other (`volume_repair`): a section that two nuclei share is divided, pieces of one are joined.
+1. Slices that contradict those around them count as missed (`volume_missed`); the others repair each other
+   (`volume_repair`): a section that two nuclei share is divided, pieces of one are joined.
 2. One assignment links sections over neighbouring and missed slices to columns (`volume_link`).
 3. Columns are cut where two nuclei are stacked, and fragments joined (`volume_columns`).
 4. Missed slices are filled in (`volume_bridge`), and every nucleus gets its trust columns (`volume_trust`).
@@ -18,7 +19,8 @@ import pandas as pd
 from nuset_engine.errors import EngineError
 from nuset_engine.volume_bridge import fill, gaps_of
 from nuset_engine.volume_columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
-from nuset_engine.volume_link import Nodes, columns_of, link
+from nuset_engine.volume_link import Nodes, Reach, columns_of, link
+from nuset_engine.volume_missed import dismiss, is_blank
 from nuset_engine.volume_repair import repair
 from nuset_engine.volume_sections import SectionStack
 from nuset_engine.volume_trust import trust_table
@@ -28,6 +30,7 @@ VoxelSize = tuple[float, float, float]
 WIDE_SECTION = 75  # percentile of the widths of sections that stands for the width of nuclei
 MOST_VOTERS = 3  # slices on each side that vote on a slice
 MOST_MISSED = 3  # slices in a row that are bridged
+THINNEST_TO_DISMISS = 2.0  # slices per nucleus: with fewer, slices two apart may show the same layer of a packing
 
 
 class SliceLabels(Protocol):
@@ -52,7 +55,8 @@ class VolumeParams:
         Sections of two slices are linked only from this intersection over union on or, over the smaller section, from
         this overlap on.
     max_missed_slices : int or None
-        Longest run of missed slices that is bridged; None: a third of a nucleus, at most 3.
+        Longest run of missed slices that is bridged; None: a third of a nucleus or, where slices are blank, as many as
+        one nucleus can span, at most 3.
     min_slices_to_drop : float
         A nucleus in one slice alone is dropped where one of its width, or the stack's median nucleus, spans at least
         this many slices.
@@ -148,31 +152,41 @@ def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[N
     if len(stack) == 1 or not len(nodes.z):
         return nodes, [np.array([row]) for row in range(len(nodes.z))], scale
     thickness = float(scale.slices(np.percentile(nodes.area, WIDE_SECTION)))
-    missed = params.max_missed_slices
-    if missed is None:
-        missed = min(int(thickness / 3), MOST_MISSED)
-    if repair(stack, int(np.clip(round(thickness / 4), 1, MOST_VOTERS))):
+    dismissed = dismiss(stack) if thickness >= THINNEST_TO_DISMISS else []
+    if repair(stack, int(np.clip(round(thickness / 4), 1, MOST_VOTERS))) or dismissed:
         nodes = Nodes.of(stack)
-    columns = columns_of(link(stack, nodes, missed, params.min_iou, params.min_overlap))
-    scale = measured_scale(scale, nodes, columns, len(stack))
+    reach = _reach(is_blank(stack), thickness, params.max_missed_slices)
+    columns = columns_of(link(stack, nodes, reach, params.min_iou, params.min_overlap))
+    scale = measured_scale(scale, nodes, columns, reach.blank)
     columns = join_fragments(stack, nodes, cut_columns(nodes, columns, scale), scale)
-    return nodes, _drop_flat(stack, nodes, columns, scale, params.min_slices_to_drop), scale
+    return nodes, _drop_flat(nodes, columns, scale, reach.blank, params.min_slices_to_drop), scale
+
+
+def _reach(blank: np.ndarray, thickness: float, max_missed: int | None) -> Reach:
+    """How far links go: over a part of a nucleus where others are seen, over as many blank slices as one can span."""
+    if max_missed is not None:
+        return Reach(blank, max_missed, max_missed)
+    return Reach(blank, min(int(thickness / 3), MOST_MISSED), min(int(np.ceil(thickness)) - 2, MOST_MISSED))
 
 
 def _drop_flat(
-    stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale, min_slices: float
+    nodes: Nodes, columns: list[np.ndarray], scale: Scale, blank: np.ndarray, min_slices: float
 ) -> list[np.ndarray]:
     """Without the columns of one slice where a nucleus must span more; those cut by the stack's ends may be nuclei.
 
-    What a nucleus must span follows from the column's width or, if that is larger, from the stack's median nucleus.
+    What a nucleus must span follows from the column's width or, if that is larger, from the stack's median nucleus. It
+    may go on in a blank slice beside it.
     """
-    inner = range(1, len(stack) - 1)
+    inner = range(1, len(blank) - 1)
     peaks = np.array([nodes.area[column].max() for column in columns])
     width = np.maximum(peaks, np.median(peaks))
+    beside = np.convolve(blank, (1, 0, 1), mode="same")
     return [
         column
         for column, slices in zip(columns, scale.slices(width), strict=True)
-        if depth_of(nodes, column) > 1 or int(nodes.z[column[0]]) not in inner or slices < min_slices
+        if depth_of(nodes, column) > 1
+        or int(nodes.z[column[0]]) not in inner
+        or slices < min_slices * (1 + beside[nodes.z[column[0]]])
     ]
 
 

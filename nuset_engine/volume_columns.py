@@ -11,6 +11,8 @@ from nuset_engine.volume_link import Nodes
 from nuset_engine.volume_sections import SectionStack
 
 FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
+FEWEST_SLICES = 3  # of a column whose thickness is measured ..
+THINNEST_WHOLE = 0.4  # .. or this much of a ball as wide as it
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
 EVIDENCE = {"neck": -8.55, "excess": 5.47, "area_misfit": 17.57, "centroid_misfit": 21.34, "constant": -3.53}
@@ -54,12 +56,19 @@ def depth_of(nodes: Nodes, column: np.ndarray) -> int:
     return int(nodes.z[column[-1]] - nodes.z[column[0]]) + 1
 
 
-def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], slices: int) -> Scale:
-    """The scale with the thickness over width that the whole columns of this stack show in the middle."""
+def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank: np.ndarray) -> Scale:
+    """The scale with the thickness over width that the whole columns of this stack show in the middle.
+
+    Columns that the ends of the stack or blank slices (`blank`, (Z,) bool) may have cut do not count, nor do fragments.
+    Where balls would span few slices, thin columns do, lest only the thick ones are measured.
+    """
+    unseen = np.pad(blank, 1, constant_values=True)
+    inside = [column for column in columns if not unseen[nodes.z[column[0]]] and not unseen[nodes.z[column[-1]] + 2]]
+    peaks = [nodes.area[column].max() for column in inside]
     ratios = [
-        depth_of(nodes, column) * scale.step_um / float(scale.width_um(nodes.area[column].max()))
-        for column in columns
-        if depth_of(nodes, column) >= 3 and nodes.z[column[0]] > 0 and nodes.z[column[-1]] < slices - 1
+        depth_of(nodes, column) * scale.step_um / float(scale.width_um(peak))
+        for column, peak in zip(inside, peaks, strict=True)
+        if depth_of(nodes, column) >= min(FEWEST_SLICES, THINNEST_WHOLE * float(scale.slices(peak)))
     ]
     if len(ratios) < FEWEST_FOR_SHAPE:
         return scale

@@ -45,6 +45,35 @@ class Nodes:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far links go.
+
+    Attributes
+    ----------
+    blank : (Z,) bool
+        Slices that show nothing of any nucleus.
+    missed : int
+        Longest gap in which other nuclei were seen.
+    blank_run : int
+        Longest gap of blank slices.
+    """
+
+    blank: np.ndarray
+    missed: int
+    blank_run: int
+
+    @property
+    def longest(self) -> int:
+        """Longest gap of any kind."""
+        return max(self.missed, self.blank_run)
+
+    def spans(self, z: int, step: int) -> bool:
+        """Whether a link may lead from slice `z` to the one `step` slices on."""
+        between = self.blank[z + 1 : z + step]
+        return step - 1 <= self.missed or (step - 1 <= self.blank_run and bool(between.all()))
+
+
+@dataclass(frozen=True)
 class Links:
     """Candidate links from a section to one of a later slice; arrays (L,)."""
 
@@ -58,10 +87,12 @@ class Links:
         return Links(self.source[keep], self.target[keep], self.iou[keep], self.over_smaller[keep])
 
 
-def candidates(stack: SectionStack, nodes: Nodes, step: int) -> Links:
-    """All pairs of sections `step` slices apart that share pixels."""
+def candidates(stack: SectionStack, nodes: Nodes, step: int, reach: Reach) -> Links:
+    """All pairs of sections `step` slices apart that share pixels, where a link may reach so far."""
     found = []
     for z in range(len(stack) - step):
+        if not reach.spans(z, step):
+            continue
         pairs = stack.pairs(z, z + step)
         source, target = nodes.offset[z] + pairs.own, nodes.offset[z + step] + pairs.other
         found.append((source, target, pairs.iou, pairs.over_smaller))
@@ -70,18 +101,17 @@ def candidates(stack: SectionStack, nodes: Nodes, step: int) -> Links:
     return Links(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
-def link(stack: SectionStack, nodes: Nodes, max_missed: int, min_iou: float, min_overlap: float) -> np.ndarray:
+def link(stack: SectionStack, nodes: Nodes, reach: Reach, min_iou: float, min_overlap: float) -> np.ndarray:
     """Give every section at most one successor and at most one predecessor.
 
-    Links between neighbouring slices and over up to `max_missed` missed slices compete in one assignment that maximises
-    the summed overlap, so a nucleus that a slice missed is continued behind it rather than into a neighbour.
+    Links between neighbouring slices and over missed ones compete in one assignment that maximises the summed overlap,
+    so a nucleus that a slice missed is continued behind it rather than into a neighbour.
 
     Parameters
     ----------
     stack : SectionStack
     nodes : Nodes
-    max_missed : int
-        Longest gap in slices.
+    reach : Reach
     min_iou, min_overlap : float
         A link needs this IoU or, over the smaller section, this overlap.
 
@@ -92,13 +122,13 @@ def link(stack: SectionStack, nodes: Nodes, max_missed: int, min_iou: float, min
     """
     successor = np.full(len(nodes.z), -1, dtype=np.int64)
     taken = np.zeros(len(nodes.z), dtype=bool)
-    direct = candidates(stack, nodes, 1)
+    direct = candidates(stack, nodes, 1, reach)
     safe = direct.iou > SAFE_IOU
     successor[direct.source[safe]] = direct.target[safe]
     taken[direct.target[safe]] = True
     options, gains = [], []
-    for step in range(1, max_missed + 2):
-        links = direct if step == 1 else candidates(stack, nodes, step)
+    for step in range(1, reach.longest + 2):
+        links = direct if step == 1 else candidates(stack, nodes, step, reach)
         fits = (links.iou >= min_iou) | (links.over_smaller >= min_overlap)
         links = links.where(fits & (successor[links.source] < 0) & ~taken[links.target])
         if step > 1:

@@ -21,7 +21,8 @@ from bench_volume import MODES, acini
 from volume_scenes import Slice, cluster, slices_of
 
 from nuset_engine.volume_columns import EVIDENCE, EXCESS_LIMIT, Scale, column_features, measured_scale
-from nuset_engine.volume_link import Nodes, columns_of, link
+from nuset_engine.volume_link import Nodes, Reach, columns_of, link
+from nuset_engine.volume_missed import is_blank
 from nuset_engine.volume_repair import repair
 from nuset_engine.volume_sections import SectionStack
 
@@ -37,8 +38,8 @@ def columns_with_truth(
         stack.append(item.labels, item.scores)
     repair(stack, 2)
     nodes = Nodes.of(stack)
-    columns = columns_of(link(stack, nodes, 2, 0.2, 0.5))
-    scale = measured_scale(Scale(voxel[0], voxel[1] * voxel[2]), nodes, columns, len(stack))
+    columns = columns_of(link(stack, nodes, Reach(is_blank(stack), 2, 2), 0.2, 0.5))
+    scale = measured_scale(Scale(voxel[0], voxel[1] * voxel[2]), nodes, columns, is_blank(stack))
     owner = np.array(
         [
             np.bincount(truth[z][plane == i + 1]).argmax()

@@ -9,14 +9,17 @@ from volume_scenes import Slice, slices_of
 
 from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import TRUST_COLUMNS
+from nuset_engine.overlap import overlap
 from nuset_engine.volume import VolumeParams, reconstruct
+from nuset_engine.volume_missed import dismiss
+from nuset_engine.volume_sections import SectionStack
 
 VOXEL = (1.0, 0.5, 0.5)
 
 
-def balls(*centres: tuple[float, float, float], radius_um: float = 4.0, slices: int = 24) -> np.ndarray:
-    """Labels (Z, 64, 64) of balls at centres z, y, x in micrometres; the nearer one wins where two overlap."""
-    z, y, x = np.mgrid[:slices, :64, :64] * np.array(VOXEL)[:, None, None, None]
+def balls(*centres: tuple[float, float, float], radius_um: float = 4.0, step_um: float = 1.0) -> np.ndarray:
+    """Labels (24 um, 64, 64) of balls at centres z, y, x in micrometres; the nearer one wins where two overlap."""
+    z, y, x = np.mgrid[: round(24 / step_um), :64, :64] * np.array([step_um, *VOXEL[1:]])[:, None, None, None]
     distance = np.stack([np.sqrt((z - c[0]) ** 2 + (y - c[1]) ** 2 + (x - c[2]) ** 2) for c in centres])
     return np.where(distance.min(0) < radius_um, distance.argmin(0) + 1, 0)
 
@@ -68,6 +71,79 @@ def test_two_blank_slices_in_a_row_are_filled_in():
     assert volume.labels[11].any()
     assert volume.labels[12].any()
     assert len(reconstruct(as_slices(seen), VOXEL, VolumeParams(max_missed_slices=1)).trust) == 2
+
+
+def displaced(seen: np.ndarray, z: int, shift: tuple[int, int]) -> None:
+    """Move one slice of a stack sideways, in place."""
+    seen[z] = np.roll(seen[z], shift, axis=(0, 1))
+
+
+@pytest.mark.parametrize("slices", [{12: (7, -6)}, {11: (-8, 7), 12: (6, 9)}, {10: (9, 8), 13: (-9, 8)}])
+@pytest.mark.parametrize("truth", [ALONE, BESIDE], ids=["alone", "beside"])
+def test_a_displaced_slice_counts_as_missed(truth, slices):
+    seen = truth.copy()
+    for z, shift in slices.items():
+        displaced(seen, z, shift)
+    volume = reconstruct(as_slices(seen), VOXEL)
+    assert len(volume.trust) == truth.max()
+    assert volume.trust["gap_bridged"].all()
+    assert overlap(truth, volume.labels).iou.max() > 0.9  # straight lines between outlines cut a ball's bulge
+
+
+def test_slices_that_agree_are_all_kept():
+    stack = SectionStack()
+    for item in as_slices(SHIFTED):
+        stack.append(item.labels, item.scores)
+    before = [plane.copy() for plane in stack.planes]
+    assert dismiss(stack) == []
+    np.testing.assert_array_equal(stack.planes, before)
+
+
+def test_a_slice_that_shows_half_of_the_nuclei_is_kept():
+    seen = BESIDE.copy()
+    seen[12][BESIDE[12] == 1] = 0
+    stack = SectionStack()
+    for item in as_slices(seen):
+        stack.append(item.labels, item.scores)
+    assert dismiss(stack) == []
+
+
+@pytest.mark.parametrize("step_um", [2.0, 2.5, 3.0])
+def test_a_blank_slice_in_nuclei_of_few_slices_is_filled_in(step_um):
+    truth = balls((12, 8, 8), (12 + step_um, 24, 8), (12 - step_um, 8, 24), step_um=step_um)
+    seen = truth.copy()
+    blank = round(12 / step_um)
+    seen[blank] = 0
+    volume = reconstruct(as_slices(seen), (step_um, 0.5, 0.5))
+    assert len(volume.trust) == 3
+    assert volume.labels[blank][truth[blank] == 1].any()
+
+
+def test_a_nucleus_cut_short_by_a_blank_slice_is_not_taken_for_a_speck():
+    truth = balls((12, 8, 8), (12, 8, 24), (14.2, 24, 8), (14.2, 24, 24), step_um=2.2)
+    seen = truth.copy()
+    seen[6] = 0
+    seen[4:6][truth[4:6] == 2] = 0
+    trust = reconstruct(as_slices(seen), (2.2, 0.5, 0.5)).trust
+    assert sorted(trust["slices_seen"]) == [1, 3, 3, 3]
+    assert trust["gap_bridged"].sum() == 3
+
+
+@pytest.mark.parametrize("twice", [9, 12, 15])
+def test_a_slice_recorded_twice_changes_nothing_but_the_thickness(twice):
+    slices = as_slices(BESIDE)
+    volume = reconstruct([*slices[:twice], slices[twice], *slices[twice:]], VOXEL)
+    assert same_partition(np.delete(volume.labels, twice, 0), BESIDE)
+
+
+@pytest.mark.parametrize("step_um", [0.5, 1.0, 2.0, 3.0, 5.0])
+def test_nuclei_cut_by_both_ends_of_the_stack_are_kept(step_um):
+    """Two nuclei side by side, seen through their middle third only: anisotropy from 1 to 10."""
+    truth = balls((12, 10, 16), (12, 17.6, 16), step_um=step_um)
+    middle = truth[int(11 / step_um) : int(13 / step_um) + 2]
+    volume = reconstruct(as_slices(middle), (step_um, 0.5, 0.5))
+    assert same_partition(volume.labels, middle)
+    assert volume.trust["touches_border"].all()
 
 
 def test_one_nucleus_missed_beside_another_is_filled_in_without_touching_it():
