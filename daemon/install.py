@@ -219,10 +219,11 @@ def _user(order: Order) -> Step:
     command += [order.user]
     if shutil.which("useradd") is None:
         return Step(f"make the system user {order.user} yourself: useradd is not on this machine")
-    return Step(
-        f"make the system user {order.user}",
-        lambda: subprocess.run(command, check=True, capture_output=True, text=True) and None,
-    )
+
+    def make() -> None:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
+    return Step(f"make the system user {order.user}", make)
 
 
 def _known_user(order: Order) -> tuple[int, int] | None:
