@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from types import TracebackType
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _NEEDS_QUOTES = frozenset(' "=\t')
@@ -89,3 +91,22 @@ def set_up(level: str = "info") -> None:
     log.handlers[:] = [handler]
     log.setLevel(level.upper())
     log.propagate = False
+
+
+def catch_all() -> None:
+    """Log what Python would print: warnings, and errors that nobody caught, in any thread."""
+    logging.captureWarnings(True)
+    warned = logging.getLogger("py.warnings")
+    warned.handlers[:] = log.handlers
+    warned.propagate = False
+
+    def in_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("a fault in nusetd", exc_info=(kind, error, trace))
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            what = (args.exc_type, args.exc_value, args.exc_traceback)
+            fields = {"thread": None if args.thread is None else args.thread.name}
+            log.critical("a fault in nusetd ended a thread", exc_info=what, extra={"fields": fields})
+
+    sys.excepthook, threading.excepthook = in_main, in_thread

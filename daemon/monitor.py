@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _HANGS_S = 120.0  # a main loop that is silent for so long is not healthy, where no watchdog interval says otherwise
 
+_REMEMBERED = 1000  # problems that were told already
+
 
 @dataclass(frozen=True)
 class Root:
@@ -85,7 +87,7 @@ class Monitor:
         self._started_at = iso(today())
         self._next_look = float("-inf")
         self._since: dict[str, tuple[bool, str]] = {}
-        self._known_problems: set[tuple[str, int | None, str]] | None = None
+        self._known_problems: dict[tuple[str, int | None, str], None] | None = None
         self._trouble: str | None = None
         self._listening: str | None = None
         self._metrics: Metrics | None = None
@@ -165,11 +167,13 @@ class Monitor:
 
     def _new_problems(self, problems: Sequence[Problem]) -> list[Problem]:
         """Problems that were not there at the last look; those at the start are no news."""
-        keys = {(problem.acquisition, problem.t, problem.at) for problem in problems}
-        before, self._known_problems = self._known_problems, keys | (self._known_problems or set())
-        if before is None:
-            return []
-        return [problem for problem in problems if (problem.acquisition, problem.t, problem.at) not in before]
+        first, known = self._known_problems is None, self._known_problems or {}
+        new = [problem for problem in problems if (problem.acquisition, problem.t, problem.at) not in known]
+        known |= {(problem.acquisition, problem.t, problem.at): None for problem in new}
+        while len(known) > _REMEMBERED:
+            del known[next(iter(known))]
+        self._known_problems = known
+        return [] if first else new
 
     def _report(self, live: Live) -> Report:
         return Report(

@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,9 +62,8 @@ class Service:
         self._clock = clock
         self._observer = observer
         self._origin = origin
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
-        self._reread = threading.Event()
+        # Plain values: the handlers of signals interrupt the main loop anywhere, also where it would hold a lock.
+        self._asked_to_stop = self._asked_to_hurry = self._asked_to_reload = False
         self._state = "starting"
         self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
@@ -75,13 +73,12 @@ class Service:
 
     def ask_to_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         """Finish the time point under way, then end; asked twice, abandon it. Also the handler of signals."""
-        if self._stop.is_set():
-            self._hurry.set()
-        self._stop.set()
+        self._asked_to_hurry = self._asked_to_stop
+        self._asked_to_stop = True
 
     def ask_to_reload(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         """Read the configuration again; also the handler of SIGHUP."""
-        self._reread.set()
+        self._asked_to_reload = True
 
     def run(self) -> None:
         """Turn until asked to stop.
@@ -93,7 +90,7 @@ class Service:
         """
         failure: str | None = None
         try:
-            while not self._stop.is_set():
+            while not self._asked_to_stop:
                 self.turn()
             self._wind_down()
         except Exception as error:
@@ -113,8 +110,8 @@ class Service:
         self._conductor.step(_TURN_S)
         if self._state == "starting":
             self._starting()
-        elif self._reread.is_set():
-            self._reread.clear()
+        elif self._asked_to_reload:
+            self._asked_to_reload = False
             self._reload()
         self._pulse()
 
@@ -173,7 +170,7 @@ class Service:
         self._notifier.stopping(f"finishing {busy}" if busy else "stopping")
         until = self._clock() + self._config.service.stop_s
         logs.info("stopping", finishing=busy, patience_s=self._config.service.stop_s)
-        while self._conductor.winding_down and self._clock() < until and not self._hurry.is_set():
+        while self._conductor.winding_down and self._clock() < until and not self._asked_to_hurry:
             self._conductor.step(_TURN_S)
             self._notifier.extend(self._clock(), _MORE_TIME_S)
             self._pulse()
@@ -234,6 +231,7 @@ class Service:
 def run_service(config: Config, origin: Path | None = None) -> int:
     """Run the service in this process until SIGTERM or SIGINT; return the exit code."""
     logs.set_up(config.service.log_level)
+    logs.catch_all()
     try:
         for watch in config.watch:
             make_folder(watch.output)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from daemon import pipeline
+from daemon import logs, pipeline
 from daemon.engine import load_factory
 from daemon.errors import EngineFailedError
 from daemon.messages import (
@@ -68,6 +68,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to handle
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd may signal the whole group: the daemon decides
     _die_with_parent()
+    logs.set_up()
+    logs.catch_all()
     connection = Connection(int(sys.argv[1]))
     setup: EngineSetup = connection.recv()
     lock = os.open(setup.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -108,7 +110,7 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
     except OSError as error:
         return Failed(f"The computer could not read or write: {_sentence(error)}", may_pass=_is_passing(error))
     except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
-        _print_trace()
+        logs.log.exception("a fault in nusetd stopped a time point")
         return Failed(f"A fault in nusetd stopped this time point ({_sentence(error)}).", may_pass=False)
 
 
@@ -161,12 +163,6 @@ def _is_passing(error: BaseException | None) -> bool:
 def _sentence(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _print_trace() -> None:
-    import traceback
-
-    traceback.print_exc(file=sys.stderr)
 
 
 if __name__ == "__main__":

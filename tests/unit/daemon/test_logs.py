@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +41,20 @@ def test_elsewhere_the_time_comes_first() -> None:
 def test_a_foreign_journal_stream_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "1:2")
     assert not logs.under_journal()
+
+
+def test_what_python_would_print_is_logged_one_line_each() -> None:
+    code = (
+        "import threading, warnings\nfrom daemon import logs\nlogs.set_up()\nlogs.catch_all()\n"
+        "warnings.warn('old\\nways')\n"
+        "thread = threading.Thread(target=lambda: 1 / 0, name='t1')\nthread.start()\nthread.join()\n"
+        "raise RuntimeError('the end')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    warned, thread, main = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert " warning " in warned
+    assert "old ways" in warned
+    assert "a fault in nusetd ended a thread thread=t1" in thread
+    assert "ZeroDivisionError" in parse(thread.split("thread ", 1)[1])["trace"]
+    assert "critical a fault in nusetd trace=" in main
