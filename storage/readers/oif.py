@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -52,7 +53,62 @@ class _Settings:
         return math.prod(self.image.shape[:3])
 
 
-class OifSource(HandleSource[Any]):
+class _Oib:
+    """The files inside an OIB. The library's own class for them leaves the file open where the settings are damaged."""
+
+    def __init__(self, path: Path) -> None:
+        import oiffile
+
+        ole2.check(path)
+        self._compound = oiffile.CompoundFile(path)
+        try:
+            info = oiffile.SettingsFile(self._compound.open_file("OibInfo.txt"), "OibInfo.txt")["OibSaveInfo"]
+            inside = {Path(stream).name: stream for stream in self._compound.files()}
+            self._streams = {str(name): inside[key] for key, name in info.items() if str(key).startswith("Stream")}
+            main = str(info[info["MainFileName"]])
+            self.settings = oiffile.SettingsFile(self.open_file(main), main)
+        except BaseException:
+            self._compound.close()
+            raise
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._streams)
+
+    def open_file(self, name: str) -> BinaryIO:
+        return self._compound.open_file(self._streams[name])
+
+    def close(self) -> None:
+        self._compound.close()
+
+
+class _Oif:
+    """The files beside an OIF; planes that are not whole yet are left out."""
+
+    def __init__(self, path: Path) -> None:
+        import oiffile
+
+        self._folder = _folder(path)
+        if path.stat().st_size > LARGEST_METADATA:
+            raise BrokenFileError("its settings are too long to be such")
+        if not self._folder.is_dir():
+            raise BrokenFileError(f"its folder {self._folder.name} is not there")
+        self.settings = oiffile.SettingsFile(path)
+        _check_end(path)
+
+    @property
+    def names(self) -> list[str]:
+        found = sorted(one for one in self._folder.iterdir() if _PLANE_NAME.search(one.name))
+        return [one.name for one in found if is_whole(one)]
+
+    def open_file(self, name: str) -> BinaryIO:
+        return (self._folder / name).open("rb")
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class OifSource(HandleSource[_Oib | _Oif]):
     """Planes, each a TIFF of its own."""
 
     def __init__(self, path: Path, planes: Mapping[Place, str], shape: tuple[int, int]) -> None:
@@ -67,10 +123,10 @@ class OifSource(HandleSource[Any]):
         names = (name for (when, _, _), name in sorted(self._planes.items()) if when == t)
         return fingerprint([_folder(self._path) / Path(name).name for name in names])
 
-    def _open(self) -> Any:
+    def _open(self) -> _Oib | _Oif:
         return _opened(self._path)
 
-    def _read(self, handle: Any, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: _Oib | _Oif, t: int, c: int, z: int) -> np.ndarray:
         import tifffile
 
         with handle.open_file(self._planes[t, c, z]) as file, tifffile.TiffFile(file) as tif:
@@ -117,31 +173,19 @@ def _folder(path: Path) -> Path:
     return path.with_name(path.name + OIF_FOLDER)
 
 
-def _opened(path: Path) -> Any:
-    """Open with the library, after a look at what it would follow or read without one."""
-    import oiffile
-
-    if suffix(path) in OIB_SUFFIXES:
-        ole2.check(path)
-    elif path.stat().st_size > LARGEST_METADATA:
-        raise BrokenFileError("its settings are too long to be such")
-    elif not _folder(path).is_dir():
-        raise BrokenFileError(f"its folder {_folder(path).name} is not there")
+def _opened(path: Path) -> _Oib | _Oif:
+    """Open the files of an image, after a look at what the library would follow or read without one."""
     try:
-        return oiffile.OifFile(path)
-    except OSError:
+        return _Oib(path) if suffix(path) in OIB_SUFFIXES else _Oif(path)
+    except (OSError, BrokenFileError):
         raise
     except Exception as error:  # damaged settings make the library raise whatever its parsing stumbles over
         raise BrokenFileError(f"its settings are damaged ({first_line(error)})") from error
 
 
 def _read_settings(path: Path) -> _Settings:
-    with _opened(path) as file:
-        main, sizes = file.mainfile, {}
-        names = [str(name) for name in file.filesystem.files()]
-        if suffix(path) not in OIB_SUFFIXES:
-            _check_end(path)
-            names = [name for name in names if _PLANE_NAME.search(name) and is_whole(_folder(path) / Path(name).name)]
+    with closing(_opened(path)) as file:
+        main, names, sizes = file.settings, file.names, dict[str, int]()
         try:
             order = str(main["Axis Parameter Common"]["AxisOrder"]).upper()
             for i in range(min(16, int(main["Axis Parameter Common"].get("AxisCount", 16)) + 8)):

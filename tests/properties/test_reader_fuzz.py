@@ -147,7 +147,7 @@ def fuzz(kind: str, examples: int) -> None:
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_damaged_files_cost_no_more_than_themselves(kind: str) -> None:
-    fuzz(kind, 40)
+    fuzz(kind, 15)
 
 
 @pytest.mark.long
