@@ -72,9 +72,8 @@ def nuclei_records(acquisition_id: int, nuclei: Nuclei, track_ids: Mapping[int, 
     columns["track_id"] = [track_ids.get(label) for label in columns["label"]]
     columns["acquisition_id"] = [int(acquisition_id)] * count
     columns["t"] = [int(nuclei.t)] * count
-    columns["measurements"] = [
-        {name: values[i] for name, values in others.items()} if others else None for i in range(count)
-    ]
+    if others:  # without, the column is left out: SQLAlchemy would write JSON's null, which is not SQL's
+        columns["measurements"] = [{name: values[i] for name, values in others.items()} for i in range(count)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 

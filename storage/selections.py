@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from storage import schema
 from storage.filters import Columns, condition, unknown_columns
@@ -128,16 +128,16 @@ def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
 
     All nuclei of a time point have the same, so one of each tells.
     """
-    points, table, same = schema.timepoints, schema.nuclei, schema.nuclei.alias("same_time")
-    lowest = (
-        select(func.min(same.c.label))
-        .where(same.c.acquisition_id == points.c.acquisition_id, same.c.t == points.c.t)
+    points, table = schema.timepoints, schema.nuclei
+    first = (
+        select(table.c.measurements)
+        .where(table.c.acquisition_id == points.c.acquisition_id, table.c.t == points.c.t)
+        .order_by(table.c.label)
+        .limit(1)
         .correlate(points)
         .scalar_subquery()
     )
-    here = and_(table.c.acquisition_id == points.c.acquisition_id, table.c.t == points.c.t, table.c.label == lowest)
-    one_each = select(table.c.measurements).select_from(points.join(table, here))
-    one_each = one_each.where(points.c.acquisition_id == acquisition_id, table.c.measurements.is_not(None))
+    one_each = select(first).where(points.c.acquisition_id == acquisition_id)
     kinds: dict[str, type] = {}
     for values in connection.execute(one_each).scalars():
         for name, value in (values or {}).items():

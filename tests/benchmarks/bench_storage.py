@@ -1,17 +1,19 @@
 """How fast rows go into the database and come out of it: one million nuclei over 1,000 time points.
 
 Run: ``python tests/benchmarks/bench_storage.py [TIME_POINTS] [NUCLEI]`` (default 1000 1000). Prints rows a second for
-commits, and the median of repeated queries in milliseconds while a second process keeps writing.
+commits, the median of repeated questions while a second process keeps writing, and time and memory of the exports, each
+in a process of its own. Processor time is given beside elapsed time, because it does not depend on what else runs.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cases.stored import register
 
+import storage
 from nuset_engine.nuclei import Nuclei
 from storage import layout, queries
 from storage.catalog import Catalog
-from storage.export import export
+from storage.selections import Selection
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 
+GENERATIONS = 5
 WRITER = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=60)
@@ -37,61 +41,107 @@ while True:
 """
 
 
-def fill(catalog: Catalog, time_points: int, count: int) -> float:
-    """Commit all time points and return the seconds that the commits took."""
+def culture(time_points: int, count: int) -> Iterator[list[tuple[int, int | None, int]]]:
+    """At each time point (track, parent, first time point) of all nuclei.
+
+    Five times 3 in 8 of the nuclei divide and as many die; a quarter goes on from beginning to end.
+    """
+    alive: list[tuple[int, int | None, int]] = [(n, None, 0) for n in range(1, count + 1)]
+    stay, divide, last = count // 4, (count - count // 4) // 2, count
+    for t in range(time_points):
+        if t and t % max(time_points // GENERATIONS, 1) == 0:
+            born = [(last + 1 + i, alive[stay + i // 2][0], t) for i in range(2 * divide)]
+            last += len(born)
+            alive = alive[:stay] + born
+        yield alive
+
+
+def fill(catalog: Catalog, time_points: int, count: int) -> tuple[float, float]:
+    """Commit all time points; return elapsed and processor seconds of the commits."""
     row = register(catalog)
     catalog.add_timepoints(row.id, dict.fromkeys(range(time_points), "x"))
-    random, labels, spent = np.random.default_rng(0), np.arange(1, count + 1), 0.0
-    for t in range(time_points):
+    random, elapsed, processor = np.random.default_rng(0), 0.0, 0.0
+    for t, alive in enumerate(culture(time_points, count)):
         job = catalog.claim_next()
         assert job is not None
-        table = Nuclei.from_positions(t, random.uniform(0, 500, (count, 3)), score=random.uniform(0, 1, count))
-        tracks = tuple(Track(int(n), None, 0, t, t + 1, False, None) for n in labels)
-        update = TrackUpdate((FrameTracks(t, labels, labels, False),), tracks, ())
-        begin = time.perf_counter()
+        n = len(alive)
+        labels, ids = np.arange(1, n + 1), np.array([track for track, _, _ in alive])
+        sizes = {"score": random.uniform(0, 1, n), "volume_um3": random.uniform(100, 900, n)}
+        table = Nuclei.from_positions(t, random.uniform(0, 500, (n, 3)), **sizes)
+        tracks = tuple(Track(k, parent, first, t, t - first + 1, False, None) for k, parent, first in alive)
+        update = TrackUpdate((FrameTracks(t, labels, ids, False),), tracks, ())
+        begin = time.perf_counter(), time.process_time()
         catalog.commit_timepoint(job, table, update, b"state", {})
-        spent += time.perf_counter() - begin
-    return spent
+        elapsed += time.perf_counter() - begin[0]
+        processor += time.process_time() - begin[1]
+    return elapsed, processor
 
 
-def median_ms(question: Callable[[], object], repeats: int = 15) -> float:
-    """The median time of a question."""
+def median_ms(question: Callable[[], object], repeats: int = 15) -> tuple[float, float]:
+    """The median of elapsed and of processor time of a question, after one that warms up."""
+    question()
     times = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.perf_counter(), time.process_time()
         question()
-        times.append(1000 * (time.perf_counter() - begin))
-    return statistics.median(times)
+        times.append((1000 * (time.perf_counter() - begin[0]), 1000 * (time.process_time() - begin[1])))
+    return statistics.median(t for t, _ in times), statistics.median(t for _, t in times)
+
+
+def export(path: Path, form: str, output: Path) -> tuple[float, float, float]:
+    """Export in a process of its own; return elapsed and processor seconds, and the peak of memory in MB."""
+    words = ["export", "1", "--database", str(path), "--format", form, "--output", str(output)]
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "daemon.cli", *words], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def ask(path: Path, time_points: int) -> None:
+    """Time the questions while another process writes."""
+    results = storage.open(path)
+    whole = "SELECT t, count(*) FROM nuclei WHERE acquisition_id = 1 GROUP BY t"
+    view = "SELECT t, nuclei_count, divisions_count FROM counts_over_time WHERE acquisition_id = 1"
+    questions: dict[str, Callable[[], object]] = {
+        "one track of all time points": lambda: queries.nuclei(path, 1, track=1),
+        "one lineage": lambda: queries.lineage(path, 1, Selection(track=results_track)),
+        "one time point": lambda: queries.nuclei(path, 1, t=time_points // 2),
+        "one time point, large nuclei": lambda: queries.nuclei(path, 1, t=time_points // 2, where="volume_um3 > 800"),
+        "counts over time": lambda: results.sql(view),
+        "counts over time, from the nuclei": lambda: results.sql(whole),
+        "divisions": lambda: results["embryo"].divisions(),
+        "status": lambda: queries.status(path),
+        "acquisitions": lambda: queries.acquisitions(path),
+    }
+    results_track = int(queries.tracks(path, 1)["track_id"].max())
+    for name, question in questions.items():
+        elapsed, processor = median_ms(question)
+        print(f"{name}: {elapsed:.1f} ms ({processor:.1f} ms of a processor)", flush=True)
 
 
 def main() -> None:
     """Measure and print."""
     time_points, count = (int(a) for a in (sys.argv[1:] + ["1000", "1000"][len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as folder, Catalog.open(folder) as catalog:
-        seconds = fill(catalog, time_points, count)
+        elapsed, processor = fill(catalog, time_points, count)
         rows = time_points * count
         path = layout.database_path(folder)
-        print(f"{rows} rows committed in {seconds:.1f} s: {rows / seconds:.0f} rows/s")
+        rate = f"{rows / elapsed:.0f} rows/s, {rows / processor:.0f} per second of a processor"
+        print(
+            f"{rows} rows committed in {elapsed:.1f} s: {rate}; {path.stat().st_size / rows:.0f} bytes a row",
+            flush=True,
+        )
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
         try:
-            questions: dict[str, Callable[[], object]] = {
-                "one track": lambda: queries.nuclei(path, 1, track=7),
-                "one track, three columns": lambda: queries.nuclei(
-                    path, 1, track=7, columns=("t", "label", "track_id")
-                ),
-                "one time point": lambda: queries.nuclei(path, 1, t=time_points // 2),
-                "status": lambda: queries.status(path),
-                "acquisitions": lambda: queries.acquisitions(path),
-            }
-            for name, question in questions.items():
-                print(f"{name}: {median_ms(question):.1f} ms")
+            ask(path, time_points)
+            for form in ("csv", "geff", "parquet", "napari", "trackmate"):
+                seconds, used, memory = export(path, form, Path(folder) / f"out.{form}")
+                print(f"export {form}: {seconds:.1f} s ({used:.1f} s of a processor), {memory:.0f} MB", flush=True)
         finally:
             writer.kill()
             writer.wait()
-        for form in ("csv", "geff"):
-            begin = time.perf_counter()
-            export(path, 1, form, Path(folder) / f"out.{form}")
-            print(f"export {form}: {time.perf_counter() - begin:.1f} s")
 
 
 if __name__ == "__main__":
