@@ -96,7 +96,7 @@ def process(order: Order) -> int:
 
 
 def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
-    """The files of each acquisition; a file that is not whole, or no image, is complained about and set aside."""
+    """The files of each acquisition; one that is not whole is complained about, and set aside if nothing of it is."""
     whole: list[Path] = []
     for path in _candidates(order):
         try:
@@ -104,7 +104,10 @@ def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path
         except (StorageError, OSError) as error:
             _complain(path, str(error), catalog, outcome)
             continue
-        if completion.state != "complete":
+        if completion.state == "growing" and completion.time_points_ready:
+            outcome.faults += 1
+            complain(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.")
+        elif completion.state != "complete":
             _complain(path, completion.reason, catalog, outcome)
             continue
         whole.append(path)

@@ -62,18 +62,18 @@ def little_memory() -> Iterator[None]:
 
 @contextlib.contextmanager
 def soon() -> Iterator[None]:
-    """Whatever takes longer is a hang."""
+    """Whatever takes longer, in time of the processor, is a hang."""
 
     def hangs(number: int, frame: FrameType | None) -> None:
         raise AssertionError(f"still busy after {SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, hangs)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @st.composite
