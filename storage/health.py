@@ -156,10 +156,12 @@ def read_report(connection: Connection) -> tuple[datetime, dict[str, Any]] | Non
 
 
 def _passages(connection: Connection) -> tuple[Passage, ...]:
-    columns = (timepoints.c.queued_at, timepoints.c.started_at, timepoints.c.completed_at)
-    done = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.completed_at.is_not(None))
-    rows = connection.execute(select(*columns).where(done).order_by(timepoints.c.completed_at.desc()).limit(RECENT))
-    return tuple(Passage(*(_moment(text) for text in row)) for row in rows)
+    # The state is looked at here: asked for there, SQLite would sort all that are done instead of reading the latest.
+    columns = (timepoints.c.queued_at, timepoints.c.started_at, timepoints.c.completed_at, timepoints.c.state)
+    finished = timepoints.c.completed_at.is_not(None)
+    rows = connection.execute(select(*columns).where(finished).order_by(timepoints.c.completed_at.desc()).limit(RECENT))
+    done = (times for *times, state in rows if state == TimepointState.DONE.value)
+    return tuple(Passage(*(_moment(text) for text in times)) for times in done)
 
 
 def _problems(connection: Connection) -> tuple[Problem, ...]:
