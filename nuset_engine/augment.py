@@ -20,6 +20,7 @@ class AugmentParams:
     gamma: tuple[float, float] = (0.55, 1.7)
     blur_px: tuple[float, float] = (0.3, 2.2)
     noise: tuple[float, float] = (0.005, 0.2)
+    grey_levels: tuple[float, float] = (5, 40)
     coarse_chance: float = 0.35
 
 
@@ -86,8 +87,8 @@ def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams)
         if rng.random() < 0.3:  # noise that is correlated, as after a camera's interpolation
             white = ndi.gaussian_filter(white, 0.8) * 2.3
         image = image + level * white * np.sqrt(0.3 + np.clip(image, 0, 1.5))
-    if rng.random() < 0.15:
-        grey = rng.integers(8, 40)
+    if rng.random() < 0.25:
+        grey = np.exp(rng.uniform(*np.log(params.grey_levels)))
         image = np.round(np.clip(image, 0, None) * grey) / grey
     return image
 

@@ -59,6 +59,21 @@ class Architecture:
         return asdict(self)
 
 
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers built here compute in `precision`: ``float32``, or ``bfloat16`` with variables and sums in float32.
+
+    Training is faster so on processors with bfloat16 instructions (AVX512_BF16, AMX) and on GPUs, and much slower on
+    others.
+    """
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
 def _block(x: keras.KerasTensor, filters: int, name: str, folded: bool) -> keras.KerasTensor:
     """Two 3x3 convolutions with batch normalisation, or with a bias in its place where it is folded in."""
     for step in (1, 2):
@@ -91,10 +106,11 @@ def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool) -> di
 def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int) -> keras.KerasTensor:
     """Scores (logits) and box offsets of the anchors at one stride: (h, w, A * 5)."""
     x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"rpn{stride}_conv")(x)
+    full = {"dtype": "float32"}  # what the losses see, whatever the layers before it compute in
     prior = keras.initializers.Constant(-float(ops.log((1 - PRIOR) / PRIOR)))
-    scores = layers.Conv2D(anchors, 1, bias_initializer=prior, name=f"rpn{stride}_score")(x)
-    boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box")(x)
-    return layers.Concatenate(name=f"rpn{stride}")([scores, boxes])
+    scores = layers.Conv2D(anchors, 1, bias_initializer=prior, name=f"rpn{stride}_score", **full)(x)
+    boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box", **full)(x)
+    return layers.Concatenate(name=f"rpn{stride}", **full)([scores, boxes])
 
 
 def build_network(
@@ -112,6 +128,6 @@ def build_network(
     arch = architecture or Architecture()
     image = keras.Input((None, None, channels), name="image")
     features = _pyramid(image, arch.filters, folded)
-    maps = layers.Conv2D(2, 1, name="maps")(features[1])
+    maps = layers.Conv2D(2, 1, name="maps", dtype="float32")(features[1])
     heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters) for lv in LEVELS]
     return keras.Model(image, [maps, *heads], name="nuset")

@@ -14,9 +14,10 @@ import numpy as np
 from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, grey, make_example, read_image, read_pairs
 from nuset_engine.errors import EngineError
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
-from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
+PRECISIONS = ("float32", "bfloat16")
 PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
 HISTORY_COLUMNS = ("step", "learning_rate", "seconds", "loss", *PARTS, "validation_loss")
 
@@ -46,6 +47,8 @@ class TrainingConfig:
     start_from : str or None
         Name or path of the weights to start from.
     seed : int
+    precision : str
+        What the network computes in while it learns, ``float32`` or ``bfloat16``, see `network.computing_in`.
     """
 
     images: Path
@@ -61,6 +64,7 @@ class TrainingConfig:
     validation: int = 24
     start_from: str | None = None
     seed: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, all faults at once."""
@@ -71,6 +75,8 @@ class TrainingConfig:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         if not 0 <= self.synthetic_share <= 1:
             faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        if self.precision not in PRECISIONS:
+            faults.append(f"precision = {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         if faults:
             raise EngineError("Training settings are wrong: " + "; ".join(faults) + ".")
 
@@ -100,6 +106,7 @@ class NusetTrainer(keras.Model):
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
         """Total loss of a batch; its parts are kept as metrics."""
+        y = [ops.convert_to_tensor(target) for target in y]
         pixels, classes, boxes = y[0], y[1::2], y[2::2]
         losses = pixel_losses(pixels, y_pred[0]) | proposal_losses(classes, boxes, y_pred[1:])
         for name, value in losses.items():
@@ -186,7 +193,8 @@ class Run:
 
     def averaged(self) -> keras.Model:
         """A copy of the network with the moving average of the weights, which predicts better than the last ones."""
-        copy = build_network(self.architecture, channels=self.network.input_shape[-1])
+        with computing_in(self.config.precision):
+            copy = build_network(self.architecture, channels=self.network.input_shape[-1])
         copy.set_weights(self.network.get_weights())
         averages = self.optimizer._model_variables_moving_average
         places = {v.path: i for i, v in enumerate(self.network.variables)}
@@ -223,7 +231,8 @@ def prepare(config: TrainingConfig) -> Run:
         start = find_weights(config.start_from)
         sizes = start.architecture
         architecture = Architecture(tuple(sizes["filters"]), sizes["head_filters"])
-    network = build_network(architecture)
+    with computing_in(config.precision):
+        network = build_network(architecture)
     if start is not None:
         load_weights(network, start)
     config.output.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ SETTINGS = (
     "synthetic_share",
     "held_out",
     "seed",
+    "precision",
 )
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1")
     parser.add_argument("--held-out", type=int, help="leave out this many images for an evaluation afterwards")
     parser.add_argument("--seed", type=int, help="seed of everything random")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        help="bfloat16 is faster on processors with AVX512_BF16 or AMX and on GPUs, slower on others (float32)",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
