@@ -23,6 +23,7 @@ COMMANDS = {
     "run": ("run", "the service: watch folders and process what lands there"),
     "process": ("process", "process files or folders once, with the same pipeline"),
     "segment": ("segment", "write a label image for each image, nothing else"),
+    "detect": ("detect", "find rare events such as mitoses: boxes with confidence"),
     "track": ("track", "add track ids to a table of positions"),
     "acquisitions": ("acquisitions", "list the acquisitions of a database"),
     "status": ("status", "whether the service runs and keeps up, its queue, folders and problems"),

@@ -13,7 +13,8 @@ import pandas as pd
 
 from daemon.engine import load_factory
 from daemon.errors import DaemonError
-from nuset_engine.dataset import by_checksum, grey, read_image, read_pairs
+from nuset_engine.colour import grey
+from nuset_engine.dataset import by_checksum, read_image, read_pairs
 from nuset_engine.evaluation import evaluate
 from nuset_engine.evaluation_sheet import WorstImages
 from nuset_engine.metrics import average_precision

@@ -15,7 +15,8 @@ from daemon.engine import load_factory
 from daemon.errors import DaemonError
 from daemon.evaluate import EvaluationOrder
 from daemon.output import complain
-from nuset_engine.dataset import grey, read_image
+from nuset_engine.colour import grey
+from nuset_engine.dataset import read_image
 from nuset_engine.errors import EngineError
 from nuset_engine.measure import measure
 from nuset_engine.metrics import seg_ious

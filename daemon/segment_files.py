@@ -15,6 +15,7 @@ from daemon.engine import load_factory
 from daemon.errors import DaemonError
 from daemon.output import complain, say
 from daemon.recipe import choose_channel, refuse_unmeasurable
+from nuset_engine.colour import GreyPlanes
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import reconstruct
@@ -23,6 +24,8 @@ from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
+
+COLOURS = ("red", "green", "blue")  # as the readers name the channels of a picture
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,19 @@ def _labels(image: Path, order: SegmentOrder, segmenter: Any) -> np.ndarray:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
         refuse_unmeasurable(acquisition)
-        channel = choose_channel(acquisition, order.nuclear_channel)
-        points = [_time_point(acquisition, t, channel, segmenter) for t in acquisition.time_points]
+        points = [_time_point(acquisition, t, order.nuclear_channel, segmenter) for t in acquisition.time_points]
     labels = np.stack(points)
     keep = (labels.shape[0] > 1, labels.shape[1] > 1)
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]
 
 
-def _time_point(acquisition: Acquisition, t: int, channel: int, segmenter: Any) -> np.ndarray:
-    slices = segmenter.segment_stack(acquisition.planes(t, channel))
+def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -> Sequence[np.ndarray]:
+    """The slices that show the nuclei: of the wanted or the nuclear channel; of a picture, all colours."""
+    if wanted is None and acquisition.channel_names == COLOURS:
+        return GreyPlanes([acquisition.planes(t, channel) for channel in range(len(COLOURS))])
+    return acquisition.planes(t, choose_channel(acquisition, wanted))
+
+
+def _time_point(acquisition: Acquisition, t: int, wanted: int | str | None, segmenter: Any) -> np.ndarray:
+    slices = segmenter.segment_stack(nuclear_planes(acquisition, t, wanted))
     return reconstruct(slices, acquisition.voxel_size_um).labels

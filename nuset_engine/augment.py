@@ -45,9 +45,17 @@ class Warp:
 
 
 def random_warp(
-    rng: np.random.Generator, shape: tuple[int, int], size: int, zoom: float, params: AugmentParams
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    size: int,
+    zoom: float,
+    params: AugmentParams,
+    near: np.ndarray | None = None,
 ) -> Warp:
-    """A random rotation, flip and zoom; `zoom` is network pixels per source pixel before the random factor."""
+    """A random rotation, flip and zoom; `zoom` is network pixels per source pixel before the random factor.
+
+    The crop lies anywhere, or so that it shows the place `near` (y, x).
+    """
     factor = zoom * np.exp(rng.uniform(*np.log(params.scale)))
     stretch = np.exp(rng.normal(0, params.stretch, 2))
     angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.integers(4) * np.pi / 2
@@ -55,6 +63,8 @@ def random_warp(
     turn = turn @ np.diag(stretch * np.array([1, rng.choice([-1, 1])])) / factor
     reach = np.abs(turn).sum(axis=1) * size / 2
     centre = [rng.uniform(min(r, n / 2), max(n - r, n / 2)) for r, n in zip(reach, shape, strict=True)]
+    if near is not None:
+        centre = list(near + rng.uniform(-0.3, 0.3, 2) * size / factor)
     axis = np.arange(size) + 0.5 - size / 2
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
     where = np.tensordot(turn, grid, axes=1) + np.reshape(centre, (2, 1, 1)) - 0.5

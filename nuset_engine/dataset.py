@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage as ndi
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.augment import AugmentParams, random_intensity, random_normalize, random_warp
@@ -15,7 +16,16 @@ from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
-from nuset_engine.targets import Targets, anchor_targets, border_weights, make_targets, pixel_targets, truth_boxes
+from nuset_engine.synthetic_mitosis import mitotic_slices
+from nuset_engine.targets import (
+    Targets,
+    anchor_targets,
+    attention_weights,
+    border_weights,
+    make_targets,
+    pixel_targets,
+    truth_boxes,
+)
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
@@ -30,9 +40,11 @@ class Example:
     name : str
     image : (Y, X) float32
     labels : (Y, X) int32
-    weights : (Y, X) float32, border weights
+    weights : (Y, X) float32, border weights, or of attention where only rare events are labelled
     diameter_px : float
         Median nucleus diameter at the stored resolution.
+    focus : (N, 2) float32
+        Places that crops are drawn to: rare events, none otherwise.
     """
 
     name: str
@@ -40,6 +52,7 @@ class Example:
     labels: np.ndarray
     weights: np.ndarray = field(repr=False)
     diameter_px: float
+    focus: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
 def median_diameter(labels: np.ndarray) -> float:
@@ -56,6 +69,47 @@ def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
     EngineError
         If shapes differ or the labels are no instance labels.
     """
+    _check_pair(name, image, labels)
+    diameter = median_diameter(labels)
+    image = bright_nuclei(image, labels)
+    small, truth, stored = _stored(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
+    return Example(name, small, truth, border_weights(truth), stored)
+
+
+def bright_nuclei(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The image (Y, X), or its negative where the labelled nuclei are darker than the rest, as in stained tissue."""
+    inside = labels > 0
+    if not inside.any() or inside.all():
+        return image
+    return image if np.median(image[inside]) >= np.median(image[~inside]) else -image.astype(np.float32)
+
+
+def make_event_example(name: str, image: np.ndarray, labels: np.ndarray, diameter_px: float) -> Example:
+    """Check a pair whose labels are rare events, and bring it near the trained size.
+
+    Parameters
+    ----------
+    name : str
+    image : (Y, X)
+    labels : (Y, X) int
+        Events alone; ordinary nuclei are 0.
+    diameter_px : float
+        Median diameter of all nuclei, which the labels do not tell.
+    """
+    _check_pair(name, image, labels)
+    small, truth, stored = _stored(image, labels, diameter_px)
+    return Example(name, small, truth, attention_weights(truth, stored), stored, centres_of(truth))
+
+
+def centres_of(labels: np.ndarray) -> np.ndarray:
+    """(N, 2) float32: middle of the box of each label."""
+    return np.array(
+        [((y.start + y.stop) / 2, (x.start + x.stop) / 2) for y, x in filter(None, ndi.find_objects(labels))],
+        np.float32,
+    ).reshape(-1, 2)
+
+
+def _check_pair(name: str, image: np.ndarray, labels: np.ndarray) -> None:
     if image.shape != labels.shape or image.ndim != 2:
         raise EngineError(
             f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); "
@@ -66,12 +120,13 @@ def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
             f"{name}: labels are {labels.dtype}, not whole numbers from 0; "
             "save instance labels, one number per nucleus."
         )
-    diameter = median_diameter(labels)
-    stored = diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX
-    factor = float(np.clip(stored, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / stored)
+
+
+def _stored(image: np.ndarray, labels: np.ndarray, diameter_px: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Image, labels and diameter at the resolution at which they are kept."""
+    factor = float(np.clip(diameter_px, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / diameter_px)
     small = resample(image, scaled_shape(image.shape, factor))
-    truth = renumbered(resample_labels(labels, (small.shape[0], small.shape[1])))
-    return Example(name, small, truth, border_weights(truth), stored * factor)
+    return small, renumbered(resample_labels(labels, (small.shape[0], small.shape[1]))), diameter_px * factor
 
 
 def renumbered(labels: np.ndarray) -> np.ndarray:
@@ -125,11 +180,6 @@ def read_image(path: Path) -> np.ndarray:
         raise EngineError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
 
 
-def grey(image: np.ndarray) -> np.ndarray:
-    """Colour images (Y, X, 3 or 4) as their brightness, others as they are."""
-    return image[..., :3].mean(axis=-1) if image.ndim == 3 and image.shape[-1] in (3, 4) else image
-
-
 def by_checksum(names: Sequence[str]) -> list[str]:
     """Names in the order of their CRC-32: a shuffle that is the same everywhere."""
     return sorted(names, key=lambda name: (zlib.crc32(name.encode("ascii", "replace")), name))
@@ -144,6 +194,21 @@ def synthetic_examples(rng: np.random.Generator, params: SyntheticParams) -> lis
     return [Example("synthetic", image, labels, border_weights(labels), diameter) for image, labels in pairs]
 
 
+def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
+    """New synthetic examples of rare events: the slices of a stack in which some nuclei are in mitosis."""
+    return [
+        Example(
+            "synthetic",
+            part.image,
+            part.events,
+            attention_weights(part.events, part.diameter_px),
+            part.diameter_px,
+            centres_of(part.events),
+        )
+        for part in mitotic_slices(rng)
+    ]
+
+
 class CropSampler:
     """Endless random crops of real and synthetic images, as the network's input and targets.
 
@@ -155,9 +220,12 @@ class CropSampler:
         Edge of the square crops, a multiple of 16.
     synthetic_share : float
         Share of crops from synthetic images; their pool is renewed all the time.
+    render : callable
+        Makes synthetic examples from a random generator and the parameters.
     """
 
     POOL = 150
+    FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
 
     def __init__(
         self,
@@ -167,6 +235,7 @@ class CropSampler:
         synthetic_share: float = 0.4,
         augment: AugmentParams | None = None,
         synthetic: SyntheticParams | None = None,
+        render: Callable[[np.random.Generator, SyntheticParams], list[Example]] = synthetic_examples,
     ) -> None:
         self._real = list(real)
         self._rng = np.random.default_rng(seed)
@@ -174,6 +243,7 @@ class CropSampler:
         self._share = synthetic_share if real else 1.0
         self._augment = augment or AugmentParams()
         self._synthetic = synthetic or SyntheticParams()
+        self._render = render
         self._pool: list[Example] = []
         sizes = np.array([np.sqrt(e.image.size) / e.diameter_px for e in self._real])
         self._chances = sizes / sizes.sum() if real else sizes
@@ -182,7 +252,7 @@ class CropSampler:
         if self._rng.random() >= self._share:
             return self._real[self._rng.choice(len(self._real), p=self._chances)]
         if len(self._pool) < self.POOL or self._rng.random() < 0.05:
-            fresh = synthetic_examples(self._rng, self._synthetic)
+            fresh = self._render(self._rng, self._synthetic)
             self._rng.shuffle(self._pool)  # so that chance decides which ones make room
             self._pool = (fresh + self._pool)[: self.POOL]
         return self._pool[self._rng.integers(len(self._pool))]
@@ -191,7 +261,10 @@ class CropSampler:
         """One crop: input (Y, X, 2) and targets; what lies beyond the source's edge is mirrored and not counted."""
         example, rng = self._example(), self._rng
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
-        warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment)
+        near = None
+        if len(example.focus) and rng.random() < self.FOCUSED:
+            near = example.focus[rng.integers(len(example.focus))]
+        warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)
         image = random_intensity(rng, warp.image(example.image), labels, self._augment)
         inputs = random_normalize(rng, image, labels > 0, self._augment)

@@ -87,12 +87,14 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
     kept = np.ones(len(proposals), bool)
     # Boxes whose centres are further apart than half of both their sides, along each axis, share nothing.
     reach = np.hypot(*((sides + sides.max(axis=0)) / 2).T)
-    near = cKDTree(proposals.centres).query_ball_point(proposals.centres, reach, return_sorted=True)
+    centres = proposals.centres
+    tree = cKDTree(centres)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    for index, neighbours in enumerate(near):
+    for index in range(len(proposals)):
         if not kept[index]:
             continue
-        others = np.asarray(neighbours)
+        # Asked for one at a time: where boxes lie dense, the neighbours of all at once would not fit into memory.
+        others = np.asarray(tree.query_ball_point(centres[index], reach[index]))
         others = others[(others > index) & kept[others]]
         if others.size == 0:
             continue

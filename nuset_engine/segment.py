@@ -155,7 +155,7 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        small = [resample(_as_surveyed(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
+        small = [resample(as_surveyed(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
         p = self.params
         maps = run_network(
             small, statistics.intensity, self._predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
@@ -163,7 +163,7 @@ class Segmenter:
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 
 
-def _as_surveyed(plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
+def as_surveyed(plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
     """The plane as its statistics mean it: bright nuclei, and the background where a pixel is not finite."""
     if statistics.inverted:
         plane = -plane.astype(np.float32)

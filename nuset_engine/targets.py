@@ -11,6 +11,9 @@ from nuset_engine.anchors import AnchorLevel, anchor_boxes, encode, level_shapes
 
 BORDER_WEIGHT = 10.0  # w0 of Ronneberger et al. 2015, eq. 2, as in the NuSeT paper
 BORDER_SIGMA_PX = 5.0  # sigma of the same formula
+ATTENTION = 10.0  # of the weight map for rare events
+FAR_WEIGHT = 0.2
+REACH_DIAMETERS = 1.0
 POSITIVE_IOU = 0.6
 NEGATIVE_IOU = 0.4
 
@@ -60,6 +63,30 @@ def border_weights(labels: np.ndarray) -> np.ndarray:
         near[...] = np.minimum(near, distance)
     weights = 1 + BORDER_WEIGHT * np.exp(-((nearest + second) ** 2) / (2 * BORDER_SIGMA_PX**2))
     return np.where(labels > 0, np.float32(1), weights.astype(np.float32))
+
+
+def attention_weights(labels: np.ndarray, diameter_px: float) -> np.ndarray:
+    """Weights that stress rare events and their surroundings.
+
+    Where almost all is background, its easy pixels would drown the few that matter (Yang et al. 2020, figure 5C).
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+        Events; 0 elsewhere, ordinary nuclei included.
+    diameter_px : float
+        Diameter of an ordinary nucleus.
+
+    Returns
+    -------
+    (Y, X) float32
+        ``FAR_WEIGHT + ATTENTION exp(-d^2 / (2 sigma^2))``, d the distance to the nearest event and sigma a diameter.
+    """
+    if not labels.any():
+        return np.full(labels.shape, np.float32(FAR_WEIGHT))
+    distance = ndi.distance_transform_edt(labels == 0)
+    near = np.exp(-0.5 * (distance / (REACH_DIAMETERS * diameter_px)) ** 2)
+    return (FAR_WEIGHT + ATTENTION * near).astype(np.float32)
 
 
 def inner_borders(labels: np.ndarray) -> np.ndarray:

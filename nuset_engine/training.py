@@ -11,12 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.dataset import CropSampler, Example, batches, by_checksum, grey, make_example, read_image, read_pairs
+from nuset_engine.augment import AugmentParams
+from nuset_engine.colour import grey
+from nuset_engine.dataset import (
+    CropSampler,
+    Example,
+    batches,
+    by_checksum,
+    event_examples,
+    make_event_example,
+    make_example,
+    read_image,
+    read_pairs,
+    synthetic_examples,
+)
 from nuset_engine.errors import EngineError
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
+MODES = ("nuclei", "events")
 PRECISIONS = ("float32", "bfloat16")
 PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
 HISTORY_COLUMNS = ("step", "learning_rate", "seconds", "loss", *PARTS, "validation_loss")
@@ -28,10 +42,13 @@ class TrainingConfig:
 
     Attributes
     ----------
-    images, labels : Path
-        Folders of images and of instance labels with the same file stems.
+    images, labels : Path or None
+        Folders of images and of instance labels with the same file stems; None: synthetic images alone.
     output : Path
         The weights to write (``.npz``); checkpoints and history lie beside them.
+    mode : str
+        ``nuclei``: every nucleus is labelled. ``events``: only rare events are, such as mitoses, and the loss is
+        weighted by attention.
     width : int
         Channels of the network's first level.
     steps, batch_size, crop_px : int
@@ -51,9 +68,10 @@ class TrainingConfig:
         What the network computes in while it learns, ``float32`` or ``bfloat16``, see `network.computing_in`.
     """
 
-    images: Path
-    labels: Path
+    images: Path | None
+    labels: Path | None
     output: Path
+    mode: str = "nuclei"
     width: int = 24
     steps: int = 8000
     batch_size: int = 4
@@ -75,6 +93,10 @@ class TrainingConfig:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         if not 0 <= self.synthetic_share <= 1:
             faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        if self.mode not in MODES:
+            faults.append(f"mode = {self.mode!r} is not one of {', '.join(MODES)}")
+        if (self.images is None) != (self.labels is None):
+            faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
         if self.precision not in PRECISIONS:
             faults.append(f"precision = {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         if faults:
@@ -89,6 +111,8 @@ class TrainingConfig:
         """The settings for the manifest, without anybody's paths."""
         values = asdict(self)
         del values["output"]
+        if self.images is None or self.labels is None:
+            return values
         return {**values, "images": self.images.parent.name, "labels": self.labels.name}
 
 
@@ -131,16 +155,51 @@ def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[st
 
 def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[list[Example], list[Example]]:
     """Training and validation images of a run."""
+    if config.images is None or config.labels is None:
+        note("synthetic images alone")
+        return [], []
     pairs = {name: (image, labels) for name, image, labels in read_pairs(config.images, config.labels)}
     train, validate, _ = split(list(pairs), config.held_out, config.validation)
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
     note(f"{len(train)} images to train on, {len(validate)} to validate on")
-    return [_load(n, *pairs[n]) for n in train], [_load(n, *pairs[n]) for n in validate]
+    load = _event_loader() if config.mode == "events" else _load
+    return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
 
 
 def _load(name: str, image: Path, labels: Path) -> Example:
     return make_example(name, grey(read_image(image)), read_image(labels))
+
+
+def _event_loader() -> Callable[[str, Path, Path], Example]:
+    """Loads images of rare events; how large the nuclei in them are, the shipped weights say."""
+    from nuset_engine.segment import Segmenter
+
+    segmenter = Segmenter()
+
+    def load(name: str, image: Path, labels: Path) -> Example:
+        plane = grey(read_image(image))
+        known = segmenter.statistics([plane])
+        if known.is_blank:
+            raise EngineError(f"{name}: no nucleus can be made out, so its scale is unknown; remove the image.")
+        bright = -plane.astype(np.float32) if known.inverted else plane
+        return make_event_example(name, bright, read_image(labels), known.diameter_px)
+
+    return load
+
+
+def samplers(
+    config: TrainingConfig, step: int, examples: list[Example], validation: list[Example]
+) -> list[CropSampler]:
+    """Endless crops to train on from `step` on, and the fixed ones to validate on."""
+    events = config.mode == "events"
+    render = event_examples if events else synthetic_examples
+    augment = AugmentParams(coarse_chance=1.0) if events else AugmentParams()
+    share = 0.0 if validation else config.synthetic_share
+    return [
+        CropSampler(examples, config.seed + step, config.crop_px, config.synthetic_share, augment, render=render),
+        CropSampler(validation or examples, 1_000_003, config.crop_px, share, augment, render=render),
+    ]
 
 
 def rate_at(step: int, config: TrainingConfig) -> float:
@@ -265,11 +324,9 @@ def train(
     examples, validation = load_examples(config, note)
     if run.resume():
         note(f"continuing at step {run.step} of {config.steps}")
-    sampler = CropSampler(examples, config.seed + run.step, config.crop_px, config.synthetic_share)
-    fixed = CropSampler(
-        validation or examples, 1_000_003, config.crop_px, 0.0 if validation else config.synthetic_share
-    )
-    crops = [fixed.batch(config.batch_size) for _ in range(1 + min(64, 8 * len(validation)) // config.batch_size)]
+    sampler, fixed = samplers(config, run.step, examples, validation)
+    count = min(64, 8 * len(validation)) if examples else 8 * config.batch_size
+    crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size)]
     began = time.monotonic() - run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
     for inputs, targets in batches(sampler, config.batch_size):

@@ -12,6 +12,7 @@ from pathlib import Path
 from daemon.commands import options
 
 SETTINGS = (
+    "mode",
     "start_from",
     "steps",
     "batch_size",
@@ -29,9 +30,14 @@ EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --star
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="images")
-    parser.add_argument("--labels", required=True, type=Path, metavar="DIR", help="label images with the same names")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="images; without, synthetic ones alone")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="label images with the same names")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.npz", help="the weights to write")
+    parser.add_argument(
+        "--mode",
+        choices=("nuclei", "events"),
+        help="events: only rare events such as mitoses are labelled, for `nusetd detect` (nuclei)",
+    )
     parser.add_argument("--start-from", "--from", metavar="WEIGHTS", help="fine-tune these weights, by name or path")
     parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600)")
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
@@ -53,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Train and say where the weights are."""
     import sys
 
-    options.existing([arguments.images, arguments.labels])
+    options.existing([folder for folder in (arguments.images, arguments.labels) if folder is not None])
     from daemon.output import complain, say
     from nuset_engine.training import TrainingConfig, train
 

@@ -1,0 +1,44 @@
+"""Find rare events such as mitoses among nuclei: DIR/<stem>.events.csv, a box with its confidence per event and slice.
+
+Columns: t, z, y0, x0, y1, x1 (pixels, half open), score. The weights come from `nusetd train --mode events`,
+on images in which only the events are labelled or on synthetic mitoses alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd detect movie.tif --weights mitosis.npz --output events"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images or OME-Zarr stores")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the tables")
+    parser.add_argument("--weights", required=True, metavar="WEIGHTS", help="weights of the events, by name or path")
+    parser.add_argument(
+        "--nuclei-weights", default="fluorescence", metavar="WEIGHTS", help="weights of all nuclei, for scale"
+    )
+    parser.add_argument("--min-score", type=float, default=0.5, help="least confidence of an event, 0 to 1 (0.5)")
+    parser.add_argument(
+        "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Detect in one image after the other."""
+    from daemon.detect_files import DetectOrder, detect_files
+
+    return detect_files(
+        DetectOrder(
+            images=options.existing(arguments.images),
+            output=arguments.output,
+            nuclear_channel=options.channel(arguments.channel),
+            weights=arguments.weights,
+            nuclei_weights=arguments.nuclei_weights,
+            min_score=arguments.min_score,
+        )
+    )

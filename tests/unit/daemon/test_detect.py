@@ -1,0 +1,53 @@
+"""`nusetd detect`: a table of boxes per image, in colours as well, and clear refusals."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from daemon import cli
+from nuset_engine.network import Architecture, build_network
+from nuset_engine.synthetic_mitosis import mitotic_slices
+from nuset_engine.weights import save_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights: every anchor has a score of about 0.01."""
+    path = tmp_path_factory.mktemp("weights") / "events.npz"
+    architecture = Architecture.of_width(4)
+    save_weights(build_network(architecture), path, {"architecture": architecture.as_dict()})
+    return path
+
+
+def test_a_picture_gives_a_table_of_boxes(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = mitotic_slices(np.random.default_rng(1))[1].image[:96, :96]
+    picture = np.repeat((255 * image / image.max()).astype(np.uint8)[..., None], 3, axis=-1)
+    tifffile.imwrite(tmp_path / "cells.tif", picture, photometric="rgb")
+    order = ["detect", str(tmp_path / "cells.tif"), "--output", str(tmp_path / "found"), "--weights", str(weights)]
+    assert cli.main([*order, "--min-score", "0.001"]) == 0
+    table = tmp_path / "found" / "cells.events.csv"
+    assert capsys.readouterr().out == f"{table}\n"
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert rows
+    assert list(rows[0]) == ["t", "z", "y0", "x0", "y1", "x1", "score"]
+    assert all(0 <= float(r["y0"]) < float(r["y1"]) <= 96 and 0 < float(r["score"]) < 1 for r in rows)
+
+
+def test_a_file_that_is_no_image_fails_alone(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.tif").write_text("no image")
+    order = ["detect", str(tmp_path / "bad.tif"), "--output", str(tmp_path / "o"), "--weights", str(weights)]
+    assert cli.main(order) == 1
+    assert "bad.tif" in capsys.readouterr().err
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_a_score_that_is_none_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((32, 32), np.uint8))
+    order = ["detect", str(tmp_path / "a.tif"), "--output", str(tmp_path / "o"), "--weights", "w", "--min-score", "7"]
+    assert cli.main(order) == 2
+    assert "between 0 and 1" in capsys.readouterr().err

@@ -1,0 +1,148 @@
+"""Rare events: attention weights, synthetic mitoses, crops drawn to events, scores, and a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nuset_engine.augment import AugmentParams, random_warp
+from nuset_engine.dataset import CropSampler, event_examples, make_event_example
+from nuset_engine.errors import EngineError
+from nuset_engine.events import EventDetector, EventScores, in_source_pixels, score_events
+from nuset_engine.proposals import EMPTY, Proposals
+from nuset_engine.shapes import crowd
+from nuset_engine.synthetic import SyntheticParams
+from nuset_engine.synthetic_mitosis import divide_some, mitotic_slices, spindles
+from nuset_engine.targets import ATTENTION, FAR_WEIGHT, attention_weights
+from nuset_engine.training import TrainingConfig, train
+
+
+def test_attention_is_largest_on_events_and_fades_with_a_diameter() -> None:
+    labels = np.zeros((9, 101), np.int32)
+    labels[:, :2] = 7
+    weights = attention_weights(labels, 10.0)
+    assert weights[0, 0] == pytest.approx(FAR_WEIGHT + ATTENTION)
+    assert weights[0, 11] == pytest.approx(FAR_WEIGHT + ATTENTION * np.exp(-0.5))  # 10 px from the event
+    assert weights[0, 100] == pytest.approx(FAR_WEIGHT)
+
+
+def test_attention_without_events_is_even() -> None:
+    assert (attention_weights(np.zeros((4, 5), int), 10.0) == np.float32(FAR_WEIGHT)).all()
+
+
+def test_mitotic_slices_repeat_and_label_only_events() -> None:
+    first, again = (mitotic_slices(np.random.default_rng(3)) for _ in range(2))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(first, again, strict=True))
+    assert any(part.events.any() for part in first)
+    for part in first:
+        assert (part.nuclei[part.events > 0] > 0).all()
+        assert (part.events > 0).sum() < (part.nuclei > 0).sum()
+
+
+def test_events_are_brighter_than_other_nuclei() -> None:
+    inside, other = [], []
+    for seed in range(6):
+        for part in mitotic_slices(np.random.default_rng(seed)):
+            inside.append(part.image[part.events > 0] - np.median(part.image))
+            other.append(part.image[(part.nuclei > 0) & (part.events == 0)] - np.median(part.image))
+    assert np.concatenate(inside).mean() > 1.3 * np.concatenate(other).mean()
+
+
+def test_both_halves_of_an_anaphase_are_one_event() -> None:
+    rng = np.random.default_rng(0)
+    shapes = crowd(rng, (3, 200, 200), (3.0, 0.5, 0.5), 30)
+    figures, event_of = divide_some(rng, shapes, 1.0)
+    counts = np.bincount(event_of[1:])
+    assert len(figures) == len(event_of) - 1 > len(shapes)
+    assert counts[0] == 0
+    assert set(counts[1:]) == {1, 2}
+
+
+def test_without_mitoses_there_are_no_events() -> None:
+    shapes = crowd(np.random.default_rng(1), (3, 200, 200), (3.0, 0.5, 0.5), 20)
+    calm = shapes.condensation == 0
+    _, event_of = divide_some(np.random.default_rng(0), shapes, 0.0)
+    assert (event_of[1 : len(shapes) + 1][calm] == 0).all()
+
+
+def test_spindles_are_rotations_that_lie_nearly_flat() -> None:
+    turns = spindles(np.random.default_rng(0), 50)
+    assert np.allclose(turns.transpose(0, 2, 1) @ turns, np.eye(3), atol=1e-12)
+    assert np.median(np.abs(turns[:, 0, 0])) < 0.4  # the z component of the axis
+
+
+def test_crops_near_a_place_show_it() -> None:
+    rng, place = np.random.default_rng(0), np.array([30.0, 170.0])
+    for _ in range(50):
+        warp = random_warp(rng, (200, 200), 64, 1.0, AugmentParams(), place)
+        distance = np.hypot(*(warp.coordinates - place[:, None, None]))
+        assert distance.min() < 1.5
+
+
+def test_half_of_the_crops_are_drawn_to_events() -> None:
+    labels = np.zeros((600, 600), np.int32)
+    labels[300:310, 100:110] = 1
+    example = make_event_example("rare", labels * 100.0, labels, 24.0)
+    sampler = CropSampler([example], 0, 64, 0.0, AugmentParams(coarse_chance=1.0))
+    shown = np.mean([sampler.crop()[1].pixels[..., 0].any() for _ in range(60)])
+    assert 0.4 < shown < 0.8  # by chance alone it would be 1 in 40
+
+
+def test_synthetic_examples_of_events_keep_attention_and_places() -> None:
+    examples = event_examples(np.random.default_rng(0), SyntheticParams())
+    marked = next(e for e in examples if len(e.focus))
+    y, x = marked.focus[0].astype(int)
+    assert marked.weights[y, x] > FAR_WEIGHT + 0.5 * ATTENTION
+
+
+def test_events_of_other_shape_than_the_image_are_refused() -> None:
+    with pytest.raises(EngineError, match="equal shape"):
+        make_event_example("odd", np.zeros((9, 9)), np.zeros((9, 8), int), 20.0)
+
+
+def test_scores_match_boxes_one_to_one() -> None:
+    truth = np.zeros((40, 40), int)
+    truth[0:10, 0:10], truth[20:30, 20:30] = 1, 5
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 30, 8, 40]], np.float32)
+    found = score_events(truth, Proposals(boxes, np.array([0.9, 0.8, 0.7], np.float32)))
+    assert found == EventScores(1, 2, 3)
+    assert found.precision == pytest.approx(1 / 3)
+    assert found.recall == pytest.approx(1 / 2)
+    assert found + found == EventScores(2, 4, 6)
+
+
+def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
+    scores = score_events(np.zeros((8, 8), int), EMPTY)
+    assert (scores.precision, scores.recall) == (1.0, 1.0)
+
+
+def test_boxes_return_to_the_pixels_of_the_source() -> None:
+    found = in_source_pixels(Proposals(np.array([[-2, 4, 30, 50]], np.float32), np.ones(1)), (25, 50), (50, 100))
+    assert found.boxes.tolist() == [[0, 8, 50, 100]]
+
+
+def test_training_on_synthetic_events_alone_gives_weights_for_detection(tmp_path: Path) -> None:
+    config = TrainingConfig(
+        None, None, tmp_path / "events.npz", mode="events", width=4, steps=4, batch_size=1, crop_px=64
+    )
+    weights = train(config, every=4)
+    assert weights.manifest["recipe"]["mode"] == "events"
+    part = next(p for seed in range(9) for p in mitotic_slices(np.random.default_rng(seed)) if p.nuclei.max() > 20)
+    detector = EventDetector(tmp_path / "events.npz", min_score=0.001)
+    (found,) = detector.detect([part.image[:96, :96]])
+    assert found.boxes.shape == (len(found), 4)
+    assert (found.boxes >= 0).all()
+    assert (found.boxes <= 96).all()
+    (nothing,) = detector.detect([np.zeros((64, 64))])
+    assert len(nothing) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [({"mode": "rare"}, "mode = 'rare'"), ({"images": Path("x")}, "belong together"), ({"precision": "int8"}, "int8")],
+)
+def test_wrong_settings_are_refused(changes: dict, fault: str, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=fault):
+        TrainingConfig(**{"images": None, "labels": None, "output": tmp_path / "x.npz", **changes})
