@@ -105,6 +105,13 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def port(text: str) -> int:
+    """A port's number; 0 for any that is free."""
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 0 to 65535")
+
+
 def positive_int(text: str) -> int:
     """A whole number of at least 1."""
     try:

@@ -1,0 +1,40 @@
+"""Check that rows, labels and source agree for every nucleus of an acquisition, and name what does not.
+
+Labels and pixels are read again and measured anew. Exit code 0 when everything agrees, 1 when something does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd verify embryo --database results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    options.add_acquisition(parser)
+    parser.add_argument("--no-source", action="store_true", help="leave the source alone: compare rows and labels only")
+    options.add_database(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print a line per disagreement, and a last line with the verdict."""
+    from daemon.output import complain, say
+    from storage import layout
+    from storage.verify import verify
+
+    url = layout.database_url(arguments.database)
+    times = nuclei = faults = 0
+    for checked in verify(url, arguments.acquisition, source=not arguments.no_source):
+        times, nuclei, faults = times + 1, nuclei + checked.nuclei, faults + len(checked.findings)
+        for finding in checked.findings:
+            label = "" if finding.label is None else f", label {finding.label}"
+            say(f"time point {finding.t}{label}: {finding.what}")
+    looked_at = f"{nuclei} nuclei in {times} time points"
+    if faults:
+        complain(f"{faults} disagreements in {looked_at}.")
+        return 1
+    say(f"{looked_at}: rows, labels{'' if arguments.no_source else ' and source'} agree.")
+    return 0

@@ -1,0 +1,173 @@
+"""Stores over HTTP: what is given out, parts of files, pages of other origins, and nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+import zarr
+from cases.stored import acquisition, pixels, register, squares
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.errors import DaemonError
+from daemon.serve import Server, part
+from daemon.shelf import Shelf
+from storage.catalog import Catalog
+from storage.images import ImageStore
+
+SIZE = (1, 1, 3, 40, 40)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder with a store of shards, and a secret beside it."""
+    folder = tmp_path_factory.mktemp("serve") / "out"
+    folder.mkdir()
+    image = acquisition(pixels(*SIZE) + 1, name="embryo 1")
+    with Catalog.open(folder) as catalog:
+        row = register(catalog, image, output=folder)
+        store = ImageStore.create(str(row.zarr_path), image, "0.5")
+    store.write_timepoint(0, [image.planes(0, 0)], squares(0, 6, SIZE[2:]))
+    store.publish(0)
+    (folder / "secret.txt").write_text("secret")
+    os.symlink(folder / "secret.txt", store.path / "link.txt")
+    os.symlink(folder, store.path / "way-out")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(output: Path) -> Iterator[Server]:
+    """A server on a free port."""
+    with Server(Shelf(f"sqlite:///{output}/nusetd.sqlite"), port=0) as made:
+        threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Send a request exactly as written; status, headers, content."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+@cache
+def known_shelf(database: str) -> Shelf:
+    """A shelf that has read its database."""
+    shelf = Shelf(database)
+    shelf.offers()
+    return shelf
+
+
+STORE = "/embryo%201.ome.zarr"
+
+
+def test_stores_are_listed_and_open_in_zarr(server: Server) -> None:
+    pytest.importorskip("aiohttp", reason="reading over HTTP needs fsspec[http]")
+    [found] = json.loads(ask(server, "/")[2])["stores"]
+    assert found == {"acquisition": "embryo 1", "url": server.base + STORE}
+    group = zarr.open_group(found["url"], mode="r")
+    np.testing.assert_array_equal(np.asarray(group["labels/nuclei/0"][0]), squares(0, 6, SIZE[2:]))  # type: ignore[index]
+
+
+def test_pages_of_other_origins_may_read(server: Server) -> None:
+    for path in (f"{STORE}/zarr.json", f"{STORE}/0/c/9/9", "/"):
+        assert ask(server, path)[1]["Access-Control-Allow-Origin"] == "*"
+    status, headers, _ = ask(server, STORE, "OPTIONS", Origin="https://example.org")
+    assert status == 204
+    assert "Range" in headers["Access-Control-Allow-Headers"]
+    assert headers["Access-Control-Allow-Private-Network"] == "true"
+
+
+def test_parts_of_files(server: Server, output: Path) -> None:
+    path = f"{STORE}/0/c/0/0/0/0/0"
+    whole = (output / "embryo 1.ome.zarr/0/c/0/0/0/0/0").read_bytes()
+    status, headers, content = ask(server, path)
+    assert (status, content, headers["Accept-Ranges"]) == (200, whole, "bytes")
+    status, headers, content = ask(server, path, Range="bytes=3-10")
+    assert (status, content) == (206, whole[3:11])
+    assert headers["Content-Range"] == f"bytes 3-10/{len(whole)}"
+    assert ask(server, path, Range="bytes=-20")[2] == whole[-20:]
+    assert ask(server, path, Range=f"bytes={len(whole)}-")[0] == 416
+    status, headers, content = ask(server, path, "HEAD")
+    assert (status, headers["Content-Length"], content) == (200, str(len(whole)), b"")
+    tag = headers["ETag"]
+    assert ask(server, path, If_None_Match=tag)[0] == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/secret.txt", f"{STORE}/../secret.txt", f"{STORE}/%2e%2e/secret.txt", f"{STORE}/..%2fsecret.txt",
+        f"{STORE}/link.txt", f"{STORE}/way-out/secret.txt", f"{STORE}/way-out/nusetd.sqlite", "//etc/passwd",
+        "/nusetd.sqlite", f"{STORE}/0/../zarr.json", f"{STORE}/%00", f"{STORE}/..\\secret.txt", STORE, f"{STORE}/0",
+        f"{STORE}/" + "a" * 5000, "/%ff%fe", f"{STORE}//zarr.json",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_given_out(server: Server, path: str) -> None:
+    status, _, content = ask(server, path)
+    assert status == 404
+    assert b"secret" not in content
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.sampled_from(["..", ".", "", "/", "%2f", "%2e%2e", "secret.txt", "way-out", "0", "\\", "%5c", "~"])))
+def test_no_address_leads_out_of_a_store(output: Path, parts: list[str]) -> None:
+    shelf = known_shelf(f"sqlite:///{output}/nusetd.sqlite")
+    found = shelf.file("/".join([STORE, *parts]))
+    assert found is None or found.is_relative_to(output / "embryo 1.ome.zarr")
+
+
+def test_files_cannot_be_written(server: Server, output: Path) -> None:
+    for method in ("PUT", "POST", "DELETE", "PATCH"):
+        assert ask(server, f"{STORE}/zarr.json", method, Content_Length="0")[0] == 501
+    assert (output / "embryo 1.ome.zarr/zarr.json").exists()
+
+
+def test_it_listens_on_loopback_only_and_a_taken_port_is_one_sentence(server: Server) -> None:
+    assert server.server_address[0] == "127.0.0.1"
+    with pytest.raises(DaemonError, match="choose another with --port"):
+        Server(server.shelf, server.server_address[1])
+
+
+@given(st.binary(max_size=40), st.text("0123456789-", max_size=8))
+def test_a_part_is_what_it_asks_for_or_nothing(content: bytes, asked: str) -> None:
+    span: Any = part(f"bytes={asked}", len(content))
+    if span is not None:
+        first, end = span
+        assert 0 <= first < end <= len(content)
+        low, _, high = asked.partition("-")
+        if low:
+            assert first == int(low)
+            assert not high or end == min(len(content), int(high) + 1)
+        else:
+            assert content[first:end] == content[-int(high) :]
+
+
+def test_links_carry_the_store(server: Server) -> None:
+    from daemon import links
+
+    store = server.base + STORE
+    assert links.vizarr(store).endswith("?source=" + quote(store, safe=""))
+    state = links.state(store, "embryo 1", [("t", 60.0, "s"), ("z", 2e-6, "m"), ("y", 5e-7, "m"), ("x", 5e-7, "m")])
+    assert [layer["source"] for layer in state["layers"]] == [
+        f"zarr://{store}", f"zarr://{store}/labels/nuclei", f"zarr://{store}/labels/tracks",
+    ]  # fmt: skip
+    assert state["dimensions"]["z"] == [2e-6, "m"]
