@@ -134,7 +134,9 @@ def _make_levels(
         else:
             plain = dtype == LABEL_DTYPE  # plain zstd beats shuffled bytes on labels
             options["compressors"] = (
-                ZstdCodec(level=3) if plain else BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+                ZstdCodec(level=3)
+                if plain
+                else BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=3, shuffle="shuffle")
             )
             options["dimension_names"] = list(axes)
             options["shards"] = shards(axes, sizes, full_plane_px)
