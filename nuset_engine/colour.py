@@ -36,4 +36,4 @@ class GreyPlanes(Sequence[np.ndarray]):
 
     def __getitem__(self, z: int) -> np.ndarray:  # type: ignore[override]
         """Slice `z` (Y, X) float32."""
-        return np.mean([np.asarray(colour[z]) for colour in self._colours], axis=0, dtype=np.float32)
+        return np.stack([np.asarray(colour[z]) for colour in self._colours]).mean(axis=0, dtype=np.float32)
