@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +89,8 @@ class TiffSource:
             page = series[index]
             if page is None:
                 raise ValueError("the file does not hold it")
-            return page.asarray()
+            with _opened_for(page):
+                return page.asarray()
         # Pixels lie in one run, maybe behind a single page (ImageJ beyond 4 GB): read just the plane's bytes.
         handle = series[0].parent.filehandle
         count = int(np.prod(self._axes.page_shape))
@@ -106,9 +109,26 @@ class TiffSource:
             page = series[index]
             if page is None or not page.dataoffsets:
                 return b"absent"
-            handle, start, count = page.parent.filehandle, page.dataoffsets[0], sum(page.databytecounts)
+            start, count = page.dataoffsets[0], sum(page.databytecounts)
+            with _opened_for(page) as handle:
+                handle.seek(start)
+                return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
         handle.seek(start)
         return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
+
+
+@contextmanager
+def _opened_for(page: Any) -> Iterator[Any]:
+    """Give the open file of a page: tifffile closes the further files of an image once it has found their pages."""
+    handle = page.parent.filehandle
+    was_closed = handle.closed
+    if was_closed:
+        handle.open()
+    try:
+        yield handle
+    finally:
+        if was_closed:
+            handle.close()
 
 
 def opened(path: Path) -> tifffile.TiffFile:

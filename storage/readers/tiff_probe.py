@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storage.readers import ome_xml
 from storage.readers.completion import Completion
-from storage.readers.tiff_chain import Chain, walk
+from storage.readers.tiff_chain import Chain, is_whole, walk
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Declared:
     planes: int
     planes_per_time_point: int | None = None
     in_one_page: bool = False  # ImageJ and tifffile may write one page and all planes behind it
+    others: tuple[str, ...] = ()  # files beside it that hold further planes of the same image
 
 
 def probe(path: Path) -> Completion:
@@ -43,6 +44,9 @@ def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
     if declared.in_one_page and chain.pages == 1 and chain.page_bytes:
         planes = (chain.file_bytes - chain.data_offset) // chain.page_bytes
     if planes >= declared.planes:
+        absent = next((name for name in declared.others if not is_whole(path.with_name(name))), None)
+        if absent is not None:
+            return Completion("growing", f"{path} is whole, but not {absent}, which it says belongs to it.")
         return Completion("complete", f"{path} is whole.")
     if declared.in_one_page and chain.pages == 1:
         return Completion(
@@ -87,7 +91,9 @@ def _declared_by_imagej(text: str) -> Declared:
 def _declared_by_ome(images: tuple[ome_xml.OmeImage, ...], path: Path) -> Declared:
     named = any(image.planes_by_file for image in images)
     if named and any(path.name in image.planes_by_file for image in images):
-        return Declared(sum(image.planes_by_file.get(path.name, 0) for image in images))
+        others = {name for image in images for name in image.planes_by_file} - {path.name}
+        safe = tuple(sorted(name for name in others if "/" not in name and "\0" not in name))
+        return Declared(sum(image.planes_by_file.get(path.name, 0) for image in images), others=safe)
     # No file is named, or this one was renamed and is all that there is.
     planes = sum(image.planes for image in images)
     grows = len(images) == 1 and images[0].order.endswith("T") and images[0].size_t > 1

@@ -23,6 +23,33 @@ def ome_tiff(folder: Path, array: np.ndarray, **options: object) -> Path:
     return path
 
 
+def ome_tiff_files(folder: Path, array: np.ndarray) -> Path:
+    """A file for each time point; each describes all of them."""
+    t, c, z, y, x = array.shape
+    names = [f"embryo-{i}.ome.tif" for i in range(t)]
+    data = "".join(
+        f'<TiffData FirstT="{i}" FirstC="{k}" FirstZ="{s}" IFD="{k * z + s}" PlaneCount="1">'
+        f'<UUID FileName="{name}">urn:uuid:00000000-0000-0000-0000-00000000000{i}</UUID></TiffData>'
+        for i, name in enumerate(names)
+        for k in range(c)
+        for s in range(z)
+    )
+    channels = "".join(f'<Channel ID="Channel:0:{i}" Name="dye {i}" SamplesPerPixel="1"/>' for i in range(c))
+    sizes = f'SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}"'
+    lengths = 'PhysicalSizeZ="2.0" PhysicalSizeY="0.5" PhysicalSizeX="0.25" TimeIncrement="60.0"'
+    for i, name in enumerate(names):
+        text = (
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:00000000-0000-0000-0000-00000000000{i}"><Image ID="Image:0" Name="all">'
+            f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{array.dtype.name}" {sizes} {lengths}>'
+            f"{channels}{data}</Pixels></Image></OME>"
+        )
+        with tifffile.TiffWriter(folder / name) as writer:
+            for n, plane in enumerate(array[i].reshape(-1, y, x)):
+                writer.write(plane, description=text if n == 0 else None, contiguous=False, metadata=None)
+    return folder / names[0]
+
+
 def ome_tiff_compressed(folder: Path, array: np.ndarray) -> Path:
     return ome_tiff(folder, array, compression="zlib", tile=(16, 16))
 

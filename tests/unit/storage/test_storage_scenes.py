@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,21 @@ def test_another_reader_sees_the_same_in_what_these_tests_write(
             image = next(iter(file.scenes.values()))
             axes, array = "".join(image.dims), image.asarray()
     np.testing.assert_array_equal(np.transpose(array, [axes.index(letter) for letter in "TCZYX"]), ARRAY)
+
+
+REAL = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[4] / "shared" / "data")) / "formats"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL}")
+def test_real_files_of_vendors() -> None:
+    found = {one.reader: one for one in open_acquisitions(REAL)}
+    assert found["czi"].voxel_size_um == pytest.approx((0.32, 0.0906, 0.0906), rel=1e-3)
+    assert (found["czi"].size_t, found["czi"].size_c, found["czi"].size_z) == (3, 2, 5)
+    assert found["czi"].frame_interval_s == pytest.approx(60, abs=0.1)
+    assert found["oib"].voxel_size_um == pytest.approx((0.177, 0.177, 0.177))
+    assert (found["oib"].size_c, found["oib"].channel_names[1]) == (3, "Alexa Fluor 546")
+    assert found["ndtiff"].voxel_size_um == pytest.approx((0.4, 1.0, 1.0))
+    assert (found["ndtiff"].size_t, found["ndtiff"].channel_names) == (8, ("DAPI", "FITC"))
+    for one in found.values():
+        with one:
+            assert one.plane(one.time_points[-1], 0, one.size_z - 1).any()

@@ -98,6 +98,26 @@ def test_several_scenes_become_several_acquisitions(tmp_path: Path) -> None:
         one.close()
 
 
+def test_an_ome_tiff_in_several_files_is_one_image_when_all_are_there(tmp_path: Path) -> None:
+    array = pixels(3, 2, 4)
+    path = images.ome_tiff_files(tmp_path, array)
+    last = tmp_path / "embryo-2.ome.tif"
+    found = open_acquisitions(tmp_path)
+    assert {one.source_path for one in found} == {path}  # whichever file leads to it
+    for one in found:
+        with one:
+            assert one.voxel_size_um == (2.0, 0.5, 0.25)
+            np.testing.assert_array_equal(one.plane(2, 1, 3), array[2, 1, 3])
+    content = last.read_bytes()
+    last.write_bytes(content[: len(content) // 2])
+    assert probe(last).state == "incomplete"
+    verdict = probe(path)
+    assert verdict.state == "growing"
+    assert "embryo-2.ome.tif, which it says belongs to it" in verdict.reason
+    last.unlink()
+    assert probe(path).state == "growing"
+
+
 def test_a_pyramid_is_one_image(tmp_path: Path) -> None:
     full = pixels(1, 1, 3, 40, 48)[0, 0]
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
