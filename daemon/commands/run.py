@@ -17,8 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Run until stopped."""
-    from daemon import config
+    """Run until stopped; faults of the configuration reach the journal as errors, a line each."""
+    from daemon import config, logs
+    from daemon.errors import ConfigError
     from daemon.service import run_service
 
-    return run_service(config.load(arguments.config), arguments.config.absolute())
+    try:
+        given = config.load(arguments.config)
+    except ConfigError as error:
+        if not logs.under_journal():
+            raise
+        logs.set_up()
+        for line in str(error).splitlines():
+            logs.error("wrong configuration", fault=line)
+        return 2
+    return run_service(given, arguments.config.absolute())

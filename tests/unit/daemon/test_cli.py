@@ -109,3 +109,17 @@ def test_a_right_configuration_says_what_is_watched(tmp_path: Path, capsys: pyte
     path.write_text(f'[[watch]]\npath = "{tmp_path}"\noutput = "out"\n')
     assert cli.main(["check-config", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path} -> {tmp_path / 'out'}"
+
+
+def test_a_wrong_configuration_reaches_the_journal_as_errors_a_line_each(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[[watch]]\npath = 3\n[service]\nrescan = 1\n")
+    code = (
+        "import os, sys\nstatus = os.fstat(2)\nos.environ['JOURNAL_STREAM'] = f'{status.st_dev}:{status.st_ino}'\n"
+        "from daemon import cli\nsys.exit(cli.main(['run', '--config', sys.argv[1]]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "wrong.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    said = done.stderr.splitlines()
+    assert len(said) == 3
+    assert all(line.startswith("<3>wrong configuration fault=") for line in said)
