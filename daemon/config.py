@@ -69,7 +69,7 @@ class WatchConfig:
     @property
     def settle(self) -> SettleRules:
         """The rules by which a file counts as finished."""
-        return SettleRules(self.quiet_s, self.give_up_s)
+        return SettleRules(self.quiet_s, self.give_up_s, self.acquisition_quiet_s)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ class ServiceConfig:
         Seconds between two looks at a whole watched folder.
     worker_silence_s : float
         A worker that says nothing for so long hangs, and is replaced.
+    reader_limit_s : float
+        A file that is looked into for so long is tried again later, then set aside; the others go on.
     stop_s : float
         Told to stop, the service waits so long for the time point under way; then it is done anew at the next start.
     report_s : float
@@ -105,6 +107,7 @@ class ServiceConfig:
     events: bool = True
     rescan_s: float = 10.0
     worker_silence_s: float = 600.0
+    reader_limit_s: float = 60.0
     stop_s: float = 45.0
     report_s: float = 10.0
     listen: str | None = None
@@ -222,6 +225,7 @@ def _read_service(table: Reader) -> ServiceConfig:
         events=table.boolean("events", defaults.events),
         rescan_s=table.number("rescan_s", defaults.rescan_s, at_least=0.1),
         worker_silence_s=table.number("worker_silence_s", defaults.worker_silence_s, at_least=1.0),
+        reader_limit_s=table.number("reader_limit_s", defaults.reader_limit_s, at_least=1.0),
         stop_s=table.number("stop_s", defaults.stop_s, at_least=0.0),
         report_s=table.number("report_s", defaults.report_s, at_least=0.1),
         listen=table.loopback("listen"),

@@ -54,6 +54,11 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     @property
+    def connection(self) -> Connection | None:
+        """What to wait for when there is nothing else to do."""
+        return self._connection
+
+    @property
     def idle(self) -> bool:
         """True when the engine is loaded and no task is under way."""
         return self.pid is not None and self.model is not None and self.task is None

@@ -1,41 +1,58 @@
-"""From a watched folder to queued time points: which files are finished, and to which acquisition each belongs."""
+"""From a watched folder to finished files: what is new, when it is whole, what people declared done."""
 
 from __future__ import annotations
 
+import heapq
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from daemon import logs, pipeline, settle
+from daemon import logs, settle
+from daemon.admission import Admission
 from daemon.config import WatchConfig
-from daemon.errors import DaemonError
-from daemon.series import Series, spans
-from daemon.settle import Decision, Identity, Watched
-from daemon.watch import FolderWatch
+from daemon.inspection import Answer, Look, Looked, Request, Stuck
+from daemon.settle import Conclusion, Decision, Identity, Watched
+from daemon.tree import Sight
+from daemon.watch import DONE_SUFFIX
 from storage import readers
-from storage.errors import StorageError
+from storage.readers.names import stem
 
 if TYPE_CHECKING:
     from daemon.conductor import Conductor
     from daemon.recipe import Recipe
     from storage.catalog import Catalog
-    from storage.readers import AcquisitionKey
 
-# Files that are looked into, or queued, in one turn: thousands at once must not keep the main loop from turning.
-_AT_ONCE = 50
+# Files of one folder that are looked into at once: the others wait their turn.
+_AT_ONCE = 32
+# A file over which the looking program crashed or hung is tried again after this pause, then after twice as long.
+_STUCK_PAUSE_S, _STUCK_TRIES = 30.0, 3
 
 
-@dataclass
-class Group:
-    """One acquisition made of several files, as far as they are known."""
+class Folder(Protocol):
+    """What an intake needs of its folder: `watch.FolderWatch`, or `lookout.Lookout` around it."""
 
-    key: AcquisitionKey
-    series: Series = field(default_factory=Series)
-    files: dict[int, Path] = field(default_factory=dict)
-    acquisition_id: int | None = None
-    over: bool = False
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def online(self) -> bool: ...
+
+    def sights(self, now: float) -> list[Sight]: ...
+
+    def know(self, files: dict[str, Identity]) -> None: ...
+
+    def look_again(self, path: Path) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Asks(Protocol):
+    """What an intake needs of whoever looks into files."""
+
+    def ask(self, request: Request, then: Callable[[Answer], None]) -> None: ...
 
 
 class Intake:
@@ -44,9 +61,11 @@ class Intake:
     Parameters
     ----------
     watch : WatchConfig
-    folder : FolderWatch
+    folder : Folder
     catalog, conductor
         Where finished files go.
+    inspector : Asks
+        Looks into files.
     recipe : callable
         Gives the recipe, or None while the model is not loaded: finished files wait for it.
     """
@@ -54,23 +73,28 @@ class Intake:
     def __init__(
         self,
         watch: WatchConfig,
-        folder: FolderWatch,
+        folder: Folder,
         catalog: Catalog,
         conductor: Conductor,
+        inspector: Asks,
         recipe: Callable[[], Recipe | None],
-        rescan_s: float = 10.0,
     ) -> None:
         self._watch = watch
         self._folder = folder
-        self._catalog = catalog
-        self._conductor = conductor
+        self._inspector = inspector
         self._recipe = recipe
-        self._rescan_s = rescan_s
-        self._next_scan = float("-inf")
+        self._now = 0.0
+        self._resumed = False
         self._settling: dict[Path, Watched] = {}
-        self._known: dict[Path, Identity] = {}
-        self._finished: dict[Path, None] = {}
-        self._groups: dict[Path, Group] = {}
+        self._due: list[tuple[float, Path]] = []
+        self._asked: set[Path] = set()
+        self._stuck: dict[Path, int] = {}
+        self._known: dict[str, Identity] = {}
+        self._grown: dict[Path, tuple[int, ...]] = {}
+        self._declared: set[str] = set()
+        self._submitted: set[Path] = set()
+        self._not_before: dict[Path, float] = {}
+        self.admission = Admission(watch, catalog, conductor, inspector, self._again)
 
     @property
     def root(self) -> Path:
@@ -88,158 +112,166 @@ class Intake:
         return len(self._settling)
 
     def tick(self, now: float) -> None:
-        """Take up hints and, when it is time, the truth; look at what is due; hand on what is finished."""
-        for path in self._folder.hints():
-            self._note(path, now)
-        if now >= self._next_scan:
-            self._rescan(now)
-        due = (path for path, watched in self._settling.items() if settle.is_due(watched, now))
-        for path in list(islice(due, _AT_ONCE)):
-            self._look(path, now)
-        recipe = self._recipe()
-        if recipe is not None:
-            self._admit_finished(recipe, now)
-            for group in self._groups.values():
-                self._advance(group, recipe, now)
+        """Take up what is new; look into what is due; hand on what is finished."""
+        self._now = now
+        if not self._resumed:
+            self._known = self.admission.resume(now)
+            self._folder.know(self._known)
+            self._resumed = True
+        for sight in self._folder.sights(now):
+            self._note(sight)
+        if self._folder.online:
+            self._ask_about_due()
+        self.admission.turn(now, self._recipe())
 
     def reconsider(self, path: Path) -> None:
         """Look at a file again although it did not change (a retry was asked for)."""
-        self._known.pop(path, None)
-        self._next_scan = float("-inf")
+        self._known.pop(os.fspath(path), None)
+        self._stuck.pop(path, None)
+        self._folder.look_again(path)
+
+    def submit(self, path: Path) -> None:
+        """Take a file as it is, now, whatever quiet time and format say."""
+        path = readers.owner(path, self._watch.pattern)
+        self._submitted.add(path)
+        self.reconsider(path)
+        if path in self._settling:
+            self._hurry(path)
 
     def stop(self) -> None:
         """End the events."""
         self._folder.stop()
 
-    def _rescan(self, now: float) -> None:
-        self._next_scan = now + self._rescan_s
-        for path in self._folder.scan().paths:
-            self._note(path, now)
+    def _note(self, sight: Sight) -> None:
+        """Begin to follow a file that is new, or that changed since it was taken."""
+        path = sight.path
+        if path.name.endswith(DONE_SUFFIX):
+            self._declare(path)
+        elif self._known.get(os.fspath(path)) != sight.identity:
+            self._follow(path, sight.identity)
 
-    def _note(self, path: Path, now: float) -> None:
-        """Begin to follow a file that is new, or that changed since it was taken; a part stands for its whole."""
-        part, path = path, readers.owner(path, self._watch.pattern)
-        if not readers.is_candidate(path):
+    def _follow(self, path: Path, identity: Identity) -> None:
+        if not _is_text(path):
+            self._leave(path, identity)
+            self.admission.refuse(path, identity, "its name is not valid text (UTF-8): rename it.")
             return
-        if part == path and settle.looks_unchanged(path, self._known.get(path)):
-            return
-        identity = _identify(path)
-        if identity is None or self._known.get(path) == identity:
-            return
-        if path not in self._settling and not self._welcome(path):
-            return
-        self._known.pop(path, None)
-        self._finished.pop(path, None)
-        self._settling[path] = settle.observe(self._settling.get(path), identity, self._watch.settle, now)
+        if path not in self._settling:
+            self.admission.expect(path)
+        watched = settle.observe(self._settling.get(path), identity, self._rules(path), self._now)
+        pause = self._not_before.pop(path, watched.next_look)
+        self._schedule(path, replace(watched, next_look=max(watched.next_look, pause)))
 
-    def _welcome(self, path: Path) -> bool:
-        """Begin to follow a path; False for a store that is our own result."""
-        if readers.is_own(path):
-            return False
-        key = readers.acquisition_key(path, self._watch.pattern)
-        if key.t is not None:
-            self._group(key).series.seen.add(key.t)
-        return True
-
-    def _look(self, path: Path, now: float) -> None:
-        """A quiet period is over: has the file changed, and if not, does its format say that it is whole?"""
-        rules, identity = self._watch.settle, _identify(path)
-        if identity is None:
-            del self._settling[path]  # gone, or held by its writer: the next rescan finds it again
-            return
-        watched = settle.observe(self._settling[path], identity, rules, now)
+    def _schedule(self, path: Path, watched: Watched) -> None:
+        before = self._settling.get(path)
         self._settling[path] = watched
-        if not settle.is_due(watched, now):
-            return
-        completion = readers.probe(path)
-        whole = completion.state == "complete"
-        decision, self._settling[path] = settle.conclude(watched, whole, rules, now)
-        partial = decision is Decision.SET_ASIDE and bool(completion.time_points_ready)
-        if partial:
-            logs.warning("processed as far as it goes", path=path, reason=completion.reason)
-        if partial or decision is Decision.READY:
-            del self._settling[path]
-            self._known[path] = identity
-            self._finished[path] = None
-        elif decision is Decision.SET_ASIDE:
-            self._set_aside(path, identity, completion.reason)
+        if before is None or before.next_look != watched.next_look:
+            heapq.heappush(self._due, (watched.next_look, path))
 
-    def _set_aside(self, path: Path, identity: Identity, reason: str) -> None:
-        """Leave a file alone until it changes; what belongs to it does not wait for it."""
-        self._settling.pop(path, None)
-        self._known[path] = identity
-        key = readers.acquisition_key(path, self._watch.pattern)
-        if key.t is not None:
-            self._group(key).series.give_up(key.t)
-        self._catalog.set_aside_source(path, path.stem, reason)
-        logs.warning("file set aside", path=path, reason=reason)
+    def _hurry(self, path: Path) -> None:
+        self._schedule(path, replace(self._settling[path], next_look=self._now))
 
-    def _admit_finished(self, recipe: Recipe, now: float) -> None:
-        for path in list(islice(self._finished, _AT_ONCE)):
-            del self._finished[path]
-            key = readers.acquisition_key(path, self._watch.pattern)
-            if key.t is None:
-                for row_id in self._admit([path], recipe):
-                    self._conductor.end(row_id)
-                continue
-            group = self._group(key)
-            group.files[key.t] = path
-            group.series.settle(key.t, now)
-            group.over = False
-            if group.acquisition_id is not None:
-                self._conductor.reopen(group.acquisition_id)
-
-    def _advance(self, group: Group, recipe: Recipe, now: float) -> None:
-        """Hand on the files of a growing acquisition in order, and end it when nothing new has come for long."""
-        if group.over:
-            return
-        patience = self._watch.acquisition_quiet_s
-        release = group.series.release(now, patience)
-        if release.passed_over:
-            logs.warning("time points did not come", acquisition=group.key.name, numbers=spans(release.passed_over))
-        if release.ready:
-            for row_id in self._admit([group.files[number] for number in release.ready], recipe):
-                group.acquisition_id = row_id
-        if group.series.is_over(now, patience) and not self._arriving(group):
-            group.over = True
-            if group.acquisition_id is not None:
-                self._conductor.end(group.acquisition_id)
-
-    def _arriving(self, group: Group) -> bool:
-        return any(readers.acquisition_key(p, self._watch.pattern).group == group.key for p in self._settling)
-
-    def _admit(self, paths: list[Path], recipe: Recipe) -> list[int]:
-        """Queue the time points of these files; a file that cannot be opened is set aside, the others go on."""
-        rows: list[int] = []
-        try:
-            size, pattern = self._watch.voxel_size_um, self._watch.pattern
-            for acquisition in readers.open_acquisitions(paths, voxel_size_um=size, pattern=pattern):
-                with acquisition:
-                    row = pipeline.admit(self._catalog, acquisition, recipe, self._watch.output)
-                rows.append(row.id)
-                logs.info("queued", acquisition=row.name, files=len(paths), state=row.state)
-        except (StorageError, DaemonError) as error:
-            if len(paths) > 1:
-                return [row_id for path in paths for row_id in self._admit([path], recipe)]
-            self._refuse(paths[0], str(error))
-        except OSError as error:
-            logs.warning("file cannot be read now", path=paths[0], reason=error)
-            for path in paths:
-                self._known.pop(path, None)
-        return rows
-
-    def _refuse(self, path: Path, reason: str) -> None:
-        identity = _identify(path)
+    def _leave(self, path: Path, identity: Identity | None) -> None:
+        """Follow it no longer; `identity` is what was taken or set aside."""
+        if self._settling.pop(path, None) is not None:
+            self.admission.arrived(path)
+        self._stuck.pop(path, None)
+        self._grown.pop(path, None)
+        self._submitted.discard(path)
         if identity is not None:
-            self._set_aside(path, identity, reason)
+            self._known[os.fspath(path)] = identity
 
-    def _group(self, key: AcquisitionKey) -> Group:
-        return self._groups.setdefault(key.path, Group(key.group))
+    # Looking into files
+
+    def _ask_about_due(self) -> None:
+        while self._due and self._due[0][0] <= self._now and len(self._asked) < _AT_ONCE:
+            _, path = heapq.heappop(self._due)
+            watched = self._settling.get(path)
+            if watched is not None and path not in self._asked and settle.is_due(watched, self._now):
+                self._asked.add(path)
+                self._inspector.ask(Look(path), partial(self._looked, path))
+
+    def _looked(self, path: Path, answer: Answer) -> None:
+        """A file was looked into: has it changed, and if not, does its format say that it is whole?"""
+        self._asked.discard(path)
+        before = self._settling.get(path)
+        if before is None:
+            return
+        if isinstance(answer, Stuck):
+            self._try_again_later(path, before, answer.reason)
+        elif not isinstance(answer, Looked) or answer.identity is None or answer.completion is None:
+            own = isinstance(answer, Looked) and answer.own
+            self._leave(path, answer.identity if own and isinstance(answer, Looked) else None)
+            if not own:  # gone, or held by its writer: it is reported again when it can be seen
+                self._folder.look_again(path)
+        else:
+            rules, completion = self._rules(path), answer.completion
+            watched = settle.observe(before, answer.identity, rules, self._now)
+            growing = completion.state == "growing"
+            ready = completion.time_points_ready or () if growing else ()
+            conclusion = settle.conclude(
+                watched, completion.state == "complete", rules, self._now, ready, answer.seconds
+            )
+            self._conclude(path, conclusion, completion.reason)
+
+    def _conclude(self, path: Path, conclusion: Conclusion, reason: str) -> None:
+        identity = conclusion.watched.identity
+        if conclusion.decision is Decision.WAIT:
+            self._schedule(path, conclusion.watched)
+            if conclusion.ripe and conclusion.ripe != self._grown.get(path):
+                self._grown[path] = conclusion.ripe
+                self.admission.grow(path, conclusion.ripe)
+            return
+        if conclusion.decision is Decision.READY:
+            self.admission.finish(path)
+        elif conclusion.decision is Decision.PARTIAL:
+            logs.warning("processed as far as it goes", path=path, reason=reason)
+            self.admission.finish(path, conclusion.ripe)
+        else:
+            self.admission.refuse(path, identity, reason)
+        self._leave(path, identity)
+
+    def _try_again_later(self, path: Path, watched: Watched, reason: str) -> None:
+        tries = self._stuck[path] = self._stuck.get(path, 0) + 1
+        if tries >= _STUCK_TRIES:
+            self._leave(path, watched.identity)
+            remedy = "convert or remove the file, or look after its disk, then run `nusetd retry`."
+            self.admission.refuse(path, watched.identity, f"{reason.rstrip('.')}, {tries} times: {remedy}")
+            return
+        self._schedule(path, replace(watched, next_look=self._now + _STUCK_PAUSE_S * 2 ** (tries - 1)))
+
+    def _again(self, path: Path, pause_s: float) -> None:
+        """What was handed on has to be looked at anew, after a pause."""
+        self._known.pop(os.fspath(path), None)
+        self._not_before[path] = self._now + pause_s
+        self._folder.look_again(path)
+
+    # What people declare
+
+    def _declare(self, note: Path) -> None:
+        """`NAME.done` says that the file, the series or the folder NAME beside it is finished."""
+        self._declared.add(os.fspath(note))
+        logs.info("declared done", note=note)
+        for path in [path for path in self._settling if self._is_declared(path)]:
+            self._hurry(path)
+        self.admission.declare(note.with_name(note.name.removesuffix(DONE_SUFFIX)))
+
+    def _is_declared(self, path: Path) -> bool:
+        if not self._declared:
+            return False
+        names = {path.name, stem(path), readers.acquisition_key(path, self._watch.pattern).name}
+        candidates = [path.with_name(name + DONE_SUFFIX) for name in names]
+        folders = [parent for parent in path.parents if parent.is_relative_to(self.root) and parent != self.root]
+        candidates += [folder.with_name(folder.name + DONE_SUFFIX) for folder in folders]
+        return any(os.fspath(candidate) in self._declared for candidate in candidates)
+
+    def _rules(self, path: Path) -> settle.SettleRules:
+        overridden = path in self._submitted or self._is_declared(path)
+        return settle.AT_ONCE if overridden else self._watch.settle
 
 
-def _identify(path: Path) -> Identity | None:
-    """What of a file and the files that belong to it changes when their content does."""
+def _is_text(path: Path) -> bool:
     try:
-        return settle.identify(path, readers.companions(path))
-    except OSError:  # their folder cannot be listed now
-        return None
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from nuset_engine.nuclei import Nuclei
@@ -22,10 +24,11 @@ class EngineSetup:
 
 @dataclass(frozen=True)
 class AnalyseTask:
-    """To the worker: segment, join, measure and write the labels of one time point."""
+    """To the worker: segment, join, measure and write the labels of one time point with this fingerprint."""
 
     acquisition: AcquisitionRow
     t: int
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,26 @@ class Painted:
     """From the worker: the track ids are safely on disk."""
 
 
+class Cause(Enum):
+    """What a failure is about, and so what follows from it."""
+
+    INPUT = "The image itself: it is set aside at once."
+    PASSING = "Something that may pass, such as a share that does not answer: a few attempts with growing pauses."
+    MEMORY = "The memory did not suffice: once more with a new worker, then it is set aside."
+    GONE = "The source is not there: once more; while its watched folder is offline, until it is back."
+    CHANGED = "The source changed while it was read: again, when it has been looked at anew."
+    MACHINE = (
+        "The results cannot be written, such as on a full disk: nothing is wrong with the image, so until it works."
+    )
+
+
 @dataclass(frozen=True)
 class Failed:
-    """From the worker: the task could not be done; `may_pass` says whether trying again makes sense."""
+    """From the worker: the task could not be done. `files` are those of the image, where they have to be seen anew."""
 
     reason: str
-    may_pass: bool
+    cause: Cause
+    files: tuple[Path, ...] = ()
 
 
 Task = AnalyseTask | PaintTask

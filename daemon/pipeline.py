@@ -4,7 +4,8 @@
 
     admit      daemon   a finished file becomes an acquisition with queued time points
     analyse    worker   planes -> slice labels -> 3D nuclei -> table; image and labels safely on disk, not yet visible
-    commit     daemon   table -> tracks; rows, tracks and "done" in one transaction; then the labels become visible
+    commit     daemon   table -> tracks; rows, tracks and "done" in one transaction
+    publish    daemon   the labels become visible
     paint      worker   final track ids as labels, once they cannot change any more
     finish     daemon   nothing more will come: all tracks become final, are painted, and the acquisition is complete
 
@@ -14,7 +15,7 @@ done again and gives the same, and what is committed but not yet visible or pain
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daemon.messages import Analysed, PaintTask
@@ -32,10 +33,25 @@ if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.catalog import Catalog
     from storage.rows import AcquisitionRow, TimepointJob
+    from storage.sources import Source
 
 
-def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: layout.Place) -> AcquisitionRow:
+def admit(
+    catalog: Catalog,
+    acquisition: Acquisition,
+    recipe: Recipe,
+    output: layout.Place,
+    fingerprints: Mapping[int, str] | None = None,
+    sources: Sequence[Source] = (),
+) -> AcquisitionRow:
     """Make a finished image known and queue those of its time points that are new or changed.
+
+    Parameters
+    ----------
+    fingerprints : mapping, optional
+        Of its time points, where they are known already; else they are read.
+    sources : sequence of Source, optional
+        The files, noted as taken in the same transaction.
 
     Raises
     ------
@@ -53,10 +69,13 @@ def admit(catalog: Catalog, acquisition: Acquisition, recipe: Recipe, output: la
     )
     # The catalog counts time points from the number that was the first when it met the series.
     shift = (acquisition.first_number or 0) - (row.first_number or 0)
+    if fingerprints is None:
+        fingerprints = {t: acquisition.fingerprint(t) for t in acquisition.time_points}
     catalog.add_timepoints(
         row.id,
-        {t + shift: acquisition.fingerprint(t) for t in acquisition.time_points},
-        {t + shift: acquisition.file_of(t) for t in acquisition.time_points},
+        {t + shift: fingerprint for t, fingerprint in fingerprints.items()},
+        {t + shift: acquisition.file_of(t) for t in fingerprints},
+        sources,
     )
     return row
 
@@ -103,10 +122,7 @@ def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
             tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
             update, state = tracker.advance(analysed.nuclei), tracker.state()
     timings = {**analysed.timings, **watch.seconds}
-    if not catalog.commit_timepoint(job, analysed.nuclei, update, state, timings, analysed.quality):
-        return False
-    publish(catalog, job.acquisition, job.t)
-    return True
+    return catalog.commit_timepoint(job, analysed.nuclei, update, state, timings, analysed.quality)
 
 
 def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:

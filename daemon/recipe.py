@@ -12,6 +12,7 @@ from daemon.messages import Ready
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import VolumeParams
 from storage.errors import StorageError
+from storage.records import canonical_json
 from storage.store_layout import Image
 from tracking.params import TrackingParams
 
@@ -47,6 +48,15 @@ class Recipe:
         if self.image != "copy":  # left out else: it came later, and equal results keep an equal recipe
             stored["image"] = self.image
         return stored
+
+    def made(self, row: AcquisitionRow) -> bool:
+        """Say whether an acquisition was begun with this very recipe, whichever its nuclear channel is."""
+        mine, stored = self.params(0), dict(row.params)
+        return row.model_sha256 == self.model.model_sha256 and all(
+            canonical_json({name: stored.get(name)}) == canonical_json({name: value})
+            for name, value in mine.items()
+            if name != "nuclear_channel"
+        )
 
 
 _SECTIONS = {"segmentation": SegmentationParams, "volume": VolumeParams, "tracking": TrackingParams}

@@ -9,6 +9,7 @@ from storage.catalog import Catalog
 from storage.clock import utc_now
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError
+from storage.migrate import HEAD, checked_revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,13 +26,32 @@ def ask_again(database: str, acquisition: str | None) -> Sequence[int]:
     sequence of int
         The ids of the acquisitions that were touched.
     """
+    catalog = open_beside_the_service(database)
+    try:
+        number = None if acquisition is None else queries.resolve(layout.database_url(database), acquisition)
+        return catalog.retry(number)
+    finally:
+        catalog.close()
+
+
+def open_beside_the_service(database: str) -> Catalog:
+    """Open a database for one short write, without the writer's lock, which a running service holds.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        When there is no database.
+    """
     url = layout.database_url(database)
     path = layout.sqlite_path(url)
     if path is not None and not path.exists():
         raise DatabaseUnavailableError(f"There is no database {path}: give --database, or set NUSETD_DATABASE.")
-    number = None if acquisition is None else queries.resolve(url, acquisition)
-    catalog = Catalog(writing_engine(url), lock=None, clock=utc_now)
-    try:
-        return catalog.retry(number)
-    finally:
-        catalog.close()
+    engine = writing_engine(url)
+    with engine.connect() as connection:
+        present = checked_revision(connection)
+    if present != HEAD:
+        engine.dispose()
+        raise DatabaseUnavailableError(
+            f"{engine.url} has the tables of another version of nusetd: start this version's service on it once."
+        )
+    return Catalog(engine, lock=None, clock=utc_now)

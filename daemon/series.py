@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 class Series:
     """The numbers of one acquisition's files: which are whole, and since when; which were handed on.
 
+    What a call costs depends on how many files wait, not on how many there were.
+
     Attributes
     ----------
     seen : set
         Numbers of which there is a file, whole or not.
-    settled_at : dict
-        Number -> seconds (any steady clock) at which its file was found whole.
+    waiting : dict
+        Number -> seconds (any steady clock) at which its file was found whole; not handed on yet.
     hopeless : set
         Numbers whose files were set aside: nothing waits for them.
     released : set
@@ -29,47 +31,52 @@ class Series:
     """
 
     seen: set[int] = field(default_factory=set)
-    settled_at: dict[int, float] = field(default_factory=dict)
+    waiting: dict[int, float] = field(default_factory=dict)
     hopeless: set[int] = field(default_factory=set)
     released: set[int] = field(default_factory=set)
     last_news: float = float("-inf")
+    _frontier: int = 0  # every number below was handed on, passed over, or is hopeless
 
     def settle(self, number: int, now: float) -> None:
         """A file was found whole; one that was handed on before has changed, and goes on again."""
         self.seen.add(number)
-        self.settled_at[number] = now
+        self.waiting[number] = now
         self.hopeless.discard(number)
-        self.released.discard(number)
         self.last_news = max(self.last_news, now)
 
     def give_up(self, number: int) -> None:
         """A file was set aside."""
         self.hopeless.add(number)
-        self.settled_at.pop(number, None)
+        self.waiting.pop(number, None)
+
+    def restore(self, number: int, now: float) -> None:
+        """A file was handed on before the service started."""
+        self.seen.add(number)
+        self.released.add(number)
+        self._frontier = max(self._frontier, number + 1)
+        self.last_news = max(self.last_news, now)
 
     def release(self, now: float, patience_s: float) -> Release:
         """Hand on every number that waits for nothing any more, in order."""
         ready: list[int] = []
         passed_over: set[int] = set()
-        expected = 0 if 0 in self.seen else 1  # microscopes count from 0 or from 1
-        absent: list[int] = []
-        for number in sorted(self.settled_at):
-            absent += [n for n in range(expected, number) if n not in self.hopeless and n not in self.settled_at]
-            expected = number + 1
-            if number in self.released:
-                absent = []
-                continue
-            if absent and now - self.settled_at[number] < patience_s:
+        if not self._frontier and 0 not in self.seen:
+            self._frontier = 1  # microscopes count from 0 or from 1
+        for number in sorted(self.waiting):
+            absent = [n for n in range(self._frontier, number) if n not in self.hopeless]
+            if absent and now - self.waiting[number] < patience_s:
                 break
             passed_over.update(absent)
-            absent = []
             ready.append(number)
+            self._frontier = max(self._frontier, number + 1)
+        for number in ready:
+            del self.waiting[number]
         self.released.update(ready)
         return Release(tuple(ready), tuple(sorted(passed_over)))
 
     def is_over(self, now: float, patience_s: float) -> bool:
         """True when everything was handed on and nothing new came for the acquisition's quiet time."""
-        return self.released.issuperset(self.settled_at) and now - self.last_news >= patience_s
+        return not self.waiting and now - self.last_news >= patience_s
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,9 @@ from daemon.conductor import Conductor, Patience, Seen
 from daemon.config import Config, WatchConfig
 from daemon.crew import Worker
 from daemon.errors import DaemonError
+from daemon.inspector import Inspector
 from daemon.intake import Intake
+from daemon.lookout import Lookout
 from daemon.messages import EngineSetup
 from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
@@ -24,10 +27,11 @@ from daemon.recipe import Recipe
 from daemon.watch import FolderWatch
 from storage import layout, places
 from storage.catalog import Catalog
-from storage.errors import StorageError
-from storage.jobs import AcquisitionState
+from storage.errors import DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second
+_REQUESTS_S = 1.0  # what people ask for is looked up this often
+_LONGEST_OUTAGE_PAUSE_S = 30.0
 _MORE_TIME_S = 60.0  # asked of the service manager again and again while the engine loads, or the last work ends
 
 
@@ -67,9 +71,14 @@ class Service:
         self._state = "starting"
         self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
-        self._conductor = Conductor(catalog, self._worker, Patience(), self._hear)
+        self._inspector = Inspector(config.service.reader_limit_s, clock)
+        self._conductor = Conductor(
+            catalog, self._worker, Patience(), self._hear, self._is_reachable, self._look_again, clock
+        )
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
+        self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
+        self._outage = 0  # turns in a row that the database refused
 
     def ask_to_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         """Finish the time point under way, then end; asked twice, abandon it. Also the handler of signals."""
@@ -100,20 +109,29 @@ class Service:
             self._end(failure)
 
     def turn(self) -> None:
-        """One turn of the loop: folders, requests, worker, service manager."""
-        now = self._clock()
-        for intake in self._intakes.values():
-            intake.tick(now)
-        if now >= self._next_requests:
-            self._next_requests = now + self._config.service.rescan_s
-            self._take_requests()
-        self._conductor.step(_TURN_S)
-        if self._state == "starting":
-            self._starting()
-        elif self._asked_to_reload:
-            self._asked_to_reload = False
-            self._reload()
-        self._pulse()
+        """One turn of the loop: folders, requests, worker, service manager.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            When the database is damaged. One that is locked, or whose disk is full, is waited for.
+        """
+        try:
+            self._work()
+            if self._state == "starting":
+                self._starting()
+            elif self._asked_to_reload:
+                self._asked_to_reload = False
+                self._reload()
+            self._pulse()
+        except DatabaseUnavailableError as error:
+            if not error.may_pass:
+                raise
+            self._wait_for_database(error)
+        else:
+            if self._outage:
+                logs.info("database is back", refusals=self._outage)
+            self._outage = 0
 
     def _pulse(self) -> None:
         """The loop went round, and the worker's signs of life were looked at: only now the watchdog hears of it."""
@@ -162,6 +180,33 @@ class Service:
         if taken.for_restart is not None:
             logs.warning("configuration partly taken over", reason=taken.for_restart)
 
+    def _work(self) -> None:
+        now = self._clock()
+        self._inspector.turn()
+        for intake in self._intakes.values():
+            intake.tick(now)
+        self._inspector.turn()
+        if now >= self._next_requests:
+            self._next_requests = now + _REQUESTS_S
+            self._take_requests()
+        waiting = [c for c in (self._inspector.connection, self._worker.connection) if c is not None]
+        if waiting:
+            wait(waiting, _TURN_S)
+        else:
+            time.sleep(_TURN_S)
+        self._conductor.step(0.0)
+
+    def _wait_for_database(self, error: DatabaseUnavailableError) -> None:
+        """What was done stays where it is, and is handed in again by the next turn."""
+        self._outage += 1
+        pause_s = min(2.0 ** (self._outage - 1), _LONGEST_OUTAGE_PAUSE_S)
+        logs.error("database refuses, trying again", seconds=pause_s, reason=error)
+        self._notifier.ping(self._clock())
+        self._notifier.status(str(error))
+        until = self._clock() + pause_s
+        while self._clock() < until and not self._asked_to_stop:
+            time.sleep(_TURN_S)
+
     def _wind_down(self) -> None:
         """Let the time point under way end and be committed, and what is owed be painted, for a while."""
         self._state = "stopping"
@@ -171,9 +216,13 @@ class Service:
         until = self._clock() + self._config.service.stop_s
         logs.info("stopping", finishing=busy, patience_s=self._config.service.stop_s)
         while self._conductor.winding_down and self._clock() < until and not self._asked_to_hurry:
-            self._conductor.step(_TURN_S)
             self._notifier.extend(self._clock(), _MORE_TIME_S)
-            self._pulse()
+            try:
+                self._conductor.step(_TURN_S)
+                self._pulse()
+            except DatabaseUnavailableError as error:
+                logs.error("database refuses while stopping, trying again", reason=error)
+                time.sleep(_TURN_S)
 
     def _end(self, failure: str | None) -> None:
         """Leave everything as the next start wants it."""
@@ -181,6 +230,7 @@ class Service:
             self._notifier.stopping(failure or "stopping")
         for intake in self._intakes.values():
             intake.stop()
+        self._inspector.stop()
         self._worker.stop()
         try:
             self._conductor.abandon()
@@ -207,17 +257,38 @@ class Service:
             self._observer(seen)
 
     def _take_requests(self) -> None:
-        """Sources that `nusetd retry` queued again although they could never be opened."""
-        for row in self._catalog.acquisitions(AcquisitionState.QUEUED):
-            if row.zarr_path is None:
-                for intake in self._intakes.values():
-                    intake.reconsider(Path(row.source_path))
+        """What people asked for: sources to be tried again, files to be taken as they are."""
+        unread = {row.id: Path(row.source_path) for row in self._catalog.unread()}
+        self._look_again(path for number, path in unread.items() if number not in self._unread)
+        self._unread = set(unread)
+        for asked in self._catalog.unanswered():
+            path = Path(asked.path)
+            intake = next((one for one in self._intakes.values() if path.is_relative_to(one.root)), None)
+            if intake is None:
+                roots = ", ".join(str(one.root) for one in self._intakes.values())
+                self._catalog.answer(asked.id, False, f"{path} is in none of the watched folders ({roots}).")
+            elif not intake.online:
+                self._catalog.answer(asked.id, False, f"{path} is in a folder that is offline now: try again later.")
+            else:
+                intake.submit(path)
+                self._catalog.answer(asked.id, True, f"{path} is taken as it is now.")
+
+    def _look_again(self, files: Iterable[Path]) -> None:
+        for path in files:
+            for intake in self._intakes.values():
+                if path.is_relative_to(intake.root):
+                    intake.reconsider(path)
+
+    def _is_reachable(self, source: Path) -> bool:
+        """False while the watched folder of a source is offline; a source of no watched folder may well be there."""
+        return all(intake.online for intake in self._intakes.values() if source.is_relative_to(intake.root))
 
     def _intake(self, watch: WatchConfig) -> Intake:
         outputs = {other.output for other in self._config.watch if isinstance(other.output, Path)}
-        folder = FolderWatch(watch.path, watch.recursive, outputs, self._config.service.events)
-        rescan_s = self._config.service.rescan_s
-        return Intake(watch, folder, self._catalog, self._conductor, lambda: self._recipe(watch), rescan_s)
+        service = self._config.service
+        folder = FolderWatch(watch.path, watch.recursive, outputs, service.events, service.rescan_s, watch.pattern)
+        lookout = Lookout(folder, self._clock)
+        return Intake(watch, lookout, self._catalog, self._conductor, self._inspector, lambda: self._recipe(watch))
 
     def _recipe(self, watch: WatchConfig) -> Recipe | None:
         model = self._conductor.model

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from storage.readers.plane_names import is_series
 
 @dataclass(frozen=True)
 class Identity:
-    """What of a file changes when its content does: total bytes, newest change (ns), number of files."""
+    """What of a file changes when its content does: total bytes, newest change (ns), number of files.
+
+    A file that may not be read becomes another one when its permissions are corrected.
+    """
 
     size: int
     mtime_ns: int
     files: int = 1
+    readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,42 @@ class SettleRules:
     Attributes
     ----------
     quiet_s : float
-        A file must not have changed for this long before it is looked into.
+        A file must not have changed for this long before it counts as finished.
     give_up_s : float
         A file that is not whole and has not changed for this long is set aside.
+    partial_s : float
+        A growing file some of whose time points are whole is waited for this long, then taken as far as it goes.
     """
 
     quiet_s: float = 2.0
     give_up_s: float = 60.0
+    partial_s: float = 300.0
+
+    @property
+    def peek_s(self) -> float:
+        """Pause between looks into a file that never rests, for time points that are whole already."""
+        return max(5.0 * self.quiet_s, 1.0)
+
+
+# What people say overrides evidence: a file that is declared done is taken as it is, at once.
+AT_ONCE = SettleRules(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What is known of one file so far; times in seconds of any steady clock."""
+    """What is known of one file so far; times in seconds of any steady clock.
+
+    Attributes
+    ----------
+    ready : mapping
+        Time points of a growing file -> when its format first called them whole.
+    """
 
     identity: Identity
     last_change: float
     next_look: float
+    last_look: float
+    ready: Mapping[int, float] = field(default_factory=dict)
 
 
 class Decision(Enum):
@@ -56,53 +80,94 @@ class Decision(Enum):
 
     WAIT = "It is not whole yet, or changed a short time ago: look again later."
     READY = "It is whole and quiet: take it."
+    PARTIAL = "Nothing has been written for a long time: take the time points that are whole."
     SET_ASIDE = "It is not whole and nothing has been written for a long time."
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A decision, what is known now, and time points of a growing file that can be taken before it is finished."""
+
+    decision: Decision
+    watched: Watched
+    ripe: tuple[int, ...] = ()
 
 
 def observe(before: Watched | None, identity: Identity, rules: SettleRules, now: float) -> Watched:
     """Fold a look at the file into what is known of it; a change starts the quiet period anew."""
-    if before is not None and identity == before.identity:
+    if before is None:
+        return Watched(identity, last_change=now, next_look=now + rules.quiet_s, last_look=now)
+    if identity == before.identity:
         return before
-    return Watched(identity, last_change=now, next_look=now + rules.quiet_s)
+    ready = before.ready if identity.size >= before.identity.size else {}  # a smaller file is another one
+    next_look = max(now, min(now + rules.quiet_s, before.last_look + rules.peek_s))
+    return Watched(identity, now, next_look, before.last_look, ready)
 
 
 def is_due(watched: Watched, now: float) -> bool:
-    """True when the file has been quiet long enough to ask its format whether it is whole."""
+    """True when it is time to ask the file's format whether it is whole."""
     return now >= watched.next_look
 
 
-def conclude(watched: Watched, whole: bool, rules: SettleRules, now: float) -> tuple[Decision, Watched]:
-    """What follows from the format's answer about a quiet file, and when to ask again.
+def conclude(
+    watched: Watched,
+    whole: bool,
+    rules: SettleRules,
+    now: float,
+    ready: Iterable[int] = (),
+    cost_s: float = 0.0,
+) -> Conclusion:
+    """What follows from the format's answer about a file, and when to ask again.
 
-    The pause before the next question grows with the silence, so that a file that stays unfinished costs little.
+    The pause before the next question grows with the silence, so that a file that stays unfinished costs little, and
+    with what the last answer took, so that asking never takes more than a twentieth of the time.
+
+    Parameters
+    ----------
+    watched : Watched
+    whole : bool
+        The format says that all is there.
+    ready : iterable of int
+        Time points that the format calls whole in a growing file. They are ripe when it has done so for a quiet period.
+    cost_s : float
+        How long the question took.
     """
-    if whole:
-        return Decision.READY, watched
     silence = now - watched.last_change
-    if silence >= rules.give_up_s:
-        return Decision.SET_ASIDE, watched
-    pause = min(max(rules.quiet_s, 0.2 * silence), max(rules.give_up_s - silence, 0.0))
-    return Decision.WAIT, replace(watched, next_look=now + pause)
+    quiet = silence >= rules.quiet_s
+    if whole and quiet:
+        return Conclusion(Decision.READY, watched)
+    since = {t: watched.ready.get(t, now) for t in ready}
+    ripe = tuple(sorted(t for t, first in since.items() if now - first >= rules.quiet_s))
+    patience = rules.partial_s if since else rules.give_up_s
+    if not whole and quiet and silence >= patience:
+        return Conclusion(Decision.PARTIAL if since else Decision.SET_ASIDE, watched, tuple(sorted(since)))
+    if quiet:
+        pause = min(max(rules.quiet_s, 0.2 * silence), max(patience - silence, 0.0))
+    else:
+        pause = rules.peek_s if not whole and since else rules.quiet_s - silence
+    later = replace(watched, next_look=now + max(pause, 20.0 * cost_s), last_look=now, ready=since)
+    return Conclusion(Decision.WAIT, later, ripe)
 
 
-def identify(path: Path, companions: Iterable[Path] = ()) -> Identity | None:
-    """Look at a file with its companions, or at a store's directory; None when one is not there or held by its writer.
+def identify(path: str | Path, companions: Iterable[str | Path] = ()) -> Identity | None:
+    """Look at a file with its companions, or at a store's directory.
 
-    The status comes from an open descriptor: a directory listing of a network share can report stale sizes until the
-    writer closes its handle.
+    None when one of them is not there, held by its writer, or neither file nor folder. The status comes from an open
+    descriptor: a directory listing of a network share can report stale sizes until the writer closes its handle.
     """
-    whole = _identify_one(path) if os.path.exists(path) or not is_series(path) else Identity(0, 0, 0)
+    whole = _identify_one(path) if os.path.exists(path) or not is_series(Path(path)) else Identity(0, 0, 0)
     for companion in companions:
         part = _identify_one(companion)
         if whole is None or part is None:
             return None
-        whole = Identity(whole.size + part.size, max(whole.mtime_ns, part.mtime_ns), whole.files + part.files)
+        size, newest = whole.size + part.size, max(whole.mtime_ns, part.mtime_ns)
+        whole = Identity(size, newest, whole.files + part.files, whole.readable and part.readable)
     return whole
 
 
-def looks_unchanged(path: Path, known: Identity | None) -> bool:
-    """A cheap look at a file that was taken before: without opening it, for rescans of folders with many old files."""
-    if known is None or known.files != 1:
+def looks_unchanged(path: str | Path, known: Identity | None) -> bool:
+    """A cheap look at a file that was seen before: without opening it, for folders with many old files."""
+    if known is None or known.files != 1 or not known.readable:
         return False
     try:
         status = os.stat(path)
@@ -111,7 +176,15 @@ def looks_unchanged(path: Path, known: Identity | None) -> bool:
     return stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
 
 
-def _identify_tree(root: Path) -> Identity | None:
+def _identify_closed(path: str | Path) -> Identity | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return Identity(status.st_size, status.st_mtime_ns, readable=False)
+
+
+def _identify_tree(root: str | Path) -> Identity | None:
     size = newest = files = 0
     try:
         for folder, _, names in os.walk(root):
@@ -123,9 +196,11 @@ def _identify_tree(root: Path) -> Identity | None:
     return Identity(size, newest, files)
 
 
-def _identify_one(path: Path) -> Identity | None:
+def _identify_one(path: str | Path) -> Identity | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        return _identify_closed(path)
     except OSError:
         return None
     try:
@@ -134,6 +209,6 @@ def _identify_one(path: Path) -> Identity | None:
         return None
     finally:
         os.close(descriptor)
-    if os.path.isdir(path):
+    if stat.S_ISDIR(status.st_mode):
         return _identify_tree(path)
-    return Identity(status.st_size, status.st_mtime_ns)
+    return Identity(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

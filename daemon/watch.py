@@ -1,147 +1,165 @@
-"""Watching a folder: events are hints that make it quick, a periodic rescan is the truth that makes it sure.
+"""Watching a folder: events are hints that make it quick, a periodic sweep is the truth that makes it sure.
 
 Network shares send no events, event queues overflow, observers die in silence. So nothing depends on them: every
-candidate is found by the next rescan at the latest, and a root that cannot be listed is offline, which says nothing
-about the files that were in it.
+candidate is found by the next sweep at the latest. A root that cannot be listed, does not answer, or is suddenly empty
+is offline, which says nothing about the files that were in it.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import logs
+from daemon.settle import Identity
+from daemon.tree import Sight, Tree
+from storage import readers
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
-# Names that copying programs and file managers give to what is not finished, and litter beside images.
-_UNFINISHED_PREFIXES = (".", "~$")
-_UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
-STORE_SUFFIX = ".zarr"
 _CHANGES = frozenset({"created", "modified", "moved", "closed"})
-
-
-def is_unfinished_name(name: str) -> bool:
-    """True for hidden files and the temporary names of copying programs."""
-    return name.startswith(_UNFINISHED_PREFIXES) or name.lower().endswith(_UNFINISHED_SUFFIXES)
-
-
-def walk(root: Path, recursive: bool, excluded: Sequence[Path]) -> Iterator[Path]:
-    """List the files under a root, and Zarr stores as one path each, in name order.
-
-    Folders in `excluded` (outputs) are not entered; links to folders are not followed, so loops cannot happen.
-
-    Raises
-    ------
-    OSError
-        When the root itself cannot be listed; folders inside that cannot be listed are passed over.
-    """
-    closed = {str(path) for path in excluded}
-    with os.scandir(root) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    for entry in entries:
-        if is_unfinished_name(entry.name) or entry.path in closed:
-            continue
-        if not entry.is_dir(follow_symlinks=False) or entry.name.lower().endswith(STORE_SUFFIX):
-            yield Path(entry.path)
-        elif recursive:
-            try:
-                yield from walk(Path(entry.path), recursive, excluded)
-            except OSError as error:
-                logs.debug("folder cannot be listed", path=entry.path, reason=error.strerror)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a rescan found; `online` False means that nothing can be said about the root's files."""
-
-    online: bool
-    paths: tuple[Path, ...] = ()
+DONE_SUFFIX = ".done"
 
 
 class FolderWatch:
-    """One watched root: hints from events, truth from `scan`."""
+    """One watched root: hints from events, truth from sweeps. It may block where the disk does, see `lookout`.
 
-    def __init__(self, root: Path, recursive: bool, excluded: Iterable[Path], events: bool = True) -> None:
+    Parameters
+    ----------
+    root : Path
+    recursive : bool
+    excluded : iterable of Path
+        Output folders, which are never watched.
+    events : bool
+        Whether events are asked for at all.
+    rescan_s : float
+        Seconds between two sweeps.
+    pattern : str or None
+        How names tell what belongs together, see `WatchConfig`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        recursive: bool,
+        excluded: Iterable[Path],
+        events: bool = True,
+        rescan_s: float = 10.0,
+        pattern: str | None = None,
+    ) -> None:
         self.root = root
-        self.online = True
+        self.offline_reason: str | None = None
         self._recursive = recursive
-        self._excluded = tuple(excluded)
         self._events = events
+        self._rescan_s = rescan_s
+        self._next_sweep = float("-inf")
+        self._tree = Tree(root, recursive, excluded, partial(_stands_for, pattern=pattern))
         self._hints: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._again: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._observer: BaseObserver | None = None
 
-    def scan(self) -> Scan:
-        """List the root's candidates; a root that vanished, or lost its mount, is offline."""
-        try:
-            paths = tuple(walk(self.root, self._recursive, self._excluded))
-        except OSError as error:
-            if self.online:
-                logs.warning("watched folder is offline", path=self.root, reason=error.strerror)
-            self.online = False
-            self._stop_observer()
-            return Scan(online=False)
-        if not self.online:
-            logs.info("watched folder is back", path=self.root)
-        self.online = True
-        self._revive_observer()
-        return Scan(online=True, paths=paths)
+    @property
+    def online(self) -> bool:
+        """False while nothing can be said about the root's files."""
+        return self.offline_reason is None
 
-    def hints(self) -> set[Path]:
-        """Paths that events named since the last call, Zarr stores as a whole; never more than a hint."""
-        found: set[Path] = set()
-        while True:
-            try:
-                path = self._candidate(Path(self._hints.get_nowait()))
-            except queue.Empty:
-                return found
-            if path is not None:
-                found.add(path)
+    @property
+    def progress(self) -> int:
+        """Grows while the disk answers."""
+        return self._tree.progress
+
+    def know(self, files: Mapping[str, Identity]) -> None:
+        """Take up what was known when the service stopped; before the first sweep."""
+        self._tree.know(files)
+
+    def sights(self, now: float) -> list[Sight]:
+        """Return what is new or changed: what events named, and when it is time, all that a sweep finds."""
+        while not self._again.empty():
+            self._tree.forget(self._again.get_nowait())
+            self._next_sweep = float("-inf")
+        named = self._named()
+        if now >= self._next_sweep:
+            self._next_sweep = now + self._rescan_s
+            return self._sweep(now)
+        if not self.online:
+            return []
+        return [sight for path in named for sight in self._tree.look(path, now)]
+
+    def look_again(self, path: Path) -> None:
+        """Have a path reported although it did not change."""
+        self._again.put(path)
 
     def stop(self) -> None:
         """End the delivery of events."""
-        self._stop_observer()
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            if observer.is_alive():
+                observer.join(timeout=5.0)
 
-    def _candidate(self, path: Path) -> Path | None:
-        if not path.is_relative_to(self.root) or any(path.is_relative_to(out) for out in self._excluded):
-            return None
-        parts = path.relative_to(self.root).parts
-        if not parts or any(is_unfinished_name(part) for part in parts):
-            return None
-        for depth, part in enumerate(parts):
-            if part.lower().endswith(STORE_SUFFIX):
-                return self.root.joinpath(*parts[: depth + 1])
-        if not self._recursive and len(parts) > 1:
-            return None
-        return path if path.is_file() else None
+    def _sweep(self, now: float) -> list[Sight]:
+        before = len(self._tree)
+        try:
+            if before and _is_empty(self.root):
+                raise OSError(0, f"it is empty although it held {before} files: is the share mounted?")
+            sights = self._tree.sweep(now)
+        except OSError as error:
+            self._go_offline(error.strerror or str(error))
+            return []
+        if not self.online:
+            logs.info("watched folder is back", path=self.root)
+            self.offline_reason = None
+        self._revive_observer()
+        return sights
+
+    def _go_offline(self, reason: str) -> None:
+        if self.online:
+            logs.warning("watched folder is offline", path=self.root, reason=reason)
+        self.offline_reason = reason
+        self.stop()
+
+    def _named(self) -> set[Path]:
+        """Paths that events named since the last call."""
+        found: set[str] = set()
+        while True:
+            try:
+                found.add(self._hints.get_nowait())
+            except queue.Empty:
+                return {Path(path) for path in found}
 
     def _revive_observer(self) -> None:
-        """Start the observer, or start another where it died; without events the rescan still finds everything."""
+        """Start the observer, or start another where it died; without events the sweeps still find everything."""
         if not self._events:
             return
         if self._observer is not None and self._observer.is_alive():
             if all(emitter.is_alive() for emitter in self._observer.emitters):
                 return
             logs.warning("file events stopped and are started again", path=self.root)
-        self._stop_observer()
+        self.stop()
         try:
             self._observer = _start_observer(self.root, self._recursive, self._hints)
         except OSError as error:
-            logs.warning("no file events, rescans only", path=self.root, reason=error.strerror)
+            logs.warning("no file events, sweeps only", path=self.root, reason=error.strerror)
             self._observer = None
 
-    def _stop_observer(self) -> None:
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            if observer.is_alive():
-                observer.join(timeout=5.0)
+
+def _stands_for(path: Path, pattern: str | None) -> Path | None:
+    """The image that a file is or is a part of; a note that says that one is done stands for itself."""
+    if path.name.endswith(DONE_SUFFIX):
+        return path
+    whole = readers.owner(path, pattern)
+    return whole if readers.is_candidate(whole) else None
+
+
+def _is_empty(root: Path) -> bool:
+    with os.scandir(root) as listing:
+        return next(iter(listing), None) is None
 
 
 def _start_observer(root: Path, recursive: bool, hints: queue.SimpleQueue[str]) -> BaseObserver:

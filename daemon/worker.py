@@ -6,13 +6,11 @@ alone writes into OME-Zarr stores; a lock makes sure of that even while the work
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -24,6 +22,7 @@ from daemon.errors import EngineFailedError
 from daemon.messages import (
     AnalyseTask,
     CannotStart,
+    Cause,
     EngineSetup,
     Failed,
     Message,
@@ -34,15 +33,20 @@ from daemon.messages import (
     Result,
     Task,
 )
+from daemon.parent import die_with_parent, offer_to_the_oom_killer
 from daemon.recipe import Request
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from storage import readers
-from storage.errors import StorageError
+from storage.acquisition import Acquisition
+from storage.errors import IncompleteInputError, SourceGoneError, StorageError
 
 # Errors of the operating system that say something about this moment, not about the image.
-_PASSING = frozenset({errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.ETIMEDOUT})
-_PR_SET_PDEATHSIG = 1
+_PASSING = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV}
+)
+# Errors that only writing meets.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Engine:
@@ -67,7 +71,8 @@ def main() -> None:
     """Serve tasks until the daemon closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to handle
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd may signal the whole group: the daemon decides
-    _die_with_parent()
+    die_with_parent(int(sys.argv[2]))
+    offer_to_the_oom_killer()
     logs.set_up()
     logs.catch_all()
     connection = Connection(int(sys.argv[1]))
@@ -104,21 +109,37 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
             return Painted()
         return _analyse(task, engine, send)
     except (StorageError, EngineError) as error:
-        return Failed(str(error), may_pass=_is_passing(error))
+        return Failed(str(error), _cause(error, task))
     except MemoryError:
-        return Failed("The computer ran out of memory while this time point was processed.", may_pass=True)
+        return Failed("The computer ran out of memory while this time point was processed.", Cause.MEMORY)
     except OSError as error:
-        return Failed(f"The computer could not read or write: {_sentence(error)}", may_pass=_is_passing(error))
+        return Failed(f"The computer could not read or write: {_sentence(error)}.", _cause(error, task))
     except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
         logs.log.exception("a fault in nusetd stopped a time point")
-        return Failed(f"A fault in nusetd stopped this time point ({_sentence(error)}).", may_pass=False)
+        return Failed(f"A fault in nusetd stopped this time point ({_sentence(error)}).", Cause.INPUT)
 
 
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
     segmenter = engine.segmenter(Request.of(task.acquisition).segmentation)
     with readers.reopen(task.acquisition, task.t) as acquisition:
         progress = _Throttle(send, acquisition.size_z)
-        return pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
+        try:
+            found: Result = pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
+        except (StorageError, EngineError, OSError):
+            if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
+                return _read_while_it_changed(acquisition)
+            raise
+        return _read_while_it_changed(acquisition) if _changed(acquisition, task) else found
+
+
+def _changed(acquisition: Acquisition, task: AnalyseTask) -> bool:
+    acquisition.close()  # what is at the path now counts, not what was opened
+    return task.fingerprint is not None and acquisition.fingerprint(task.t) != task.fingerprint
+
+
+def _read_while_it_changed(acquisition: Acquisition) -> Failed:
+    reason = f"{acquisition.files[0]} changed while it was read: it is read again when it is at rest."
+    return Failed(reason, Cause.CHANGED, acquisition.files)
 
 
 class _Throttle:
@@ -136,28 +157,24 @@ class _Throttle:
             self._send(Progress(done, self._total))
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when the daemon dies, however it dies; and notice when it is dead already."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    parent = int(sys.argv[2])
-    if os.getppid() != parent:
-        os._exit(1)
-    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
-
-
-def _watch_parent(parent: int) -> None:
-    """The same without the kernel's help, for systems that have no such signal."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
-def _is_passing(error: BaseException | None) -> bool:
+def _cause(error: BaseException | None, task: Task) -> Cause:
+    """What a failure is about, from the error of the operating system behind it."""
+    if isinstance(error, SourceGoneError):
+        return Cause.GONE
+    if isinstance(error, IncompleteInputError):
+        return Cause.PASSING  # it was whole when it was queued: it is being replaced
+    output = os.path.dirname(str(task.acquisition.zarr_path if isinstance(task, AnalyseTask) else task.zarr_path))
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _PASSING:
-            return True
+        if isinstance(error, OSError):
+            place = str(error.filename or "")
+            if error.errno in _NO_ROOM or (output and place.startswith(output)):
+                return Cause.MACHINE
+            if error.errno in _PASSING:
+                return Cause.PASSING
+            if error.errno == errno.ENOENT:
+                return Cause.GONE
         error = error.__cause__
-    return False
+    return Cause.INPUT
 
 
 def _sentence(error: BaseException) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from nuset_engine.nuclei import Nuclei
-from storage import claims, commits, health, layout, marks, registration
+from storage import asked, claims, commits, health, layout, marks, registration, sources
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
 from storage.engine import reason, safe_url, writing_engine
@@ -29,6 +30,7 @@ from storage.schema import nuclei as nuclei_table
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate
 
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 
 
@@ -121,14 +123,24 @@ class Catalog:
             number = registration.register(connection, acquisition, path, model, params, self._now())
             return _acquisition(connection, number)
 
-    def set_aside_source(self, source_path: str | Path, name: str, reason: str) -> AcquisitionRow:
-        """Note that a source cannot be opened, and why; a later `register` of the same source takes the row over."""
+    def set_aside_source(
+        self, source_path: str | Path, name: str, reason: str, taken: Iterable[sources.Source] = ()
+    ) -> AcquisitionRow:
+        """Note that a source cannot be opened, and why; a later `register` of the same source takes the row over.
+
+        What it looked like (`taken`) is kept with it: as long as it looks so, it need not be tried again.
+        """
         with self._transaction() as connection:
             number = registration.set_aside(connection, Path(source_path), name, reason, self._now())
+            sources.note(connection, number, taken)
             return _acquisition(connection, number)
 
     def add_timepoints(
-        self, acquisition_id: int, seen: Mapping[int, str], files: Mapping[int, Path] | None = None
+        self,
+        acquisition_id: int,
+        seen: Mapping[int, str],
+        files: Mapping[int, Path] | None = None,
+        taken: Iterable[sources.Source] = (),
     ) -> tuple[int, ...]:
         """Queue time points that are new, or whose fingerprint changed; return those.
 
@@ -139,9 +151,38 @@ class Catalog:
         acquisition_id : int
         seen : mapping of the time point to the fingerprint of its source
         files : mapping of the time point to the file that holds it, to be kept with the result
+        taken : the files that they are from, which are noted as taken in the same transaction
         """
         with self._transaction() as connection:
+            sources.note(connection, acquisition_id, taken)
             return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, self._now())
+
+    def sources(self, folder: Path) -> list[sources.Source]:
+        """Return the files that were taken, or set aside, from a folder and the folders inside."""
+        with self._transaction() as connection:
+            return sources.under(connection, folder)
+
+    # What is asked
+
+    def ask(self, path: str) -> int:
+        """Ask the running service to take a file as it is; return the request's number."""
+        with self._transaction() as connection:
+            return asked.ask(connection, path, self._now())
+
+    def unanswered(self) -> list[asked.Asked]:
+        """Return what was asked and not answered yet, oldest first."""
+        with self._transaction() as connection:
+            return asked.unanswered(connection)
+
+    def answer(self, number: int, accepted: bool, text: str) -> None:
+        """Answer what was asked."""
+        with self._transaction() as connection:
+            asked.answer(connection, number, accepted, text, self._now())
+
+    def answer_to(self, number: int) -> asked.Asked | None:
+        """Return a request with what the service made of it."""
+        with self._transaction() as connection:
+            return asked.answer_to(connection, number)
 
     # What is to be done
 
@@ -179,11 +220,21 @@ class Catalog:
                 connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, now
             )
 
-    def fail_timepoint(self, job: TimepointJob, reason: str, retry: bool, pause_s: float = 30.0) -> None:
-        """Note a failed attempt: queued again after a pause, or set aside."""
+    def fail_timepoint(
+        self, job: TimepointJob, reason: str, retry: bool, pause_s: float = 30.0, counts: bool = True
+    ) -> None:
+        """Note a failed attempt: queued again after a pause, or set aside.
+
+        An attempt that says nothing about the image (a full disk, a share that is away) is not counted.
+        """
         with self._transaction() as connection:
             not_before = later(self._clock(), pause_s) if retry else None
-            claims.give_back(connection, job, reason, not_before)
+            claims.give_back(connection, job, reason, not_before, counts)
+
+    def abandon(self, acquisition_id: int, reason: str) -> None:
+        """Set aside every time point of an acquisition that waits for its turn."""
+        with self._transaction() as connection:
+            claims.abandon(connection, acquisition_id, reason)
 
     def requeue_running(self) -> tuple[tuple[int, int], ...]:
         """At start: queue what the last writer was working on when it died; return (acquisition id, t)."""
@@ -221,6 +272,11 @@ class Catalog:
         with self._transaction() as connection:
             _acquisition(connection, acquisition_id)
             commits.finalise_tracks(connection, acquisition_id, update, tracker_state)
+
+    def is_waiting(self, acquisition_id: int) -> bool:
+        """Say whether time points of an acquisition wait for their turn, or are being processed."""
+        with self._transaction() as connection:
+            return claims.is_waiting(connection, acquisition_id)
 
     def complete_acquisition(self, acquisition_id: int) -> AcquisitionRow:
         """Call an acquisition complete; partial or set aside where time points failed or are missing.
@@ -305,6 +361,12 @@ class Catalog:
         with self._transaction() as connection:
             return [acquisition_row(row) for row in connection.execute(query).mappings()]
 
+    def unread(self) -> list[AcquisitionRow]:
+        """Return the sources that are queued but could never be opened: `retry` asked for them."""
+        never = (acquisitions.c.state == AcquisitionState.QUEUED.value) & acquisitions.c.zarr_path.is_(None)
+        with self._transaction() as connection:
+            return [acquisition_row(row) for row in connection.execute(select(acquisitions).where(never)).mappings()]
+
     def timepoints(self, acquisition_id: int) -> list[TimepointRow]:
         """Return an acquisition's time points, ascending."""
         mine = timepoints.c.acquisition_id == acquisition_id
@@ -366,10 +428,18 @@ def _explained(url: str) -> Iterator[None]:
     except DBAPIError as error:
         if type(error).__name__ == "IntegrityError":
             raise  # a fault of ours, to be seen whole
-        raise DatabaseUnavailableError(
-            f"The database {url} cannot be used ({reason(error)}): "
-            "check the disk, its free space and its permissions, or the server."
-        ) from error
+        damaged = isinstance(error.orig, sqlite3.DatabaseError) and _code(error.orig) in _DAMAGED
+        remedy = (
+            "restore a copy of it" if damaged else "check the disk, its free space and its permissions, or the server"
+        )
+        unavailable = DatabaseUnavailableError(f"The database {url} cannot be used ({reason(error)}): {remedy}.")
+        unavailable.may_pass = isinstance(error, OperationalError) and not damaged
+        raise unavailable from error
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's code without its refinements."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _acquisition(connection: Connection, acquisition_id: int) -> AcquisitionRow:

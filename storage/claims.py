@@ -52,14 +52,32 @@ def claim_next(connection: Connection, now: str) -> TimepointJob | None:
     return _claimed(connection, int(number), now)
 
 
-def give_back(connection: Connection, job: TimepointJob, reason: str, not_before: str | None) -> None:
+def give_back(
+    connection: Connection, job: TimepointJob, reason: str, not_before: str | None, counts: bool = True
+) -> None:
     """Queue a claimed time point again, or with `not_before` None set it aside."""
     row = held(connection, job)
     again = not_before is not None or row["fingerprint"] != job.fingerprint
     state = TimepointState.QUEUED if again else TimepointState.FAILED
     check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, _name(job))
     values: dict[str, Any] = {"state": state.value, "error": reason, "not_before": not_before}
+    if not counts:
+        values["attempts"] = timepoints.c.attempts - 1
     connection.execute(update(timepoints).where(timepoints.c.id == job.id).values(values))
+
+
+def abandon(connection: Connection, acquisition_id: int, reason: str) -> None:
+    """Set aside what waits of an acquisition; what is running is decided when it is handed in."""
+    check_transition(TIMEPOINT_TRANSITIONS, TimepointState.QUEUED, TimepointState.FAILED, "A waiting time point")
+    waiting = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state == TimepointState.QUEUED.value)
+    values = {"state": TimepointState.FAILED.value, "error": reason}
+    connection.execute(update(timepoints).where(waiting).values(values))
+
+
+def is_waiting(connection: Connection, acquisition_id: int) -> bool:
+    """Say whether any time point of an acquisition is queued or running."""
+    waiting = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state.in_(UNSETTLED))
+    return connection.execute(select(timepoints.c.id).where(waiting).limit(1)).first() is not None
 
 
 def held(connection: Connection, job: TimepointJob) -> RowMapping:

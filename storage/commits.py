@@ -15,8 +15,8 @@ from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState
 from storage.records import nuclei_records, plain, track_record
 from storage.registration import nusetd_version
 from storage.rows import TimepointJob
+from storage.schema import acquisitions, timepoints, tracker_states, tracks
 from storage.schema import nuclei as nuclei_table
-from storage.schema import timepoints, tracker_states, tracks
 from storage.track_measures import with_measures
 
 if TYPE_CHECKING:
@@ -177,7 +177,9 @@ def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionSt
     if len(failed) == len(rows):
         return AcquisitionState.SET_ASIDE, failed[0]["error"] if failed else "It has no time points."
     there = {row["t"] for row in rows}
-    missing = [t for t in range(min(there), max(there)) if t not in there]
+    declared = select(acquisitions.c.size_t).where(acquisitions.c.id == acquisition_id)
+    size_t = max(max(there) + 1, connection.execute(declared).scalar() or 0)
+    missing = [t for t in range(min(there), size_t) if t not in there]
     if not failed and not missing:
         return AcquisitionState.COMPLETE, None
     faults = [f"time point {row['t']} failed ({row['error']})" for row in failed[:3]]

@@ -19,12 +19,21 @@ class WrongRequestError(StorageError):
     """What was asked for cannot be: an unknown column or format, or a filter that is not one."""
 
 
+class SourceGoneError(UnreadableInputError):
+    """A file that was known is not there any more: moved, removed, or on a share that is away."""
+
+
 class UnknownAcquisitionError(StorageError):
     """No acquisition has the id or name that was asked for."""
 
 
 class DatabaseUnavailableError(StorageError):
-    """The database is absent, locked by another writer, damaged, or on a disk where it cannot be kept safely."""
+    """The database is absent, locked by another writer, damaged, or on a disk where it cannot be kept safely.
+
+    `may_pass` says that trying again later makes sense: it is locked, or its disk is full, but not damaged.
+    """
+
+    may_pass = False
 
 
 class NewerSchemaError(DatabaseUnavailableError):

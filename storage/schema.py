@@ -202,3 +202,27 @@ service_reports = Table(
     Column("reported_at", String(32), nullable=False),
     Column("report", JSON, nullable=False),
 )
+
+# What was taken from the watched folders; one that looks different is another file and is taken again.
+sources = Table(
+    "sources",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("readable", Boolean, nullable=False),
+)
+
+# What people ask of the running service, and its answer.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("asked_at", String(32), nullable=False),
+    Column("answered_at", String(32)),
+    Column("answer", Text),
+    Column("accepted", Boolean),
+)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from storage.acquisition import Acquisition
-from storage.errors import IncompleteInputError, UnreadableInputError
+from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
 from storage.readers import formats, names, sequence
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
@@ -96,7 +96,7 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     whole = Path(row.source_path.rpartition("#")[0] or path)  # of a file with several images
     owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
     if owner is None:
-        raise UnreadableInputError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
+        raise SourceGoneError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
     for one in open_acquisitions(owner, voxel_size_um=voxel, pattern="", axes=axes):
         if str(one.source_path) == row.source_path:
             return one

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from storage.errors import StorageError, UnreadableInputError
+from storage.errors import SourceGoneError, StorageError
 from storage.readers.plane_names import is_series, series_name, title
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
@@ -139,14 +139,14 @@ def numbered_file(template: Path, number: int) -> Path:
 
     Raises
     ------
-    UnreadableInputError
+    SourceGoneError
         When it is not there.
     """
     for width in range(1, 10):
         path = template.with_name(template.name.replace("*", f"{number:0{width}d}", 1))
         if path.exists():
             return path
-    raise UnreadableInputError(f"{template} has no file number {number} any more: bring it back, then retry.")
+    raise SourceGoneError(f"{template} has no file number {number} any more: bring it back, then retry.")
 
 
 def first_number(key: AcquisitionKey, numbers: list[int]) -> int:

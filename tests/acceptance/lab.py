@@ -115,7 +115,7 @@ class Lab:
         """The process that segments."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
+        return next(int(pid) for pid in children if b"daemon.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
     def wait(self, reached: Callable[[], bool], seconds: float = 120.0) -> None:
         """Wait until something is so, or fail with the log."""

@@ -15,11 +15,12 @@ from daemon.conductor import Conductor, Patience, Seen
 from daemon.config import Processing
 from daemon.crew import Died, Event
 from daemon.errors import EngineFailedError
-from daemon.messages import Analysed, AnalyseTask, CannotStart, Failed, Painted, PaintTask, Ready, Task
+from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Ready, Task
 from daemon.recipe import Recipe
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.catalog import Catalog
+from storage.errors import DatabaseUnavailableError, StorageError
 from storage.jobs import AcquisitionState, TimepointState
 
 MODEL = Ready("test", "0" * 64)
@@ -34,6 +35,7 @@ class Actor:
         self.task: Task | None = None
         self.given: list[Task] = []
         self.lines: list[Event] = []
+        self.stopped = 0
 
     @property
     def idle(self) -> bool:
@@ -41,6 +43,10 @@ class Actor:
 
     def start(self) -> None:
         self.pid, self.lines = 1, [MODEL]
+
+    def stop(self) -> None:
+        self.pid = self.model = self.task = None
+        self.stopped += 1
 
     def give(self, task: Task) -> None:
         self.task = task
@@ -72,7 +78,16 @@ class Stage:
         self.published: list[int] = []
         monkeypatch.setattr(conductor_module.pipeline, "publish", self.publish)
         monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: None)
-        self.conductor = Conductor(catalog, self.actor, Patience(pause_s=0.0), self.seen.append)  # type: ignore[arg-type]
+        self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
+        self.conductor = Conductor(
+            catalog,
+            self.actor,  # type: ignore[arg-type]
+            Patience(pause_s=0.0),
+            self.seen.append,
+            lambda source: self.reachable,
+            self.looked_again.extend,
+            lambda: self.now,
+        )
 
     def publish(self, catalog: Catalog, row: object, t: int) -> None:
         self.published.append(t)
@@ -152,7 +167,7 @@ def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: St
 def test_what_may_pass_is_tried_again_and_then_done(stage: Stage) -> None:
     stage.step()
     stage.step()
-    stage.step(Failed("The share does not answer.", may_pass=True))
+    stage.step(Failed("The share does not answer.", Cause.PASSING))
     assert stage.states()[0] in (TimepointState.QUEUED, TimepointState.RUNNING)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3
@@ -161,7 +176,7 @@ def test_what_may_pass_is_tried_again_and_then_done(stage: Stage) -> None:
 def test_what_does_not_pass_is_set_aside_at_once(stage: Stage) -> None:
     stage.step()
     stage.step()
-    stage.step(Failed("The file is damaged.", may_pass=False))
+    stage.step(Failed("The file is damaged.", Cause.INPUT))
     assert stage.states()[0] is TimepointState.FAILED
     assert stage.catalog.timepoints(stage.row.id)[0].error == "The file is damaged."
 
@@ -217,3 +232,132 @@ def test_stopping_takes_nothing_new(stage: Stage) -> None:
         stage.step(*([Painted()] if stage.actor.task else []))
     assert stage.states() == [TimepointState.DONE, TimepointState.QUEUED, TimepointState.QUEUED]
     assert not stage.conductor.winding_down
+
+
+def to_the_first_task(stage: Stage) -> AnalyseTask:
+    for _ in range(20):
+        if isinstance(stage.actor.task, AnalyseTask):
+            return stage.actor.task
+        stage.step(*([Painted()] if stage.actor.task else []))
+    raise AssertionError("no time point was given to the worker")
+
+
+def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
+    """However long it lasts: no time point is set aside for a disk that is full."""
+    stage.conductor._patience = Patience(pause_s=30.0)
+    for failures in range(1, 9):
+        to_the_first_task(stage)
+        stage.step(Failed("No space left on device", Cause.MACHINE))
+        given = len(stage.actor.given)
+        for _ in range(3):
+            stage.step()
+        assert len(stage.actor.given) == given == failures, "nothing is begun while the disk is full"
+        stage.now += 600.0
+    assert stage.catalog.timepoints(stage.row.id)[0].attempts == 0
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_an_offline_folder_is_waited_for_without_counting(stage: Stage) -> None:
+    stage.reachable = False
+    for _ in range(12):
+        stage.step()
+    assert stage.actor.given == []
+    assert stage.states() == [TimepointState.QUEUED] * 3 or TimepointState.RUNNING in stage.states()
+    stage.reachable = True
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_a_source_that_is_gone_is_looked_for_once_more(stage: Stage) -> None:
+    for _ in range(2):
+        to_the_first_task(stage)
+        stage.step(Failed("a_t0.tif is gone", Cause.GONE))
+    assert stage.states()[0] is TimepointState.FAILED
+
+
+def test_a_source_that_changes_while_it_is_read_is_seen_anew_and_never_set_aside(stage: Stage) -> None:
+    for _ in range(7):
+        to_the_first_task(stage)
+        stage.step(Failed("a_t0.tif changed while it was read", Cause.CHANGED, (Path("a_t0.tif"),)))
+    assert stage.looked_again == [Path("a_t0.tif")] * 7
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_memory_that_does_not_suffice_replaces_the_worker_and_costs_the_time_point_the_second_time(
+    stage: Stage,
+) -> None:
+    for _ in range(2):
+        to_the_first_task(stage)
+        stage.step(Failed("out of memory", Cause.MEMORY))
+    assert stage.actor.stopped == 2
+    assert stage.states()[0] is TimepointState.FAILED
+    play_to_the_end(stage)
+    assert stage.states()[1:] == [TimepointState.DONE] * 2
+
+
+def refusing(stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str, times: int) -> list[int]:
+    """The database refuses a method a few times, as a locked one does."""
+    real, calls = getattr(stage.catalog, method), list[int]()
+
+    def refuses(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) <= times:
+            raise DatabaseUnavailableError("database is locked")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(stage.catalog, method, refuses)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["commit_timepoint", "mark_painted", "mark_published", "claim_next", "finalise_tracks", "complete_acquisition"],
+)
+def test_a_database_that_refuses_for_a_while_loses_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    calls = refusing(stage, monkeypatch, method, times=3)
+    stage.conductor.end(stage.row.id)
+    refused = 0
+    for _ in range(60):
+        task = stage.actor.task
+        lines: list[Event] = []
+        if isinstance(task, AnalyseTask):
+            lines = [stage.analysed()]
+        elif isinstance(task, PaintTask):
+            lines = [Painted()]
+        try:
+            stage.step(*lines)
+        except DatabaseUnavailableError:
+            refused += 1
+    assert refused == 3
+    assert len(calls) > 3
+    assert stage.states() == [TimepointState.DONE] * 3
+    assert [point.attempts for point in stage.catalog.timepoints(stage.row.id)] == [1, 1, 1]
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
+
+
+def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = stage.publish
+    full = True
+
+    def publish(catalog: Catalog, row: object, t: int) -> None:
+        if full:
+            raise StorageError("No space left on device")
+        shown(catalog, row, t)
+
+    monkeypatch.setattr(conductor_module.pipeline, "publish", publish)
+    stage.conductor._patience = Patience(pause_s=30.0)
+    to_the_first_task(stage)
+    stage.step(stage.analysed())
+    stage.step()
+    assert stage.states()[0] is TimepointState.DONE
+    assert stage.published == []
+    full = False
+    stage.now += 600.0
+    play_to_the_end(stage)
+    assert stage.published == [0, 1, 2]

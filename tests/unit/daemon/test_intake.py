@@ -3,66 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tifffile
+from desk import MODEL, Desk
 
-from daemon.config import Processing, WatchConfig
-from daemon.intake import Intake
-from daemon.messages import Ready
-from daemon.recipe import Recipe
-from daemon.watch import FolderWatch
 from storage.catalog import Catalog
 from storage.jobs import AcquisitionState
-
-MODEL = Ready("test", "0" * 64)
-
-
-class Ends:
-    """Stands where the conductor is: notes which acquisitions ended."""
-
-    def __init__(self) -> None:
-        self.ended: set[int] = set()
-
-    def end(self, acquisition_id: int) -> None:
-        self.ended.add(acquisition_id)
-
-    def reopen(self, acquisition_id: int) -> None:
-        self.ended.discard(acquisition_id)
-
-
-class Desk:
-    """An intake over a folder, and what came of it."""
-
-    def __init__(self, root: Path, catalog: Catalog, **options: object) -> None:
-        self.incoming = root / "in"
-        self.incoming.mkdir(exist_ok=True)
-        base = WatchConfig(self.incoming, root / "out", voxel_size_um=(1.0, 0.5, 0.5), acquisition_quiet_s=30.0)
-        self.watch = replace(base, **options)  # type: ignore[arg-type]  # options are fields of it
-        self.catalog, self.ends, self.model = catalog, Ends(), MODEL
-        folder = FolderWatch(self.incoming, True, [root / "out"], events=False)
-        self.intake = Intake(self.watch, folder, catalog, self.ends, self.recipe, rescan_s=1.0)  # type: ignore[arg-type]
-
-    def recipe(self) -> Recipe | None:
-        return Recipe(self.model, Processing()) if self.model else None
-
-    def run(self, start: float, end: float) -> None:
-        now = start
-        while now <= end:
-            self.intake.tick(now)
-            now += 0.5
-
-    def put(self, name: str, value: int = 1, shape: tuple[int, ...] = (3, 16, 16)) -> Path:
-        path = self.incoming / name
-        tifffile.imwrite(path, np.full(shape, value, np.uint16), photometric="minisblack")
-        return path
-
-    def queued(self) -> dict[str, list[int]]:
-        rows = self.catalog.acquisitions()
-        return {row.name: [point.t for point in self.catalog.timepoints(row.id)] for row in rows}
 
 
 @pytest.fixture

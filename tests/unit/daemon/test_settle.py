@@ -36,14 +36,15 @@ def test_same_size_but_newer_content_is_a_change() -> None:
 
 def test_quiet_and_whole_is_ready() -> None:
     watched = observe(None, Identity(10, 1), RULES, now=0.0)
-    assert conclude(watched, whole=True, rules=RULES, now=2.0)[0] is Decision.READY
+    assert conclude(watched, whole=True, rules=RULES, now=2.0).decision is Decision.READY
 
 
 def test_quiet_but_not_whole_waits_and_is_given_up_only_after_the_stated_time() -> None:
     watched = observe(None, Identity(10, 1), RULES, now=0.0)
     now, looks = 2.0, 0
     while True:
-        decision, watched = conclude(watched, whole=False, rules=RULES, now=now)
+        conclusion = conclude(watched, whole=False, rules=RULES, now=now)
+        decision, watched = conclusion.decision, conclusion.watched
         looks += 1
         if decision is Decision.SET_ASIDE:
             break
@@ -57,11 +58,12 @@ def test_quiet_but_not_whole_waits_and_is_given_up_only_after_the_stated_time() 
 def test_a_paused_writer_is_waited_for() -> None:
     """Thirty seconds of silence in the middle of a file are no reason to take it or to set it aside."""
     watched = observe(None, Identity(10, 1), RULES, now=0.0)
-    decision, watched = conclude(watched, whole=False, rules=RULES, now=30.0)
-    assert decision is Decision.WAIT
+    conclusion = conclude(watched, whole=False, rules=RULES, now=30.0)
+    watched = conclusion.watched
+    assert conclusion.decision is Decision.WAIT
     watched = observe(watched, Identity(20, 2), RULES, now=31.0)
     assert not is_due(watched, 32.0)
-    assert conclude(watched, whole=True, rules=RULES, now=33.0)[0] is Decision.READY
+    assert conclude(watched, whole=True, rules=RULES, now=33.0).decision is Decision.READY
 
 
 def test_identity_of_a_file_follows_its_bytes(tmp_path: Path) -> None:

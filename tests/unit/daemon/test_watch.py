@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.watch import FolderWatch, is_unfinished_name, walk
+from daemon.tree import is_unfinished_name
+from daemon.watch import FolderWatch
 
 
 def wait_until(found: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -31,32 +33,62 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def names(root: Path, **options: object) -> list[str]:
-    watch = FolderWatch(root, recursive=bool(options.get("recursive", True)), excluded=[], events=False)
-    return [str(path.relative_to(root)) for path in watch.scan().paths]
+def watching(root: Path, recursive: bool = True, excluded: list[Path] | None = None) -> FolderWatch:
+    return FolderWatch(root, recursive, excluded or [], events=False, rescan_s=1.0)
 
 
-def test_a_scan_finds_everything_in_order_but_what_is_unfinished(root: Path) -> None:
-    assert names(root) == ["a.tif", "b.tif", "day 1/c.tif", "line\nend.tif"]
+def names(watch: FolderWatch, now: float = 0.0) -> list[str]:
+    return sorted(str(sight.path.relative_to(watch.root)) for sight in watch.sights(now))
+
+
+def test_the_first_look_finds_everything_but_what_is_unfinished_or_no_image(root: Path) -> None:
+    (root / "notes.txt").write_bytes(b"x")
+    assert names(watching(root)) == ["a.tif", "b.tif", "day 1/c.tif", "line\nend.tif"]
 
 
 def test_folders_inside_only_when_wanted(root: Path) -> None:
-    assert names(root, recursive=False) == ["a.tif", "b.tif", "line\nend.tif"]
+    assert names(watching(root, recursive=False)) == ["a.tif", "b.tif", "line\nend.tif"]
 
 
-def test_outputs_are_never_entered(root: Path) -> None:
-    assert [p.name for p in walk(root, True, [root / "day 1"])] == ["a.tif", "b.tif", "line\nend.tif"]
+def test_outputs_are_never_entered_under_whatever_name(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    os.symlink(root / "day 1", out)  # the same folder by another name
+    for excluded in (root / "day 1", out):
+        assert names(watching(root, excluded=[excluded])) == ["a.tif", "b.tif", "line\nend.tif"]
 
 
 def test_a_store_is_one_path(root: Path) -> None:
     (root / "s.ome.zarr" / "0").mkdir(parents=True)
     (root / "s.ome.zarr" / "0" / "x.tif").write_bytes(b"x")
-    assert names(root)[-1] == "s.ome.zarr"
+    assert names(watching(root))[-1] == "s.ome.zarr"
+
+
+def test_a_series_of_planes_is_seen_as_the_file_that_stands_for_them(root: Path) -> None:
+    planes = root / "day 1" / "x.oif.files"
+    planes.mkdir()
+    watch = watching(root)
+    names(watch)
+    for number in range(3):
+        (planes / f"s_Z{number:03d}.tif").write_bytes(b"x")
+    assert names(watch, 1.0) == []
+    (root / "day 1" / "x.oif").write_bytes(b"x")
+    assert names(watch, 2.0) == ["day 1/x.oif"]
+    (planes / "s_Z003.tif").write_bytes(b"x")
+    assert names(watch, 3.0) == ["day 1/x.oif"]
 
 
 def test_loops_of_links_end(root: Path) -> None:
     os.symlink(root, root / "day 1" / "loop")
-    assert names(root)[:4] == ["a.tif", "b.tif", "day 1/c.tif", "day 1/loop"]
+    os.symlink("self.tif", root / "self.tif")
+    assert names(watching(root)) == ["a.tif", "b.tif", "day 1/c.tif", "line\nend.tif"]
+
+
+def test_odd_names_are_seen_as_they_are(root: Path) -> None:
+    odd = [b"\xff\xfe.tif", "\u5206\u88c2 \N{MICRO SIGN}.tif".encode(), b"x" * 251 + b".tif", b"tab\t.tif"]
+    for name in odd:
+        Path(os.fsdecode(os.path.join(os.fsencode(root), name))).write_bytes(b"x")
+    seen = {os.fsencode(sight.path.name) for sight in watching(root).sights(0.0)}
+    assert set(odd) <= seen
 
 
 def test_a_folder_that_cannot_be_listed_hides_nothing_else(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,24 +100,62 @@ def test_a_folder_that_cannot_be_listed_hides_nothing_else(root: Path, monkeypat
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert names(root) == ["a.tif", "b.tif", "line\nend.tif"]
+    assert names(watching(root)) == ["a.tif", "b.tif", "line\nend.tif"]
 
 
 def test_a_root_that_vanished_is_offline_and_comes_back(root: Path) -> None:
-    watch = FolderWatch(root, recursive=True, excluded=[], events=False)
+    watch = watching(root)
+    assert len(names(watch)) == 4
     away = root.with_name("away")
     root.rename(away)
-    assert not watch.scan().online
-    assert watch.scan().paths == ()
+    assert names(watch, 1.0) == []
+    assert not watch.online
+    (away / "new.tif").write_bytes(b"x")
     away.rename(root)
-    assert watch.scan().online
-    assert len(watch.scan().paths) == 4
+    assert names(watch, 2.0) == ["new.tif"], "what was known is not new"
+    assert watch.online
+
+
+def test_a_root_that_comes_back_empty_is_offline(root: Path) -> None:
+    watch = watching(root)
+    names(watch)
+    away = root.with_name("away")
+    root.rename(away)
+    root.mkdir()  # the mount point without its share
+    assert names(watch, 1.0) == []
+    assert "is the share mounted?" in (watch.offline_reason or "")
+    root.rmdir()
+    away.rename(root)
+    assert names(watch, 2.0) == []
+    assert watch.online
+
+
+def test_a_folder_that_was_empty_from_the_start_is_online(tmp_path: Path) -> None:
+    watch = watching(tmp_path)
+    names(watch)
+    names(watch, 1.0)
+    assert watch.online
+
+
+def test_a_stale_handle_is_offline(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watching(root)
+    names(watch)
+
+    def scandir(path: object) -> object:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", scandir)
+        assert names(watch, 1.0) == []
+        assert watch.offline_reason == "Stale file handle"
+    names(watch, 2.0)
+    assert watch.online
 
 
 def test_events_are_hints_to_files(root: Path) -> None:
-    watch = FolderWatch(root, recursive=True, excluded=[root / "out"], events=True)
+    watch = FolderWatch(root, recursive=True, excluded=[root / "out"], events=True, rescan_s=1000.0)
     try:
-        watch.scan()
+        watch.sights(0.0)
         (root / "out").mkdir()
         (root / "out" / "own.tif").write_bytes(b"x")
         (root / ".e.tif.part").write_bytes(b"x")
@@ -93,7 +163,7 @@ def test_events_are_hints_to_files(root: Path) -> None:
         seen: set[Path] = set()
 
         def arrived() -> bool:
-            seen.update(watch.hints())
+            seen.update(sight.path for sight in watch.sights(1.0))
             return root / "e.tif" in seen
 
         assert wait_until(arrived)
@@ -103,15 +173,15 @@ def test_events_are_hints_to_files(root: Path) -> None:
 
 
 def test_a_dead_observer_is_replaced_at_the_next_scan(root: Path) -> None:
-    watch = FolderWatch(root, recursive=True, excluded=[], events=True)
+    watch = FolderWatch(root, recursive=True, excluded=[], events=True, rescan_s=1000.0)
     try:
-        watch.scan()
+        watch.sights(0.0)
         assert watch._observer is not None
         watch._observer.stop()
         watch._observer.join()
-        watch.scan()
+        watch.sights(1000.0)
         (root / "new.tif").write_bytes(b"x")
-        assert wait_until(lambda: root / "new.tif" in watch.hints())
+        assert wait_until(lambda: root / "new.tif" in [sight.path for sight in watch.sights(1001.0)])
     finally:
         watch.stop()
 

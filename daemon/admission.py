@@ -1,0 +1,352 @@
+"""From finished files to queued time points: which acquisition a file belongs to, in which order, and when it ends."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon import logs, pipeline
+from daemon.config import WatchConfig
+from daemon.errors import DaemonError
+from daemon.inspection import Answer, Open, Opened, Stuck
+from daemon.series import Series, spans
+from daemon.settle import Identity
+from storage import readers
+from storage.errors import DatabaseUnavailableError, StorageError
+from storage.jobs import AcquisitionState
+from storage.sources import Source
+
+if TYPE_CHECKING:
+    from daemon.conductor import Conductor
+    from daemon.intake import Asks
+    from daemon.recipe import Recipe
+    from storage.catalog import Catalog
+    from storage.readers import AcquisitionKey
+    from storage.rows import AcquisitionRow
+
+# Files that are opened with one request, and queued in one turn: thousands at once must not keep the loop from turning.
+_TOGETHER, _PER_TURN = 16, 64
+# What cannot be opened for now is tried again after growing pauses; what crashes or hangs its reader, three times.
+_PAUSE_S, _LONGEST_PAUSE_S, _STUCK_TRIES = 5.0, 600.0, 3
+_FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
+
+
+@dataclass
+class Group:
+    """One acquisition made of several files, as far as they are known."""
+
+    key: AcquisitionKey
+    series: Series = field(default_factory=Series)
+    files: dict[int, Path] = field(default_factory=dict)
+    acquisition_id: int | None = None
+    arriving: int = 0
+    opening: int = 0
+    declared: bool = False
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Files that are being opened: for a group, or on their own; `ends` when nothing more will come of them."""
+
+    request: Open
+    group: Group | None = None
+    ends: bool = True
+
+
+class Admission:
+    """Takes the finished files of one watched folder; `turn` is called often and never waits.
+
+    What the database refuses for now stays here, and is handed in again by a later turn.
+
+    Parameters
+    ----------
+    try_again : callable
+        Told of a path that has to be looked at anew, and of the pause (s) before.
+    """
+
+    def __init__(
+        self,
+        watch: WatchConfig,
+        catalog: Catalog,
+        conductor: Conductor,
+        inspector: Asks,
+        try_again: Callable[[Path, float], None],
+    ) -> None:
+        self._watch = watch
+        self._catalog = catalog
+        self._conductor = conductor
+        self._inspector = inspector
+        self._try_again = try_again
+        self._finished: dict[Path, tuple[int, ...] | None] = {}
+        self._growing: dict[Path, tuple[int, ...]] = {}
+        self._opened: deque[tuple[_Order, Opened]] = deque()
+        self._refused: deque[tuple[Path, Identity | None, str]] = deque()
+        self._groups: dict[Path, Group] = {}
+        self._active: dict[Path, Group] = {}
+        self._unfinished: dict[int, list[Path]] = {}
+        self._declared: set[Path] = set()
+        self._troubles: dict[Path, int] = {}
+
+    # What the intake says
+
+    def expect(self, path: Path) -> None:
+        """A file has begun to arrive."""
+        group = self._group_of(path)
+        if group is not None:
+            group.series.seen.add(self._number(path))
+            group.arriving += 1
+
+    def arrived(self, path: Path) -> None:
+        """A file is no longer followed: it was taken, set aside, or is gone."""
+        group = self._group_of(path)
+        if group is not None:
+            group.arriving -= 1
+
+    def finish(self, path: Path, time_points: tuple[int, ...] | None = None) -> None:
+        """A file is whole; or with `time_points`, no more than these will come."""
+        self._growing.pop(path, None)
+        self._finished[path] = time_points
+
+    def grow(self, path: Path, time_points: tuple[int, ...]) -> None:
+        """These time points of a file that still grows are whole."""
+        self._growing[path] = time_points
+
+    def refuse(self, path: Path, identity: Identity | None, reason: str) -> None:
+        """Leave a file alone until it changes; what belongs to it does not wait for it."""
+        self._refused.append((path, identity, reason))
+
+    def declare(self, name: Path) -> None:
+        """Nothing more will come of the series of this name, or of those in the folder of this name."""
+        self._declared.add(name)
+        for group in self._groups.values():
+            if not group.declared and self._is_declared(group.key):
+                group.declared = True
+                self._wake(group)
+
+    def resume(self, now: float) -> dict[str, Identity]:
+        """Take up what the database knows of this folder's files; return what each was when it was taken."""
+        rows = {row.id: row for row in self._catalog.acquisitions()}
+        known: dict[str, Identity] = {}
+        for source in self._catalog.sources(self._watch.path):
+            known[source.path] = Identity(source.size, source.mtime_ns, source.files, source.readable)
+            row, path = rows[source.acquisition_id], Path(source.path)
+            if row.state not in _FINISHED and row.zarr_path is not None:
+                self._unfinished.setdefault(row.id, []).append(path)
+            group = self._group_of(path)
+            if group is not None:
+                self._restore(group, path, row, now)
+        for row in rows.values():
+            if row.state not in _FINISHED and _owner(row.source_path, known) is not None:
+                self._conductor.end(row.id)
+        return known
+
+    # What follows
+
+    def turn(self, now: float, recipe: Recipe | None) -> None:
+        """Hand in what was refused, open what is finished, queue what was opened, end what is over."""
+        while self._refused:
+            self._set_aside(*self._refused[0])
+            self._refused.popleft()
+        if recipe is None:
+            return
+        if self._unfinished:
+            self._begin_anew_where_settings_changed(recipe)
+        for _ in range(min(_PER_TURN, len(self._opened))):
+            self._queue(*self._opened[0], recipe)
+            self._opened.popleft()
+        for path in list(islice(self._growing, _PER_TURN)):
+            self._open([path], ends=False, time_points=self._growing.pop(path))
+        for path in list(islice(self._finished, _PER_TURN)):
+            self._take(path, self._finished.pop(path), now)
+        for group in list(self._active.values()):
+            self._advance(group, recipe, now)
+
+    def _take(self, path: Path, time_points: tuple[int, ...] | None, now: float) -> None:
+        group = self._group_of(path)
+        if group is None:
+            self._open([path], time_points=time_points)
+            return
+        number = self._number(path)
+        group.files[number] = path
+        group.series.settle(number, now)
+        group.over = False
+        self._wake(group)
+        if group.acquisition_id is not None:
+            self._conductor.reopen(group.acquisition_id)
+
+    def _advance(self, group: Group, recipe: Recipe, now: float) -> None:
+        """Hand on the files of a growing acquisition in order, and end it when nothing new has come for long."""
+        patience = 0.0 if group.declared and not group.arriving else self._watch.acquisition_quiet_s
+        release = group.series.release(now, patience)
+        if release.passed_over:
+            logs.warning("time points did not come", acquisition=group.key.name, numbers=spans(release.passed_over))
+        if release.ready:
+            if group.acquisition_id is not None and not self._is_current(group.acquisition_id, recipe):
+                self._begin_anew(group)
+                return
+            self._open([group.files[number] for number in release.ready], group, ends=False)
+        if group.series.is_over(now, patience) and not group.arriving and not group.opening:
+            group.over = True
+            del self._active[group.key.path]
+            if group.acquisition_id is not None:
+                self._conductor.end(group.acquisition_id)
+
+    def _open(
+        self,
+        paths: list[Path],
+        group: Group | None = None,
+        ends: bool = True,
+        time_points: tuple[int, ...] | None = None,
+    ) -> None:
+        for start in range(0, len(paths), _TOGETHER):
+            some = tuple(paths[start : start + _TOGETHER])
+            request = Open(some, self._watch.voxel_size_um, self._watch.pattern, time_points)
+            order = _Order(request, group, ends)
+            if group is not None:
+                group.opening += 1
+            self._inspector.ask(request, partial(self._hear, order))
+
+    def _hear(self, order: _Order, answer: Answer) -> None:
+        if isinstance(answer, Stuck):
+            tries = self._troubles.get(order.request.paths[0], 0) + 1
+            answer = Opened(error=answer.reason, may_pass=tries < _STUCK_TRIES)
+        assert isinstance(answer, Opened)
+        self._opened.append((order, answer))
+
+    def _queue(self, order: _Order, answer: Opened, recipe: Recipe) -> None:
+        """Queue the time points of what was opened; a file that cannot be is set aside, the others go on."""
+        paths, group = order.request.paths, order.group
+        if answer.error is None:
+            try:
+                self._admit(order, answer, recipe)
+            except DatabaseUnavailableError:
+                raise  # this turn is over, and the next one hands it in again
+            except (StorageError, DaemonError) as error:
+                answer = Opened(identities=answer.identities, error=str(error))
+        if group is not None:
+            group.opening -= 1
+        if answer.error is None:
+            self._troubles.pop(paths[0], None)
+        elif len(paths) > 1:
+            for path in paths:
+                self._open([path], group, order.ends, order.request.time_points)
+        elif answer.may_pass:
+            tries = self._troubles[paths[0]] = self._troubles.get(paths[0], 0) + 1
+            logs.warning("file cannot be opened now", path=paths[0], attempt=tries, reason=answer.error)
+            self._try_again(paths[0], min(_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S))
+        else:
+            self._troubles.pop(paths[0], None)
+            self.refuse(paths[0], answer.identities[0] if answer.identities else None, answer.error)
+
+    def _admit(self, order: _Order, answer: Opened, recipe: Recipe) -> None:
+        taken = {}
+        if order.ends or order.group is not None:
+            taken = {p: i for p, i in zip(order.request.paths, answer.identities, strict=True) if i is not None}
+        for acquisition, fingerprints in answer.acquisitions:
+            row = pipeline.admit(self._catalog, acquisition, recipe, self._watch.output, fingerprints, _sources(taken))
+            logs.info("queued", acquisition=row.name, files=len(order.request.paths), state=row.state)
+            if order.group is not None:
+                order.group.acquisition_id = row.id
+            elif order.ends:
+                self._conductor.end(row.id)
+            else:
+                self._conductor.reopen(row.id)
+
+    def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
+        named = _printable(path)
+        taken = _sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
+        self._catalog.set_aside_source(named, Path(named).stem, reason, taken)
+        logs.warning("file set aside", path=named, reason=reason)
+        group = self._group_of(path)
+        if group is not None:
+            group.series.give_up(self._number(path))
+            self._wake(group)
+
+    # After a start
+
+    def _restore(self, group: Group, path: Path, row: AcquisitionRow, now: float) -> None:
+        number = self._number(path)
+        if row.zarr_path is None:
+            group.series.give_up(number)
+            return
+        group.files[number] = path
+        group.series.restore(number, now)
+        group.acquisition_id = row.id
+        group.over = row.state in _FINISHED
+        if not group.over:
+            self._wake(group)
+
+    def _begin_anew_where_settings_changed(self, recipe: Recipe) -> None:
+        """An unfinished acquisition whose recipe is not ours any more becomes a second result, from its first file."""
+        unfinished, self._unfinished = self._unfinished, {}
+        for acquisition_id, paths in unfinished.items():
+            if self._is_current(acquisition_id, recipe):
+                continue
+            group = self._group_of(paths[0])
+            if group is not None:
+                self._begin_anew(group)
+            else:
+                self._supersede(acquisition_id)
+                for path in paths:
+                    self._try_again(path, 0.0)
+
+    def _begin_anew(self, group: Group) -> None:
+        if group.acquisition_id is not None:
+            self._supersede(group.acquisition_id)
+        self._groups.pop(group.key.path, None)
+        self._active.pop(group.key.path, None)
+        for path in group.files.values():
+            self._try_again(path, 0.0)
+
+    def _supersede(self, acquisition_id: int) -> None:
+        row = self._catalog.acquisition(acquisition_id)
+        if row.state in _FINISHED or row.zarr_path is None:
+            return
+        logs.warning("begun anew: weights or settings changed", acquisition=row.name)
+        reason = "Weights or settings changed before its turn: it is processed anew in a second result."
+        self._catalog.abandon(acquisition_id, reason)
+        self._conductor.end(acquisition_id)
+
+    def _is_current(self, acquisition_id: int, recipe: Recipe) -> bool:
+        row: AcquisitionRow = self._catalog.acquisition(acquisition_id)
+        return row.zarr_path is None or recipe.made(row)
+
+    def _wake(self, group: Group) -> None:
+        self._active[group.key.path] = group
+
+    def _group_of(self, path: Path) -> Group | None:
+        key = readers.acquisition_key(path, self._watch.pattern)
+        if key.t is None:
+            return None
+        if key.path not in self._groups:
+            self._groups[key.path] = Group(key.group, declared=self._is_declared(key.group))
+        return self._groups[key.path]
+
+    def _is_declared(self, key: AcquisitionKey) -> bool:
+        names = (key.path.with_name(key.name), *key.path.parents)
+        return bool(self._declared) and any(name in self._declared for name in names)
+
+    def _number(self, path: Path) -> int:
+        return readers.acquisition_key(path, self._watch.pattern).t or 0
+
+
+def _owner(source_path: str, known: Mapping[str, Identity]) -> str | None:
+    """The known file that holds an acquisition on its own: it itself, or the one of whose images it is one."""
+    choices = (source_path, source_path.rpartition("#")[0], os.path.dirname(source_path))
+    return next((choice for choice in choices if choice in known), None)
+
+
+def _sources(taken: dict[Path, Identity]) -> tuple[Source, ...]:
+    return tuple(Source(os.fspath(p), i.size, i.mtime_ns, i.files, i.readable) for p, i in taken.items())
+
+
+def _printable(path: Path) -> str:
+    """A path as text that every database takes; bytes that are none in UTF-8 are written as escapes."""
+    return os.fspath(path).encode(errors="backslashreplace").decode()

@@ -1,0 +1,129 @@
+"""Looking into files: what is asked and answered, and the one function that answers. It only reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.settle import Identity
+from daemon.tree import identify_image
+from storage import readers
+from storage.errors import IncompleteInputError, StorageError
+from storage.readers import Completion
+
+if TYPE_CHECKING:
+    from storage.acquisition import Acquisition
+
+
+@dataclass(frozen=True)
+class Look:
+    """Request: what is this file, and does its format say that it is whole?"""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Open:
+    """Request: open these files as acquisitions.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+    voxel_size_um, pattern
+        As `storage.readers.open_acquisitions` takes them.
+    time_points : tuple of int, or None
+        Of a growing file, those that are to be taken; None: all that are whole.
+    """
+
+    paths: tuple[Path, ...]
+    voxel_size_um: tuple[float, float, float] | None
+    pattern: str | None
+    time_points: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Answer to `Look`: `identity` is None when there is nothing to look into; `own` marks a result of ours."""
+
+    identity: Identity | None
+    completion: Completion | None = None
+    own: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Answer to `Open`: acquisitions, each with the fingerprints of its time points, or why they cannot be opened.
+
+    With an error, `may_pass` says that it is about this moment (a share that does not answer), not about the file.
+    """
+
+    acquisitions: tuple[tuple[Acquisition, Mapping[int, str]], ...] = ()
+    identities: tuple[Identity | None, ...] = ()
+    error: str | None = None
+    may_pass: bool = False
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Instead of an answer: the process crashed over this request, or did not come to an end."""
+
+    reason: str
+
+
+Request = Look | Open
+Answer = Looked | Opened | Stuck
+
+
+def inspect(request: Request) -> Answer:
+    """Answer a request; whatever is inside the files, this does not raise."""
+    if isinstance(request, Look):
+        return _look(request.path)
+    try:
+        identities = tuple(identify_image(path) for path in request.paths)
+        return Opened(_open(request), identities)
+    except IncompleteInputError as error:
+        return Opened(error=str(error), may_pass=True)
+    except StorageError as error:
+        return Opened(error=str(error), may_pass=_is_about_the_disk(error))
+    except OSError as error:
+        return Opened(error=f"{request.paths[0]} cannot be read now ({error.strerror or error}).", may_pass=True)
+    except Exception as error:  # noqa: BLE001  # a reader that stumbles over damaged bytes must not cost more than this
+        return Opened(error=f"{request.paths[0]} cannot be read ({type(error).__name__}: {error}): export it again.")
+
+
+def _look(path: Path) -> Looked:
+    started, before = time.perf_counter(), identify_image(path)
+    if before is None:
+        return Looked(None)
+    if readers.is_own(path):
+        return Looked(before, own=True)
+    try:
+        completion = readers.probe(path)
+    except Exception as error:  # noqa: BLE001  # as above
+        completion = Completion("incomplete", f"{path} cannot be read ({type(error).__name__}: {error}).")
+    return Looked(identify_image(path), completion, seconds=time.perf_counter() - started)
+
+
+def _open(request: Open) -> tuple[tuple[Acquisition, Mapping[int, str]], ...]:
+    size, pattern = request.voxel_size_um, request.pattern
+    opened = []
+    for one in readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern):
+        with one as acquisition:
+            if request.time_points is not None:
+                wanted = set(request.time_points)
+                there = tuple(t for t in acquisition.time_points if t in wanted)
+                acquisition = replace(acquisition, time_points=there)
+            opened.append((acquisition, {t: acquisition.fingerprint(t) for t in acquisition.time_points}))
+    return tuple(opened)
+
+
+def _is_about_the_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError):
+            return True
+        error = error.__cause__
+    return False

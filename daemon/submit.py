@@ -1,0 +1,62 @@
+"""`nusetd submit`: ask the running service, through its database, to take files as they are."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.errors import DaemonError
+from daemon.output import complain, say
+from daemon.retry import open_beside_the_service
+from storage import readers
+
+if TYPE_CHECKING:
+    from storage.asked import Asked
+    from storage.catalog import Catalog
+
+_LOOK_S = 0.2
+
+
+def submit(paths: Sequence[Path], database: str, wait_s: float) -> int:
+    """Ask for each file, wait for the answers, and return the exit code: 0 when all were accepted, or will be heard.
+
+    Raises
+    ------
+    DaemonError
+        When a folder holds no image.
+    """
+    files = [file for path in paths for file in _files(path)]
+    catalog = open_beside_the_service(database)
+    try:
+        numbers = [catalog.ask(os.fspath(file)) for file in files]
+        answers = [_answer(catalog, number, wait_s) for number in numbers]
+    finally:
+        catalog.close()
+    for asked in answers:
+        if asked.answer is None:
+            say(f"{asked.path}: noted; the service takes it when it runs.")
+        elif asked.accepted:
+            say(asked.answer)
+        else:
+            complain(asked.answer)
+    return 1 if any(asked.accepted is False for asked in answers) else 0
+
+
+def _files(path: Path) -> list[Path]:
+    found = readers.discover(path.absolute())
+    if not found:
+        raise DaemonError(f"There is no image in {path}: nothing was submitted.")
+    return found
+
+
+def _answer(catalog: Catalog, number: int, wait_s: float) -> Asked:
+    until = time.monotonic() + wait_s
+    while True:
+        asked = catalog.answer_to(number)
+        assert asked is not None  # it was written a moment ago, and nobody removes requests
+        if asked.answer is not None or time.monotonic() >= until:
+            return asked
+        time.sleep(_LOOK_S)

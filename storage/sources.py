@@ -1,0 +1,58 @@
+"""Which files were taken, and what each looked like then: after a restart nothing is read again that did not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from storage.commits import upsert
+from storage.schema import sources as table
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file or store that was taken into an acquisition, or set aside.
+
+    Attributes
+    ----------
+    path : str
+    size, mtime_ns, files, readable
+        What it looked like; any difference makes it another file.
+    acquisition_id : int
+        The acquisition (of the last image in it) that it was taken into; not needed when it is noted.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    files: int
+    readable: bool
+    acquisition_id: int = 0
+
+
+def note(connection: Connection, acquisition_id: int, taken: Iterable[Source]) -> None:
+    """Write down that these files were taken into an acquisition, in place of what was known of them."""
+    records = [
+        {
+            "path": one.path,
+            "acquisition_id": acquisition_id,
+            "size": one.size,
+            "mtime_ns": one.mtime_ns,
+            "files": one.files,
+            "readable": one.readable,
+        }
+        for one in taken
+    ]
+    if records:
+        upsert(connection, table, records, ("path",))
+
+
+def under(connection: Connection, root: Path) -> list[Source]:
+    """Return what was taken from a folder and the folders inside."""
+    inside = table.c.path.startswith(str(root).rstrip("/") + "/", autoescape=True)
+    rows = connection.execute(select(table).where(inside).order_by(table.c.path)).mappings()
+    names = ("path", "size", "mtime_ns", "files", "readable", "acquisition_id")
+    return [Source(**{name: row[name] for name in names}) for row in rows]

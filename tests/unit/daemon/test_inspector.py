@@ -1,0 +1,124 @@
+"""Looking into files from outside: answers, a reader that hangs, one that crashes. Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from daemon.inspection import Answer, Look, Looked, Open, Opened, Stuck, inspect
+from daemon.inspector import Inspector
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16))
+    return path
+
+
+@pytest.fixture
+def inspectors() -> Iterator[Callable[[float], Inspector]]:
+    made: list[Inspector] = []
+
+    def make(limit_s: float = 60.0) -> Inspector:
+        made.append(Inspector(limit_s, time.monotonic))
+        return made[-1]
+
+    yield make
+    for inspector in made:
+        inspector.stop()
+
+
+def heard(inspector: Inspector, answers: list[Answer], count: int, seconds: float = 60.0) -> list[Answer]:
+    until = time.monotonic() + seconds
+    while len(answers) < count:
+        assert time.monotonic() < until
+        inspector.turn()
+        time.sleep(0.01)
+    return answers
+
+
+def test_it_answers_in_order_and_ends_when_told(image: Path, inspectors: Callable[..., Inspector]) -> None:
+    inspector, answers = inspectors(), list[Answer]()
+    for path in (image, image.with_name("absent.tif")):
+        inspector.ask(Look(path), answers.append)
+    inspector.ask(Open((image,), None, None), answers.append)
+    looked, absent, opened = heard(inspector, answers, 3)
+    assert isinstance(looked, Looked)
+    assert looked.completion is not None
+    assert looked.completion.state == "complete"
+    assert absent == Looked(None)
+    assert isinstance(opened, Opened)
+    ((acquisition, fingerprints),) = opened.acquisitions
+    assert (acquisition.name, list(fingerprints)) == ("a", [0])
+    pid = inspector.pid
+    inspector.stop()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_what_hangs_is_ended_and_blamed_and_the_others_are_answered(
+    image: Path, tmp_path: Path, inspectors: Callable[..., Inspector]
+) -> None:
+    inspector, answers = inspectors(), list[Answer]()
+    inspector.ask(Look(image), answers.append)
+    heard(inspector, answers, 1)
+    assert inspector.pid is not None
+    os.kill(inspector.pid, signal.SIGSTOP)  # as a share does that does not answer
+    inspector._limit_s = 0.3
+    for path in (tmp_path / "hangs.tif", image):
+        inspector.ask(Look(path), answers.append)
+    inspector.turn()
+    time.sleep(0.4)
+    inspector.turn()
+    inspector._limit_s = 60.0
+    _, stuck, looked = heard(inspector, answers, 3)
+    assert isinstance(stuck, Stuck)
+    assert "hangs.tif" in stuck.reason
+    assert "did not come to an end" in stuck.reason
+    assert isinstance(looked, Looked)
+
+
+def test_what_crashes_is_blamed_and_the_others_are_answered(image: Path, inspectors: Callable[..., Inspector]) -> None:
+    inspector, answers = inspectors(), list[Answer]()
+    inspector.ask(Look(image), answers.append)
+    heard(inspector, answers, 1)
+    assert inspector.pid is not None
+    os.kill(inspector.pid, signal.SIGSTOP)
+    for path in (image.with_name("crashes.tif"), image):
+        inspector.ask(Look(path), answers.append)
+    inspector.turn()
+    os.kill(inspector.pid, signal.SIGKILL)
+    _, stuck, looked = heard(inspector, answers, 3)
+    assert isinstance(stuck, Stuck)
+    assert "crashes.tif" in stuck.reason
+    assert "SIGKILL" in stuck.reason
+    assert isinstance(looked, Looked)
+
+
+def test_a_reader_that_raises_costs_one_sentence(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage import readers
+
+    def raises(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(readers, "probe", raises)
+    monkeypatch.setattr(readers, "open_acquisitions", raises)
+    looked, opened = inspect(Look(image)), inspect(Open((image,), None, None))
+    assert isinstance(looked, Looked)
+    assert looked.completion is not None
+    assert looked.completion.state == "incomplete"
+    assert isinstance(opened, Opened)
+    assert "division by zero" in (opened.error or "")
+    assert not opened.may_pass
+
+
+def test_a_pipe_among_the_files_blocks_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tif")
+    assert inspect(Look(tmp_path / "pipe.tif")) == Looked(None)
