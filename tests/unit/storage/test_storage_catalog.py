@@ -205,7 +205,7 @@ def test_finishing_says_what_is_missing(catalog: Catalog) -> None:
 
 
 def test_complete_means_painted_too(catalog: Catalog) -> None:
-    row = register(catalog)
+    row = register(catalog, acquisition(pixels(1)))
     catalog.add_timepoints(row.id, {0: "a"})
     with pytest.raises(StorageError, match="time point 0 is not done"):
         catalog.complete_acquisition(row.id)
@@ -230,7 +230,7 @@ def test_an_acquisition_of_which_nothing_worked_is_set_aside_with_the_reason(cat
 
 
 def test_retry_queues_what_was_set_aside(catalog: Catalog) -> None:
-    row, other = register(catalog), register(catalog, acquisition(name="other"))
+    row, other = (register(catalog, acquisition(pixels(1), name=name)) for name in ("embryo", "other"))
     for one in (row, other):
         catalog.add_timepoints(one.id, {0: "a"})
         job = catalog.claim_next()
@@ -245,7 +245,7 @@ def test_retry_queues_what_was_set_aside(catalog: Catalog) -> None:
 
 
 def test_more_time_points_reopen_a_finished_acquisition(catalog: Catalog) -> None:
-    row = register(catalog)
+    row = register(catalog, acquisition(pixels(1)))
     catalog.add_timepoints(row.id, {0: "a"})
     work_off(catalog)
     assert finish(catalog, row.id).state is AcquisitionState.COMPLETE
@@ -304,3 +304,12 @@ def test_all_of_it_survives_reopening(tmp_path: Path) -> None:
         catalog.requeue_running()
         assert work_off(catalog) == [(row.id, 0), (row.id, 1)]
         assert catalog.tracker_state(row.id) == b"state after 1"
+
+
+def test_time_points_that_were_declared_and_never_came_make_it_partial(catalog: Catalog) -> None:
+    row = register(catalog, acquisition(pixels(3)))
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    finished = finish(catalog, row.id)
+    assert finished.state is AcquisitionState.PARTIAL
+    assert finished.error == "2 never arrived (the first is 1)."
