@@ -15,7 +15,7 @@ FEWEST_SLICES = 3  # of a column whose thickness is measured ..
 THINNEST_WHOLE = 0.4  # .. or this much of a ball as wide as it
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
-EVIDENCE = {"neck": -8.55, "excess": 5.47, "area_misfit": 17.57, "centroid_misfit": 21.34, "constant": -3.53}
+EVIDENCE = {"neck": -6.43, "excess": 2.35, "area_misfit": 15.36, "centroid_misfit": 21.98, "constant": -0.51}
 EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
 CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
 NECK_WEIGHT = 0.2  # of the neck beside the misfits of both parts, in the choice of the place to cut
