@@ -32,9 +32,9 @@ def lineage(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     columns: Columns = {**{c.name: c for c in table.columns if c.name not in places}, **places}
     inner = (
         select(*(column.label(name) for name, column in columns.items()))
-        .select_from(table)
-        .join(tree, tree.c.track_id == table.c.track_id)
-        .where(table.c.acquisition_id == acquisition_id)
+        .select_from(tree)
+        # An outer join, though every track is there: SQLite then begins with the few of the tree.
+        .outerjoin(table, (table.c.acquisition_id == acquisition_id) & (table.c.track_id == tree.c.track_id))
         .subquery()
     )
     first, last = selection.bounds()

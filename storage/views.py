@@ -57,7 +57,7 @@ SELECT m.acquisition_id AS acquisition_id, a.name AS acquisition, m.track_id AS 
     (m.last_t - m.first_t + 1) * a.frame_interval_s AS parent_seen_s
 FROM tracks AS d1
 JOIN tracks AS d2 ON d2.acquisition_id = d1.acquisition_id AND d2.parent_track_id = d1.parent_track_id
-    AND d2.track_id + 0 > d1.track_id  -- the sum keeps SQLite from looking for all later tracks
+    AND d2.track_id + 0 > d1.track_id + 0  -- the sums keep SQLite from looking at all earlier or later tracks
 JOIN tracks AS m ON m.acquisition_id = d1.acquisition_id AND m.track_id = d1.parent_track_id
 JOIN acquisitions AS a ON a.id = m.acquisition_id
 LEFT JOIN nuclei AS n ON n.acquisition_id = m.acquisition_id AND n.track_id = m.track_id AND n.t = m.last_t

@@ -77,6 +77,13 @@ def test_a_view_is_answered_by_index(database: sqlite3.Connection, view: str) ->
     assert set(scans) <= ({"d", "k"} if view == "counts_over_time" else set())  # few rows: the tracks, counted once
 
 
+def test_divisions_are_found_by_their_mother(database: sqlite3.Connection) -> None:
+    plan = " ".join(line[3] for line in rows(database, "EXPLAIN QUERY PLAN SELECT * FROM divisions"))
+    assert "parent_track_id=?" in plan
+    assert "track_id>?" not in plan
+    assert "track_id<?" not in plan
+
+
 def test_a_row_keeps_its_origin_while_its_source_is_taken_again(catalog: Catalog, tmp_path: Path) -> None:
     row = register(catalog)
     catalog.add_timepoints(row.id, {0: "old"}, {0: Path("/data/a_t1.tif")})
