@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ import numpy as np
 import pandas as pd
 
 from daemon.engine import load_factory
-from daemon.errors import DaemonError
+from daemon.errors import DaemonError, UsageError
+from daemon.output import complain
 from nuset_engine.colour import grey
 from nuset_engine.dataset import by_checksum, read_image, read_pairs
-from nuset_engine.evaluation import evaluate
+from nuset_engine.errors import EngineError
+from nuset_engine.evaluation import Evaluation, check_instances, score_image, summarised
+from nuset_engine.evaluation_report import write_report
 from nuset_engine.evaluation_sheet import WorstImages
-from nuset_engine.metrics import average_precision
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import reconstruct
+
+ABLATION_COLUMNS = ["ap_50", "ap", "touching_separated_rate", "split", "merge", "fn_rate", "fp_rate", "mean_iou"]
+REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class EvaluationOrder:
     threads: int | None
     voxel_size_um: tuple[float, float, float] | None = None
     held_out: int | None = None
+    ablation: bool = False
+    real_only: str | None = None
 
     def pairs(self) -> list[tuple[str, Path, Path]]:
         """Name, image and labels of what is compared: all, or what `nusetd train --held-out` left alone."""
@@ -44,55 +51,118 @@ class EvaluationOrder:
         return [pair for pair in found if pair[0] in chosen]
 
 
+@dataclass
+class _Scores:
+    """Scores by image of the engine, and of every method of an ablation."""
+
+    engine: dict[str, dict[str, float]] = field(default_factory=dict)
+    methods: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    sheet: WorstImages = field(default_factory=WorstImages)
+
+    def ablation(self) -> pd.DataFrame | None:
+        """One row of overall scores per method."""
+        if not self.methods:
+            return None
+        rows = {name: summarised(scores).overall.iloc[0] for name, scores in self.methods.items()}
+        return pd.DataFrame(rows).T.rename_axis("method")
+
+
 def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
-    """Score every image; the overall row.
+    """Score every image; the overall row, or with `ablation` a row per method.
 
-    With an output folder, `images.csv`, `overall.csv` and `worst.png` (the worst images with outlines) are written.
+    With an output folder, `images.csv`, `overall.csv`, `report.html`, `worst.png` (the worst images with outlines) and
+    for an ablation `ablation.csv` are written.
+
+    Raises
+    ------
+    DaemonError, EngineError
+        If images and labels cannot be compared; all pairs are looked at before the first is segmented.
     """
+    pairs = order.pairs()
+    _check(pairs, order)
     segmenter = load_factory(order.factory)(weights=order.weights, params=SegmentationParams(), threads=order.threads)
-    sheet = WorstImages()
-    result = evaluate(_samples(order, segmenter, sheet))
+    scores = _score(pairs, order, segmenter)
+    result, ablation = summarised(scores.engine), scores.ablation()
     if order.output is not None:
-        _write(order.output, result.images, result.overall, sheet)
-    return result.overall
+        subject = (
+            f"{order.images} with the weights {segmenter.weights_info.name} ({segmenter.weights_info.sha256[:12]})"
+        )
+        _write(order.output, result, scores.sheet, subject, ablation)
+    return result.overall if ablation is None else ablation[ABLATION_COLUMNS].astype(float)
 
 
-def _samples(
-    order: EvaluationOrder, segmenter: Any, sheet: WorstImages
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _check(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder) -> None:
+    """Refuse pairs that cannot be compared, before hours are spent on those before them."""
+    for name, image_path, labels_path in pairs:
+        image, labels = grey(read_image(image_path)), read_image(labels_path)
+        if image.shape != labels.shape:
+            raise DaemonError(
+                f"The labels {labels_path} are {labels.shape}, their image {image.shape}: they must agree; "
+                "export both from one source."
+            )
+        try:
+            check_instances(labels)
+        except EngineError as error:
+            raise DaemonError(f"{labels_path} holds no instance labels: {error}") from error
+        if image.ndim == 3 and order.voxel_size_um is None:
+            raise DaemonError(f"{name} is a stack: give the size of its voxels with --voxel-size Z,Y,X (micrometres).")
+        if image.ndim == 3 and order.ablation:
+            raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
+
+
+def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmenter: Any) -> _Scores:
     from tqdm import tqdm
 
-    for name, image_path, labels_path in tqdm(
-        order.pairs(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()
-    ):
+    scores, ladder = _Scores(), _ladder(order, segmenter) if order.ablation else None
+    for name, image_path, labels_path in tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
         image, truth = read_image(image_path), read_image(labels_path)
-        predicted = _segmented(name, grey(image), segmenter, order.voxel_size_um)
-        if predicted.shape != truth.shape:
-            raise DaemonError(
-                f"The labels {labels_path} are {truth.shape}, their image {image.shape}: they must agree."
-            )
+        if ladder is None:
+            predicted = _segmented(grey(image), segmenter, order.voxel_size_um)
+            scores.engine[name] = score_image(truth, predicted)
+        else:
+            found: Mapping[str, np.ndarray] = ladder.labels(grey(image))
+            for method in ladder.rows:
+                scores.methods.setdefault(method, {})[name] = score_image(truth, found[method])
+            predicted, scores.engine = found[ladder.rows[-1]], scores.methods[ladder.rows[-1]]
         middle: Any = truth.shape[0] // 2 if truth.ndim == 3 else ...  # a plane is shown whole
         flat = image if truth.ndim == 2 else image[middle]
-        sheet.offer(name, flat, truth[middle], predicted[middle], float(average_precision(truth, predicted).mean()))
-        yield name, truth, predicted
+        scores.sheet.offer(name, flat, truth[middle], predicted[middle], scores.engine[name]["ap"])
+    return scores
 
 
-def _segmented(
-    name: str, image: np.ndarray, segmenter: Any, voxel_size_um: tuple[float, float, float] | None
-) -> np.ndarray:
+def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
+    """The methods to compare; those with weights that saw no synthetic images only where there are such weights."""
+    from nuset_engine.ablation import SYNTHETIC, Ablation
+    from nuset_engine.segment import Segmenter
+
+    if not isinstance(segmenter, Segmenter):
+        raise UsageError("--ablation takes NuSeT apart, and --engine names another segmenter: leave one of them out.")
+    other = order.real_only or segmenter.weights_info.manifest.get(REAL_ONLY)
+    if other is None:
+        complain(
+            f"The row '{SYNTHETIC}' is left out, and the rows before it have weights that saw synthetic images: "
+            "give weights trained with --synthetic-share 0 as --ablation-real-only."
+        )
+        return Ablation(segmenter)
+    return Ablation(segmenter, Segmenter(other, segmenter.params, order.threads))
+
+
+def _segmented(image: np.ndarray, segmenter: Any, voxel_size_um: tuple[float, float, float] | None) -> np.ndarray:
     """Labels of a plane (Y, X) or a stack (Z, Y, X)."""
-    if image.ndim == 3 and voxel_size_um is None:
-        raise DaemonError(f"{name} is a stack: give the size of its voxels with --voxel-size Z,Y,X (micrometres).")
     planes = image if image.ndim == 3 else image[None]
     volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um)
     return volume.labels if image.ndim == 3 else volume.labels[0]
 
 
-def _write(output: Path, images: pd.DataFrame, overall: pd.DataFrame, sheet: WorstImages) -> None:
+def _write(output: Path, result: Evaluation, sheet: WorstImages, subject: str, ablation: pd.DataFrame | None) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        images.to_csv(output / "images.csv", lineterminator="\n")
-        overall.to_csv(output / "overall.csv", lineterminator="\n")
+        result.images.to_csv(output / "images.csv", lineterminator="\n")
+        result.overall.to_csv(output / "overall.csv", lineterminator="\n")
         sheet.save(output / "worst.png")
+        shown = None if ablation is None else ablation[ABLATION_COLUMNS].astype(float)
+        write_report(output / "report.html", result, sheet, subject, shown)
+        if ablation is not None:
+            ablation.to_csv(output / "ablation.csv", lineterminator="\n")
     except OSError as error:
         raise DaemonError(f"{output} cannot be written ({error.strerror}): choose another --output.") from error

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage as ndi
 
 from nuset_engine.errors import EngineError
 from nuset_engine.metrics import IOU_THRESHOLDS, match_overlap, panoptic_of, seg_ious
 from nuset_engine.metrics_paper import NucleusCounts, nucleus_counts, pixel_metrics, touching_labels
 from nuset_engine.overlap import overlap
 
+MASK_SHARE = 0.1  # a second piece smaller than this share of the first may be a stray part of one nucleus
 PIXEL_METRICS = ("mean_iou", "rmse", "f1", "pixel_accuracy")
 
 
@@ -70,6 +72,17 @@ def evaluate(
             rows[name] = score_image(truth, predicted, thresholds)
         except EngineError as error:
             raise EngineError(f"{name} cannot be scored: {error}") from error
+    return summarised(rows, thresholds)
+
+
+def summarised(rows: dict[str, dict[str, float]], thresholds: Sequence[float] = IOU_THRESHOLDS) -> Evaluation:
+    """The tables of images that were scored one by one with `score_image`, by name.
+
+    Raises
+    ------
+    EngineError
+        If there is no image.
+    """
     if not rows:
         raise EngineError("There is nothing to evaluate; give at least one image with its labels.")
     images = pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
@@ -77,6 +90,34 @@ def evaluate(
     hits = [threshold_name("tp", threshold) for threshold in thresholds]
     images = images.astype(dict.fromkeys([*counts, *hits], "int64"))
     return Evaluation(images, _overall(images, thresholds))
+
+
+def check_instances(labels: np.ndarray) -> None:
+    """Refuse what is no label image.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (Z, Y, X)
+
+    Raises
+    ------
+    EngineError
+        If the values are no whole numbers from 0, or all nuclei have the same one, as in a mask.
+    """
+    if labels.ndim not in (2, 3) or (labels.ndim == 3 and labels.shape[-1] in (3, 4)):
+        raise EngineError(
+            f"a label image is a plane (Y, X) or a stack (Z, Y, X), not {labels.shape}; save one number per nucleus."
+        )
+    if labels.dtype.kind not in "iub" or (labels.dtype.kind == "i" and labels.min(initial=0) < 0):
+        raise EngineError(f"labels of type {labels.dtype} are no whole numbers from 0; save one number per nucleus.")
+    values = labels[labels > 0]
+    if values.size and values.min() == values.max():
+        areas = np.sort(np.bincount(ndi.label(labels)[0].ravel())[1:])
+        if len(areas) > 1 and areas[-2] >= MASK_SHARE * areas[-1]:
+            raise EngineError(
+                f"all of its {len(areas)} objects have the number {values.min()}, so it is a mask, no label image; "
+                "save one number per nucleus."
+            )
 
 
 def score_image(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 from nuset_engine.errors import EngineError
 
 COLUMNS = 4
+CLEAR_PX = 400  # smaller images are enlarged, so that outlines hide little
 TRUTH_COLOUR = "#00e0ff"  # cyan and orange stay apart for colour-blind eyes
 PREDICTION_COLOUR = "#ff8c00"
 GREY_RANGE = (1.0, 99.8)  # percentiles shown as black and white
@@ -55,6 +58,15 @@ class WorstImages:
         """Names of the images kept, worst first."""
         return [entry.name for entry in self._worst_first()]
 
+    def pictures(self) -> Iterator[tuple[str, float, bytes]]:
+        """Name, score and a PNG with both outlines of each image, worst first, pixel by pixel."""
+        from PIL import Image
+
+        for entry in self._worst_first():
+            buffer = io.BytesIO()
+            Image.fromarray(_picture(entry)).save(buffer, format="PNG")
+            yield entry.name, -entry.negative_score, buffer.getvalue()
+
     def _worst_first(self) -> list[_Entry]:
         return sorted(self._heap, reverse=True)
 
@@ -95,6 +107,19 @@ def _draw(axis: Any, entry: _Entry) -> None:
         layer[edges] = [*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), 0.8]
         axis.imshow(layer, interpolation="nearest")
     axis.set_title(f"{entry.name}  {-entry.negative_score:.2f}", fontsize=9)
+
+
+def _picture(entry: _Entry) -> np.ndarray:
+    """(Y, X, 3) uint8: the image, at least `CLEAR_PX` across, with outlines one pixel wide."""
+    times = max(1, -(-CLEAR_PX // min(entry.truth.shape)))
+    grey = _stretched(entry.image)
+    colours = np.stack([grey] * 3, axis=-1) if grey.ndim == 2 else grey[..., :3]
+    large = (255 * colours.repeat(times, axis=0).repeat(times, axis=1)).astype(np.uint8)
+    for labels, colour in ((entry.truth, TRUTH_COLOUR), (entry.predicted, PREDICTION_COLOUR)):
+        large[outlines(labels.repeat(times, axis=0).repeat(times, axis=1))] = [
+            int(colour[i : i + 2], 16) for i in (1, 3, 5)
+        ]
+    return large
 
 
 def outlines(labels: np.ndarray) -> np.ndarray:

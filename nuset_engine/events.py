@@ -19,9 +19,9 @@ from nuset_engine.normalize import whole_image_statistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
 from nuset_engine.proposals import EMPTY, Proposals
-from nuset_engine.resample import resample, scaled_shape
-from nuset_engine.segment import Segmenter, as_surveyed
-from nuset_engine.survey import StackStatistics, sampled
+from nuset_engine.scaled_plane import ScaledPlane
+from nuset_engine.segment import Segmenter
+from nuset_engine.survey import SampledPlanes, StackStatistics
 from nuset_engine.weights import find_weights
 
 
@@ -64,8 +64,9 @@ class EventDetector:
         found = self._nuclei.statistics(planes)
         if found.is_blank:
             return found
-        some = np.stack([as_surveyed(np.asarray(plane), found).astype(np.float32) for plane in sampled(planes)])
-        return StackStatistics(found.diameter_px, whole_image_statistics(some), found.inverted)
+        values = np.concatenate(SampledPlanes(planes).values())
+        whole = whole_image_statistics(-values if found.inverted else values)
+        return StackStatistics(found.diameter_px, whole, found.inverted)
 
     def detect(self, planes: Sequence[np.ndarray], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
         """Events of each slice in turn.
@@ -88,7 +89,7 @@ class EventDetector:
             if known.is_blank:
                 yield EMPTY
                 continue
-            small = resample(as_surveyed(plane, known), scaled_shape(plane.shape, known.scale))
+            small = ScaledPlane(plane, known.scale, known.intensity.background, known.inverted).whole()
             (maps,) = run_network(
                 [small],
                 known.intensity,

@@ -96,11 +96,28 @@ def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool) -> di
         skips.append(x)
     features = {2 ** (len(filters) - 1): x}
     for level in range(len(filters) - 2, -1, -1):
-        x = layers.UpSampling2D(name=f"up{2**level}")(x)
-        x = layers.Concatenate(name=f"skip{2**level}")([skips[level], x])
-        x = _block(x, filters[level], f"decoder{2**level}", folded)
+        join = _joined_quickly if folded else _joined
+        x = join(x, skips[level], filters[level], f"decoder{2**level}")
         features[2**level] = x
     return features
+
+
+def _joined(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    """One step up the decoder: the coarse features at twice their resolution beside the encoder's, and a block."""
+    x = layers.UpSampling2D(name=f"{name}_double")(x)
+    return _block(layers.Concatenate(name=f"{name}_join")([skip, x]), filters, name, folded=False)
+
+
+def _joined_quickly(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    """The same function with less than half of the products for the coarse features.
+
+    A 3x3 convolution of pixels that were doubled meets each of them several times; with the products summed beforehand
+    it is a transposed 4x4 convolution of the coarse features themselves (`predictor.doubling_kernel`).
+    """
+    x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False, name=f"{name}_up")(x)
+    skip = layers.Conv2D(filters, 3, padding="same", name=f"{name}_skip")(skip)
+    x = layers.Activation("relu", name=f"{name}_relu")(layers.Add(name=f"{name}_join")([skip, x]))
+    return layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv2")(x)
 
 
 def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int) -> keras.KerasTensor:
@@ -116,7 +133,7 @@ def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int
 def build_network(
     architecture: Architecture | None = None, channels: int = INPUT_CHANNELS, folded: bool = False
 ) -> keras.Model:
-    """The untrained network; `folded` leaves out the normalisation layers, whose effect then lies in the convolutions.
+    """The untrained network; `folded` gives its quicker twin for inference, filled by `predictor.folded_network`.
 
     Returns
     -------

@@ -49,16 +49,16 @@ class IntensityStatistics:
 BLANK = IntensityStatistics(0.0, 1.0, 0.0, 1.0, 0.0)
 
 
-def _sample(values: np.ndarray) -> np.ndarray:
-    """Finite values as float64, at most `LARGEST_SAMPLE` of them, evenly taken."""
-    flat = values.ravel()
-    flat = flat[:: max(1, flat.size // LARGEST_SAMPLE)].astype(np.float64)
+def sample_values(image: np.ndarray, most: int = LARGEST_SAMPLE) -> np.ndarray:
+    """Finite values (N,) float64 of an image, about `most` of them where there are more, evenly taken."""
+    flat = image.reshape(-1)
+    flat = flat[:: max(1, flat.size // most)].astype(np.float64)
     return flat[np.isfinite(flat)]
 
 
 def whole_image_statistics(image: np.ndarray) -> IntensityStatistics:
     """Statistics of all pixels of an image of any shape, for the coarse pass; NaN and infinite pixels do not count."""
-    values = _sample(image)
+    values = sample_values(image)
     if values.size == 0:
         return BLANK
     low, quarter, half, high = np.percentile(values, (0.5, 25, 50, 99.8))

@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage as ndi
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.bands import LARGEST_WHOLE_PX, label_by_bands
 from nuset_engine.errors import EngineError
-from nuset_engine.inference import PlaneMaps, run_network
+from nuset_engine.inference import PlaneMaps, Reading, run_network
+from nuset_engine.instances import PlaneLabels, blank, nuclei_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
-from nuset_engine.resample import resample, resample_labels, scaled_shape
+from nuset_engine.resample import scaled_shape
+from nuset_engine.scaled_plane import ScaledPlane
 from nuset_engine.survey import BLANK_STACK, StackStatistics, survey
-from nuset_engine.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.weights import WeightsInfo, find_weights
 
 SMALLEST_PX = 8
-NETWORK_AREA = np.pi * TRAINED_DIAMETER_PX**2 / 4
-
-
-@dataclass(frozen=True)
-class PlaneLabels:
-    """The nuclei of one slice.
-
-    Attributes
-    ----------
-    labels : (Y, X) int32
-        0 background, 1..n nuclei.
-    scores : (n,) float32
-        Score between 0 and 1 of nucleus i at [i - 1].
-    """
-
-    labels: np.ndarray
-    scores: np.ndarray
-
-
-def blank(shape: tuple[int, int]) -> PlaneLabels:
-    """A slice without nuclei."""
-    return PlaneLabels(np.zeros(shape, np.int32), np.zeros(0, np.float32))
-
-
-def confidence(labels: np.ndarray, scores: np.ndarray, maps: PlaneMaps) -> np.ndarray:
-    """Score of each nucleus (N,) float32: geometric mean of all that speaks for it.
-
-    The three are the score of its proposal (N,), the mean foreground probability, and the highest point of the distance
-    map. Debris and halos are high in one or two of them, nuclei in all.
-    """
-    if len(scores) == 0:
-        return scores
-    index = np.arange(1, len(scores) + 1)
-    sure = ndi.mean(maps.foreground, labels, index)
-    peak = np.clip(ndi.maximum(maps.ridge, labels, index), 0, 1)
-    return np.cbrt(scores * sure * peak).astype(np.float32)
-
-
-def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:
-    """Labels at the source's shape (Y, X) from maps at network resolution.
-
-    Nuclei are separated at network resolution, where a nucleus always has about the same size; their outlines come from
-    the foreground probability interpolated to the source's resolution.
-    """
-    inside = fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
-    labels, scores = separate(inside, maps.ridge, maps.proposals, params.min_area_fraction * NETWORK_AREA)
-    scores = confidence(labels, scores, maps)
-    labels, scores = drop(labels, scores, scores >= params.min_score)
-    if labels.shape != shape:
-        wide = np.where(labels > 0, labels, ndi.grey_dilation(labels, size=(3, 3)))
-        smooth = resample(np.where(inside, np.maximum(maps.foreground, 0.5), maps.foreground), shape)
-        labels = resample_labels(wide, shape) * (smooth > params.foreground_threshold)
-        labels, scores = drop_small(labels, scores, 1)
-    return PlaneLabels(labels.astype(np.int32), scores)
 
 
 class Segmenter:
@@ -143,6 +88,23 @@ class Segmenter:
         """Labels of a single plane (Y, X)."""
         return next(self.segment_stack([plane], statistics))
 
+    def maps(self, plane: np.ndarray, statistics: StackStatistics) -> PlaneMaps:
+        """What the network itself says of a plane (Y, X), at network resolution, before nuclei are made of it."""
+        _check_plane(plane)
+        scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.inverted)
+        return self._read([scaled], statistics)[0]
+
+    def _read(self, planes: Sequence[ScaledPlane], statistics: StackStatistics) -> list[PlaneMaps]:
+        p = self.params
+        return run_network(
+            [plane.whole() for plane in planes],
+            statistics.intensity,
+            self._predictor,
+            tile=p.tile_px,
+            min_score=p.seed_score,
+            nms_iou=p.nms_iou,
+        )
+
     def _batch(self, planes: Sequence[np.ndarray], statistics: StackStatistics) -> int:
         """How many slices go through the network together: as many as fill one tile."""
         if len(planes) == 0 or statistics.is_blank:
@@ -155,21 +117,13 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        small = [resample(as_surveyed(p, statistics), scaled_shape(p.shape, statistics.scale)) for p in batch]
-        p = self.params
-        maps = run_network(
-            small, statistics.intensity, self._predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
-        )
+        p, intensity = self.params, statistics.intensity
+        small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.inverted) for q in batch]
+        if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
+            reading = Reading(intensity, p.tile_px, p.seed_score, p.nms_iou)
+            return [label_by_bands(plane, reading, self._predictor, p) for plane in small]
+        maps = self._read(small, statistics)
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
-
-
-def as_surveyed(plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
-    """The plane as its statistics mean it: bright nuclei, and the background where a pixel is not finite."""
-    if statistics.inverted:
-        plane = -plane.astype(np.float32)
-    if plane.dtype.kind != "f" or np.isfinite(plane).all():
-        return plane
-    return np.where(np.isfinite(plane), plane, np.float32(statistics.intensity.background))
 
 
 def _check_plane(plane: np.ndarray) -> None:

@@ -10,25 +10,36 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import run_network
-from nuset_engine.normalize import BLANK, IntensityStatistics, foreground_statistics, whole_image_statistics
+from nuset_engine.inference import PlaneMaps, run_network
+from nuset_engine.normalize import (
+    BLANK,
+    LARGEST_SAMPLE,
+    IntensityStatistics,
+    foreground_statistics,
+    sample_values,
+    whole_image_statistics,
+)
 from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
-from nuset_engine.resample import resample, scaled_shape
+from nuset_engine.scaled_plane import ScaledPlane
 
-FACTORS = (2.0, 1.0, 0.5, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
+FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
 SEEN_PX = (11.0, 46.0)
 WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution is tried
 SAMPLED_PLANES = 5
 LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
+CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained size are seen: no other need be tried
+CERTAIN_PX = (18.0, 34.0)
 TRUSTED_SCORE = 0.4
 CONVINCING = 0.5
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
+COARSE_PX = 256  # edge of the windows, in network pixels, that the coarse pass sees of a large plane
+COARSE_PARTS = 2  # so many windows along both axes
+KEPT_BYTES = 1 << 28  # sampled planes are read again where they are larger than this together
 
 
 @dataclass(frozen=True)
@@ -77,37 +88,43 @@ class Sighting:
     evidence: float
 
 
-def sampled(planes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """At most `SAMPLED_PLANES` planes, evenly spread over the stack and away from its ends."""
-    count = len(planes)
-    if count <= SAMPLED_PLANES:
-        return [np.asarray(planes[z]) for z in range(count)]
-    places = np.linspace(0, count - 1, SAMPLED_PLANES + 2)[1:-1].round().astype(int)
-    return [np.asarray(planes[z]) for z in places]
+class SampledPlanes:
+    """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
 
+    Parameters
+    ----------
+    planes : sequence of (Y, X)
+        Read again whenever one is asked for, unless all of the chosen fit into `KEPT_BYTES`.
+    """
 
-def liveliest(planes: list[np.ndarray]) -> np.ndarray:
-    """The plane with the largest spread of intensities: the one that shows most."""
-    return planes[int(np.argmax([np.nanstd(plane.astype(np.float32)) for plane in planes]))]
+    def __init__(self, planes: Sequence[np.ndarray]) -> None:
+        count, self._planes = len(planes), planes
+        spread = np.linspace(0, count - 1, SAMPLED_PLANES + 2)[1:-1].round().astype(int)
+        self._places = range(count) if count <= SAMPLED_PLANES else [int(z) for z in spread]
+        self._kept: dict[int, np.ndarray] = {}
 
+    def __len__(self) -> int:
+        return len(self._places)
 
-def _window(plane: np.ndarray, edge: int) -> np.ndarray:
-    """The busiest window of at most edge x edge pixels."""
-    height, width = plane.shape
-    if height <= edge and width <= edge:
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index in self._kept:
+            return self._kept[index]
+        plane = np.asarray(self._planes[self._places[index]])
+        if plane.nbytes * len(self) <= KEPT_BYTES:
+            self._kept[index] = plane
         return plane
-    blocks = resample(plane, (max(1, height * 4 // edge), max(1, width * 4 // edge)))
-    busy = ndi.uniform_filter(np.abs(blocks - np.median(blocks)), 4, mode="constant")
-    y, x = np.unravel_index(int(busy.argmax()), busy.shape)
-    top = int(np.clip(y * edge // 4 - edge // 2, 0, max(0, height - edge)))
-    left = int(np.clip(x * edge // 4 - edge // 2, 0, max(0, width - edge)))
-    return plane[top : top + edge, left : left + edge]
+
+    def values(self) -> list[np.ndarray]:
+        """Finite values (N,) float64 of each plane, as many as statistics need."""
+        return [sample_values(self[index], LARGEST_SAMPLE // len(self)) for index in range(len(self))]
 
 
-def look(plane: np.ndarray, factor: float, statistics: IntensityStatistics, predictor: Predictor) -> Sighting:
+def look(
+    plane: np.ndarray, factor: float, statistics: IntensityStatistics, inverted: bool, predictor: Predictor
+) -> Sighting:
     """Try one resolution on the busiest window of a plane."""
-    window = _window(plane, round(WINDOW_PX / factor))
-    small = resample(window, scaled_shape(window.shape, factor))
+    scaled = ScaledPlane(plane, factor, statistics.background, inverted)
+    small = scaled[scaled.busiest(WINDOW_PX)[0]]
     maps = run_network([small], statistics, predictor, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3)[0]
     found = maps.proposals
     fits = (found.diameters > SEEN_PX[0]) & (found.diameters < SEEN_PX[1])
@@ -121,21 +138,29 @@ def look(plane: np.ndarray, factor: float, statistics: IntensityStatistics, pred
     )
 
 
-def best_sighting(plane: np.ndarray, predictor: Predictor) -> Sighting:
+def best_sighting(plane: np.ndarray, values: np.ndarray, inverted: bool, predictor: Predictor) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
-    From afar a round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many. So of
-    all resolutions with at least half of the best evidence the finest is right.
+    The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
+    round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many, so of all
+    resolutions with at least half of the best evidence the finest is right.
     """
-    statistics = whole_image_statistics(plane)
-    seen = [look(plane, f, statistics, predictor) for f in FACTORS if min(plane.shape) * f >= LEAST_PX]
+    statistics = whole_image_statistics(-values if inverted else values)
+    seen = []
+    for factor in FACTORS:
+        if min(plane.shape) * factor < LEAST_PX:
+            continue
+        sighting = look(plane, factor, statistics, inverted, predictor)
+        if sighting.evidence >= CERTAIN and CERTAIN_PX[0] <= sighting.diameter_px * factor <= CERTAIN_PX[1]:
+            return sighting
+        seen.append(sighting)
     enough = CONVINCING * max(sighting.evidence for sighting in seen)
-    return next(sighting for sighting in seen if sighting.evidence >= enough)
+    return max((s for s in seen if s.evidence >= enough), key=lambda s: s.factor)
 
 
-def may_be_inverted(plane: np.ndarray) -> bool:
-    """True where the darker pixels are the rarer ones, as with dark nuclei on a bright background."""
-    low, half, high = np.percentile(plane[:: max(1, plane.shape[0] // 1024)], (0.5, 50, 99.5))
+def may_be_inverted(values: np.ndarray) -> bool:
+    """True where the darker values are the rarer ones, as with dark nuclei on a bright background."""
+    low, half, high = np.percentile(values, (0.5, 50, 99.5))
     return bool(half - low > high - half)
 
 
@@ -145,69 +170,84 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     Parameters
     ----------
     planes : sequence of (Y, X)
-        The stack's slices, read lazily; a few of them are looked at.
+        The stack's slices, read lazily; a few of them are looked at, and of large ones a few windows.
     predictor : Predictor
     params : SegmentationParams
         `nucleus_diameter_px` is taken instead of the size that is found.
     """
-    some = sampled(planes)
-    whole = whole_image_statistics(np.stack([plane.astype(np.float32) for plane in some]))
+    some = SampledPlanes(planes)
+    values = some.values()
+    whole = whole_image_statistics(np.concatenate(values))
     if whole.is_blank:
         return BLANK_STACK
-    some = [np.where(np.isfinite(plane), plane, whole.background).astype(np.float32) for plane in some]
-    plane = liveliest(some)
-    seen = best_sighting(plane, predictor)
-    inverted = False
-    if may_be_inverted(plane):
-        other = best_sighting(-plane, predictor)
+    # The plane with the largest spread of intensities is the one that shows most.
+    liveliest = int(np.argmax([part.std() if part.size else 0.0 for part in values]))
+    plane, shown = some[liveliest], values[liveliest]
+    seen, inverted = best_sighting(plane, shown, False, predictor), False
+    if may_be_inverted(shown):
+        other = best_sighting(plane, shown, True, predictor)
         inverted = other.evidence > seen.evidence
         seen = other if inverted else seen
     if seen.count == 0:
         return BLANK_STACK
-    some = [-plane for plane in some] if inverted else some
-    found = refined(some, seen.diameter_px, predictor, params)
-    return replace(found, inverted=inverted)
+    if inverted:
+        whole = whole_image_statistics(-np.concatenate(values))
+    coarse = CoarsePass(some, whole, inverted, predictor, params)
+    return replace(coarse.refined(seen.diameter_px), inverted=inverted)
 
 
-def refined(
-    planes: list[np.ndarray], diameter: float, predictor: Predictor, params: SegmentationParams
-) -> StackStatistics:
-    """Statistics by the coarse pass at about the right resolution, which it takes a second look to find if need be."""
-    whole = whole_image_statistics(np.stack(planes))
-    if params.nucleus_diameter_px is not None:
-        known = params.nucleus_diameter_px
-        return replace(coarse_pass(planes, known, whole, predictor, params), diameter_px=known)
-    seen = coarse_pass(planes, diameter, whole, predictor, params)
-    if not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
-        seen = coarse_pass(planes, seen.diameter_px, whole, predictor, params)
-    return seen
+@dataclass(frozen=True)
+class CoarsePass:
+    """The network's pass over whole-image-normalised planes at reduced resolution, and what it tells of a stack."""
+
+    planes: SampledPlanes
+    whole: IntensityStatistics
+    inverted: bool
+    predictor: Predictor
+    params: SegmentationParams
+
+    def refined(self, diameter: float) -> StackStatistics:
+        """Statistics at about the right resolution, which takes a second look to find if need be."""
+        if self.params.nucleus_diameter_px is not None:
+            known = self.params.nucleus_diameter_px
+            return replace(self.at(known), diameter_px=known)
+        seen = self.at(diameter)
+        if not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
+            seen = self.at(seen.diameter_px)
+        return seen
+
+    def at(self, diameter: float) -> StackStatistics:
+        """Median diameter and intensities of the nuclei that are seen when nuclei of `diameter` are looked for.
+
+        Returns
+        -------
+        StackStatistics
+            `diameter` where no nucleus is seen, `whole` where there is no foreground.
+        """
+        scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
+        pixels, masks, sizes = [], [], []
+        for index in range(len(self.planes)):
+            plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.inverted)
+            for window in coarse_windows(plane):
+                small = plane[window]
+                maps = self._look(small)
+                pixels.append(small.ravel())
+                masks.append((maps.foreground > self.params.foreground_threshold).ravel())
+                sizes.append(maps.proposals.diameters)
+        found = np.concatenate(sizes)
+        measured = float(np.median(found)) * BOX_TO_DIAMETER / scale if found.size else diameter
+        intensity = foreground_statistics(np.concatenate(pixels), np.concatenate(masks))
+        return StackStatistics(measured, intensity or self.whole)
+
+    def _look(self, small: np.ndarray) -> PlaneMaps:
+        p = self.params
+        return run_network(
+            [small], self.whole, self.predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
+        )[0]
 
 
-def coarse_pass(
-    planes: list[np.ndarray],
-    diameter: float,
-    whole: IntensityStatistics,
-    predictor: Predictor,
-    params: SegmentationParams,
-) -> StackStatistics:
-    """Segment whole-image-normalised planes at reduced resolution, one by one, and measure what was found.
-
-    Returns
-    -------
-    StackStatistics
-        Median diameter of the nuclei by their boxes, `diameter` where there are none; statistics of the foreground,
-        `whole` where there is none.
-    """
-    scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
-    small, masks, sizes = [], [], []
-    for plane in planes:
-        small.append(resample(plane, scaled_shape(plane.shape, scale)))
-        (maps,) = run_network(
-            small[-1:], whole, predictor, tile=params.tile_px, min_score=params.seed_score, nms_iou=params.nms_iou
-        )
-        masks.append(maps.foreground > params.foreground_threshold)
-        sizes.append(maps.proposals.diameters)
-    found = np.concatenate(sizes)
-    measured = float(np.median(found)) * BOX_TO_DIAMETER / scale if found.size else diameter
-    intensity = foreground_statistics(np.stack(small), np.stack(masks))
-    return StackStatistics(measured, intensity or whole)
+def coarse_windows(plane: ScaledPlane) -> list[tuple[slice, slice]]:
+    """All of a small plane, the busiest windows of a large one: more would cost much and change little."""
+    if plane.shape[0] * plane.shape[1] <= 1.25 * (COARSE_PARTS * COARSE_PX) ** 2:
+        return [(slice(0, plane.shape[0]), slice(0, plane.shape[1]))]
+    return plane.busiest(COARSE_PX, COARSE_PARTS)

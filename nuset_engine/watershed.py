@@ -62,8 +62,13 @@ def core_seeds(ridge: np.ndarray, foreground: np.ndarray, taken: np.ndarray) -> 
     free = np.ones(count + 1, bool)
     free[0] = False
     free[cores[taken[:, 0], taken[:, 1]]] = False
-    tops = ndi.maximum_position(ridge, cores, np.flatnonzero(free)) if free.any() else []
-    return np.asarray(tops, np.int64).reshape(-1, 2)
+    inside = np.flatnonzero(free[cores])
+    owner = cores.ravel()[inside]
+    inside = inside[
+        np.lexsort((-inside, ridge.ravel()[inside], owner))
+    ]  # each core's top comes last, the first of equals
+    tops = inside[np.flatnonzero(np.diff(np.append(np.sort(owner), count + 1)))]
+    return np.stack(np.divmod(tops, ridge.shape[1]), axis=1)
 
 
 def saddles(labels: np.ndarray, ridge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

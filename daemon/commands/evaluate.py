@@ -18,13 +18,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("images", metavar="IMAGES", type=Path, help="folder of images")
     parser.add_argument("labels", metavar="LABELS", type=Path, help="folder of label images with the same names")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="gets the table and a sheet of the worst images")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="gets the tables, a report and a sheet of the worst images"
+    )
     parser.add_argument("--voxel-size", metavar="Z,Y,X", type=options.voxel_size, help="micrometres, for stacks")
     parser.add_argument(
         "--held-out",
         type=options.positive_int,
         metavar="N",
         help="only the N images that `nusetd train --held-out N` leaves alone (smallest CRC-32 of the name)",
+    )
+    parser.add_argument(
+        "--ablation", action="store_true", help="compare with simpler methods, from Otsu's threshold to the full engine"
+    )
+    parser.add_argument(
+        "--ablation-real-only",
+        metavar="WEIGHTS",
+        help="weights trained without synthetic images, for the row of --ablation that shows what those add",
     )
     options.add_format(parser)
     options.add_engine(parser)
@@ -42,6 +52,10 @@ def execute(arguments: argparse.Namespace) -> int:
     movie = is_ctc_folder(arguments.labels)
     if movie and arguments.held_out is not None:
         raise UsageError("--held-out chooses among separate images, and a movie is one: leave it out.")
+    if arguments.ablation_real_only is not None and not arguments.ablation:
+        raise UsageError("--ablation-real-only belongs to --ablation: give both or none.")
+    if movie and arguments.ablation:
+        raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")
     score = evaluate_movie if movie else evaluate_folders
     overall = score(
         EvaluationOrder(
@@ -53,7 +67,12 @@ def execute(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
             voxel_size_um=arguments.voxel_size,
             held_out=arguments.held_out,
+            ablation=arguments.ablation,
+            real_only=arguments.ablation_real_only,
         )
     )
+    if arguments.ablation:
+        write_table(overall.reset_index(), arguments.format)
+        return 0
     write_table(overall.T.reset_index(names="measure") if arguments.format == "table" else overall, arguments.format)
     return 0

@@ -1,7 +1,8 @@
-"""Accuracy of the shipped network under degradation, and its cost: tables on the development split.
+"""Accuracy of the shipped network under degradation: a table on the development split.
 
     python tests/benchmarks/bench_engine.py robustness     blurred, noisy, dim, larger, smaller images
-    python tests/benchmarks/bench_engine.py speed          seconds per megapixel, and how much of it is the network
+
+Seconds and memory are measured by `bench_engine_speed.py`.
 
 Data: `dsb2018_fluorescence/` in the folder that `NUSETD_DATA` names (default ../shared/data); its 54 images with the
 smallest CRC-32 of their name, which no shipped weights were trained on.
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +20,10 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from nuset_engine.dataset import by_checksum, median_diameter, read_image, read_pairs
+from nuset_engine.dataset import by_checksum, read_image, read_pairs
 from nuset_engine.evaluation import evaluate
-from nuset_engine.inference import run_network
 from nuset_engine.resample import resample, resample_labels, scaled_shape
-from nuset_engine.segment import Segmenter, nuclei_of
+from nuset_engine.segment import Segmenter
 
 HELD_OUT = 54
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "fn_rate", "fp_rate", "mean_iou"]
@@ -84,51 +83,14 @@ def robustness(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:
     return table
 
 
-def speed(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:
-    """Seconds per input megapixel: everything, the survey, the network alone; for small and large nuclei."""
-    p, rows = segmenter.params, {}
-    for name, low, high, wanted in (("nuclei of 20 px", 15, 30, 20), ("nuclei of 60 px", 30, 90, 60)):
-        image = next(i for _, i, t in pairs if low < median_diameter(t) < high and i.size > 60_000)
-        truth = next(t for _, i, t in pairs if i is image)
-        plane = np.tile(resample(image, scaled_shape(image.shape, wanted / median_diameter(truth))), (4, 4))[
-            :1024, :1024
-        ]
-        megapixels = plane.size / 1e6
-        best = {"all": np.inf, "survey": np.inf, "network": np.inf}
-        for _ in range(3):
-            began = time.perf_counter()
-            statistics = segmenter.statistics([plane])
-            surveyed = time.perf_counter()
-            small = resample(plane, scaled_shape(plane.shape, statistics.scale))
-            start = time.perf_counter()
-            maps = run_network(
-                [small],
-                statistics.intensity,
-                segmenter._predictor,
-                tile=p.tile_px,
-                min_score=p.seed_score,
-                nms_iou=p.nms_iou,
-            )
-            done = time.perf_counter()
-            nuclei_of(maps[0], plane.shape, p)
-            ended = time.perf_counter()
-            for key, value in (("all", ended - began), ("survey", surveyed - began), ("network", done - start)):
-                best[key] = min(best[key], value / megapixels)
-        rows[f"{name}, {plane.shape[0]} x {plane.shape[1]}"] = {
-            **{f"{key} s/MP": value for key, value in best.items()},
-            "all / network passes": best["all"] / (best["survey"] + best["network"]),
-        }
-    return pd.DataFrame(rows).T
-
-
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["robustness", "speed"])
+    parser.add_argument("what", choices=["robustness"])
     parser.add_argument("--weights", default="fluorescence")
     arguments = parser.parse_args()
     segmenter = Segmenter(arguments.weights)
-    table = {"robustness": robustness, "speed": speed}[arguments.what](segmenter, development_split())
+    table = robustness(segmenter, development_split())
     print(table.round(3).to_string())
 
 

@@ -13,7 +13,7 @@ from nuset_engine.dataset import CropSampler
 from nuset_engine.errors import EngineError
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, keras
-from nuset_engine.predictor import Predictor, fold_normalisation
+from nuset_engine.predictor import Predictor, folded_network
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights, shipped_weights
 
 SMALL = Architecture((4, 8, 8, 8, 8), 8)
@@ -42,11 +42,12 @@ def test_answers_have_the_promised_shapes() -> None:
     assert [tuple(h.shape) for h in heads] == [(2, 64 // lv.stride, 48 // lv.stride, 5 * lv.count) for lv in LEVELS]
 
 
-def test_folding_the_normalisation_changes_nothing() -> None:
+@pytest.mark.parametrize("shape", [(64, 64), (16, 48)])
+def test_the_twin_for_inference_is_the_same_function(shape: tuple[int, int]) -> None:
     network = random_network()
-    x = np.random.default_rng(1).normal(size=(1, 64, 64, 2)).astype(np.float32)
-    folded = fold_normalisation(network, SMALL)
-    assert not any("norm" in layer.name for layer in folded.layers)
+    x = np.random.default_rng(1).normal(size=(1, *shape, 2)).astype(np.float32)
+    folded = folded_network(network, SMALL)
+    assert not any("norm" in layer.name or "double" in layer.name for layer in folded.layers)
     for one, other in zip(network(x, training=False), folded(x), strict=True):
         assert np.allclose(one, other, atol=1e-4)
 

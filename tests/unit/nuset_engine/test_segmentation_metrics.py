@@ -1,4 +1,4 @@
-"""Metrics against hand-made cases, a brute-force matching, and scikit-image."""
+"""Metrics against hand-made cases, a brute-force matching, scikit-image and cellseg-metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawings import drawn
 from scipy.optimize import linear_sum_assignment
-from skimage.metrics import contingency_table
+from skimage.metrics import contingency_table, mean_squared_error
 
 from nuset_engine.errors import EngineError
 from nuset_engine.metrics import IOU_THRESHOLDS, average_precision, match, panoptic_quality, seg
@@ -78,6 +78,31 @@ def test_panoptic_quality_and_seg_equal_their_formulas(pair):
         covered = best and inside[best] > 0.5 * (truth == label).sum()
         parts.append(iou_of(truth == label, predicted == best) if covered else 0.0)
     assert seg(truth, predicted) == pytest.approx(np.mean(parts))
+
+
+def test_scores_of_planes_equal_those_of_an_independent_library(pair):
+    cellseg_metrics = pytest.importorskip("cellseg_metrics")
+    truth, predicted = pair[0].astype(np.int64), pair[1].astype(np.int64)
+    if truth.ndim == 3:  # the library knows planes only
+        truth, predicted = truth[7], predicted[7]
+    theirs = cellseg_metrics.panoptic_quality(truth, predicted)
+    ours = panoptic_quality(truth, predicted)
+    assert [ours["pq"], ours["sq"], ours["rq"]] == pytest.approx([theirs["pq"], theirs["sq"], theirs["dq"]], abs=1e-6)
+    for threshold, ours_at in zip(IOU_THRESHOLDS, average_precision(truth, predicted), strict=True):
+        just_below = threshold - 1e-6  # theirs must exceed it, ours may equal it
+        precision = cellseg_metrics.average_precision(truth, predicted, just_below)
+        matching = match(truth, predicted, threshold)
+        assert matching.precision == pytest.approx(precision, abs=1e-6)
+        hits = round(precision * matching.predicted_count)
+        assert ours_at == pytest.approx(hits / (len(np.unique(truth)) + len(np.unique(predicted)) - 2 - hits))
+    parts = cellseg_metrics.get_stats((truth > 0).astype(int), (predicted > 0).astype(int))
+    scores = twelve_metrics(truth, predicted)
+    assert scores["f1"] == pytest.approx(cellseg_metrics.f1score(*parts), abs=1e-6)
+    assert scores["pixel_accuracy"] == pytest.approx(cellseg_metrics.accuracy(*parts), abs=1e-6)
+    background = cellseg_metrics.get_stats((truth == 0).astype(int), (predicted == 0).astype(int))
+    both = [cellseg_metrics.iou_score(*parts), cellseg_metrics.iou_score(*background)]
+    assert scores["mean_iou"] == pytest.approx(np.mean(both), abs=1e-6)
+    assert scores["rmse"] ** 2 == pytest.approx(mean_squared_error((truth > 0) * 1.0, (predicted > 0) * 1.0))
 
 
 def iou_of(a, b):

@@ -1,0 +1,118 @@
+"""From the network's maps to scored instance labels at the source's resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference import PlaneMaps
+from nuset_engine.params import SegmentationParams
+from nuset_engine.resample import nearest, resample_window, steps
+from nuset_engine.watershed import drop, drop_small, fill_small_holes, separate
+
+NETWORK_AREA = np.pi * TRAINED_DIAMETER_PX**2 / 4
+
+
+@dataclass(frozen=True)
+class PlaneLabels:
+    """The nuclei of one slice.
+
+    Attributes
+    ----------
+    labels : (Y, X) int32
+        0 background, 1..n nuclei.
+    scores : (n,) float32
+        Score between 0 and 1 of nucleus i at [i - 1].
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+def blank(shape: tuple[int, int]) -> PlaneLabels:
+    """A slice without nuclei."""
+    return PlaneLabels(np.zeros(shape, np.int32), np.zeros(0, np.float32))
+
+
+def confidence(labels: np.ndarray, scores: np.ndarray, maps: PlaneMaps) -> np.ndarray:
+    """Score of each nucleus (N,) float32: geometric mean of all that speaks for it.
+
+    The three are the score of its proposal (N,), the mean foreground probability, and the highest point of the distance
+    map. Debris and halos are high in one or two of them, nuclei in all.
+    """
+    if len(scores) == 0:
+        return scores
+    inside = np.flatnonzero(labels)
+    owner = labels.ravel()[inside]
+    count = len(scores) + 1
+    sure = np.bincount(owner, maps.foreground.ravel()[inside], count) / np.maximum(np.bincount(owner, None, count), 1)
+    peak = np.zeros(count, np.float32)
+    np.maximum.at(peak, owner, maps.ridge.ravel()[inside])
+    return np.cbrt(scores * sure[1:] * np.clip(peak[1:], 0, 1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Separated:
+    """Nuclei at network resolution.
+
+    Attributes
+    ----------
+    labels : (Y, X) int32
+    scores : (N,) float32
+    probability : (Y, X) float32
+        Of the foreground, with small holes filled.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    probability: np.ndarray
+
+
+def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
+    """Nuclei from maps; at network resolution, where a nucleus always has about the same size."""
+    inside = fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
+    labels, scores = separate(inside, maps.ridge, maps.proposals, params.min_area_fraction * NETWORK_AREA)
+    scores = confidence(labels, scores, maps)
+    labels, scores = drop(labels, scores, scores >= params.min_score)
+    above = np.float32(params.foreground_threshold + 0.01)  # so that filled holes stay filled when interpolated
+    probability = np.where(inside, np.maximum(maps.foreground, above), maps.foreground)
+    return Separated(labels, scores, probability)
+
+
+def at_source(
+    found: Separated,
+    origin: tuple[int, int],
+    step: tuple[float, float],
+    window: tuple[slice, slice],
+    params: SegmentationParams,
+) -> np.ndarray:
+    """Labels at the source's resolution; outlines come from the probability, interpolated.
+
+    Parameters
+    ----------
+    found : Separated
+        Of a plane or a part of it.
+    origin : (int, int)
+        Where in the plane, at network resolution, the part begins.
+    step : (float, float)
+        Height and width of a source pixel in network pixels.
+    window : (slice, slice)
+        Rows and columns of the source that are wanted.
+    """
+    wide = np.where(found.labels > 0, found.labels, ndi.grey_dilation(found.labels, size=(3, 3)))
+    smooth = resample_window(found.probability, origin, step, window)
+    return nearest(wide, origin, step, window) * (smooth > params.foreground_threshold)
+
+
+def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:
+    """Labels at the source's shape (Y, X) from the maps of a whole plane."""
+    found = separated(maps, params)
+    labels, scores = found.labels, found.scores
+    if labels.shape != shape:
+        window = slice(0, shape[0]), slice(0, shape[1])
+        labels = at_source(found, (0, 0), steps(labels.shape, shape), window, params)
+        labels, scores = drop_small(labels, scores, 1)
+    return PlaneLabels(labels.astype(np.int32), scores)

@@ -1,0 +1,72 @@
+"""A plane as the network sees it, at its resolution, of which windows are made when they are asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from nuset_engine.resample import reach, resample, resample_window, scaled_shape, steps
+
+CELLS = 4  # a window is found on a grid of a quarter of its edge
+SAMPLES = 8  # pixels along the edge of such a cell that are looked at, at least
+
+
+class ScaledPlane:
+    """A plane (Y, X) of any real dtype at `factor` times its resolution, as float32.
+
+    Parameters
+    ----------
+    plane : (Y, X)
+        Kept as it is, never copied whole.
+    factor : float
+    background : float
+        Taken for pixels that are not finite.
+    inverted : bool
+        The negative is shown, so that dark nuclei are bright; `background` is then that of the negative.
+    """
+
+    def __init__(self, plane: np.ndarray, factor: float, background: float, inverted: bool = False) -> None:
+        self._plane, self._background, self._inverted = plane, background, inverted
+        self.source_shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
+        self.shape = scaled_shape(plane.shape, factor)
+        self._step = steps(plane.shape, self.shape)
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        """Rows and columns of the scaled plane, (Y, X) float32."""
+        cut = tuple(reach(w, step, n) for w, step, n in zip(window, self._step, self.source_shape, strict=True))
+        return resample_window(self._shown(self._plane[cut]), (cut[0].start, cut[1].start), self._step, window)
+
+    def _shown(self, part: np.ndarray) -> np.ndarray:
+        part = part.astype(np.float32)
+        if self._inverted:
+            np.negative(part, out=part)
+        finite = np.isfinite(part)
+        if not finite.all():
+            part[~finite] = self._background
+        return part
+
+    def whole(self) -> np.ndarray:
+        """All of it."""
+        return self[slice(0, self.shape[0]), slice(0, self.shape[1])]
+
+    def busiest(self, edge: int, parts: int = 1) -> list[tuple[slice, slice]]:
+        """The windows of at most edge x edge pixels that show most, one in each of parts x parts parts of the plane."""
+        cell = max(1, edge // CELLS)
+        rough = max(1, int(cell * min(self._step)) // SAMPLES)  # so many source pixels are passed over
+        sparse = self._shown(self._plane[::rough, ::rough])
+        cells = resample(sparse, (max(1, self.shape[0] // cell), max(1, self.shape[1] // cell)))
+        busy = ndi.uniform_filter(np.abs(cells - np.median(cells)), CELLS, mode="constant")
+        chosen = []
+        for rows in np.array_split(np.arange(busy.shape[0]), parts):
+            for columns in np.array_split(np.arange(busy.shape[1]), parts):
+                if rows.size and columns.size:
+                    part = busy[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+                    y, x = np.unravel_index(int(part.argmax()), part.shape)
+                    middle = (rows[0] + y) * cell, (columns[0] + x) * cell
+                    chosen.append(self._around((int(middle[0]), int(middle[1])), edge))
+        return chosen
+
+    def _around(self, middle: tuple[int, int], edge: int) -> tuple[slice, slice]:
+        starts = [min(max(0, m - edge // 2), max(0, n - edge)) for m, n in zip(middle, self.shape, strict=True)]
+        rows, columns = (slice(s, min(n, s + edge)) for s, n in zip(starts, self.shape, strict=True))
+        return rows, columns
