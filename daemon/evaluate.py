@@ -150,7 +150,7 @@ def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
 def _segmented(image: np.ndarray, segmenter: Any, voxel_size_um: tuple[float, float, float] | None) -> np.ndarray:
     """Labels of a plane (Y, X) or a stack (Z, Y, X)."""
     planes = image if image.ndim == 3 else image[None]
-    volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um)
+    volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um, planes=planes)
     return volume.labels if image.ndim == 3 else volume.labels[0]
 
 

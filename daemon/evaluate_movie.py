@@ -143,7 +143,7 @@ def _tracked(order: EvaluationOrder, images: dict[int, Path], scratch: Path) -> 
     bar = tqdm(sorted(images.items()), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
     for t, path in bar:
         planes = _planes(path, order.voxel_size_um)
-        volume = reconstruct(segmenter.segment_stack(planes), order.voxel_size_um)
+        volume = reconstruct(segmenter.segment_stack(planes), order.voxel_size_um, planes=planes)
         np.save(_scratch_file(scratch, t), volume.labels)
         take(tracker.advance(measure(volume, {0: planes}, 0, order.voxel_size_um, t)))
     take(tracker.finish())

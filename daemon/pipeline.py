@@ -99,7 +99,12 @@ def analyse(
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):
-        volume = reconstruct(watch.timed("segment_s", slices), row.voxel_size_um, request.volume)
+        volume = reconstruct(
+            watch.timed("segment_s", slices),
+            row.voxel_size_um,
+            request.volume,
+            planes=channels[request.nuclear_channel],
+        )
     with watch.lap("measure_s"):
         nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
     with watch.lap("write_s"):

@@ -114,5 +114,5 @@ def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -
 
 
 def _time_point(acquisition: Acquisition, t: int, wanted: int | str | None, segmenter: Any) -> np.ndarray:
-    slices = segmenter.segment_stack(nuclear_planes(acquisition, t, wanted))
-    return reconstruct(slices, acquisition.voxel_size_um).labels
+    planes = nuclear_planes(acquisition, t, wanted)
+    return reconstruct(segmenter.segment_stack(planes), acquisition.voxel_size_um, planes=planes).labels

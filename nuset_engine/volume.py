@@ -45,6 +45,12 @@ class SliceLabels(Protocol):
         """(n,) float, score of label i at ``scores[i - 1]``."""
 
 
+class Planes(Protocol):
+    """The planes of one channel, read lazily."""
+
+    def __getitem__(self, z: int, /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class VolumeParams:
     """How slices are joined.
@@ -106,6 +112,7 @@ def reconstruct(
     slices: Iterable[SliceLabels],
     voxel_size_um: VoxelSize | None,
     params: VolumeParams | None = None,
+    planes: Planes | None = None,
 ) -> Volume:
     """Join the labels of slices to nuclei.
 
@@ -116,6 +123,8 @@ def reconstruct(
     voxel_size_um : (z, y, x) or None
         None is allowed for a single plane only.
     params : VolumeParams or None
+    planes : sequence of (Y, X), optional
+        Grey values of the nuclear channel, read one slice at a time: where it is darker between two nuclei, they part.
 
     Returns
     -------
@@ -129,8 +138,8 @@ def reconstruct(
     """
     params = params or VolumeParams()
     stack = SectionStack()
-    for item in slices:
-        stack.append(item.labels, item.scores)
+    for z, item in enumerate(slices):
+        stack.append(item.labels, item.scores, None if planes is None else np.asarray(planes[z]))
     if not len(stack):
         raise EngineError("A stack without slices cannot be reconstructed; give at least one slice.")
     if len(stack) > 1 and voxel_size_um is None:

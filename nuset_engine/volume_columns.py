@@ -15,10 +15,18 @@ FEWEST_SLICES = 3  # of a column whose thickness is measured ..
 THINNEST_WHOLE = 0.4  # .. or this much of a ball as wide as it
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
-EVIDENCE = {"neck": -6.43, "excess": 2.35, "area_misfit": 15.36, "centroid_misfit": 21.98, "constant": -0.51}
+EVIDENCE = {
+    "neck": -5.84,
+    "excess": 2.44,
+    "dip": 8.42,
+    "area_misfit": 13.75,
+    "centroid_misfit": 21.09,
+    "constant": -1.12,
+}
 EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
 CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
 NECK_WEIGHT = 0.2  # of the neck beside the misfits of both parts, in the choice of the place to cut
+DARK_WEIGHT = 0.2  # of the darkness there, likewise
 THINNEST_PART = 0.3  # of the thickness that a nucleus as wide as the part has
 FRAGMENT_VOLUME = 0.2  # of its neighbour's volume: larger pieces stay nuclei of their own
 FRAGMENT_OVERLAP = 0.5
@@ -95,7 +103,7 @@ def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str,
     """What tells two stacked nuclei from one, None where no cut leaves two parts thick enough to be nuclei.
 
     Through one ellipsoid, however tilted, the areas of sections are a quadratic function of z and their centroids a
-    linear one; two stacked nuclei fit neither, have a neck, and are too thick for their width.
+    linear one; two stacked nuclei fit neither, have a neck, are too thick for their width, and are darker between.
     """
     neck, possible = _necks(nodes, column, scale)
     if not possible.any():
@@ -105,6 +113,7 @@ def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str,
     return {
         "neck": float(neck[possible].min()),
         "excess": min(thickness, EXCESS_LIMIT),
+        "dip": 1 - float(_darkness(nodes.brightness[column])[possible].min()),
         "area_misfit": area_misfit,
         "centroid_misfit": centroid_misfit,
     }
@@ -119,10 +128,10 @@ def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
     neck, possible = _necks(nodes, column, scale)
     if evidence <= CLEARLY_ONE:
         return Cut(int(np.argmin(np.where(possible, neck, np.inf))) + 1, evidence)
-    costs = np.full(len(neck), np.inf)
+    costs, dark = np.full(len(neck), np.inf), _darkness(nodes.brightness[column])
     for k in np.flatnonzero(possible).tolist():
         parts = (misfits(nodes, column[: k + 1], scale), misfits(nodes, column[k + 1 :], scale))
-        costs[k] = max(max(part) for part in parts) + NECK_WEIGHT * neck[k]
+        costs[k] = max(max(part) for part in parts) + NECK_WEIGHT * neck[k] + DARK_WEIGHT * dark[k]
     return Cut(int(np.argmin(costs)) + 1, evidence)
 
 
@@ -134,6 +143,14 @@ def _necks(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[np.ndarray, 
     below, above = z[:-1] - z[0] + 1, z[-1] - z[1:] + 1
     possible = (below >= THINNEST_PART * scale.slices(left)) & (above >= THINNEST_PART * scale.slices(right))
     return neck, possible
+
+
+def _darkness(brightness: np.ndarray) -> np.ndarray:
+    """Between any two sections: brightness there over the darker part's brightest section; 1 where it is not known."""
+    if not (brightness > 0).all():
+        return np.ones(len(brightness) - 1)
+    left, right = np.maximum.accumulate(brightness)[:-1], np.maximum.accumulate(brightness[::-1])[::-1][1:]
+    return np.minimum(brightness[:-1], brightness[1:]) / np.minimum(left, right)
 
 
 def misfits(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[float, float]:

@@ -42,10 +42,10 @@ def divide_sections(stack: SectionStack, reach: int) -> int:
     suspects = [_suspects(stack, z, reach) for z in range(len(stack))]
     edits = [_divided(stack, z, found) for z, found in enumerate(suspects)]
     changed = 0
-    for z, (plane, scores) in enumerate(edits):
-        if len(scores) > stack.count(z):
-            changed += len(scores) - stack.count(z)
-            stack.replace(z, plane, scores)
+    for z, (plane, origin) in enumerate(edits):
+        if len(origin) > stack.count(z):
+            changed += len(origin) - stack.count(z)
+            stack.replace(z, plane, stack.scores[z][origin], stack.brightness[z][origin])
     return changed
 
 
@@ -73,19 +73,21 @@ def _suspects(stack: SectionStack, z: int, reach: int) -> list[Suspect]:
 
 
 def _divided(stack: SectionStack, z: int, suspects: list[Suspect]) -> tuple[np.ndarray, np.ndarray]:
-    """The plane and scores of slice `z` after dividing the suspects for which votes and shape agree."""
+    """The plane of slice `z` after dividing the suspects for which votes and shape agree, and which section each new
+    section is from."""
+    origin = list(range(stack.count(z)))
     if not suspects:
-        return stack.planes[z], stack.scores[z]
-    plane, scores = stack.planes[z].copy(), list(stack.scores[z])
+        return stack.planes[z], np.array(origin, dtype=np.int64)
+    plane = stack.planes[z].copy()
     boxes = stack.boxes(z)
     for suspect in suspects:
         box = boxes[suspect.section]
         pieces = _pieces(stack, box, plane[box] == suspect.section + 1, suspect.witnesses)
         if len(pieces) > 1 and suspect.balance + _shape(pieces) > 0:
             for piece in pieces[1:]:
-                scores.append(scores[suspect.section])
-                plane[box][piece] = len(scores)
-    return plane, np.array(scores)
+                origin.append(suspect.section)
+                plane[box][piece] = len(origin)
+    return plane, np.array(origin)
 
 
 def _pieces(

@@ -58,12 +58,15 @@ def _shape(stack: SectionStack, z: int, first: int, second: int) -> float | None
 
 
 def _join(stack: SectionStack, z: int, joins: list[tuple[int, int]]) -> None:
-    """Join sections of slice `z` and number the rest without holes; a score is the mean by area."""
+    """Join sections of slice `z` and number the rest without holes; score and brightness are means by area."""
     root = np.arange(stack.count(z))
     for first, second in joins:
         root[root == root[second]] = root[first]
     roots, names = np.unique(root, return_inverse=True)
     area = stack.areas(z).astype(np.float64)
-    scores = np.bincount(names, stack.scores[z] * area, len(roots)) / np.bincount(names, area, len(roots))
+    whole = np.bincount(names, area, len(roots))
+    scores, brightness = (
+        np.bincount(names, values * area, len(roots)) / whole for values in (stack.scores[z], stack.brightness[z])
+    )
     lookup = np.concatenate([[0], names + 1]).astype(np.uint32)
-    stack.replace(z, lookup[stack.planes[z]], scores)
+    stack.replace(z, lookup[stack.planes[z]], scores, brightness)

@@ -27,6 +27,7 @@ class Nodes:
     z: np.ndarray
     area: np.ndarray
     score: np.ndarray
+    brightness: np.ndarray
     centroid: np.ndarray
     offset: np.ndarray
 
@@ -39,6 +40,7 @@ class Nodes:
             z=np.repeat(np.arange(len(stack)), counts),
             area=np.concatenate([stack.areas(z) for z in slices]).astype(np.float64),
             score=np.concatenate([stack.scores[z] for z in slices]),
+            brightness=np.concatenate([stack.brightness[z] for z in slices]),
             centroid=np.concatenate([stack.centroids(z) for z in slices]),
             offset=np.concatenate([[0], np.cumsum(counts)]),
         )

@@ -31,7 +31,7 @@ def dismiss(stack: SectionStack) -> list[int]:
     while place < len(seen) - 1:
         run = _contradicted(stack, seen, place)
         for z in seen[place : place + run]:
-            stack.replace(z, np.zeros_like(stack.planes[z]), stack.scores[z][:0])
+            stack.replace(z, np.zeros_like(stack.planes[z]), stack.scores[z][:0], stack.brightness[z][:0])
         emptied += seen[place : place + run]
         del seen[place : place + run]
         place += 1

@@ -41,10 +41,13 @@ class SectionStack:
     planes : list of (Y, X) uint32
         Labels 1..n without holes in each slice; section i of the tables has label i + 1.
     scores : list of (n,) float64
+    brightness : list of (n,) float64
+        How far the mean of a section is from the background of its slice, NaN where the image is not known.
     """
 
     planes: list[np.ndarray] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
+    brightness: list[np.ndarray] = field(default_factory=list)
     _overlaps: dict[tuple[int, int], Overlap] = field(default_factory=dict)
     _areas: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -52,15 +55,15 @@ class SectionStack:
         """Number of slices."""
         return len(self.planes)
 
-    def append(self, labels: np.ndarray, scores: np.ndarray) -> None:
-        """Add the next slice: labels (Y, X), score of label i at ``scores[i - 1]``.
+    def append(self, labels: np.ndarray, scores: np.ndarray, image: np.ndarray | None = None) -> None:
+        """Add the next slice: labels (Y, X), score of label i at ``scores[i - 1]``, grey values (Y, X) if known.
 
         Sections are numbered by their first pixel, so that nothing depends on the numbers that a slice came with.
 
         Raises
         ------
         EngineError
-            If the slice has another shape than the first, or a label has no score.
+            If the slice or its image has another shape than the first, or a label has no score.
         """
         if labels.ndim != 2 or (self.planes and labels.shape != self.planes[0].shape):
             wanted = self.planes[0].shape if self.planes else "(Y, X)"
@@ -75,10 +78,11 @@ class SectionStack:
         name[order] = np.arange(1, len(present) + 1)
         self.planes.append(name[ranks].reshape(labels.shape))
         self.scores.append(np.asarray(scores, dtype=np.float64)[present[order - 1] - 1])
+        self.brightness.append(_brightness(self.planes[-1], len(present), image))
 
-    def replace(self, z: int, plane: np.ndarray, scores: np.ndarray) -> None:
+    def replace(self, z: int, plane: np.ndarray, scores: np.ndarray, brightness: np.ndarray) -> None:
         """Put other sections into slice `z`; what was computed from the old ones is forgotten."""
-        self.planes[z], self.scores[z] = plane, scores
+        self.planes[z], self.scores[z], self.brightness[z] = plane, scores, brightness
         self._areas.pop(z, None)
         for key in [key for key in self._overlaps if z in key]:
             del self._overlaps[key]
@@ -123,6 +127,23 @@ class SectionStack:
         return Overlap(
             np.arange(1, n + 1), np.arange(1, m + 1), self.areas(low), self.areas(high), rows, columns, shared
         )
+
+
+def _brightness(plane: np.ndarray, count: int, image: np.ndarray | None) -> np.ndarray:
+    """(count,) distance of the sections' means from the median outside of them; dark nuclei count like bright ones."""
+    if image is None or not count:
+        return np.full(count, np.nan)
+    if image.ndim == 3:  # a picture in colours
+        image = image.mean(axis=2)
+    if image.shape != plane.shape:
+        raise EngineError(f"A slice of labels {plane.shape} came with an image {image.shape}; give its own.")
+    known = np.isfinite(image)
+    values, labels = image[known].astype(np.float64), plane[known]
+    size = np.bincount(labels, minlength=count + 1)
+    if not size[0]:
+        return np.full(count, np.nan)
+    outside = np.median(values[labels == 0])
+    return np.abs(np.bincount(labels, values - outside, count + 1)[1:] / np.where(size[1:] > 0, size[1:], np.nan))
 
 
 def _by_first_pixel(ranks: np.ndarray, count: int) -> np.ndarray:

@@ -98,7 +98,7 @@ class Judge:
     def add(self, frame: Frame, slices: list[Slice]) -> None:
         """Reconstruct, measure, track and compare one frame."""
         image, truth = self.movie.render(frame)
-        volume = reconstruct(slices, VOXEL)
+        volume = reconstruct(slices, VOXEL, planes=image)
         for method, labels in (("ours", volume.labels), ("plain", plain_stitching(slices))):
             counts = count_errors(truth, labels)
             score = seg(truth, labels)

@@ -191,6 +191,32 @@ def test_a_speck_in_one_slice_is_dropped_only_where_a_nucleus_must_span_more():
     assert len(reconstruct(as_slices(seen[5::8]), thick).trust) == 2
 
 
+def test_stacked_nuclei_without_a_neck_part_where_it_is_dark_between_them():
+    """Two columns of one width, twice as long as wide: one bright throughout, one with a dark slice in its middle."""
+    seen = np.zeros((20, 64, 64), np.int32)
+    y, x = np.mgrid[:64, :64]
+    seen[2:18, np.hypot(y - 16, x - 16) < 8] = 1
+    seen[2:18, np.hypot(y - 46, x - 46) < 8] = 2
+    image = np.where(seen, 1000, 100)
+    dark = (seen == 2) & np.isin(np.arange(20), (9, 10))[:, None, None]
+    image[dark] = 300
+    slices = as_slices(seen)
+    bright, dim = (reconstruct(slices, VOXEL, planes=planes) for planes in (np.where(seen, 1000, 100), image))
+    assert len(bright.trust) == len(reconstruct(slices, VOXEL).trust) == 2
+    assert len(dim.trust) == 3
+    assert len(reconstruct(slices, VOXEL, planes=-image).trust) == 3
+    assert set(np.unique(dim.labels[:9, 46, 46])) != set(np.unique(dim.labels[10:, 46, 46]))
+    with pytest.raises(EngineError, match="came with an image"):
+        reconstruct(slices, VOXEL, planes=image[:, :3])
+
+
+def test_grey_values_that_are_not_finite_are_no_evidence():
+    image = np.where(BESIDE, 1000.0, 100.0)
+    image[:, 20:30] = np.nan
+    assert same_partition(reconstruct(as_slices(BESIDE), VOXEL, planes=image).labels, BESIDE)
+    assert same_partition(reconstruct(as_slices(BESIDE), VOXEL, planes=np.full(BESIDE.shape, np.nan)).labels, BESIDE)
+
+
 def test_a_section_cut_by_the_end_of_the_stack_stays():
     seen = ALONE.copy()
     seen[0, 50:58, 50:58] = 2
