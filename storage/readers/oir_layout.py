@@ -6,6 +6,7 @@ published; this is what is known of it from files.
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import xml.etree.ElementTree as ElementTree
@@ -114,7 +115,7 @@ def _documents(data: bytes) -> list[ElementTree.Element]:
     """Return the XML documents in a block, which lie behind each other with other bytes between."""
     found = []
     starts = [match.start() for match in re.finditer(rb"<\?xml", data)]
-    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(data)]):
         text = data[start : data.rfind(b">", start, end) + 1]
         try:
             found.append(ElementTree.fromstring(text))
