@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tracking.assignment import Pairs, assign, prices
 from tracking.exact import improve
 from tracking.packing import Packing, Solution, Triples
+from tracking.rivals import scored
 
 
-def decide(pairs: Pairs, triples: Triples) -> Solution:
+def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:
     """Best links and divisions such that every source and every target is used at most once.
+
+    Without `score` the gains of divisions, which cost time, are left at 0.
 
     The assignment without divisions is exact. By its dual values only few divisions can improve it; the parts of the
     sample around these are solved exactly, in blocks of bounded size.
     """
     match = assign(pairs)
-    packing = Packing(pairs, match)
     if not len(triples.saving):
-        return packing.solution()
+        return Solution(np.asarray(match, np.int64), {})
+    packing = Packing(pairs, match)
     worth, price = prices(pairs, match)
     improve(packing, pairs, triples, worth, price)
-    return packing.solution()
+    if score:
+        return scored(packing, pairs, triples, worth, price)
+    return Solution(np.array(packing.match, np.int64), {s: (a, b, 0.0) for s, (a, b, _) in packing.division.items()})

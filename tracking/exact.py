@@ -113,7 +113,7 @@ def _replace(
             first_target + triples.second[splits],
         ]
     )
-    chosen = _best_choice(saving, uses, np.concatenate([link, split, link, split, split]))
+    chosen = best_choice(saving, uses, np.concatenate([link, split, link, split, split]))
     if saving[chosen].sum() <= sum(packing.value(source) for source in block) + 1e-7:
         return
     new_links = {int(pairs.source[links[c]]): int(pairs.target[links[c]]) for c in chosen if c < len(links)}
@@ -127,7 +127,7 @@ def _replace(
         )
 
 
-def _best_choice(saving: np.ndarray, uses: np.ndarray, choice: np.ndarray) -> np.ndarray:
+def best_choice(saving: np.ndarray, uses: np.ndarray, choice: np.ndarray) -> np.ndarray:
     """The choices that save most together when nothing may be used twice; none where no solution was found.
 
     Parameters

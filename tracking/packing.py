@@ -72,8 +72,8 @@ class Packing:
         target = self.match[source]
         return self.links_of(source)[target] if target >= 0 else 0.0
 
-    def region(self, core: int, wanted: tuple[int, ...]) -> list[int]:
-        """A source, and by two steps those that hold what it or they could take, but for those that divide."""
+    def region(self, core: int, wanted: tuple[int, ...], through_divisions: bool = False) -> list[int]:
+        """A source, and by two steps those that hold what it or they could take, with or without those that divide."""
         found = [core]
         edge = list(found)
         for _ in range(2):
@@ -81,7 +81,7 @@ class Packing:
             for source in edge:
                 for target in (*self.links_of(source), *wanted):
                     owner = int(self.owner[target])
-                    if owner >= 0 and owner not in found and owner not in self.division:
+                    if owner >= 0 and owner not in found and (through_divisions or owner not in self.division):
                         if len(found) >= REGION_SOURCES:
                             return found
                         found.append(owner)
@@ -124,16 +124,8 @@ class Packing:
         self.owner[first] = self.owner[second] = source
 
     def gain_of(self, source: int) -> float:
-        """What a division saves over the best links of its region without it."""
+        """What a division saves over the best links of its region without any other division."""
         sources = self.region(source, self.division[source][:2])
         now = sum(self.value(member) for member in sources)
         released = {target for member in sources for target in self.held(member)}
         return now - self.reassign(sources, released)
-
-    def scored(self) -> dict[int, tuple[int, int, float]]:
-        """Divisions with their gains."""
-        return {s: (*self.division[s][:2], max(0.0, self.gain_of(s))) for s in sorted(self.division)}
-
-    def solution(self) -> Solution:
-        """The packing as it is, divisions with their gains."""
-        return Solution(np.array(self.match, np.int64), self.scored())

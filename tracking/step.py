@@ -246,17 +246,19 @@ def solve_step(
     if guess_links:
         guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
         expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-        guess = _best(sources, frame, expected, stays, scene)
+        guess = _best(sources, frame, expected, stays, scene, score=False)
     else:
         guess = present_solution(sources, frame)
     expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
     return Step(sources, expected, _best(sources, frame, expected, stays, scene))
 
 
-def _best(sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene) -> Solution:
+def _best(
+    sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene, score: bool = True
+) -> Solution:
     """The best links and divisions for given expectations."""
     pairs = possible_links(sources, frame, expected, stays, scene)
-    return decide(pairs, possible_divisions(sources, frame, expected, stays, scene))
+    return decide(pairs, possible_divisions(sources, frame, expected, stays, scene), score)
 
 
 def present_solution(sources: Sources, frame: Frame) -> Solution:
