@@ -33,7 +33,7 @@ class SegmentationParams:
     seed_score: float = 0.2
     min_score: float = 0.6
     nms_iou: float = 0.35
-    foreground_threshold: float = 0.5
+    foreground_threshold: float = 0.45
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
     tile_px: int = 768
