@@ -1,13 +1,17 @@
-"""`kill -9` of the service at random moments of the demonstration's acquisition, with the real engine, then a restart.
+"""`kill -9` at random moments of an acquisition: then every row and label is compared with those of an undisturbed run.
 
     python tests/benchmarks/bench_kills.py [--kills 10] [--seed 1]
+    python tests/benchmarks/bench_kills.py --engine quick [--kills 1000] [--time-points 300] [--minutes M]
 
-Compares every row and every label with those of an undisturbed run; exit code 1 if anything differs.
+With the network, the service is killed while it works on the demonstration's acquisition. With the quick engine (a
+threshold), service and worker are killed in turns, while they start and while they work. Exit code 1 if anything
+differs. `--minutes` ends the kills early; what is left of the movie is then done undisturbed, and all is compared.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import tempfile
@@ -17,6 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
 
 import lab as lab_module
+from cruelty import ENDLESS, Cruelty, write_time_point
+from cruelty import finish as finish_quickly
 from lab import Lab, assert_same, result
 
 from daemon.config import DEFAULT_ENGINE
@@ -45,33 +51,66 @@ def finish(lab: Lab) -> None:
         sys.exit(f"the service did not stop well:\n{lab.said()}")
 
 
+def network(folder: Path, kills: int, seed: int) -> tuple[Lab, Lab, int]:
+    """The demonstration's acquisition with the real engine: an undisturbed and a killed run, and the kills."""
+    lab_module.ENGINE = DEFAULT_ENGINE
+    chance = random.Random(seed)
+    calm = Lab(folder / "calm", dict(QUIET))
+    recorded(calm, 0.0).join()
+    finish(calm)
+    print(f"undisturbed: {calm.done()} time points")
+    hit = Lab(folder / "hit", dict(QUIET))
+    microscope = recorded(hit, 5.0)
+    for kill in range(1, kills + 1):
+        hit.start()
+        time.sleep(chance.uniform(1.0, 20.0))
+        hit.kill()
+        print(f"kill {kill}: {microscope.written} files written, {hit.done()} time points done", flush=True)
+    microscope.join()
+    finish(hit)
+    return calm, hit, kills
+
+
+def quick(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
+    """A series of small stacks with the threshold engine: an undisturbed and a killed run, and the kills."""
+    calm = Lab(folder / "calm", dict(ENDLESS))
+    for t in range(asked.time_points):
+        write_time_point(calm, t)
+    begun = time.monotonic()
+    finish_quickly(calm)
+    print(f"undisturbed: {calm.done()} time points in {time.monotonic() - begun:.0f} s", flush=True)
+    hit, begun = Lab(folder / "hit", dict(ENDLESS)), time.monotonic()
+    cruelty = Cruelty(hit, asked.time_points, asked.kills or 1000, asked.seed)
+    for done in cruelty.run():
+        spent = time.monotonic() - begun
+        print(f"kill {cruelty.killed} ({cruelty.of_workers} of workers): {done} done, {spent:.0f} s", flush=True)
+        if spent > 60.0 * asked.minutes:
+            break
+    hit.kill()
+    cruelty.write_rest()
+    finish_quickly(hit)
+    return calm, hit, cruelty.killed
+
+
 def main() -> None:
     """Run both and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--engine", choices=("network", "quick"), default="network")
+    parser.add_argument("--kills", type=int, help="default 10, with the quick engine 1000")
+    parser.add_argument("--time-points", type=int, default=300, help="with the quick engine")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of kills, with the quick engine")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    lab_module.ENGINE = DEFAULT_ENGINE
-    chance = random.Random(arguments.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        calm = Lab(Path(folder) / "calm", dict(QUIET))
-        recorded(calm, 0.0).join()
-        finish(calm)
-        print(f"undisturbed: {calm.done()} time points")
-        hit = Lab(Path(folder) / "hit", dict(QUIET))
-        microscope = recorded(hit, 5.0)
-        for kill in range(1, arguments.kills + 1):
-            hit.start()
-            time.sleep(chance.uniform(1.0, 20.0))
-            hit.kill()
-            print(f"kill {kill}: {microscope.written} files written, {hit.done()} time points done", flush=True)
-        microscope.join()
-        finish(hit)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if asked.engine == "quick":
+            calm, hit, kills = quick(Path(name), asked)
+        else:
+            calm, hit, kills = network(Path(name), asked.kills or 10, asked.seed)
         try:
             assert_same(result(hit), result(calm))
         except AssertionError as error:
             sys.exit(f"the killed run differs: {error}")
-    print(f"{arguments.kills} kills: rows and labels equal those of the undisturbed run")
+        print(f"{kills} kills, {hit.done()} time points: rows and labels equal those of the undisturbed run")
 
 
 if __name__ == "__main__":

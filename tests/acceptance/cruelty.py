@@ -1,0 +1,147 @@
+"""`kill -9` of service and worker at random moments while files arrive.
+
+Moments are drawn in processor seconds of what is starting, and in time points done, not in seconds of the clock: so the
+kills hit the same places on a fast machine and on a busy one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import sleep
+
+from lab import SHAPE, Lab, stack, write_stack
+
+ENDLESS = {"acquisition_quiet_s": 3600.0}
+START_CPU_S = 2.0  # what service and worker take to start, each
+_TURN = 10  # the balls of the movie turn round after so many time points
+_PATIENCE_S = 600.0
+_TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+
+
+def write_time_point(lab: Lab, t: int) -> None:
+    """Write the file of one time point; no two are alike, and the nuclei stay within the picture."""
+    image = stack(abs((t + _TURN) % (2 * _TURN) - _TURN), shape=SHAPE)
+    write_stack(lab.incoming / f"exp_t{t:03d}.tif", image + t)
+
+
+def finish(lab: Lab) -> None:
+    """Let the service end the acquisition, and stop it."""
+    lab.config.write_text(lab.config.read_text().replace("acquisition_quiet_s = 3600.0", "acquisition_quiet_s = 1.0"))
+    lab.start()
+    lab.wait(lab.settled, _PATIENCE_S)
+    assert lab.stop() == 0, lab.said()
+
+
+class Cruelty:
+    """Kills until the number is reached, while the microscope writes its time points, spread over the kills.
+
+    Parameters
+    ----------
+    lab : Lab
+        Made with the options `ENDLESS`.
+    time_points, kills : int
+    seed : int
+    """
+
+    def __init__(self, lab: Lab, time_points: int, kills: int, seed: int) -> None:
+        self.written = self.killed = self.of_workers = 0
+        self._lab = lab
+        self._time_points = time_points
+        self._kills = kills
+        self._chance = random.Random(seed)
+        self._read_from = 0
+
+    def run(self) -> Iterator[int]:
+        """Yield after every kill how many time points are done."""
+        while self.killed < self._kills:
+            self._begin()
+            if self._chance.random() < 0.3:
+                self._wait_for_cpu(self._service_pid)
+            else:
+                self._wait_until_ready()
+                for _ in range(self._chance.randint(0, 2)):  # a third death without work ends the service, by design
+                    self._work()
+                    if self.killed < self._kills - 1 and self._kill_worker():
+                        yield self._lab.done()
+                self._work()
+            self._lab.kill()
+            self.killed += 1
+            yield self._lab.done()
+        self.write_rest()
+
+    def write_rest(self) -> None:
+        """Write the files that are still missing."""
+        while self.written < self._time_points:
+            self._write()
+
+    def _begin(self) -> None:
+        self._read_from = self._lab.log.stat().st_size if self._lab.log.exists() else 0
+        self._lab.start()
+
+    def _service_pid(self) -> int:
+        assert self._lab.process is not None
+        return self._lab.process.pid
+
+    def _write(self) -> None:
+        write_time_point(self._lab, self.written)
+        self.written += 1
+
+    def _work(self) -> None:
+        """Files arrive, some time points are done, and then a little more happens."""
+        while self.written < min(self._time_points, 2 + self._time_points * self.killed // self._kills):
+            self._write()
+        done = self._lab.done()
+        more = self._chance.choices((0, 1, 2), (0.3, 0.4, 0.3))[0] + (2 if self.written - done > 4 else 0)
+        target = min(done + more, self.written)
+        self._lab.wait(lambda: self._lab.done() >= target, _PATIENCE_S)
+        sleep(self._chance.uniform(0.0, 0.3))
+
+    def _kill_worker(self) -> bool:
+        """Kill the worker, now or while its successor starts; not twice on one time point, which would set it aside."""
+        if self._lab.rows(
+            "select 1 from timepoints where (state = 'running' and attempts > 1) or (state = 'queued' and attempts > 0)"
+        ):
+            return False
+        self._read_from = self._lab.log.stat().st_size
+        os.kill(self._lab.worker_pid(), signal.SIGKILL)
+        self.killed += 1
+        self.of_workers += 1
+        if self._chance.random() < 0.3:
+            self._wait_for_cpu(self._successor)
+        else:
+            self._wait_until_ready()
+        return True
+
+    def _successor(self) -> int:
+        try:
+            return self._lab.worker_pid()
+        except (StopIteration, FileNotFoundError):
+            return 0
+
+    def _wait_until_ready(self) -> None:
+        """Wait until the engine of the worker that was started last is loaded."""
+
+        def ready() -> bool:
+            with self._lab.log.open("rb") as log:
+                log.seek(self._read_from)
+                return b"engine is ready" in log.read()
+
+        self._lab.wait(ready, _PATIENCE_S)
+
+    def _wait_for_cpu(self, pid: Callable[[], int]) -> None:
+        """Wait until a process that starts has used a random part of what its start takes."""
+        moment = self._chance.uniform(0.0, START_CPU_S)
+        self._lab.wait(lambda: _cpu_s(pid()) >= moment, _PATIENCE_S)
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor seconds of a process so far; 0 when there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
