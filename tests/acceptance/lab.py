@@ -62,7 +62,8 @@ def environment(**more: str) -> dict[str, str]:
 def nusetd(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     command = [sys.executable, "-m", "daemon.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(**more), timeout=PATIENCE_S)
+    seen = environment(**more)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=seen, timeout=PATIENCE_S)
 
 
 @dataclass
