@@ -57,8 +57,8 @@ def commit_timepoint(
         "result_fingerprint": job.fingerprint,
         "result_version": nusetd_version(),
     }
+    done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
     connection.execute(update(timepoints).where(here).values(done))
-    _replace_nuclei(connection, job, nuclei, track_update)
     if job.needs_replay:
         _forget_tracks(connection, job.acquisition_id)
     apply_update(connection, job.acquisition_id, track_update, written_t=None if job.needs_replay else job.t)
@@ -113,7 +113,10 @@ def upsert(connection: Connection, table: Any, records: Sequence[Mapping[str, An
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), list(records))
 
 
-def _replace_nuclei(connection: Connection, job: TimepointJob, nuclei: Nuclei, track_update: TrackUpdate) -> None:
+def _replace_nuclei(
+    connection: Connection, job: TimepointJob, nuclei: Nuclei, track_update: TrackUpdate
+) -> dict[str, Any] | None:
+    """Write the nuclei in the place of earlier ones; return `measurements` of the one with the lowest label."""
     old = and_(nuclei_table.c.acquisition_id == job.acquisition_id, nuclei_table.c.t == job.t)
     connection.execute(delete(nuclei_table).where(old))
     ids: dict[int, int] = {}
@@ -123,6 +126,7 @@ def _replace_nuclei(connection: Connection, job: TimepointJob, nuclei: Nuclei, t
     records = nuclei_records(job.acquisition_id, nuclei, ids)
     if records:
         connection.execute(insert(nuclei_table), records)
+    return min(records, key=lambda record: record["label"]).get("measurements") if records else None
 
 
 def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, written_t: int | None) -> None:

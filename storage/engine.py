@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage.errors import DatabaseUnavailableError
@@ -21,8 +22,17 @@ def writing_engine(url: str) -> Engine:
 
 
 def reading_engine(url: str) -> Engine:
-    """Return an engine that cannot write; each transaction sees one committed snapshot."""
-    return _engine(_readable(url), begin="BEGIN", query_only=True)
+    """Return an engine that cannot write; each transaction sees one committed snapshot.
+
+    It keeps no connection open, so it need not be disposed of. It is made once per database: what SQLAlchemy learns of
+    the server, and the statements it has compiled, take longer than most answers.
+    """
+    return _reading_engine(_readable(url))
+
+
+@lru_cache(maxsize=16)
+def _reading_engine(url: str) -> Engine:
+    return _engine(url, begin="BEGIN", query_only=True)
 
 
 def _readable(url: str) -> str:
@@ -53,7 +63,10 @@ def reason(error: DBAPIError) -> str:
 
 def _engine(url: str, begin: str, query_only: bool) -> Engine:
     try:
-        engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+        pool: dict[str, Any] = (
+            {"poolclass": NullPool} if query_only else {"pool_pre_ping": not url.startswith("sqlite")}
+        )
+        engine = create_engine(_with_driver(url), **pool)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise DatabaseUnavailableError(
             f"{safe_url(url)!r} is not a database that can be opened ({error}): give a path, or a URL such as "

@@ -111,7 +111,8 @@ def _relation(number: Any, track: int | None, up: CTE | None, of_mother: Any) ->
 def _daughter(which: Any) -> Any:
     """The daughter with the lowest or the highest number; nothing for the second of one."""
     table, child = schema.tracks, schema.tracks.alias("daughter")
-    numbers = select(which(child.c.track_id)).where(
+    # The sum keeps SQLite from walking all tracks in order of their numbers until one has this mother.
+    numbers = select(which(child.c.track_id + 0)).where(
         child.c.acquisition_id == table.c.acquisition_id, child.c.parent_track_id == table.c.track_id
     )
     if which is func.max:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VERSION_TABLE = "alembic_version"
 
 # What `storage.schema` describes. A test holds it equal to the newest migration, so that readers need not load Alembic.
-HEAD = "0007"
+HEAD = "0008"
 
 
 def upgrade(engine: Engine) -> None:
@@ -57,11 +57,13 @@ def checked_revision(connection: Connection) -> str | None:
     NewerSchemaError, DatabaseUnavailableError
         As for `upgrade`.
     """
+    tables: set[str] = set()
     try:
-        tables = set(inspect(connection).get_table_names())
         revision = None
-        if VERSION_TABLE in tables:
+        if inspect(connection).has_table(VERSION_TABLE):
             revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        if revision is None:
+            tables = set(inspect(connection).get_table_names())
     except DBAPIError as error:
         raise DatabaseUnavailableError(
             f"{connection.engine.url} cannot be read as a database ({reason(error)}): "

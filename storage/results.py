@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage import frames, layout, queries, questions
+from storage import frames, layout, places, queries, questions
 from storage.errors import StorageError, WrongRequestError
 from storage.rows import AcquisitionRow
 from storage.selections import Selection, TimeRange
@@ -162,11 +162,13 @@ class AcquisitionResults:
         if path is None:
             raise StorageError(f"{self.name} has no images: it was set aside ({self.about.error}).")
         try:
-            group = zarr.open_group(path, mode="r")
+            group = zarr.open_group(places.store_at(path) if layout.is_url(path) else path, mode="r")
             levels = group[name] if name else group
             array = levels[str(level)]
-        except (OSError, KeyError, ValueError) as error:
+        except (FileNotFoundError, KeyError, ValueError) as error:
             raise StorageError(
                 f"{path} has no array {name or 'of the image'} at level {level}: it was moved or has fewer levels."
             ) from error
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read ({error.strerror or error}): check it.") from error
         return dask.array.from_array(array, chunks=array.chunks, name=f"{path}/{name}/{level}/{array.shape[0]}")

@@ -111,6 +111,7 @@ timepoints = Table(
     Column("source_file", Text),  # the file that holds it; for one file per time point that one
     Column("result_fingerprint", Text),  # of the source as it was when the rows that are there were made
     Column("result_version", String(64)),  # of the nusetd that made them
+    Column("measured", JSON(none_as_null=True)),  # `measurements` of its first nucleus: what there is besides columns
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
     Index(None, "completed_at"),

@@ -126,20 +126,14 @@ def nuclei_columns(connection: Connection, acquisition_id: int) -> Columns:
 def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
     """Return names and kinds of what the column ``measurements`` holds.
 
-    All nuclei of a time point have the same, so one of each tells.
+    All nuclei of a time point have the same, and each time point tells what its first one has.
     """
-    points, table = schema.timepoints, schema.nuclei
-    first = (
-        select(table.c.measurements)
-        .where(table.c.acquisition_id == points.c.acquisition_id, table.c.t == points.c.t)
-        .order_by(table.c.label)
-        .limit(1)
-        .correlate(points)
-        .scalar_subquery()
+    points = schema.timepoints
+    one_each = select(points.c.measured).where(
+        points.c.acquisition_id == acquisition_id, points.c.measured.is_not(None)
     )
-    one_each = select(first).where(points.c.acquisition_id == acquisition_id)
     kinds: dict[str, type] = {}
-    for values in connection.execute(one_each).scalars():
+    for values in connection.execute(one_each).scalars().all():
         for name, value in (values or {}).items():
             if value is not None and kinds.get(name) is not str:
                 kinds[name] = type(value)

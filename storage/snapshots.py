@@ -43,8 +43,6 @@ def snapshot(path_or_url: str | Path) -> Iterator[Connection]:
         raise DatabaseUnavailableError(
             f"{safe_url(url)} cannot be read ({reason(error)}): check the file and its disk, or the server."
         ) from error
-    finally:
-        engine.dispose()
 
 
 def resolve(path_or_url: str | Path, acquisition: int | str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -15,14 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import family
+from cases.recipes import PYTHON, SQL
 
 import storage
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError, WrongRequestError
 
 ROOT = Path(__file__).resolve().parent.parent
-RECIPES = (ROOT / "RECIPES.md").read_text(encoding="utf-8")
-SQL = dict(re.findall(r"## ([^\n]+)\n(?:(?!\n## ).)*?```sql\n(.*?)```", RECIPES, re.DOTALL))
-PYTHON = re.findall(r"```python\n(.*?)```", RECIPES, re.DOTALL)
 
 
 @pytest.fixture(scope="module")

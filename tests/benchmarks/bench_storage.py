@@ -2,7 +2,8 @@
 
 Run: ``python tests/benchmarks/bench_storage.py [TIME_POINTS] [NUCLEI]`` (default 1000 1000). Prints rows a second for
 commits, the median of repeated questions while a second process keeps writing, and time and memory of the exports, each
-in a process of its own. Processor time is given beside elapsed time, because it does not depend on what else runs.
+in a process of its own. Everything with a limit is judged: `ok`; `busy` when only the elapsed time is beyond it (processor
+time depends less on what else runs); `MISSED` when processor time or memory is, and then the exit code is 1.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 
 GENERATIONS = 5
+LEAST_ROWS_PER_S = 15_000
+MOST_MS = {
+    "one track of all time points": 20,
+    "one lineage": 50,
+    "one time point": 50,
+    "one time point, large nuclei": 50,
+    "counts over time": 300,
+}
+MOST_EXPORT_S = {"csv": 60, "geff": 60}
+MOST_EXPORT_MB = 1000
 WRITER = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=60)
@@ -99,8 +110,17 @@ def export(path: Path, form: str, output: Path) -> tuple[float, float, float]:
     return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def ask(path: Path, time_points: int) -> None:
-    """Time the questions while another process writes."""
+def verdict(elapsed: float, processor: float, limit: float | None, too_large: bool = False) -> str:
+    """Judge what was measured against a limit for either time."""
+    if limit is None:
+        return ""
+    if too_large or processor > limit:
+        return "MISSED"
+    return "ok" if elapsed <= limit else "busy"
+
+
+def ask(path: Path, time_points: int) -> list[str]:
+    """Time the questions while another process writes; return the verdicts."""
     results = storage.open(path)
     whole = "SELECT t, count(*) FROM nuclei WHERE acquisition_id = 1 GROUP BY t"
     view = "SELECT t, nuclei_count, divisions_count FROM counts_over_time WHERE acquisition_id = 1"
@@ -116,33 +136,47 @@ def ask(path: Path, time_points: int) -> None:
         "acquisitions": lambda: queries.acquisitions(path),
     }
     results_track = int(queries.tracks(path, 1)["track_id"].max())
+    verdicts = []
     for name, question in questions.items():
         elapsed, processor = median_ms(question)
-        print(f"{name}: {elapsed:.1f} ms ({processor:.1f} ms of a processor)", flush=True)
+        verdicts.append(verdict(elapsed, processor, MOST_MS.get(name)))
+        print(f"{name}: {elapsed:.1f} ms ({processor:.1f} ms of a processor) {verdicts[-1]}", flush=True)
+    return verdicts
 
 
-def main() -> None:
-    """Measure and print."""
+def write_all(path: Path, folder: Path) -> list[str]:
+    """Time the exports; return the verdicts."""
+    verdicts = []
+    for form in ("csv", "geff", "parquet", "napari", "trackmate"):
+        seconds, used, memory = export(path, form, folder / f"out.{form}")
+        limit = MOST_EXPORT_S.get(form)
+        verdicts.append(verdict(seconds, used, limit, memory > MOST_EXPORT_MB))
+        print(
+            f"export {form}: {seconds:.1f} s ({used:.1f} s of a processor), {memory:.0f} MB {verdicts[-1]}", flush=True
+        )
+    return verdicts
+
+
+def main() -> int:
+    """Measure, print and judge."""
     time_points, count = (int(a) for a in (sys.argv[1:] + ["1000", "1000"][len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as folder, Catalog.open(folder) as catalog:
         elapsed, processor = fill(catalog, time_points, count)
         rows = time_points * count
         path = layout.database_path(folder)
+        verdicts = [verdict(elapsed, processor, rows / LEAST_ROWS_PER_S)]
         rate = f"{rows / elapsed:.0f} rows/s, {rows / processor:.0f} per second of a processor"
-        print(
-            f"{rows} rows committed in {elapsed:.1f} s: {rate}; {path.stat().st_size / rows:.0f} bytes a row",
-            flush=True,
-        )
+        size = f"{path.stat().st_size / rows:.0f} bytes a row"
+        print(f"{rows} rows committed in {elapsed:.1f} s: {rate}; {size} {verdicts[0]}", flush=True)
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
         try:
-            ask(path, time_points)
-            for form in ("csv", "geff", "parquet", "napari", "trackmate"):
-                seconds, used, memory = export(path, form, Path(folder) / f"out.{form}")
-                print(f"export {form}: {seconds:.1f} s ({used:.1f} s of a processor), {memory:.0f} MB", flush=True)
+            verdicts += ask(path, time_points)
+            verdicts += write_all(path, Path(folder))
         finally:
             writer.kill()
             writer.wait()
+    return 1 if "MISSED" in verdicts else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

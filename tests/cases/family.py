@@ -19,6 +19,7 @@ import numpy as np
 
 from cases.stored import Clock, acquisition, pixels, squares, work_off
 from nuset_engine.nuclei import Nuclei
+from storage import layout
 from storage.catalog import Catalog
 from storage.images import ImageStore
 from storage.jobs import AcquisitionState
@@ -52,11 +53,16 @@ def track(number: int) -> Track:
     return Track(number, PARENTS[number], seen[0], seen[-1], len(seen), True, score)
 
 
-def fill(folder: Path, shape: tuple[int, int, int] = (3, 20, 24)) -> Path:
-    """Make the results in a folder, and return the folder."""
+def fill(
+    folder: Path,
+    shape: tuple[int, int, int] = (3, 20, 24),
+    images: str | Path | None = None,
+    database: str | Path | None = None,
+) -> Path:
+    """Make the results in a folder, or its images or database at URLs, and return the folder."""
     image = acquisition(pixels(6, 2, *shape), name=NAME)
-    path = folder / f"{NAME}.ome.zarr"
-    with Catalog.open(folder, clock=Clock()) as catalog:
+    path = layout.inside(layout.as_place(images or folder), f"{NAME}.ome.zarr")
+    with Catalog.open(database or folder, clock=Clock()) as catalog:
         row = catalog.register(
             image, zarr_path=path, model_name="fluorescence", model_sha256="ab" * 32, params={"minimum": 3}
         )

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cases import postgres
+from cases import family, postgres, recipes
 from cases.stored import Clock, acquisition, nuclei, one_to_one, register, work_off
 from sqlalchemy import create_engine, text
 
+import storage
+from daemon import cli
 from storage import migrate, queries, schema, views
 from storage.catalog import Catalog
 from storage.engine import writing_engine
-from storage.errors import DatabaseUnavailableError, NewerSchemaError
+from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
 from storage.jobs import AcquisitionState
 from storage.snapshots import snapshot
 
@@ -114,6 +116,37 @@ def test_every_view_says_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None
         found.append({name: sorted(str([plainly(v) for v in row]) for row in rows) for name, rows in views_now.items()})
     assert any(found[0].values())
     assert found[0] == found[1]
+
+
+def test_every_recipe_says_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:
+    found: list[dict[str, list[str]]] = []
+    for database, name in ((url, "server"), (tmp_path / "nusetd.sqlite", "file")):
+        (tmp_path / name).mkdir()
+        family.fill(tmp_path / name, database=database)
+        with snapshot(database) as connection:
+            answers = {title: connection.execute(text(query)).all() for title, query in recipes.SQL.items()}
+        found.append({title: sorted(str([plainly(v) for v in row]) for row in rows) for title, rows in answers.items()})
+    assert sum(bool(rows) for rows in found[0].values()) >= 9
+    assert found[0] == found[1]
+
+
+def test_python_reads_results_of_a_server(url: str, tmp_path: Path) -> None:
+    family.fill(tmp_path, database=url)
+    results = storage.open(url)
+    embryo = results[family.NAME]
+    assert list(embryo.counts()["nuclei_count"]) == [len(ids) for ids in family.TRACKS_AT.values()]
+    assert len(embryo.divisions()) == 2
+    assert set(embryo.lineage(track=3)["relation"]) == {"ancestor", "relative", "self", "descendant"}
+    assert len(embryo.nuclei(track=6, where="volume_um3 > 600 and channel_1_mean = 3", columns=["t"])) == 4
+    with pytest.raises(WrongRequestError, match="absent"):
+        results.sql("SELECT * FROM absent")
+    with pytest.raises(WrongRequestError, match="read-only"):
+        results.sql("DELETE FROM nuclei")
+    for picture in ("summary", "lineage"):
+        output = tmp_path / f"{picture}.png"
+        words = ["plot", family.NAME, "--database", url, "--picture", picture, "--output", str(output)]
+        assert cli.main(words) == 0
+        assert output.stat().st_size > 5_000
 
 
 def plainly(value: object) -> object:

@@ -12,8 +12,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import zarr
+from cases import family
 from cases.stored import acquisition, pixels, squares
 
+import storage
+from daemon import cli
 from storage import bundles, layout, places
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
@@ -99,6 +102,30 @@ def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, imag
     store = ImageStore.create(url, image)
     write(store, image, 0)
     assert ImageStore.open(url).published_timepoints == (0,)
+
+
+def test_results_at_a_url_are_lazy_arrays_and_pictures(bucket: str, tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    family.fill(tmp_path / "here")
+    family.fill(tmp_path / "there", images=f"{bucket}/family")
+    here, there = (storage.open(tmp_path / name)[family.NAME] for name in ("here", "there"))
+    for level in (0, 1):
+        np.testing.assert_array_equal(there.labels(level).compute(), here.labels(level).compute())
+    np.testing.assert_array_equal(there.image()[2, 1].compute(), here.image()[2, 1].compute())
+    np.testing.assert_array_equal(there.track_labels()[-1].compute(), here.track_labels()[-1].compute())
+    for picture in ("summary", "nuclei"):
+        words = ["plot", family.NAME, "--database", str(tmp_path / "there"), "--picture", picture]
+        output = tmp_path / f"{picture}.png"
+        assert cli.main([*words, "--output", str(output)]) == 0
+        assert output.read_bytes().startswith(b"\x89PNG")
+
+
+def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, tmp_path: Path) -> None:
+    family.fill(tmp_path, images=f"{bucket}/gone")
+    places.store_at(f"{bucket}/gone/{family.NAME}.ome.zarr").remove()  # type: ignore[union-attr]
+    with pytest.raises(StorageError, match="it was moved"):
+        storage.open(tmp_path)[family.NAME].labels()
 
 
 def test_an_object_store_that_is_not_there_is_one_sentence(

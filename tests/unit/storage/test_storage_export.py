@@ -247,6 +247,7 @@ def test_geff_satisfies_its_specification_in_full(output: Path) -> None:
 def test_labels_that_do_not_belong_to_the_rows_are_not_exported(output: Path) -> None:
     store = ImageStore.open(output / "embryo.ome.zarr")
     store.write_timepoint(2, None, squares(2, 4))
+    store.publish(2)
     with pytest.raises(StorageError, match="labels of time point 2 are not those that the database knows"):
         export(output, 1, "ctc", output / "out")
     assert not (output / "out").exists()

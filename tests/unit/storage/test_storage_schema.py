@@ -6,10 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from cases import family
 from sqlalchemy import create_engine, text
 
-from storage import migrate, schema
+from storage import layout, migrate, queries, schema
 from storage.catalog import Catalog
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
@@ -147,6 +149,22 @@ def test_a_database_of_the_first_version_is_upgraded_and_a_copy_kept(migrated: P
     Catalog.open(migrated).close()
     assert described(migrated) != first
     assert described(migrated.with_name("migrated.sqlite.before-upgrade-from-0001")) == first
+
+
+def test_measurements_of_an_older_database_are_columns_after_its_upgrade(tmp_path: Path) -> None:
+    from alembic import command
+
+    family.fill(tmp_path)
+    before = queries.nuclei(tmp_path, family.NAME)
+    engine = writing_engine(layout.database_url(tmp_path))
+    with engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+    engine.dispose()
+    Catalog.open(tmp_path).close()
+    pd.testing.assert_frame_equal(queries.nuclei(tmp_path, family.NAME), before)
+    assert before["channel_1_mean"].notna().all()
 
 
 def test_a_connection_has_the_settings_that_lose_nothing(migrated: Path) -> None:
