@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Columns of the engine's table that have a column of their own in the database.
 MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in schema.nuclei.columns)
+_PLAIN = frozenset({bool, int, str, bytes, type(None)})
 _UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
 
 
@@ -37,6 +38,8 @@ def plain(value: Any) -> Any:
     StorageError
         For a value that the database cannot hold.
     """
+    if type(value) in _PLAIN:
+        return value  # nearly always, and much faster
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):

@@ -2,8 +2,8 @@
 
 Run: ``python tests/benchmarks/bench_storage.py [TIME_POINTS] [NUCLEI]`` (default 1000 1000). Prints rows a second for
 commits, the median of repeated questions while a second process keeps writing, and time and memory of the exports, each
-in a process of its own. Everything with a limit is judged: `ok`; `busy` when only the elapsed time is beyond it (processor
-time depends less on what else runs); `MISSED` when processor time or memory is, and then the exit code is 1.
+in a process of its own. Everything with a limit is judged: `ok`; `busy` when only the elapsed time is beyond it, since
+processor time depends less on what else runs; `MISSED` when processor time or memory is, and then the exit code is 1.
 """
 
 from __future__ import annotations
