@@ -107,8 +107,8 @@ def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, imag
 def test_results_at_a_url_are_lazy_arrays_and_pictures(bucket: str, tmp_path: Path) -> None:
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
-    family.fill(tmp_path / "here")
-    family.fill(tmp_path / "there", images=f"{bucket}/family")
+    family.fill(tmp_path / "here", SIZE[2:])
+    family.fill(tmp_path / "there", SIZE[2:], images=f"{bucket}/family")
     here, there = (storage.open(tmp_path / name)[family.NAME] for name in ("here", "there"))
     for level in (0, 1):
         np.testing.assert_array_equal(there.labels(level).compute(), here.labels(level).compute())
