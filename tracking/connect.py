@@ -9,14 +9,17 @@ import numpy as np
 from tracking.evidence import Sums
 from tracking.frame import Frame
 from tracking.packing import Solution
-from tracking.step import Scene, Step
+from tracking.rebirth import complete
+from tracking.scene import Scene
+from tracking.step import Step
 
 OUTLIER2 = 25.0
 """Squared residuals count up to this many squared spreads, so that a wrong link teaches little."""
 
 
-def connect(frame: Frame, step: Step, scene: Scene) -> None:
-    """Replace the connections of `frame` by those of `step`, with what nuclei inherit along them, and its sums."""
+def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
+    """Replace the connections of a frame by those of `step`, with what nuclei inherit along them, and its sums."""
+    frame = frames[index]
     _clear(frame)
     sources, solution = step.sources, step.solution
     linked = np.flatnonzero(solution.match >= 0)
@@ -34,13 +37,21 @@ def connect(frame: Frame, step: Step, scene: Scene) -> None:
         frame.score[daughters] = frame.born_score[daughters] = scores[source]
         if sources.age_known[source]:
             frame.cycle[daughters] = frame.t - sources.born_t[source]
+    for source, (sister, delay, gain) in solution.late.items():
+        seen = int(sources.back[source]), int(sources.row[source])
+        complete(frames, index, seen, delay, sister, _score(gain, scene))
     frame.sums = _observed(frame, step, scene)
 
 
 def division_scores(solution: Solution, scene: Scene) -> dict[int, float]:
     """Probability of each division against the best that could be had without it, from what it saves over that."""
+    return {source: _score(gain, scene) for source, (_, _, gain) in solution.divisions.items()}
+
+
+def _score(gain: float, scene: Scene) -> float:
+    """Probability of a division that saves `gain` more than the best without it, beyond the least odds."""
     odds = scene.params.min_division_score / (1 - scene.params.min_division_score)
-    return {s: float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds)) for s, (_, _, gain) in solution.divisions.items()}
+    return float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds))
 
 
 def _clear(frame: Frame) -> None:
@@ -48,6 +59,7 @@ def _clear(frame: Frame) -> None:
     frame.back[:] = 0
     frame.row[:] = -1
     frame.newborn[:] = False
+    frame.sister[:] = 0
     frame.score[:] = np.nan
     frame.residual[:] = 0.0
     frame.born_t[:] = frame.t

@@ -17,6 +17,8 @@ HEAVINESS = 10.0
 """Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""
 FEATURE_LIMIT = 4.0
 """A single feature never speaks louder than this for or against a link: segmentation errors change sizes at will."""
+DAUGHTER_TRUST = 0.25
+"""Weight of daughters' features against those of the parent: they vary together, so that they say less."""
 NEVER = 1e-5
 """Probability that a division keeps however wrong the age looks."""
 CHILDLESS = 0.1
@@ -47,6 +49,13 @@ def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief
         np.abs(change - mean) / width + np.log(width) - np.abs(change) / belief.apart_scale - np.log(belief.apart_scale)
     )
     return np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
+
+
+def daughter_features(parent: np.ndarray, one: np.ndarray, two: np.ndarray, belief: Belief) -> np.ndarray:
+    """Cost of the features (E, F) of two daughters: their mean against the parent, and each against the other."""
+    change = (one + two) / 2 - parent
+    cost = DAUGHTER_TRUST * feature_cost(change, belief.split_mean, belief.split_scale, belief)
+    return np.asarray(cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief))
 
 
 def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, scale: float) -> np.ndarray:

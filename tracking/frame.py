@@ -29,12 +29,14 @@ class Frame:
         Row of the predecessor in that frame; -1: none.
     newborn : (N,) bool
         The predecessor divided, and this is one daughter.
+    sister : (N,) int64
+        How many frames later the other daughter appeared; 0: none of later than this frame.
     score : (N,) float64
         Score of that division, NaN for others.
     residual : (N, 3) float64
         How far the step that led here went beyond that of the neighbours.
     born_t : (N,) float64
-        First time point of the track.
+        First time point of the track, or of the sister's where that is earlier.
     age_known : (N,) bool
         The track began with a division, so that its age is that of the nucleus.
     cycle : (N,) float64
@@ -57,6 +59,7 @@ class Frame:
     back: np.ndarray
     row: np.ndarray
     newborn: np.ndarray
+    sister: np.ndarray
     score: np.ndarray
     residual: np.ndarray
     born_t: np.ndarray
@@ -104,6 +107,7 @@ def frame_of(nuclei: Nuclei) -> Frame:
         back=np.zeros(count, np.int64),
         row=np.full(count, -1, np.int64),
         newborn=np.zeros(count, bool),
+        sister=np.zeros(count, np.int64),
         score=np.full(count, np.nan),
         residual=np.zeros((count, 3)),
         born_t=np.full(count, float(nuclei.t)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,10 +31,13 @@ class Solution:
     match : (n,) int64
     divisions : dict
         Source to (first target, second target, gain over the best solution without this division).
+    late : dict
+        Source to (target, delay, gain): its track was born `delay` frames before, and the target is its sister.
     """
 
     match: np.ndarray
     divisions: dict[int, tuple[int, int, float]]
+    late: dict[int, tuple[int, int, float]] = field(default_factory=dict)
 
 
 class Packing:

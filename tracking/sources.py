@@ -69,10 +69,10 @@ def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sou
             is_open[linked] = False
         rows = np.flatnonzero(is_open)
         parts.append((np.full(len(rows), back, np.int64), rows))
-    return _collect(frames, index, parts, scale)
+    return collect(frames, index, parts, scale)
 
 
-def _collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.ndarray]], scale: float) -> Sources:
+def collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.ndarray]], scale: float) -> Sources:
     """Gather the attributes of the rows of each frame."""
 
     def column(name: str) -> np.ndarray:

@@ -7,55 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracking.assignment import Pairs
-from tracking.costs import division_probability, feature_cost, separation_cost, step_cost
+from tracking.costs import daughter_features, division_probability, feature_cost, separation_cost, step_cost
 from tracking.decide import decide
 from tracking.evidence import Belief
 from tracking.frame import Frame
+from tracking.late import late_sisters
 from tracking.link import link, nearest_pairs
 from tracking.motion import local_flow, spacing, whole_shift
 from tracking.packing import Solution, Triples
-from tracking.params import TrackingParams
+from tracking.scene import Expectation, Scene
 from tracking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
-DAUGHTER_TRUST = 0.25
-"""Weight of daughters' features against those of the parent: they vary together, so that they say less."""
 FIRST_SPREAD = 0.2
 """Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
 SPREAD_PRIOR = 8.0
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What costs are measured against: number of axes with any extent, distance between neighbours, beliefs."""
-
-    dimensions: int
-    scale: float
-    belief: Belief
-    params: TrackingParams
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """Where sources are expected, without and with their own motion, and how well that is known.
-
-    Attributes
-    ----------
-    flow : (n, 3) float64
-        Last place plus the motion of the neighbours.
-    place : (n, 3) float64
-        The same plus the part of its own motion that a nucleus repeats.
-    spread : (n,) float64
-        Standard deviation per axis.
-    unit_spread : float
-        Spread of an ordinary nucleus in unit time.
-    """
-
-    flow: np.ndarray
-    place: np.ndarray
-    spread: np.ndarray
-    unit_spread: float
 
 
 def neighbour_scale(frames: list[Frame], index: int) -> float:
@@ -183,7 +150,7 @@ def possible_divisions(
     spread = belief.split_factor * expected.unit_spread * np.sqrt(np.maximum(frame.t - sources.t[source], 1e-9))
     cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scale)
     cost = cost + separation_cost(apart, belief, scene.dimensions, scale)
-    cost = cost + _daughter_features(sources, frame, (source, first, second), belief)
+    cost = cost + daughter_features(sources.features[source], frame.features[first], frame.features[second], belief)
     cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
     beginning = beginning_cost(stays, belief)
     saving = ending_cost(sources, belief)[source] + beginning[first] + beginning[second] - cost
@@ -207,17 +174,6 @@ def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[
     return source, np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
 
 
-def _daughter_features(
-    sources: Sources, frame: Frame, triple: tuple[np.ndarray, np.ndarray, np.ndarray], belief: Belief
-) -> np.ndarray:
-    """Cost of the features of two daughters: their mean against the parent, and each against the other."""
-    source, first, second = triple
-    one, two = frame.features[first], frame.features[second]
-    change = (one + two) / 2 - sources.features[source]
-    cost = DAUGHTER_TRUST * feature_cost(change, belief.split_mean, belief.split_scale, belief)
-    return cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief)
-
-
 @dataclass(frozen=True)
 class Step:
     """A frame's solution with what it was found among."""
@@ -228,12 +184,20 @@ class Step:
 
 
 def solve_step(
-    frames: list[Frame], index: int, guess_links: bool, usual_shift: np.ndarray, stays: np.ndarray, scene: Scene
+    frames: list[Frame],
+    index: int,
+    first: int,
+    guess_links: bool,
+    usual_shift: np.ndarray,
+    stays: np.ndarray,
+    scene: Scene,
 ) -> Step:
     """Connect frame `index` to the frames before it.
 
     Parameters
     ----------
+    first : int
+        The first frame that is provisional.
     guess_links : bool
         The frame has no links yet: trackpy makes the first ones. Else its present links are the first guess.
     usual_shift : (3,) float64
@@ -246,19 +210,15 @@ def solve_step(
     if guess_links:
         guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
         expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-        guess = _best(sources, frame, expected, stays, scene, score=False)
+        pairs = possible_links(sources, frame, expected, stays, scene)
+        guess = decide(pairs, possible_divisions(sources, frame, expected, stays, scene), score=False)
     else:
         guess = present_solution(sources, frame)
     expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-    return Step(sources, expected, _best(sources, frame, expected, stays, scene))
-
-
-def _best(
-    sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene, score: bool = True
-) -> Solution:
-    """The best links and divisions for given expectations."""
-    pairs = possible_links(sources, frame, expected, stays, scene)
-    return decide(pairs, possible_divisions(sources, frame, expected, stays, scene), score)
+    sisters = late_sisters(frames, index, first, sources, expected, beginning_cost(stays, scene.belief), scene)
+    pairs = sisters.added(possible_links(sources, frame, expected, stays, scene))
+    solution = decide(pairs, possible_divisions(sources, frame, expected, stays, scene))
+    return Step(sources, expected, sisters.divided(solution))
 
 
 def present_solution(sources: Sources, frame: Frame) -> Solution:
@@ -267,9 +227,10 @@ def present_solution(sources: Sources, frame: Frame) -> Solution:
     recent = np.flatnonzero(sources.back == 1)
     source_of = np.full(int(sources.row[recent].max()) + 1 if len(recent) else 0, -1, np.int64)
     source_of[sources.row[recent]] = recent
-    plain = np.flatnonzero((frame.back == 1) & ~frame.newborn)
+    divided = frame.newborn & (frame.sister == 0)
+    plain = np.flatnonzero((frame.back == 1) & ~divided)
     match[source_of[frame.row[plain]]] = plain
-    newborn = np.flatnonzero((frame.back == 1) & frame.newborn)
+    newborn = np.flatnonzero((frame.back == 1) & divided)
     by_parent = newborn[np.argsort(frame.row[newborn], kind="stable")].reshape(-1, 2)
     parents = source_of[frame.row[by_parent[:, 0]]]
     divisions = {p: (a, b, 0.0) for p, (a, b) in zip(parents.tolist(), by_parent.tolist(), strict=True)}

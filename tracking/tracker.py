@@ -14,9 +14,11 @@ from tracking.frame import Frame, frame_of
 from tracking.graph import Track
 from tracking.ids import closed, extended, number
 from tracking.params import TrackingParams
+from tracking.rebirth import undo
+from tracking.scene import Scene
 from tracking.sources import known_steps
 from tracking.state import Memory, pack, unpack
-from tracking.step import Scene, neighbour_scale, solve_step
+from tracking.step import neighbour_scale, solve_step
 
 REVISITS = 2
 """Times that a frame is solved again: with its successors, and when it is known which of its nuclei were seen again."""
@@ -147,8 +149,11 @@ class Tracker:
             scale = neighbour_scale(frames, index)
             scene = Scene(dimensions, scale, believe(sums, interval), self.params)
             is_new = index == len(frames) - 1
-            step = solve_step(frames, index, is_new, _usual_shift(frames, index), stays[index], scene)
-            connect(frames[index], step, scene)
+            if not is_new:
+                undo(frames, index)
+            shift = _usual_shift(frames, index)
+            step = solve_step(frames, index, self._memory.final, is_new, shift, stays[index], scene)
+            connect(frames, index, step, scene)
             sums = sums.faded(frames[index].sums)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
 
