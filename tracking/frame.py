@@ -23,6 +23,8 @@ class Frame:
         z, y, x in the unit of the nuclei.
     features : (N, F) float64
         `FEATURES`; NaN where unknown.
+    suspect : (N,) bool
+        It may be only a part of a nucleus.
     back : (N,) int64
         How many frames back the predecessor lies; 0: none.
     row : (N,) int64
@@ -56,6 +58,7 @@ class Frame:
     labels: np.ndarray
     positions: np.ndarray
     features: np.ndarray
+    suspect: np.ndarray
     back: np.ndarray
     row: np.ndarray
     newborn: np.ndarray
@@ -98,12 +101,15 @@ def frame_of(nuclei: Nuclei) -> Frame:
         )
     features = _features(nuclei)
     order = np.lexsort((labels, *positions.T[::-1]))
+    # Parts of nuclei have sizes and intensities that say nothing of the whole.
+    features[nuclei.table["split_suspected"].to_numpy(bool)] = np.nan
     count = len(labels)
     return Frame(
         t=int(nuclei.t),
         labels=labels[order],
         positions=positions[order],
         features=features[order],
+        suspect=nuclei.table["split_suspected"].to_numpy(bool)[order],
         back=np.zeros(count, np.int64),
         row=np.full(count, -1, np.int64),
         newborn=np.zeros(count, bool),

@@ -1,4 +1,4 @@
-"""A track cut where its nucleus turns out to be a daughter, the sister of which appears frames later; and mended again."""
+"""A track cut where its nucleus turns out to be a daughter with a late sister; and mended again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tracking.frame import Frame
 
 
 def undo(frames: list[Frame], index: int) -> None:
-    """Take back the late divisions that nuclei of frame `index` completed: the sister goes on with her parent's track."""
+    """Take back the late divisions completed by nuclei of frame `index`: sisters go on with the parents' tracks."""
     for back in range(1, index + 1):
         frame = frames[index - back]
         for row in np.flatnonzero(frame.sister == back).tolist():

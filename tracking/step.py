@@ -20,6 +20,8 @@ from tracking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
+FRAGMENT = 0.3
+"""Probability that what is suspected to be a part of a nucleus comes from nothing."""
 FIRST_SPREAD = 0.2
 """Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
 SPREAD_PRIOR = 8.0
@@ -114,7 +116,8 @@ def possible_links(sources: Sources, frame: Frame, expected: Expectation, stays:
     cost = step_cost(distance**2, expected.spread[source], scene.dimensions, scene.scale)
     change = frame.features[target] - sources.features[source]
     cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
-    saving = ending_cost(sources, belief)[source] + beginning_cost(stays, belief)[target] - cost
+    beginning = beginning_cost(frame, stays, belief)
+    saving = ending_cost(sources, belief)[source] + beginning[target] - cost
     return Pairs.build(source, target, saving, len(sources), len(frame))
 
 
@@ -127,11 +130,16 @@ def ending_cost(sources: Sources, belief: Belief) -> np.ndarray:
     return np.where(sources.back == 1, recent, late)
 
 
-def beginning_cost(stays: np.ndarray, belief: Belief) -> np.ndarray:
-    """Cost of a target that comes from nothing; more if it is known to stay, since false nuclei seldom do."""
-    lasting = {0: belief.flicker, 1: 1.0 - belief.flicker, -1: 1.0}
-    share = np.select([stays == 0, stays == 1], [lasting[0], lasting[1]], lasting[-1])
-    return np.asarray(-np.log(belief.appear * share))
+def beginning_cost(frame: Frame, stays: np.ndarray, belief: Belief) -> np.ndarray:
+    """Cost of a target that comes from nothing, over that of a real one that is seen again as often as any.
+
+    False nuclei seldom last and real ones mostly do, so that it costs more if the target is known to stay, and little
+    if it is known to be gone. Parts of nuclei come and go with the errors of the segmentation.
+    """
+    appear = np.where(frame.suspect, max(belief.appear, FRAGMENT), belief.appear)
+    lasting = np.array([1.0, belief.flicker, 1.0 - belief.flicker])[stays + 1]
+    staying = np.array([1.0, belief.vanish, 1.0 - belief.vanish])[stays + 1]
+    return np.asarray(np.log(staying) - np.log(appear * lasting))
 
 
 def possible_divisions(
@@ -152,7 +160,7 @@ def possible_divisions(
     cost = cost + separation_cost(apart, belief, scene.dimensions, scale)
     cost = cost + daughter_features(sources.features[source], frame.features[first], frame.features[second], belief)
     cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
-    beginning = beginning_cost(stays, belief)
+    beginning = beginning_cost(frame, stays, belief)
     saving = ending_cost(sources, belief)[source] + beginning[first] + beginning[second] - cost
     saving = saving - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
     good = saving > 0
@@ -215,7 +223,7 @@ def solve_step(
     else:
         guess = present_solution(sources, frame)
     expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-    sisters = late_sisters(frames, index, first, sources, expected, beginning_cost(stays, scene.belief), scene)
+    sisters = late_sisters(frames, index, first, sources, expected, beginning_cost(frame, stays, scene.belief), scene)
     pairs = sisters.added(possible_links(sources, frame, expected, stays, scene))
     solution = decide(pairs, possible_divisions(sources, frame, expected, stays, scene))
     return Step(sources, expected, sisters.divided(solution))
