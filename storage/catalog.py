@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,27 +9,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from nuset_engine.nuclei import Nuclei
-from storage import asked, claims, commits, health, layout, marks, registration, sources
+from storage import asked, claims, commits, health, layout, lookups, marks, registration, sources
 from storage.acquisition import Acquisition
+from storage.availability import check_place, explained
 from storage.clock import Clock, iso, later, utc_now
-from storage.engine import reason, safe_url, writing_engine
-from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError
-from storage.filesystems import network_filesystem
+from storage.engine import safe_url, writing_engine
 from storage.jobs import AcquisitionState
 from storage.lock import ServerLock, WriterLock
 from storage.migrate import upgrade
-from storage.records import acquisition_row, nuclei_from_rows, timepoint_row
+from storage.records import nuclei_from_rows, timepoint_row
 from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
-from storage.schema import acquisitions, timepoints, tracker_states
 from storage.schema import nuclei as nuclei_table
+from storage.schema import timepoints, tracker_states
 
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate
 
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 
 
@@ -66,12 +62,12 @@ class Catalog:
         lock: WriterLock | ServerLock
         with ExitStack() as undone:
             if path is not None:
-                _check_place(path)
+                check_place(path)
                 lock = WriterLock(layout.lock_path(path))
                 undone.callback(lock.release)
             engine = writing_engine(url)
             undone.callback(engine.dispose)
-            with _explained(safe_url(url)):
+            with explained(safe_url(url)):
                 if path is None:
                     lock = ServerLock(engine)
                     undone.callback(lock.release)
@@ -121,7 +117,7 @@ class Catalog:
         with self._transaction() as connection:
             model = (model_name, model_sha256)
             number = registration.register(connection, acquisition, path, model, params, self._now())
-            return _acquisition(connection, number)
+            return lookups.acquisition(connection, number)
 
     def set_aside_source(
         self, source_path: str | Path, name: str, reason: str, taken: Iterable[sources.Source] = ()
@@ -133,7 +129,7 @@ class Catalog:
         with self._transaction() as connection:
             number = registration.set_aside(connection, Path(source_path), name, reason, self._now())
             sources.note(connection, number, taken)
-            return _acquisition(connection, number)
+            return lookups.acquisition(connection, number)
 
     def add_timepoints(
         self,
@@ -245,7 +241,7 @@ class Catalog:
         """Queue what was set aside, of one acquisition or (None) of all; return the ids of the acquisitions touched."""
         with self._transaction() as connection:
             if acquisition_id is not None:
-                _acquisition(connection, acquisition_id)
+                lookups.acquisition(connection, acquisition_id)
             return claims.retry(connection, acquisition_id, self._now())
 
     def set_acquisition_state(self, acquisition_id: int, state: AcquisitionState, error: str | None = None) -> None:
@@ -257,7 +253,7 @@ class Catalog:
             When the state may not follow the present one.
         """
         with self._transaction() as connection:
-            _acquisition(connection, acquisition_id)
+            lookups.acquisition(connection, acquisition_id)
             completed_at = self._now() if state in FINISHED else None
             claims.set_state(connection, acquisition_id, state, error, completed_at)
 
@@ -270,7 +266,7 @@ class Catalog:
             When time points are still waiting or running.
         """
         with self._transaction() as connection:
-            _acquisition(connection, acquisition_id)
+            lookups.acquisition(connection, acquisition_id)
             commits.finalise_tracks(connection, acquisition_id, update, tracker_state)
 
     def is_waiting(self, acquisition_id: int) -> bool:
@@ -287,9 +283,9 @@ class Catalog:
             When time points are still waiting or running, or final tracks are not painted.
         """
         with self._transaction() as connection:
-            _acquisition(connection, acquisition_id)
+            lookups.acquisition(connection, acquisition_id)
             commits.complete(connection, acquisition_id, self._now())
-            return _acquisition(connection, acquisition_id)
+            return lookups.acquisition(connection, acquisition_id)
 
     # What readers have been shown
 
@@ -351,21 +347,17 @@ class Catalog:
             When there is none with this id.
         """
         with self._transaction() as connection:
-            return _acquisition(connection, acquisition_id)
+            return lookups.acquisition(connection, acquisition_id)
 
     def acquisitions(self, state: AcquisitionState | None = None) -> list[AcquisitionRow]:
         """Return all acquisitions, or those in one state, oldest first."""
-        query = select(acquisitions).order_by(acquisitions.c.id)
-        if state is not None:
-            query = query.where(acquisitions.c.state == state.value)
         with self._transaction() as connection:
-            return [acquisition_row(row) for row in connection.execute(query).mappings()]
+            return lookups.acquisitions(connection, state)
 
     def unread(self) -> list[AcquisitionRow]:
         """Return the sources that are queued but could never be opened: `retry` asked for them."""
-        never = (acquisitions.c.state == AcquisitionState.QUEUED.value) & acquisitions.c.zarr_path.is_(None)
         with self._transaction() as connection:
-            return [acquisition_row(row) for row in connection.execute(select(acquisitions).where(never)).mappings()]
+            return lookups.unread(connection)
 
     def timepoints(self, acquisition_id: int) -> list[TimepointRow]:
         """Return an acquisition's time points, ascending."""
@@ -395,7 +387,7 @@ class Catalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with _explained(self.url):
+        with explained(self.url):
             if isinstance(self._lock, ServerLock):
                 self._lock.hold()
             with self._engine.begin() as connection:
@@ -403,48 +395,3 @@ class Catalog:
 
     def _now(self) -> str:
         return iso(self._clock())
-
-
-def _check_place(path: Path) -> None:
-    kind = network_filesystem(path)
-    if kind is not None:
-        raise DatabaseUnavailableError(
-            f"The database {path} would lie on a network share ({kind}), where SQLite loses data: "
-            "put it on a local disk (the OME-Zarr may stay on the share)."
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseUnavailableError(
-            f"The folder {path.parent} for the database cannot be made ({error.strerror}): choose another."
-        ) from error
-
-
-@contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """Turn the driver's complaints about the database as such into one sentence."""
-    try:
-        yield
-    except DBAPIError as error:
-        if type(error).__name__ == "IntegrityError":
-            raise  # a fault of ours, to be seen whole
-        damaged = isinstance(error.orig, sqlite3.DatabaseError) and _code(error.orig) in _DAMAGED
-        remedy = (
-            "restore a copy of it" if damaged else "check the disk, its free space and its permissions, or the server"
-        )
-        unavailable = DatabaseUnavailableError(f"The database {url} cannot be used ({reason(error)}): {remedy}.")
-        unavailable.may_pass = isinstance(error, OperationalError) and not damaged
-        raise unavailable from error
-
-
-def _code(error: sqlite3.DatabaseError) -> int:
-    """SQLite's code without its refinements."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _acquisition(connection: Connection, acquisition_id: int) -> AcquisitionRow:
-    here = acquisitions.c.id == acquisition_id
-    row = connection.execute(select(acquisitions).where(here)).mappings().one_or_none()
-    if row is None:
-        raise UnknownAcquisitionError(f"There is no acquisition {acquisition_id}: `nusetd acquisitions` lists them.")
-    return acquisition_row(row)

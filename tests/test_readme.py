@@ -21,7 +21,7 @@ README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encodi
 CODE = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
 COMMAND_LINES = [line.split("  #")[0].strip() for line in CODE.splitlines() if line.startswith("nusetd ")]
 # other input; tested in other files
-NEED_MORE = {"run", "train", "evaluate", "segment", "demo", "check-config", "selfcheck", "view", "serve"}
+NEED_MORE = {"run", "train", "detect", "evaluate", "segment", "demo", "check-config", "selfcheck", "view", "serve"}
 
 
 def in_first_screen(marker: str) -> str:
