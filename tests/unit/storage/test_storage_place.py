@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import catalog as catalog_module
+from storage import availability
 from storage.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
 from storage.filesystems import network_filesystem
@@ -52,7 +52,7 @@ def test_without_a_list_of_mounts_every_disk_is_local(tmp_path: Path) -> None:
 
 
 def test_a_database_on_a_share_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "network_filesystem", lambda path: "nfs4")
+    monkeypatch.setattr(availability, "network_filesystem", lambda path: "nfs4")
     with pytest.raises(DatabaseUnavailableError, match=r"network share \(nfs4\).*local disk"):
         Catalog.open(tmp_path / "x.sqlite")
     assert list(tmp_path.iterdir()) == []
