@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from daemon import config, demo, demo_service
+from daemon.config_machine import machine_faults
 from daemon.demo_microscope import PIECES, Microscope, tiff_bytes, write_in_pieces
 from daemon.demo_results import Progress, Results
 from daemon.demo_service import Service, write_config
@@ -94,7 +95,8 @@ def test_the_configuration_is_one_that_the_service_takes(tmp_path: Path) -> None
     assert read.watch[0].output == odd.parent
     assert read.watch[0].acquisition_quiet_s == 3
     assert read.engine.factory == "somewhere:Engine"
-    assert config.missing_folders(read) == []
+    faults = [fault.key for fault in machine_faults(read)]
+    assert faults == [("engine", "factory")]  # there is no module "somewhere"; all else is usable as it is
     assert read.database.endswith("/nusetd.sqlite")
 
 
