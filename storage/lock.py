@@ -79,8 +79,9 @@ class ServerLock:
             try:
                 self._connection.execute(text("SELECT 1"))
                 return
-            except DBAPIError:
+            except (DBAPIError, OSError):  # the driver lets a connection that was reset through as it is
                 self.release()
+                self._engine.dispose()  # what else lies in the pool was cut with it
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(text(f"SELECT pg_try_advisory_lock({_NUMBER})")).scalar():
             connection.close()
