@@ -53,7 +53,11 @@ def _contradicted(stack: SectionStack, seen: list[int], place: int) -> int:
     for run in range(1, min(LONGEST_RUN, len(seen) - 1 - place) + 1):
         first, last, after = seen[place], seen[place + run - 1], seen[place + run]
         around = min(confirmed(stack, before, after), confirmed(stack, after, before))
-        within = max(confirmed(stack, first, before), confirmed(stack, last, after))
+        # Two slices on either side: where one of them missed a nucleus, the next shows that it is no displacement.
+        within = max(
+            *(confirmed(stack, first, z) for z in seen[max(0, place - 2) : place]),
+            *(confirmed(stack, last, z) for z in seen[place + run : place + run + 2]),
+        )
         if around > CONTRADICTED * within:
             return run
     return 0
