@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,13 +77,13 @@ class SectionStack:
         order = _by_first_pixel(ranks, len(present))
         name = np.zeros(len(present) + 1, dtype=np.uint32)
         name[order] = np.arange(1, len(present) + 1)
-        self.planes.append(name[ranks].reshape(labels.shape))
+        self.planes.append(_apart(name[ranks].reshape(labels.shape)))
         self.scores.append(np.asarray(scores, dtype=np.float64)[present[order - 1] - 1])
         self.brightness.append(_brightness(self.planes[-1], len(present), image))
 
     def replace(self, z: int, plane: np.ndarray, scores: np.ndarray, brightness: np.ndarray) -> None:
         """Put other sections into slice `z`; what was computed from the old ones is forgotten."""
-        self.planes[z], self.scores[z], self.brightness[z] = plane, scores, brightness
+        self.planes[z], self.scores[z], self.brightness[z] = _apart(plane), scores, brightness
         self._areas.pop(z, None)
         for key in [key for key in self._overlaps if z in key]:
             del self._overlaps[key]
@@ -127,6 +128,20 @@ class SectionStack:
         return Overlap(
             np.arange(1, n + 1), np.arange(1, m + 1), self.areas(low), self.areas(high), rows, columns, shared
         )
+
+
+def _apart(plane: np.ndarray) -> np.ndarray:
+    """A copy in memory of its own, which goes back to the system as soon as the plane is dropped.
+
+    An ordinary array goes back to the allocator, which keeps it: the planes of a stack would then stay beside the
+    labels that are painted from them, slice after slice.
+    """
+    if not plane.size:
+        return plane
+    memory = mmap.mmap(-1, plane.nbytes, access=mmap.ACCESS_COPY)
+    copy = np.frombuffer(memory, plane.dtype).reshape(plane.shape)
+    copy[...] = plane
+    return copy
 
 
 def _brightness(plane: np.ndarray, count: int, image: np.ndarray | None) -> np.ndarray:
