@@ -26,6 +26,7 @@ from nuset_engine.quality import WatchedPlanes
 from nuset_engine.volume import reconstruct
 from storage import layout, places
 from storage.images import ImageStore, sweep_unfinished
+from storage.kept import keep
 from storage.replay import replay
 from tracking.tracker import Tracker
 
@@ -95,7 +96,7 @@ def analyse(
         Told the number of slices done.
     """
     request, watch = Request.of(row), Stopwatch()
-    channels = {c: acquisition.planes(t, c) for c in range(acquisition.size_c)}
+    channels = keep(acquisition, t)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):

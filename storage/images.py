@@ -168,15 +168,14 @@ class ImageStore:
         track_ids : mapping of label to track id; labels that are not in it become background
         """
         _, _, size_z, _, _ = self.shape
-        colours = np.zeros(max(track_ids, default=0) + 1, dtype=LABEL_DTYPE)
+        colours = np.zeros(max(track_ids, default=0) + 2, dtype=LABEL_DTYPE)  # the last is for labels beyond
         colours[list(track_ids)] = list(track_ids.values())
         tracks = self._pyramid(TRACKS)
         with damage.writable(self.path):
             into = self._begin(f"tracks-{t}", [tracks], t)
             for z in range(0, size_z, tracks.chunk_z):
                 block = self.labels(t, slice(z, min(z + tracks.chunk_z, size_z)))
-                known = np.where(block < len(colours), block, 0)
-                tracks.write(t, None, z, colours[known], into)
+                tracks.write(t, None, z, colours[np.minimum(block, len(colours) - 1)], into)
             self._end(f"tracks-{t}", [tracks], t, into)
 
     def publish_tracks(self, t: int) -> None:

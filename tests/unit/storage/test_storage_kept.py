@@ -1,0 +1,51 @@
+"""Planes that are read once, as many as fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases.stored import acquisition, pixels
+
+from storage import kept
+from storage.kept import KeptPlanes, keep
+
+PLANES = pixels(1, 1, 6, 8, 9)[0, 0]
+
+
+class Counted(list[np.ndarray]):
+    """Planes that count how often they are read."""
+
+    def __init__(self, planes: np.ndarray) -> None:
+        super().__init__(planes)
+        self.reads: list[int] = []
+
+    def __getitem__(self, z):  # type: ignore[no-untyped-def,override]
+        self.reads.append(z)
+        return super().__getitem__(z)
+
+
+def test_what_fits_is_read_once_and_the_rest_each_time() -> None:
+    planes = Counted(PLANES)
+    found = KeptPlanes(planes, 4 * PLANES[0].nbytes + 1)
+    for _ in range(3):
+        np.testing.assert_array_equal(np.stack(list(found)), PLANES)
+    assert sorted(planes.reads) == [0, 1, 2, 3, *[4] * 3, *[5] * 3]
+    np.testing.assert_array_equal(np.stack(found[1:6:2]), PLANES[1:6:2])
+    np.testing.assert_array_equal(found[-1], PLANES[-1])
+    with pytest.raises(IndexError):
+        found[len(PLANES)]
+
+
+def test_nobody_changes_what_others_will_see() -> None:
+    plane = KeptPlanes(list(PLANES.copy()), PLANES.nbytes)[2]
+    with pytest.raises(ValueError, match="read-only"):
+        plane[0, 0] = 1
+
+
+def test_channels_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pixels(1, 2, 4, 8, 9)
+    monkeypatch.setattr(kept, "KEPT_BYTES", 4 * image[0, 0, 0].nbytes)
+    channels = keep(acquisition(image), 0)
+    for c, planes in channels.items():
+        np.testing.assert_array_equal(np.stack(list(planes)), image[0, c])
+        assert [planes[z] is planes[z] for z in range(4)] == [True, True, False, False]
