@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,44 +17,17 @@ from daemon import logs, pipeline
 from daemon.crew import Died, Event, Worker
 from daemon.errors import EngineFailedError
 from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Progress, Ready
+from daemon.patience import Patience
 from daemon.recovery import recover
 from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
 from storage.jobs import AcquisitionState
 
 if TYPE_CHECKING:
+    from daemon.blackbox import Blackbox
     from storage.catalog import Catalog
     from storage.rows import AcquisitionRow, TimepointJob
 
 _FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
-_LONGEST_PAUSE_S = 600.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how soon a failed time point is tried again.
-
-    Attributes
-    ----------
-    crashes : int
-        Attempts in which the worker may die before the time point is set aside.
-    attempts : int
-        Attempts at something that may pass, such as a share that does not answer.
-    pause_s : float
-        Pause before the second attempt; each further pause is twice as long, up to ten minutes.
-    """
-
-    crashes: int = 2
-    attempts: int = 5
-    pause_s: float = 30.0
-
-    def pause(self, attempt: int) -> float:
-        """Seconds to wait after this attempt."""
-        return float(min(self.pause_s * 2 ** min(attempt - 1, 30), _LONGEST_PAUSE_S))
-
-    def allowed(self, cause: Cause) -> int | None:
-        """How often something is tried that fails for this cause; None: until it works."""
-        counts = {Cause.INPUT: 1, Cause.PASSING: self.attempts, Cause.MEMORY: self.crashes, Cause.GONE: 2}
-        return counts.get(cause)
 
 
 @dataclass(frozen=True)
@@ -84,6 +58,8 @@ class Conductor:
         Told of files that changed while they were read.
     clock : callable, optional
         Steady seconds.
+    blackbox : Blackbox, optional
+        Notes what is brought home, in case that kills this process.
     """
 
     def __init__(
@@ -95,6 +71,7 @@ class Conductor:
         reachable: Callable[[Path], bool] = lambda source: True,
         look_again: Callable[[Iterable[Path]], None] = lambda files: None,
         clock: Callable[[], float] = time.monotonic,
+        blackbox: Blackbox | None = None,
     ) -> None:
         self._catalog = catalog
         self._worker = worker
@@ -103,6 +80,7 @@ class Conductor:
         self._reachable = reachable
         self._look_again = look_again
         self._clock = clock
+        self._blackbox = blackbox
         self._heard: deque[Event] = deque()  # what was heard and not brought home: the database may be away
         self._job: TimepointJob | None = None
         self._to_publish: dict[tuple[int, int], AcquisitionRow] = {}
@@ -281,9 +259,17 @@ class Conductor:
     def _commit(self, job: TimepointJob, analysed: Analysed) -> None:
         name, t = job.acquisition.name, job.t
         try:
-            done = pipeline.commit(self._catalog, job, analysed)
+            with nullcontext() if self._blackbox is None else self._blackbox.around(job):
+                done = pipeline.commit(self._catalog, job, analysed)
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=name, t=t, reason=error)
+            return
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
+            logs.log.exception("a fault in nusetd stopped a time point")
+            cause = Cause.MEMORY if isinstance(error, MemoryError) else Cause.INPUT
+            self._fail(job, Failed(f"A fault in nusetd stopped this time point ({error!r}).", cause))
             return
         if not done:
             logs.info("source changed while it was processed", acquisition=name, t=t)
@@ -383,9 +369,9 @@ class Conductor:
                 self._complete(acquisition_id)
         except DatabaseUnavailableError:
             raise
-        except StorageError as error:
+        except Exception:  # noqa: BLE001  # the other acquisitions go on
             self.reopen(acquisition_id)
-            logs.error("acquisition cannot be finished", acquisition=row.name, reason=error)
+            logs.log.exception("acquisition cannot be finished", extra={"fields": {"acquisition": row.name}})
 
     def _complete(self, acquisition_id: int) -> None:
         row = self._catalog.complete_acquisition(acquisition_id)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import pipeline
-from daemon.conductor import Conductor, Patience
+from daemon.conductor import Conductor
 from daemon.crew import Worker
 from daemon.errors import DaemonError, UsageError
 from daemon.messages import EngineSetup, Ready
 from daemon.output import complain, say
+from daemon.patience import Patience
 from daemon.progress import Bars
 from daemon.recipe import Recipe
 from daemon.series import spans

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 
 from daemon import logs, reload
-from daemon.conductor import Conductor, Patience, Seen
+from daemon.blackbox import SUFFIX, Blackbox
+from daemon.conductor import Conductor, Seen
 from daemon.config import Config, WatchConfig
 from daemon.crew import Worker
 from daemon.errors import DaemonError
@@ -23,6 +24,7 @@ from daemon.lookout import Lookout
 from daemon.messages import EngineSetup
 from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
+from daemon.patience import Patience
 from daemon.recipe import Recipe
 from daemon.watch import FolderWatch
 from storage import layout, places
@@ -49,6 +51,8 @@ class Service:
         Told of what happens to time points.
     origin : Path, optional
         The configuration file, read again when that is asked for.
+    blackbox : Blackbox, optional
+        Where a crash leaves a trace.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Service:
         clock: Callable[[], float] = time.monotonic,
         observer: Callable[[Seen], None] | None = None,
         origin: Path | None = None,
+        blackbox: Blackbox | None = None,
     ) -> None:
         self._config = config
         self._catalog = catalog
@@ -73,7 +78,7 @@ class Service:
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
         self._inspector = Inspector(config.service.reader_limit_s, clock)
         self._conductor = Conductor(
-            catalog, self._worker, Patience(), self._hear, self._is_reachable, self._look_again, clock
+            catalog, self._worker, Patience(), self._hear, self._is_reachable, self._look_again, clock, blackbox
         )
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
@@ -306,8 +311,9 @@ def run_service(config: Config, origin: Path | None = None) -> int:
     try:
         for watch in config.watch:
             make_folder(watch.output)
-        with Catalog.open(config.database) as catalog:
-            service = Service(config, catalog, Notifier(), origin=origin)
+        with Catalog.open(config.database) as catalog, _blackbox(config, catalog) as blackbox:
+            blackbox.judge(catalog, Patience().crashes)
+            service = Service(config, catalog, Notifier(), origin=origin, blackbox=blackbox)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, service.ask_to_stop)
             signal.signal(signal.SIGHUP, service.ask_to_reload)
@@ -324,13 +330,19 @@ def run_service(config: Config, origin: Path | None = None) -> int:
 
 def worker_lock(catalog: Catalog, output: layout.Place) -> str:
     """The lock that keeps two workers from writing at once: beside the database, else in the output, else aside."""
+    return f"{_beside(catalog, output)}.worker.lock"
+
+
+def _blackbox(config: Config, catalog: Catalog) -> Blackbox:
+    return Blackbox(Path(f"{_beside(catalog, config.watch[0].output)}{SUFFIX}"))
+
+
+def _beside(catalog: Catalog, output: layout.Place) -> Path:
     database = layout.sqlite_path(catalog.url)
-    beside = database or (output / "nusetd" if isinstance(output, Path) else _aside(catalog.url))
-    return f"{beside}.worker.lock"
-
-
-def _aside(url: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"nusetd-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+    if database is not None:
+        return database
+    name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
+    return output / "nusetd" if isinstance(output, Path) else Path(tempfile.gettempdir()) / name
 
 
 def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:

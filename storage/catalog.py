@@ -16,7 +16,7 @@ from storage.acquisition import Acquisition
 from storage.availability import check_place, explained
 from storage.clock import Clock, iso, later, utc_now
 from storage.engine import safe_url, writing_engine
-from storage.jobs import AcquisitionState
+from storage.jobs import AcquisitionState, TimepointState
 from storage.lock import ServerLock, WriterLock
 from storage.migrate import upgrade
 from storage.records import nuclei_from_rows, timepoint_row
@@ -231,6 +231,11 @@ class Catalog:
         """Set aside every time point of an acquisition that waits for its turn."""
         with self._transaction() as connection:
             claims.abandon(connection, acquisition_id, reason)
+
+    def blame(self, acquisition_id: int, t: int, reason: str, most: int) -> TimepointState | None:
+        """At start: count a crash against the time point that was running, set aside after `most`; None: it was not."""
+        with self._transaction() as connection:
+            return claims.blame(connection, acquisition_id, t, reason, most)
 
     def requeue_running(self) -> tuple[tuple[int, int], ...]:
         """At start: queue what the last writer was working on when it died; return (acquisition id, t)."""

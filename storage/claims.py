@@ -94,6 +94,22 @@ def held(connection: Connection, job: TimepointJob) -> RowMapping:
     return row
 
 
+def blame(connection: Connection, acquisition_id: int, t: int, reason: str, most: int) -> TimepointState | None:
+    """Queue what was running when the last writer died, as an attempt that counts, or after `most` set it aside.
+
+    Returns its new state; None when it was not running.
+    """
+    here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == t)
+    running = here & (timepoints.c.state == TimepointState.RUNNING.value)
+    attempts = connection.execute(select(timepoints.c.attempts).where(running)).scalar()
+    if attempts is None:
+        return None
+    state = TimepointState.QUEUED if attempts < most else TimepointState.FAILED
+    values = {"state": state.value, "error": reason, "not_before": None}
+    connection.execute(update(timepoints).where(here).values(values))
+    return state
+
+
 def requeue_running(connection: Connection) -> tuple[tuple[int, int], ...]:
     """Queue what was running when the last writer died, without counting an attempt; return (acquisition id, t)."""
     running = timepoints.c.state == TimepointState.RUNNING.value

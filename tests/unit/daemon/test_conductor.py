@@ -11,17 +11,19 @@ import tifffile
 
 from daemon import conductor as conductor_module
 from daemon import pipeline
-from daemon.conductor import Conductor, Patience, Seen
+from daemon.conductor import Conductor, Seen
 from daemon.config import Processing
 from daemon.crew import Died, Event
 from daemon.errors import EngineFailedError
 from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Ready, Task
+from daemon.patience import Patience
 from daemon.recipe import Recipe
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.jobs import AcquisitionState, TimepointState
+from storage.rows import TimepointJob
 
 MODEL = Ready("test", "0" * 64)
 
@@ -361,3 +363,32 @@ def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(
     stage.now += 600.0
     play_to_the_end(stage)
     assert stage.published == [0, 1, 2]
+
+
+def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = pipeline.commit
+
+    def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
+        if job.t == 1:
+            raise ZeroDivisionError("nobody thought of that")
+        return good(catalog, job, analysed)
+
+    monkeypatch.setattr(conductor_module.pipeline, "commit", commit)
+    stage.conductor.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE, TimepointState.FAILED, TimepointState.DONE]
+    assert "nobody thought of that" in str(stage.catalog.timepoints(stage.row.id)[1].error)
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.PARTIAL
+
+
+def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(catalog: Catalog, row: object) -> None:
+        raise ZeroDivisionError("nobody thought of that")
+
+    monkeypatch.setattr(conductor_module.pipeline, "finish", finish)
+    stage.conductor.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+    assert not stage.conductor.owing
