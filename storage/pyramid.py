@@ -26,10 +26,9 @@ def halved_image(block: np.ndarray) -> np.ndarray:
         return ((quads[0] + quads[1] + quads[2] + quads[3]) / 4).astype(block.dtype)
     total = quads[0].astype(np.int64 if block.dtype.itemsize >= 4 else np.int32)
     for quad in quads[1:]:  # in place, without a wide copy of each
-        total += quad
-    total += 2
-    total >>= 2
-    return total.astype(block.dtype)
+        np.add(total, quad, out=total)
+    np.add(total, 2, out=total)
+    return np.right_shift(total, 2, out=total).astype(block.dtype)
 
 
 def halved_labels(block: np.ndarray) -> np.ndarray:
