@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.each_image import targets, write_each
 from daemon.errors import DaemonError, UsageError
-from daemon.output import complain, say
 from daemon.segment_files import nuclear_planes
-from nuset_engine.errors import EngineError
 from storage import readers
-from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from nuset_engine.events import EventDetector
@@ -43,25 +40,11 @@ class DetectOrder:
 
 def detect_files(order: DetectOrder) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
-    from tqdm import tqdm
-
     from nuset_engine.events import EventDetector
 
-    targets = {image: order.output / f"{image.stem}.events.csv" for image in order.images}
-    if len(set(targets.values())) < len(targets):
-        raise DaemonError("Two images have the same name, so their tables would too: detect into two folders.")
+    wanted = targets(order.images, order.output, ".events.csv")
     detector = EventDetector(order.weights, order.nuclei_weights, order.min_score)
-    order.output.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for image, target in tqdm(targets.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
-        try:
-            _write(target, _events(image, order, detector))
-        except (StorageError, DaemonError, EngineError, OSError) as error:
-            failed += 1
-            complain(str(error) if image.name in str(error) else f"{image}: {error}")
-        else:
-            say(str(target))
-    return 1 if failed else 0
+    return write_each(wanted, lambda image, target: _write(target, _events(image, order, detector)))
 
 
 def _events(image: Path, order: DetectOrder, detector: EventDetector) -> list[tuple[int | float, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daemon.each_image import targets, write_each
 from daemon.engine import load_factory
 from daemon.errors import DaemonError
-from daemon.output import complain, say
 from daemon.recipe import choose_channel, refuse_unmeasurable
 from nuset_engine.colour import GreyPlanes
-from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import reconstruct
 from storage import readers
-from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
@@ -43,21 +40,10 @@ class SegmentOrder:
 
 def segment_files(order: SegmentOrder) -> int:
     """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
-    from tqdm import tqdm
-
-    targets = _targets(order)
+    wanted = targets(order.images, order.output, ".labels.tif")
     factory = load_factory(order.factory)
     segmenter = factory(weights=order.weights, params=SegmentationParams(), threads=order.threads)
-    failed = 0
-    for image, target in tqdm(targets.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
-        try:
-            write_labels(target, _labels(image, order, segmenter))
-        except (StorageError, DaemonError, EngineError, OSError) as error:
-            failed += 1
-            complain(str(error) if image.name in str(error) else f"{image}: {error}")
-        else:
-            say(str(target))
-    return 1 if failed else 0
+    return write_each(wanted, lambda image, target: write_labels(target, _labels(image, order, segmenter)))
 
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
@@ -74,24 +60,6 @@ def write_labels(path: Path, labels: np.ndarray) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     tifffile.imwrite(unfinished, labels.astype(kind), compression="zlib", photometric="minisblack")
     os.replace(unfinished, path)
-
-
-def _targets(order: SegmentOrder) -> dict[Path, Path]:
-    """The file to write for each image.
-
-    Raises
-    ------
-    DaemonError
-        When two images would have the same label file, or the folder cannot be made.
-    """
-    targets = {image: order.output / f"{image.stem}.labels.tif" for image in order.images}
-    if len(set(targets.values())) < len(targets):
-        raise DaemonError("Two images have the same name, so their labels would too: segment them into two folders.")
-    try:
-        order.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DaemonError(f"{order.output} cannot be made ({error.strerror}): choose another --output.") from error
-    return targets
 
 
 def _labels(image: Path, order: SegmentOrder, segmenter: Any) -> np.ndarray:
