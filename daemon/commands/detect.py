@@ -1,7 +1,8 @@
 """Find rare events such as mitoses among nuclei: DIR/<stem>.events.csv, a box with its confidence per event and slice.
 
-Columns: t, z, y0, x0, y1, x1 (pixels, half open), score. The weights come from `nusetd train --mode events`,
-on images in which only the events are labelled or on synthetic mitoses alone.
+Columns: t, z, y0, x0, y1, x1 (pixels, half open), score. The weights `mitosis` come with the package and know
+synthetic mitoses alone; for your cells, train on images in which only the events are labelled:
+`nusetd train --mode events --from mitosis`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from pathlib import Path
 
 from daemon.commands import options
 
-EXAMPLE = "nusetd detect movie.tif --weights mitosis.npz --output events"
+EXAMPLE = "nusetd detect movie.tif --output events"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images or OME-Zarr stores")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the tables")
-    parser.add_argument("--weights", required=True, metavar="WEIGHTS", help="weights of the events, by name or path")
+    parser.add_argument(
+        "--weights", default="mitosis", metavar="WEIGHTS", help="weights of the events, by name or path (mitosis)"
+    )
     parser.add_argument(
         "--nuclei-weights", default="fluorescence", metavar="WEIGHTS", help="weights of all nuclei, for scale"
     )
