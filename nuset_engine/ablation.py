@@ -8,7 +8,7 @@ map and scores its nuclei. What the mask alone calls a nucleus is a connected re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +17,10 @@ from scipy import ndimage as ndi
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference import PlaneMaps
 from nuset_engine.instances import NETWORK_AREA
-from nuset_engine.normalize import sample_values, whole_image_statistics
+from nuset_engine.normalize import whole_image_statistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.resample import resample_labels
-from nuset_engine.survey import StackStatistics
+from nuset_engine.survey import SampledPlanes, StackStatistics
 from nuset_engine.watershed import drop_small, fill_small_holes, seed_positions
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def _without_specks(labels: np.ndarray) -> np.ndarray:
 
 def _whole_image(plane: np.ndarray, statistics: StackStatistics) -> StackStatistics:
     """Statistics of all pixels instead of the foreground's; size and polarity stay."""
-    values = sample_values(plane)
-    whole = whole_image_statistics(-values if statistics.inverted else values)
-    return StackStatistics(statistics.diameter_px, whole, statistics.inverted)
+    values = np.concatenate(SampledPlanes([plane]).values(statistics.exposure))
+    return replace(statistics, intensity=whole_image_statistics(values))
 
 
 def _inside(maps: PlaneMaps, params: SegmentationParams) -> np.ndarray:

@@ -64,9 +64,8 @@ class EventDetector:
         found = self._nuclei.statistics(planes)
         if found.is_blank:
             return found
-        values = np.concatenate(SampledPlanes(planes).values())
-        whole = whole_image_statistics(-values if found.inverted else values)
-        return StackStatistics(found.diameter_px, whole, found.inverted)
+        values = np.concatenate(SampledPlanes(planes).values(found.exposure))
+        return StackStatistics(found.diameter_px, whole_image_statistics(values), found.exposure)
 
     def detect(self, planes: Sequence[np.ndarray], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
         """Events of each slice in turn.
@@ -89,7 +88,7 @@ class EventDetector:
             if known.is_blank:
                 yield EMPTY
                 continue
-            small = ScaledPlane(plane, known.scale, known.intensity.background, known.inverted).whole()
+            small = ScaledPlane(plane, known.scale, known.intensity.background, known.exposure).whole()
             (maps,) = run_network(
                 [small],
                 known.intensity,

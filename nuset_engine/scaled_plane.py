@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.exposure import PLAIN, Exposure, places
 from nuset_engine.resample import reach, resample, resample_window, scaled_shape, steps
 
 CELLS = 4  # a window is found on a grid of a quarter of its edge
@@ -20,13 +21,13 @@ class ScaledPlane:
         Kept as it is, never copied whole.
     factor : float
     background : float
-        Taken for pixels that are not finite.
-    inverted : bool
-        The negative is shown, so that dark nuclei are bright; `background` is then that of the negative.
+        Taken for pixels that are not finite; as `exposure` shows it.
+    exposure : Exposure
+        Polarity, believable range and uneven background of the stack.
     """
 
-    def __init__(self, plane: np.ndarray, factor: float, background: float, inverted: bool = False) -> None:
-        self._plane, self._background, self._inverted = plane, background, inverted
+    def __init__(self, plane: np.ndarray, factor: float, background: float, exposure: Exposure = PLAIN) -> None:
+        self._plane, self._background, self._exposure = plane, background, exposure
         self.source_shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
         self.shape = scaled_shape(plane.shape, factor)
         self._step = steps(plane.shape, self.shape)
@@ -34,16 +35,12 @@ class ScaledPlane:
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
         """Rows and columns of the scaled plane, (Y, X) float32."""
         cut = tuple(reach(w, step, n) for w, step, n in zip(window, self._step, self.source_shape, strict=True))
-        return resample_window(self._shown(self._plane[cut]), (cut[0].start, cut[1].start), self._step, window)
+        scaled = resample_window(self._shown(cut), (cut[0].start, cut[1].start), self._step, window)
+        return self._exposure.flattened(scaled, *(places(w, n) for w, n in zip(window, self.shape, strict=True)))
 
-    def _shown(self, part: np.ndarray) -> np.ndarray:
-        part = part.astype(np.float32)
-        if self._inverted:
-            np.negative(part, out=part)
-        finite = np.isfinite(part)
-        if not finite.all():
-            part[~finite] = self._background
-        return part
+    def _shown(self, cut: tuple[slice, ...]) -> np.ndarray:
+        where = (places(c, n) for c, n in zip(cut, self.source_shape, strict=True))
+        return self._exposure.shown(self._plane[cut], self._background, *where)
 
     def whole(self) -> np.ndarray:
         """All of it."""
@@ -53,8 +50,9 @@ class ScaledPlane:
         """The windows of at most edge x edge pixels that show most, one in each of parts x parts parts of the plane."""
         cell = max(1, edge // CELLS)
         rough = max(1, int(cell * min(self._step)) // SAMPLES)  # so many source pixels are passed over
-        sparse = self._shown(self._plane[::rough, ::rough])
+        sparse = self._shown(tuple(slice(0, n, rough) for n in self.source_shape))
         cells = resample(sparse, (max(1, self.shape[0] // cell), max(1, self.shape[1] // cell)))
+        cells = self._exposure.flattened(cells, *(places(slice(0, n), n) for n in cells.shape))
         busy = ndi.uniform_filter(np.abs(cells - np.median(cells)), CELLS, mode="constant")
         chosen = []
         for rows in np.array_split(np.arange(busy.shape[0]), parts):

@@ -91,7 +91,7 @@ class Segmenter:
     def maps(self, plane: np.ndarray, statistics: StackStatistics) -> PlaneMaps:
         """What the network itself says of a plane (Y, X), at network resolution, before nuclei are made of it."""
         _check_plane(plane)
-        scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.inverted)
+        scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
         return self._read([scaled], statistics)[0]
 
     def _read(self, planes: Sequence[ScaledPlane], statistics: StackStatistics) -> list[PlaneMaps]:
@@ -118,7 +118,7 @@ class Segmenter:
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
         p, intensity = self.params, statistics.intensity
-        small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.inverted) for q in batch]
+        small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
             reading = Reading(intensity, p.tile_px, p.seed_score, p.nms_iou)
             return [label_by_bands(plane, reading, self._predictor, p) for plane in small]

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.exposure import PLAIN, Exposure, measure_exposure, places
 from nuset_engine.inference import PlaneMaps, run_network
 from nuset_engine.normalize import (
     BLANK,
@@ -34,6 +35,9 @@ CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained 
 CERTAIN_PX = (18.0, 34.0)
 TRUSTED_SCORE = 0.4
 CONVINCING = 0.5
+AGREEING = 3  # so many nuclei are half as convincing as a crowd
+SPANNING = 0.75  # a nucleus that is larger than this part of the plane is hardly one
+SPANNING_TRUST = 0.02
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
@@ -52,13 +56,18 @@ class StackStatistics:
         Median nucleus diameter in source pixels.
     intensity : IntensityStatistics
         Of the foreground, for the fine pass.
-    inverted : bool
-        Nuclei are darker than the background; `intensity` is then that of the negative.
+    exposure : Exposure
+        Polarity, believable range and uneven background; `intensity` is of what it shows.
     """
 
     diameter_px: float
     intensity: IntensityStatistics
-    inverted: bool = False
+    exposure: Exposure = PLAIN
+
+    @property
+    def inverted(self) -> bool:
+        """True where nuclei are darker than the background; `intensity` is then that of the negative."""
+        return self.exposure.inverted
 
     @property
     def scale(self) -> float:
@@ -88,7 +97,7 @@ class Sighting:
     evidence: float
 
 
-class SampledPlanes:
+class SampledPlanes(Sequence[np.ndarray]):
     """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
 
     Parameters
@@ -106,7 +115,7 @@ class SampledPlanes:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
         if index in self._kept:
             return self._kept[index]
         plane = np.asarray(self._planes[self._places[index]])
@@ -114,16 +123,22 @@ class SampledPlanes:
             self._kept[index] = plane
         return plane
 
-    def values(self) -> list[np.ndarray]:
-        """Finite values (N,) float64 of each plane, as many as statistics need."""
-        return [sample_values(self[index], LARGEST_SAMPLE // len(self)) for index in range(len(self))]
+    def values(self, exposure: Exposure) -> list[np.ndarray]:
+        """Finite values (N,) float64 of each plane as `exposure` shows it, as many as statistics need."""
+        return [self._values(self[index], exposure) for index in range(len(self))]
+
+    def _values(self, plane: np.ndarray, exposure: Exposure) -> np.ndarray:
+        stride = int(np.ceil(np.sqrt(plane.size / (LARGEST_SAMPLE / len(self)))))
+        where = [places(slice(0, n, stride), n) for n in plane.shape]
+        shown = exposure.shown(plane[::stride, ::stride], np.nan, *where)
+        return sample_values(exposure.flattened(shown, *where))
 
 
 def look(
-    plane: np.ndarray, factor: float, statistics: IntensityStatistics, inverted: bool, predictor: Predictor
+    plane: np.ndarray, factor: float, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
 ) -> Sighting:
     """Try one resolution on the busiest window of a plane."""
-    scaled = ScaledPlane(plane, factor, statistics.background, inverted)
+    scaled = ScaledPlane(plane, factor, statistics.background, exposure)
     small = scaled[scaled.busiest(WINDOW_PX)[0]]
     maps = run_network([small], statistics, predictor, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3)[0]
     found = maps.proposals
@@ -138,24 +153,34 @@ def look(
     )
 
 
-def best_sighting(plane: np.ndarray, values: np.ndarray, inverted: bool, predictor: Predictor) -> Sighting:
+def best_sighting(plane: np.ndarray, values: np.ndarray, exposure: Exposure, predictor: Predictor) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
     The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
     round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many, so of all
     resolutions with at least half of the best evidence the finest is right.
     """
-    statistics = whole_image_statistics(-values if inverted else values)
+    statistics = whole_image_statistics(values)
     seen = []
     for factor in FACTORS:
         if min(plane.shape) * factor < LEAST_PX:
             continue
-        sighting = look(plane, factor, statistics, inverted, predictor)
+        sighting = look(plane, factor, statistics, exposure, predictor)
         if sighting.evidence >= CERTAIN and CERTAIN_PX[0] <= sighting.diameter_px * factor <= CERTAIN_PX[1]:
             return sighting
         seen.append(sighting)
-    enough = CONVINCING * max(sighting.evidence for sighting in seen)
-    return max((s for s in seen if s.evidence >= enough), key=lambda s: s.factor)
+    weights = [credible(sighting, plane.shape) for sighting in seen]
+    enough = CONVINCING * max(weights)
+    return max((s for s, weight in zip(seen, weights, strict=True) if weight >= enough), key=lambda s: s.factor)
+
+
+def credible(sighting: Sighting, shape: tuple[int, ...]) -> float:
+    """Evidence of a resolution on a plane of this shape, less where few nuclei agree, or one fills the whole view.
+
+    From far enough the lit field itself, the edge of a well or a whole colony looks like one nucleus.
+    """
+    spans = sighting.diameter_px > SPANNING * min(shape)
+    return sighting.evidence * sighting.count / (sighting.count + AGREEING) * (SPANNING_TRUST if spans else 1.0)
 
 
 def may_be_inverted(values: np.ndarray) -> bool:
@@ -176,24 +201,47 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
         `nucleus_diameter_px` is taken instead of the size that is found.
     """
     some = SampledPlanes(planes)
-    values = some.values()
-    whole = whole_image_statistics(np.concatenate(values))
-    if whole.is_blank:
+    look_at = Liveliest.of(some, False)
+    if look_at.whole.is_blank:
         return BLANK_STACK
-    # The plane with the largest spread of intensities is the one that shows most.
-    liveliest = int(np.argmax([part.std() if part.size else 0.0 for part in values]))
-    plane, shown = some[liveliest], values[liveliest]
-    seen, inverted = best_sighting(plane, shown, False, predictor), False
-    if may_be_inverted(shown):
-        other = best_sighting(plane, shown, True, predictor)
-        inverted = other.evidence > seen.evidence
-        seen = other if inverted else seen
+    seen = best_sighting(look_at.plane, look_at.shown, look_at.exposure, predictor)
+    if may_be_inverted(look_at.shown):
+        negative = Liveliest.of(some, True)
+        other = best_sighting(negative.plane, negative.shown, negative.exposure, predictor)
+        if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):
+            look_at, seen = negative, other
     if seen.count == 0:
         return BLANK_STACK
-    if inverted:
-        whole = whole_image_statistics(-np.concatenate(values))
-    coarse = CoarsePass(some, whole, inverted, predictor, params)
-    return replace(coarse.refined(seen.diameter_px), inverted=inverted)
+    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params)
+    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure)
+
+
+@dataclass(frozen=True)
+class Liveliest:
+    """The sampled plane that shows most, in one polarity.
+
+    Attributes
+    ----------
+    exposure : Exposure
+    plane : (Y, X)
+    shown : (N,) float64
+        Its values under `exposure`.
+    whole : IntensityStatistics
+        Of all sampled planes.
+    """
+
+    exposure: Exposure
+    plane: np.ndarray
+    shown: np.ndarray
+    whole: IntensityStatistics
+
+    @classmethod
+    def of(cls, planes: SampledPlanes, inverted: bool) -> Liveliest:
+        """The plane with the largest spread of intensities."""
+        exposure = measure_exposure(planes, inverted)
+        values = planes.values(exposure)
+        liveliest = int(np.argmax([part.std() if part.size else 0.0 for part in values]))
+        return cls(exposure, planes[liveliest], values[liveliest], whole_image_statistics(np.concatenate(values)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +250,7 @@ class CoarsePass:
 
     planes: SampledPlanes
     whole: IntensityStatistics
-    inverted: bool
+    exposure: Exposure
     predictor: Predictor
     params: SegmentationParams
 
@@ -227,7 +275,7 @@ class CoarsePass:
         scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
         pixels, masks, sizes = [], [], []
         for index in range(len(self.planes)):
-            plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.inverted)
+            plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.exposure)
             for window in coarse_windows(plane):
                 small = plane[window]
                 maps = self._look(small)

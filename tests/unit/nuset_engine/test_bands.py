@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuset_engine import bands
+from nuset_engine.exposure import Exposure
 from nuset_engine.inference import Band, PlaneMaps, shows_nothing
 from nuset_engine.instances import Separated
 from nuset_engine.metrics import match
@@ -61,7 +62,7 @@ def test_a_window_equals_the_same_part_of_the_whole(h: int, w: int, height: int,
 def test_a_scaled_plane_shows_the_negative_and_no_gaps() -> None:
     plane = np.arange(400, dtype=np.float64).reshape(20, 20)
     plane[3, 4] = np.nan
-    shown = ScaledPlane(plane, 1.0, background=-7.0, inverted=True).whole()
+    shown = ScaledPlane(plane, 1.0, -7.0, Exposure(inverted=True)).whole()
     assert shown.dtype == np.float32
     assert shown[3, 4] == -7
     assert shown[5, 6] == -plane[5, 6]

@@ -1,0 +1,196 @@
+"""How a stack's own values become those that the network is shown: polarity, believable range, even background.
+
+Cameras have hot pixels, hundreds of times brighter than any nucleus, and microscopes light the field unevenly. Both
+are measured once per stack: a ceiling that only single pixels exceed, and, where the background slopes by a fair part
+of the nuclei's contrast, the smooth surface that follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+GRID = 16  # cells along each axis on which the background is followed
+LEAST_CELL_PX = 12
+CELL_SAMPLES = 32  # pixels along the edge of a cell that are looked at, at most
+LOW_QUANTILE = 10  # per cent of a cell that are background, unless it lies inside a nucleus
+ROUNDS = 12
+OUTLYING = 2.5  # a cell this many deviations above the surface lies on nuclei
+LEAST_SHARE = 0.35  # share of the cells that must show the background, or it is not known well enough
+UNEVEN = 0.25  # slope of the background, as a part of the contrast above it, from which it is taken off
+HEADROOM = 2.0  # other slices may be so much brighter than the sampled ones
+BAND_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What is done to a plane's values before anything else.
+
+    Attributes
+    ----------
+    inverted : bool
+        The negative is shown, so that dark nuclei are bright.
+    ceiling : float
+        Largest value (of the negative, if inverted) that is believed.
+    shading : tuple of 6 float, or empty
+        The background's surface ``s0 + s1 u + s2 v + s3 u^2 + s4 u v + s5 v^2``, which is taken off; u and v run from
+        -1 to 1 along Y and X.
+    """
+
+    inverted: bool = False
+    ceiling: float = float("inf")
+    shading: tuple[float, ...] = ()
+
+    def shown(self, part: np.ndarray, background: float, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """A part (Y, X) of a plane in its polarity and believable range: float32; the surface is still on it.
+
+        Parameters
+        ----------
+        part : (Y, X) any real dtype
+        background : float
+            Taken, with the surface on it, for pixels that are not finite.
+        rows, columns : (Y,), (X,)
+            Where the part lies, see `places`.
+        """
+        out = part.astype(np.float32)
+        if self.inverted:
+            np.negative(out, out=out)
+        finite = np.isfinite(out)
+        if not finite.all():
+            fill = background + self.surface(rows, columns) if self.shading else np.full(out.shape, background)
+            out[~finite] = fill[~finite]
+        if np.isfinite(self.ceiling):
+            np.minimum(out, self.ceiling, out=out)
+        return out
+
+    def flattened(self, image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The image (Y, X) float32 without the surface; the same array where there is none."""
+        return image - self.surface(rows, columns) if self.shading else image
+
+    def surface(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(Y, X) float32: the background's surface at places from -1 to 1 along both axes."""
+        s0, s1, s2, s3, s4, s5 = self.shading
+        down, along = s0 + rows * (s1 + s3 * rows), columns * (s2 + s5 * columns)
+        return (down[:, None] + along[None] + s4 * np.outer(rows, columns)).astype(np.float32)
+
+
+PLAIN = Exposure()
+
+
+def places(window: slice, length: int) -> np.ndarray:
+    """(N,) float32: where the pixels of a window lie on an axis of so many pixels that runs from -1 to 1."""
+    return ((np.arange(window.start, window.stop, window.step or 1) + 0.5) * (2 / length) - 1).astype(np.float32)
+
+
+def measure_exposure(planes: Sequence[np.ndarray], inverted: bool) -> Exposure:
+    """Believable range and uneven background of a stack.
+
+    Parameters
+    ----------
+    planes : sequence of (Y, X)
+        Slices that stand for all.
+    inverted : bool
+        Whether its nuclei are dark.
+    """
+    ceiling = _ceiling(planes, inverted)
+    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)))
+
+
+def _ceiling(planes: Sequence[np.ndarray], inverted: bool) -> float:
+    """Twice as far above the middle as what at least 2 x 2 pixels reach; infinite where that is no higher than it."""
+    sign = -1.0 if inverted else 1.0
+    tops, middles = [], []
+    for index in range(len(planes)):
+        plane = planes[index]
+        stride = max(1, int(np.sqrt(plane.size / (1 << 16))))
+        few = plane[::stride, ::stride]
+        middles.append(sign * float(np.median(few[np.isfinite(few)]))) if np.isfinite(few).any() else None
+        tops.append(max(_supported(plane[y : y + BAND_ROWS + 1], inverted) for y in range(0, len(plane), BAND_ROWS)))
+    if not middles:
+        return float("inf")
+    middle, top = float(np.median(middles)), max(tops)
+    return middle + HEADROOM * (top - middle) if top > middle else float("inf")
+
+
+def _supported(band: np.ndarray, inverted: bool) -> float:
+    """The largest value that four pixels in a square reach together; of the negative, if inverted."""
+    weaker, stronger = (np.fmax, np.fmin) if inverted else (np.fmin, np.fmax)
+    pairs = weaker(band[:-1], band[1:])
+    squares = weaker(pairs[:, :-1], pairs[:, 1:])
+    if squares.size == 0:
+        return float("-inf")
+    top = float(stronger.reduce(squares, axis=None))
+    return -top if inverted else top
+
+
+def _shading(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[float, ...]:
+    """Coefficients of the background's surface; empty where it is even enough, or not known well enough."""
+    shape = planes[0].shape
+    counts = [min(GRID, n // LEAST_CELL_PX) for n in shape]
+    if min(counts) < 4:
+        return ()
+    lows = np.min([_lows(planes[index], exposure, counts) for index in range(len(planes))], axis=0)
+    u, v = (np.linspace(-1, 1, 2 * n + 1)[1::2] for n in counts)
+    design = _design(*np.meshgrid(u, v, indexing="ij")).reshape(-1, 6)
+    fit = _lower_fit(design, lows.ravel())
+    if fit is None:
+        return ()
+    coefficients, deviation = fit
+    surface = design @ coefficients
+    slope = float(np.ptp(surface))
+    coefficients[0] -= surface.mean()
+    shaded = Exposure(exposure.inverted, exposure.ceiling, tuple(float(c) for c in coefficients))
+    contrast = max(_contrast(planes[index], shaded) for index in range(len(planes)))
+    return shaded.shading if slope > max(UNEVEN * contrast, 4 * deviation) else ()
+
+
+def _design(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=-1)
+
+
+def _sampled(plane: np.ndarray, exposure: Exposure) -> np.ndarray:
+    """(Y, X) float32: the plane without its surface, no larger than is needed, NaN where it is not finite."""
+    stride = max(1, min(plane.shape) // (GRID * CELL_SAMPLES))
+    where = [places(slice(0, n, stride), n) for n in plane.shape]
+    return exposure.flattened(exposure.shown(plane[::stride, ::stride], np.nan, *where), *where)
+
+
+def _lows(plane: np.ndarray, exposure: Exposure, counts: Sequence[int]) -> np.ndarray:
+    """(n, m) a low quantile of each cell, infinite where nothing is finite."""
+    few = _sampled(plane, exposure)
+    rows, columns = (
+        np.linspace(0, n, count + 1).round().astype(int) for n, count in zip(few.shape, counts, strict=True)
+    )
+    out = np.full(tuple(counts), np.inf)
+    for i in range(counts[0]):
+        for j in range(counts[1]):
+            cell = few[rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
+            cell = cell[np.isfinite(cell)]
+            if cell.size:
+                out[i, j] = np.percentile(cell, LOW_QUANTILE)
+    return out
+
+
+def _lower_fit(design: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Least squares over the cells that lie on a smooth lower surface, and these cells' deviation from it."""
+    kept = np.isfinite(lows)
+    for _ in range(ROUNDS):
+        if kept.sum() < max(LEAST_SHARE * lows.size, 2 * design.shape[1]):
+            return None
+        coefficients = np.linalg.lstsq(design[kept], lows[kept], rcond=None)[0]
+        rest = lows - design @ coefficients
+        deviation = 1.4826 * float(np.median(np.abs(rest[kept] - np.median(rest[kept]))))
+        now = np.isfinite(lows) & (rest <= OUTLYING * max(deviation, 1e-12))
+        if (now == kept).all():
+            break
+        kept = now
+    return coefficients, deviation
+
+
+def _contrast(plane: np.ndarray, exposure: Exposure) -> float:
+    """How far the brightest fiftieth of a plane without its surface lies above its lower quarter."""
+    few = _sampled(plane, exposure)
+    low, high = np.percentile(few[np.isfinite(few)], (25, 99)) if np.isfinite(few).any() else (0.0, 0.0)
+    return float(high - low)
