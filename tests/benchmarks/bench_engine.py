@@ -1,6 +1,6 @@
 """Accuracy of the shipped network under degradation: a table on the development split.
 
-    python tests/benchmarks/bench_engine.py robustness     blurred, noisy, dim, larger, smaller images
+    python tests/benchmarks/bench_engine.py robustness     blurred, noisy, dim, uneven, inverted, larger, smaller images
 
 Seconds and memory are measured by `bench_engine_speed.py`.
 
@@ -47,6 +47,19 @@ def noisy(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return image + np.random.default_rng(0).normal(0, contrast / 3, image.shape)
 
 
+def uneven(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """A background that rises from one side to the other by as much as the nuclei are bright."""
+    contrast = np.percentile(image[labels > 0], 90) - np.median(image[labels == 0])
+    return image + contrast * np.linspace(0, 1, image.shape[1])
+
+
+def with_hot_pixels(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """One pixel in 5,000 forty times as bright as any other."""
+    out = image.astype(np.float32)
+    out[np.random.default_rng(0).random(image.shape) < 2e-4] = 40 * image.max()
+    return out
+
+
 def rescaled(factor: float) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """A change of image and labels to another number of pixels."""
 
@@ -62,6 +75,8 @@ VARIANTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
     "blurred, sigma 2 px": lambda i, t: (ndi.gaussian_filter(i.astype(np.float32), 2), t),
     "noisy, SNR 3": lambda i, t: (noisy(i, t), t),
     "dim, 5 % of the range": lambda i, t: (np.round(i / max(i.max(), 1) * 0.05 * 255).astype(np.uint8), t),
+    "uneven background": lambda i, t: (uneven(i, t), t),
+    "hot pixels": lambda i, t: (with_hot_pixels(i, t), t),
     "inverted": lambda i, t: (i.max() - i, t),
     "double size": rescaled(2),
     "half size": rescaled(0.5),
