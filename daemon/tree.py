@@ -205,7 +205,7 @@ class Tree:
             self._warm_folders[path] = now + pace.warm_folder_s
         elif now >= known.hot_until and now - known.listed_at < pace.relist_s:
             return []
-        files, folders = self._entries(path)
+        files, folders = self._entries(path, known.files)
         known.listed_at = now
         for image, name in self._images(path, files - known.files).items():
             self._look(image, now, sights, closely=image != os.path.join(path, name))
@@ -215,15 +215,17 @@ class Tree:
         self._folders.update({inner: _Folder() for inner in new})
         return new
 
-    def _entries(self, folder: str) -> tuple[set[str], list[str]]:
+    def _entries(self, folder: str, known: set[str]) -> tuple[set[str], list[str]]:
+        """List a folder; of names that are `known` files, little is asked, since most are in a folder that fills."""
         files: set[str] = set()
         folders: list[str] = []
         with os.scandir(folder) as listing:
             for entry in listing:
-                if is_unfinished_name(entry.name):
+                name = entry.name
+                if name not in known and is_unfinished_name(name):
                     continue
-                if not entry.is_dir(follow_symlinks=False) or entry.name.lower().endswith(STORE_SUFFIX):
-                    files.add(entry.name)
+                if not entry.is_dir(follow_symlinks=False) or name.lower().endswith(STORE_SUFFIX):
+                    files.add(name)
                 elif self._recursive:
                     folders.append(entry.path)
         return files, folders
