@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+import trackpy  # noqa: F401  # else loaded with the first link, once in the life of a service
 
 sys.path.insert(0, str(Path(__file__).parent))
 
