@@ -15,7 +15,13 @@ LARGEST_METADATA = 1 << 28
 
 
 class BrokenFileError(Exception):
-    """Internal: the file lacks what its structure says must be there; the text completes "x is not a whole ...: "."""
+    """Internal: the file lacks what its structure says must be there; the text completes "x is not a whole ...: ".
+
+    What the text quotes from the file may be anything: it stays on one line, and sends a terminal no commands.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(letter if letter.isprintable() else "?" for letter in text))
 
 
 class BoundedFile:
