@@ -9,7 +9,7 @@ when that is more than 25 % of the processor time. What is not spent in the netw
 Goes through the pipeline's own steps in one process, with the shipped weights, on synthetic stacks in a TIFF series.
 Processor seconds of all threads are judged, because other work on the machine would falsify the clock; with several
 cores the network gains more from them than the rest, so the clock's share is larger: both are printed. The first time
-point, in which the network is compiled, is left out. About two minutes of processor time per time point.
+point, in which the network is compiled, is left out. About two minutes of processor time in all.
 """
 
 from __future__ import annotations
