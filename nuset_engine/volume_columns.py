@@ -13,15 +13,16 @@ from nuset_engine.volume_sections import SectionStack
 FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
 FEWEST_SLICES = 3  # of a column whose thickness is measured ..
 THINNEST_WHOLE = 0.4  # .. or this much of a ball as wide as it
+ONE_AREA_MISFIT, ONE_CENTROID_MISFIT = 0.10, 0.15  # below both, a column counts as one nucleus for that measurement
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
 EVIDENCE = {
-    "neck": -5.84,
-    "excess": 2.44,
-    "dip": 8.42,
-    "area_misfit": 13.75,
-    "centroid_misfit": 21.09,
-    "constant": -1.12,
+    "neck": -4.18,
+    "excess": 10.91,
+    "dip": 2.99,
+    "area_misfit": 21.64,
+    "centroid_misfit": 26.8,
+    "constant": -15.84,
 }
 EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
 CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
@@ -67,8 +68,9 @@ def depth_of(nodes: Nodes, column: np.ndarray) -> int:
 def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank: np.ndarray) -> Scale:
     """The scale with the thickness over width that the whole columns of this stack show in the middle.
 
-    Columns that the ends of the stack or blank slices (`blank`, (Z,) bool) may have cut do not count, nor do fragments.
-    Where balls would span few slices, thin columns do, lest only the thick ones are measured.
+    Columns that the ends of the stack or blank slices (`blank`, (Z,) bool) may have cut do not count, nor do fragments,
+    nor what does not fit one ellipsoid: in a crowd most columns are several nuclei, stacked. Where balls would span few
+    slices, thin columns do count, lest only the thick ones are measured.
     """
     unseen = np.pad(blank, 1, constant_values=True)
     inside = [column for column in columns if not unseen[nodes.z[column[0]]] and not unseen[nodes.z[column[-1]] + 2]]
@@ -77,10 +79,16 @@ def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank:
         depth_of(nodes, column) * scale.step_um / float(scale.width_um(peak))
         for column, peak in zip(inside, peaks, strict=True)
         if depth_of(nodes, column) >= min(FEWEST_SLICES, THINNEST_WHOLE * float(scale.slices(peak)))
+        and _fits_one(misfits(nodes, column, scale))
     ]
     if len(ratios) < FEWEST_FOR_SHAPE:
         return scale
     return Scale(scale.step_um, scale.pixel_um2, float(np.clip(np.median(ratios), *SHAPE_LIMITS)))
+
+
+def _fits_one(misfit: tuple[float, float]) -> bool:
+    """Whether a column with these misfits looks like one ellipsoid."""
+    return misfit[0] < ONE_AREA_MISFIT and misfit[1] < ONE_CENTROID_MISFIT
 
 
 @dataclass(frozen=True)

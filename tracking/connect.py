@@ -28,6 +28,7 @@ def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
     for name in ("born_t", "age_known", "cycle", "born_score"):
         getattr(frame, name)[target] = getattr(sources, name)[linked]
     frame.length[target] = sources.length[linked] + 1
+    frame.growth[target] = frame.features[target, 0] - sources.features[linked, 0]
     scores = division_scores(step.solution, scene)
     for source, (first, second, _) in solution.divisions.items():
         daughters = np.array([first, second])
@@ -62,6 +63,7 @@ def _clear(frame: Frame) -> None:
     frame.sister[:] = 0
     frame.score[:] = np.nan
     frame.residual[:] = 0.0
+    frame.growth[:] = np.nan
     frame.born_t[:] = frame.t
     frame.age_known[:] = False
     frame.cycle[:] = np.nan
@@ -85,7 +87,7 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
     parts: dict[str, Any] = {
         **_motion(frame, step, source),
         **_risks(frame, step, scene),
-        **_features(frame, step, source),
+        **_features(frame, step, source, scene),
     }
     sums = Sums(**parts)
     splits = step.solution.divisions
@@ -149,7 +151,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
         "ratio_log": float(of_ratio @ ratio),
         "ratio_log2": float(of_ratio @ ratio**2),
         "ratio_n": float(of_ratio.sum()),
-        "blind": float((divided & ~sources.age_known).sum()),
+        "blind": float(weight[~sources.age_known].sum()),
         "blind_exposure": float((frame.t - sources.t)[active & ~sources.age_known].sum()),
         "appeared": float((frame.back == 0).sum()),
         "vanished": float((recent & ~active).sum()),
@@ -159,7 +161,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
     }
 
 
-def _features(frame: Frame, step: Step, source: np.ndarray) -> dict[str, tuple[float, ...]]:
+def _features(frame: Frame, step: Step, source: np.ndarray, scene: Scene) -> dict[str, tuple[float, ...]]:
     """Changes of features along links and at divisions, and differences between nuclei that are not the same."""
     features, sources, match = frame.features, step.sources, step.solution.match
     link = np.abs(features[match[source]] - sources.features[source])
@@ -168,14 +170,15 @@ def _features(frame: Frame, step: Step, source: np.ndarray) -> dict[str, tuple[f
     parents = np.array(list(splits), np.int64)
     pairs = np.array([splits[p][:2] for p in splits], np.int64).reshape(-1, 2)
     change = features[pairs].mean(axis=1) - sources.features[parents]
+    weight = np.array(list(division_scores(step.solution, scene).values())).reshape(-1, 1)
     columns = {
         "feature_link": np.nansum(link, axis=0),
         "feature_link_n": np.isfinite(link).sum(axis=0),
         "feature_apart": np.nansum(apart, axis=0),
         "feature_apart_n": np.isfinite(apart).sum(axis=0),
-        "feature_split": np.nansum(change, axis=0),
-        "feature_split2": np.nansum(change**2, axis=0),
-        "feature_split_n": np.isfinite(change).sum(axis=0),
+        "feature_split": np.nansum(weight * change, axis=0),
+        "feature_split2": np.nansum(weight * change**2, axis=0),
+        "feature_split_n": (weight * np.isfinite(change)).sum(axis=0),
     }
     return {name: tuple(float(v) for v in value) for name, value in columns.items()}
 

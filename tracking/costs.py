@@ -21,6 +21,8 @@ DAUGHTER_TRUST = 0.25
 """Weight of daughters' features against those of the parent: they vary together, so that they say less."""
 NEVER = 1e-5
 """Probability that a division keeps however wrong the age looks."""
+DOUBTFUL_PARENT = 0.03
+"""Chance of a division where the parent is suspected to be several nuclei or a part, over that without suspicion."""
 CHILDLESS = 0.1
 """Share of nuclei that never divide again."""
 
@@ -52,9 +54,13 @@ def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief
 
 
 def daughter_features(parent: np.ndarray, one: np.ndarray, two: np.ndarray, belief: Belief) -> np.ndarray:
-    """Cost of the features (E, F) of two daughters: their mean against the parent, and each against the other."""
+    """Cost of the features (E, F) of two daughters: their mean against the parent, and each against the other.
+
+    Neither can be larger than the parent.
+    """
     change = (one + two) / 2 - parent
     cost = DAUGHTER_TRUST * feature_cost(change, belief.split_mean, belief.split_scale, belief)
+    cost = cost + sum(_swelling_cost(daughter[:, 0] - parent[:, 0], belief) for daughter in (one, two))
     return np.asarray(cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief))
 
 
@@ -77,7 +83,7 @@ def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarr
     age = np.maximum(t - sources.born_t, 1e-9)
     past = np.maximum(sources.t - sources.born_t, 1e-9)
     known = sources.age_known
-    oldest = float(past[known].max(initial=1e-9))
+    oldest = float(past.max(initial=1e-9))
     weight = belief.cycle_n / (belief.cycle_n + 2.0)
     by_sample = weight * belief.cycle_log + (1.0 - weight) * np.log(1.5 * max(oldest, float(age.min(initial=1.0))))
     related = ~np.isnan(sources.cycle)
@@ -89,6 +95,22 @@ def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarr
     ceiling = np.where(sources.fresh, 0.05, 0.5)
     trust = np.where(known, sources.born_score, 0.0)
     return np.asarray(np.clip(trust * by_age + (1.0 - trust) * blind, NEVER, ceiling))
+
+
+def doubtful_parent_cost(sources: Sources, belief: Belief) -> np.ndarray:
+    """Cost of each source to divide because it may be several nuclei taken for one, which only separate again.
+
+    It was suspected of that (or of being a part, which cannot be two), or rose in size at once far beyond what links
+    do: nuclei swell slowly, and shrink before they divide.
+    """
+    doubtful = sources.fused | sources.suspect
+    return np.where(doubtful, -math.log(DOUBTFUL_PARENT), _swelling_cost(sources.growth, belief))
+
+
+def _swelling_cost(growth: np.ndarray, belief: Belief) -> np.ndarray:
+    """Cost of growing in logarithmic size by more than sizes usually change along links; unknown growth is free."""
+    beyond = np.nan_to_num(growth, nan=0.0) / belief.link_scale[0] - 1.0
+    return np.clip(beyond, 0.0, FEATURE_LIMIT)
 
 
 def _survival(age: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

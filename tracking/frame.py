@@ -25,6 +25,10 @@ class Frame:
         `FEATURES`; NaN where unknown.
     suspect : (N,) bool
         It may be only a part of a nucleus.
+    fused : (N,) bool
+        It may be more than one nucleus.
+    growth : (N,) float64
+        How much its logarithmic size rose in the step that led here, NaN where not known.
     back : (N,) int64
         How many frames back the predecessor lies; 0: none.
     row : (N,) int64
@@ -59,6 +63,8 @@ class Frame:
     positions: np.ndarray
     features: np.ndarray
     suspect: np.ndarray
+    fused: np.ndarray
+    growth: np.ndarray
     back: np.ndarray
     row: np.ndarray
     newborn: np.ndarray
@@ -101,15 +107,18 @@ def frame_of(nuclei: Nuclei) -> Frame:
         )
     features = _features(nuclei)
     order = np.lexsort((labels, *positions.T[::-1]))
-    # Parts of nuclei have sizes and intensities that say nothing of the whole.
-    features[nuclei.table["split_suspected"].to_numpy(bool)] = np.nan
+    # Parts of nuclei, and several taken for one, have sizes and intensities that say nothing of a whole one.
+    part, fused = (nuclei.table[f"{fault}_suspected"].to_numpy(bool) for fault in ("split", "merge"))
+    features[part | fused] = np.nan
     count = len(labels)
     return Frame(
         t=int(nuclei.t),
         labels=labels[order],
         positions=positions[order],
         features=features[order],
-        suspect=nuclei.table["split_suspected"].to_numpy(bool)[order],
+        suspect=part[order],
+        fused=fused[order],
+        growth=np.full(count, np.nan),
         back=np.zeros(count, np.int64),
         row=np.full(count, -1, np.int64),
         newborn=np.zeros(count, bool),

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tracking.assignment import Pairs
-from tracking.costs import daughter_features, division_probability, feature_cost, separation_cost, step_cost
+from tracking.costs import (
+    daughter_features,
+    division_probability,
+    doubtful_parent_cost,
+    feature_cost,
+    separation_cost,
+    step_cost,
+)
 from tracking.frame import Frame
 from tracking.packing import Solution
 from tracking.scene import Expectation, Scene
@@ -150,6 +157,7 @@ def _of_delay(
     cost = cost + separation_cost(length, wider, scene.dimensions, scene.scale)
     features = (parents.features[one], born.features[past.row[one]], frame.features[target])
     cost = cost + daughter_features(*features, belief)
+    cost = cost + doubtful_parent_cost(parents, belief)[one]
     chance = division_probability(parents, float(born.t), belief)
     missed = (belief.vanish * belief.regain) ** past.delay
     cost = cost - np.log(chance)[one] - np.log(missed)

@@ -26,6 +26,8 @@ class Sources:
         It was born in the frame in which it was last seen.
     fresh : (n,) bool
         Its track began from nothing and has this one nucleus.
+    suspect, fused : (n,) bool
+    growth : (n,) float64
     """
 
     back: np.ndarray
@@ -41,6 +43,9 @@ class Sources:
     length: np.ndarray
     young: np.ndarray
     fresh: np.ndarray
+    suspect: np.ndarray
+    fused: np.ndarray
+    growth: np.ndarray
 
     def __len__(self) -> int:
         """Number of sources."""
@@ -96,6 +101,9 @@ def collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.nd
         length=length,
         young=newborn,
         fresh=(length == 1) & ~age_known,
+        suspect=column("suspect"),
+        fused=column("fused"),
+        growth=column("growth"),
     )
 
 

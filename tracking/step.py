@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tracking.assignment import Pairs
-from tracking.costs import daughter_features, division_probability, feature_cost, separation_cost, step_cost
+from tracking.costs import (
+    daughter_features,
+    division_probability,
+    doubtful_parent_cost,
+    feature_cost,
+    separation_cost,
+    step_cost,
+)
 from tracking.decide import decide
 from tracking.evidence import Belief
 from tracking.frame import Frame
@@ -22,6 +30,9 @@ DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
 FRAGMENT = 0.3
 """Probability that what is suspected to be a part of a nucleus comes from nothing."""
+OFF_CENTRE = 0.3
+"""How far the middle of a part, or of several nuclei taken for one, lies from that of a nucleus, over the distance
+between neighbours."""
 FIRST_SPREAD = 0.2
 """Spread of steps before any was seen, over the distance between neighbours; worth `SPREAD_PRIOR` observations."""
 SPREAD_PRIOR = 8.0
@@ -108,17 +119,30 @@ def first_guess(sources: Sources, frame: Frame, usual_shift: np.ndarray, scene: 
     return guess
 
 
-def possible_links(sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene) -> Pairs:
+def possible_links(sources: Sources, frame: Frame, expected: Expectation, future: Future, scene: Scene) -> Pairs:
     """Links that are more likely than an end and a beginning."""
     belief = scene.belief
     reach = scene.params.search_range or np.inf
     source, target, distance = nearest_pairs(expected.place, frame.positions, reach)
-    cost = step_cost(distance**2, expected.spread[source], scene.dimensions, scene.scale)
-    change = frame.features[target] - sources.features[source]
-    cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
-    beginning = beginning_cost(frame, stays, belief)
+    doubtful = (sources.suspect | sources.fused)[source] | (frame.suspect | frame.fused)[target]
+    spread = np.hypot(expected.spread[source], OFF_CENTRE * scene.scale * doubtful)
+    cost = step_cost(distance**2, spread, scene.dimensions, scene.scale)
+    cost = cost + _over_time(
+        lambda features: feature_cost(
+            features[target] - sources.features[source], np.zeros(features.shape[1]), belief.link_scale, belief
+        ),
+        frame,
+        future,
+    )
+    beginning = beginning_cost(frame, future.stays, belief)
     saving = ending_cost(sources, belief)[source] + beginning[target] - cost
     return Pairs.build(source, target, saving, len(sources), len(frame))
+
+
+def _over_time(cost: Callable[[np.ndarray], np.ndarray], frame: Frame, future: Future) -> np.ndarray:
+    """Mean cost of the features now and, where they are known, one frame later: errors seldom last, sizes do."""
+    now, later = cost(frame.features), cost(future.features)
+    return np.asarray(np.where(later == 0.0, now, (now + later) / 2))  # what is not known costs nothing
 
 
 def ending_cost(sources: Sources, belief: Belief) -> np.ndarray:
@@ -142,9 +166,7 @@ def beginning_cost(frame: Frame, stays: np.ndarray, belief: Belief) -> np.ndarra
     return np.asarray(np.log(staying) - np.log(appear * lasting))
 
 
-def possible_divisions(
-    sources: Sources, frame: Frame, expected: Expectation, stays: np.ndarray, scene: Scene
-) -> Triples:
+def possible_divisions(sources: Sources, frame: Frame, expected: Expectation, future: Future, scene: Scene) -> Triples:
     """Divisions that are more likely than an end and two beginnings."""
     belief, scale = scene.belief, scene.scale
     if len(frame) < 2 or not scene.params.find_divisions:
@@ -158,9 +180,14 @@ def possible_divisions(
     spread = belief.split_factor * expected.unit_spread * np.sqrt(np.maximum(frame.t - sources.t[source], 1e-9))
     cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scale)
     cost = cost + separation_cost(apart, belief, scene.dimensions, scale)
-    cost = cost + daughter_features(sources.features[source], frame.features[first], frame.features[second], belief)
+    cost = cost + _over_time(
+        lambda features: daughter_features(sources.features[source], features[first], features[second], belief),
+        frame,
+        future,
+    )
     cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
-    beginning = beginning_cost(frame, stays, belief)
+    cost = cost + doubtful_parent_cost(sources, belief)[source]
+    beginning = beginning_cost(frame, future.stays, belief)
     saving = ending_cost(sources, belief)[source] + beginning[first] + beginning[second] - cost
     saving = saving - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
     good = saving > 0
@@ -183,6 +210,37 @@ def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[
 
 
 @dataclass(frozen=True)
+class Future:
+    """What later frames have shown of the M nuclei of a frame.
+
+    Attributes
+    ----------
+    stays : (M,) int64
+        Whether each nucleus is seen again: 1 yes, 0 no, -1 not known yet.
+    features : (M, F) float64
+        Its features in the next frame, NaN where not known.
+    """
+
+    stays: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, frames: list[Frame], index: int) -> Future:
+        """As the links stand; nothing is known yet where the next frame is the newest."""
+        frame = frames[index]
+        stays, features = np.full(len(frame), -1, np.int64), np.full_like(frame.features, np.nan)
+        if index + 2 >= len(frames):
+            return cls(stays, features)
+        stays[:] = 0
+        for later in range(index + 1, len(frames) - 1):
+            stays[frames[later].row[frames[later].back == later - index]] = 1
+        after = frames[index + 1]
+        plain = (after.back == 1) & ~after.newborn
+        features[after.row[plain]] = after.features[plain]
+        return cls(stays, features)
+
+
+@dataclass(frozen=True)
 class Step:
     """A frame's solution with what it was found among."""
 
@@ -197,7 +255,7 @@ def solve_step(
     first: int,
     guess_links: bool,
     usual_shift: np.ndarray,
-    stays: np.ndarray,
+    future: Future,
     scene: Scene,
 ) -> Step:
     """Connect frame `index` to the frames before it.
@@ -210,22 +268,24 @@ def solve_step(
         The frame has no links yet: trackpy makes the first ones. Else its present links are the first guess.
     usual_shift : (3,) float64
         Drift of the whole sample so far.
-    stays : (M,) int64
-        Whether each nucleus is seen again in later frames: 1 yes, 0 no, -1 not known yet.
+    future : Future
+        What later frames have shown of its nuclei.
     """
     frame = frames[index]
     sources = open_ends(frames, index, scene.params.memory_frames, scene.scale)
     if guess_links:
         guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
         expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-        pairs = possible_links(sources, frame, expected, stays, scene)
-        guess = decide(pairs, possible_divisions(sources, frame, expected, stays, scene), score=False)
+        pairs = possible_links(sources, frame, expected, future, scene)
+        guess = decide(pairs, possible_divisions(sources, frame, expected, future, scene), score=False)
     else:
         guess = present_solution(sources, frame)
     expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-    sisters = late_sisters(frames, index, first, sources, expected, beginning_cost(frame, stays, scene.belief), scene)
-    pairs = sisters.added(possible_links(sources, frame, expected, stays, scene))
-    solution = decide(pairs, possible_divisions(sources, frame, expected, stays, scene))
+    sisters = late_sisters(
+        frames, index, first, sources, expected, beginning_cost(frame, future.stays, scene.belief), scene
+    )
+    pairs = sisters.added(possible_links(sources, frame, expected, future, scene))
+    solution = decide(pairs, possible_divisions(sources, frame, expected, future, scene))
     return Step(sources, expected, sisters.divided(solution))
 
 

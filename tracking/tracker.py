@@ -18,7 +18,7 @@ from tracking.rebirth import undo
 from tracking.scene import Scene
 from tracking.sources import known_steps
 from tracking.state import Memory, pack, unpack
-from tracking.step import neighbour_scale, solve_step
+from tracking.step import Future, neighbour_scale, solve_step
 
 REVISITS = 2
 """Times that a frame is solved again: with its successors, and when it is known which of its nuclei were seen again."""
@@ -137,7 +137,7 @@ class Tracker:
         frames = self._memory.frames
         if len(frames) == 1:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
-        stays = [_stays(frames, index) for index in range(len(frames))]
+        futures = [Future.of(frames, index) for index in range(len(frames))]
         sums = self._memory.sums
         everything = np.concatenate([frame.positions for frame in frames])
         dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
@@ -152,7 +152,7 @@ class Tracker:
             if not is_new:
                 undo(frames, index)
             shift = _usual_shift(frames, index)
-            step = solve_step(frames, index, self._memory.final, is_new, shift, stays[index], scene)
+            step = solve_step(frames, index, self._memory.final, is_new, shift, futures[index], scene)
             connect(frames, index, step, scene)
             sums = sums.faded(frames[index].sums)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
@@ -189,17 +189,6 @@ class Tracker:
         spare = max(0, self._memory.final - (self.params.memory_frames + 2))
         del self._memory.frames[:spare]
         self._memory.final -= spare
-
-
-def _stays(frames: list[Frame], index: int) -> np.ndarray:
-    """Whether each nucleus of a frame is seen again: 1 yes, 0 no, -1 not known since the next frame is the newest."""
-    stays = np.full(len(frames[index]), -1, np.int64)
-    if index + 2 >= len(frames):
-        return stays
-    stays[:] = 0
-    for later in range(index + 1, len(frames) - 1):
-        stays[frames[later].row[frames[later].back == later - index]] = 1
-    return stays
 
 
 def _usual_shift(frames: list[Frame], index: int) -> np.ndarray:
