@@ -224,8 +224,7 @@ class Catalog:
         An attempt that says nothing about the image (a full disk, a share that is away) is not counted.
         """
         with self._transaction() as connection:
-            not_before = later(self._clock(), pause_s) if retry else None
-            claims.give_back(connection, job, reason, not_before, counts)
+            claims.give_back(connection, job, reason, later(self._clock(), pause_s) if retry else None, counts)
 
     def abandon(self, acquisition_id: int, reason: str) -> None:
         """Set aside every time point of an acquisition that waits for its turn."""
@@ -386,8 +385,7 @@ class Catalog:
                 continue
             here = (nuclei_table.c.acquisition_id == acquisition_id) & (nuclei_table.c.t == row.t)
             with self._transaction() as connection:
-                query = select(nuclei_table).where(here).order_by(nuclei_table.c.id)
-                rows = connection.execute(query).mappings().all()
+                rows = connection.execute(select(nuclei_table).where(here).order_by(nuclei_table.c.id)).mappings().all()
             yield nuclei_from_rows(row.t, unit, rows)
 
     @contextmanager

@@ -146,9 +146,9 @@ def _shape(file: Any, layout: Nd2Layout) -> _Shape:
     if odd:
         raise UnreadableInputError(f"{file.path} has the axes {', '.join(sizes)}: export it as OME-TIFF.")
     loops = tuple((str(letter), int(size)) for letter, size in sizes.items() if letter not in _FRAME_AXES)
-    channels, components = int(attributes.channelCount or 1), int(attributes.componentCount)
-    rows, columns = int(attributes.heightPx), int(attributes.widthPx or 0)
-    bytes_per_pixel = int(attributes.bitsPerComponentInMemory) // 8
+    channels, components = int(attributes.channelCount or 1), int(attributes.componentCount or 0)
+    rows, columns = int(attributes.heightPx or 0), int(attributes.widthPx or 0)
+    bytes_per_pixel = int(attributes.bitsPerComponentInMemory or 0) // 8
     if min(rows, columns, channels, components) < 1 or bytes_per_pixel not in (1, 2, 4) or components % channels:
         raise BrokenFileError("its description is damaged (it claims a frame without pixels)")
     shape = _Shape(loops, channels, components // channels, rows, columns, _dtype(attributes, bytes_per_pixel))
