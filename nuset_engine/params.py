@@ -30,10 +30,10 @@ class SegmentationParams:
         Edge of the square tiles, in network pixels, that larger planes are cut into.
     """
 
-    seed_score: float = 0.2
+    seed_score: float = 0.3
     min_score: float = 0.6
     nms_iou: float = 0.35
-    foreground_threshold: float = 0.45
+    foreground_threshold: float = 0.4
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
     tile_px: int = 768

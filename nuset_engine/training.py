@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,14 +25,13 @@ from nuset_engine.dataset import (
     synthetic_examples,
 )
 from nuset_engine.errors import EngineError
+from nuset_engine.history import PARTS, plot_history, record
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
 MODES = ("nuclei", "events")
 PRECISIONS = ("float32", "bfloat16")
-PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
-HISTORY_COLUMNS = ("step", "learning_rate", "seconds", "loss", *PARTS, "validation_loss")
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,9 @@ class TrainingConfig:
         This many images, those that follow, choose the best weights.
     start_from : str or None
         Name or path of the weights to start from.
+    blend : float
+        Share of what was learned in the weights that are kept; the rest is what the run started from. Between the two
+        lie weights that do well on both kinds of images (Wortsman et al. 2022, weight-space ensembles).
     seed : int
     precision : str
         What the network computes in while it learns, ``float32`` or ``bfloat16``, see `network.computing_in`.
@@ -81,6 +82,7 @@ class TrainingConfig:
     held_out: int = 0
     validation: int = 24
     start_from: str | None = None
+    blend: float = 1.0
     seed: int = 0
     precision: str = "float32"
 
@@ -93,6 +95,10 @@ class TrainingConfig:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         if not 0 <= self.synthetic_share <= 1:
             faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        if not 0 < self.blend <= 1:
+            faults.append(f"blend = {self.blend} is not above 0 and at most 1")
+        if self.blend < 1 and not self.start_from:
+            faults.append(f"blend = {self.blend} needs weights to start from (start_from)")
         if self.mode not in MODES:
             faults.append(f"mode = {self.mode!r} is not one of {', '.join(MODES)}")
         if (self.images is None) != (self.labels is None):
@@ -111,6 +117,8 @@ class TrainingConfig:
         """The settings for the manifest, without anybody's paths."""
         values = asdict(self)
         del values["output"]
+        if self.start_from:
+            values["start_from"] = Path(self.start_from).stem
         if self.images is None or self.labels is None:
             return values
         return {**values, "images": self.images.parent.name, "labels": self.labels.name}
@@ -221,6 +229,7 @@ class Run:
         )
         self.trainer.compile(optimizer=optimizer)
         self.optimizer = optimizer
+        self._start = network.get_weights()
         optimizer.build(self.trainer.trainable_variables)
         self.step, self.best, self.seconds = 0, float("inf"), 0.0
         self.state_path = config.output.with_suffix(".resume.npz")
@@ -251,7 +260,10 @@ class Run:
         return True
 
     def averaged(self) -> keras.Model:
-        """A copy of the network with the moving average of the weights, which predicts better than the last ones."""
+        """A copy of the network with the moving average of the weights, which predicts better than the last ones.
+
+        Blended with the weights that the run started from, if its settings say so.
+        """
         with computing_in(self.config.precision):
             copy = build_network(self.architecture, channels=self.network.input_shape[-1])
         copy.set_weights(self.network.get_weights())
@@ -259,16 +271,10 @@ class Run:
         places = {v.path: i for i, v in enumerate(self.network.variables)}
         for variable, average in zip(self.trainer.trainable_variables, averages, strict=True):
             copy.variables[places[variable.path]].assign(np.asarray(average))
+        if self.config.blend < 1:
+            pairs = zip(copy.get_weights(), self._start, strict=True)
+            copy.set_weights([first + self.config.blend * (now - first) for now, first in pairs])
         return copy
-
-    def log(self, row: dict[str, float]) -> None:
-        """Append a row to the history."""
-        fresh = not self.history_path.is_file()
-        with self.history_path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, HISTORY_COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({name: f"{row[name]:.6g}" for name in HISTORY_COLUMNS})
 
 
 def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[np.ndarray, list[np.ndarray]]]) -> float:
@@ -352,7 +358,8 @@ def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
     parts = {name: float(np.asarray(logs[name])) for name in PARTS}
     rate = rate_at(run.step - 1, run.config)
     total = float(total_loss(parts))
-    run.log(
+    record(
+        run.history_path,
         {
             "step": run.step,
             "learning_rate": rate,
@@ -360,7 +367,7 @@ def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
             "loss": total,
             **parts,
             "validation_loss": loss,
-        }
+        },
     )
     if loss <= run.best:
         run.best = loss
@@ -373,25 +380,3 @@ def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
         save_weights(averaged, run.config.output, manifest)
     run.save_state()
     return f"step {run.step}: loss {total:.4f}, validation {loss:.4f}, best {run.best:.4f}, {run.seconds:.0f} s"
-
-
-def plot_history(history: Path) -> Path:
-    """Draw training and validation loss over the steps beside the history file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with history.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    steps = [float(r["step"]) for r in rows]
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name in ("loss", "validation_loss", *PARTS):
-        thick = name in ("loss", "validation_loss")
-        axes.plot(steps, [float(r[name]) for r in rows], label=name, linewidth=2 if thick else 0.8)
-    axes.set(xlabel="step", ylabel="loss", yscale="log", title="Training history")
-    axes.legend(ncols=2, fontsize="small")
-    target = history.with_suffix(".png")
-    figure.savefig(target, dpi=120)
-    plt.close(figure)
-    return target

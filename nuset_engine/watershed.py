@@ -12,7 +12,7 @@ from nuset_engine.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
 CORE = 0.6  # height of the distance map from which a nucleus' core is certain
-DEEPEST = 0.75  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
+DEEPEST = 0.7  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
 
 
 def seed_positions(proposals: Proposals, ridge: np.ndarray, foreground: np.ndarray) -> np.ndarray:

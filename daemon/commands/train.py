@@ -14,6 +14,7 @@ from daemon.commands import options
 SETTINGS = (
     "mode",
     "start_from",
+    "blend",
     "steps",
     "batch_size",
     "crop_px",
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="events: only rare events such as mitoses are labelled, for `nusetd detect` (nuclei)",
     )
     parser.add_argument("--start-from", "--from", metavar="WEIGHTS", help="fine-tune these weights, by name or path")
+    parser.add_argument(
+        "--blend", type=float, help="share of what is learned in the weights that are kept, with --from (1)"
+    )
     parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600)")
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
     parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256)")

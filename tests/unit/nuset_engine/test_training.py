@@ -88,6 +88,26 @@ def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, 
         assert np.allclose(layer.get_weights()[0], stored["encoder1_conv1/kernel"], atol=1e-3)
 
 
+def test_a_blend_lies_between_the_start_and_what_was_learned(folder: Path, trained: Path, tmp_path: Path) -> None:
+    runs = {}
+    for blend in (0.25, 1.0):
+        run = prepare(config(folder, tmp_path / f"{blend}.npz", start_from=str(trained), blend=blend))
+        for variable in run.trainer.trainable_variables:
+            variable.assign_add(np.ones(variable.shape))
+        for average in run.optimizer._model_variables_moving_average:
+            average.assign_add(np.ones(average.shape))
+        runs[blend] = run.averaged().get_layer("encoder1_conv1").get_weights()[0]
+    with np.load(trained) as stored:
+        start = stored["encoder1_conv1/kernel"].astype(np.float32)
+    assert not np.allclose(runs[1.0], start, atol=0.5)
+    assert np.allclose(runs[0.25], start + 0.25 * (runs[1.0] - start), atol=1e-3)
+
+
+def test_a_blend_without_a_start_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="needs weights to start from"):
+        config(folder, tmp_path / "x.npz", blend=0.5)
+
+
 def test_holding_out_everything_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="left to train on"):
         train(config(folder, tmp_path / "none.npz", held_out=6))
