@@ -127,22 +127,26 @@ def late_sisters(
     return Sisters(source[keep], target[keep], saving[keep], delay[keep])
 
 
+def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Which births (N,) and which nuclei of the frame (N,) are near enough to be sisters."""
+    from scipy.spatial import KDTree
+
+    belief, count = scene.belief, min(SISTERS, len(frame))
+    distance, target = KDTree(frame.positions).query(expected.flow[past.source], k=count)
+    one = np.repeat(np.arange(len(past.source)), count)
+    usual = scene.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
+    reach = scene.params.division_range or usual + 2.0 * expected.spread[past.source[one]]
+    near = distance.reshape(-1) <= reach
+    return one[near], target.reshape(-1).astype(np.int64)[near]
+
+
 def _of_delay(
     frames: list[Frame], index: int, past: Births, sources: Sources, expected: Expectation, scene: Scene
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Source, target, saving but for the beginning, and delay of all late sisters of one delay."""
-    from scipy.spatial import KDTree
-
     belief, frame, born = scene.belief, frames[index], frames[index - past.delay]
     parents = collect(frames, index - past.delay, [(np.ones(len(past.parent), np.int64), past.parent)], scene.scale)
-    count = min(SISTERS, len(frame))
-    distance, target = KDTree(frame.positions).query(expected.flow[past.source], k=count)
-    one = np.repeat(np.arange(len(past.source)), count)
-    target = target.reshape(-1).astype(np.int64)
-    usual = scene.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
-    reach = scene.params.division_range or usual + 2.0 * expected.spread[past.source[one]]
-    near = distance.reshape(-1) <= reach
-    one, target = one[near], target[near]
+    one, target = _within_reach(frame, past, expected, scene)
     apart = frame.positions[target] - expected.flow[past.source[one]]
     own = born.residual[past.row]
     unit = expected.unit_spread * np.sqrt(np.maximum(born.t - parents.t, 1e-9))
