@@ -50,7 +50,7 @@ class EventDetector:
         self,
         weights: str | Path = "mitosis",
         nuclei: str | Path = "fluorescence",
-        min_score: float = 0.5,
+        min_score: float = 0.3,
         params: SegmentationParams | None = None,
         threads: int | None = None,
     ) -> None:
