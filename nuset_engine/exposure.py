@@ -18,7 +18,7 @@ CELL_SAMPLES = 32  # pixels along the edge of a cell that are looked at, at most
 LOW_QUANTILE = 10  # per cent of a cell that are background, unless it lies inside a nucleus
 ROUNDS = 12
 OUTLYING = 2.5  # a cell this many deviations above the surface lies on nuclei
-LEAST_SHARE = 0.35  # share of the cells that must show the background, or it is not known well enough
+LEAST_SHARE = 0.5  # share of the cells that must show the background, or it is not known well enough
 UNEVEN = 0.25  # slope of the background, as a part of the contrast above it, from which it is taken off
 HEADROOM = 2.0  # other slices may be so much brighter than the sampled ones
 BAND_ROWS = 1024
@@ -127,23 +127,33 @@ def _supported(band: np.ndarray, inverted: bool) -> float:
 
 def _shading(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[float, ...]:
     """Coefficients of the background's surface; empty where it is even enough, or not known well enough."""
-    shape = planes[0].shape
-    counts = [min(GRID, n // LEAST_CELL_PX) for n in shape]
-    if min(counts) < 4:
+    fit = _lower_surface(planes, exposure)
+    if fit is None:
         return ()
+    coefficients, slope, deviation = fit
+    shaded = Exposure(exposure.inverted, exposure.ceiling, coefficients)
+    contrast = max(_contrast(planes[index], shaded) for index in range(len(planes)))
+    if slope <= max(UNEVEN * contrast, 4 * deviation):
+        return ()
+    # Where the other side of the values is even, that is the background, and this surface runs through dark nuclei.
+    other = _lower_surface(planes, Exposure(not exposure.inverted))
+    return coefficients if other is None or other[1] > slope / 2 else ()
+
+
+def _lower_surface(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[tuple[float, ...], float, float] | None:
+    """Surface (mean 0 over the cells) that the darkest of a stack follow, its range and the deviation of the cells."""
+    counts = [min(GRID, n // LEAST_CELL_PX) for n in planes[0].shape]
+    if min(counts) < 4:
+        return None
     lows = np.min([_lows(planes[index], exposure, counts) for index in range(len(planes))], axis=0)
     u, v = (np.linspace(-1, 1, 2 * n + 1)[1::2] for n in counts)
     design = _design(*np.meshgrid(u, v, indexing="ij")).reshape(-1, 6)
     fit = _lower_fit(design, lows.ravel())
     if fit is None:
-        return ()
-    coefficients, deviation = fit
-    surface = design @ coefficients
-    slope = float(np.ptp(surface))
-    coefficients[0] -= surface.mean()
-    shaded = Exposure(exposure.inverted, exposure.ceiling, tuple(float(c) for c in coefficients))
-    contrast = max(_contrast(planes[index], shaded) for index in range(len(planes)))
-    return shaded.shading if slope > max(UNEVEN * contrast, 4 * deviation) else ()
+        return None
+    surface = design @ fit[0]
+    shift = np.eye(6)[0] * surface.mean()
+    return tuple(float(c) for c in fit[0] - shift), float(np.ptp(surface)), fit[1]
 
 
 def _design(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -190,7 +200,7 @@ def _lower_fit(design: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, float]
 
 
 def _contrast(plane: np.ndarray, exposure: Exposure) -> float:
-    """How far the brightest fiftieth of a plane without its surface lies above its lower quarter."""
+    """How far the brightest hundredth of a plane without its surface lies above its lower quarter."""
     few = _sampled(plane, exposure)
     low, high = np.percentile(few[np.isfinite(few)], (25, 99)) if np.isfinite(few).any() else (0.0, 0.0)
     return float(high - low)

@@ -205,7 +205,8 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     if look_at.whole.is_blank:
         return BLANK_STACK
     seen = best_sighting(look_at.plane, look_at.shown, look_at.exposure, predictor)
-    if may_be_inverted(look_at.shown):
+    # Of the values as they are: a surface through dark nuclei is no background.
+    if may_be_inverted(sample_values(look_at.plane)):
         negative = Liveliest.of(some, True)
         other = best_sighting(negative.plane, negative.shown, negative.exposure, predictor)
         if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):

@@ -73,6 +73,14 @@ def test_a_slope_is_found_and_taken_off(nuclei: tuple[np.ndarray, np.ndarray], i
     assert background.std() < 0.1 * np.ptp(wanted)
 
 
+def test_dark_nuclei_on_an_even_background_are_no_slope(nuclei: tuple[np.ndarray, np.ndarray]) -> None:
+    image, labels = nuclei
+    sparse = np.where(np.isin(labels, [1, 2, 3, 4]), image, np.where(labels > 0, np.median(image[labels == 0]), image))
+    for shown in (sparse, image):
+        assert measure_exposure([shown.max() - shown], inverted=False).shading == ()
+        assert measure_exposure([shown.max() - shown], inverted=True).shading == ()
+
+
 def test_hot_pixels_are_cut_and_nuclei_are_not(nuclei: tuple[np.ndarray, np.ndarray]) -> None:
     image, _ = nuclei
     hot = with_hot_pixels(image)
