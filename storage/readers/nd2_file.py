@@ -20,6 +20,7 @@ from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSourc
 from storage.readers.length_units import micrometres
 from storage.readers.nd2_layout import Nd2Layout
 
+MOST_COMPONENTS = 64  # of a channel; colour has three
 _FRAME_AXES = "CYXS"  # those inside a frame
 
 
@@ -171,9 +172,22 @@ def _dtype(attributes: Any, bytes_per_pixel: int) -> np.dtype:
     return np.dtype(f"<{kind}{bytes_per_pixel}")
 
 
+def _refuse_countless_components(file: Any) -> None:
+    """Look at the numbers of components before the library makes lists as long as a damaged file claims."""
+    chunks = _asked(lambda: file.unstructured_metadata(include={"ImageMetadataSeqLV|0", "ImageMetadataSeq|0"}))
+    left: list[Any] = [chunks]
+    while left:
+        for name, value in left.pop().items():
+            if isinstance(value, dict):
+                left.append(value)
+            elif name.endswith("CompCount") and isinstance(value, int) and value > MOST_COMPONENTS:
+                raise BrokenFileError(f"its description is damaged (it claims {value} components a channel)")
+
+
 def _described(file: Any) -> _Said:
     loops = _asked(lambda: file.experiment)
     try:
+        _refuse_countless_components(file)
         channels = list(_asked(lambda: file.metadata).channels or ())
     except BrokenFileError:  # the pixels do not need it, and the library fails on channels without a known dye
         channels = []
