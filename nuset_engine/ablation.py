@@ -8,7 +8,7 @@ map and scores its nuclei. What the mask alone calls a nucleus is a connected re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +17,9 @@ from scipy import ndimage as ndi
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference import PlaneMaps
 from nuset_engine.instances import NETWORK_AREA
-from nuset_engine.normalize import whole_image_statistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.resample import resample_labels
-from nuset_engine.survey import SampledPlanes, StackStatistics
+from nuset_engine.survey import StackStatistics, of_whole_image
 from nuset_engine.watershed import drop_small, fill_small_holes, seed_positions
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Ablation:
         found = {OTSU: otsu_watershed(plane)}
         first = self.real_only or self.segmenter
         statistics = first.statistics([plane])
-        found[MASK] = _mask_labels(first, plane, _whole_image(plane, statistics))
+        found[MASK] = _mask_labels(first, plane, of_whole_image([plane], statistics))
         found[FOREGROUND] = _mask_labels(first, plane, statistics)
         if self.real_only:
             statistics = self.segmenter.statistics([plane])
@@ -101,12 +100,6 @@ def _without_specks(labels: np.ndarray) -> np.ndarray:
     present = areas[areas > 0]
     least = SMALLEST_SHARE * float(present.mean()) if present.size else 1.0
     return drop_small(labels.astype(np.int32), np.zeros(len(areas), np.float32), least)[0]
-
-
-def _whole_image(plane: np.ndarray, statistics: StackStatistics) -> StackStatistics:
-    """Statistics of all pixels instead of the foreground's; size and polarity stay."""
-    values = np.concatenate(SampledPlanes([plane]).values(statistics.exposure))
-    return replace(statistics, intensity=whole_image_statistics(values))
 
 
 def _inside(maps: PlaneMaps, params: SegmentationParams) -> np.ndarray:

@@ -15,13 +15,12 @@ from scipy import ndimage as ndi
 
 from nuset_engine.assignment import assign
 from nuset_engine.inference import run_network
-from nuset_engine.normalize import whole_image_statistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.predictor import Predictor
 from nuset_engine.proposals import EMPTY, Proposals
 from nuset_engine.scaled_plane import ScaledPlane
 from nuset_engine.segment import Segmenter
-from nuset_engine.survey import SampledPlanes, StackStatistics
+from nuset_engine.survey import StackStatistics, of_whole_image
 from nuset_engine.weights import find_weights
 
 
@@ -62,10 +61,7 @@ class EventDetector:
     def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
         """Nucleus size, polarity and whole-image intensity of a stack, from a few of its slices."""
         found = self._nuclei.statistics(planes)
-        if found.is_blank:
-            return found
-        values = np.concatenate(SampledPlanes(planes).values(found.exposure))
-        return StackStatistics(found.diameter_px, whole_image_statistics(values), found.exposure)
+        return found if found.is_blank else of_whole_image(planes, found)
 
     def detect(self, planes: Sequence[np.ndarray], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
         """Events of each slice in turn.

@@ -106,7 +106,9 @@ def _ceiling(planes: Sequence[np.ndarray], inverted: bool) -> float:
         plane = planes[index]
         stride = max(1, int(np.sqrt(plane.size / (1 << 16))))
         few = plane[::stride, ::stride]
-        middles.append(sign * float(np.median(few[np.isfinite(few)]))) if np.isfinite(few).any() else None
+        few = few[np.isfinite(few)]
+        if few.size:
+            middles.append(sign * float(np.median(few)))
         tops.append(max(_supported(plane[y : y + BAND_ROWS + 1], inverted) for y in range(0, len(plane), BAND_ROWS)))
     if not middles:
         return float("inf")

@@ -217,6 +217,12 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure)
 
 
+def of_whole_image(planes: Sequence[np.ndarray], found: StackStatistics) -> StackStatistics:
+    """The statistics with the intensities of all pixels instead of the foreground's; size and exposure stay."""
+    values = np.concatenate(SampledPlanes(planes).values(found.exposure))
+    return replace(found, intensity=whole_image_statistics(values))
+
+
 @dataclass(frozen=True)
 class Liveliest:
     """The sampled plane that shows most, in one polarity.
