@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -92,13 +93,11 @@ def main() -> None:
 
 
 def serve(connection: Connection, engine: Engine) -> None:
-    """Answer one task after the other."""
-    while True:
-        try:
+    """Answer one task after the other, until the daemon is gone; the next one does again what it has not committed."""
+    with suppress(EOFError, ConnectionResetError, BrokenPipeError):
+        while True:
             task: Task = connection.recv()
-        except EOFError:
-            return
-        connection.send(answer(task, engine, connection.send))
+            connection.send(answer(task, engine, connection.send))
 
 
 def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Result:

@@ -204,6 +204,8 @@ class ImageStore:
 
     def sweep(self) -> int:
         """Remove what interrupted writes left behind; return the number of files. Only while nobody writes."""
+        with damage.writable(self.path):
+            self._complete_interrupted()
         return self._store.sweep()
 
     def _write_image(self, pyramid: GrowingPyramid, t: int, image: Sequence[Sequence[np.ndarray]], into: Any) -> None:
@@ -216,6 +218,7 @@ class ImageStore:
 
     def _begin(self, name: str, pyramids: Sequence[GrowingPyramid], t: int) -> Any:
         """Return the store for a version of a time point that readers see already; None when they do not."""
+        self._complete_interrupted()
         return self._staging.begin(name) if any(pyramid.is_visible(t) for pyramid in pyramids) else None
 
     def _end(self, name: str, pyramids: Sequence[GrowingPyramid], t: int, into: Any) -> None:
@@ -226,12 +229,24 @@ class ImageStore:
 
     def _show(self, name: str, shown: Sequence[str], attribute: str, t: int) -> None:
         with damage.writable(self.path):
+            self._complete_interrupted()
             if self._staging.waits(name):
-                with self._visible.replacing(t):
-                    self._staging.show(name, self._store)
+                self._replace(name, t)
             for part in shown:
                 self._pyramid(part).show(t)
             self._visible.add(attribute, t)
+
+    def _replace(self, name: str, t: int) -> None:
+        with self._visible.replacing(t, name):
+            if name and self._staging.waits(name):
+                self._staging.show(name, self._store)
+
+    def _complete_interrupted(self) -> None:
+        """Put in place what a crash left half replaced: until then its readers wait, this process among them."""
+        left = self._visible.interrupted()
+        if left is not None:
+            t, name = left
+            self._replace(name, t)
 
     def _read(self, part: str, t: int, c: int | None, z: slice) -> np.ndarray:
         for _ in range(_TRIES):

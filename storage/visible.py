@@ -1,9 +1,9 @@
 """What an OME-Zarr says about its own time points, in its group's ``nusetd`` attribute.
 
 ``published`` and ``painted`` are spans of time points that are whole in ``labels/nuclei`` and ``labels/tracks``, for
-those that arrive out of order. ``replacing`` lists a time point while another version of it is put in place, and
-``revision`` counts those replacements: who reads the same revision before and after reading a time point that is not
-being replaced has read one version of it.
+those that arrive out of order. ``replacing`` lists a time point while another version of it, named in ``version``, is
+put in place, and ``revision`` counts those replacements: who reads the same revision before and after reading a time
+point that is not being replaced has read one version of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.spans import from_spans, to_spans
 
 def initial(voxel_source: str, image: str) -> dict[str, Any]:
     """Return the attribute of an empty store."""
-    spans: dict[str, Any] = {"published": [], "painted": [], "replacing": [], "revision": 0}
+    spans: dict[str, Any] = {"published": [], "painted": [], "replacing": [], "version": "", "revision": 0}
     return {**spans, "voxel_source": voxel_source, "image": image}
 
 
@@ -63,14 +63,22 @@ class Visible:
         self._store.flush()
 
     @contextmanager
-    def replacing(self, t: int) -> Iterator[None]:
-        """Say so while another version of a time point is put in place; after a crash it stays said until it is."""
+    def replacing(self, t: int, name: str) -> Iterator[None]:
+        """Say so while version `name` of a time point is put in place; after a crash it stays said until it is."""
         own = self.own()
-        self._write({**own, "replacing": [t]})
+        self._write({**own, "replacing": [t], "version": name})
         self._store.flush()
         yield
-        self._write({**own, "replacing": [], "revision": int(own.get("revision", 0)) + 1})
+        self._write({**own, "replacing": [], "version": "", "revision": int(own.get("revision", 0)) + 1})
         self._store.flush()
+
+    def interrupted(self) -> tuple[int, str] | None:
+        """Return the time point and version whose replacement was begun and has not ended, None where there is none.
+
+        While one is under way, only who does it may ask; for anyone else who writes it is one that a crash stopped.
+        """
+        own = self.own()
+        return (int(own["replacing"][0]), str(own.get("version", ""))) if own.get("replacing") else None
 
     def _group(self, mode: Any) -> Any:
         import zarr

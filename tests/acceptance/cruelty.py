@@ -122,20 +122,19 @@ class Cruelty:
         except (StopIteration, FileNotFoundError):
             return 0
 
+    def _is_ready(self) -> bool:
+        """Whether the engine of the worker that was started last is loaded."""
+        with self._lab.log.open("rb") as log:
+            log.seek(self._read_from)
+            return b"engine is ready" in log.read()
+
     def _wait_until_ready(self) -> None:
-        """Wait until the engine of the worker that was started last is loaded."""
-
-        def ready() -> bool:
-            with self._lab.log.open("rb") as log:
-                log.seek(self._read_from)
-                return b"engine is ready" in log.read()
-
-        self._lab.wait(ready, _PATIENCE_S)
+        self._lab.wait(self._is_ready, _PATIENCE_S)
 
     def _wait_for_cpu(self, pid: Callable[[], int]) -> None:
-        """Wait until a process that starts has used a random part of what its start takes."""
+        """Wait until a process that starts has used a random part of what its start takes, or has started."""
         moment = self._chance.uniform(0.0, START_CPU_S)
-        self._lab.wait(lambda: _cpu_s(pid()) >= moment, _PATIENCE_S)
+        self._lab.wait(lambda: _cpu_s(pid()) >= moment or self._is_ready(), _PATIENCE_S)
 
 
 def _cpu_s(pid: int) -> float:

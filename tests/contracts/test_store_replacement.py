@@ -156,6 +156,52 @@ def test_a_crash_at_any_step_is_made_good(store: ImageStore, monkeypatch: pytest
     assert not list(store.path.rglob(exchange.MANIFEST))
 
 
+@pytest.mark.usefixtures("disk")
+def test_who_writes_next_completes_what_a_crash_left_half_replaced(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_tracks(0, {1: 1})
+    store.publish_tracks(0)
+    track, crashes = 1, 0
+    while True:
+        track += 1
+        store.write_tracks(0, {1: track})
+        if steps_of(lambda: store.publish_tracks(0), monkeypatch, stop_before=crashes) >= 0:
+            break
+        again = ImageStore.open(store.path)
+        if crashes % 3 == 0:
+            again.sweep()
+        elif crashes % 3 == 1:
+            again.publish(1)
+        else:
+            again.write_tracks(1, {1: 9})
+        assert set(np.unique(again.track_labels(0))) <= {track - 1, track}, f"after a crash at step {crashes}"
+        again.write_tracks(0, {1: track})
+        again.publish_tracks(0)
+        assert set(np.unique(again.track_labels(0))) == {track}
+        crashes += 1
+    assert crashes > 4
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_version_that_waits_is_not_shown_because_another_was_interrupted(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for track in (5, 6):
+        store.write_tracks(0, {1: track})
+        if track == 5:
+            store.publish_tracks(0)
+    write(store, 0, 2)  # whole, but never committed
+    crashes = 0
+    while store._visible.interrupted() is None:
+        assert steps_of(lambda: store.publish_tracks(0), monkeypatch, stop_before=crashes) < 0
+        crashes += 1
+    ImageStore.open(store.path).sweep()
+    assert store._visible.interrupted() is None
+    assert set(np.unique(store.track_labels(0))) == {6}
+    assert live(store, 0) == everywhere(1)
+
+
 def test_a_version_that_was_never_whole_is_never_shown(store: ImageStore) -> None:
     class Breaks(list):  # type: ignore[type-arg]
         def __getitem__(self, z: Any) -> Any:
@@ -172,7 +218,7 @@ def test_a_version_that_was_never_whole_is_never_shown(store: ImageStore) -> Non
 def test_who_reads_the_same_revision_twice_has_read_one_version(store: ImageStore) -> None:
     before = store._visible.stamp(0)
     write(store, 0, 2)
-    with store._visible.replacing(0):
+    with store._visible.replacing(0, "timepoint-0"):
         assert store._visible.stamp(0) is None
         assert store._visible.stamp(1) == before
     store.publish(0)
