@@ -106,17 +106,19 @@ class Cruelty:
             "select 1 from timepoints where (state = 'running' and attempts > 1) or (state = 'queued' and attempts > 0)"
         ):
             return False
+        self._lab.wait(lambda: self._worker_pid() > 0, _PATIENCE_S)  # one may have died as it said that it is ready
         self._read_from = self._lab.log.stat().st_size
-        os.kill(self._lab.worker_pid(), signal.SIGKILL)
+        os.kill(self._worker_pid(), signal.SIGKILL)
         self.killed += 1
         self.of_workers += 1
         if self._chance.random() < 0.3:
-            self._wait_for_cpu(self._successor)
+            self._wait_for_cpu(self._worker_pid)
         else:
             self._wait_until_ready()
         return True
 
-    def _successor(self) -> int:
+    def _worker_pid(self) -> int:
+        """The worker, 0 while there is none."""
         try:
             return self._lab.worker_pid()
         except (StopIteration, FileNotFoundError):
