@@ -10,6 +10,7 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
@@ -106,9 +107,10 @@ class Cruelty:
             "select 1 from timepoints where (state = 'running' and attempts > 1) or (state = 'queued' and attempts > 0)"
         ):
             return False
-        self._lab.wait(lambda: self._worker_pid() > 0, _PATIENCE_S)  # one may have died as it said that it is ready
+        pid = self._awaited_worker()
         self._read_from = self._lab.log.stat().st_size
-        os.kill(self._worker_pid(), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it died by itself meanwhile
+            os.kill(pid, signal.SIGKILL)
         self.killed += 1
         self.of_workers += 1
         if self._chance.random() < 0.3:
@@ -116,6 +118,18 @@ class Cruelty:
         else:
             self._wait_until_ready()
         return True
+
+    def _awaited_worker(self) -> int:
+        """A worker that may have to be started first: one can die just as it says that it is ready."""
+        pid = 0
+
+        def is_there() -> bool:
+            nonlocal pid
+            pid = self._worker_pid()
+            return pid > 0
+
+        self._lab.wait(is_there, _PATIENCE_S)
+        return pid
 
     def _worker_pid(self) -> int:
         """The worker, 0 while there is none."""
