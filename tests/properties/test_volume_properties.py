@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.volume import reconstruct
+from nuset_engine.volume import VolumeParams, reconstruct
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ def stacks(draw):
     return planes
 
 
+AS_OUTLINED = VolumeParams(surface_blur=0.0)
 voxels = st.sampled_from([(1.0, 1.0, 1.0), (3.0, 0.5, 0.5), (0.4, 1.0, 1.0)])
 
 
@@ -40,7 +41,7 @@ def slices_of(planes: np.ndarray) -> list[Slice]:
 @settings(max_examples=60, deadline=None)
 @given(stacks(), voxels)
 def test_labels_are_consecutive_in_order_and_agree_with_the_table(planes, voxel):
-    volume = reconstruct(slices_of(planes), voxel)
+    volume = reconstruct(slices_of(planes), voxel, AS_OUTLINED)
     present, first = np.unique(volume.labels, return_index=True)
     first = first[present > 0]
     assert present[present > 0].tolist() == volume.trust.index.tolist() == list(range(1, len(volume.trust) + 1))
@@ -55,11 +56,25 @@ def test_labels_are_consecutive_in_order_and_agree_with_the_table(planes, voxel)
 @settings(max_examples=60, deadline=None)
 @given(stacks(), voxels)
 def test_pixels_are_added_only_between_slices_of_a_bridged_nucleus(planes, voxel):
-    volume = reconstruct(slices_of(planes), voxel)
+    volume = reconstruct(slices_of(planes), voxel, AS_OUTLINED)
     added = (volume.labels > 0) & (planes == 0)
     assert volume.trust["gap_bridged"].loc[np.unique(volume.labels[added])].all()
     for z in np.unique(np.nonzero(added)[0]):
         assert 0 < z < len(planes) - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(stacks(), voxels, st.floats(0.01, 0.3))
+def test_smooth_surfaces_lose_no_nucleus_and_tell_the_same_of_it(planes, voxel, blur):
+    smooth = reconstruct(slices_of(planes), voxel, VolumeParams(surface_blur=blur))
+    outlined = reconstruct(slices_of(planes), voxel, AS_OUTLINED)
+    assert smooth.trust.index.tolist() == np.unique(smooth.labels[smooth.labels > 0]).tolist()
+    columns = outlined.trust.columns.tolist()
+    assert (
+        smooth.trust.sort_values(columns)
+        .reset_index(drop=True)
+        .equals(outlined.trust.sort_values(columns).reset_index(drop=True))
+    )
 
 
 @settings(max_examples=60, deadline=None)

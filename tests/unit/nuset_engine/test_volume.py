@@ -37,6 +37,7 @@ def same_partition(a: np.ndarray, b: np.ndarray) -> bool:
     )
 
 
+AS_OUTLINED = VolumeParams(surface_blur=0.0)  # where a test compares voxel by voxel
 ALONE = balls((12, 16, 16))
 BESIDE = balls((12, 10, 16), (12, 17.6, 16))
 STACKED = balls((6.5, 16, 16), (14.2, 16, 16))
@@ -46,7 +47,7 @@ SHIFTED = balls((7, 14, 16), (13, 18.5, 16))
 
 @pytest.mark.parametrize("truth", [ALONE, BESIDE, STACKED, SHIFTED], ids=["alone", "beside", "stacked", "shifted"])
 def test_clean_slices_give_the_truth(truth):
-    assert same_partition(reconstruct(as_slices(truth), VOXEL).labels, truth)
+    assert same_partition(reconstruct(as_slices(truth), VOXEL, AS_OUTLINED).labels, truth)
 
 
 @pytest.mark.parametrize("blank", [10, 12, 14])
@@ -54,7 +55,7 @@ def test_clean_slices_give_the_truth(truth):
 def test_a_blank_slice_is_filled_in(truth, blank):
     seen = truth.copy()
     seen[blank] = 0
-    volume = reconstruct(as_slices(seen), VOXEL)
+    volume = reconstruct(as_slices(seen), VOXEL, AS_OUTLINED)
     assert len(volume.trust) == truth.max()
     assert volume.trust["gap_bridged"].all()
     assert (volume.trust["slices_seen"] == np.count_nonzero(seen.any((1, 2)))).all()
@@ -132,7 +133,7 @@ def test_a_nucleus_cut_short_by_a_blank_slice_is_not_taken_for_a_speck():
 @pytest.mark.parametrize("twice", [9, 12, 15])
 def test_a_slice_recorded_twice_changes_nothing_but_the_thickness(twice):
     slices = as_slices(BESIDE)
-    volume = reconstruct([*slices[:twice], slices[twice], *slices[twice:]], VOXEL)
+    volume = reconstruct([*slices[:twice], slices[twice], *slices[twice:]], VOXEL, AS_OUTLINED)
     assert same_partition(np.delete(volume.labels, twice, 0), BESIDE)
 
 
@@ -141,7 +142,7 @@ def test_nuclei_cut_by_both_ends_of_the_stack_are_kept(step_um):
     """Two nuclei side by side, seen through their middle third only: anisotropy from 1 to 10."""
     truth = balls((12, 10, 16), (12, 17.6, 16), step_um=step_um)
     middle = truth[int(11 / step_um) : int(13 / step_um) + 2]
-    volume = reconstruct(as_slices(middle), (step_um, 0.5, 0.5))
+    volume = reconstruct(as_slices(middle), (step_um, 0.5, 0.5), AS_OUTLINED)
     assert same_partition(volume.labels, middle)
     assert volume.trust["touches_border"].all()
 
@@ -331,6 +332,6 @@ def test_what_cannot_be_reconstructed_is_said_in_a_sentence(slices, voxel, messa
 
 
 def test_wrong_parameters_are_all_named():
-    with pytest.raises(EngineError, match=r"min_iou.*max_missed_slices.*min_slices_to_drop"):
-        VolumeParams(min_iou=0, max_missed_slices=99, min_slices_to_drop=1)
+    with pytest.raises(EngineError, match=r"min_iou.*max_missed_slices.*min_slices_to_drop.*surface_blur"):
+        VolumeParams(min_iou=0, max_missed_slices=99, min_slices_to_drop=1, surface_blur=1)
     assert VolumeParams().as_dict()["min_overlap"] == 0.5
