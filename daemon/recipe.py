@@ -11,8 +11,8 @@ from daemon.errors import DaemonError
 from daemon.messages import Ready
 from nuset_engine.params import SegmentationParams
 from nuset_engine.volume import VolumeParams
+from storage.canonical import canonical_json
 from storage.errors import StorageError
-from storage.records import canonical_json
 from storage.store_layout import Image
 from tracking.params import TrackingParams
 

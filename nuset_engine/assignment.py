@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 
 def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
@@ -23,6 +21,8 @@ def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarr
     (K,) int64
         Positions of the chosen pairs, ascending.
     """
+    from scipy import sparse
+
     if not len(source):
         return np.zeros(0, dtype=np.int64)
     sources, rows = np.unique(source, return_inverse=True)
@@ -39,6 +39,8 @@ def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarr
 
 def _assign_group(part: np.ndarray, rows: np.ndarray, columns: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Positions of the chosen pairs of one connected group."""
+    from scipy.optimize import linear_sum_assignment
+
     if len(part) == 1:
         return part
     _, i = np.unique(rows[part], return_inverse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 TOUCHING_PX = 2  # pieces of one nucleus lie at most this far apart
 CUT_CONTACT = 0.9  # contact over the smaller piece's width: two discs that touch have less, halves of a disc 1.4
@@ -13,6 +12,8 @@ SHAPE_VOTES = 2.0  # what a shape beyond doubt counts beside the votes of slices
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:
     """Distance to a mask in pixels, negative inside it; far away everywhere for an empty mask."""
+    from scipy import ndimage
+
     if not mask.any():
         return np.full(mask.shape, float(sum(mask.shape)))
     padded = np.pad(mask, 1)
@@ -33,6 +34,8 @@ def apart_votes(first: np.ndarray, second: np.ndarray) -> float | None:
     float or None
         None where the pieces do not touch.
     """
+    from scipy import ndimage
+
     contact = first & (ndimage.distance_transform_edt(~second) <= TOUCHING_PX)
     y, x = np.nonzero(contact)
     if not len(y):

@@ -6,7 +6,6 @@ import mmap
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 from nuset_engine.errors import EngineError
 from nuset_engine.overlap import Overlap, compact, shared_pixels
@@ -108,6 +107,8 @@ class SectionStack:
 
     def boxes(self, z: int) -> list[tuple[slice, slice]]:
         """Bounding boxes of the sections of slice `z`."""
+        from scipy import ndimage
+
         return ndimage.find_objects(self.planes[z].astype(np.int32), max_label=self.count(z))
 
     def pairs(self, z: int, other: int) -> Pairs:

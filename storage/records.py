@@ -6,14 +6,12 @@ value is made a plain Python one here, and nowhere else.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import RowMapping
 
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
 from storage import schema
@@ -22,6 +20,8 @@ from storage.jobs import AcquisitionState, TimepointState
 from storage.rows import AcquisitionRow, TimepointRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
     from tracking.graph import Track
 
 # Columns of the engine's table that have a column of their own in the database.
@@ -97,20 +97,6 @@ def track_record(acquisition_id: int, track: Track) -> dict[str, Any]:
     """Return the record of a track for `schema.tracks`."""
     names = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
     return {"acquisition_id": int(acquisition_id), **{name: plain(getattr(track, name)) for name in names}}
-
-
-def canonical_json(value: Mapping[str, Any]) -> str:
-    """Return parameters as text that is equal for equal parameters.
-
-    Raises
-    ------
-    StorageError
-        When they hold something that JSON cannot say.
-    """
-    try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise StorageError(f"Parameters {value!r} cannot be stored as JSON ({error}): use plain values.") from error
 
 
 def acquisition_row(row: RowMapping) -> AcquisitionRow:

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from storage import layout
 from storage.acquisition import Acquisition
+from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState, TimepointState
-from storage.records import canonical_json
 from storage.schema import acquisitions, timepoints, tracker_states, tracks
 
 GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")

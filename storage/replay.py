@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nuset_engine.nuclei import Nuclei
-from storage.catalog import Catalog
-from storage.rows import TimepointJob
 
 if TYPE_CHECKING:
+    from storage.catalog import Catalog
+    from storage.rows import TimepointJob
     from tracking.graph import Track
     from tracking.params import TrackingParams
     from tracking.tracker import FrameTracks, TrackUpdate

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,8 @@ from time import sleep
 from lab import SHAPE, Lab, stack, write_stack
 
 ENDLESS = {"acquisition_quiet_s": 3600.0}
-START_CPU_S = 2.0  # what service and worker take to start, each
+START_CPU_S = 1.5  # what service and worker take to start, each
+_WORKERS_PER_SERVICE = 6  # at most so many workers are killed before their service is
 _TURN = 10  # the balls of the movie turn round after so many time points
 _PATIENCE_S = 600.0
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -55,6 +57,7 @@ class Cruelty:
         self._kills = kills
         self._chance = random.Random(seed)
         self._read_from = 0
+        self._idle_deaths: Counter[int] = Counter()  # of workers, by the time points that were done, in this service
 
     def run(self) -> Iterator[int]:
         """Yield after every kill how many time points are done."""
@@ -64,7 +67,7 @@ class Cruelty:
                 self._wait_for_cpu(self._service_pid)
             else:
                 self._wait_until_ready()
-                for _ in range(self._chance.randint(0, 2)):  # a third death without work ends the service, by design
+                for _ in range(self._chance.randint(0, _WORKERS_PER_SERVICE)):
                     self._work()
                     if self.killed < self._kills - 1 and self._kill_worker():
                         yield self._lab.done()
@@ -81,6 +84,7 @@ class Cruelty:
 
     def _begin(self) -> None:
         self._read_from = self._lab.log.stat().st_size if self._lab.log.exists() else 0
+        self._idle_deaths.clear()
         self._lab.start()
 
     def _service_pid(self) -> int:
@@ -102,11 +106,17 @@ class Cruelty:
         sleep(self._chance.uniform(0.0, 0.3))
 
     def _kill_worker(self) -> bool:
-        """Kill the worker, now or while its successor starts; not twice on one time point, which would set it aside."""
-        if self._lab.rows(
+        """Kill the worker, now or while its successor starts.
+
+        Not twice on one time point, which would set it aside, and not a third time without work, which would end the
+        service: both by design.
+        """
+        done = self._lab.done()
+        if self._idle_deaths[done] == 2 or self._lab.rows(
             "select 1 from timepoints where (state = 'running' and attempts > 1) or (state = 'queued' and attempts > 0)"
         ):
             return False
+        self._idle_deaths[done] += 1
         pid = self._awaited_worker()
         self._read_from = self._lab.log.stat().st_size
         with suppress(ProcessLookupError):  # it died by itself meanwhile

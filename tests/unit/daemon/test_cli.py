@@ -50,6 +50,16 @@ def test_the_service_imports_no_tensorflow() -> None:
 
 
 @pytest.mark.parametrize(
+    ("module", "spared"),
+    [("daemon.service", ("scipy", "trackpy", "alembic")), ("daemon.worker", ("scipy", "trackpy", "sqlalchemy"))],
+)
+def test_service_and_worker_start_with_what_their_start_needs(module: str, spared: tuple[str, ...]) -> None:
+    code = f"import sys, {module}\nsys.exit(', '.join(m for m in {spared!r} if m in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         [],
