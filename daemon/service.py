@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait
@@ -26,6 +25,7 @@ from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
 from daemon.patience import Patience
 from daemon.recipe import Recipe
+from daemon.state_folder import state_folder
 from daemon.watch import FolderWatch
 from storage import layout, places
 from storage.catalog import Catalog
@@ -329,7 +329,7 @@ def run_service(config: Config, origin: Path | None = None) -> int:
 
 
 def worker_lock(catalog: Catalog, output: layout.Place) -> str:
-    """The lock that keeps two workers from writing at once: beside the database, else in the output, else aside."""
+    """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
     return f"{_beside(catalog, output)}.worker.lock"
 
 
@@ -342,7 +342,7 @@ def _beside(catalog: Catalog, output: layout.Place) -> Path:
     if database is not None:
         return database
     name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
-    return output / "nusetd" if isinstance(output, Path) else Path(tempfile.gettempdir()) / name
+    return output / "nusetd" if isinstance(output, Path) else state_folder() / name
 
 
 def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:
