@@ -8,7 +8,6 @@ s / r (Gaussian average of the half space less the paraboloid between it and the
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 REACH = 3  # standard deviations
 FEWEST_SLICES = 5  # of a nucleus whose surface can be told from its slices
@@ -27,6 +26,8 @@ def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
     blur : float
         Standard deviation over the nucleus' extent; 0 changes nothing.
     """
+    from scipy import ndimage
+
     gained, lost = [], []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if blur and box is not None and box[0].stop - box[0].start >= FEWEST_SLICES:
@@ -47,6 +48,8 @@ def _changes(
     labels: np.ndarray, label: int, box: tuple[slice, ...], blur: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flat indices that a nucleus gains and loses, and how sure it is of its gains."""
+    from scipy import ndimage
+
     across = blur * _width(labels[box] == label)
     sigma = (blur * (box[0].stop - box[0].start), across, across)
     wide = tuple(
