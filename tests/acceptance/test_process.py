@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 import tifffile
 from lab import ENGINE, nusetd, stack, write_stack
+
+FORMATS = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[3] / "shared" / "data")) / "formats"
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,18 @@ def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
     assert list(tracked["note"]) == ["b", "a", "c"]
     assert list(tracked.columns) == [*table.columns, "track_id", "parent_track_id"]
     assert tracked["track_id"].nunique() == 1
+
+
+@pytest.mark.skipif(not FORMATS.is_dir(), reason=f"no real data in {FORMATS}")
+def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) -> None:
+    done = nusetd("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(nusetd("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    found = {row["reader"]: row for row in listed}
+    assert {row["state"] for row in listed} == {"complete"}
+    assert {row["voxel_source"] for row in listed} == {"metadata"}
+    sizes = {name: tuple(row[f"voxel_{axis}_um"] for axis in "zyx") for name, row in found.items()}
+    assert sizes["czi"] == pytest.approx((0.32, 0.0906, 0.0906), rel=1e-3)
+    assert sizes["oib"] == pytest.approx((0.177, 0.177, 0.177))
+    assert sizes["ndtiff"] == pytest.approx((0.4, 1.0, 1.0))
+    assert {name: row["size_t"] for name, row in found.items()} == {"czi": 3, "oib": 1, "ndtiff": 8}

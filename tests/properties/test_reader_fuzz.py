@@ -45,6 +45,8 @@ WRITERS: dict[str, images.Writer] = {
     "czi-zstd": czi_file.czi_zstd_shuffled,
     "nd2": nikon_file.nd2,
     "lif": leica_file.lif,
+    "ome-zarr-0.4": images.ome_zarr_04,
+    "ome-zarr-0.5": images.ome_zarr_05,
 }
 # Numbers at which arithmetic of sizes and offsets goes wrong.
 EDGES = [0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40]
@@ -129,7 +131,8 @@ def fuzz(kind: str, examples: int) -> None:
     """Damage a file of one kind, or one of the files that it consists of, in `examples` ways."""
     with tempfile.TemporaryDirectory() as folder:
         path = WRITERS[kind](Path(folder), ARRAY)
-        files = [one for one in (path, *companions(path)[:2]) if one.is_file()]
+        inside = sorted(path.rglob("*")) if path.is_dir() else companions(path)[:2]
+        files = [one for one in (path, *inside) if one.is_file()]
         contents = {file: file.read_bytes() for file in files}
 
         @settings(
