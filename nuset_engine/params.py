@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from nuset_engine.errors import EngineError
+
+_FOREGROUND = ("foreground_threshold", "stack_foreground_threshold")
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class SegmentationParams:
         foreground probability and the highest point of the distance map.
     nms_iou : float
         Of two proposals that overlap by more than this intersection over union, the better one stays.
-    foreground_threshold : float
-        Foreground probability from which a pixel belongs to a nucleus.
+    foreground_threshold, stack_foreground_threshold : float
+        Foreground probability from which a pixel belongs to a nucleus, of a single plane and of the slices of a stack,
+        which show out of focus what lies above and below them, so that nuclei look wider.
     nucleus_diameter_px : float or None
         Median nucleus diameter in source pixels; None: measured on each stack by the coarse pass.
     min_area_fraction : float
@@ -34,6 +37,7 @@ class SegmentationParams:
     min_score: float = 0.6
     nms_iou: float = 0.35
     foreground_threshold: float = 0.4
+    stack_foreground_threshold: float = 0.5
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
     tile_px: int = 768
@@ -42,7 +46,7 @@ class SegmentationParams:
         """Refuse values outside their range, all of them named at once."""
         faults = [
             f"{name} = {getattr(self, name)!r} is not between 0 and 1"
-            for name in ("seed_score", "min_score", "nms_iou", "foreground_threshold", "min_area_fraction")
+            for name in ("seed_score", "min_score", "nms_iou", *_FOREGROUND, "min_area_fraction")
             if not 0.0 <= getattr(self, name) <= 1.0
         ]
         if self.nucleus_diameter_px is not None and not 2.0 <= self.nucleus_diameter_px <= 2000.0:
@@ -51,6 +55,10 @@ class SegmentationParams:
             faults.append(f"tile_px = {self.tile_px!r} is not a multiple of 32 of at least 256")
         if faults:
             raise EngineError("Segmentation parameters are wrong: " + "; ".join(faults) + ".")
+
+    def of_stack(self) -> SegmentationParams:
+        """What holds for the slices of a stack."""
+        return replace(self, foreground_threshold=self.stack_foreground_threshold)
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The parameters as plain values for JSON."""

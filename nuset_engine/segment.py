@@ -77,9 +77,10 @@ class Segmenter:
         """
         known = statistics or self.statistics(planes)
         together = self._batch(planes, known)
+        params = self.params.of_stack() if len(planes) > 1 else self.params
         for start in range(0, len(planes), together):
             batch = [np.asarray(planes[z]) for z in range(start, min(start + together, len(planes)))]
-            for offset, result in enumerate(self._segment(batch, known)):
+            for offset, result in enumerate(self._segment(batch, known, params)):
                 yield result
                 if progress is not None:
                     progress(start + offset + 1)
@@ -112,12 +113,14 @@ class Segmenter:
         height, width = scaled_shape(np.asarray(planes[0]).shape, statistics.scale)
         return max(1, min(8, self.params.tile_px**2 // 2 // max(1, height * width)))
 
-    def _segment(self, batch: list[np.ndarray], statistics: StackStatistics) -> list[PlaneLabels]:
+    def _segment(
+        self, batch: list[np.ndarray], statistics: StackStatistics, p: SegmentationParams
+    ) -> list[PlaneLabels]:
         for plane in batch:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        p, intensity = self.params, statistics.intensity
+        intensity = statistics.intensity
         small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
             reading = Reading(intensity, p.tile_px, p.seed_score, p.nms_iou)

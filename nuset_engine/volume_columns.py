@@ -10,19 +10,20 @@ from nuset_engine.assignment import assign
 from nuset_engine.volume_link import Nodes
 from nuset_engine.volume_sections import SectionStack
 
-FEWEST_FOR_SHAPE = 5  # columns from which the stack's own shape of nuclei is taken
+FEWEST_FOR_SHAPE = 3  # columns from which the stack's own shape of nuclei is taken
 FEWEST_SLICES = 3  # of a column whose thickness is measured ..
 THINNEST_WHOLE = 0.4  # .. or this much of a ball as wide as it
 ONE_AREA_MISFIT, ONE_CENTROID_MISFIT = 0.10, 0.15  # below both, a column counts as one nucleus for that measurement
+BRIGHT = 0.3  # of the brightest section: above and below a bright nucleus, dimmer ones show it out of focus
 SHAPE_LIMITS = (0.3, 3.0)  # thickness over width: flat nuclei on glass .. optics that stretch along z
 # Evidence that a column is two nuclei, above 0: tests/benchmarks/fit_volume_evidence.py.
 EVIDENCE = {
-    "neck": -4.18,
-    "excess": 10.91,
-    "dip": 2.99,
-    "area_misfit": 21.64,
-    "centroid_misfit": 26.8,
-    "constant": -15.84,
+    "neck": -5.83,
+    "excess": 4.49,
+    "dip": 13.29,
+    "area_misfit": 16.15,
+    "centroid_misfit": 19.59,
+    "constant": -5.68,
 }
 EXCESS_LIMIT = 1.8  # thickness alone does not cut what has no neck and fits one ellipsoid
 CLEARLY_ONE = -2.0  # evidence below which the place of a cut is not worth looking for
@@ -43,13 +44,14 @@ class Scale:
         Distance of slices.
     pixel_um2 : float
         Area of a pixel.
-    thickness_per_width : float
-        Along z over across, 1 for balls.
+    thickness_per_width, core_per_width : float
+        Along z over across, 1 for balls: of all sections, and of the bright ones alone.
     """
 
     step_um: float
     pixel_um2: float
     thickness_per_width: float = 1.0
+    core_per_width: float = 1.0
 
     def width_um(self, area_px: np.ndarray | float) -> np.ndarray:
         """Diameter of the circle of an area."""
@@ -59,10 +61,25 @@ class Scale:
         """Number of slices (not rounded) that a nucleus with this largest area spans."""
         return self.width_um(area_px) * self.thickness_per_width / self.step_um
 
+    def core_slices(self, area_px: np.ndarray | float) -> np.ndarray:
+        """Number of slices (not rounded) in which a nucleus with this largest area is bright."""
+        return self.width_um(area_px) * self.core_per_width / self.step_um
+
 
 def depth_of(nodes: Nodes, column: np.ndarray) -> int:
     """Slices from the first to the last of a column, missed ones included."""
     return int(nodes.z[column[-1]] - nodes.z[column[0]]) + 1
+
+
+def core_depth_of(nodes: Nodes, column: np.ndarray) -> int:
+    """Slices from the first to the last bright section of a column; all of them where brightness is not known.
+
+    Out of focus a bright nucleus is seen in more slices than a dim one. Its bright ones do not depend on that.
+    """
+    brightness = nodes.brightness[column]
+    if not (brightness > 0).all():
+        return depth_of(nodes, column)
+    return depth_of(nodes, column[brightness >= BRIGHT * brightness.max()])
 
 
 def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank: np.ndarray) -> Scale:
@@ -74,16 +91,17 @@ def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank:
     """
     unseen = np.pad(blank, 1, constant_values=True)
     inside = [column for column in columns if not unseen[nodes.z[column[0]]] and not unseen[nodes.z[column[-1]] + 2]]
-    peaks = [nodes.area[column].max() for column in inside]
-    ratios = [
-        depth_of(nodes, column) * scale.step_um / float(scale.width_um(peak))
+    peaks = [float(nodes.area[column].max()) for column in inside]
+    whole = [
+        (column, scale.step_um / float(scale.width_um(peak)))
         for column, peak in zip(inside, peaks, strict=True)
         if depth_of(nodes, column) >= min(FEWEST_SLICES, THINNEST_WHOLE * float(scale.slices(peak)))
         and _fits_one(misfits(nodes, column, scale))
     ]
-    if len(ratios) < FEWEST_FOR_SHAPE:
+    if len(whole) < FEWEST_FOR_SHAPE:
         return scale
-    return Scale(scale.step_um, scale.pixel_um2, float(np.clip(np.median(ratios), *SHAPE_LIMITS)))
+    ratios = [np.median([depth(nodes, column) * unit for column, unit in whole]) for depth in (depth_of, core_depth_of)]
+    return Scale(scale.step_um, scale.pixel_um2, *(float(np.clip(ratio, *SHAPE_LIMITS)) for ratio in ratios))
 
 
 def _fits_one(misfit: tuple[float, float]) -> bool:
@@ -111,13 +129,14 @@ def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str,
     """What tells two stacked nuclei from one, None where no cut leaves two parts thick enough to be nuclei.
 
     Through one ellipsoid, however tilted, the areas of sections are a quadratic function of z and their centroids a
-    linear one; two stacked nuclei fit neither, have a neck, are too thick for their width, and are darker between.
+    linear one; two stacked nuclei fit neither, have a neck, are bright over too many slices for their width, and are
+    darker between.
     """
     neck, possible = _necks(nodes, column, scale)
     if not possible.any():
         return None
     area_misfit, centroid_misfit = misfits(nodes, column, scale)
-    thickness = depth_of(nodes, column) / float(scale.slices(nodes.area[column].max()))
+    thickness = core_depth_of(nodes, column) / float(scale.core_slices(nodes.area[column].max()))
     return {
         "neck": float(neck[possible].min()),
         "excess": min(thickness, EXCESS_LIMIT),
