@@ -18,6 +18,7 @@ from storage.readers.completion import Completion
 from storage.readers.image import channel_names, first_line, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
+from storage.readers.sound_blosc import guard
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class ZarrSource:
         import zarr
 
         if self._array is None:
+            guard()
             self._array = zarr.open_array(store=str(self._root), path=self._array_path, mode="r")
         return self._array
 

@@ -1,0 +1,92 @@
+"""Damaged Blosc chunks are an error, in both versions of OME-Zarr, and never the end of the process."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from cases.stored import pixels
+from numcodecs import Blosc
+from zarr.codecs import BloscCodec
+
+from storage.errors import StorageError
+from storage.readers import open_acquisitions
+from storage.readers.sound_blosc import fault_of
+
+CODECS = [("lz4", 1), ("zstd", 2), ("zlib", 0), ("blosclz", 1)]
+DAMAGE = """
+import random, sys
+import numpy as np
+from numcodecs import Blosc
+from storage.readers.sound_blosc import fault_of
+chance, values = random.Random(1), np.random.default_rng(1).integers(0, 50, 30_000).astype("u2")
+names = ("lz4", "zstd", "zlib", "blosclz")
+chunks = [Blosc(name, 5, shuffle).encode(values) for name in names for shuffle in (0, 1, 2)]
+refused = 0
+for _ in range(4000):
+    chunk = bytearray(chance.choice(chunks))
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(chance.choice((16, 64, len(chunk))))
+        chunk[place : place + chance.choice((1, 4))] = chance.randbytes(chance.choice((0, 1, 4)))
+    if fault_of(bytes(chunk)) is not None:
+        refused += 1
+        continue
+    try:
+        Blosc().decode(bytes(chunk))
+    except (RuntimeError, ValueError, MemoryError):
+        pass
+print(refused)
+"""
+
+
+@pytest.mark.parametrize(("name", "shuffle"), CODECS)
+@pytest.mark.parametrize("values", [np.zeros(0, "u2"), np.arange(5, dtype="u2"), np.arange(400_000) % 7, None])
+def test_whole_chunks_are_sound(name: str, shuffle: int, values: np.ndarray | None) -> None:
+    noise = np.frombuffer(random.Random(2).randbytes(70_000), np.uint8)
+    assert fault_of(Blosc(name, 5, shuffle).encode(noise if values is None else values)) is None
+
+
+def test_what_passes_can_be_decompressed_without_harm() -> None:
+    done = subprocess.run([sys.executable, "-c", DAMAGE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 1000 < int(done.stdout) < 4000
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_store_with_a_chunk_whose_header_lies_is_one_sentence(tmp_path: Path, version: int) -> None:
+    path = store(tmp_path, version)
+    (image,) = open_acquisitions(path)
+    with image:
+        np.testing.assert_array_equal(image.plane(0, 0, 1), PIXELS[0, 0, 1])
+    chunks = [one for one in path.rglob("*") if one.is_file() and one.name[0].isdigit()]
+    assert len(chunks) == 2
+    for chunk in chunks:
+        content = chunk.read_bytes()
+        chunk.write_bytes(content[:12] + b"\xf0\xff\xff\x7f" + content[16:])
+    with image, pytest.raises(StorageError, match="damaged Blosc chunk, its header does not fit its size"):
+        image.plane(0, 0, 1)
+
+
+PIXELS = pixels(2, 1, 2, 40, 50)
+
+
+def store(folder: Path, version: int) -> Path:
+    """An OME-Zarr with Blosc chunks."""
+    path = folder / "embryo.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=version)  # type: ignore[arg-type]
+    axes = [
+        {"name": letter, "type": kind}
+        for letter, kind in zip("tczyx", ["time", "channel", *["space"] * 3], strict=True)
+    ]
+    scale = [{"type": "scale", "scale": [1.0, 1.0, 2.0, 0.5, 0.5]}]
+    told = {"multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]}
+    group.attrs.update(told if version == 2 else {"ome": {"version": "0.5", **told}})
+    codec = Blosc("lz4") if version == 2 else BloscCodec(cname="lz4", typesize=2)
+    array = group.create_array("0", shape=PIXELS.shape, dtype=PIXELS.dtype, chunks=(1, 1, 2, 40, 50), compressors=codec)
+    array[:] = PIXELS
+    return path
