@@ -151,12 +151,14 @@ class Lab:
 
     def settled(self) -> bool:
         """Everything finished, published and painted."""
+        if not self.states():  # asked first: what follows must not be about the moment before the first one was known
+            return False
         open_acquisitions = self.rows("select 1 from acquisitions where state in ('queued', 'processing')")
         owed = self.rows(
             "select 1 from timepoints where state in ('queued', 'running') "
             "or (state = 'done' and (published_at is null or painted_at is null))"
         )
-        return bool(self.states()) and not open_acquisitions and not owed
+        return not open_acquisitions and not owed
 
 
 def result(lab: Lab) -> dict[str, Any]:
