@@ -30,7 +30,8 @@ class SegmentationParams:
     min_area_fraction : float
         Objects smaller than this fraction of the median nucleus area are removed as specks.
     tile_px : int
-        Edge of the square tiles, in network pixels, that larger planes are cut into.
+        Edge, in network pixels, of the square tiles that larger planes are cut into; tiles that reach over a whole side
+        may be up to 1.75 times as long.
     """
 
     seed_score: float = 0.3

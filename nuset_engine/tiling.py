@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 HALO_PX = 64  # in the 96 px that the network could see, what lies beyond moves no probability by 0.02
 GRID_PX = 16  # the network's largest stride
+ELONGATION = 1.75  # of tiles that reach over the whole of one side of a plane
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,24 @@ def _spans(length: int, tile: int, halo: int) -> list[tuple[int, int, int, int]]
     return spans
 
 
-def tiles(shape: tuple[int, int], tile: int, halo: int = HALO_PX) -> Iterator[Tile]:
-    """Tiles of at most `tile` pixels along each side whose cores cover the plane (Y, X) exactly once.
+def _pixels(spans: list[tuple[int, int, int, int]]) -> int:
+    """Summed lengths of windows."""
+    return sum(stop - start for start, stop, _, _ in spans)
 
-    Tiles start at multiples of the network's largest stride, so its pooling grid is the same in every tile.
+
+def tiles(shape: tuple[int, int], tile: int, halo: int = HALO_PX) -> Iterator[Tile]:
+    """Tiles of at most `tile` x `ELONGATION` * `tile` pixels whose cores cover the plane (Y, X) exactly once.
+
+    They are square, or reach over the whole of one side if that reads fewer pixels. Tiles start at multiples of the
+    network's largest stride, so its pooling grid is the same in every tile.
     """
-    for y0, y1, cy0, cy1 in _spans(shape[0], tile, halo):
-        for x0, x1, cx0, cx1 in _spans(shape[1], tile, halo):
+    longest = int(ELONGATION * tile)
+    cuts = [
+        (_spans(shape[0], height, halo), _spans(shape[1], width, halo))
+        for height, width in ((tile, tile), (tile, max(tile, shape[1])), (max(tile, shape[0]), tile))
+        if max(height, width) <= longest
+    ]
+    rows, columns = min(cuts, key=lambda cut: _pixels(cut[0]) * _pixels(cut[1]))
+    for y0, y1, cy0, cy1 in rows:
+        for x0, x1, cx0, cx1 in columns:
             yield Tile((y0, y1), (x0, x1), (cy0, cy1), (cx0, cx1))

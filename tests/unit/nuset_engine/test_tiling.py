@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.tiling import HALO_PX, tiles
+from nuset_engine.tiling import ELONGATION, HALO_PX, tiles
 
 
 @given(st.integers(1, 2500), st.integers(1, 2500), st.sampled_from([256, 512, 768]))
@@ -16,7 +16,9 @@ def test_cores_cover_the_plane_exactly_once(height: int, width: int, size: int) 
         seen[tile.core] += 1
         window = np.zeros((tile.y[1] - tile.y[0], tile.x[1] - tile.x[0]))
         assert window[tile.inner].shape == seen[tile.core].shape
-        assert max(window.shape) <= size
+        assert min(window.shape) <= size
+        assert max(window.shape) <= size or max(window.shape) in (height, width)
+        assert max(window.shape) <= ELONGATION * size
         assert tile.y[0] % 16 == tile.x[0] % 16 == 0
     assert (seen == 1).all()
 
@@ -26,3 +28,13 @@ def test_cores_are_a_halo_away_from_cuts(height: int) -> None:
     for tile in tiles((height, 64), 256):
         assert tile.y[0] == 0 or tile.core_y[0] - tile.y[0] >= HALO_PX
         assert tile.y[1] == height or tile.y[1] - tile.core_y[1] >= HALO_PX
+
+
+def test_a_plane_of_the_usual_size_is_read_little_more_than_once() -> None:
+    windows = [tile.window for tile in tiles((1316, 1316), 768)]
+    assert len(windows) == 2
+    assert sum(len(range(1316)[y]) * len(range(1316)[x]) for y, x in windows) < 1.11 * 1316**2
+
+
+def test_large_planes_get_square_tiles() -> None:
+    assert all(max(t.y[1] - t.y[0], t.x[1] - t.x[0]) <= 768 for t in tiles((3000, 3000), 768))
