@@ -59,7 +59,7 @@ class Segmenter:
         if len(planes) == 0:
             return BLANK_STACK
         _check_plane(np.asarray(planes[0]))
-        return survey(planes, self._predictor, self._params_for(planes))
+        return survey(planes, self._predictor, self.params.of_stack() if len(planes) > 1 else self.params)
 
     def segment_stack(
         self,
@@ -77,7 +77,7 @@ class Segmenter:
         """
         known = statistics or self.statistics(planes)
         together = self._batch(planes, known)
-        params = self._params_for(planes)
+        params = self.params.of_stack() if known.stacked else self.params
         for start in range(0, len(planes), together):
             batch = [np.asarray(planes[z]) for z in range(start, min(start + together, len(planes)))]
             for offset, result in enumerate(self._segment(batch, known, params)):
@@ -94,9 +94,6 @@ class Segmenter:
         _check_plane(plane)
         scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
         return self._read([scaled], statistics)[0]
-
-    def _params_for(self, planes: Sequence[np.ndarray]) -> SegmentationParams:
-        return self.params.of_stack() if len(planes) > 1 else self.params
 
     def _read(self, planes: Sequence[ScaledPlane], statistics: StackStatistics) -> list[PlaneMaps]:
         p = self.params

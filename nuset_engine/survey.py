@@ -58,11 +58,14 @@ class StackStatistics:
         Of the foreground, for the fine pass.
     exposure : Exposure
         Polarity, believable range and uneven background; `intensity` is of what it shows.
+    stacked : bool
+        There are several slices: outlines follow `SegmentationParams.of_stack`.
     """
 
     diameter_px: float
     intensity: IntensityStatistics
     exposure: Exposure = PLAIN
+    stacked: bool = False
 
     @property
     def inverted(self) -> bool:
@@ -214,7 +217,7 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     if seen.count == 0:
         return BLANK_STACK
     coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params)
-    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure)
+    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure, stacked=len(planes) > 1)
 
 
 def of_whole_image(planes: Sequence[np.ndarray], found: StackStatistics) -> StackStatistics:

@@ -17,7 +17,8 @@ LEAST_KEPT = 0.7  # of its voxels: what would lose more is a thread or a sheet, 
 def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
     """Smooth the surface of every nucleus in place.
 
-    Voxels that a nucleus gains come from the background, or from a neighbour that gives them up.
+    Voxels that a nucleus gains come from the background, or from a neighbour that gives them up; of two that gain the
+    same one, the first has it.
 
     Parameters
     ----------
@@ -28,26 +29,19 @@ def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
     """
     from scipy import ndimage
 
-    gained, lost = [], []
+    changes = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if blur and box is not None and box[0].stop - box[0].start >= FEWEST_SLICES:
-            gains, losses, blurred = _changes(labels, label, box, blur)
-            gained.append((np.full(len(gains), label, np.uint32), gains, blurred))
-            lost.append(losses)
-    if not gained:
-        return
+            changes.append((label, *_changes(labels, label, box, blur)))
     flat = labels.reshape(-1)
-    flat[np.concatenate(lost)] = 0
-    names, where, blurred = (np.concatenate(part) for part in zip(*gained, strict=True))
-    free = flat[where] == 0
-    order = np.argsort(blurred[free], kind="stable")  # the last one to be written is the surest
-    flat[where[free][order]] = names[free][order]
+    for _, _, lost in changes:
+        flat[lost] = 0
+    for label, gained, _ in changes:
+        flat[gained[flat[gained] == 0]] = label
 
 
-def _changes(
-    labels: np.ndarray, label: int, box: tuple[slice, ...], blur: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flat indices that a nucleus gains and loses, and how sure it is of its gains."""
+def _changes(labels: np.ndarray, label: int, box: tuple[slice, ...], blur: float) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices that a nucleus gains and that it loses, as small as they can be: there are many nuclei."""
     from scipy import ndimage
 
     across = blur * _width(labels[box] == label)
@@ -64,10 +58,10 @@ def _changes(
     corner = np.array([w.start for w in wide])[:, None]
 
     def flat(found: np.ndarray) -> np.ndarray:
-        return np.ravel_multi_index(tuple(np.array(np.nonzero(found)) + corner), labels.shape)
+        where = np.ravel_multi_index(tuple(np.array(np.nonzero(found)) + corner), labels.shape)
+        return where.astype(np.min_scalar_type(labels.size))
 
-    gains = smooth & ~mask
-    return flat(gains), flat(mask & ~smooth), blurred[gains].astype(np.float16)
+    return flat(smooth & ~mask), flat(mask & ~smooth)
 
 
 def _width(mask: np.ndarray) -> float:

@@ -53,7 +53,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", default="60,1024,1024")
     depth, height, width = (int(part) for part in parser.parse_args().shape.split(","))
-    reconstruct(balls((4, height, width)), VOXEL)  # what is imported and used for single slices is not counted
+    # What is imported, and used for single slices, is not counted.
+    reconstruct(balls((24, 4 * CELL, 4 * CELL)), VOXEL)
+    reconstruct(balls((4, height, width)), VOXEL)
     before = peak_mib()
     volume = reconstruct(balls((depth, height, width)), VOXEL)
     rise, labels = peak_mib() - before, volume.labels.nbytes / 2**20
