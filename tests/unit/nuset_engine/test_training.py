@@ -111,3 +111,11 @@ def test_a_blend_without_a_start_is_refused(folder: Path, tmp_path: Path) -> Non
 def test_holding_out_everything_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="left to train on"):
         train(config(folder, tmp_path / "none.npz", held_out=6))
+
+
+def test_the_recipe_names_the_images_without_anybodys_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = config(folder, Path("mine.npz")).recipe()
+    assert (given["images"], given["labels"]) == (folder.name, "labels")
+    monkeypatch.chdir(folder)
+    assert config(Path(), Path("mine.npz")).recipe()["images"] == folder.name
+    assert str(folder.parent) not in str(given)
