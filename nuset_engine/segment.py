@@ -59,7 +59,7 @@ class Segmenter:
         if len(planes) == 0:
             return BLANK_STACK
         _check_plane(np.asarray(planes[0]))
-        return survey(planes, self._predictor, self.params.of_stack() if len(planes) > 1 else self.params)
+        return survey(planes, self._predictor, self.params)
 
     def segment_stack(
         self,

@@ -216,8 +216,9 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
             look_at, seen = negative, other
     if seen.count == 0:
         return BLANK_STACK
-    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params)
-    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure, stacked=len(planes) > 1)
+    stacked = len(planes) > 1
+    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params.of_stack() if stacked else params)
+    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure, stacked=stacked)
 
 
 def of_whole_image(planes: Sequence[np.ndarray], found: StackStatistics) -> StackStatistics:

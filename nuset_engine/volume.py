@@ -168,15 +168,22 @@ def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[N
     nodes = Nodes.of(stack)
     if len(stack) == 1 or not len(nodes.z):
         return nodes, [np.array([row]) for row in range(len(nodes.z))], scale
+    nodes, columns, scale = uncut_columns(stack, nodes, scale, params)
+    columns = join_fragments(stack, nodes, cut_columns(nodes, columns, scale), scale)
+    return nodes, _drop_flat(nodes, columns, scale, is_blank(stack), params.min_slices_to_drop), scale
+
+
+def uncut_columns(
+    stack: SectionStack, nodes: Nodes, scale: Scale, params: VolumeParams
+) -> tuple[Nodes, list[np.ndarray], Scale]:
+    """Repair the slices of a stack, in place, and link their sections: columns of one nucleus or of several stacked."""
     thickness = float(scale.slices(np.percentile(nodes.area, WIDE_SECTION)))
     dismissed = dismiss(stack) if thickness >= THINNEST_TO_DISMISS else []
     if repair(stack, int(np.clip(round(thickness / 4), 1, MOST_VOTERS))) or dismissed:
         nodes = Nodes.of(stack)
     reach = _reach(is_blank(stack), thickness, params.max_missed_slices)
     columns = columns_of(link(stack, nodes, reach, params.min_iou, params.min_overlap))
-    scale = measured_scale(scale, nodes, columns, reach.blank)
-    columns = join_fragments(stack, nodes, cut_columns(nodes, columns, scale), scale)
-    return nodes, _drop_flat(nodes, columns, scale, reach.blank, params.min_slices_to_drop), scale
+    return nodes, columns, measured_scale(scale, nodes, columns, reach.blank)
 
 
 def _reach(blank: np.ndarray, thickness: float, max_missed: int | None) -> Reach:

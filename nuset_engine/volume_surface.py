@@ -29,9 +29,11 @@ def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
     """
     from scipy import ndimage
 
+    if not blur:
+        return
     changes = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if blur and box is not None and box[0].stop - box[0].start >= FEWEST_SLICES:
+        if box is not None and box[0].stop - box[0].start >= FEWEST_SLICES:
             changes.append((label, *_changes(labels, label, box, blur)))
     flat = labels.reshape(-1)
     for _, _, lost in changes:

@@ -231,22 +231,20 @@ class ImageStore:
         with damage.writable(self.path):
             self._complete_interrupted()
             if self._staging.waits(name):
-                self._replace(name, t)
+                with self._visible.replacing(t, name):
+                    self._staging.show(name, self._store)
             for part in shown:
                 self._pyramid(part).show(t)
             self._visible.add(attribute, t)
-
-    def _replace(self, name: str, t: int) -> None:
-        with self._visible.replacing(t, name):
-            if name and self._staging.waits(name):
-                self._staging.show(name, self._store)
 
     def _complete_interrupted(self) -> None:
         """Put in place what a crash left half replaced: until then its readers wait, this process among them."""
         left = self._visible.interrupted()
         if left is not None:
             t, name = left
-            self._replace(name, t)
+            with self._visible.replacing(t, name):
+                if self._staging.waits(name):  # else the crash came after it was put in place
+                    self._staging.show(name, self._store)
 
     def _read(self, part: str, t: int, c: int | None, z: slice) -> np.ndarray:
         for _ in range(_TRIES):

@@ -26,11 +26,9 @@ import bench_acini
 from bench_volume import MODES
 from volume_scenes import Slice, cluster, slices_of
 
-from nuset_engine.volume import WIDE_SECTION, _reach
-from nuset_engine.volume_columns import EVIDENCE, Scale, column_features, measured_scale
-from nuset_engine.volume_link import Nodes, columns_of, link
-from nuset_engine.volume_missed import dismiss, is_blank
-from nuset_engine.volume_repair import repair
+from nuset_engine.volume import VolumeParams, uncut_columns
+from nuset_engine.volume_columns import EVIDENCE, Scale, column_features
+from nuset_engine.volume_link import Nodes
 from nuset_engine.volume_sections import SectionStack
 
 NAMES = [name for name in EVIDENCE if name != "constant"]
@@ -47,13 +45,7 @@ def columns_with_truth(
     for z, item in enumerate(slices):
         stack.append(item.labels, item.scores, None if image is None else image[z])
     scale = Scale(voxel[0], voxel[1] * voxel[2])
-    thickness = float(scale.slices(np.percentile(Nodes.of(stack).area, WIDE_SECTION)))
-    dismiss(stack)
-    repair(stack, int(np.clip(round(thickness / 4), 1, 3)))
-    nodes = Nodes.of(stack)
-    reach = _reach(is_blank(stack), thickness, None)
-    columns = columns_of(link(stack, nodes, reach, 0.2, 0.5))
-    scale = measured_scale(scale, nodes, columns, reach.blank)
+    nodes, columns, scale = uncut_columns(stack, Nodes.of(stack), scale, VolumeParams())
     owner = np.array(
         [
             np.bincount(truth[z][plane == i + 1]).argmax()
