@@ -15,6 +15,8 @@ from tracking.step import Step
 
 OUTLIER2 = 25.0
 """Squared residuals count up to this many squared spreads, so that a wrong link teaches little."""
+USUAL_RATE = 0.25
+"""How fast the usual size of a track follows that of its nuclei."""
 
 
 def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
@@ -29,6 +31,7 @@ def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
         getattr(frame, name)[target] = getattr(sources, name)[linked]
     frame.length[target] = sources.length[linked] + 1
     frame.growth[target] = frame.features[target, 0] - sources.features[linked, 0]
+    frame.usual[target] = _usual(sources.usual[linked], frame.features[target, 0])
     scores = division_scores(step.solution, scene)
     for source, (first, second, _) in solution.divisions.items():
         daughters = np.array([first, second])
@@ -55,6 +58,12 @@ def _score(gain: float, scene: Scene) -> float:
     return float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds))
 
 
+def _usual(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Usual size after one more nucleus of each track; what is not known changes nothing."""
+    now = np.where(np.isnan(now), before, now)
+    return np.where(np.isnan(before), now, before + USUAL_RATE * (now - before))
+
+
 def _clear(frame: Frame) -> None:
     """All nuclei as if they came from nothing."""
     frame.back[:] = 0
@@ -64,6 +73,7 @@ def _clear(frame: Frame) -> None:
     frame.score[:] = np.nan
     frame.residual[:] = 0.0
     frame.growth[:] = np.nan
+    frame.usual[:] = frame.features[:, 0]
     frame.born_t[:] = frame.t
     frame.age_known[:] = False
     frame.cycle[:] = np.nan
@@ -157,6 +167,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
         "vanished": float((recent & ~active).sum()),
         "regained": float((~recent & active).sum()),
         "flickers": float((recent & ~active & sources.fresh).sum()),
+        "suspects": float(frame.suspect.sum()),
         "seen": float(recent.sum()),
     }
 
@@ -169,7 +180,7 @@ def _features(frame: Frame, step: Step, source: np.ndarray, scene: Scene) -> dic
     splits = step.solution.divisions
     parents = np.array(list(splits), np.int64)
     pairs = np.array([splits[p][:2] for p in splits], np.int64).reshape(-1, 2)
-    change = features[pairs].mean(axis=1) - sources.features[parents]
+    change = features[pairs].mean(axis=1) - sources.usual_features()[parents]
     weight = np.array(list(division_scores(step.solution, scene).values())).reshape(-1, 1)
     columns = {
         "feature_link": np.nansum(link, axis=0),

@@ -53,12 +53,22 @@ def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief
     return np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
 
 
-def daughter_features(parent: np.ndarray, one: np.ndarray, two: np.ndarray, belief: Belief) -> np.ndarray:
+def size_cost(change: np.ndarray, belief: Belief) -> np.ndarray:
+    """The same of the logarithmic size (E,) alone, as along links."""
+    alone = np.full((len(change), len(belief.link_scale)), np.nan)
+    alone[:, 0] = change
+    return feature_cost(alone, np.zeros(alone.shape[1]), belief.link_scale, belief)
+
+
+def daughter_features(
+    parent: np.ndarray, usual: np.ndarray, one: np.ndarray, two: np.ndarray, belief: Belief
+) -> np.ndarray:
     """Cost of the features (E, F) of two daughters: their mean against the parent, and each against the other.
 
-    Neither can be larger than the parent.
+    The parent's as she was last seen and as she usually was, since nuclei condense before they divide. Neither daughter
+    can be larger than she was last.
     """
-    change = (one + two) / 2 - parent
+    change = (one + two) / 2 - usual
     cost = DAUGHTER_TRUST * feature_cost(change, belief.split_mean, belief.split_scale, belief)
     cost = cost + sum(_swelling_cost(daughter[:, 0] - parent[:, 0], belief) for daughter in (one, two))
     return np.asarray(cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief))

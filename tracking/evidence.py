@@ -47,11 +47,12 @@ class Sums:
     regained: float = 0.0
     flickers: float = 0.0  # tracks of one nucleus that began and ended without cause
     seen: float = 0.0
+    suspects: float = 0.0  # nuclei that may be only parts of some
     feature_link: tuple[float, ...] = (0.0,) * len(FEATURES)  # absolute change along links
     feature_link_n: tuple[float, ...] = (0.0,) * len(FEATURES)
     feature_apart: tuple[float, ...] = (0.0,) * len(FEATURES)  # absolute difference between neighbours
     feature_apart_n: tuple[float, ...] = (0.0,) * len(FEATURES)
-    feature_split: tuple[float, ...] = (0.0,) * len(FEATURES)  # change from parent to daughter
+    feature_split: tuple[float, ...] = (0.0,) * len(FEATURES)  # change from parent (her usual size) to daughters
     feature_split2: tuple[float, ...] = (0.0,) * len(FEATURES)
     feature_split_n: tuple[float, ...] = (0.0,) * len(FEATURES)
 
@@ -70,6 +71,10 @@ class Sums:
 
 FADES = {"log": 0.8, "blind": 0.85, "split": 0.97, "cycle": 0.97, "ratio": 0.97}
 """How fast each sum fades per frame: motion within a few frames, habits of division over tens of them."""
+FOUND_AGAIN = 0.7
+"""Share of the nuclei found again that were only missed; as many tracks begin from nothing as end for other causes."""
+UNNOTICED = 0.2
+"""Nuclei that are cut in two unnoticed, for each part that the segmentation itself suspects."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Belief:
     appear, vanish, regain, flicker : float
         Probabilities per nucleus and frame; `regain`: that a vanished nucleus returns; `flicker`: that a track that
         began from nothing ends again at once.
+    cut : float
+        Probability per nucleus and frame that it is found in two pieces, none of which looks like one.
     link_scale, apart_scale, split_mean, split_scale : (F,) float64
         Laplace scales of the features along links, between neighbours, and mean and scale from parent to daughter.
     """
@@ -118,6 +125,7 @@ class Belief:
     vanish: float
     regain: float
     flicker: float
+    cut: float
     link_scale: np.ndarray
     apart_scale: np.ndarray
     split_mean: np.ndarray
@@ -130,7 +138,7 @@ def believe(sums: Sums, interval: float) -> Belief:
     ratio_log, ratio_sd = _mean_sd(sums.ratio_log, sums.ratio_log2, sums.ratio_n, 0.15, 0.25, 5.0)
     cycle_log = sums.cycle_log / sums.cycle_n if sums.cycle_n > 0 else 0.0
     _, cycle_sd = _mean_sd(sums.cycle_log, sums.cycle_log2, sums.cycle_n, cycle_log, 0.35, 5.0)
-    lost = sums.vanished + 0.1 * sums.appeared
+    lost = max(0.0, sums.vanished - FOUND_AGAIN * sums.regained) + 0.1 * sums.appeared
     return Belief(
         spread=float(np.exp(sums.log_step / sums.log_step_n)) if sums.log_step_n > 0 else None,
         persistence=_slope(sums.persist_xy, sums.persist_xx),
@@ -149,6 +157,7 @@ def believe(sums: Sums, interval: float) -> Belief:
         vanish=min(0.5, (sums.vanished + 0.2) / (sums.seen + 100.0)),
         regain=min(0.9, (sums.regained + 1.0) / (sums.vanished + 2.0)),
         flicker=min(0.9, (sums.flickers + 1.0) / (sums.appeared + 3.0)),
+        cut=UNNOTICED * (sums.suspects + 1.0) / (sums.seen + 100.0),
         **_feature_scales(sums),
     )
 
@@ -157,14 +166,14 @@ def _feature_scales(sums: Sums) -> dict[str, np.ndarray]:
     """Laplace scales per feature; priors: a tenth along links, a fifth between neighbours, half the volume at birth."""
     link, apart = np.array(sums.feature_link), np.array(sums.feature_apart)
     link_n, apart_n = np.array(sums.feature_link_n), np.array(sums.feature_apart_n)
-    prior_mean, prior_sd = np.array([-0.15, 0.0, 0.0]), np.array([0.2, 0.3, 0.3])
+    prior_mean, prior_sd = np.array([-0.25, 0.0, 0.0]), np.array([0.2, 0.3, 0.3])
     mean, sd = _mean_sd(
         np.array(sums.feature_split),
         np.array(sums.feature_split2),
         np.array(sums.feature_split_n),
         prior_mean,
         prior_sd,
-        10.0,
+        5.0,
     )
     return {
         "link_scale": np.maximum((link + 10 * 0.1) / (link_n + 10), 0.01),

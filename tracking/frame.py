@@ -29,6 +29,10 @@ class Frame:
         It may be more than one nucleus.
     growth : (N,) float64
         How much its logarithmic size rose in the step that led here, NaN where not known.
+    size : (N,) float64
+        Its logarithmic size as measured, that of parts and of several taken for one included.
+    usual : (N,) float64
+        Logarithmic size along its track, recent nuclei counted most; NaN where never known.
     back : (N,) int64
         How many frames back the predecessor lies; 0: none.
     row : (N,) int64
@@ -65,6 +69,8 @@ class Frame:
     suspect: np.ndarray
     fused: np.ndarray
     growth: np.ndarray
+    size: np.ndarray
+    usual: np.ndarray
     back: np.ndarray
     row: np.ndarray
     newborn: np.ndarray
@@ -109,6 +115,7 @@ def frame_of(nuclei: Nuclei) -> Frame:
     order = np.lexsort((labels, *positions.T[::-1]))
     # Parts of nuclei, and several taken for one, have sizes and intensities that say nothing of a whole one.
     part, fused = (nuclei.table[f"{fault}_suspected"].to_numpy(bool) for fault in ("split", "merge"))
+    size = features[:, 0].copy()
     features[part | fused] = np.nan
     count = len(labels)
     return Frame(
@@ -119,6 +126,8 @@ def frame_of(nuclei: Nuclei) -> Frame:
         suspect=part[order],
         fused=fused[order],
         growth=np.full(count, np.nan),
+        size=size[order],
+        usual=features[order, 0].copy(),
         back=np.zeros(count, np.int64),
         row=np.full(count, -1, np.int64),
         newborn=np.zeros(count, bool),

@@ -159,7 +159,12 @@ def _of_delay(
     spread = np.hypot(belief.split_factor * unit[one], since / 2)
     cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scene.scale)
     cost = cost + separation_cost(length, wider, scene.dimensions, scene.scale)
-    features = (parents.features[one], born.features[past.row[one]], frame.features[target])
+    features = (
+        parents.features[one],
+        parents.usual_features()[one],
+        born.features[past.row[one]],
+        frame.features[target],
+    )
     cost = cost + daughter_features(*features, belief)
     cost = cost + doubtful_parent_cost(parents, belief)[one]
     chance = division_probability(parents, float(born.t), belief)

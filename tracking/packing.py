@@ -14,12 +14,23 @@ REGION_SOURCES = 24
 
 @dataclass(frozen=True)
 class Triples:
-    """Possible divisions, one per row: source, its two targets (first < second) and what the division saves."""
+    """Possible divisions, one per row.
+
+    Attributes
+    ----------
+    source, first, second : (E,) int64
+        A source and its two targets, first < second.
+    saving : (E,) float64
+        What it saves that the source is both, as daughters or as its pieces.
+    lead : (E,) float64
+        How much more that is as daughters than as pieces.
+    """
 
     source: np.ndarray
     first: np.ndarray
     second: np.ndarray
     saving: np.ndarray
+    lead: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class TrackingParams:
         Divisions with a lower score (0..1, the probability against the best alternative) are not made.
     """
 
-    lag_frames: int = 4
+    lag_frames: int = 5
     memory_frames: int = 2
     search_range: float | None = None
     division_range: float | None = None

@@ -27,7 +27,7 @@ class Sources:
     fresh : (n,) bool
         Its track began from nothing and has this one nucleus.
     suspect, fused : (n,) bool
-    growth : (n,) float64
+    growth, usual : (n,) float64
     """
 
     back: np.ndarray
@@ -46,10 +46,17 @@ class Sources:
     suspect: np.ndarray
     fused: np.ndarray
     growth: np.ndarray
+    usual: np.ndarray
 
     def __len__(self) -> int:
         """Number of sources."""
         return len(self.row)
+
+    def usual_features(self) -> np.ndarray:
+        """Features (n, F) with the usual size in place of the last one where that is known."""
+        usual = self.features.copy()
+        usual[:, 0] = np.where(np.isnan(usual[:, 0]), np.nan, self.usual)
+        return usual
 
 
 def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sources:
@@ -104,6 +111,7 @@ def collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.nd
         suspect=column("suspect"),
         fused=column("fused"),
         growth=column("growth"),
+        usual=column("usual"),
     )
 
 

@@ -15,7 +15,7 @@ from tracking.evidence import Sums
 from tracking.frame import Frame
 from tracking.graph import Track
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass

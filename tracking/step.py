@@ -17,19 +17,19 @@ from tracking.costs import (
     step_cost,
 )
 from tracking.decide import decide
-from tracking.evidence import Belief
+from tracking.ends import beginning_cost, ending_cost
 from tracking.frame import Frame
+from tracking.future import Future, regain_saving
 from tracking.late import late_sisters
 from tracking.link import link, nearest_pairs
 from tracking.motion import local_flow, spacing, whole_shift
 from tracking.packing import Solution, Triples
+from tracking.pieces import joined, pieces_cost
 from tracking.scene import Expectation, Scene
 from tracking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""
-FRAGMENT = 0.3
-"""Probability that what is suspected to be a part of a nucleus comes from nothing."""
 OFF_CENTRE = 0.3
 """How far the middle of a part, or of several nuclei taken for one, lies from that of a nucleus, over the distance
 between neighbours."""
@@ -119,8 +119,10 @@ def first_guess(sources: Sources, frame: Frame, usual_shift: np.ndarray, scene: 
     return guess
 
 
-def possible_links(sources: Sources, frame: Frame, expected: Expectation, future: Future, scene: Scene) -> Pairs:
-    """Links that are more likely than an end and a beginning."""
+def possible_links(
+    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: np.ndarray, scene: Scene
+) -> Pairs:
+    """Links that are more likely than an end and a beginning; `ending` (n,) is what the end of each source costs."""
     belief = scene.belief
     reach = scene.params.search_range or np.inf
     source, target, distance = nearest_pairs(expected.place, frame.positions, reach)
@@ -135,43 +137,24 @@ def possible_links(sources: Sources, frame: Frame, expected: Expectation, future
         future,
     )
     beginning = beginning_cost(frame, future.stays, belief)
-    saving = ending_cost(sources, belief)[source] + beginning[target] - cost
+    saving = ending[source] + beginning[target] - cost
     return Pairs.build(source, target, saving, len(sources), len(frame))
 
 
 def _over_time(cost: Callable[[np.ndarray], np.ndarray], frame: Frame, future: Future) -> np.ndarray:
-    """Mean cost of the features now and, where they are known, one frame later: errors seldom last, sizes do."""
+    """Cost of the features now and, where they are known, by a third one frame later: errors seldom last, sizes do."""
     now, later = cost(frame.features), cost(future.features)
-    return np.asarray(np.where(later == 0.0, now, (now + later) / 2))  # what is not known costs nothing
+    return np.asarray(np.where(later == 0.0, now, (2.0 * now + later) / 3.0))  # what is not known costs nothing
 
 
-def ending_cost(sources: Sources, belief: Belief) -> np.ndarray:
-    """Cost of leaving a source without continuation, over that of continuing it."""
-    vanish = np.where(sources.fresh, np.maximum(belief.flicker, belief.vanish), belief.vanish)
-    recent = np.log1p(-vanish) - np.log(vanish)
-    regain = 0.5 * belief.regain ** (sources.back - 1.0)
-    late = np.log(regain) - np.log1p(-regain)
-    return np.where(sources.back == 1, recent, late)
-
-
-def beginning_cost(frame: Frame, stays: np.ndarray, belief: Belief) -> np.ndarray:
-    """Cost of a target that comes from nothing, over that of a real one that is seen again as often as any.
-
-    False nuclei seldom last and real ones mostly do, so that it costs more if the target is known to stay, and little
-    if it is known to be gone. Parts of nuclei come and go with the errors of the segmentation.
-    """
-    appear = np.where(frame.suspect, max(belief.appear, FRAGMENT), belief.appear)
-    lasting = np.array([1.0, belief.flicker, 1.0 - belief.flicker])[stays + 1]
-    staying = np.array([1.0, belief.vanish, 1.0 - belief.vanish])[stays + 1]
-    return np.asarray(np.log(staying) - np.log(appear * lasting))
-
-
-def possible_divisions(sources: Sources, frame: Frame, expected: Expectation, future: Future, scene: Scene) -> Triples:
-    """Divisions that are more likely than an end and two beginnings."""
+def possible_divisions(
+    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: np.ndarray, scene: Scene
+) -> Triples:
+    """Divisions, or nuclei in two pieces, that are more likely than an end and two beginnings."""
     belief, scale = scene.belief, scene.scale
     if len(frame) < 2 or not scene.params.find_divisions:
         nothing = np.zeros(0, np.int64)
-        return Triples(nothing, nothing, nothing, np.zeros(0))
+        return Triples(nothing, nothing, nothing, np.zeros(0), np.zeros(0))
     source, first, second = _daughter_pairs(expected, frame, scene)
     apart = np.linalg.norm(frame.positions[first] - frame.positions[second], axis=1)
     near = apart <= (scene.params.division_range or np.inf)
@@ -179,19 +162,24 @@ def possible_divisions(sources: Sources, frame: Frame, expected: Expectation, fu
     middle = (frame.positions[first] + frame.positions[second]) / 2 - expected.flow[source]
     spread = belief.split_factor * expected.unit_spread * np.sqrt(np.maximum(frame.t - sources.t[source], 1e-9))
     cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scale)
-    cost = cost + separation_cost(apart, belief, scene.dimensions, scale)
+    usual = sources.usual_features()
     cost = cost + _over_time(
-        lambda features: daughter_features(sources.features[source], features[first], features[second], belief),
+        lambda features: daughter_features(
+            sources.features[source], usual[source], features[first], features[second], belief
+        ),
         frame,
         future,
     )
     cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
     cost = cost + doubtful_parent_cost(sources, belief)[source]
     beginning = beginning_cost(frame, future.stays, belief)
-    saving = ending_cost(sources, belief)[source] + beginning[first] + beginning[second] - cost
-    saving = saving - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
+    most = ending[source] + beginning[first] + beginning[second]
+    most = most - separation_cost(apart, belief, scene.dimensions, scale)
+    divided = most - cost - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
+    in_pieces = most - pieces_cost(sources, frame, expected, (source, first, second), scene)
+    saving = np.maximum(divided, in_pieces)
     good = saving > 0
-    return Triples(source[good], first[good], second[good], saving[good])
+    return Triples(source[good], first[good], second[good], saving[good], (divided - in_pieces)[good])
 
 
 def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -207,37 +195,6 @@ def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[
     source, pair = np.nonzero((distance[:, one] <= reach) & (distance[:, two] <= reach))
     a, b = row[source, one[pair]], row[source, two[pair]]
     return source, np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Future:
-    """What later frames have shown of the M nuclei of a frame.
-
-    Attributes
-    ----------
-    stays : (M,) int64
-        Whether each nucleus is seen again: 1 yes, 0 no, -1 not known yet.
-    features : (M, F) float64
-        Its features in the next frame, NaN where not known.
-    """
-
-    stays: np.ndarray
-    features: np.ndarray
-
-    @classmethod
-    def of(cls, frames: list[Frame], index: int) -> Future:
-        """As the links stand; nothing is known yet where the next frame is the newest."""
-        frame = frames[index]
-        stays, features = np.full(len(frame), -1, np.int64), np.full_like(frame.features, np.nan)
-        if index + 2 >= len(frames):
-            return cls(stays, features)
-        stays[:] = 0
-        for later in range(index + 1, len(frames) - 1):
-            stays[frames[later].row[frames[later].back == later - index]] = 1
-        after = frames[index + 1]
-        plain = (after.back == 1) & ~after.newborn
-        features[after.row[plain]] = after.features[plain]
-        return cls(stays, features)
 
 
 @dataclass(frozen=True)
@@ -273,19 +230,23 @@ def solve_step(
     """
     frame = frames[index]
     sources = open_ends(frames, index, scene.params.memory_frames, scene.scale)
+    ending = ending_cost(sources, scene.belief)
     if guess_links:
         guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
         expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-        pairs = possible_links(sources, frame, expected, future, scene)
-        guess = decide(pairs, possible_divisions(sources, frame, expected, future, scene), score=False)
+        pairs = possible_links(sources, frame, expected, future, ending, scene)
+        triples = possible_divisions(sources, frame, expected, future, ending, scene)
+        guess = joined(decide(pairs, triples, score=False), triples, frame.size)
     else:
         guess = present_solution(sources, frame)
     expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
     sisters = late_sisters(
         frames, index, first, sources, expected, beginning_cost(frame, future.stays, scene.belief), scene
     )
-    pairs = sisters.added(possible_links(sources, frame, expected, future, scene))
-    solution = decide(pairs, possible_divisions(sources, frame, expected, future, scene))
+    ending = ending - regain_saving(frames, index, sources, expected.unit_spread, scene)
+    pairs = sisters.added(possible_links(sources, frame, expected, future, ending, scene))
+    triples = possible_divisions(sources, frame, expected, future, ending, scene)
+    solution = joined(decide(pairs, triples), triples, frame.size)
     return Step(sources, expected, sisters.divided(solution))
 
 

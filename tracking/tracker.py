@@ -11,6 +11,7 @@ from tracking.connect import connect
 from tracking.errors import TrackingError
 from tracking.evidence import believe
 from tracking.frame import Frame, frame_of
+from tracking.future import Future
 from tracking.graph import Track
 from tracking.ids import closed, extended, number
 from tracking.params import TrackingParams
@@ -18,10 +19,11 @@ from tracking.rebirth import undo
 from tracking.scene import Scene
 from tracking.sources import known_steps
 from tracking.state import Memory, pack, unpack
-from tracking.step import Future, neighbour_scale, solve_step
+from tracking.step import neighbour_scale, solve_step
 
-REVISITS = 2
-"""Times that a frame is solved again: with its successors, and when it is known which of its nuclei were seen again."""
+REVISITS = 3
+"""Times that a frame is solved again, as its successors show which of its nuclei are seen again; less within a short
+lag, so that no decision is taken back that reaches into final frames."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,12 @@ class Tracker:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
         futures = [Future.of(frames, index) for index in range(len(frames))]
         sums = self._memory.sums
+        revisits = min(REVISITS, self.params.lag_frames - self.params.memory_frames)
         everything = np.concatenate([frame.positions for frame in frames])
         dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
         interval = float(np.median(np.diff([frame.t for frame in frames]))) if len(frames) > 1 else 1.0
         for index in range(max(1, self._memory.final), len(frames)):
-            if index < len(frames) - 1 - REVISITS:
+            if index < len(frames) - 1 - revisits:
                 sums = sums.faded(frames[index].sums)
                 continue
             scale = neighbour_scale(frames, index)

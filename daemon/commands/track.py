@@ -95,7 +95,7 @@ def _params(arguments: argparse.Namespace) -> TrackingParams:
             search_range=arguments.search_range,
             division_range=arguments.division_range,
             memory_frames=arguments.memory,
-            lag_frames=max(TrackingParams().lag_frames, arguments.memory + 1),
+            lag_frames=max(TrackingParams().lag_frames, arguments.memory + 3),  # as much to reconsider in as by default
             find_divisions=not arguments.no_divisions,
             min_division_score=arguments.min_division_score,
         )

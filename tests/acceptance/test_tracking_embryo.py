@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.benchmarks.bench_tracking import disturbed
 from tracking.metrics import links, score_links
 from tracking.table import track_table
 
@@ -32,3 +33,15 @@ def test_embryo(step: int, link_f1: float, division_f1: float) -> None:
     scores = score_links(links(table), links(found))
     assert scores.link_f1 >= link_f1
     assert scores.division_f1 >= division_f1
+
+
+def link_f1(table: pd.DataFrame) -> float:
+    """Of positions and diameters alone."""
+    found = track_table(table[["t", "z", "y", "x", "diameter"]]).assign(label=table["label"])
+    return score_links(links(table), links(found)).link_f1
+
+
+@pytest.mark.parametrize("step", [3, 5])
+def test_embryo_with_nuclei_missing_and_false_ones(step: int) -> None:
+    table = thinned(step)
+    assert link_f1(table) - link_f1(disturbed(table)) <= 0.03

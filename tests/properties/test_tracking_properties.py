@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nuset_engine.nuclei import Nuclei
 from tests.unit.tracking.movies import Record
 from tracking.graph import TrackGraph
+from tracking.params import TrackingParams
 from tracking.tracker import Tracker, TrackUpdate
 
 QUICK = settings(max_examples=12, deadline=None, derandomize=True)
@@ -46,10 +47,10 @@ def same(one: TrackUpdate, two: TrackUpdate) -> bool:
     return frames and one.tracks == two.tracks and one.removed_tracks == two.removed_tracks
 
 
-@given(movies())
+@given(movies(), st.sampled_from([3, TrackingParams().lag_frames]))
 @QUICK
-def test_listeners_always_hold_a_lineage(movie: list[tuple[int, np.ndarray]]) -> None:
-    tracker, record = Tracker(), Record()
+def test_listeners_always_hold_a_lineage(movie: list[tuple[int, np.ndarray]], lag: int) -> None:
+    tracker, record = Tracker(TrackingParams(lag_frames=lag)), Record()
     for t, places in movie:
         record.take(tracker.advance(nuclei_of(t, places)))
         assert sorted(record.ids[t]) == list(range(1, len(places) + 1))

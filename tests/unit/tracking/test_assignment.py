@@ -19,7 +19,7 @@ def problem(seed: int, n: int = 5, m: int = 6) -> tuple[Pairs, Triples]:
     pairs = Pairs.build(source, target, rng.normal(1.0, 3.0, n * m), n, m)
     rows = [(i, a, b) for i in range(n) for a in range(m) for b in range(a + 1, m) if rng.random() < 0.4]
     s, a, b = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    return pairs, Triples(s, a, b, rng.uniform(0.5, 9.0, len(rows)))
+    return pairs, Triples(s, a, b, rng.uniform(0.5, 9.0, len(rows)), np.full(len(rows), np.inf))
 
 
 def exhaustive(pairs: Pairs, triples: Triples) -> float:

@@ -16,7 +16,7 @@ def gains(rows: list[Row], links: list[tuple[int, int, float]], sources: int = 2
     source, first, second, saving = (np.array(column) for column in zip(*rows, strict=True))
     one, other, value = (np.array(column) for column in zip(*links, strict=True))
     pairs = Pairs.build(one, other, value.astype(float), sources, targets)
-    solution = decide(pairs, Triples(source, first, second, saving.astype(float)))
+    solution = decide(pairs, Triples(source, first, second, saving.astype(float), np.full(len(saving), np.inf)))
     return {s: gain for s, (_, _, gain) in solution.divisions.items()}
 
 

@@ -1,0 +1,92 @@
+"""What later frames have shown of a frame's nuclei, and of those that it does not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking.costs import feature_cost, step_cost
+from tracking.ends import beginning_cost, missed_cost
+from tracking.frame import Frame
+from tracking.link import nearest_pairs
+from tracking.motion import local_flow
+from tracking.scene import Scene
+from tracking.sources import Sources, collect, known_steps
+
+
+@dataclass(frozen=True)
+class Future:
+    """What later frames have shown of the M nuclei of a frame.
+
+    Attributes
+    ----------
+    stays : (M,) int64
+        Whether each nucleus is seen again: 1 yes, 0 no, -1 not known yet.
+    features : (M, F) float64
+        Its features in the next frame, NaN where not known.
+    """
+
+    stays: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, frames: list[Frame], index: int) -> Future:
+        """As the links stand; nothing is known yet where the next frame is the newest."""
+        frame = frames[index]
+        stays, features = np.full(len(frame), -1, np.int64), np.full_like(frame.features, np.nan)
+        if index + 2 >= len(frames):
+            return cls(stays, features)
+        stays[:] = 0
+        for later in range(index + 1, len(frames) - 1):
+            stays[frames[later].row[frames[later].back == later - index]] = 1
+        after = frames[index + 1]
+        plain = (after.back == 1) & ~after.newborn
+        features[after.row[plain]] = after.features[plain]
+        return cls(stays, features)
+
+
+def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread: float, scene: Scene) -> np.ndarray:
+    """What the next frame saves if frame `index` does not show a source but the next one does: (n,), 0 for most.
+
+    Frames are decided one by one. Where a nucleus was missed, a neighbour without a better cause would take its place,
+    and the nucleus itself would come from nothing one frame later, which neither frame alone could put right.
+
+    Parameters
+    ----------
+    frames : list of Frame
+    index : int
+    sources : Sources
+        Those of frame `index`, nearest frame first.
+    unit_spread : float
+        Spread of steps in unit time.
+    scene : Scene
+    """
+    saving = np.zeros(len(sources))
+    if index + 2 >= len(frames) or not len(sources):
+        return saving  # the next frame has no links yet
+    after, belief = frames[index + 1], scene.belief
+    orphans = np.flatnonzero((after.back == 0) | ((after.back > 1) & ~after.newborn))
+    later = _one_frame_on(frames, index, sources, scene)
+    if not len(orphans) or not len(later):
+        return saving
+    at, step = known_steps(frames, index + 1)
+    place = later.place + local_flow(at, step, later.place, np.full(len(later), -1), scene.scale)
+    source, target, distance = nearest_pairs(place, after.positions[orphans], np.inf)
+    cost = step_cost(distance**2, unit_spread * np.sqrt(after.t - later.t[source]), scene.dimensions, scene.scale)
+    change = after.features[orphans[target]] - later.features[source]
+    cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
+    beginning = beginning_cost(after, np.full(len(after), -1), belief)[orphans[target]]
+    worth = missed_cost(later.back[source], belief) + beginning - cost
+    # Each orphan is one of those that it may be.
+    claims = np.bincount(target[worth > 0], minlength=len(orphans))
+    np.maximum.at(saving, source, worth - np.log(np.maximum(claims, 1))[target])
+    return saving
+
+
+def _one_frame_on(frames: list[Frame], index: int, sources: Sources, scene: Scene) -> Sources:
+    """The first sources as the next frame would have them, as many as its memory reaches."""
+    backs = range(1, min(scene.params.memory_frames, index) + 1)
+    rows = [np.zeros(0, np.int64), *(sources.row[sources.back == back] for back in backs)]
+    parts = [(np.full(len(some), back + 1, np.int64), some) for back, some in enumerate(rows)]
+    return collect(frames, index + 1, parts, scene.scale)

@@ -1,0 +1,66 @@
+"""Nuclei that are found in two pieces: the other explanation of two nuclei where one was.
+
+The segmentation now and then cuts a nucleus in two, and may go on doing so. The pieces lie where the nucleus was and
+together have the size that it usually has, while daughters are small from the start: their mother has condensed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracking.costs import size_cost, step_cost
+from tracking.ends import FRAGMENT
+from tracking.frame import Frame
+from tracking.packing import Solution, Triples
+from tracking.scene import Expectation, Scene
+from tracking.sources import Sources
+
+
+def pieces_cost(
+    sources: Sources,
+    frame: Frame,
+    expected: Expectation,
+    triples: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scene: Scene,
+) -> np.ndarray:
+    """Cost of each source, first and second target (E,) if both are pieces of the source, without their separation.
+
+    That of the separation is the same as for daughters. Infinite where the sizes are not known.
+    """
+    source, first, second = triples
+    belief = scene.belief
+    volume = np.exp(3.0 * frame.size)
+    both = volume[first] + volume[second]
+    share = np.nan_to_num(volume[first] / both, nan=0.5)[:, None]
+    centre = share * frame.positions[first] + (1.0 - share) * frame.positions[second]
+    off2 = ((centre - expected.place[source]) ** 2).sum(axis=1)
+    change = np.log(both) / 3.0 - sources.usual[source]
+    suspect = frame.suspect[first] | frame.suspect[second]
+    chance = np.where(suspect, max(belief.cut, FRAGMENT), belief.cut)
+    cost = step_cost(off2, expected.spread[source], scene.dimensions, scene.scale) + size_cost(change, belief)
+    return np.where(np.isnan(change), np.inf, cost - np.log(chance))
+
+
+def joined(solution: Solution, triples: Triples, size: np.ndarray) -> Solution:
+    """A solution in which each source that was rather cut in two goes on with the larger piece.
+
+    Parameters
+    ----------
+    solution : Solution
+    triples : Triples
+        Those that it was chosen from.
+    size : (M,) float64
+        Of the targets.
+    """
+    if not solution.divisions:
+        return solution
+    named = zip(triples.source.tolist(), triples.first.tolist(), triples.second.tolist(), strict=True)
+    lead = dict(zip(named, triples.lead.tolist(), strict=True))
+    match, divisions = solution.match.copy(), {}
+    for source, (first, second, gain) in solution.divisions.items():
+        over_pieces = lead[source, first, second]
+        if over_pieces > 0:
+            divisions[source] = (first, second, min(gain, over_pieces))
+        else:
+            match[source] = first if size[first] >= size[second] else second
+    return Solution(match, divisions)
