@@ -23,6 +23,9 @@ def draw_counts(axes: Any, subject: Subject) -> None:
     scale = TimeScale(subject.frame_interval_s, subject.last_t)
     times = np.arange(subject.last_t + 1)
     counts = np.bincount(subject.nuclei["t"].to_numpy(np.int64), minlength=len(times))
+    if len(times) == 1:
+        say_nothing(axes, "Nuclei over time", f"{counts[0]} nuclei at the only time point")
+        return
     axes.fill_between(scale(times), counts, step="mid", color=BLUE, alpha=0.15, linewidth=0)
     axes.step(scale(times), counts, where="mid", color=BLUE, linewidth=1.8)
     born = subject.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
@@ -56,6 +59,9 @@ def draw_sizes_over_time(axes: Any, subject: Subject) -> None:
     rows = subject.nuclei.dropna(subset=["size"])
     if rows.empty:
         say_nothing(axes, title, "no sizes are known")
+        return
+    if subject.last_t == 0:
+        say_nothing(axes, title, f"median {rows['size'].median():.4g} {subject.size_unit} at the only time point")
         return
     levels = rows.groupby("t")["size"].quantile(np.array([0.1, 0.25, 0.5, 0.75, 0.9])).unstack()
     times = scale(levels.index.to_numpy(np.float64))

@@ -93,6 +93,22 @@ def test_results_without_nuclei_can_be_drawn(tmp_path: Path) -> None:
         compose(picture, subject, stack(found, 0)).canvas.draw()
 
 
+def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:
+    from dataclasses import replace
+
+    from matplotlib.figure import Figure
+
+    subject, _ = load(layout.database_url(results), "embryo")
+    nuclei = subject.nuclei[subject.nuclei["t"] == 0]
+    alone = replace(subject, nuclei=nuclei, last_t=0)
+    for draw, words in ((charts.draw_counts, "2 nuclei at"), (charts.draw_sizes_over_time, "median 350 µm³ at")):
+        axes = Figure().add_subplot()
+        draw(axes, alone)
+        assert [text.get_text().startswith(words) for text in axes.texts] == [True]
+        assert not axes.lines
+        assert not axes.collections
+
+
 def test_steps_join_daughters_to_their_mother(results: Path) -> None:
     subject, _ = load(layout.database_url(results), "embryo")
     segments, times, births = images.steps(subject.nuclei, subject.tracks)
