@@ -41,7 +41,7 @@ def link_f1(table: pd.DataFrame) -> float:
     return score_links(links(table), links(found)).link_f1
 
 
-@pytest.mark.parametrize("step", [3, 5])
-def test_embryo_with_nuclei_missing_and_false_ones(step: int) -> None:
-    table = thinned(step)
-    assert link_f1(table) - link_f1(disturbed(table)) <= 0.03
+def test_every_fifth_frame_with_nuclei_missing_and_false_ones() -> None:
+    table = thinned(5)
+    errors = [link_f1(disturbed(table, seed=seed)) for seed in range(3)]  # one draw moves the score by 0.003
+    assert link_f1(table) - np.mean(errors) <= 0.03
