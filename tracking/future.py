@@ -10,9 +10,8 @@ from tracking.costs import feature_cost, step_cost
 from tracking.ends import beginning_cost, missed_cost
 from tracking.frame import Frame
 from tracking.link import nearest_pairs
-from tracking.motion import local_flow
 from tracking.scene import Scene
-from tracking.sources import Sources, collect, known_steps
+from tracking.sources import Sources, collect
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,28 @@ def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread
         return saving  # the next frame has no links yet
     after, belief = frames[index + 1], scene.belief
     orphans = np.flatnonzero((after.back == 0) | ((after.back > 1) & ~after.newborn))
-    later = _one_frame_on(frames, index, sources, scene)
+    later = _carried_on(frames, index, sources, scene)
     if not len(orphans) or not len(later):
         return saving
-    at, step = known_steps(frames, index + 1)
-    place = later.place + local_flow(at, step, later.place, np.full(len(later), -1), scene.scale)
-    source, target, distance = nearest_pairs(place, after.positions[orphans], np.inf)
+    source, target, distance = nearest_pairs(later.place, after.positions[orphans], np.inf)
     cost = step_cost(distance**2, unit_spread * np.sqrt(after.t - later.t[source]), scene.dimensions, scene.scale)
     change = after.features[orphans[target]] - later.features[source]
     cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
     beginning = beginning_cost(after, np.full(len(after), -1), belief)[orphans[target]]
-    worth = missed_cost(later.back[source], belief) + beginning - cost
+    worth = missed_cost(later.back[source] - 1, belief) + beginning - cost
     # Each orphan is one of those that it may be.
     claims = np.bincount(target[worth > 0], minlength=len(orphans))
     np.maximum.at(saving, source, worth - np.log(np.maximum(claims, 1))[target])
     return saving
 
 
-def _one_frame_on(frames: list[Frame], index: int, sources: Sources, scene: Scene) -> Sources:
-    """The first sources as the next frame would have them, as many as its memory reaches."""
+def _carried_on(frames: list[Frame], index: int, sources: Sources, scene: Scene) -> Sources:
+    """The first sources, as many as the next frame's memory reaches, carried with their neighbours into that frame.
+
+    They are those that the frame after it would have if neither showed them.
+    """
     backs = range(1, min(scene.params.memory_frames, index) + 1)
-    rows = [np.zeros(0, np.int64), *(sources.row[sources.back == back] for back in backs)]
-    parts = [(np.full(len(some), back + 1, np.int64), some) for back, some in enumerate(rows)]
-    return collect(frames, index + 1, parts, scene.scale)
+    nothing = np.zeros(0, np.int64)
+    rows = [nothing, nothing, *(sources.row[sources.back == back] for back in backs)]
+    parts = [(np.full(len(some), back, np.int64), some) for back, some in enumerate(rows, start=1)]
+    return collect(frames, index + 2, parts, scene.scale)

@@ -89,13 +89,14 @@ def _params(arguments: argparse.Namespace) -> TrackingParams:
     from daemon.errors import UsageError
     from tracking.errors import TrackingError
     from tracking.params import TrackingParams
+    from tracking.tracker import REVISITS
 
     try:
         return TrackingParams(
             search_range=arguments.search_range,
             division_range=arguments.division_range,
             memory_frames=arguments.memory,
-            lag_frames=max(TrackingParams().lag_frames, arguments.memory + 3),  # as much to reconsider in as by default
+            lag_frames=max(TrackingParams().lag_frames, arguments.memory + REVISITS),
             find_divisions=not arguments.no_divisions,
             min_division_score=arguments.min_division_score,
         )

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.benchmarks.bench_tracking import disturbed
-from tracking.metrics import links, score_links
-from tracking.table import track_table
+from tests.benchmarks.bench_tracking import disturbed, scored
 
 EMBRYO = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / "tracks" / "c_elegans_1_180.csv"
 
@@ -29,19 +27,12 @@ def thinned(step: int) -> pd.DataFrame:
 @pytest.mark.parametrize(("step", "link_f1", "division_f1"), [(1, 0.998, 0.92), (3, 0.992, 0.85), (5, 0.975, 0.70)])
 def test_embryo(step: int, link_f1: float, division_f1: float) -> None:
     table = thinned(step)
-    found = track_table(table[["t", "z", "y", "x", "diameter"]]).assign(label=table["label"])
-    scores = score_links(links(table), links(found))
+    scores = scored(table)
     assert scores.link_f1 >= link_f1
     assert scores.division_f1 >= division_f1
 
 
-def link_f1(table: pd.DataFrame) -> float:
-    """Of positions and diameters alone."""
-    found = track_table(table[["t", "z", "y", "x", "diameter"]]).assign(label=table["label"])
-    return score_links(links(table), links(found)).link_f1
-
-
 def test_every_fifth_frame_with_nuclei_missing_and_false_ones() -> None:
     table = thinned(5)
-    errors = [link_f1(disturbed(table, seed=seed)) for seed in range(3)]  # one draw moves the score by 0.003
-    assert link_f1(table) - np.mean(errors) <= 0.03
+    errors = [scored(disturbed(table, seed=seed)).link_f1 for seed in range(3)]  # one draw moves the score by 0.003
+    assert scored(table).link_f1 - np.mean(errors) <= 0.03
