@@ -16,8 +16,10 @@ done again and gives the same, and what is committed but not yet visible or pain
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from daemon import logs
 from daemon.messages import Analysed, PaintTask
 from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.stopwatch import Stopwatch
@@ -27,7 +29,8 @@ from nuset_engine.volume import reconstruct
 from storage import layout, places
 from storage.images import ImageStore, sweep_unfinished
 from storage.kept import keep
-from storage.replay import replay
+from storage.replay import replay, replay_all
+from tracking.errors import TrackerStateError
 from tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -121,11 +124,11 @@ def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
     """Link the nuclei to the tracks and make the time point done; False when its source changed meanwhile."""
     watch, params = Stopwatch(), Request.of(job.acquisition).tracking
     with watch.lap("track_s"):
-        if job.needs_replay:
+        tracker = None if job.needs_replay else _tracker(catalog, job.acquisition)
+        if tracker is None:
+            job = replace(job, needs_replay=True)
             update, state = replay(catalog, job, analysed.nuclei, params)
         else:
-            saved = catalog.tracker_state(job.acquisition.id)
-            tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
             update, state = tracker.advance(analysed.nuclei), tracker.state()
     timings = {**analysed.timings, **watch.seconds}
     return catalog.commit_timepoint(job, analysed.nuclei, update, state, timings, analysed.quality)
@@ -154,7 +157,24 @@ def paint(task: PaintTask) -> None:
 
 def finish(catalog: Catalog, row: AcquisitionRow) -> None:
     """Nothing more will come of this acquisition: all of its tracks become final."""
+    tracker = _tracker(catalog, row)
+    if tracker is None:
+        update, state = replay_all(catalog, row.id, Request.of(row).tracking)
+    else:
+        update, state = tracker.finish(), tracker.state()
+    catalog.finalise_tracks(row.id, update, state, anew=tracker is None)
+
+
+def _tracker(catalog: Catalog, row: AcquisitionRow) -> Tracker | None:
+    """The tracker as it was after the last commit; None where its state cannot be read, as after an upgrade.
+
+    The tracks are then made anew from the stored nuclei.
+    """
     params, saved = Request.of(row).tracking, catalog.tracker_state(row.id)
-    tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
-    update = tracker.finish()
-    catalog.finalise_tracks(row.id, update, tracker.state())
+    if saved is None:
+        return Tracker(params)
+    try:
+        return Tracker.from_state(saved, params)
+    except TrackerStateError as error:
+        logs.warning("tracks made anew", acquisition=row.name, reason=error)
+        return None

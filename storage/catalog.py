@@ -261,8 +261,8 @@ class Catalog:
             completed_at = self._now() if state in FINISHED else None
             claims.set_state(connection, acquisition_id, state, error, completed_at)
 
-    def finalise_tracks(self, acquisition_id: int, update: TrackUpdate, tracker_state: bytes) -> None:
-        """Write what `Tracker.finish` says when nothing more will come; the acquisition's state stays as it is.
+    def finalise_tracks(self, acquisition_id: int, update: TrackUpdate, state: bytes, anew: bool = False) -> None:
+        """Write what `Tracker.finish`, or (`anew`) `replay_all`, says; the acquisition's state stays as it is.
 
         Raises
         ------
@@ -271,7 +271,7 @@ class Catalog:
         """
         with self._transaction() as connection:
             lookups.acquisition(connection, acquisition_id)
-            commits.finalise_tracks(connection, acquisition_id, update, tracker_state)
+            commits.finalise_tracks(connection, acquisition_id, update, state, anew)
 
     def is_waiting(self, acquisition_id: int) -> bool:
         """Say whether time points of an acquisition wait for their turn, or are being processed."""

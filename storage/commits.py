@@ -85,9 +85,13 @@ def apply_update(
         upsert(connection, tracks, records, ("acquisition_id", "track_id"))
 
 
-def finalise_tracks(connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes) -> None:
-    """Write what the tracker says when nothing more will come."""
+def finalise_tracks(
+    connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, anew: bool
+) -> None:
+    """Write what the tracker says when nothing more will come, `anew` in place of all it said before."""
     _refuse_waiting(connection, acquisition_id)
+    if anew:
+        _forget_tracks(connection, acquisition_id)
     apply_update(connection, acquisition_id, track_update)
     here = tracker_states.c.acquisition_id == acquisition_id
     connection.execute(update(tracker_states).where(here).values(state=state))

@@ -1,4 +1,4 @@
-"""Tracks rebuilt from the stored tables, when a time point comes late or its source changed."""
+"""Tracks rebuilt from the stored tables: a time point came late, its source changed, or the state cannot be read."""
 
 from __future__ import annotations
 
@@ -33,6 +33,26 @@ def replay(
     frames = with_replaced(catalog.stored_nuclei(job.acquisition_id), nuclei)
     update = merged(tracker.advance(frame) for frame in frames)
     return update, tracker.state()
+
+
+def replay_all(catalog: Catalog, acquisition_id: int, params: TrackingParams | None) -> tuple[TrackUpdate, bytes]:
+    """Track an acquisition of which nothing more will come anew, from its first frame to the end of all tracks.
+
+    Returns
+    -------
+    update, state
+        As `replay` gives them, after `Tracker.finish`.
+    """
+    from tracking.tracker import Tracker
+
+    tracker = Tracker(params)
+
+    def updates() -> Iterator[TrackUpdate]:
+        for frame in catalog.stored_nuclei(acquisition_id):
+            yield tracker.advance(frame)
+        yield tracker.finish()
+
+    return merged(updates()), tracker.state()
 
 
 def with_replaced(frames: Iterable[Nuclei], nuclei: Nuclei) -> Iterator[Nuclei]:

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class TrackingError(ValueError):
     """Root of the errors that `tracking` raises on purpose."""
+
+
+class TrackerStateError(TrackingError):
+    """The stored state of a tracker is damaged, or another version wrote it."""

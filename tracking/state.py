@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracking.errors import TrackingError
+from tracking.errors import TrackerStateError
 from tracking.evidence import Sums
 from tracking.frame import Frame
 from tracking.graph import Track
@@ -78,7 +78,7 @@ def unpack(data: bytes) -> Memory:
 
     Raises
     ------
-    TrackingError
+    TrackerStateError
         If the bytes are something else.
     """
     try:
@@ -89,8 +89,8 @@ def unpack(data: bytes) -> Memory:
             raise KeyError("format")
         return _memory(meta, arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise TrackingError(
-            "The stored state of the tracker cannot be read; it is damaged or of another version, so track this "
+        raise TrackerStateError(
+            "The stored state of the tracker cannot be read; it is damaged or of another version, so track its "
             "acquisition anew."
         ) from error
 

@@ -127,7 +127,7 @@ class Tracker:
 
         Raises
         ------
-        TrackingError
+        TrackerStateError
             If `data` is not a state that this version understands.
         """
         tracker = cls(params)
