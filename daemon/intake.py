@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from daemon.conductor import Conductor
     from daemon.recipe import Recipe
     from storage.catalog import Catalog
+    from storage.readers import Completion
 
 # Files of one folder that are looked into at once: the others wait their turn.
 _AT_ONCE = 32
@@ -211,9 +212,9 @@ class Intake:
             conclusion = settle.conclude(
                 watched, completion.state == "complete", rules, self._now, ready, answer.seconds
             )
-            self._conclude(path, conclusion, completion.reason)
+            self._conclude(path, conclusion, completion)
 
-    def _conclude(self, path: Path, conclusion: Conclusion, reason: str) -> None:
+    def _conclude(self, path: Path, conclusion: Conclusion, completion: Completion) -> None:
         identity = conclusion.watched.identity
         if conclusion.decision is Decision.WAIT:
             self._schedule(path, conclusion.watched)
@@ -224,10 +225,10 @@ class Intake:
         if conclusion.decision is Decision.READY:
             self.admission.finish(path)
         elif conclusion.decision is Decision.PARTIAL:
-            logs.warning("processed as far as it goes", path=path, reason=reason)
+            logs.warning("processed as far as it goes", path=path, reason=completion.reason)
             self.admission.finish(path, conclusion.ripe)
         else:
-            self.admission.refuse(path, identity, reason)
+            self.admission.refuse(path, identity, completion.refusal)
         self._leave(path, identity)
 
     def _try_again_later(self, path: Path, watched: Watched, reason: str) -> None:

@@ -109,7 +109,7 @@ def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path
             outcome.faults += 1
             complain(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.")
         elif completion.state != "complete":
-            _complain(path, completion.reason, catalog, outcome)
+            _complain(path, completion.refusal, catalog, outcome)
             continue
         whole.append(path)
     return list(readers.group(whole, order.pattern).values())

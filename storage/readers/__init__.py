@@ -132,7 +132,7 @@ def _checked(path: Path) -> tuple[int, ...] | None:
     if verdict.state == "growing" and verdict.time_points_ready:
         return verdict.time_points_ready
     if verdict.state != "complete":
-        raise IncompleteInputError(verdict.reason.rstrip(".") + ": copy or export it again, or wait for its end.")
+        raise IncompleteInputError(verdict.refusal)
     return None
 
 

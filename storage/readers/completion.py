@@ -32,6 +32,11 @@ class Completion:
     planes_ready: int | None = None
     planes_declared: int | None = None
 
+    @property
+    def refusal(self) -> str:
+        """The reason with what to do, where the file is not taken as it is."""
+        return f"{self.reason.rstrip('.')}: copy or export it again, or wait for its end."
+
 
 def of_planes(path: object, ready: int, declared: int, time_points: tuple[int, ...] | None) -> Completion:
     """Return the verdict on a sound file by its number of planes: complete when all that are declared are there."""
