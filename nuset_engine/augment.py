@@ -17,11 +17,31 @@ class AugmentParams:
 
     scale: tuple[float, float] = (0.6, 1.7)
     stretch: float = 0.12
+    brightness_chance: float = 0.3
     gamma: tuple[float, float] = (0.55, 1.7)
+    gamma_chance: float = 0.4
     blur_px: tuple[float, float] = (0.3, 2.2)
+    blur_chance: float = 0.35
+    blocks_chance: float = 0.15
     noise: tuple[float, float] = (0.005, 0.2)
+    noise_chance: float = 0.5
     grey_levels: tuple[float, float] = (5, 40)
     coarse_chance: float = 0.35
+
+
+# "mild" suits the last part of a training: what strong augmentation hides, such as how wide the outlines of a kind of
+# images are drawn, is learned then.
+AUGMENTATIONS = {
+    "strong": AugmentParams(),
+    "mild": AugmentParams(
+        scale=(0.72, 1.4),
+        brightness_chance=0.2,
+        gamma_chance=0.3,
+        blur_chance=0.2,
+        blocks_chance=0.08,
+        noise_chance=0.35,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -83,15 +103,15 @@ def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.n
 
 def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams) -> np.ndarray:
     """Blur, loss of resolution, uneven light, noise, few grey levels."""
-    if rng.random() < 0.35:
+    if rng.random() < params.blur_chance:
         image = ndi.gaussian_filter(image, rng.uniform(*params.blur_px))
-    if rng.random() < 0.15:
+    if rng.random() < params.blocks_chance:
         step = int(rng.integers(2, 4))
         image = np.kron(image[::step, ::step], np.ones((step, step), np.float32))[: image.shape[0], : image.shape[1]]
     if rng.random() < 0.3:
         rough = rng.normal(0, 0.4, (3, 3))
         image = image * np.exp(ndi.zoom(rough, np.array(image.shape) / 3, order=1)).astype(np.float32)
-    if rng.random() < 0.5:
+    if rng.random() < params.noise_chance:
         level = np.exp(rng.uniform(*np.log(params.noise)))
         white = rng.standard_normal(image.shape).astype(np.float32)
         if rng.random() < 0.3:  # noise that is correlated, as after a camera's interpolation
@@ -109,9 +129,9 @@ def random_intensity(
     """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32."""
     low, high = np.percentile(image, (1, 99.8))
     image = ((image - low) / max(high - low, 1e-6)).astype(np.float32)
-    if rng.random() < 0.3:
+    if rng.random() < params.brightness_chance:
         image = _change_brightness(rng, image, labels)
-    if rng.random() < 0.4:
+    if rng.random() < params.gamma_chance:
         image = np.sign(image) * np.abs(image) ** np.exp(rng.uniform(*np.log(params.gamma)))
     if rng.random() < 0.12:
         add_artefacts(rng, image)

@@ -28,6 +28,7 @@ from nuset_engine.targets import (
 )
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+LARGEST_MISMATCH = 1.7  # between labelled and measured size
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
 
 
@@ -61,8 +62,20 @@ def median_diameter(labels: np.ndarray) -> float:
     return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
 
 
-def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
+def make_example(
+    name: str, image: np.ndarray, labels: np.ndarray, measure: Callable[[np.ndarray], float] | None = None
+) -> Example:
     """Check one pair and bring it near the trained size.
+
+    Parameters
+    ----------
+    name : str
+    image : (Y, X)
+    labels : (Y, X) int
+    measure : callable, optional
+        Gives the median diameter of the nuclei that the engine will believe when it sees this image (px, NaN: unknown).
+        Crops then show nuclei as large as they will appear to the network, also where outlines are drawn wider or
+        narrower than nuclei look. A measure that is off by more than `LARGEST_MISMATCH` is not used.
 
     Raises
     ------
@@ -73,6 +86,9 @@ def make_example(name: str, image: np.ndarray, labels: np.ndarray) -> Example:
     diameter = median_diameter(labels)
     image = bright_nuclei(image, labels)
     small, truth, stored = _stored(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
+    if measure is not None and np.isfinite(diameter):
+        ratio = measure(image) / diameter
+        stored *= ratio if 1 / LARGEST_MISMATCH < ratio < LARGEST_MISMATCH else 1
     return Example(name, small, truth, border_weights(truth), stored)
 
 
@@ -245,7 +261,8 @@ class CropSampler:
         self._synthetic = synthetic or SyntheticParams()
         self._render = render
         self._pool: list[Example] = []
-        sizes = np.array([np.sqrt(e.image.size) / e.diameter_px for e in self._real])
+        # Crowds are drawn more often: there is more to learn from a crop of them, and more to get wrong.
+        sizes = np.array([np.sqrt(1 + e.labels.max(initial=0)) for e in self._real])
         self._chances = sizes / sizes.sum() if real else sizes
 
     def _example(self) -> Example:

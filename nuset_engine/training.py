@@ -3,125 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nuset_engine.augment import AugmentParams
-from nuset_engine.colour import grey
-from nuset_engine.dataset import (
-    CropSampler,
-    Example,
-    batches,
-    by_checksum,
-    event_examples,
-    make_event_example,
-    make_example,
-    read_image,
-    read_pairs,
-    synthetic_examples,
-)
+from nuset_engine.dataset import batches
 from nuset_engine.errors import EngineError
 from nuset_engine.history import PARTS, plot_history, record
 from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
+from nuset_engine.training_config import TrainingConfig
+from nuset_engine.training_data import load_examples, samplers
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
-MODES = ("nuclei", "events")
-PRECISIONS = ("float32", "bfloat16")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """A training run; saved beside its weights, so that anyone can repeat it.
-
-    Attributes
-    ----------
-    images, labels : Path or None
-        Folders of images and of instance labels with the same file stems; None: synthetic images alone.
-    output : Path
-        The weights to write (``.npz``); checkpoints and history lie beside them.
-    mode : str
-        ``nuclei``: every nucleus is labelled. ``events``: only rare events are, such as mitoses, and the loss is
-        weighted by attention.
-    width : int
-        Channels of the network's first level.
-    steps, batch_size, crop_px : int
-        Number of updates, crops per update, edge of a crop in network pixels.
-    learning_rate : float
-        Highest rate; it rises over the first 2 % of the steps and falls to 0 along a cosine.
-    synthetic_share : float
-        Share of crops from synthetic images.
-    held_out : int
-        This many images, those with the smallest CRC-32 of their name, are neither trained on nor validated on.
-    validation : int
-        This many images, those that follow, choose the best weights.
-    start_from : str or None
-        Name or path of the weights to start from.
-    blend : float
-        Share of what was learned in the weights that are kept; the rest is what the run started from. Between the two
-        lie weights that do well on both kinds of images (Wortsman et al. 2022, weight-space ensembles).
-    seed : int
-    precision : str
-        What the network computes in while it learns, ``float32`` or ``bfloat16``, see `network.computing_in`.
-    """
-
-    images: Path | None
-    labels: Path | None
-    output: Path
-    mode: str = "nuclei"
-    width: int = 24
-    steps: int = 8000
-    batch_size: int = 4
-    crop_px: int = 256
-    learning_rate: float = 1e-3
-    synthetic_share: float = 0.4
-    held_out: int = 0
-    validation: int = 24
-    start_from: str | None = None
-    blend: float = 1.0
-    seed: int = 0
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained, all faults at once."""
-        faults = [
-            f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1
-        ]
-        if self.crop_px < 64 or self.crop_px % 16:
-            faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
-        if not 0 <= self.synthetic_share <= 1:
-            faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
-        if not 0 < self.blend <= 1:
-            faults.append(f"blend = {self.blend} is not above 0 and at most 1")
-        if self.blend < 1 and not self.start_from:
-            faults.append(f"blend = {self.blend} needs weights to start from (start_from)")
-        if self.mode not in MODES:
-            faults.append(f"mode = {self.mode!r} is not one of {', '.join(MODES)}")
-        if (self.images is None) != (self.labels is None):
-            faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
-        if self.precision not in PRECISIONS:
-            faults.append(f"precision = {self.precision!r} is not one of {', '.join(PRECISIONS)}")
-        if faults:
-            raise EngineError("Training settings are wrong: " + "; ".join(faults) + ".")
-
-    @property
-    def momentum(self) -> float:
-        """Momentum of the moving average of the weights: over about a tenth of a run, but at most 500 steps."""
-        return float(np.clip(1 - 10 / self.steps, 0.8, 0.998))
-
-    def recipe(self) -> dict[str, Any]:
-        """The settings for the manifest, without anybody's paths."""
-        values = asdict(self)
-        del values["output"]
-        if self.start_from:
-            values["start_from"] = Path(self.start_from).stem
-        if self.images is None or self.labels is None:
-            return values
-        return {**values, "images": self.images.absolute().parent.name, "labels": self.labels.name}
+__all__ = ["TrainingConfig", "train"]
 
 
 class NusetTrainer(keras.Model):
@@ -148,66 +44,6 @@ class NusetTrainer(keras.Model):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Means of the parts of the loss since they were last reset."""
         return {name: metric.result() for name, metric in self.parts.items()}
-
-
-def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:
-    """Names to train on, to validate on, and to leave alone; by CRC-32 of the name, the held-out ones first.
-
-    A small set keeps at least four fifths of its images for training.
-    """
-    order = by_checksum(names)
-    rest = order[held_out:]
-    count = min(validation, len(rest) // 5)
-    return rest[count:], rest[:count], order[:held_out]
-
-
-def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[list[Example], list[Example]]:
-    """Training and validation images of a run."""
-    if config.images is None or config.labels is None:
-        note("synthetic images alone")
-        return [], []
-    pairs = {name: (image, labels) for name, image, labels in read_pairs(config.images, config.labels)}
-    train, validate, _ = split(list(pairs), config.held_out, config.validation)
-    if not train:
-        raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
-    note(f"{len(train)} images to train on, {len(validate)} to validate on")
-    load = _event_loader() if config.mode == "events" else _load
-    return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
-
-
-def _load(name: str, image: Path, labels: Path) -> Example:
-    return make_example(name, grey(read_image(image)), read_image(labels))
-
-
-def _event_loader() -> Callable[[str, Path, Path], Example]:
-    """Loads images of rare events; how large the nuclei in them are, the shipped weights say."""
-    from nuset_engine.segment import Segmenter
-
-    segmenter = Segmenter()
-
-    def load(name: str, image: Path, labels: Path) -> Example:
-        plane = grey(read_image(image))
-        known = segmenter.statistics([plane])
-        if known.is_blank:
-            raise EngineError(f"{name}: no nucleus can be made out, so its scale is unknown; remove the image.")
-        bright = -plane.astype(np.float32) if known.inverted else plane
-        return make_event_example(name, bright, read_image(labels), known.diameter_px)
-
-    return load
-
-
-def samplers(
-    config: TrainingConfig, step: int, examples: list[Example], validation: list[Example]
-) -> list[CropSampler]:
-    """Endless crops to train on from `step` on, and the fixed ones to validate on."""
-    events = config.mode == "events"
-    render = event_examples if events else synthetic_examples
-    augment = AugmentParams(coarse_chance=1.0) if events else AugmentParams()
-    share = 0.0 if validation else config.synthetic_share
-    return [
-        CropSampler(examples, config.seed + step, config.crop_px, config.synthetic_share, augment, render=render),
-        CropSampler(validation or examples, 1_000_003, config.crop_px, share, augment, render=render),
-    ]
 
 
 def rate_at(step: int, config: TrainingConfig) -> float:

@@ -22,6 +22,8 @@ SETTINGS = (
     "learning_rate",
     "validation",
     "synthetic_share",
+    "augmentation",
+    "sizes",
     "held_out",
     "seed",
     "precision",
@@ -50,6 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4)")
     parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
     parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1")
+    parser.add_argument(
+        "--augmentation",
+        choices=("strong", "mild"),
+        help="how much crops are changed; mild suits the last part of a training (strong)",
+    )
+    parser.add_argument(
+        "--sizes",
+        choices=("labelled", "measured"),
+        help="show nuclei as large as their labels are, or as the weights of --from measure them (labelled)",
+    )
     parser.add_argument("--held-out", type=int, help="leave out this many images for an evaluation afterwards")
     parser.add_argument("--seed", type=int, help="seed of everything random")
     parser.add_argument(

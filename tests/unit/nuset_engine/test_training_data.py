@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
+from nuset_engine.augment import AUGMENTATIONS
 from nuset_engine.confocal import confocal_slices
 from nuset_engine.dataset import CropSampler, make_example, masked_targets, read_image, read_pairs
 from nuset_engine.errors import EngineError
 from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
 from nuset_engine.targets import border_weights
-from nuset_engine.training import TrainingConfig, rate_at, split
+from nuset_engine.training import TrainingConfig, rate_at
+from nuset_engine.training_data import split
 
 
 def test_the_same_seed_gives_the_same_image() -> None:
@@ -61,6 +63,43 @@ def test_crops_are_reproducible_and_finite() -> None:
     assert np.array_equal(one[0], other[0])
     assert one[0].shape == (3, 64, 64, 2)
     assert all(np.isfinite(array).all() for array in (one[0], *one[1]))
+
+
+def disks(count: int) -> np.ndarray:
+    """Labels (128, 128) of `count` disks of 20 px across, in rows."""
+    labels = np.zeros((128, 128), np.int32)
+    y, x = np.ogrid[:128, :128]
+    for index in range(count):
+        labels[(y - 14 - 25 * (index // 5)) ** 2 + (x - 14 - 25 * (index % 5)) ** 2 <= 100] = index + 1
+    return labels
+
+
+def test_crops_show_nuclei_as_large_as_they_are_measured() -> None:
+    labels = disks(9)
+    image = labels.astype(np.float32)
+    plain = make_example("a", image, labels)
+    looks_px = 20.1  # the circle of a disk's area
+    for ratio, used in ((0.75, 0.75), (1.2, 1.2), (3.0, 1.0), (float("nan"), 1.0)):
+        example = make_example("a", image, labels, lambda _, ratio=ratio: ratio * looks_px)
+        assert example.diameter_px == pytest.approx(used * plain.diameter_px, rel=0.01)
+        assert np.array_equal(example.labels, plain.labels)
+
+
+def test_crowds_are_drawn_more_often() -> None:
+    examples = [make_example(str(n), (disks(n) > 0).astype(np.float32), disks(n)) for n in (0, 3, 24)]
+    sampler = CropSampler(examples, seed=3, crop_px=64, synthetic_share=0.0)
+    drawn = [sampler._example().name for _ in range(800)]
+    shares = [drawn.count(example.name) / 800 for example in examples]
+    assert shares == pytest.approx([1 / 8, 2 / 8, 5 / 8], abs=0.06)
+
+
+def test_mild_augmentation_changes_less() -> None:
+    strong, mild = AUGMENTATIONS["strong"], AUGMENTATIONS["mild"]
+    assert mild.scale[0] > strong.scale[0]
+    assert mild.scale[1] < strong.scale[1]
+    chances = [name for name in vars(strong) if name.endswith("_chance")]
+    assert len(chances) == 6
+    assert all(getattr(mild, name) <= getattr(strong, name) for name in chances)
 
 
 def test_what_lies_beyond_the_source_is_not_counted() -> None:

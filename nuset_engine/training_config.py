@@ -1,0 +1,115 @@
+"""Settings of a training run, checked all at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nuset_engine.augment import AUGMENTATIONS
+from nuset_engine.errors import EngineError
+
+MODES = ("nuclei", "events")
+PRECISIONS = ("float32", "bfloat16")
+SIZES = ("labelled", "measured")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run; saved beside its weights, so that anyone can repeat it.
+
+    Attributes
+    ----------
+    images, labels : Path or None
+        Folders of images and of instance labels with the same file stems; None: synthetic images alone.
+    output : Path
+        The weights to write (``.npz``); checkpoints and history lie beside them.
+    mode : str
+        ``nuclei``: every nucleus is labelled. ``events``: only rare events are, such as mitoses, and the loss is
+        weighted by attention.
+    width : int
+        Channels of the network's first level.
+    steps, batch_size, crop_px : int
+        Number of updates, crops per update, edge of a crop in network pixels.
+    learning_rate : float
+        Highest rate; it rises over the first 2 % of the steps and falls to 0 along a cosine.
+    synthetic_share : float
+        Share of crops from synthetic images.
+    augmentation : str
+        Name of one of `augment.AUGMENTATIONS`.
+    sizes : str
+        How large nuclei appear in the crops: ``labelled``, by the labels; ``measured``, as the weights to start from
+        measure them, which is how the engine will see these images.
+    held_out : int
+        This many images, those with the smallest CRC-32 of their name, are neither trained on nor validated on.
+    validation : int
+        This many images, those that follow, choose the best weights.
+    start_from : str or None
+        Name or path of the weights to start from.
+    blend : float
+        Share of what was learned in the weights that are kept; the rest is what the run started from. Between the two
+        lie weights that do well on both kinds of images (Wortsman et al. 2022, weight-space ensembles).
+    seed : int
+    precision : str
+        What the network computes in while it learns, ``float32`` or ``bfloat16``, see `network.computing_in`.
+    """
+
+    images: Path | None
+    labels: Path | None
+    output: Path
+    mode: str = "nuclei"
+    width: int = 24
+    steps: int = 8000
+    batch_size: int = 4
+    crop_px: int = 256
+    learning_rate: float = 1e-3
+    synthetic_share: float = 0.4
+    augmentation: str = "strong"
+    sizes: str = "labelled"
+    held_out: int = 0
+    validation: int = 24
+    start_from: str | None = None
+    blend: float = 1.0
+    seed: int = 0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, all faults at once."""
+        faults = [
+            f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1
+        ]
+        if self.crop_px < 64 or self.crop_px % 16:
+            faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
+        if not 0 <= self.synthetic_share <= 1:
+            faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        if not 0 < self.blend <= 1:
+            faults.append(f"blend = {self.blend} is not above 0 and at most 1")
+        if self.blend < 1 and not self.start_from:
+            faults.append(f"blend = {self.blend} needs weights to start from (start_from)")
+        if (self.images is None) != (self.labels is None):
+            faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
+        if self.sizes == "measured" and not self.start_from:
+            faults.append("sizes = 'measured' needs weights to start from (start_from)")
+        choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                faults.append(f"{name} = {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+        if faults:
+            raise EngineError("Training settings are wrong: " + "; ".join(faults) + ".")
+
+    @property
+    def momentum(self) -> float:
+        """Momentum of the moving average of the weights: over about a tenth of a run, but at most 500 steps."""
+        return float(np.clip(1 - 10 / self.steps, 0.8, 0.998))
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings for the manifest, without anybody's paths."""
+        values = asdict(self)
+        del values["output"]
+        if self.start_from:
+            values["start_from"] = Path(self.start_from).stem
+        if self.images is None or self.labels is None:
+            return values
+        return {**values, "images": self.images.absolute().parent.name, "labels": self.labels.name}

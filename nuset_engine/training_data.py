@@ -1,0 +1,101 @@
+"""The images of a training run: which ones, how they are loaded, and the endless crops of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nuset_engine.augment import AUGMENTATIONS
+from nuset_engine.colour import grey
+from nuset_engine.dataset import (
+    CropSampler,
+    Example,
+    by_checksum,
+    event_examples,
+    make_event_example,
+    make_example,
+    read_image,
+    read_pairs,
+    synthetic_examples,
+)
+from nuset_engine.errors import EngineError
+from nuset_engine.training_config import TrainingConfig
+
+
+def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:
+    """Names to train on, to validate on, and to leave alone; by CRC-32 of the name, the held-out ones first.
+
+    A small set keeps at least four fifths of its images for training.
+    """
+    order = by_checksum(names)
+    rest = order[held_out:]
+    count = min(validation, len(rest) // 5)
+    return rest[count:], rest[:count], order[:held_out]
+
+
+def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[list[Example], list[Example]]:
+    """Training and validation images of a run."""
+    if config.images is None or config.labels is None:
+        note("synthetic images alone")
+        return [], []
+    pairs = {name: (image, labels) for name, image, labels in read_pairs(config.images, config.labels)}
+    train, validate, _ = split(list(pairs), config.held_out, config.validation)
+    if not train:
+        raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
+    note(f"{len(train)} images to train on, {len(validate)} to validate on")
+    load = _event_loader() if config.mode == "events" else _loader(config)
+    return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
+
+
+def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
+    """Loads images of nuclei; how large these appear, their labels say or the weights to start from."""
+    from nuset_engine.segment import Segmenter
+
+    segmenter = Segmenter(str(config.start_from)) if config.sizes == "measured" else None
+
+    def measured(image: np.ndarray) -> float:
+        assert segmenter is not None
+        known = segmenter.statistics([image])
+        return float("nan") if known.is_blank else known.diameter_px
+
+    def load(name: str, image: Path, labels: Path) -> Example:
+        measure = measured if segmenter else None
+        return make_example(name, grey(read_image(image)), read_image(labels), measure)
+
+    return load
+
+
+def _event_loader() -> Callable[[str, Path, Path], Example]:
+    """Loads images of rare events; how large the nuclei in them are, the shipped weights say."""
+    from nuset_engine.segment import Segmenter
+
+    segmenter = Segmenter()
+
+    def load(name: str, image: Path, labels: Path) -> Example:
+        plane = grey(read_image(image))
+        known = segmenter.statistics([plane])
+        if known.is_blank:
+            raise EngineError(f"{name}: no nucleus can be made out, so its scale is unknown; remove the image.")
+        bright = -plane.astype(np.float32) if known.inverted else plane
+        return make_event_example(name, bright, read_image(labels), known.diameter_px)
+
+    return load
+
+
+def samplers(
+    config: TrainingConfig, step: int, examples: list[Example], validation: list[Example]
+) -> list[CropSampler]:
+    """Endless crops to train on from `step` on, and the fixed ones to validate on."""
+    events = config.mode == "events"
+    render = event_examples if events else synthetic_examples
+    augment = AUGMENTATIONS[config.augmentation]
+    if events:
+        augment = replace(augment, coarse_chance=1.0)
+    share = 0.0 if validation else config.synthetic_share
+    return [
+        CropSampler(examples, config.seed + step, config.crop_px, config.synthetic_share, augment, render=render),
+        CropSampler(validation or examples, 1_000_003, config.crop_px, share, augment, render=render),
+    ]
