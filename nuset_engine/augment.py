@@ -30,14 +30,14 @@ class AugmentParams:
 
 
 # "mild" suits the last part of a training: what strong augmentation hides, such as how wide the outlines of a kind of
-# images are drawn, is learned then.
+# images are drawn, is learned then. Blur is not spared: with a chance of 0.2 blurred images lost twice as much.
 AUGMENTATIONS = {
     "strong": AugmentParams(),
     "mild": AugmentParams(
         scale=(0.72, 1.4),
         brightness_chance=0.2,
         gamma_chance=0.3,
-        blur_chance=0.2,
+        blur_chance=0.45,
         blocks_chance=0.08,
         noise_chance=0.35,
     ),
