@@ -34,6 +34,10 @@ def _without_native_chatter() -> Iterator[None]:
 
 
 with _without_native_chatter():
+    # First, because TensorFlow brings an SQLite of its own, without mathematical functions: whichever is loaded first
+    # serves the whole process, and the database's views need square roots.
+    import sqlite3  # noqa: F401
+
     import keras
     from keras import layers, ops
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sqlite3
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -100,7 +102,21 @@ def _configure_sqlite(engine: Engine, begin: str, query_only: bool) -> None:
             cursor.execute("PRAGMA synchronous=FULL")  # a commit that was reported survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        _ensure_square_roots(connection)
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql(begin)
+
+
+def _ensure_square_roots(connection: sqlite3.Connection) -> None:
+    """Define ``sqrt``, which the views use, where this build of SQLite has no mathematical functions."""
+    try:
+        connection.execute("SELECT sqrt(1)").fetchone()
+    except sqlite3.OperationalError:
+        connection.create_function("sqrt", 1, _square_root, deterministic=True)
+
+
+def _square_root(value: float | None) -> float | None:
+    """Return what SQLite's own function returns: NULL for NULL and for what is below 0."""
+    return None if value is None or value < 0 else math.sqrt(value)
