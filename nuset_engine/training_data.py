@@ -52,20 +52,25 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
 
 def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
     """Loads images of nuclei; how large these appear, their labels say or the weights to start from."""
-    from nuset_engine.segment import Segmenter
-
-    segmenter = Segmenter(str(config.start_from)) if config.sizes == "measured" else None
-
-    def measured(image: np.ndarray) -> float:
-        assert segmenter is not None
-        known = segmenter.statistics([image])
-        return float("nan") if known.is_blank else known.diameter_px
+    measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
 
     def load(name: str, image: Path, labels: Path) -> Example:
-        measure = measured if segmenter else None
         return make_example(name, grey(read_image(image)), read_image(labels), measure)
 
     return load
+
+
+def _measure(weights: str) -> Callable[[np.ndarray], float]:
+    """Gives the median diameter (px) of the nuclei that weights see in an image (Y, X); NaN where they see none."""
+    from nuset_engine.segment import Segmenter
+
+    segmenter = Segmenter(weights)
+
+    def measured(image: np.ndarray) -> float:
+        known = segmenter.statistics([image])
+        return float("nan") if known.is_blank else known.diameter_px
+
+    return measured
 
 
 def _event_loader() -> Callable[[str, Path, Path], Example]:

@@ -10,12 +10,20 @@ from skimage.io import imsave
 
 from nuset_engine.augment import AUGMENTATIONS
 from nuset_engine.confocal import confocal_slices
-from nuset_engine.dataset import CropSampler, make_example, masked_targets, read_image, read_pairs
+from nuset_engine.dataset import (
+    CropSampler,
+    make_example,
+    masked_targets,
+    median_diameter,
+    read_image,
+    read_pairs,
+)
 from nuset_engine.errors import EngineError
+from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
 from nuset_engine.targets import border_weights
 from nuset_engine.training import TrainingConfig, rate_at
-from nuset_engine.training_data import split
+from nuset_engine.training_data import load_examples, split
 
 
 def test_the_same_seed_gives_the_same_image() -> None:
@@ -83,6 +91,23 @@ def test_crops_show_nuclei_as_large_as_they_are_measured() -> None:
         example = make_example("a", image, labels, lambda _, ratio=ratio: ratio * looks_px)
         assert example.diameter_px == pytest.approx(used * plain.diameter_px, rel=0.01)
         assert np.array_equal(example.labels, plain.labels)
+
+
+def test_the_weights_to_start_from_measure_the_images(tmp_path: Path) -> None:
+    for name, plane in zip(("images", "labels"), synthetic_image(np.random.default_rng(4)), strict=True):
+        (tmp_path / name).mkdir()
+        grey_levels = 1000 * np.clip(plane, 0, None) if name == "images" else plane
+        imsave(tmp_path / name / "a.tif", grey_levels.astype(np.uint16), check_contrast=False)
+    folders = tmp_path / "images", tmp_path / "labels", tmp_path / "out.npz"
+    ((labelled,), _) = load_examples(TrainingConfig(*folders), print)
+    config = TrainingConfig(*folders, start_from="fluorescence", sizes="measured")
+    ((measured,), _) = load_examples(config, print)
+    seen = Segmenter("fluorescence").statistics([read_image(tmp_path / "images" / "a.tif")]).diameter_px
+    true = median_diameter(read_image(tmp_path / "labels" / "a.tif"))
+    assert measured.diameter_px / labelled.diameter_px == pytest.approx(seen / true)
+    assert seen != pytest.approx(true)
+    with pytest.raises(EngineError, match="sizes = 'measured' needs weights to start from"):
+        TrainingConfig(*folders, sizes="measured")
 
 
 def test_crowds_are_drawn_more_often() -> None:
