@@ -37,7 +37,7 @@ AUGMENTATIONS = {
         scale=(0.72, 1.4),
         brightness_chance=0.2,
         gamma_chance=0.3,
-        blur_chance=0.45,
+        blur_chance=0.5,
         blocks_chance=0.08,
         noise_chance=0.35,
     ),
@@ -101,10 +101,10 @@ def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.n
     return background + (image - background) * np.clip(field, 0.08, 3)
 
 
-def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams) -> np.ndarray:
+def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams, zoom: float) -> np.ndarray:
     """Blur, loss of resolution, uneven light, noise, few grey levels."""
     if rng.random() < params.blur_chance:
-        image = ndi.gaussian_filter(image, rng.uniform(*params.blur_px))
+        image = ndi.gaussian_filter(image, max(1.0, zoom) * rng.uniform(*params.blur_px))
     if rng.random() < params.blocks_chance:
         step = int(rng.integers(2, 4))
         image = np.kron(image[::step, ::step], np.ones((step, step), np.float32))[: image.shape[0], : image.shape[1]]
@@ -124,9 +124,12 @@ def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams)
 
 
 def random_intensity(
-    rng: np.random.Generator, image: np.ndarray, labels: np.ndarray, params: AugmentParams
+    rng: np.random.Generator, image: np.ndarray, labels: np.ndarray, params: AugmentParams, zoom: float = 1.0
 ) -> np.ndarray:
-    """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32."""
+    """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32.
+
+    `zoom` is network pixels per source pixel: where the source's are the larger ones, it is these that blur spans.
+    """
     low, high = np.percentile(image, (1, 99.8))
     image = ((image - low) / max(high - low, 1e-6)).astype(np.float32)
     if rng.random() < params.brightness_chance:
@@ -135,7 +138,7 @@ def random_intensity(
         image = np.sign(image) * np.abs(image) ** np.exp(rng.uniform(*np.log(params.gamma)))
     if rng.random() < 0.12:
         add_artefacts(rng, image)
-    image = _degrade(rng, image + rng.uniform(0, 0.2), params)
+    image = _degrade(rng, image + rng.uniform(0, 0.2), params, zoom)
     return np.minimum(image, rng.uniform(0.6, 1.2)) if rng.random() < 0.15 else image
 
 

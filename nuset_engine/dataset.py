@@ -283,7 +283,7 @@ class CropSampler:
             near = example.focus[rng.integers(len(example.focus))]
         warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)
-        image = random_intensity(rng, warp.image(example.image), labels, self._augment)
+        image = random_intensity(rng, warp.image(example.image), labels, self._augment, zoom)
         inputs = random_normalize(rng, image, labels > 0, self._augment)
         return inputs, masked_targets(labels, warp.image(example.weights), warp.inside)
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 
 from nuset_engine.errors import EngineError
 
-_FOREGROUND = ("foreground_threshold", "stack_foreground_threshold")
+_FOREGROUND = ("foreground_threshold", "soft_foreground_threshold", "stack_foreground_threshold")
+CRISP, SOFT = 0.53, 0.63  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ class SegmentationParams:
         foreground probability and the highest point of the distance map.
     nms_iou : float
         Of two proposals that overlap by more than this intersection over union, the better one stays.
-    foreground_threshold, stack_foreground_threshold : float
-        Foreground probability from which a pixel belongs to a nucleus, of a single plane and of the slices of a stack,
-        which show out of focus what lies above and below them, so that nuclei look wider.
+    foreground_threshold, soft_foreground_threshold, stack_foreground_threshold : float
+        Foreground probability from which a pixel belongs to a nucleus: of a single plane where outlines are crisp, of
+        one where they are soft, so that nuclei look wider, and of the slices of a stack, which show out of focus what
+        lies above and below them.
     nucleus_diameter_px : float or None
         Median nucleus diameter in source pixels; None: measured on each stack by the coarse pass.
     min_area_fraction : float
@@ -38,6 +40,7 @@ class SegmentationParams:
     min_score: float = 0.6
     nms_iou: float = 0.35
     foreground_threshold: float = 0.4
+    soft_foreground_threshold: float = 0.6
     stack_foreground_threshold: float = 0.5
     nucleus_diameter_px: float | None = None
     min_area_fraction: float = 0.1
@@ -60,6 +63,12 @@ class SegmentationParams:
     def of_stack(self) -> SegmentationParams:
         """What holds for the slices of a stack."""
         return replace(self, foreground_threshold=self.stack_foreground_threshold)
+
+    def of_plane(self, softness: float) -> SegmentationParams:
+        """What holds for a single plane whose outlines are so soft (`survey.edge_softness`)."""
+        soft = min(max((softness - CRISP) / (SOFT - CRISP), 0.0), 1.0)
+        mixed = (1 - soft) * self.foreground_threshold + soft * self.soft_foreground_threshold
+        return replace(self, foreground_threshold=mixed)
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The parameters as plain values for JSON."""

@@ -46,7 +46,19 @@ class Segmenter:
     ) -> None:
         self.params = params or SegmentationParams()
         self.weights_info: WeightsInfo = find_weights(weights)
-        self._predictor = Predictor(self.weights_info, threads)
+        self._threads = threads
+        self._predictors: dict[bool, Predictor] = {}
+        self.predictor(stacked=self.weights_info.single_planes is not None)  # made now, so that faults show now
+
+    def predictor(self, stacked: bool) -> Predictor:
+        """The network that reads the slices of stacks, or that which reads single planes."""
+        planes = self.weights_info.single_planes
+        if planes is None:
+            stacked = False  # one network for both
+        if stacked not in self._predictors:
+            info = self.weights_info if planes is None or stacked else planes
+            self._predictors[stacked] = Predictor(info, self._threads)
+        return self._predictors[stacked]
 
     def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
         """Nucleus size and intensity statistics of a stack, from a few of its slices.
@@ -59,7 +71,7 @@ class Segmenter:
         if len(planes) == 0:
             return BLANK_STACK
         _check_plane(np.asarray(planes[0]))
-        return survey(planes, self._predictor, self.params)
+        return survey(planes, self.predictor(stacked=len(planes) > 1), self.params)
 
     def segment_stack(
         self,
@@ -77,7 +89,7 @@ class Segmenter:
         """
         known = statistics or self.statistics(planes)
         together = self._batch(planes, known)
-        params = self.params.of_stack() if known.stacked else self.params
+        params = known.outlined(self.params)
         for start in range(0, len(planes), together):
             batch = [np.asarray(planes[z]) for z in range(start, min(start + together, len(planes)))]
             for offset, result in enumerate(self._segment(batch, known, params)):
@@ -100,7 +112,7 @@ class Segmenter:
         return run_network(
             [plane.whole() for plane in planes],
             statistics.intensity,
-            self._predictor,
+            self.predictor(statistics.stacked),
             tile=p.tile_px,
             min_score=p.seed_score,
             nms_iou=p.nms_iou,
@@ -124,7 +136,7 @@ class Segmenter:
         small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
             reading = Reading(intensity, p.tile_px, p.seed_score, p.nms_iou)
-            return [label_by_bands(plane, reading, self._predictor, p) for plane in small]
+            return [label_by_bands(plane, reading, self.predictor(statistics.stacked), p) for plane in small]
         maps = self._read(small, statistics)
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 

@@ -42,6 +42,7 @@ RELIABLE = 1.4  # a first guess of the size that is off by more than this factor
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
 COARSE_PX = 256  # edge of the windows, in network pixels, that the coarse pass sees of a large plane
+UNDECIDED = (0.25, 0.75)  # foreground probabilities between these lie on an outline
 COARSE_PARTS = 2  # so many windows along both axes
 KEPT_BYTES = 1 << 28  # sampled planes are read again where they are larger than this together
 
@@ -58,13 +59,16 @@ class StackStatistics:
         Of the foreground, for the fine pass.
     exposure : Exposure
         Polarity, believable range and uneven background; `intensity` is of what it shows.
+    softness : float
+        How soft outlines look (`edge_softness`).
     stacked : bool
-        There are several slices: outlines follow `SegmentationParams.of_stack`.
+        There are several slices: outlines follow `SegmentationParams.of_stack`, else `SegmentationParams.of_plane`.
     """
 
     diameter_px: float
     intensity: IntensityStatistics
     exposure: Exposure = PLAIN
+    softness: float = 0.0
     stacked: bool = False
 
     @property
@@ -81,6 +85,10 @@ class StackStatistics:
     def is_blank(self) -> bool:
         """True where the stack shows no nucleus at all."""
         return self.intensity.is_blank
+
+    def outlined(self, params: SegmentationParams) -> SegmentationParams:
+        """The parameters that hold for its slices."""
+        return params.of_stack() if self.stacked else params.of_plane(self.softness)
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -217,8 +225,8 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     if seen.count == 0:
         return BLANK_STACK
     stacked = len(planes) > 1
-    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params.of_stack() if stacked else params)
-    return replace(coarse.refined(seen.diameter_px), exposure=look_at.exposure, stacked=stacked)
+    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params, stacked)
+    return coarse.refined(seen.diameter_px)
 
 
 def of_whole_image(planes: Sequence[np.ndarray], found: StackStatistics) -> StackStatistics:
@@ -264,6 +272,7 @@ class CoarsePass:
     exposure: Exposure
     predictor: Predictor
     params: SegmentationParams
+    stacked: bool
 
     def refined(self, diameter: float) -> StackStatistics:
         """Statistics at about the right resolution, which takes a second look to find if need be."""
@@ -284,25 +293,45 @@ class CoarsePass:
             `diameter` where no nucleus is seen, `whole` where there is no foreground.
         """
         scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
-        pixels, masks, sizes = [], [], []
+        pixels, foregrounds, sizes = [], [], []
         for index in range(len(self.planes)):
             plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.exposure)
             for window in coarse_windows(plane):
                 small = plane[window]
                 maps = self._look(small)
                 pixels.append(small.ravel())
-                masks.append((maps.foreground > self.params.foreground_threshold).ravel())
+                foregrounds.append(maps.foreground)
                 sizes.append(maps.proposals.diameters)
         found = np.concatenate(sizes)
         measured = float(np.median(found)) * BOX_TO_DIAMETER / scale if found.size else diameter
-        intensity = foreground_statistics(np.concatenate(pixels), np.concatenate(masks))
-        return StackStatistics(measured, intensity or self.whole)
+        seen = StackStatistics(measured, self.whole, self.exposure, edge_softness(foregrounds), self.stacked)
+        threshold = seen.outlined(self.params).foreground_threshold
+        inside = np.concatenate([f.ravel() > threshold for f in foregrounds])
+        return replace(seen, intensity=foreground_statistics(np.concatenate(pixels), inside) or self.whole)
 
     def _look(self, small: np.ndarray) -> PlaneMaps:
         p = self.params
         return run_network(
             [small], self.whole, self.predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
         )[0]
+
+
+def edge_softness(foregrounds: Sequence[np.ndarray]) -> float:
+    """How slowly foreground probabilities (Y, X) fall at the outlines of nuclei.
+
+    Returns
+    -------
+    float
+        Width of the band of undecided pixels: their number over that of the pairs of neighbours which the outline
+        parts. 0 where there is no outline.
+    """
+    undecided = parted = 0
+    for foreground in foregrounds:
+        undecided += int(np.count_nonzero((foreground > UNDECIDED[0]) & (foreground < UNDECIDED[1])))
+        inside = foreground > 0.5
+        for axis in (0, 1):
+            parted += int(np.count_nonzero(np.diff(inside, axis=axis)))
+    return undecided / parted if parted else 0.0
 
 
 def coarse_windows(plane: ScaledPlane) -> list[tuple[slice, slice]]:

@@ -21,16 +21,30 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+SINGLE_PLANES = "single_planes"  # in a manifest: the name of the weights beside it that read single planes
 
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """Identity of a set of weights: its name, the sha256 of its array file, its manifest and where the arrays are."""
+    """Identity of a set of weights.
+
+    Attributes
+    ----------
+    name : str
+    sha256 : str
+        Of the array file; where other weights read single planes, of both files' hashes together.
+    manifest : mapping
+    path : Path
+        The array file.
+    single_planes : WeightsInfo or None
+        Weights that read single planes in place of these, which read stacks; None where these read both.
+    """
 
     name: str
     sha256: str
     manifest: Mapping[str, Any]
     path: Path
+    single_planes: WeightsInfo | None = None
 
     @property
     def architecture(self) -> Mapping[str, Any]:
@@ -82,7 +96,11 @@ def find_weights(weights: str | Path) -> WeightsInfo:
             f"{arrays} is not the file that its manifest describes (sha256 {found[:12]}, expected {expected[:12]}); "
             "reinstall nusetd or restore the file."
         )
-    return WeightsInfo(name, found, manifest, arrays)
+    if SINGLE_PLANES not in manifest:
+        return WeightsInfo(name, found, manifest, arrays)
+    other = find_weights(manifest_path.with_name(f"{manifest[SINGLE_PLANES]}.npz"))
+    both = hashlib.sha256(f"{found} {other.sha256}".encode()).hexdigest()
+    return WeightsInfo(name, both, manifest, arrays, other)
 
 
 def _arrays(model: keras.Model) -> dict[str, Any]:

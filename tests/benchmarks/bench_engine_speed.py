@@ -73,7 +73,8 @@ def timed(work: Callable[[], object], repeats: int = 3) -> Clock:
 def total(segmenter: Segmenter) -> pd.DataFrame:
     """The engine per input megapixel, and its time over that of the network calls within it."""
     rows = {}
-    network, predict = Clock(), segmenter._predictor.predict
+    predictor = segmenter.predictor(stacked=False)
+    network, predict = Clock(), predictor.predict
 
     def counted(inputs: np.ndarray) -> list:
         with network.running():
@@ -86,10 +87,10 @@ def total(segmenter: Segmenter) -> pd.DataFrame:
         best: tuple[Clock, Clock] | None = None
         for _ in range(3):
             network, whole = Clock(), Clock()
-            segmenter._predictor.predict = counted  # type: ignore[method-assign]
+            predictor.predict = counted  # type: ignore[method-assign]
             with whole.running():
                 segmenter.segment_plane(image)
-            segmenter._predictor.predict = predict  # type: ignore[method-assign]
+            predictor.predict = predict  # type: ignore[method-assign]
             if best is None or whole.cpu < best[0].cpu:
                 best = whole, network
         assert best is not None

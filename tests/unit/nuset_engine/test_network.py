@@ -79,6 +79,21 @@ def test_a_manifest_that_is_none_is_refused(stored: WeightsInfo) -> None:
         find_weights(stored.path)
 
 
+def test_weights_may_name_others_for_single_planes(stored: WeightsInfo, tmp_path: Path) -> None:
+    """What identifies them changes with either file."""
+    manifest = {"architecture": SMALL.as_dict(), "single_planes": "small"}
+    save_weights(random_network(), tmp_path / "both.npz", manifest)
+    both = find_weights(tmp_path / "both.npz")
+    assert both.single_planes == find_weights(stored.path)
+    seen = {stored.sha256, json.loads((tmp_path / "both.json").read_text())["sha256"], both.sha256}
+    save_weights(build_network(SMALL), stored.path, {"architecture": SMALL.as_dict()})
+    seen.add(find_weights(both.path).sha256)
+    assert len(seen) == 3, "the two files hold the same arrays at first"
+    stored.path.unlink()
+    with pytest.raises(EngineError, match=r"There are no weights .*small"):
+        find_weights(both.path)
+
+
 def test_weights_of_another_network_are_refused(stored: WeightsInfo) -> None:
     with pytest.raises(EngineError, match="does not fit"):
         load_weights(build_network(Architecture((4, 8, 8, 8, 16), 8)), stored)

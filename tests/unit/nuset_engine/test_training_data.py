@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from skimage.io import imsave
 
-from nuset_engine.augment import AUGMENTATIONS
+from nuset_engine import dataset
+from nuset_engine.augment import AUGMENTATIONS, AugmentParams, random_intensity
 from nuset_engine.confocal import confocal_slices
 from nuset_engine.dataset import (
     CropSampler,
@@ -126,6 +129,33 @@ def test_mild_augmentation_changes_less() -> None:
     assert len(chances) == 6
     assert all(getattr(mild, name) <= getattr(strong, name) for name in chances if name != "blur_chance")
     assert mild.blur_chance >= strong.blur_chance, "blurred images are not to be unlearned"
+
+
+def test_blur_spans_source_pixels_where_these_are_the_larger_ones() -> None:
+    labels = disks(9)
+
+    def blurred(blur_px: float, zoom: float) -> np.ndarray:
+        params = AugmentParams(blur_px=(blur_px, blur_px), blur_chance=1, noise_chance=0)
+        return random_intensity(np.random.default_rng(1), labels.astype(np.float32), labels, params, zoom)
+
+    assert np.array_equal(blurred(1.5, 2), blurred(3, 1))
+    assert np.array_equal(blurred(1.5, 0.5), blurred(1.5, 1))
+    assert not np.array_equal(blurred(1.5, 2), blurred(1.5, 1))
+
+
+def test_crops_of_small_nuclei_are_blurred_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def noted(*given: Any) -> np.ndarray:
+        seen.append(given[4])
+        return random_intensity(*given)
+
+    monkeypatch.setattr(dataset, "random_intensity", noted)
+    labels = disks(9)
+    for diameter_px in (12.0, 24.0, 30.0):
+        example = replace(make_example("a", labels.astype(np.float32), labels), diameter_px=diameter_px)
+        CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0).crop()
+    assert seen == pytest.approx([2.0, 1.0, 0.8])
 
 
 def test_what_lies_beyond_the_source_is_not_counted() -> None:
