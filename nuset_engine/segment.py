@@ -47,18 +47,15 @@ class Segmenter:
         self.params = params or SegmentationParams()
         self.weights_info: WeightsInfo = find_weights(weights)
         self._threads = threads
-        self._predictors: dict[bool, Predictor] = {}
-        self.predictor(stacked=self.weights_info.single_planes is not None)  # made now, so that faults show now
+        self._predictors: dict[Path, Predictor] = {}
+        self.predictor(stacked=True)  # made now, so that faults show now
 
     def predictor(self, stacked: bool) -> Predictor:
         """The network that reads the slices of stacks, or that which reads single planes."""
-        planes = self.weights_info.single_planes
-        if planes is None:
-            stacked = False  # one network for both
-        if stacked not in self._predictors:
-            info = self.weights_info if planes is None or stacked else planes
-            self._predictors[stacked] = Predictor(info, self._threads)
-        return self._predictors[stacked]
+        info = self.weights_info if stacked else self.weights_info.single_planes or self.weights_info
+        if info.path not in self._predictors:
+            self._predictors[info.path] = Predictor(info, self._threads)
+        return self._predictors[info.path]
 
     def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
         """Nucleus size and intensity statistics of a stack, from a few of its slices.
@@ -71,7 +68,8 @@ class Segmenter:
         if len(planes) == 0:
             return BLANK_STACK
         _check_plane(np.asarray(planes[0]))
-        return survey(planes, self.predictor(stacked=len(planes) > 1), self.params)
+        stacked = len(planes) > 1
+        return survey(planes, self.predictor(stacked), self.params, stacked)
 
     def segment_stack(
         self,

@@ -200,7 +200,9 @@ def may_be_inverted(values: np.ndarray) -> bool:
     return bool(half - low > high - half)
 
 
-def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: SegmentationParams) -> StackStatistics:
+def survey(
+    planes: Sequence[np.ndarray], predictor: Predictor, params: SegmentationParams, stacked: bool
+) -> StackStatistics:
     """Size and intensity statistics of a stack.
 
     Parameters
@@ -210,6 +212,8 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
     predictor : Predictor
     params : SegmentationParams
         `nucleus_diameter_px` is taken instead of the size that is found.
+    stacked : bool
+        As in `StackStatistics`.
     """
     some = SampledPlanes(planes)
     look_at = Liveliest.of(some, False)
@@ -224,7 +228,6 @@ def survey(planes: Sequence[np.ndarray], predictor: Predictor, params: Segmentat
             look_at, seen = negative, other
     if seen.count == 0:
         return BLANK_STACK
-    stacked = len(planes) > 1
     coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params, stacked)
     return coarse.refined(seen.diameter_px)
 
