@@ -24,7 +24,7 @@ from daemon.messages import Analysed, PaintTask
 from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
-from nuset_engine.quality import WatchedPlanes
+from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.volume import reconstruct
 from storage import layout, places
 from storage.images import ImageStore, sweep_unfinished

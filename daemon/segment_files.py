@@ -14,8 +14,8 @@ from daemon.each_image import targets, write_each
 from daemon.engine import load_factory
 from daemon.errors import DaemonError
 from daemon.recipe import choose_channel, refuse_unmeasurable
-from nuset_engine.colour import GreyPlanes
 from nuset_engine.params import SegmentationParams
+from nuset_engine.planes.colour import GreyPlanes
 from nuset_engine.volume import reconstruct
 from storage import readers
 

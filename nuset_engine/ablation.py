@@ -18,7 +18,7 @@ from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference import PlaneMaps
 from nuset_engine.instances import NETWORK_AREA
 from nuset_engine.params import SegmentationParams
-from nuset_engine.resample import resample_labels
+from nuset_engine.planes.resample import resample_labels
 from nuset_engine.survey import StackStatistics, of_whole_image
 from nuset_engine.watershed import drop_small, fill_small_holes, seed_positions
 

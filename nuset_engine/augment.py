@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
+from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
 from nuset_engine.synthetic import add_artefacts
 
 

@@ -12,9 +12,9 @@ from nuset_engine.errors import EngineError
 from nuset_engine.inference import PlaneMaps, Reading, run_network
 from nuset_engine.instances import PlaneLabels, blank, nuclei_of
 from nuset_engine.params import SegmentationParams
+from nuset_engine.planes.resample import scaled_shape
+from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.predictor import Predictor
-from nuset_engine.resample import scaled_shape
-from nuset_engine.scaled_plane import ScaledPlane
 from nuset_engine.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.weights import WeightsInfo, find_weights
 

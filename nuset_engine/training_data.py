@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from nuset_engine.augment import AUGMENTATIONS
-from nuset_engine.colour import grey
 from nuset_engine.dataset import (
     CropSampler,
     Example,
@@ -22,6 +21,7 @@ from nuset_engine.dataset import (
     synthetic_examples,
 )
 from nuset_engine.errors import EngineError
+from nuset_engine.planes.colour import grey
 from nuset_engine.training_config import TrainingConfig
 
 

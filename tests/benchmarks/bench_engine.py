@@ -22,7 +22,7 @@ from scipy import ndimage as ndi
 
 from nuset_engine.dataset import by_checksum, read_image, read_pairs
 from nuset_engine.evaluation import evaluate
-from nuset_engine.resample import resample, resample_labels, scaled_shape
+from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.segment import Segmenter
 
 HELD_OUT = 54

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nuset_engine.normalize import normalize, whole_image_statistics
+from nuset_engine.planes.normalize import normalize, whole_image_statistics
 from nuset_engine.predictor import Predictor
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.exposure import PLAIN, Exposure, measure_exposure, places
 from nuset_engine.metrics import average_precision
-from nuset_engine.resample import resample
-from nuset_engine.scaled_plane import ScaledPlane
+from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
+from nuset_engine.planes.resample import resample
+from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 

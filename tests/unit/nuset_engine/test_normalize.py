@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.normalize import CLIP, foreground_statistics, normalize, whole_image_statistics
+from nuset_engine.planes.normalize import CLIP, foreground_statistics, normalize, whole_image_statistics
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

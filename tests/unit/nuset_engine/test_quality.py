@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nuset_engine.quality import WatchedPlanes
+from nuset_engine.planes.quality import WatchedPlanes
 
 
 def noisy(level: float, shape: tuple[int, int] = (64, 64), dtype: type = np.uint16) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.exposure import PLAIN, Exposure, places
-from nuset_engine.resample import reach, resample, resample_window, scaled_shape, steps
+from nuset_engine.planes.exposure import PLAIN, Exposure, places
+from nuset_engine.planes.resample import reach, resample, resample_window, scaled_shape, steps
 
 CELLS = 4  # a window is found on a grid of a quarter of its edge
 SAMPLES = 8  # pixels along the edge of such a cell that are looked at, at least
