@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import PlaneMaps
-from nuset_engine.instances import NETWORK_AREA
+from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference.instances import NETWORK_AREA
+from nuset_engine.inference.passes import PlaneMaps
+from nuset_engine.inference.survey import StackStatistics, of_whole_image
+from nuset_engine.inference.watershed import drop_small, fill_small_holes, seed_positions
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import resample_labels
-from nuset_engine.survey import StackStatistics, of_whole_image
-from nuset_engine.watershed import drop_small, fill_small_holes, seed_positions
 
 if TYPE_CHECKING:
     from nuset_engine.segment import Segmenter

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.bands import LARGEST_WHOLE_PX, label_by_bands
 from nuset_engine.errors import EngineError
-from nuset_engine.inference import PlaneMaps, Reading, run_network
-from nuset_engine.instances import PlaneLabels, blank, nuclei_of
+from nuset_engine.inference.bands import LARGEST_WHOLE_PX, label_by_bands
+from nuset_engine.inference.instances import PlaneLabels, blank, nuclei_of
+from nuset_engine.inference.passes import PlaneMaps, Reading, run_network
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.predictor import Predictor
-from nuset_engine.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.weights import WeightsInfo, find_weights
 
 SMALLEST_PX = 8

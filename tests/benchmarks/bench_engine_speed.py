@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nuset_engine.inference import run_network
+from nuset_engine.inference.passes import run_network
+from nuset_engine.inference.predictor import Predictor, folded_network
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.planes.normalize import normalize
 from nuset_engine.planes.resample import resample, scaled_shape
-from nuset_engine.predictor import Predictor, folded_network
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 from nuset_engine.weights import load_weights

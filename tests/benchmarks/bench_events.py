@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from nuset_engine.events import EventDetector, EventScores, score_events
-from nuset_engine.proposals import Proposals
+from nuset_engine.inference.events import EventDetector, EventScores, score_events
+from nuset_engine.inference.proposals import Proposals
 from nuset_engine.synthetic_mitosis import mitotic_slices
 
 FIRST_SEED = 9_000_000  # far from the seeds of trainings, which count from 0

@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, anchor_boxes, box_iou, decode, encode, level_shapes
+from nuset_engine.inference.anchors import (
+    LEVELS,
+    TRAINED_DIAMETER_PX,
+    anchor_boxes,
+    box_iou,
+    decode,
+    encode,
+    level_shapes,
+)
 
 
 def test_anchors_are_multiples_of_the_median_nucleus() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nuset_engine.inference.predictor import Predictor
 from nuset_engine.planes.normalize import normalize, whole_image_statistics
-from nuset_engine.predictor import Predictor
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights
 
@@ -22,7 +22,7 @@ PREDICT = """
 import sys
 import numpy as np
 from nuset_engine.network import keras
-from nuset_engine.predictor import Predictor
+from nuset_engine.inference.predictor import Predictor
 from nuset_engine.weights import find_weights
 assert keras.backend.backend() == "jax"
 (found,) = Predictor(find_weights("fluorescence")).predict(np.load(sys.argv[1])[None])

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine import bands
-from nuset_engine.inference import Band, PlaneMaps, shows_nothing
-from nuset_engine.instances import Separated
+from nuset_engine.inference import bands
+from nuset_engine.inference.instances import Separated
+from nuset_engine.inference.passes import Band, PlaneMaps, shows_nothing
+from nuset_engine.inference.proposals import EMPTY
 from nuset_engine.metrics import match
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import IntensityStatistics
 from nuset_engine.planes.resample import resample, resample_window, steps
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.proposals import EMPTY
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 

@@ -10,8 +10,8 @@ import pytest
 from nuset_engine.augment import AugmentParams, random_warp
 from nuset_engine.dataset import CropSampler, event_examples, make_event_example
 from nuset_engine.errors import EngineError
-from nuset_engine.events import EventDetector, EventScores, in_source_pixels, score_events
-from nuset_engine.proposals import EMPTY, Proposals
+from nuset_engine.inference.events import EventDetector, EventScores, in_source_pixels, score_events
+from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.shapes import crowd
 from nuset_engine.synthetic import SyntheticParams
 from nuset_engine.synthetic_mitosis import divide_some, mitotic_slices, spindles

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, box_iou
-from nuset_engine.proposals import EMPTY, Proposals, decode_heads, joined, suppress
+from nuset_engine.inference.anchors import LEVELS, TRAINED_DIAMETER_PX, box_iou
+from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
 
 
 def heads(height: int = 64, width: int = 48) -> list[np.ndarray]:

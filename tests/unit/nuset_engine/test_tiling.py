@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.tiling import ELONGATION, HALO_PX, tiles
+from nuset_engine.inference.tiling import ELONGATION, HALO_PX, tiles
 
 
 @given(st.integers(1, 2500), st.integers(1, 2500), st.sampled_from([256, 512, 768]))

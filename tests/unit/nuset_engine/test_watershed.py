@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nuset_engine.proposals import EMPTY, Proposals
+from nuset_engine.inference.proposals import EMPTY, Proposals
+from nuset_engine.inference.watershed import fill_small_holes, separate
 from nuset_engine.targets import distance_map
-from nuset_engine.watershed import fill_small_holes, separate
 
 
 def disks(*centres: tuple[int, int], radius: int = 12, shape: tuple[int, int] = (96, 96)) -> np.ndarray:

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
+from nuset_engine.inference.predictor import Prediction, Predictor
+from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
+from nuset_engine.inference.tiling import Tile, tiles
 from nuset_engine.planes.normalize import IntensityStatistics, normalize
-from nuset_engine.predictor import Prediction, Predictor
-from nuset_engine.proposals import EMPTY, Proposals, decode_heads, joined, suppress
-from nuset_engine.tiling import Tile, tiles
 
 CELL_PX = 8
 

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
-from nuset_engine.proposals import Proposals
+from nuset_engine.inference.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
 CORE = 0.6  # height of the distance map from which a nucleus' core is certain

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import PlaneMaps, run_network
+from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference.passes import PlaneMaps, run_network
+from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
 from nuset_engine.planes.normalize import (
@@ -24,7 +25,6 @@ from nuset_engine.planes.normalize import (
     whole_image_statistics,
 )
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.predictor import Predictor
 
 FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
 SEEN_PX = (11.0, 46.0)

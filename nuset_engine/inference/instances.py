@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import PlaneMaps
+from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference.passes import PlaneMaps
+from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import nearest, resample_window, steps
-from nuset_engine.watershed import drop, drop_small, fill_small_holes, separate
 
 NETWORK_AREA = np.pi * TRAINED_DIAMETER_PX**2 / 4
 

@@ -14,13 +14,13 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.assignment import assign
-from nuset_engine.inference import run_network
+from nuset_engine.inference.passes import run_network
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.inference.proposals import EMPTY, Proposals
+from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.predictor import Predictor
-from nuset_engine.proposals import EMPTY, Proposals
 from nuset_engine.segment import Segmenter
-from nuset_engine.survey import StackStatistics, of_whole_image
 from nuset_engine.weights import find_weights
 
 

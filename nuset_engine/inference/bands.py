@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.inference import Band, PlaneMaps, Reading, bands
-from nuset_engine.instances import PlaneLabels, Separated, at_source, separated
+from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference.instances import PlaneLabels, Separated, at_source, separated
+from nuset_engine.inference.passes import Band, PlaneMaps, Reading, bands
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.inference.proposals import joined, suppress
+from nuset_engine.inference.watershed import drop
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import steps
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.predictor import Predictor
-from nuset_engine.proposals import joined, suppress
-from nuset_engine.watershed import drop
 
 LARGEST_WHOLE_PX = 2048 * 2048  # network pixels; smaller planes are separated whole
 BLOCK_PX = 1536  # width of a block without the room around it, in network pixels
