@@ -14,7 +14,7 @@ from daemon.errors import ConfigError
 from daemon.settle import SettleRules
 from daemon.toml_lines import key_lines, line_of
 from nuset_engine.params import SegmentationParams
-from nuset_engine.volume import VolumeParams
+from nuset_engine.reconstruction.volume import VolumeParams
 from storage import layout
 from storage.errors import StorageError
 from storage.readers.names import acquisition_key

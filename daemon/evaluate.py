@@ -21,7 +21,7 @@ from nuset_engine.evaluation_report import write_report
 from nuset_engine.evaluation_sheet import WorstImages
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 
 ABLATION_COLUMNS = ["ap_50", "ap", "touching_separated_rate", "split", "merge", "fn_rate", "fp_rate", "mean_iou"]
 REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images

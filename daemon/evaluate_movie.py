@@ -22,7 +22,7 @@ from nuset_engine.metrics import seg_ious
 from nuset_engine.overlap import overlap
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 from storage.ctc_folder import CtcFolder, image_frames, is_ctc_folder, open_ctc_folder, read_labels, write_result
 from tracking.challenge import MatchedFrame, challenge_measures, match_frame
 from tracking.segments import gapless

@@ -25,7 +25,7 @@ from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 from storage import layout, places
 from storage.images import ImageStore, sweep_unfinished
 from storage.kept import keep

@@ -10,7 +10,7 @@ from daemon.config import Processing
 from daemon.errors import DaemonError
 from daemon.messages import Ready
 from nuset_engine.params import SegmentationParams
-from nuset_engine.volume import VolumeParams
+from nuset_engine.reconstruction.volume import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.store_layout import Image

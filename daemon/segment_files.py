@@ -16,7 +16,7 @@ from daemon.errors import DaemonError
 from daemon.recipe import choose_channel, refuse_unmeasurable
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import GreyPlanes
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import INTENSITY_STATISTICS, TRUST_COLUMNS, Nuclei, channel_columns
 
 if TYPE_CHECKING:
-    from nuset_engine.volume import Volume
+    from nuset_engine.reconstruction.volume import Volume
 
 VoxelSize = tuple[float, float, float]
 

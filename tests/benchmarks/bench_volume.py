@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_eng
 from volume_scenes import Errors, Slice, cluster, count_errors, plain_stitching, slices_of
 
 from nuset_engine.measure import measure
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 from tracking.synthetic import MovieParams, simulate
 
 VOXEL = (1.0, 0.3, 0.3)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_eng
 
 from volume_scenes import Slice
 
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.3, 0.3)
 CELL, RADIUS, HALF = 36, 16.0, 6.0

@@ -1,4 +1,4 @@
-"""Refit `nuset_engine.volume_columns.EVIDENCE`: when is a column of sections two stacked nuclei?
+"""Refit `nuset_engine.reconstruction.columns.EVIDENCE`: when is a column of sections two stacked nuclei?
 
 Run it by hand:  python tests/benchmarks/fit_volume_evidence.py [--seeds 10 11 12] [--frames 8] [--keep FOLDER]
 
@@ -26,10 +26,10 @@ import bench_acini
 from bench_volume import MODES
 from volume_scenes import Slice, cluster, slices_of
 
-from nuset_engine.volume import VolumeParams, uncut_columns
-from nuset_engine.volume_columns import EVIDENCE, Scale, column_features
-from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.columns import EVIDENCE, Scale, column_features
+from nuset_engine.reconstruction.link import Nodes
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.volume import VolumeParams, uncut_columns
 
 NAMES = [name for name in EVIDENCE if name != "constant"]
 PART = 0.25  # of a nucleus' volume that a column must hold to be a nucleus too many

@@ -10,7 +10,7 @@ import tifffile
 
 from cases.stored import one_to_one, squares
 from nuset_engine.measure import measure
-from nuset_engine.volume import VolumeParams, reconstruct
+from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 from storage import layout
 from storage.catalog import Catalog
 from storage.images import ImageStore

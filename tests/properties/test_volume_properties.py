@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.volume import VolumeParams, reconstruct
+from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from skimage.measure import regionprops
 from nuset_engine.errors import EngineError
 from nuset_engine.measure import measure
 from nuset_engine.nuclei import NUCLEI_COLUMNS, TRUST_COLUMNS, Nuclei
-from nuset_engine.volume import Volume
+from nuset_engine.reconstruction.volume import Volume
 
 VOXEL = (2.0, 0.5, 0.25)
 

@@ -10,9 +10,9 @@ from volume_scenes import Slice, slices_of
 from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.overlap import overlap
-from nuset_engine.volume import VolumeParams, reconstruct
-from nuset_engine.volume_missed import dismiss
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.missed import dismiss
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 
 VOXEL = (1.0, 0.5, 0.5)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.volume import reconstruct
-from nuset_engine.volume_columns import Scale, measured_scale
-from nuset_engine.volume_link import Nodes, Reach, columns_of, link
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.columns import Scale, measured_scale
+from nuset_engine.reconstruction.link import Nodes, Reach, columns_of, link
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.3, 0.3)
 RADIUS_UM, CELL = 4.5, 50

@@ -10,7 +10,7 @@ import pytest
 from volume_scenes import Errors, cluster, count_errors, plain_stitching, slices_of
 
 from nuset_engine.metrics import match
-from nuset_engine.volume import reconstruct
+from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.3, 0.3)
 DATA = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[4] / "shared" / "data"))

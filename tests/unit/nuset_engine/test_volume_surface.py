@@ -7,8 +7,8 @@ import pytest
 from volume_scenes import Errors, cluster, slices_of
 
 from nuset_engine.metrics import seg
-from nuset_engine.volume import VolumeParams, reconstruct
-from nuset_engine.volume_surface import FEWEST_SLICES, smooth_surfaces
+from nuset_engine.reconstruction.surface import FEWEST_SLICES, smooth_surfaces
+from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 
 BLUR = VolumeParams().surface_blur
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.volume_sections import Pairs, SectionStack
+from nuset_engine.reconstruction.sections import Pairs, SectionStack
 
 INSIDE = 0.6  # share of its area that a section must have inside another to count as a part of it
 SMALLEST_PART = 0.1  # of the area of the whole: smaller parts are specks and cast no vote

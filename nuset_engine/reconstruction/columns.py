@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.assignment import assign
-from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.link import Nodes
+from nuset_engine.reconstruction.sections import SectionStack
 
 FEWEST_FOR_SHAPE = 3  # columns from which the stack's own shape of nuclei is taken
 FEWEST_SLICES = 3  # of a column whose thickness is measured ..

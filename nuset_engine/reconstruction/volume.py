@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.errors import EngineError
-from nuset_engine.volume_bridge import fill, gaps_of
-from nuset_engine.volume_columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
-from nuset_engine.volume_link import Nodes, Reach, columns_of, link
-from nuset_engine.volume_missed import dismiss, is_blank
-from nuset_engine.volume_repair import repair
-from nuset_engine.volume_sections import SectionStack
-from nuset_engine.volume_surface import smooth_surfaces
-from nuset_engine.volume_trust import trust_table
+from nuset_engine.reconstruction.bridge import fill, gaps_of
+from nuset_engine.reconstruction.columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
+from nuset_engine.reconstruction.link import Nodes, Reach, columns_of, link
+from nuset_engine.reconstruction.missed import dismiss, is_blank
+from nuset_engine.reconstruction.repair import repair
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.surface import smooth_surfaces
+from nuset_engine.reconstruction.trust import trust_table
 
 VoxelSize = tuple[float, float, float]
 

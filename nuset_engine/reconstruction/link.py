@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.assignment import assign
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.sections import SectionStack
 
 SAFE_IOU = 0.5  # above it the best partner is unique on both sides, so nothing else can compete
 GAP_FACTOR = 0.8  # a link over a missed slice counts less than one between neighbours

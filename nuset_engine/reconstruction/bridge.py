@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_outline import signed_distance
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.link import Nodes
+from nuset_engine.reconstruction.outline import signed_distance
+from nuset_engine.reconstruction.sections import SectionStack
 
 
 @dataclass(frozen=True)

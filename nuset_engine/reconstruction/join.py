@@ -6,9 +6,9 @@ from collections import Counter
 
 import numpy as np
 
-from nuset_engine.volume_outline import SHAPE_VOTES, TOUCHING_PX, apart_votes
-from nuset_engine.volume_sections import SectionStack
-from nuset_engine.volume_votes import partners_in, parts_in, voters
+from nuset_engine.reconstruction.outline import SHAPE_VOTES, TOUCHING_PX, apart_votes
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.votes import partners_in, parts_in, voters
 
 
 def join_sections(stack: SectionStack, reach: int) -> int:

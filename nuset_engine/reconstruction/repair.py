@@ -8,9 +8,9 @@ alone.
 
 from __future__ import annotations
 
-from nuset_engine.volume_divide import divide_sections
-from nuset_engine.volume_join import join_sections
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.divide import divide_sections
+from nuset_engine.reconstruction.join import join_sections
+from nuset_engine.reconstruction.sections import SectionStack
 
 ROUNDS = 2  # dividing can make joins possible and the reverse; more rounds change next to nothing
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.volume_sections import SectionStack
+from nuset_engine.reconstruction.sections import SectionStack
 
 CONTRADICTED = 1.2  # slices around agree with each other by this much better than with what lies between them
 LONGEST_RUN = 3  # contradicted slices in a row

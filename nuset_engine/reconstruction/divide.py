@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.volume_outline import SHAPE_VOTES, apart_votes, signed_distance
-from nuset_engine.volume_sections import Pairs, SectionStack
-from nuset_engine.volume_votes import parts_in, voters, wholes_in
+from nuset_engine.reconstruction.outline import SHAPE_VOTES, apart_votes, signed_distance
+from nuset_engine.reconstruction.sections import Pairs, SectionStack
+from nuset_engine.reconstruction.votes import parts_in, voters, wholes_in
 
 SMALLEST_PIECE = 0.05  # of the area of the section: smaller pieces are not worth a division
 

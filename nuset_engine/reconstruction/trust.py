@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.nuclei import TRUST_COLUMNS
-from nuset_engine.volume_bridge import Gap
-from nuset_engine.volume_columns import Scale, depth_of, likeliest_cut
-from nuset_engine.volume_link import Nodes
-from nuset_engine.volume_sections import SectionStack
-from nuset_engine.volume_votes import parts_in, voters
+from nuset_engine.reconstruction.bridge import Gap
+from nuset_engine.reconstruction.columns import Scale, depth_of, likeliest_cut
+from nuset_engine.reconstruction.link import Nodes
+from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.votes import parts_in, voters
 
 SUSPICIOUS_EVIDENCE = -1.0  # a column spared by less than this
 SUSPICIOUS_THICKNESS = 1.7  # of what nuclei of this width have in this stack
