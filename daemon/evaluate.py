@@ -14,7 +14,6 @@ import pandas as pd
 from daemon.engine import load_factory
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
-from nuset_engine.dataset import by_checksum, read_image, read_pairs
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation import Evaluation, check_instances, score_image, summarised
 from nuset_engine.evaluation_report import write_report
@@ -22,6 +21,7 @@ from nuset_engine.evaluation_sheet import WorstImages
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
+from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
 
 ABLATION_COLUMNS = ["ap_50", "ap", "touching_separated_rate", "split", "merge", "fn_rate", "fp_rate", "mean_iou"]
 REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images

@@ -15,7 +15,6 @@ from daemon.engine import load_factory
 from daemon.errors import DaemonError
 from daemon.evaluate import EvaluationOrder
 from daemon.output import complain
-from nuset_engine.dataset import read_image
 from nuset_engine.errors import EngineError
 from nuset_engine.measure import measure
 from nuset_engine.metrics import seg_ious
@@ -23,6 +22,7 @@ from nuset_engine.overlap import overlap
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
+from nuset_engine.training.dataset import read_image
 from storage.ctc_folder import CtcFolder, image_frames, is_ctc_folder, open_ctc_folder, read_labels, write_result
 from tracking.challenge import MatchedFrame, challenge_measures, match_frame
 from tracking.segments import gapless

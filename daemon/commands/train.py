@@ -77,7 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     options.existing([folder for folder in (arguments.images, arguments.labels) if folder is not None])
     from daemon.output import complain, say
-    from nuset_engine.training import TrainingConfig, train
+    from nuset_engine.training.trainer import TrainingConfig, train
 
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     if arguments.start_from:  # gentle and short, or a handful of images would undo what the weights know

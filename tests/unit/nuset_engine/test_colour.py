@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.dataset import bright_nuclei
 from nuset_engine.planes.colour import GreyPlanes, grey
+from nuset_engine.training.dataset import bright_nuclei
 
 
 def test_colours_become_their_brightness() -> None:

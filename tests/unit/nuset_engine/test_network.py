@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nuset_engine.dataset import CropSampler
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.anchors import LEVELS
 from nuset_engine.inference.predictor import Predictor, folded_network
-from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.training.dataset import CropSampler
+from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights, shipped_weights
 
 SMALL = Architecture((4, 8, 8, 8, 8), 8)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from daemon.cli import main
-from nuset_engine.dataset import CropSampler, make_example
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.survey import StackStatistics
 from nuset_engine.inference.watershed import separate
 from nuset_engine.metrics_paper import pixel_metrics
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
-from nuset_engine.targets import distance_map
+from nuset_engine.training.dataset import CropSampler, make_example
+from nuset_engine.training.targets import distance_map
 
 SCENE = SyntheticParams(
     size_px=192,

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.inference.anchors import LEVELS, anchor_boxes, box_iou, decode
-from nuset_engine.targets import (
+from nuset_engine.training.targets import (
     BORDER_SIGMA_PX,
     BORDER_WEIGHT,
     anchor_targets,

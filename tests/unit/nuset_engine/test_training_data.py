@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from nuset_engine import dataset
-from nuset_engine.augment import AUGMENTATIONS, AugmentParams, random_intensity
 from nuset_engine.confocal import confocal_slices
-from nuset_engine.dataset import (
+from nuset_engine.errors import EngineError
+from nuset_engine.segment import Segmenter
+from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
+from nuset_engine.training import dataset
+from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams, random_intensity
+from nuset_engine.training.dataset import (
     CropSampler,
     make_example,
     masked_targets,
@@ -21,12 +24,9 @@ from nuset_engine.dataset import (
     read_image,
     read_pairs,
 )
-from nuset_engine.errors import EngineError
-from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
-from nuset_engine.targets import border_weights
-from nuset_engine.training import TrainingConfig, rate_at
-from nuset_engine.training_data import load_examples, split
+from nuset_engine.training.examples import load_examples, split
+from nuset_engine.training.targets import border_weights
+from nuset_engine.training.trainer import TrainingConfig, rate_at
 
 
 def test_the_same_seed_gives_the_same_image() -> None:

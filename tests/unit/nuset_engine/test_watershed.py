@@ -7,7 +7,7 @@ import pytest
 
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.watershed import fill_small_holes, separate
-from nuset_engine.targets import distance_map
+from nuset_engine.training.targets import distance_map
 
 
 def disks(*centres: tuple[int, int], radius: int = 12, shape: tuple[int, int] = (96, 96)) -> np.ndarray:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.augment import AUGMENTATIONS
-from nuset_engine.dataset import (
+from nuset_engine.errors import EngineError
+from nuset_engine.planes.colour import grey
+from nuset_engine.training.augment import AUGMENTATIONS
+from nuset_engine.training.config import TrainingConfig
+from nuset_engine.training.dataset import (
     CropSampler,
     Example,
     by_checksum,
@@ -20,9 +23,6 @@ from nuset_engine.dataset import (
     read_pairs,
     synthetic_examples,
 )
-from nuset_engine.errors import EngineError
-from nuset_engine.planes.colour import grey
-from nuset_engine.training_config import TrainingConfig
 
 
 def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.dataset import batches
 from nuset_engine.errors import EngineError
-from nuset_engine.history import PARTS, plot_history, record
-from nuset_engine.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
-from nuset_engine.training_config import TrainingConfig
-from nuset_engine.training_data import load_examples, samplers
+from nuset_engine.training.config import TrainingConfig
+from nuset_engine.training.dataset import batches
+from nuset_engine.training.examples import load_examples, samplers
+from nuset_engine.training.history import PARTS, plot_history, record
+from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
 __all__ = ["TrainingConfig", "train"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.augment import AUGMENTATIONS
 from nuset_engine.errors import EngineError
+from nuset_engine.training.augment import AUGMENTATIONS
 
 MODES = ("nuclei", "events")
 PRECISIONS = ("float32", "bfloat16")
