@@ -15,9 +15,9 @@ from daemon.engine import load_factory
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
 from nuset_engine.errors import EngineError
-from nuset_engine.evaluation import Evaluation, check_instances, score_image, summarised
-from nuset_engine.evaluation_report import write_report
-from nuset_engine.evaluation_sheet import WorstImages
+from nuset_engine.evaluation.report import write_report
+from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
+from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
@@ -132,7 +132,7 @@ def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmente
 
 def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
     """The methods to compare; those with weights that saw no synthetic images only where there are such weights."""
-    from nuset_engine.ablation import SYNTHETIC, Ablation
+    from nuset_engine.evaluation.ablation import SYNTHETIC, Ablation
     from nuset_engine.segment import Segmenter
 
     if not isinstance(segmenter, Segmenter):

@@ -16,8 +16,8 @@ from daemon.errors import DaemonError
 from daemon.evaluate import EvaluationOrder
 from daemon.output import complain
 from nuset_engine.errors import EngineError
+from nuset_engine.evaluation.metrics import seg_ious
 from nuset_engine.measure import measure
-from nuset_engine.metrics import seg_ious
 from nuset_engine.overlap import overlap
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_eng
 
 from volume_scenes import Errors, Slice, count_errors, plain_stitching, slices_of
 
+from nuset_engine.evaluation.metrics import seg
 from nuset_engine.measure import measure
-from nuset_engine.metrics import seg
 from nuset_engine.reconstruction.volume import reconstruct
 from tracking.challenge import challenge_scores, match_frame
 from tracking.synthetic import Frame, Movie, MovieParams, simulate

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from nuset_engine.evaluation import evaluate
+from nuset_engine.evaluation.scores import evaluate
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.segment import Segmenter
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs

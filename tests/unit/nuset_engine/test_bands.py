@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nuset_engine.evaluation.metrics import match
 from nuset_engine.inference import bands
 from nuset_engine.inference.instances import Separated
 from nuset_engine.inference.passes import Band, PlaneMaps, shows_nothing
 from nuset_engine.inference.proposals import EMPTY
-from nuset_engine.metrics import match
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import IntensityStatistics

@@ -7,8 +7,8 @@ import pytest
 from drawings import drawn
 
 from nuset_engine.errors import EngineError
-from nuset_engine.evaluation import evaluate
-from nuset_engine.evaluation_sheet import WorstImages, outlines
+from nuset_engine.evaluation.scores import evaluate
+from nuset_engine.evaluation.worst_images import WorstImages, outlines
 
 TRUTH = drawn("""
     AAA.BBB

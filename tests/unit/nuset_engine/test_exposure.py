@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.metrics import average_precision
+from nuset_engine.evaluation.metrics import average_precision
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
 from nuset_engine.planes.resample import resample
 from nuset_engine.planes.scaled_plane import ScaledPlane

@@ -9,7 +9,7 @@ from scipy import ndimage as ndi
 from skimage.io import imsave
 from skimage.segmentation import find_boundaries
 
-from nuset_engine.metrics import average_precision
+from nuset_engine.evaluation.metrics import average_precision
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image
 from nuset_engine.training.trainer import TrainingConfig, train

@@ -9,7 +9,7 @@ import pytest
 
 from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
-from nuset_engine.metrics import match
+from nuset_engine.evaluation.metrics import match
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.segment import Segmenter

@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from skimage.metrics import contingency_table, mean_squared_error
 
 from nuset_engine.errors import EngineError
-from nuset_engine.metrics import IOU_THRESHOLDS, average_precision, match, panoptic_quality, seg
-from nuset_engine.metrics_paper import NucleusCounts, touching_labels, twelve_metrics
+from nuset_engine.evaluation.metrics import IOU_THRESHOLDS, average_precision, match, panoptic_quality, seg
+from nuset_engine.evaluation.paper_metrics import NucleusCounts, touching_labels, twelve_metrics
 
 TOUCHING_PAIR = drawn("""
     AAAABBBB..CC

@@ -11,8 +11,8 @@ import pytest
 from scipy import ndimage as ndi
 
 from nuset_engine.errors import EngineError
+from nuset_engine.evaluation.metrics import match
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, edge_softness
-from nuset_engine.metrics import match
 from nuset_engine.params import SegmentationParams
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic import SyntheticParams, synthetic_image

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from volume_scenes import Errors, cluster, count_errors, plain_stitching, slices_of
 
-from nuset_engine.metrics import match
+from nuset_engine.evaluation.metrics import match
 from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.3, 0.3)

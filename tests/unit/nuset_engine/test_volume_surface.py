@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from volume_scenes import Errors, cluster, slices_of
 
-from nuset_engine.metrics import seg
+from nuset_engine.evaluation.metrics import seg
 from nuset_engine.reconstruction.surface import FEWEST_SLICES, smooth_surfaces
 from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 

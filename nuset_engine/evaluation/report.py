@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nuset_engine.evaluation import Evaluation
-from nuset_engine.evaluation_sheet import WorstImages
+from nuset_engine.evaluation.scores import Evaluation
+from nuset_engine.evaluation.worst_images import WorstImages
 
 # The measure's column in the tables -> what it is; the twelve of the paper first, in its order.
 DEFINITIONS = {

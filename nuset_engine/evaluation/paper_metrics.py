@@ -29,7 +29,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import ndimage, sparse
 
-from nuset_engine.metrics import Matching, match_overlap
+from nuset_engine.evaluation.metrics import Matching, match_overlap
 from nuset_engine.overlap import Overlap, overlap
 
 DETECTION_IOU = 0.7

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import ndimage as ndi
 
 from nuset_engine.errors import EngineError
-from nuset_engine.metrics import IOU_THRESHOLDS, match_overlap, panoptic_of, seg_ious
-from nuset_engine.metrics_paper import NucleusCounts, nucleus_counts, pixel_metrics, touching_labels
+from nuset_engine.evaluation.metrics import IOU_THRESHOLDS, match_overlap, panoptic_of, seg_ious
+from nuset_engine.evaluation.paper_metrics import NucleusCounts, nucleus_counts, pixel_metrics, touching_labels
 from nuset_engine.overlap import overlap
 
 MASK_SHARE = 0.1  # a second piece smaller than this share of the first may be a stray part of one nucleus
