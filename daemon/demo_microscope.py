@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.optics import Optics
+from nuset_engine.synthetic.optics import Optics
 from tracking.synthetic import Frame, Movie
 
 PIECES = 6

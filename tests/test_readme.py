@@ -15,7 +15,7 @@ import tifffile
 
 from daemon.cli import COMMANDS, build_parser
 from daemon.config import load
-from nuset_engine.confocal import confocal_slices
+from nuset_engine.synthetic.confocal import confocal_slices
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nuset_engine.optics import MissedSlice, Optics
-from nuset_engine.render import render
-from nuset_engine.shapes import NucleusShapes
+from nuset_engine.synthetic.optics import MissedSlice, Optics
+from nuset_engine.synthetic.render import render
+from nuset_engine.synthetic.shapes import NucleusShapes
 from tracking.errors import TrackingError
 from tracking.tissue import Pace, age, begin_mitosis, divide, grow, settle, shapes_of, turns, wander
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from nuset_engine.shapes import NucleusShapes, radius_towards, random_rotations
+from nuset_engine.synthetic.shapes import NucleusShapes, radius_towards, random_rotations
 
 INTERPHASE = -1
 """Value of `mitosis`, `dying` and `recovering` outside these phases; inside, they count frames from 0."""

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
-from nuset_engine.synthetic import add_artefacts
+from nuset_engine.synthetic.blobs import add_artefacts
 
 
 @dataclass(frozen=True)

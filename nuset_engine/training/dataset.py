@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
-from nuset_engine.synthetic_mitosis import mitotic_slices
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.confocal import confocal_slices
+from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.training.augment import AugmentParams, random_intensity, random_normalize, random_warp
 from nuset_engine.training.targets import (
     Targets,

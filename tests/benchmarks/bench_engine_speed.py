@@ -25,7 +25,7 @@ from nuset_engine.network import Architecture, build_network
 from nuset_engine.planes.normalize import normalize
 from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import load_weights
 
 PLAIN = SyntheticParams(

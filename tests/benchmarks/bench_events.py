@@ -16,7 +16,7 @@ from scipy import ndimage as ndi
 
 from nuset_engine.inference.events import EventDetector, EventScores, score_events
 from nuset_engine.inference.proposals import Proposals
-from nuset_engine.synthetic_mitosis import mitotic_slices
+from nuset_engine.synthetic.mitosis import mitotic_slices
 
 FIRST_SEED = 9_000_000  # far from the seeds of trainings, which count from 0
 SCORES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)

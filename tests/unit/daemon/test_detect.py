@@ -11,7 +11,7 @@ import tifffile
 
 from daemon import cli
 from nuset_engine.network import Architecture, build_network
-from nuset_engine.synthetic_mitosis import mitotic_slices
+from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.weights import save_weights
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.planes.normalize import normalize, whole_image_statistics
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights
 
 pytest.importorskip("jax", reason="JAX is not installed (pip install jax); it is among the packages for tests")

@@ -20,7 +20,7 @@ from nuset_engine.planes.normalize import IntensityStatistics
 from nuset_engine.planes.resample import resample, resample_window, steps
 from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 
 PARAMS = SegmentationParams()
 

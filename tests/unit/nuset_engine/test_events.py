@@ -10,9 +10,9 @@ import pytest
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.events import EventDetector, EventScores, in_source_pixels, score_events
 from nuset_engine.inference.proposals import EMPTY, Proposals
-from nuset_engine.shapes import crowd
-from nuset_engine.synthetic import SyntheticParams
-from nuset_engine.synthetic_mitosis import divide_some, mitotic_slices, spindles
+from nuset_engine.synthetic.blobs import SyntheticParams
+from nuset_engine.synthetic.mitosis import divide_some, mitotic_slices, spindles
+from nuset_engine.synthetic.shapes import crowd
 from nuset_engine.training.augment import AugmentParams, random_warp
 from nuset_engine.training.dataset import CropSampler, event_examples, make_event_example
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights

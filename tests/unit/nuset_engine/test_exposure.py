@@ -12,7 +12,7 @@ from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, plac
 from nuset_engine.planes.resample import resample
 from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 
 SIZE = 256
 

@@ -11,7 +11,7 @@ from skimage.segmentation import find_boundaries
 
 from nuset_engine.evaluation.metrics import average_precision
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.trainer import TrainingConfig, train
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -11,7 +11,7 @@ from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.survey import StackStatistics
 from nuset_engine.inference.watershed import separate
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.dataset import CropSampler, make_example
 from nuset_engine.training.targets import distance_map
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuset_engine.errors import EngineError
-from nuset_engine.optics import MissedSlice, Optics
-from nuset_engine.render import render
-from nuset_engine.shapes import NucleusShapes, Outline, crowd, radius_towards, random_rotations
+from nuset_engine.synthetic.optics import MissedSlice, Optics
+from nuset_engine.synthetic.render import render
+from nuset_engine.synthetic.shapes import NucleusShapes, Outline, crowd, radius_towards, random_rotations
 
 SHAPE = (10, 96, 96)
 VOXEL_UM = (1.0, 0.35, 0.35)

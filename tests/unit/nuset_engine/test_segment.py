@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import match
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.confocal import confocal_slices
 
 CLEAN = SyntheticParams(
     size_px=256,

@@ -15,7 +15,7 @@ from nuset_engine.evaluation.metrics import match
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, edge_softness
 from nuset_engine.params import SegmentationParams
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights
 
 SMALL = SyntheticParams(

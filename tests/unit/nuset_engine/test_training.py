@@ -12,7 +12,7 @@ from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.trainer import TrainingConfig, prepare, train
 
 

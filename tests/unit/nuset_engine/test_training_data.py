@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from nuset_engine.confocal import confocal_slices
 from nuset_engine.errors import EngineError
 from nuset_engine.segment import Segmenter
-from nuset_engine.synthetic import SyntheticParams, add_artefacts, synthetic_image
+from nuset_engine.synthetic.blobs import SyntheticParams, add_artefacts, synthetic_image
+from nuset_engine.synthetic.confocal import confocal_slices
 from nuset_engine.training import dataset
 from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams, random_intensity
 from nuset_engine.training.dataset import (

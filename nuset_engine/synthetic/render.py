@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from nuset_engine.errors import EngineError
-from nuset_engine.optics import MissedSlice, Optics, expose
-from nuset_engine.shapes import NucleusShapes, Outline
+from nuset_engine.synthetic.optics import MissedSlice, Optics, expose
+from nuset_engine.synthetic.shapes import NucleusShapes, Outline
 
 TEXTURE_EDGE = 64
 TEXTURE_VOXEL_UM = 0.22

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.optics import Optics
-from nuset_engine.render import render
-from nuset_engine.shapes import crowd
+from nuset_engine.synthetic.optics import Optics
+from nuset_engine.synthetic.render import render
+from nuset_engine.synthetic.shapes import crowd
 
 SHAPE = (6, 256, 256)
 SMALLEST_SECTION = 0.06  # sections under this fraction of the median area are too faint for anyone to outline

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.confocal import SMALLEST_SECTION, random_optics
-from nuset_engine.render import render
-from nuset_engine.shapes import NucleusShapes, crowd
+from nuset_engine.synthetic.confocal import SMALLEST_SECTION, random_optics
+from nuset_engine.synthetic.render import render
+from nuset_engine.synthetic.shapes import NucleusShapes, crowd
 
 SHAPE = (3, 256, 256)
 LIKELY = 0.09  # share of nuclei in mitosis; one in eleven, many more than in tissue, so that there is enough to learn
