@@ -8,10 +8,10 @@ import numpy as np
 
 from tracking.costs import feature_cost, step_cost
 from tracking.ends import beginning_cost, missed_cost
-from tracking.frame import Frame
-from tracking.link import nearest_pairs
+from tracking.linking.frame import Frame
+from tracking.linking.link import nearest_pairs
+from tracking.linking.sources import Sources, collect
 from tracking.scene import Scene
-from tracking.sources import Sources, collect
 
 
 @dataclass(frozen=True)

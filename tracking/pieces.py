@@ -10,10 +10,10 @@ import numpy as np
 
 from tracking.costs import size_cost, step_cost
 from tracking.ends import FRAGMENT
-from tracking.frame import Frame
-from tracking.packing import Solution, Triples
+from tracking.linking.frame import Frame
+from tracking.linking.packing import Solution, Triples
+from tracking.linking.sources import Sources
 from tracking.scene import Expectation, Scene
-from tracking.sources import Sources
 
 
 def pieces_cost(

@@ -12,8 +12,8 @@ import numpy as np
 
 from tracking.errors import TrackerStateError
 from tracking.evidence import Sums
-from tracking.frame import Frame
 from tracking.graph import Track
+from tracking.linking.frame import Frame
 
 FORMAT = 4
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nuset_engine.nuclei import Nuclei
-from tracking.connect import connect
 from tracking.errors import TrackingError
 from tracking.evidence import believe
-from tracking.frame import Frame, frame_of
 from tracking.future import Future
 from tracking.graph import Track
-from tracking.ids import closed, extended, number
+from tracking.linking.connect import connect
+from tracking.linking.frame import Frame, frame_of
+from tracking.linking.ids import closed, extended, number
+from tracking.linking.late_edit import undo
+from tracking.linking.sources import known_steps
+from tracking.linking.step import neighbour_scale, solve_step
 from tracking.params import TrackingParams
-from tracking.rebirth import undo
 from tracking.scene import Scene
-from tracking.sources import known_steps
 from tracking.state import Memory, pack, unpack
-from tracking.step import neighbour_scale, solve_step
 
 REVISITS = 3
 """Times that a frame is solved again, as its successors show which of its nuclei are seen again; less within a short

@@ -7,9 +7,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from tracking.assignment import Pairs, assign, prices
-from tracking.decide import decide
-from tracking.packing import Triples
+from tracking.linking.assignment import Pairs, assign, prices
+from tracking.linking.decide import decide
+from tracking.linking.packing import Triples
 
 
 def problem(seed: int, n: int = 5, m: int = 6) -> tuple[Pairs, Triples]:

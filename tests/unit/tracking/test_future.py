@@ -8,8 +8,8 @@ from nuset_engine.nuclei import Nuclei
 from tests.unit.tracking.movies import wandering
 from tracking.evidence import believe
 from tracking.future import regain_saving
+from tracking.linking.sources import open_ends
 from tracking.scene import Scene
-from tracking.sources import open_ends
 from tracking.tracker import Tracker
 
 WHEN, ROW = 5, 13

@@ -8,8 +8,8 @@ import pytest
 from nuset_engine.nuclei import Nuclei
 from tests.unit.tracking.movies import Record, dividing, numbered, play
 from tracking.graph import TrackGraph
+from tracking.linking.late_edit import complete, undo
 from tracking.params import TrackingParams
-from tracking.rebirth import complete, undo
 from tracking.tracker import Tracker
 
 

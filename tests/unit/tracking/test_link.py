@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import tracking.link
+import tracking.linking.link
 from tests.unit.tracking.movies import grid
-from tracking.link import link, link_by_assignment
+from tracking.linking.link import link, link_by_assignment
 
 
 def test_trackpy_links_every_point_to_its_own() -> None:
@@ -22,7 +22,7 @@ def test_trackpy_is_what_links(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("the assignment was used")
 
-    monkeypatch.setattr(tracking.link, "link_by_assignment", never)
+    monkeypatch.setattr(tracking.linking.link, "link_by_assignment", never)
     assert (link(grid(), grid(), 5.0) == np.arange(27)).all()
 
 
@@ -35,7 +35,7 @@ def test_subnetworks_that_are_too_large_are_solved_another_way(monkeypatch: pyte
         calls.append(1)
         return link_by_assignment(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tracking.link, "link_by_assignment", counted)
+    monkeypatch.setattr(tracking.linking.link, "link_by_assignment", counted)
     match = link(places, places, 100.0)
     assert calls
     assert (match == np.arange(60)).all()

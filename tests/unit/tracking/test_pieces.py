@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.tracking.movies import wandering
 from tests.unit.tracking.test_doubt import WHEN, WHOLE, divisions, play, sized
-from tracking.packing import Solution, Triples
+from tracking.linking.packing import Solution, Triples
 from tracking.pieces import joined
 
 FRAMES = 14

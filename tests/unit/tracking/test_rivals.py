@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracking.assignment import Pairs
-from tracking.decide import decide
-from tracking.packing import Triples
+from tracking.linking.assignment import Pairs
+from tracking.linking.decide import decide
+from tracking.linking.packing import Triples
 
 Row = tuple[int, int, int, float]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.assignment import Pairs
 from tracking.costs import (
     daughter_features,
     division_probability,
@@ -16,17 +15,18 @@ from tracking.costs import (
     separation_cost,
     step_cost,
 )
-from tracking.decide import decide
 from tracking.ends import beginning_cost, ending_cost
-from tracking.frame import Frame
 from tracking.future import Future, regain_saving
-from tracking.late import late_sisters
-from tracking.link import link, nearest_pairs
+from tracking.linking.assignment import Pairs
+from tracking.linking.decide import decide
+from tracking.linking.frame import Frame
+from tracking.linking.late_divisions import late_sisters
+from tracking.linking.link import link, nearest_pairs
+from tracking.linking.packing import Solution, Triples
+from tracking.linking.sources import Sources, open_ends
 from tracking.motion import local_flow, spacing, whole_shift
-from tracking.packing import Solution, Triples
 from tracking.pieces import joined, pieces_cost
 from tracking.scene import Expectation, Scene
-from tracking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tracking.assignment import Pairs
 from tracking.costs import (
     daughter_features,
     division_probability,
@@ -20,10 +19,11 @@ from tracking.costs import (
     separation_cost,
     step_cost,
 )
-from tracking.frame import Frame
-from tracking.packing import Solution
+from tracking.linking.assignment import Pairs
+from tracking.linking.frame import Frame
+from tracking.linking.packing import Solution
+from tracking.linking.sources import Sources, collect
 from tracking.scene import Expectation, Scene
-from tracking.sources import Sources, collect
 
 SISTERS = 6
 """Nuclei near a source that may be its sister."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.assignment import Pairs, assign
+from tracking.linking.assignment import Pairs, assign
 
 SUBNET_SOURCES = 8
 """Largest subnetwork that trackpy solves, at a cost that grows exponentially; adaptive search splits larger ones."""

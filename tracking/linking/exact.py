@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.assignment import Pairs
-from tracking.packing import Packing, Triples
+from tracking.linking.assignment import Pairs
+from tracking.linking.packing import Packing, Triples
 
 MARGIN = 6.0
 """A link or division that falls short of the dual values by more than this, and by more than the most promising

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracking.assignment import Pairs
+from tracking.linking.assignment import Pairs
 
 REGION_SOURCES = 24
 """Sources that are assigned anew to see what there would be without a division: more than it can displace."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.assignment import Pairs
-from tracking.exact import best_choice
-from tracking.packing import REGION_SOURCES, Packing, Solution, Triples
+from tracking.linking.assignment import Pairs
+from tracking.linking.exact import best_choice
+from tracking.linking.packing import REGION_SOURCES, Packing, Solution, Triples
 
 DECISIVE = 8.0
 """Rivals that fall short by more than this leave no doubt (a score above 0.9996)."""

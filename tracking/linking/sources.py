@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.frame import Frame
+from tracking.linking.frame import Frame
 from tracking.motion import local_flow
 
 

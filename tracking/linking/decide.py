@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.assignment import Pairs, assign, prices
-from tracking.exact import improve
-from tracking.packing import Packing, Solution, Triples
-from tracking.rivals import scored
+from tracking.linking.assignment import Pairs, assign, prices
+from tracking.linking.division_scores import scored
+from tracking.linking.exact import improve
+from tracking.linking.packing import Packing, Solution, Triples
 
 
 def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:

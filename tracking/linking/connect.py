@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from tracking.evidence import Sums
-from tracking.frame import Frame
-from tracking.packing import Solution
-from tracking.rebirth import complete
+from tracking.linking.frame import Frame
+from tracking.linking.late_edit import complete
+from tracking.linking.packing import Solution
+from tracking.linking.step import Step
 from tracking.scene import Scene
-from tracking.step import Step
 
 OUTLIER2 = 25.0
 """Squared residuals count up to this many squared spreads, so that a wrong link teaches little."""
