@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracking.errors import TrackerStateError
-from tracking.evidence import Sums
+from tracking.evidence.beliefs import Sums
 from tracking.graph import Track
 from tracking.linking.frame import Frame
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
-from tracking.evidence import believe
-from tracking.future import Future
+from tracking.evidence.beliefs import believe
+from tracking.evidence.expectation import Scene
+from tracking.evidence.lookahead import Future
 from tracking.graph import Track
 from tracking.linking.connect import connect
 from tracking.linking.frame import Frame, frame_of
@@ -18,7 +19,6 @@ from tracking.linking.late_edit import undo
 from tracking.linking.sources import known_steps
 from tracking.linking.step import neighbour_scale, solve_step
 from tracking.params import TrackingParams
-from tracking.scene import Scene
 from tracking.state import Memory, pack, unpack
 
 REVISITS = 3

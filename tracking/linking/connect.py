@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tracking.evidence import Sums
+from tracking.evidence.beliefs import Sums
+from tracking.evidence.expectation import Scene
 from tracking.linking.frame import Frame
 from tracking.linking.late_edit import complete
 from tracking.linking.packing import Solution
 from tracking.linking.step import Step
-from tracking.scene import Scene
 
 OUTLIER2 = 25.0
 """Squared residuals count up to this many squared spreads, so that a wrong link teaches little."""

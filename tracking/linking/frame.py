@@ -8,7 +8,7 @@ import numpy as np
 
 from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
-from tracking.evidence import FEATURES, Sums
+from tracking.evidence.beliefs import FEATURES, Sums
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tracking.costs import (
+from tracking.evidence.costs import (
     daughter_features,
     division_probability,
     doubtful_parent_cost,
@@ -19,11 +19,11 @@ from tracking.costs import (
     separation_cost,
     step_cost,
 )
+from tracking.evidence.expectation import Expectation, Scene
 from tracking.linking.assignment import Pairs
 from tracking.linking.frame import Frame
 from tracking.linking.packing import Solution
 from tracking.linking.sources import Sources, collect
-from tracking.scene import Expectation, Scene
 
 SISTERS = 6
 """Nuclei near a source that may be its sister."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.costs import (
+from tracking.evidence.costs import (
     daughter_features,
     division_probability,
     doubtful_parent_cost,
@@ -15,8 +15,11 @@ from tracking.costs import (
     separation_cost,
     step_cost,
 )
-from tracking.ends import beginning_cost, ending_cost
-from tracking.future import Future, regain_saving
+from tracking.evidence.endings import beginning_cost, ending_cost
+from tracking.evidence.expectation import Expectation, Scene
+from tracking.evidence.fragments import joined, pieces_cost
+from tracking.evidence.lookahead import Future, regain_saving
+from tracking.evidence.motion import local_flow, spacing, whole_shift
 from tracking.linking.assignment import Pairs
 from tracking.linking.decide import decide
 from tracking.linking.frame import Frame
@@ -24,9 +27,6 @@ from tracking.linking.late_divisions import late_sisters
 from tracking.linking.link import link, nearest_pairs
 from tracking.linking.packing import Solution, Triples
 from tracking.linking.sources import Sources, open_ends
-from tracking.motion import local_flow, spacing, whole_shift
-from tracking.pieces import joined, pieces_cost
-from tracking.scene import Expectation, Scene
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""

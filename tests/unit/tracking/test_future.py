@@ -6,10 +6,10 @@ import numpy as np
 
 from nuset_engine.nuclei import Nuclei
 from tests.unit.tracking.movies import wandering
-from tracking.evidence import believe
-from tracking.future import regain_saving
+from tracking.evidence.beliefs import believe
+from tracking.evidence.expectation import Scene
+from tracking.evidence.lookahead import regain_saving
 from tracking.linking.sources import open_ends
-from tracking.scene import Scene
 from tracking.tracker import Tracker
 
 WHEN, ROW = 5, 13

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.unit.tracking.movies import grid
-from tracking.motion import local_flow, spacing, whole_shift
+from tracking.evidence.motion import local_flow, spacing, whole_shift
 
 
 def test_spacing_ignores_duplicates() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.tracking.movies import wandering
 from tests.unit.tracking.test_doubt import WHEN, WHOLE, divisions, play, sized
+from tracking.evidence.fragments import joined
 from tracking.linking.packing import Solution, Triples
-from tracking.pieces import joined
 
 FRAMES = 14
 

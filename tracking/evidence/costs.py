@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tracking.evidence import Belief
+from tracking.evidence.beliefs import Belief
 from tracking.linking.sources import Sources
 
 HEAVINESS = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.evidence import Belief
+from tracking.evidence.beliefs import Belief
 from tracking.linking.frame import Frame
 from tracking.linking.sources import Sources
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.costs import size_cost, step_cost
-from tracking.ends import FRAGMENT
+from tracking.evidence.costs import size_cost, step_cost
+from tracking.evidence.endings import FRAGMENT
+from tracking.evidence.expectation import Expectation, Scene
 from tracking.linking.frame import Frame
 from tracking.linking.packing import Solution, Triples
 from tracking.linking.sources import Sources
-from tracking.scene import Expectation, Scene
 
 
 def pieces_cost(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.evidence import Belief
+from tracking.evidence.beliefs import Belief
 from tracking.params import TrackingParams
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.costs import feature_cost, step_cost
-from tracking.ends import beginning_cost, missed_cost
+from tracking.evidence.costs import feature_cost, step_cost
+from tracking.evidence.endings import beginning_cost, missed_cost
+from tracking.evidence.expectation import Scene
 from tracking.linking.frame import Frame
 from tracking.linking.link import nearest_pairs
 from tracking.linking.sources import Sources, collect
-from tracking.scene import Scene
 
 
 @dataclass(frozen=True)
