@@ -27,7 +27,7 @@ from volume_scenes import Errors, Slice, count_errors, plain_stitching, slices_o
 from nuset_engine.evaluation.metrics import seg
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import reconstruct
-from tracking.challenge import challenge_scores, match_frame
+from tracking.evaluation.challenge import challenge_scores, match_frame
 from tracking.synthetic import Frame, Movie, MovieParams, simulate
 from tracking.tracker import Tracker
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.nuclei import Nuclei
-from tracking.metrics import LinkScores, links, score_links
+from tracking.evaluation.link_scores import LinkScores, links, score_links
 from tracking.table import track_table
 from tracking.tracker import Tracker
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tests.unit.tracking.test_metrics import TRUE
-from tracking.challenge import MEASURES, challenge_scores, match_frame
 from tracking.errors import TrackingError
+from tracking.evaluation.challenge import MEASURES, challenge_scores, match_frame
 from tracking.segments import gapless
 
 

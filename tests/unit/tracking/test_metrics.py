@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tracking.metrics import divisions, links, score_links
+from tracking.evaluation.link_scores import divisions, links, score_links
 
 ROWS = [  # t, label, track, parent
     (0, 1, 1, None),

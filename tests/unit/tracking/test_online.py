@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracking.metrics import links, score_links
+from tracking.evaluation.link_scores import links, score_links
 from tracking.params import TrackingParams
 from tracking.synthetic import MovieParams, simulate
 from tracking.table import track_table
