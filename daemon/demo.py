@@ -19,7 +19,7 @@ from daemon.demo_service import Service, write_config
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
 from storage import layout
-from tracking.synthetic import Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 MOVIE = MovieParams(
     shape=(16, 256, 256),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nuset_engine.synthetic.optics import Optics
-from tracking.synthetic import Frame, Movie
+from tracking.synthetic.movie import Frame, Movie
 
 PIECES = 6
 """Parts in which a file reaches the disk, with a pause after each: it is visible, and broken, until the last one."""

@@ -11,7 +11,7 @@ import numpy as np
 from daemon.demo_results import Results
 from daemon.demo_score import BOUND, IOU, Score, match, score
 from daemon.output import say
-from tracking.synthetic import Movie
+from tracking.synthetic.movie import Movie
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.overlap import overlap
-from tracking.synthetic import Division, Movie
+from tracking.synthetic.movie import Division, Movie
 
 Node = tuple[int, int]
 """A nucleus at one time point: t and label."""

@@ -26,7 +26,7 @@ from daemon.demo_results import Results
 from daemon.demo_score import BOUND, Score
 from daemon.errors import DaemonError
 from daemon.pace import quantile, spoken_s
-from tracking.synthetic import Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 if TYPE_CHECKING:
     from daemon.config import Config

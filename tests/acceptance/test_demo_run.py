@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon import demo
-from tracking.synthetic import MovieParams
+from tracking.synthetic.movie import MovieParams
 
 HERE = Path(__file__).parent
 

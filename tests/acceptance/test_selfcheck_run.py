@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon import config, selfcheck
-from tracking.synthetic import MovieParams
+from tracking.synthetic.movie import MovieParams
 
 HERE = Path(__file__).parent
 APART = MovieParams(

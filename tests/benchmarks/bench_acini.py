@@ -28,7 +28,7 @@ from nuset_engine.evaluation.metrics import seg
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import reconstruct
 from tracking.evaluation.challenge import challenge_scores, match_frame
-from tracking.synthetic import Frame, Movie, MovieParams, simulate
+from tracking.synthetic.movie import Frame, Movie, MovieParams, simulate
 from tracking.tracker import Tracker
 
 VOXEL = (1.0, 0.3, 0.3)

@@ -28,7 +28,7 @@ from lab import Lab, assert_same, result
 from daemon.config import DEFAULT_ENGINE
 from daemon.demo import MOVIE, SEED
 from daemon.demo_microscope import Microscope
-from tracking.synthetic import simulate
+from tracking.synthetic.movie import simulate
 
 QUIET = {"acquisition_quiet_s": 600.0, "give_up_s": 60.0}
 

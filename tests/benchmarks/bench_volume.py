@@ -2,7 +2,7 @@
 
 Run it by hand:  python tests/benchmarks/bench_volume.py [--scenes 5] [--skip-speed]
 
-Truth: clusters of 60 touching ellipsoids, and the acini of `tracking.synthetic` (irregular, dividing), both at voxels
+Truth: clusters of 60 touching ellipsoids, and the acini of `tracking.synthetic.movie` (irregular, dividing), both at voxels
 of 1.0 x 0.3 x 0.3 um. Slices are relabelled one by one, with one missed slice in ten and the errors of networks.
 Limits: splits at most 1 %, merges at most 2 %, both at most half of plain stitching's in every mode where that has any;
 exit code 1 if passed. Times are ratios: reconstruction to plain stitching, measuring to
@@ -26,7 +26,7 @@ from volume_scenes import Errors, Slice, cluster, count_errors, plain_stitching,
 
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import reconstruct
-from tracking.synthetic import MovieParams, simulate
+from tracking.synthetic.movie import MovieParams, simulate
 
 VOXEL = (1.0, 0.3, 0.3)
 NUCLEI = 60

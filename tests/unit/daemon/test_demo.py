@@ -18,7 +18,7 @@ from daemon.demo_microscope import PIECES, Microscope, tiff_bytes, write_in_piec
 from daemon.demo_results import Progress, Results
 from daemon.demo_service import Service, write_config
 from daemon.errors import DaemonError, UsageError
-from tracking.synthetic import Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 
 @pytest.fixture(scope="module")

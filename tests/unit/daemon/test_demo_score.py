@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from daemon.demo_score import Score, links, match, score
-from tracking.synthetic import Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 
 @pytest.fixture(scope="module")

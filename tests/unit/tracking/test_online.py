@@ -6,7 +6,7 @@ import pytest
 
 from tracking.evaluation.link_scores import links, score_links
 from tracking.params import TrackingParams
-from tracking.synthetic import MovieParams, simulate
+from tracking.synthetic.movie import MovieParams, simulate
 from tracking.table import track_table
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracking.errors import TrackingError
-from tracking.synthetic import LATE_FRAMES, MovieParams, simulate
+from tracking.synthetic.movie import LATE_FRAMES, MovieParams, simulate
 
 SMALL = MovieParams(shape=(12, 128, 128), frames=9, nuclei=9, clusters=2, divisions=1)
 

@@ -12,7 +12,7 @@ from nuset_engine.synthetic.optics import MissedSlice, Optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import NucleusShapes
 from tracking.errors import TrackingError
-from tracking.tissue import Pace, age, begin_mitosis, divide, grow, settle, shapes_of, turns, wander
+from tracking.synthetic.tissue import Pace, age, begin_mitosis, divide, grow, settle, shapes_of, turns, wander
 
 LATE_FRAMES = 3
 """Frames between the last division and the end, so that daughters can be followed."""
