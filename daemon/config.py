@@ -15,7 +15,7 @@ from daemon.settle import SettleRules
 from daemon.toml_lines import key_lines, line_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
-from storage import layout
+from storage import naming
 from storage.errors import StorageError
 from storage.readers.names import acquisition_key
 from storage.store_layout import Image
@@ -55,7 +55,7 @@ class WatchConfig:
     """
 
     path: Path
-    output: layout.Place
+    output: naming.Place
     recursive: bool = True
     pattern: str | None = None
     nuclear_channel: int | str | None = None
@@ -252,7 +252,7 @@ def _read_engine(table: Reader) -> EngineConfig:
 def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...]) -> str:
     given = reader.optional_text("database")
     if given is not None:
-        return given if "://" in given else layout.database_url(folder / given)
+        return given if "://" in given else naming.database_url(folder / given)
     outputs = {watch.output for watch in watches}
     if len(outputs) > 1:
         reader.fault(
@@ -262,7 +262,7 @@ def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...
     if isinstance(only, str):
         reader.fault(("database",), f"output = {only!r} is no folder; say with `database = PATH` where the records go.")
         only = folder
-    return layout.database_url(layout.database_path(only))
+    return naming.database_url(naming.database_path(only))
 
 
 def _check_together(reader: Reader, watches: tuple[WatchConfig, ...]) -> None:

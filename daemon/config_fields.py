@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.toml_lines import KeyPath
-from storage import layout
-from storage.layout import Place
+from storage import naming
+from storage.naming import Place
 
 Params = TypeVar("Params")
 
@@ -149,8 +149,8 @@ class Reader:
     def place(self, name: str, folder: Path) -> Place:
         """A path as `path` takes it, or the URL of an object store."""
         value = self._values.get(name)
-        if isinstance(value, str) and layout.is_url(value):
-            return layout.as_place(str(self._take(name, None)))
+        if isinstance(value, str) and naming.is_url(value):
+            return naming.as_place(str(self._take(name, None)))
         return self.path(name, folder)
 
     def channel(self, name: str) -> int | str | None:

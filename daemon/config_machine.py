@@ -12,7 +12,7 @@ from pathlib import Path
 from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.config_fields import Fault
 from nuset_engine.errors import EngineError
-from storage import layout, places
+from storage import naming, places
 from storage.errors import StorageError
 from storage.filesystems import network_filesystem
 
@@ -37,7 +37,7 @@ def _folders(config: Config) -> Iterator[Fault]:
 
 
 def _database(config: Config) -> Iterator[Fault]:
-    path = layout.sqlite_path(config.database)
+    path = naming.sqlite_path(config.database)
     if path is None:
         return
     kind = network_filesystem(path)
@@ -80,7 +80,7 @@ def _command(config: Config) -> Iterator[Fault]:
         yield Fault(("alerts", "command"), f"command = {list(command)!r}: {command[0]} cannot be run; {remedy}")
 
 
-def _not_usable(output: layout.Place) -> str | None:
+def _not_usable(output: naming.Place) -> str | None:
     """Why nothing can be written to an output; None when it can, as far as one sees without trying."""
     if isinstance(output, Path):
         return _not_writable(output)

@@ -18,7 +18,7 @@ from daemon.demo_results import ENDED, Progress, Results
 from daemon.demo_service import Service, write_config
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
-from storage import layout
+from storage import naming
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 MOVIE = MovieParams(
@@ -76,7 +76,7 @@ class DemoFolders:
     @property
     def database(self) -> Path:
         """The service's database."""
-        return layout.database_path(self.output)
+        return naming.database_path(self.output)
 
 
 def run_demo(

@@ -26,7 +26,7 @@ from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
-from storage import layout, places
+from storage import naming, places
 from storage.images import ImageStore, sweep_unfinished
 from storage.kept import keep
 from storage.replay import replay, replay_all
@@ -44,7 +44,7 @@ def admit(
     catalog: Catalog,
     acquisition: Acquisition,
     recipe: Recipe,
-    output: layout.Place,
+    output: naming.Place,
     fingerprints: Mapping[int, str] | None = None,
     sources: Sequence[Source] = (),
 ) -> AcquisitionRow:
@@ -66,7 +66,7 @@ def admit(
     channel = choose_channel(acquisition, recipe.nuclear_channel)
     row = catalog.register(
         acquisition,
-        zarr_path=layout.zarr_path(output, acquisition.name, acquisition.experiment),
+        zarr_path=naming.zarr_path(output, acquisition.name, acquisition.experiment),
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
@@ -142,8 +142,8 @@ def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
 
 def sweep(row: AcquisitionRow) -> None:
     """Remove what an interrupted writer left in an acquisition's OME-Zarr, and stores that it had not finished."""
-    place = layout.as_place(str(row.zarr_path))
-    sweep_unfinished(layout.parent(place))
+    place = naming.as_place(str(row.zarr_path))
+    sweep_unfinished(naming.parent(place))
     if places.exists(place):
         ImageStore.open(place).sweep()
 

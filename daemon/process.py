@@ -20,7 +20,7 @@ from daemon.progress import Bars
 from daemon.recipe import Recipe
 from daemon.series import spans
 from daemon.service import make_folder, worker_lock
-from storage import layout, readers
+from storage import naming, readers
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState
@@ -48,7 +48,7 @@ class Order:
     """
 
     paths: Sequence[Path]
-    output: layout.Place
+    output: naming.Place
     engine: EngineConfig
     processing: Processing
     voxel_size_um: tuple[float, float, float] | None = None
@@ -70,9 +70,9 @@ class _Outcome:
 def process(order: Order) -> int:
     """Process everything that the order names; return the exit code: 0 only when all of it succeeded."""
     if order.database is not None:
-        database = layout.database_url(order.database)
+        database = naming.database_url(order.database)
     elif isinstance(order.output, Path):
-        database = layout.database_url(layout.database_path(order.output))
+        database = naming.database_url(naming.database_path(order.output))
     else:
         raise UsageError(f"{order.output} is no folder: say with --database where the rows go.")
     make_folder(order.output)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from storage import layout
+from storage import naming
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.images import sweep_unfinished
 from storage.jobs import AcquisitionState
@@ -50,7 +50,7 @@ def recover(catalog: Catalog, to_sweep: Iterable[AcquisitionRow], everywhere: bo
 
 
 def _sweep(in_work: Iterable[AcquisitionRow], everything: Iterable[AcquisitionRow]) -> None:
-    for folder in {layout.parent(layout.as_place(str(row.zarr_path))) for row in everything}:
+    for folder in {naming.parent(naming.as_place(str(row.zarr_path))) for row in everything}:
         sweep_unfinished(folder)
     for row in in_work:
         try:

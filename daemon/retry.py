@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage import layout, queries
+from storage import naming, queries
 from storage.catalog import Catalog
 from storage.clock import utc_now
 from storage.engine import writing_engine
@@ -28,7 +28,7 @@ def ask_again(database: str, acquisition: str | None) -> Sequence[int]:
     """
     catalog = open_beside_the_service(database)
     try:
-        number = None if acquisition is None else queries.resolve(layout.database_url(database), acquisition)
+        number = None if acquisition is None else queries.resolve(naming.database_url(database), acquisition)
         return catalog.retry(number)
     finally:
         catalog.close()
@@ -42,8 +42,8 @@ def open_beside_the_service(database: str) -> Catalog:
     DatabaseUnavailableError
         When there is no database.
     """
-    url = layout.database_url(database)
-    path = layout.sqlite_path(url)
+    url = naming.database_url(database)
+    path = naming.sqlite_path(url)
     if path is not None and not path.exists():
         raise DatabaseUnavailableError(f"There is no database {path}: give --database, or set NUSETD_DATABASE.")
     engine = writing_engine(url)

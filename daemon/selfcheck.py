@@ -123,13 +123,13 @@ def config_text(folders: DemoFolders, database: Path, config: Config | None) -> 
 @contextmanager
 def _places(config: Config | None, folder: Path | None, keep: bool) -> Iterator[tuple[DemoFolders, Path]]:
     """Folders on the disks of the results and of the records, which are removed afterwards."""
-    from storage import layout
+    from storage import naming
 
     local = [watch.output for watch in config.watch if isinstance(watch.output, Path)] if config is not None else []
     results = folder or next(iter(local), Path(tempfile.gettempdir()))
     records = folder or results
     if config is not None and folder is None:
-        path = layout.sqlite_path(config.database)
+        path = naming.sqlite_path(config.database)
         records = results if path is None else path.parent
     made: list[Path] = []
     try:
@@ -139,7 +139,7 @@ def _places(config: Config | None, folder: Path | None, keep: bool) -> Iterator[
         folders = DemoFolders(made[0])
         for inside in (folders.incoming, folders.truth):
             inside.mkdir()
-        yield folders, layout.database_path(made[1])
+        yield folders, naming.database_path(made[1])
     except OSError as error:
         raise DaemonError(
             f"The check cannot write ({error}): run it as the service's user, or give --folder."

@@ -27,7 +27,7 @@ from daemon.patience import Patience
 from daemon.recipe import Recipe
 from daemon.state_folder import state_folder
 from daemon.watch import FolderWatch
-from storage import layout, places
+from storage import naming, places
 from storage.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
 
@@ -328,7 +328,7 @@ def run_service(config: Config, origin: Path | None = None) -> int:
     return 0
 
 
-def worker_lock(catalog: Catalog, output: layout.Place) -> str:
+def worker_lock(catalog: Catalog, output: naming.Place) -> str:
     """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
     return f"{_beside(catalog, output)}.worker.lock"
 
@@ -337,8 +337,8 @@ def _blackbox(config: Config, catalog: Catalog) -> Blackbox:
     return Blackbox(Path(f"{_beside(catalog, config.watch[0].output)}{SUFFIX}"))
 
 
-def _beside(catalog: Catalog, output: layout.Place) -> Path:
-    database = layout.sqlite_path(catalog.url)
+def _beside(catalog: Catalog, output: naming.Place) -> Path:
+    database = naming.sqlite_path(catalog.url)
     if database is not None:
         return database
     name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
@@ -352,7 +352,7 @@ def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:
     return EngineSetup(engine.factory, engine.weights, engine.threads, lock)
 
 
-def make_folder(path: layout.Place) -> None:
+def make_folder(path: naming.Place) -> None:
     """Make an output folder; of a URL, see that there is a package for its protocol.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from storage import layout, queries
+from storage import naming, queries
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def _is_name(part: str) -> bool:
 
 
 def _offer(row: Mapping[Any, Any]) -> Offer:
-    place = layout.as_place(str(row["zarr_path"]))
+    place = naming.as_place(str(row["zarr_path"]))
     name = str(row["name"])
     return Offer(
-        name=layout.safe_name(name) + layout.STORE_SUFFIX,
+        name=naming.safe_name(name) + naming.STORE_SUFFIX,
         acquisition=name,
         place=str(place),
         folder=place if isinstance(place, Path) else None,

@@ -11,7 +11,7 @@ from typing import Any
 from storage import damage, ngff, places, position_xml
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.layout import OWN_ATTRIBUTE, Place
+from storage.naming import OWN_ATTRIBUTE, Place
 
 LAYOUT = 3  # the only version of the layout that the specification knows
 LISTED = "OME"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Connection, Engine, select
 
 from nuset_engine.nuclei import Nuclei
-from storage import asked, claims, commits, health, layout, lookups, marks, registration, sources
+from storage import asked, claims, commits, health, lookups, marks, naming, registration, sources
 from storage.acquisition import Acquisition
 from storage.availability import check_place, explained
 from storage.clock import Clock, iso, later, utc_now
@@ -57,13 +57,13 @@ class Catalog:
         NewerSchemaError
             When a newer nusetd wrote it.
         """
-        url = layout.database_url(path_or_url)
-        path = layout.sqlite_path(url)
+        url = naming.database_url(path_or_url)
+        path = naming.sqlite_path(url)
         lock: WriterLock | ServerLock
         with ExitStack() as undone:
             if path is not None:
                 check_place(path)
-                lock = WriterLock(layout.lock_path(path))
+                lock = WriterLock(naming.lock_path(path))
                 undone.callback(lock.release)
             engine = writing_engine(url)
             undone.callback(engine.dispose)
@@ -113,7 +113,7 @@ class Catalog:
         own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
         now holds an image of other size keeps its row; its old rows are dropped and it gets a new OME-Zarr.
         """
-        path = layout.as_place(zarr_path)
+        path = naming.as_place(zarr_path)
         with self._transaction() as connection:
             model = (model_name, model_sha256)
             number = registration.register(connection, acquisition, path, model, params, self._now())

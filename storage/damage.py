@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from storage.errors import StorageError
-from storage.layout import Place
+from storage.naming import Place
 
 # What zarr, its codecs and JSON raise when files are missing, cut off or hold something else. OSError is told apart.
 _SIGNS = (

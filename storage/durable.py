@@ -12,7 +12,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
 from storage.exchange import replace_folder, write_manifest
-from storage.layout import PARTIAL_SUFFIX
+from storage.naming import PARTIAL_SUFFIX
 
 
 class DurableStore(LocalStore):

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage.errors import DatabaseUnavailableError
-from storage.layout import sqlite_path, wal_path
+from storage.naming import sqlite_path, wal_path
 
 BUSY_TIMEOUT_MS = 30_000
 

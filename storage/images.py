@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from storage import damage, layout, ngff, places
+from storage import damage, naming, ngff, places
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.growing import GrowingPyramid
-from storage.layout import Place
+from storage.naming import Place
 from storage.places import sweep_unfinished
 from storage.pyramid import halved_image, halved_labels
 from storage.staging import Staging
@@ -66,7 +66,7 @@ class ImageStore:
         StorageError
             When something else is at the path, it holds an image of another size, or the disk refuses.
         """
-        place = layout.as_place(path)
+        place = naming.as_place(path)
         if version not in get_args(ngff.Version):
             raise StorageError(f"OME-Zarr {version!r} cannot be written: choose 0.4 or 0.5.")
         try:
@@ -93,7 +93,7 @@ class ImageStore:
         StorageError
             When there is none, it is damaged, or not one of ours.
         """
-        place = layout.as_place(path)
+        place = naming.as_place(path)
         with damage.readable(place):
             if not places.exists(place):
                 raise StorageError(

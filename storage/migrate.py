@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from storage import views
 from storage.engine import reason
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
-from storage.layout import backup_path, sqlite_path
+from storage.naming import backup_path, sqlite_path
 
 if TYPE_CHECKING:
     from alembic.config import Config

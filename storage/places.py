@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from storage import layout
+from storage import naming
 from storage.durable import DurableStore
-from storage.layout import Place
+from storage.naming import Place
 
 if TYPE_CHECKING:
     from storage.remote import RemoteStore
@@ -41,14 +41,14 @@ def exists(place: Place) -> bool:
 
 def is_unfinished(place: Place) -> bool:
     """Say whether an OME-Zarr at a URL was begun and not ended."""
-    return not isinstance(place, Path) and store_at(layout.parent(place)).has(layout.base(layout.unfinished(place)))
+    return not isinstance(place, Path) and store_at(naming.parent(place)).has(naming.base(naming.unfinished(place)))
 
 
 def sweep_unfinished(folder: Place) -> int:
     """Remove stores that a crash left half made in a folder; return their number. Only while nobody writes."""
     if not isinstance(folder, Path):
         return 0  # what is unfinished at a URL is marked, and made anew when it is written to
-    leftovers = [path for path in folder.glob(f"*{layout.PARTIAL_SUFFIX}") if path.is_dir()]
+    leftovers = [path for path in folder.glob(f"*{naming.PARTIAL_SUFFIX}") if path.is_dir()]
     for path in leftovers:
         shutil.rmtree(path, ignore_errors=True)
     return len(leftovers)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from storage import layout
+from storage import naming
 from storage.acquisition import Acquisition
 from storage.canonical import canonical_json
 from storage.errors import StorageError
@@ -36,7 +36,7 @@ def result_key(acquisition: Acquisition, model_sha256: str, params: Mapping[str,
 def register(
     connection: Connection,
     acquisition: Acquisition,
-    zarr_path: layout.Place,
+    zarr_path: naming.Place,
     model: tuple[str, str],
     params: Mapping[str, Any],
     now: str,
@@ -181,19 +181,19 @@ def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def _free_names(connection: Connection, name: str, zarr_path: layout.Place | None) -> tuple[str, layout.Place | None]:
+def _free_names(connection: Connection, name: str, zarr_path: naming.Place | None) -> tuple[str, naming.Place | None]:
     """Return the name and the place, both with the lowest number that leaves them unused.
 
     Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
     """
     names = set(connection.execute(select(acquisitions.c.name)).scalars())
     taken = set(connection.execute(select(acquisitions.c.zarr_path)).scalars())
-    if zarr_path is not None and layout.bundle_of(zarr_path) is not None:
-        free = next(p for n in count(1) if str(p := layout.numbered(zarr_path, n)) not in taken)
+    if zarr_path is not None and naming.bundle_of(zarr_path) is not None:
+        free = next(p for n in count(1) if str(p := naming.numbered(zarr_path, n)) not in taken)
         return _free_names(connection, name, None)[0], free
     for number in count(1):
         free_name = name if number == 1 else f"{name}-{number}"
-        free_path = zarr_path if number == 1 or zarr_path is None else layout.numbered(zarr_path, number)
+        free_path = zarr_path if number == 1 or zarr_path is None else naming.numbered(zarr_path, number)
         if free_name not in names and (free_path is None or str(free_path) not in taken):
             break
     return free_name, free_path

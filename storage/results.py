@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage import frames, layout, places, queries, questions
+from storage import frames, naming, places, queries, questions
 from storage.errors import StorageError, WrongRequestError
 from storage.rows import AcquisitionRow
 from storage.selections import Selection, TimeRange
@@ -39,7 +39,7 @@ class Results:
     """
 
     def __init__(self, path_or_url: str | Path) -> None:
-        self.url = layout.database_url(path_or_url)
+        self.url = naming.database_url(path_or_url)
         with snapshot(self.url):
             pass  # says at once when there is nothing to read
 
@@ -162,7 +162,7 @@ class AcquisitionResults:
         if path is None:
             raise StorageError(f"{self.name} has no images: it was set aside ({self.about.error}).")
         try:
-            group = zarr.open_group(places.store_at(path) if layout.is_url(path) else path, mode="r")
+            group = zarr.open_group(places.store_at(path) if naming.is_url(path) else path, mode="r")
             levels = group[name] if name else group
             array = levels[str(level)]
         except (FileNotFoundError, KeyError, ValueError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
-from storage import layout, schema
+from storage import naming, schema
 from storage.engine import reading_engine, reason, safe_url
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
 from storage.migrate import HEAD, checked_revision
@@ -26,8 +26,8 @@ def snapshot(path_or_url: str | Path) -> Iterator[Connection]:
     DatabaseUnavailableError
         When there is no database, it cannot be read, or is of another version.
     """
-    url = layout.database_url(path_or_url)
-    path = layout.sqlite_path(url)
+    url = naming.database_url(path_or_url)
+    path = naming.sqlite_path(url)
     if path is not None and not path.is_file():
         raise DatabaseUnavailableError(f"There is no database {path}: name it with --database, or in NUSETD_DATABASE.")
     engine = reading_engine(url)

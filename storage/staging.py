@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from storage import layout, places
-from storage.layout import Place
+from storage import naming, places
+from storage.naming import Place
 
 WHOLE = "whole"  # the mark of a version that waits to be shown
 
@@ -19,7 +19,7 @@ class Staging:
     """The waiting versions of one OME-Zarr, each named by its kind and time point."""
 
     def __init__(self, place: Place) -> None:
-        self._place = layout.staging(place)
+        self._place = naming.staging(place)
 
     def begin(self, name: str) -> places.OutputStore:
         """Return an empty store for a version; one that waited under this name is dropped."""
@@ -43,8 +43,8 @@ class Staging:
         if isinstance(self._place, Path):
             with suppress(OSError):  # others wait
                 self._place.rmdir()
-                if self._place.suffix != layout.STAGING_SUFFIX:  # of a bundle
+                if self._place.suffix != naming.STAGING_SUFFIX:  # of a bundle
                     self._place.parent.rmdir()
 
     def _at(self, name: str) -> places.OutputStore:
-        return places.store_at(layout.inside(self._place, name))
+        return places.store_at(naming.inside(self._place, name))

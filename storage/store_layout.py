@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from storage import bundles, layout, ngff, places, references, visible
+from storage import bundles, naming, ngff, places, references, visible
 from storage.acquisition import Acquisition
 from storage.durable import DurableStore
 from storage.growing import chunks, shards
-from storage.layout import OWN_ATTRIBUTE, STORE_SUFFIX, Place
+from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.pyramid import level_sizes
 from storage.references import Reference
 
@@ -31,7 +31,7 @@ def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: 
     """
     reference = references.of(acquisition) if image == "reference" else None
     version = reference.version if reference else version
-    bundle = layout.bundle_of(place)
+    bundle = naming.bundle_of(place)
     if bundle is not None:
         bundles.ensure(bundle, version)
     if isinstance(place, Path):
@@ -40,11 +40,11 @@ def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: 
         references.refuse_at_url(place, reference)
         _build_at_url(place, acquisition, version)
     if bundle is not None:
-        bundles.enter(bundle, layout.base(place), acquisition)
+        bundles.enter(bundle, naming.base(place), acquisition)
 
 
 def _build_in_folder(path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None) -> None:
-    unfinished = Path(layout.unfinished(path))
+    unfinished = Path(naming.unfinished(path))
     if unfinished.exists():
         shutil.rmtree(unfinished)
     unfinished.mkdir(parents=True)
@@ -62,7 +62,7 @@ def _build_in_folder(path: Path, acquisition: Acquisition, version: ngff.Version
 
 
 def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version) -> None:
-    mark, around = layout.base(layout.unfinished(url)), places.store_at(layout.parent(url))
+    mark, around = naming.base(naming.unfinished(url)), places.store_at(naming.parent(url))
     around.seal([], mark)
     store = places.store_at(url)
     store.remove()
@@ -72,7 +72,7 @@ def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version) -> 
 
 def _name(place: Place, acquisition: Acquisition) -> str:
     """Return the image's name in its metadata: that of the folder, where a number tells results apart."""
-    return acquisition.name if layout.bundle_of(place) else layout.base(place).removesuffix(STORE_SUFFIX)
+    return acquisition.name if naming.bundle_of(place) else naming.base(place).removesuffix(STORE_SUFFIX)
 
 
 def _describe(

@@ -14,7 +14,7 @@ from typing import Any
 
 from storage import damage
 from storage.errors import StorageError
-from storage.layout import OWN_ATTRIBUTE, Place
+from storage.naming import OWN_ATTRIBUTE, Place
 from storage.places import OutputStore
 from storage.spans import from_spans, to_spans
 

@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per acquisition."""
     from daemon.output import write_pages
-    from storage import layout, questions
+    from storage import naming, questions
 
     wanted = options.selection(arguments)
-    with questions.acquisitions(layout.database_url(arguments.database), wanted) as pages:
+    with questions.acquisitions(naming.database_url(arguments.database), wanted) as pages:
         write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

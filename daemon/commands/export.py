@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Write one committed snapshot."""
     from daemon.output import say
-    from storage import layout
+    from storage import naming
     from storage.export import export
 
-    url = layout.database_url(arguments.database)
+    url = naming.database_url(arguments.database)
     export(url, arguments.acquisition, arguments.format, arguments.output)
     say(str(arguments.output))
     return 0

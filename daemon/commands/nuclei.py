@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per nucleus."""
     from daemon.output import write_pages
-    from storage import layout, questions
+    from storage import naming, questions
 
-    url, wanted = layout.database_url(arguments.database), options.selection(arguments)
+    url, wanted = naming.database_url(arguments.database), options.selection(arguments)
     with questions.nuclei(url, arguments.acquisition, wanted) as pages:
         write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

@@ -35,10 +35,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Draw one picture."""
     from daemon.output import say
     from daemon.plots.figure import plot
-    from storage import layout
+    from storage import naming
 
-    url = layout.database_url(arguments.database)
-    default = Path(f"{layout.safe_name(arguments.acquisition)}-{arguments.picture}.png")
+    url = naming.database_url(arguments.database)
+    default = Path(f"{naming.safe_name(arguments.acquisition)}-{arguments.picture}.png")
     output = plot(url, arguments.acquisition, arguments.picture, arguments.output or default, arguments.t)
     say(str(output))
     return 0

@@ -40,13 +40,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import logs
     from daemon.config import EngineConfig, Processing
     from daemon.process import Order, process
-    from storage import layout
+    from storage import naming
 
     logs.set_up("error")
     return process(
         Order(
             paths=options.existing(arguments.paths),
-            output=layout.as_place(arguments.output),
+            output=naming.as_place(arguments.output),
             engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads),
             processing=Processing(),
             voxel_size_um=arguments.voxel_size,

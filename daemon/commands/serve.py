@@ -33,9 +33,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from daemon.serve import Server
     from daemon.shelf import Shelf, address
-    from storage import layout
+    from storage import naming
 
-    shelf = Shelf(layout.database_url(arguments.database))
+    shelf = Shelf(naming.database_url(arguments.database))
     offers = shelf.offers()
     with Server(shelf, arguments.port, arguments.origin) as server:
         for offer in offers:

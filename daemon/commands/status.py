@@ -25,10 +25,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon import status
     from daemon.output import complain, say, write_table
-    from storage import layout, queries
+    from storage import naming, queries
     from storage.clock import utc_now
 
-    url = layout.database_url(arguments.database)
+    url = naming.database_url(arguments.database)
     table = queries.status(url)
     if arguments.format in ("csv", "parquet"):
         write_table(table, arguments.format)

@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print a line per disagreement, and a last line with the verdict."""
     from daemon.output import complain, say
-    from storage import layout
+    from storage import naming
     from storage.verify import verify
 
-    url = layout.database_url(arguments.database)
+    url = naming.database_url(arguments.database)
     times = nuclei = faults = 0
     for checked in verify(url, arguments.acquisition, source=not arguments.no_source):
         times, nuclei, faults = times + 1, nuclei + checked.nuclei, faults + len(checked.findings)

@@ -32,10 +32,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from daemon.serve import HOST, Server
     from daemon.shelf import Shelf, address
-    from storage import layout
+    from storage import naming
     from storage.snapshots import resolved, snapshot
 
-    url = layout.database_url(arguments.database)
+    url = naming.database_url(arguments.database)
     with snapshot(url) as connection:
         row = resolved(connection, arguments.acquisition)
     if row.zarr_path is None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
-from storage.layout import OWN_ATTRIBUTE
+from storage.naming import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
 from storage.readers.image import channel_names, first_line, voxel_size
 from storage.readers.length_units import micrometres, seconds

@@ -25,7 +25,7 @@ from cases.stored import register
 
 import storage
 from nuset_engine.nuclei import Nuclei
-from storage import layout, queries
+from storage import naming, queries
 from storage.catalog import Catalog
 from storage.selections import Selection
 from tracking.graph import Track
@@ -163,7 +163,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, Catalog.open(folder) as catalog:
         elapsed, processor = fill(catalog, time_points, count)
         rows = time_points * count
-        path = layout.database_path(folder)
+        path = naming.database_path(folder)
         verdicts = [verdict(elapsed, processor, rows / LEAST_ROWS_PER_S)]
         rate = f"{rows / elapsed:.0f} rows/s, {rows / processor:.0f} per second of a processor"
         size = f"{path.stat().st_size / rows:.0f} bytes a row"

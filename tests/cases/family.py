@@ -19,7 +19,7 @@ import numpy as np
 
 from cases.stored import Clock, acquisition, pixels, squares, work_off
 from nuset_engine.nuclei import Nuclei
-from storage import layout
+from storage import naming
 from storage.catalog import Catalog
 from storage.images import ImageStore
 from storage.jobs import AcquisitionState
@@ -61,7 +61,7 @@ def fill(
 ) -> Path:
     """Make the results in a folder, or its images or database at URLs, and return the folder."""
     image = acquisition(pixels(6, 2, *shape), name=NAME)
-    path = layout.inside(layout.as_place(images or folder), f"{NAME}.ome.zarr")
+    path = naming.inside(naming.as_place(images or folder), f"{NAME}.ome.zarr")
     with Catalog.open(database or folder, clock=Clock()) as catalog:
         row = catalog.register(
             image, zarr_path=path, model_name="fluorescence", model_sha256="ab" * 32, params={"minimum": 3}

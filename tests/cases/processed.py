@@ -11,7 +11,7 @@ import tifffile
 from cases.stored import one_to_one, squares
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
-from storage import layout
+from storage import naming
 from storage.catalog import Catalog
 from storage.images import ImageStore
 from storage.readers import open_acquisitions
@@ -44,7 +44,7 @@ def process(folder: Path, version: str = "0.4", bundle: str | None = None) -> tu
     tifffile.imwrite(source, pixels, photometric="minisblack", metadata={"axes": "TZYX"}, ome=True)
     [image] = open_acquisitions(source, voxel_size_um=VOXEL)
     with image, Catalog.open(output) as catalog:
-        place = layout.zarr_path(output, image.name, bundle)
+        place = naming.zarr_path(output, image.name, bundle)
         params = {"nuclear_channel": 0}
         row = catalog.register(image, zarr_path=place, model_name="m", model_sha256="0" * 64, params=params)
         catalog.add_timepoints(row.id, {t: image.fingerprint(t) for t in range(TIME_POINTS)})

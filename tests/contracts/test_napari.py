@@ -14,7 +14,7 @@ from cases.processed import COUNT, SHAPE, TIME_POINTS, process
 from cases.stored import acquisition, pixels, squares
 
 from daemon import view
-from storage import layout
+from storage import naming
 from storage.images import ImageStore
 from storage.snapshots import resolved, snapshot
 
@@ -65,9 +65,9 @@ def test_image_labels_and_tracks_are_aligned(viewer: Any, tmp_path: Path, versio
 
 
 def test_a_bundle_shows_all_its_positions(viewer: Any, tmp_path: Path) -> None:
-    first, image = layout.zarr_path(tmp_path, "exp_A", "exp"), acquisition(pixels(1, 2, 3, 20, 24))
+    first, image = naming.zarr_path(tmp_path, "exp_A", "exp"), acquisition(pixels(1, 2, 3, 20, 24))
     for number, name in enumerate(("exp_A", "exp_B"), start=1):
-        store = ImageStore.create(layout.numbered(first, number), replace(image, name=name))
+        store = ImageStore.create(naming.numbered(first, number), replace(image, name=name))
         store.write_timepoint(0, [image.planes(0, c) for c in range(2)], squares(0, 4))
         store.publish(0)
     viewer.open(str(tmp_path / "exp.ome.zarr"), plugin="napari-ome-zarr")

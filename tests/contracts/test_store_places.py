@@ -17,7 +17,7 @@ from cases.stored import acquisition, pixels, squares
 
 import storage
 from daemon import cli
-from storage import bundles, layout, places
+from storage import bundles, naming, places
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.images import ImageStore
@@ -142,11 +142,11 @@ def test_an_object_store_that_is_not_there_is_one_sentence(
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_positions_of_one_experiment_are_one_bundle(tmp_path: Path, image: Acquisition, version: str) -> None:
-    first = layout.zarr_path(tmp_path, "exp_A", "exp")
+    first = naming.zarr_path(tmp_path, "exp_A", "exp")
     stores = []
     for number, name in enumerate(("exp_A", "exp_B")):
         position = replace(image, name=name)
-        stores.append(ImageStore.create(layout.numbered(first, number + 1), position, version))
+        stores.append(ImageStore.create(naming.numbered(first, number + 1), position, version))
         write(stores[-1], position, 0)
     bundle = tmp_path / "exp.ome.zarr"
     assert [path.parent for path in (store.path for store in stores)] == [bundle, bundle]
@@ -168,9 +168,9 @@ def test_positions_of_one_experiment_are_one_bundle(tmp_path: Path, image: Acqui
 
 
 def test_a_bundle_lists_its_positions_for_napari_and_bio_formats(tmp_path: Path, image: Acquisition) -> None:
-    first = layout.zarr_path(tmp_path, "exp_A", "exp")
+    first = naming.zarr_path(tmp_path, "exp_A", "exp")
     for number in (1, 0):
-        ImageStore.create(layout.numbered(first, number + 1), replace(image, name=f"exp_{number}"))
+        ImageStore.create(naming.numbered(first, number + 1), replace(image, name=f"exp_{number}"))
     root = ElementTree.parse(tmp_path / "exp.ome.zarr" / "OME" / "METADATA.ome.xml").getroot()
     space = {"ome": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
     found = root.findall("ome:Image", space)
@@ -192,7 +192,7 @@ def test_something_else_in_a_bundles_place_is_left_alone(tmp_path: Path, image: 
     zarr.open_group(tmp_path / "exp.ome.zarr", mode="w", zarr_format=2)
     before = sorted(path.name for path in (tmp_path / "exp.ome.zarr").rglob("*"))
     with pytest.raises(StorageError, match="not a bundle that nusetd wrote"):
-        ImageStore.create(layout.zarr_path(tmp_path, "exp_A", "exp"), image)
+        ImageStore.create(naming.zarr_path(tmp_path, "exp_A", "exp"), image)
     assert sorted(path.name for path in (tmp_path / "exp.ome.zarr").rglob("*")) == before
 
 
@@ -253,6 +253,6 @@ def test_what_cannot_be_referred_to_is_one_sentence(image: Acquisition, foreign:
 
 def test_an_attribute_that_is_damaged_is_one_sentence(tmp_path: Path, image: Acquisition) -> None:
     store = ImageStore.create(tmp_path / "x.ome.zarr", image)
-    zarr.open_group(store.path, mode="r+").attrs[layout.OWN_ATTRIBUTE] = "all of them"
+    zarr.open_group(store.path, mode="r+").attrs[naming.OWN_ATTRIBUTE] = "all of them"
     with pytest.raises(StorageError, match="it is damaged"):
         Visible(store.path, places.store_at(store.path)).own()

@@ -14,7 +14,7 @@ import pytest
 import zarr
 from cases.stored import acquisition, pixels
 
-from storage import exchange, layout
+from storage import exchange, naming
 from storage.errors import StorageError
 from storage.images import ImageStore
 
@@ -80,7 +80,7 @@ def test_a_new_version_is_not_seen_before_it_is_published(store: ImageStore) -> 
     store.publish(0)
     assert live(store, 0) == everywhere(2)
     assert live(store, 1) == everywhere(1)
-    assert not Path(layout.staging(store.path)).exists()
+    assert not Path(naming.staging(store.path)).exists()
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

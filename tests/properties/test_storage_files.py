@@ -13,7 +13,7 @@ from cases.stored import pixels
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import layout
+from storage import naming
 from storage.errors import StorageError
 from storage.pyramid import halved_image, halved_labels, level_sizes
 from storage.readers import open_acquisitions, probe
@@ -94,12 +94,12 @@ def test_any_bytes_get_a_verdict(content: bytes, start: bytes, tmp_path: Path) -
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(name=st.text(max_size=300))
 def test_any_name_becomes_a_file_name(name: str) -> None:
-    safe = layout.safe_name(name)
-    assert safe == layout.safe_name(name)
+    safe = naming.safe_name(name)
+    assert safe == naming.safe_name(name)
     assert safe
     assert "/" not in safe
     assert "\0" not in safe
-    assert len((safe + layout.STORE_SUFFIX).encode()) <= 255
+    assert len((safe + naming.STORE_SUFFIX).encode()) <= 255
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / safe).touch()
 

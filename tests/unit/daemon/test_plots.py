@@ -17,7 +17,7 @@ from daemon.plots.figure import PICTURES, compose
 from daemon.plots.style import TimeScale
 from daemon.plots.subject import load, stack
 from nuset_engine.nuclei import Nuclei
-from storage import layout
+from storage import naming
 from storage.catalog import Catalog
 from storage.images import ImageStore
 from tracking.tracker import TrackUpdate
@@ -87,7 +87,7 @@ def test_results_without_nuclei_can_be_drawn(tmp_path: Path) -> None:
         store.publish(0)
         catalog.add_timepoints(row.id, {0: "x"})
         work_off(catalog, lambda job: (Nuclei.empty(job.t, "px"), TrackUpdate((), (), ())))
-    subject, found = load(layout.database_url(tmp_path), "embryo")
+    subject, found = load(naming.database_url(tmp_path), "embryo")
     assert (subject.unit, subject.size_name, subject.size_unit) == ("px", "area", "px²")
     for picture in PICTURES:
         compose(picture, subject, stack(found, 0)).canvas.draw()
@@ -98,7 +98,7 @@ def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:
 
     from matplotlib.figure import Figure
 
-    subject, _ = load(layout.database_url(results), "embryo")
+    subject, _ = load(naming.database_url(results), "embryo")
     nuclei = subject.nuclei[subject.nuclei["t"] == 0]
     alone = replace(subject, nuclei=nuclei, last_t=0)
     for draw, words in ((charts.draw_counts, "2 nuclei at"), (charts.draw_sizes_over_time, "median 350 µm³ at")):
@@ -110,7 +110,7 @@ def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:
 
 
 def test_steps_join_daughters_to_their_mother(results: Path) -> None:
-    subject, _ = load(layout.database_url(results), "embryo")
+    subject, _ = load(naming.database_url(results), "embryo")
     segments, times, births = images.steps(subject.nuclei, subject.tracks)
     assert len(segments) == family.NUCLEI - 6 + 4  # one step less than nuclei in each track, and one for each daughter
     assert births.tolist() == [[5.0, 10.0], [15.0, 30.0]]
@@ -119,7 +119,7 @@ def test_steps_join_daughters_to_their_mother(results: Path) -> None:
 
 
 def test_a_stack_has_its_extent_whatever_its_level(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, found = load(layout.database_url(results), "embryo")
+    _, found = load(naming.database_url(results), "embryo")
     moment = stack(found, None)
     assert (moment.t, moment.extent, moment.image.shape) == (5, (6.0, 10.0, 12.0), (3, 20, 24))
     assert moment.pixel.tolist() == [2.0, 0.5, 0.5]
@@ -144,7 +144,7 @@ def test_displacement_of_straight_motion_is_a_square() -> None:
 
 
 def test_families_stand_together_largest_first(results: Path) -> None:
-    subject, _ = load(layout.database_url(results), "embryo")
+    subject, _ = load(naming.database_url(results), "embryo")
     height = lineage.rows_of(subject.tracks)
     assert sorted(height, key=height.__getitem__) == [2, 1, 4, 3, 5, 6]
 

@@ -11,7 +11,7 @@ import pytest
 from cases.stored import acquisition, nuclei, one_to_one, register, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import layout
+from storage import naming
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.records import plain, plain_column
@@ -24,7 +24,7 @@ from tracking.tracker import FrameTracks, Tracker, TrackUpdate
 
 def raw(catalog: Catalog, sql: str) -> list[tuple]:
     """What another program sees in the database."""
-    path = layout.sqlite_path(catalog.url)
+    path = naming.sqlite_path(catalog.url)
     assert path is not None
     connection = sqlite3.connect(path)
     rows = connection.execute(sql).fetchall()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import layout
+from storage import naming
 from storage.errors import StorageError
 from storage.readers import acquisition_key, group, is_candidate
 from storage.readers.names import first_number, stem
@@ -14,34 +14,34 @@ from storage.readers.names import first_number, stem
 
 @pytest.mark.parametrize("name", ["embryo 1", "π-Zellen_3", "a.b+c", "x"])
 def test_ordinary_names_stay_as_they_are(name: str) -> None:
-    assert layout.safe_name(name) == name
+    assert naming.safe_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", "a\nb", "con:1", "x" * 300, "ä" * 200, ". hidden ", "a*"])
 def test_other_names_become_safe_and_stay_apart(name: str) -> None:
-    safe = layout.safe_name(name)
+    safe = naming.safe_name(name)
     assert safe
     assert "/" not in safe
     assert not safe.startswith(".")
     assert len(safe.encode()) <= 200
     assert safe.isprintable()
-    assert safe != layout.safe_name(name + "#")
+    assert safe != naming.safe_name(name + "#")
 
 
 def test_two_names_with_one_safe_form_do_not_meet() -> None:
-    assert layout.safe_name("a/b") != layout.safe_name("a:b")
+    assert naming.safe_name("a/b") != naming.safe_name("a:b")
 
 
 def test_a_second_result_is_numbered_before_the_suffix() -> None:
-    assert layout.numbered(Path("/o/a.ome.zarr"), 2) == Path("/o/a-2.ome.zarr")
+    assert naming.numbered(Path("/o/a.ome.zarr"), 2) == Path("/o/a-2.ome.zarr")
 
 
 def test_database_is_named_by_url_file_or_folder(tmp_path: Path) -> None:
-    assert layout.database_url("postgresql://lab/nuclei") == "postgresql://lab/nuclei"
-    assert layout.database_url(tmp_path / "x.db") == f"sqlite:///{tmp_path}/x.db"
-    assert layout.database_url(tmp_path) == f"sqlite:///{tmp_path}/nusetd.sqlite"
-    assert layout.sqlite_path(layout.database_url(tmp_path)) == tmp_path / "nusetd.sqlite"
-    assert layout.sqlite_path("postgresql://lab/nuclei") is None
+    assert naming.database_url("postgresql://lab/nuclei") == "postgresql://lab/nuclei"
+    assert naming.database_url(tmp_path / "x.db") == f"sqlite:///{tmp_path}/x.db"
+    assert naming.database_url(tmp_path) == f"sqlite:///{tmp_path}/nusetd.sqlite"
+    assert naming.sqlite_path(naming.database_url(tmp_path)) == tmp_path / "nusetd.sqlite"
+    assert naming.sqlite_path("postgresql://lab/nuclei") is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from cases import family
 from sqlalchemy import create_engine, text
 
-from storage import layout, migrate, queries, schema
+from storage import migrate, naming, queries, schema
 from storage.catalog import Catalog
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
@@ -156,7 +156,7 @@ def test_measurements_of_an_older_database_are_columns_after_its_upgrade(tmp_pat
 
     family.fill(tmp_path)
     before = queries.nuclei(tmp_path, family.NAME)
-    engine = writing_engine(layout.database_url(tmp_path))
+    engine = writing_engine(naming.database_url(tmp_path))
     with engine.begin() as connection:
         config = migrate.configuration()
         config.attributes["connection"] = connection
