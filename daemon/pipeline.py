@@ -28,7 +28,7 @@ from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming, places
 from storage.images import ImageStore, sweep_unfinished
-from storage.kept import keep
+from storage.readers.plane_cache import keep
 from storage.replay import replay, replay_all
 from tracking.errors import TrackerStateError
 from tracking.tracker import Tracker

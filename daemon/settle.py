@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from storage.readers.plane_names import is_series
+from storage.readers.series.plane_names import is_series
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
-from storage.readers import formats, names, sequence
+from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
-from storage.readers.omezarr import is_own
 from storage.readers.parts import companions, owner
-from storage.readers.plane_names import is_series
+from storage.readers.series import sequence
+from storage.readers.series.plane_names import is_series
+from storage.readers.zarr_images.omezarr import is_own
 from storage.rows import AcquisitionRow
 
 __all__ = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from storage.errors import UnreadableInputError
 from storage.readers.names import ZARR_SUFFIXES, is_candidate, suffix
-from storage.readers.omezarr import is_own
 from storage.readers.parts import owner
-from storage.readers.plane_names import is_series
+from storage.readers.series.plane_names import is_series
+from storage.readers.zarr_images.omezarr import is_own
 
 
 def discover(path: Path, pattern: str | None = None) -> list[Path]:

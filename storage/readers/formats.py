@@ -8,9 +8,17 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import czi, lif, mmstack, names, nd2_file, ndtiff, oif, oir, omezarr, planes, tiff, tiff_probe
+from storage.readers import names
 from storage.readers.completion import Completion
-from storage.readers.plane_names import is_series
+from storage.readers.leica import lif
+from storage.readers.micromanager import mmstack, ndtiff
+from storage.readers.nikon import nd2_file
+from storage.readers.olympus import oif, oir
+from storage.readers.series import planes
+from storage.readers.series.plane_names import is_series
+from storage.readers.tiff import source, tiff_probe
+from storage.readers.zarr_images import omezarr
+from storage.readers.zeiss import czi
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Format:
 FORMATS = (
     Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
-    Format(names.TIFF_SUFFIXES, tiff.open_tiff, tiff_probe.probe),
+    Format(names.TIFF_SUFFIXES, source.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
     Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
     Format(names.OIF_SUFFIXES + names.OIB_SUFFIXES, oif.open_oif, oif.probe),

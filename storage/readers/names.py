@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.errors import SourceGoneError, StorageError
-from storage.readers.plane_names import is_series, series_name, title
+from storage.readers.series.plane_names import is_series, series_name, title
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")

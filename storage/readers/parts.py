@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storage.readers.names import NDTIFF_INDEX, OIF_SUFFIXES, OIR_SUFFIXES, plane_series, suffix
-from storage.readers.plane_names import is_series, members
+from storage.readers.series.plane_names import is_series, members
 
 OIF_FOLDER = ".files"  # x.oif has its planes in x.oif.files
 _NDTIFF_STACK = re.compile(r"NDTiffStack(_\d+)?\.tif\Z")

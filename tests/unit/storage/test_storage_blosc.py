@@ -16,14 +16,14 @@ from zarr.codecs import BloscCodec
 
 from storage.errors import StorageError
 from storage.readers import open_acquisitions
-from storage.readers.sound_blosc import fault_of
+from storage.readers.zarr_images.sound_blosc import fault_of
 
 CODECS = [("lz4", 1), ("zstd", 2), ("zlib", 0), ("blosclz", 1)]
 DAMAGE = """
 import random, sys
 import numpy as np
 from numcodecs import Blosc
-from storage.readers.sound_blosc import fault_of
+from storage.readers.zarr_images.sound_blosc import fault_of
 chance, values = random.Random(1), np.random.default_rng(1).integers(0, 50, 30_000).astype("u2")
 names = ("lz4", "zstd", "zlib", "blosclz")
 chunks = [Blosc(name, 5, shuffle).encode(values) for name in names for shuffle in (0, 1, 2)]

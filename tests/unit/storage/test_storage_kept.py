@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from cases.stored import acquisition, pixels
 
-from storage import kept
-from storage.kept import KeptPlanes, keep
+from storage.readers import plane_cache
+from storage.readers.plane_cache import KeptPlanes, keep
 
 PLANES = pixels(1, 1, 6, 8, 9)[0, 0]
 
@@ -44,7 +44,7 @@ def test_nobody_changes_what_others_will_see() -> None:
 
 def test_channels_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     image = pixels(1, 2, 4, 8, 9)
-    monkeypatch.setattr(kept, "KEPT_BYTES", 4 * image[0, 0, 0].nbytes)
+    monkeypatch.setattr(plane_cache, "KEPT_BYTES", 4 * image[0, 0, 0].nbytes)
     channels = keep(acquisition(image), 0)
     for c, planes in channels.items():
         np.testing.assert_array_equal(np.stack(list(planes)), image[0, c])

@@ -16,7 +16,7 @@ from storage.readers import open_acquisitions, probe
 from storage.readers.axes import arranged
 from storage.readers.image import channel_names
 from storage.readers.length_units import micrometres, seconds
-from storage.readers.tiff_chain import walk
+from storage.readers.tiff.chain import walk
 
 DIALECTS = [images.ome_tiff, images.ome_tiff_compressed, images.imagej_tiff, images.tiff_with_axes]
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import lif_layout
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion
 from storage.readers.image import HandleSource, Image, acquisitions, first_line
+from storage.readers.leica import structure
+from storage.readers.leica.structure import LifImage
 from storage.readers.length_units import micrometres
-from storage.readers.lif_layout import LifImage
 
 _PLACE = "TCZYXS"
 
@@ -48,7 +48,7 @@ class LifSource(HandleSource[Any]):
 def probe(path: Path) -> Completion:
     """Return whether a LIF is whole: the memory block of each image that it describes is there."""
     try:
-        images = lif_layout.read(path)
+        images = structure.read(path)
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     except BrokenFileError as error:
@@ -66,7 +66,7 @@ def open_lif(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # a LIF names its axes
     try:
-        described = lif_layout.read(path)
+        described = structure.read(path)
         with _opened(path) as file:
             if len(file.images) != len(described):
                 raise BrokenFileError(f"{len(file.images)} of its {len(described)} images can be read")

@@ -15,12 +15,12 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import oir_layout
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
-from storage.readers.oir_layout import OirLayout, Piece
+from storage.readers.olympus import oir_structure
+from storage.readers.olympus.oir_structure import OirLayout, Piece
 from storage.readers.parts import companions
 
 _DTYPES = {1: "<u1", 2: "<u2", 4: "<f4"}
@@ -106,7 +106,7 @@ def open_oir(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 
 def _read_oir(path: Path) -> _Oir:
-    layout = oir_layout.read((path, *companions(path)))
+    layout = oir_structure.read((path, *companions(path)))
     frame = layout.frames[0]
     try:
         rows, columns = int(_text(frame, "height")), int(_text(frame, "width"))

@@ -16,12 +16,12 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import czi_layout
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.czi_layout import PIXEL_TYPES, Block, Layout
 from storage.readers.image import LARGEST_PLANE_PIXELS, HandleSource, Image, Voxel, acquisitions
 from storage.readers.length_units import micrometres, seconds
+from storage.readers.zeiss import structure
+from storage.readers.zeiss.structure import PIXEL_TYPES, Block, Layout
 
 UNCOMPRESSED, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_WITH_HEADER = 0, 1, 2, 4, 5, 6
 _DIMENSIONS = "Information/Image/Dimensions"
@@ -75,7 +75,7 @@ class CziSource(HandleSource[BoundedFile]):
 def probe(path: Path) -> Completion:
     """Return whether a CZI is whole: its directory is there, its subblocks are, and they are all that it declares."""
     try:
-        layout = czi_layout.read(path)
+        layout = structure.read(path)
         scenes = _scenes(path, layout)
         declared = _declared(_root(layout.xml))
     except OSError as error:
@@ -100,7 +100,7 @@ def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # a CZI names its axes
     try:
-        layout = czi_layout.read(path)
+        layout = structure.read(path)
         root = _root(layout.xml)
     except BrokenFileError as error:
         raise UnreadableInputError(f"{path} cannot be read as a CZI ({error}): export it again.") from error
@@ -158,7 +158,7 @@ def _decoded(file: BoundedFile, block: Block) -> np.ndarray:
     expected = int(np.prod(shape)) * dtype.itemsize
     if expected > _BIG_PIXELS:
         raise ValueError(f"a tile claims {expected} bytes")
-    data = czi_layout.pixels_at(file, block)
+    data = structure.pixels_at(file, block)
     if block.compression == UNCOMPRESSED or len(data) == expected:
         return np.frombuffer(data, dtype, count=expected // dtype.itemsize).reshape(shape)
     if block.compression == LZW:

@@ -13,12 +13,12 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import nd2_layout
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
-from storage.readers.nd2_layout import Nd2Layout
+from storage.readers.nikon import structure
+from storage.readers.nikon.structure import Nd2Layout
 
 MOST_COMPONENTS = 64  # of a channel; colour has three
 _FRAME_AXES = "CYXS"  # those inside a frame
@@ -74,7 +74,7 @@ class Nd2Source(HandleSource[Any]):
 def probe(path: Path) -> Completion:
     """Return whether an ND2 is whole: the map at its end is there, and every frame that the experiment consists of."""
     try:
-        layout = nd2_layout.read(path)
+        layout = structure.read(path)
         with _opened(path) as file:
             shape = _shape(file, layout)
     except OSError as error:
@@ -95,7 +95,7 @@ def open_nd2(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # an ND2 names its axes
     try:
-        layout = nd2_layout.read(path)
+        layout = structure.read(path)
         with _opened(path) as file:
             shape = _shape(file, layout)
             said = _described(file)

@@ -9,9 +9,9 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.readers import ome_xml
 from storage.readers.completion import Completion
-from storage.readers.tiff_chain import Chain, is_whole, walk
+from storage.readers.tiff import ome_xml
+from storage.readers.tiff.chain import Chain, is_whole, walk
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from storage.readers import ome_xml
 from storage.readers.length_units import micrometres, seconds
+from storage.readers.tiff import ome_xml
 
 Voxel = tuple[float | None, float | None, float | None]
 

@@ -18,7 +18,7 @@ from storage.readers.completion import Completion
 from storage.readers.image import channel_names, first_line, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
-from storage.readers.sound_blosc import guard
+from storage.readers.zarr_images.sound_blosc import guard
 
 
 @dataclass(frozen=True)

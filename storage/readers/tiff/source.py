@@ -14,11 +14,11 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
-from storage.readers import tiff_metadata
 from storage.readers.axes import Axes, arranged
 from storage.readers.fingerprint import fingerprint
 from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, voxel_size
 from storage.readers.names import stem
+from storage.readers.tiff import metadata
 
 if TYPE_CHECKING:
     import tifffile
@@ -163,7 +163,7 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
             images = [
                 image
                 for i in indices
-                for image in _acquisitions(path, i, tif.series[i], tiff_metadata.read(tif, i), axes, len(indices) > 1)
+                for image in _acquisitions(path, i, tif.series[i], metadata.read(tif, i), axes, len(indices) > 1)
             ]
     except UnreadableInputError:
         raise
@@ -175,7 +175,7 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 
 def _acquisitions(
-    path: Path, index: int, series: Any, said: tiff_metadata.Metadata, given: str | None, several: bool
+    path: Path, index: int, series: Any, said: metadata.Metadata, given: str | None, several: bool
 ) -> list[Acquisition]:
     """Return the acquisitions in one series: one, or one for each position."""
     arrangement = arranged(series.axes, series.shape, len(series), given, str(path))
@@ -189,9 +189,7 @@ def _acquisitions(
     ]
 
 
-def _acquisition(
-    path: Path, index: int, own: str, series: Any, said: tiff_metadata.Metadata, axes: Axes
-) -> Acquisition:
+def _acquisition(path: Path, index: int, own: str, series: Any, said: metadata.Metadata, axes: Axes) -> Acquisition:
     """Return one acquisition; `own` is what tells it from others in the same file."""
     dtype = np.dtype(series.dtype)
     if math.prod(axes.page_shape) > LARGEST_PLANE_PIXELS:

@@ -19,15 +19,15 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
-from storage.readers import ole2
 from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import fingerprint
 from storage.readers.image import MOST_PLANES, HandleSource, Image, Voxel, acquisitions, first_line
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import OIB_SUFFIXES, suffix
+from storage.readers.olympus import ole2
 from storage.readers.parts import OIF_FOLDER
-from storage.readers.tiff_chain import is_whole
+from storage.readers.tiff.chain import is_whole
 
 _PLANE_NAME = re.compile(r"s_(?P<axes>([A-Z]\d+)+)\.tif\Z", re.IGNORECASE)
 Place = tuple[int, int, int]
