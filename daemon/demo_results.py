@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from storage import frames, queries, schema
+from storage import frames, queries
 from storage.errors import StorageError
 from storage.images import ImageStore
 from storage.jobs import AcquisitionState, TimepointState
+from storage.schema import tables
 
 ENDED = (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE)
 """States in which the service waits for nothing more."""
@@ -90,7 +91,7 @@ class Results:
         return store.image(t, 0), store.labels(t)
 
     def _timepoints(self) -> pd.DataFrame:
-        table = schema.timepoints
+        table = tables.timepoints
         columns = (table.c.t, table.c.state, table.c.started_at, table.c.completed_at, table.c.painted_at)
         with queries.snapshot(self.database) as connection:
             return frames.frame(connection, select(*columns).order_by(table.c.t))

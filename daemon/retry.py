@@ -9,7 +9,7 @@ from storage.catalog import Catalog
 from storage.clock import utc_now
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError
-from storage.migrate import HEAD, checked_revision
+from storage.schema.migrate import HEAD, checked_revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

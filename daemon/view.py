@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import select
 
 from daemon.errors import DaemonError
-from storage import schema
+from storage.schema import tables
 from storage.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def tracks(database: str, row: AcquisitionRow) -> tuple[np.ndarray, dict[int, li
     graph : mapping
         Daughter -> [parent].
     """
-    nuclei, table = schema.nuclei, schema.tracks
+    nuclei, table = tables.nuclei, tables.tracks
     columns = (nuclei.c.track_id, nuclei.c.t, nuclei.c.centroid_z_px, nuclei.c.centroid_y_px, nuclei.c.centroid_x_px)
     mine = (nuclei.c.acquisition_id == row.id) & nuclei.c.track_id.is_not(None)
     with snapshot(database) as connection:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from storage.schema import requests
+from storage.schema.tables import requests
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from storage.clock import Clock, iso, later, utc_now
 from storage.engine import safe_url, writing_engine
 from storage.jobs import AcquisitionState, TimepointState
 from storage.lock import ServerLock, WriterLock
-from storage.migrate import upgrade
 from storage.records import nuclei_from_rows, timepoint_row
 from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
-from storage.schema import nuclei as nuclei_table
-from storage.schema import timepoints, tracker_states
+from storage.schema.migrate import upgrade
+from storage.schema.tables import nuclei as nuclei_table
+from storage.schema.tables import timepoints, tracker_states
 
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate

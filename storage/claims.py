@@ -16,7 +16,7 @@ from storage.jobs import (
 )
 from storage.records import acquisition_row
 from storage.rows import TimepointJob
-from storage.schema import acquisitions, timepoints, tracker_states
+from storage.schema.tables import acquisitions, timepoints, tracker_states
 
 UNSETTLED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)
 

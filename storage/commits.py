@@ -15,8 +15,8 @@ from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState
 from storage.records import nuclei_records, plain, track_record
 from storage.registration import nusetd_version
 from storage.rows import TimepointJob
-from storage.schema import acquisitions, timepoints, tracker_states, tracks
-from storage.schema import nuclei as nuclei_table
+from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
+from storage.schema.tables import nuclei as nuclei_table
 from storage.track_measures import with_measures
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import iso
 from storage.jobs import AcquisitionState, TimepointState
-from storage.schema import acquisitions, service_reports, timepoints
+from storage.schema.tables import acquisitions, service_reports, timepoints
 
 RECENT = 1000
 """Time points that are looked back at, at most; that many are read in a few milliseconds."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import CTE, Select, String, case, cast, func, literal, null, or_, select
 
-from storage import schema
 from storage.filters import Columns
+from storage.schema import tables
 from storage.selections import ALL, Selection
 
 MOST_GENERATIONS = 10_000  # ends the walk in a database that someone else has filled with a circle
@@ -20,7 +20,7 @@ def lineage(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     `daughter_1`, `daughter_2`, and `relation` to the track that was asked for: ``self``, ``ancestor``, ``descendant``,
     ``relative``, or nothing without one. With a track only its family is walked through.
     """
-    table = schema.tracks
+    table = tables.tracks
     tree = _tree(acquisition_id, selection.track)
     places: Columns = {
         "root_track_id": tree.c.root_track_id,
@@ -47,7 +47,7 @@ def lineage(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
 
 def _tree(acquisition_id: int, track: int | None) -> CTE:
     """Return track_id, root_track_id, generation and relation of all tracks, or of one track's family."""
-    table = schema.tracks
+    table = tables.tracks
     mine = table.c.acquisition_id == acquisition_id
     up = None if track is None else _ancestors(acquisition_id, track)
     first = mine & _is_root()
@@ -77,7 +77,7 @@ def _tree(acquisition_id: int, track: int | None) -> CTE:
 
 def _ancestors(acquisition_id: int, track: int) -> CTE:
     """Return the track, its mother, and so on, with their distance in divisions."""
-    table = schema.tracks
+    table = tables.tracks
     mine = table.c.acquisition_id == acquisition_id
     start = select(table.c.track_id, table.c.parent_track_id, literal(0).label("distance"))
     up = start.where(mine, table.c.track_id == track).cte("up", recursive=True)
@@ -92,7 +92,7 @@ def _ancestors(acquisition_id: int, track: int) -> CTE:
 
 def _is_root() -> Any:
     """A track without a mother, or whose mother is not there."""
-    table, mother = schema.tracks, schema.tracks.alias("mother")
+    table, mother = tables.tracks, tables.tracks.alias("mother")
     known = select(mother.c.id).where(
         mother.c.acquisition_id == table.c.acquisition_id, mother.c.track_id == table.c.parent_track_id
     )
@@ -110,7 +110,7 @@ def _relation(number: Any, track: int | None, up: CTE | None, of_mother: Any) ->
 
 def _daughter(which: Any) -> Any:
     """The daughter with the lowest or the highest number; nothing for the second of one."""
-    table, child = schema.tracks, schema.tracks.alias("daughter")
+    table, child = tables.tracks, tables.tracks.alias("daughter")
     # The sum keeps SQLite from walking all tracks in order of their numbers until one has this mother.
     numbers = select(which(child.c.track_id + 0)).where(
         child.c.acquisition_id == table.c.acquisition_id, child.c.parent_track_id == table.c.track_id

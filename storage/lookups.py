@@ -8,7 +8,7 @@ from storage.errors import UnknownAcquisitionError
 from storage.jobs import AcquisitionState
 from storage.records import acquisition_row
 from storage.rows import AcquisitionRow
-from storage.schema import acquisitions as table
+from storage.schema.tables import acquisitions as table
 
 
 def acquisition(connection: Connection, acquisition_id: int) -> AcquisitionRow:

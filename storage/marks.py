@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from storage.jobs import TimepointState
-from storage.schema import nuclei, timepoints
+from storage.schema.tables import nuclei, timepoints
 
 
 def unpublished(connection: Connection, acquisition_id: int) -> list[int]:

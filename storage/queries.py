@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import func, select
 
-from storage import health, questions, schema
+from storage import health, questions
 from storage.frames import frame, whole
 from storage.jobs import TimepointState
+from storage.schema import tables
 from storage.selections import ALL, Selection, TimeRange
 from storage.snapshots import resolve, resolved, snapshot
 
@@ -27,7 +28,7 @@ def acquisitions(path_or_url: str | Path, selection: Selection = ALL) -> pd.Data
 
 def status(path_or_url: str | Path) -> pd.DataFrame:
     """Return how far each acquisition is: state, time points queued, running, done and failed, the last error."""
-    table, points = schema.acquisitions, schema.timepoints
+    table, points = tables.acquisitions, tables.timepoints
     counts = [func.count().filter(points.c.state == s.value).label(s.value) for s in TimepointState]
     failed = func.max(points.c.error).filter(points.c.state == TimepointState.FAILED.value)
     query = (

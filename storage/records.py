@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
-from storage import schema
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState, TimepointState
 from storage.rows import AcquisitionRow, TimepointRow
+from storage.schema import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracking.graph import Track
 
 # Columns of the engine's table that have a column of their own in the database.
-MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in schema.nuclei.columns)
+MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in tables.nuclei.columns)
 _PLAIN = frozenset({bool, int, str, bytes, type(None)})
 _UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
 

@@ -16,7 +16,7 @@ from storage.acquisition import Acquisition
 from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.jobs import AcquisitionState, TimepointState
-from storage.schema import acquisitions, timepoints, tracker_states, tracks
+from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 
 GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")
 

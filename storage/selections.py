@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from storage import schema
 from storage.filters import Columns, condition, unknown_columns
 from storage.jobs import TimepointState
+from storage.schema import tables
 
 TimeRange = int | tuple[int | None, int | None]
 
@@ -74,7 +74,7 @@ ALL = Selection()
 
 def nuclei(connection: Connection, acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     """Return the query for nuclei, ordered by time point and label; other channels' measurements are columns too."""
-    table = schema.nuclei
+    table = tables.nuclei
     columns = nuclei_columns(connection, acquisition_id)
     query = select(*(column.label(name) for name, column in columns.items()))
     query = query.where(table.c.acquisition_id == acquisition_id)
@@ -87,7 +87,7 @@ def nuclei(connection: Connection, acquisition_id: int, selection: Selection = A
 
 def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     """Return the query for tracks, ordered by track id."""
-    table = schema.tracks
+    table = tables.tracks
     columns: Columns = dict(table.columns)
     query = select(*columns.values()).where(table.c.acquisition_id == acquisition_id)
     query = query.where(*_alive(table, selection))
@@ -97,14 +97,14 @@ def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
 
 def counts(acquisition_id: int) -> Select[Any]:
     """Return the query for (t, number of nuclei) of every time point that has been done, ascending."""
-    points = schema.timepoints
+    points = tables.timepoints
     here = (points.c.acquisition_id == acquisition_id) & points.c.nuclei_count.is_not(None)
     return select(points.c.t, points.c.nuclei_count).where(here).order_by(points.c.t)
 
 
 def acquisitions(selection: Selection = ALL) -> Select[Any]:
     """Return the query for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
-    table = schema.acquisitions
+    table = tables.acquisitions
     hidden = ("source_key", "result_key")
     counts = _counts_of_acquisitions()
     inner = select(*(c for c in table.columns if c.name not in hidden), *counts).select_from(table).subquery()
@@ -114,7 +114,7 @@ def acquisitions(selection: Selection = ALL) -> Select[Any]:
 
 def nuclei_columns(connection: Connection, acquisition_id: int) -> Columns:
     """Return all that is known of an acquisition's nuclei, by name."""
-    table = schema.nuclei
+    table = tables.nuclei
     columns: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name != "measurements"}
     for name, kind in sorted(_measured(connection, acquisition_id).items()):
         value = table.c.measurements[name]
@@ -128,7 +128,7 @@ def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
 
     All nuclei of a time point have the same, and each time point tells what its first one has.
     """
-    points = schema.timepoints
+    points = tables.timepoints
     one_each = select(points.c.measured).where(
         points.c.acquisition_id == acquisition_id, points.c.measured.is_not(None)
     )
@@ -151,7 +151,7 @@ def _alive(table: Any, selection: Selection) -> list[ColumnElement[bool]]:
 
 
 def _counts_of_acquisitions() -> list[ColumnElement[Any]]:
-    table, points, owned = schema.acquisitions, schema.timepoints, schema.tracks
+    table, points, owned = tables.acquisitions, tables.timepoints, tables.tracks
     here = points.c.acquisition_id == table.c.id
     done = points.c.state == TimepointState.DONE.value
     counts = {

@@ -9,12 +9,13 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
-from storage import naming, schema
+from storage import naming
 from storage.engine import reading_engine, reason, safe_url
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
-from storage.migrate import HEAD, checked_revision
 from storage.records import acquisition_row
 from storage.rows import AcquisitionRow
+from storage.schema import tables
+from storage.schema.migrate import HEAD, checked_revision
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def resolve(path_or_url: str | Path, acquisition: int | str) -> int:
 
 def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
     """Return the row of the acquisition with this id or name, within a snapshot."""
-    table, wanted = schema.acquisitions, str(acquisition)
+    table, wanted = tables.acquisitions, str(acquisition)
     for match in (
         table.c.name == wanted,
         table.c.id == (int(wanted) if wanted.isdecimal() and len(wanted) < 10 else -1),
@@ -80,7 +81,7 @@ def known_track(connection: Connection, acquisition_id: int, track: int) -> int:
     WrongRequestError
         When it has not.
     """
-    table = schema.tracks
+    table = tables.tracks
     here = (table.c.acquisition_id == acquisition_id) & (table.c.track_id == track)
     if connection.execute(select(table.c.id).where(here)).first() is None:
         raise WrongRequestError(f"There is no track {track} in this acquisition: `nusetd tracks` lists them.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from storage.commits import upsert
-from storage.schema import sources as table
+from storage.schema.tables import sources as table
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, select
 
-from storage import schema
 from storage.records import plain
-from storage.schema import TRACK_MEASURES
+from storage.schema import tables
+from storage.schema.tables import TRACK_MEASURES
 
 TOGETHER = 400
 """Tracks whose nuclei are read at once; below the number of values that an old SQLite takes in a statement."""
@@ -39,12 +39,12 @@ def _measured(
     """Measures by track of the tracks that `parents` names."""
     from tracking.measures import SIZES, track_measures
 
-    acquisitions = schema.acquisitions
+    acquisitions = tables.acquisitions
     row = connection.execute(
         select(acquisitions.c.frame_interval_s, acquisitions.c.voxel_z_um).where(acquisitions.c.id == acquisition_id)
     ).one()
     unit = "px" if row.voxel_z_um is None else "um"
-    table = schema.nuclei
+    table = tables.nuclei
     names = ["t", "track_id", *(f"centroid_{axis}_{unit}" for axis in "zyx"), *SIZES]
     query = (
         select(*(table.c[name] for name in names))
@@ -66,7 +66,7 @@ def _measured(
 
 def _dividing(connection: Connection, acquisition_id: int, ids: list[int]) -> set[int]:
     """Those of the tracks that have daughters in the database."""
-    table = schema.tracks
+    table = tables.tracks
     query = select(table.c.parent_track_id).where(
         table.c.acquisition_id == acquisition_id, table.c.parent_track_id.in_(ids)
     )

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from storage import readers, schema
+from storage import readers
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.growing import CHUNK_Z
 from storage.images import ImageStore
 from storage.jobs import TimepointState
 from storage.rows import AcquisitionRow
+from storage.schema import tables
 from storage.snapshots import resolved, snapshot
 
 # Sums of the same numbers in another order differ in their last digits.
@@ -86,7 +87,7 @@ def verify(path_or_url: str | Path, acquisition: int | str, source: bool = True)
     """
     with snapshot(path_or_url) as connection:
         row = resolved(connection, acquisition)
-        table = schema.timepoints
+        table = tables.timepoints
         done = (table.c.acquisition_id == row.id) & (table.c.state == TimepointState.DONE.value)
         times = [int(t) for t in connection.execute(select(table.c.t).where(done).order_by(table.c.t)).scalars()]
     if row.zarr_path is None:
@@ -126,7 +127,7 @@ def _timepoint(path_or_url: str | Path, row: AcquisitionRow, store: ImageStore, 
 
 
 def _known(path_or_url: str | Path, acquisition_id: int, t: int) -> _Known:
-    points, nuclei = schema.timepoints, schema.nuclei
+    points, nuclei = tables.timepoints, tables.nuclei
     with snapshot(path_or_url) as connection:
         here = (points.c.acquisition_id == acquisition_id) & (points.c.t == t)
         marks = connection.execute(select(points.c.published_at, points.c.painted_at).where(here)).one()

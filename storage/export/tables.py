@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
-from storage import frames, schema, selections
+from storage import frames, selections
+from storage.schema import tables
 from storage.table_files import write_csv as csv_file
 from storage.table_files import write_parquet as parquet_file
 
@@ -48,7 +49,7 @@ def _write(snapshot: Snapshot, output: Path, suffix: str, write: Any) -> None:
 
 def with_parents(snapshot: Snapshot) -> Select[Any]:
     """Return the query for all nuclei, with `parent_track_id` beside `track_id`."""
-    table, owners = schema.nuclei, schema.tracks
+    table, owners = tables.nuclei, tables.tracks
     parent = (
         select(owners.c.parent_track_id)
         .where(owners.c.acquisition_id == table.c.acquisition_id, owners.c.track_id == table.c.track_id)

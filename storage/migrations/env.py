@@ -1,10 +1,10 @@
-"""Run by Alembic for every command; the connection comes from `storage.migrate`."""
+"""Run by Alembic for every command; the connection comes from `storage.schema.migrate`."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from storage.schema import metadata
+from storage.schema.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

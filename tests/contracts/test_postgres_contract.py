@@ -16,11 +16,12 @@ from sqlalchemy import create_engine, text
 
 import storage
 from daemon import cli
-from storage import migrate, queries, schema, views
+from storage import queries
 from storage.catalog import Catalog
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
 from storage.jobs import AcquisitionState
+from storage.schema import migrate, tables, views
 from storage.snapshots import snapshot
 
 pytest.importorskip("pg8000", reason="needs the extra nusetd[postgresql]")
@@ -92,7 +93,7 @@ def test_schema_equals_the_sum_of_its_migrations(url: str) -> None:
     engine = writing_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, tables.metadata) == []
         for name in views.VIEWS:
             connection.execute(text(f"SELECT * FROM {name}")).all()
     engine.dispose()

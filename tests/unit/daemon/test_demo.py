@@ -31,8 +31,8 @@ def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None
     """A database with one acquisition, made from the tables of the contract."""
     from sqlalchemy import create_engine, insert
 
-    from storage import schema
     from storage.catalog import Catalog
+    from storage.schema import tables
 
     with Catalog.open(path):
         engine = create_engine(f"sqlite:///{path}")
@@ -42,19 +42,19 @@ def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None
         "model_name": "m", "model_sha256": "s", "params": {}, "nusetd_version": "0",
     }  # fmt: skip
     with engine.begin() as connection:
-        connection.execute(insert(schema.acquisitions).values(row))
+        connection.execute(insert(tables.acquisitions).values(row))
         for t, timepoint_state, error in timepoints:
             values = {"acquisition_id": 1, "t": t, "state": timepoint_state, "error": error, "queued_at": "x"}
             times = {"started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:02.500Z"}
             times["painted_at"] = times["completed_at"] if timepoint_state == "done" else None
-            connection.execute(insert(schema.timepoints).values(values | times))
+            connection.execute(insert(tables.timepoints).values(values | times))
         for track, parent in ((4, None), (5, 4)):
             values = {"track_id": track, "parent_track_id": parent, "first_t": 0, "last_t": 1, "nuclei_count": 1}
-            connection.execute(insert(schema.tracks).values(values | {"acquisition_id": 1, "is_final": True}))
+            connection.execute(insert(tables.tracks).values(values | {"acquisition_id": 1, "is_final": True}))
         nuclei = [(0, 1, 4), (1, 1, 5)]
         for t, label, track in nuclei:
             values = {"acquisition_id": 1, "t": t, "label": label, "track_id": track, "centroid_y_um": 1.0}
-            connection.execute(insert(schema.nuclei).values(values | {"centroid_x_um": 2.0}))
+            connection.execute(insert(tables.nuclei).values(values | {"centroid_x_um": 2.0}))
     engine.dispose()
     return Results(path)
 

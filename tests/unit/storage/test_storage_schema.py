@@ -11,10 +11,11 @@ import pytest
 from cases import family
 from sqlalchemy import create_engine, text
 
-from storage import migrate, naming, queries, schema
+from storage import naming, queries
 from storage.catalog import Catalog
 from storage.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
+from storage.schema import migrate, tables
 
 CONTRACT = {
     "acquisitions": "id name source_path state reader size_t size_c size_z size_y size_x voxel_z_um voxel_y_um "
@@ -60,7 +61,7 @@ def migrated(tmp_path: Path) -> Path:
 
 def test_schema_equals_the_sum_of_its_migrations(migrated: Path, tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/direct.sqlite")
-    schema.metadata.create_all(engine)
+    tables.metadata.create_all(engine)
     engine.dispose()
     assert described(migrated) == described(tmp_path / "direct.sqlite")
 
@@ -72,7 +73,7 @@ def test_alembic_sees_no_difference(migrated: Path) -> None:
     engine = writing_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, tables.metadata) == []
     engine.dispose()
 
 
@@ -96,7 +97,7 @@ def test_migrations_can_be_undone(migrated: Path) -> None:
 
 @pytest.mark.parametrize(("table", "columns"), CONTRACT.items())
 def test_the_names_of_the_contract_are_there(table: str, columns: str) -> None:
-    assert set(columns.split()) <= set(schema.metadata.tables[table].columns.keys())
+    assert set(columns.split()) <= set(tables.metadata.tables[table].columns.keys())
 
 
 @pytest.mark.parametrize(("table", "columns"), UNIQUE)

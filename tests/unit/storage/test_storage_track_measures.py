@@ -8,9 +8,10 @@ import pytest
 from cases.stored import acquisition, pixels, register, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import queries, schema
+from storage import queries
 from storage.catalog import Catalog
 from storage.rows import TimepointJob
+from storage.schema import tables
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 
@@ -64,6 +65,6 @@ def test_tracks_that_go_on_are_not_measured(catalog: Catalog) -> None:
     row = register(catalog, acquisition(pixels(t=10)))
     catalog.add_timepoints(row.id, dict.fromkeys(range(8), "a"))
     work_off(catalog, movie)
-    measures = queries.tracks(catalog.url, row.id).set_index("track_id")[list(schema.TRACK_MEASURES)]
+    measures = queries.tracks(catalog.url, row.id).set_index("track_id")[list(tables.TRACK_MEASURES)]
     assert measures.loc[1].notna().sum() > 8
     assert measures.loc[[2, 3]].isna().all().all()

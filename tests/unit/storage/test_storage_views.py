@@ -12,9 +12,9 @@ import pytest
 from cases import family
 from cases.stored import nuclei, one_to_one, register
 
-from storage import migrate, views
 from storage.catalog import Catalog
 from storage.engine import writing_engine
+from storage.schema import migrate, views
 
 
 @pytest.fixture(scope="module")

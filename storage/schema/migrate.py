@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from storage import views
 from storage.engine import reason
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
 from storage.naming import backup_path, sqlite_path
+from storage.schema import views
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "alembic_version"
 
-# What `storage.schema` describes. A test holds it equal to the newest migration, so that readers need not load Alembic.
+# What `storage.schema.tables` describes. A test holds it equal to the newest migration, so that readers need not load Alembic.
 HEAD = "0008"
 
 
