@@ -13,8 +13,8 @@ from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.config_fields import Fault
 from nuset_engine.errors import EngineError
 from storage import naming, places
+from storage.connection.filesystems import network_filesystem
 from storage.errors import StorageError
-from storage.filesystems import network_filesystem
 
 
 def machine_faults(config: Config) -> list[Fault]:

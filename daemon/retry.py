@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from storage import naming, queries
 from storage.catalog import Catalog
 from storage.clock import utc_now
-from storage.engine import writing_engine
+from storage.connection.engine import writing_engine
 from storage.errors import DatabaseUnavailableError
 from storage.schema.migrate import HEAD, checked_revision
 

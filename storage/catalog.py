@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine, select
 from nuset_engine.nuclei import Nuclei
 from storage import asked, claims, commits, health, lookups, marks, naming, registration, sources
 from storage.acquisition import Acquisition
-from storage.availability import check_place, explained
 from storage.clock import Clock, iso, later, utc_now
-from storage.engine import safe_url, writing_engine
+from storage.connection.availability import check_place, explained
+from storage.connection.engine import safe_url, writing_engine
+from storage.connection.lock import ServerLock, WriterLock
 from storage.jobs import AcquisitionState, TimepointState
-from storage.lock import ServerLock, WriterLock
 from storage.records import nuclei_from_rows, timepoint_row
 from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
 from storage.schema.migrate import upgrade

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from storage import naming
-from storage.engine import reading_engine, reason, safe_url
+from storage.connection.engine import reading_engine, reason, safe_url
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
 from storage.records import acquisition_row
 from storage.rows import AcquisitionRow

@@ -20,7 +20,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import config
     from daemon.config_machine import machine_faults
     from daemon.errors import ConfigError
-    from storage.engine import safe_url
+    from storage.connection.engine import safe_url
 
     try:
         checked = config.load(arguments.file)

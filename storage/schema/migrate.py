@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.engine import reason
+from storage.connection.engine import reason
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
 from storage.naming import backup_path, sqlite_path
 from storage.schema import views

@@ -18,7 +18,7 @@ import storage
 from daemon import cli
 from storage import queries
 from storage.catalog import Catalog
-from storage.engine import writing_engine
+from storage.connection.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
 from storage.jobs import AcquisitionState
 from storage.schema import migrate, tables, views

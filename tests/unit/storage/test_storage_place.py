@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import availability
 from storage.catalog import Catalog
+from storage.connection import availability
+from storage.connection.filesystems import network_filesystem
 from storage.errors import DatabaseUnavailableError
-from storage.filesystems import network_filesystem
 
 MOUNTS = """\
 22 1 8:1 / / rw - ext4 /dev/sda1 rw

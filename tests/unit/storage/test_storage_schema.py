@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from storage import naming, queries
 from storage.catalog import Catalog
-from storage.engine import writing_engine
+from storage.connection.engine import writing_engine
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
 from storage.schema import migrate, tables
 

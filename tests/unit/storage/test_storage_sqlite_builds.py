@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cases import family
 
-from storage.engine import _square_root
+from storage.connection.engine import _square_root
 
 SPEED = "SELECT max(step_um) FROM track_steps WHERE track_id = 2"
 
@@ -24,7 +24,7 @@ def answer(program: str, *arguments: str) -> str:
 
 def test_steps_of_tracks_are_measured_where_tensorflow_was_loaded_first(tmp_path: Path) -> None:
     program = (
-        "import tensorflow, sqlite3, sys; from storage.engine import reading_engine; "
+        "import tensorflow, sqlite3, sys; from storage.connection.engine import reading_engine; "
         "connection = reading_engine('sqlite:///' + sys.argv[1]).connect(); "
         "print(connection.exec_driver_sql(sys.argv[2]).scalar())"
     )

@@ -13,7 +13,7 @@ from cases import family
 from cases.stored import nuclei, one_to_one, register
 
 from storage.catalog import Catalog
-from storage.engine import writing_engine
+from storage.connection.engine import writing_engine
 from storage.schema import migrate, views
 
 

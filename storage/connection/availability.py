@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from storage.engine import reason
+from storage.connection.engine import reason
+from storage.connection.filesystems import network_filesystem
 from storage.errors import DatabaseUnavailableError
-from storage.filesystems import network_filesystem
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 
