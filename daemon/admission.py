@@ -18,17 +18,17 @@ from daemon.inspection import Answer, Open, Opened, Stuck
 from daemon.series import Series, spans
 from daemon.settle import Identity
 from storage import readers
+from storage.database.states import AcquisitionState
+from storage.database.taken_files import Source
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.jobs import AcquisitionState
-from storage.sources import Source
 
 if TYPE_CHECKING:
     from daemon.conductor import Conductor
     from daemon.intake import Asks
     from daemon.recipe import Recipe
-    from storage.catalog import Catalog
+    from storage.database.catalog import Catalog
+    from storage.database.rows import AcquisitionRow
     from storage.readers import AcquisitionKey
-    from storage.rows import AcquisitionRow
 
 # Files that are opened with one request, and queued in one turn: thousands at once must not keep the loop from turning.
 _TOGETHER, _PER_TURN = 16, 64

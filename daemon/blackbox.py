@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from daemon import logs
-from storage.jobs import TimepointState
+from storage.database.states import TimepointState
 
 if TYPE_CHECKING:
-    from storage.catalog import Catalog
-    from storage.rows import TimepointJob
+    from storage.database.catalog import Catalog
+    from storage.database.rows import TimepointJob
 
 SUFFIX = ".crash"
 _LONGEST_TRACE = 20_000  # characters that go into the log

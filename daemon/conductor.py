@@ -19,13 +19,13 @@ from daemon.errors import EngineFailedError
 from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Progress, Ready
 from daemon.patience import Patience
 from daemon.recovery import recover
+from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
-from storage.jobs import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.blackbox import Blackbox
-    from storage.catalog import Catalog
-    from storage.rows import AcquisitionRow, TimepointJob
+    from storage.database.catalog import Catalog
+    from storage.database.rows import AcquisitionRow, TimepointJob
 
 _FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 

@@ -23,7 +23,7 @@ from storage.readers.names import stem
 if TYPE_CHECKING:
     from daemon.conductor import Conductor
     from daemon.recipe import Recipe
-    from storage.catalog import Catalog
+    from storage.database.catalog import Catalog
     from storage.readers import Completion
 
 # Files of one folder that are looked into at once: the others wait their turn.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nuset_engine.nuclei import Nuclei
-from storage.rows import AcquisitionRow
+from storage.database.rows import AcquisitionRow
 
 
 @dataclass(frozen=True)

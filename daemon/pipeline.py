@@ -27,17 +27,17 @@ from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming, places
+from storage.database.replay import replay, replay_all
 from storage.images import ImageStore, sweep_unfinished
 from storage.readers.plane_cache import keep
-from storage.replay import replay, replay_all
 from tracking.errors import TrackerStateError
 from tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
-    from storage.catalog import Catalog
-    from storage.rows import AcquisitionRow, TimepointJob
-    from storage.sources import Source
+    from storage.database.catalog import Catalog
+    from storage.database.rows import AcquisitionRow, TimepointJob
+    from storage.database.taken_files import Source
 
 
 def admit(

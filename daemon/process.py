@@ -21,9 +21,9 @@ from daemon.recipe import Recipe
 from daemon.series import spans
 from daemon.service import make_folder, worker_lock
 from storage import naming, readers
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.states import AcquisitionState
 from storage.errors import StorageError
-from storage.jobs import AcquisitionState
 from storage.store_layout import Image
 
 if TYPE_CHECKING:

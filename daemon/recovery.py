@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
 from storage import naming
+from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.images import sweep_unfinished
-from storage.jobs import AcquisitionState
 
 if TYPE_CHECKING:
-    from storage.catalog import Catalog
-    from storage.rows import AcquisitionRow
+    from storage.database.catalog import Catalog
+    from storage.database.rows import AcquisitionRow
 
 _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage import naming, queries
-from storage.catalog import Catalog
 from storage.clock import utc_now
 from storage.connection.engine import writing_engine
+from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
 from storage.schema.migrate import HEAD, checked_revision
 

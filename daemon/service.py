@@ -28,7 +28,7 @@ from daemon.recipe import Recipe
 from daemon.state_folder import state_folder
 from daemon.watch import FolderWatch
 from storage import naming, places
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second

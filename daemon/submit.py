@@ -14,8 +14,8 @@ from daemon.retry import open_beside_the_service
 from storage import readers
 
 if TYPE_CHECKING:
-    from storage.asked import Asked
-    from storage.catalog import Catalog
+    from storage.database.catalog import Catalog
+    from storage.database.requests import Asked
 
 _LOOK_S = 0.2
 

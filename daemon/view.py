@@ -12,7 +12,7 @@ from storage.schema import tables
 from storage.snapshots import snapshot
 
 if TYPE_CHECKING:
-    from storage.rows import AcquisitionRow
+    from storage.database.rows import AcquisitionRow
 
 
 def steps(row: AcquisitionRow) -> list[tuple[str, float, str]]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import iso
-from storage.jobs import AcquisitionState, TimepointState
+from storage.database.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, service_reports, timepoints
 
 RECENT = 1000

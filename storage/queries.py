@@ -11,8 +11,8 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from storage import health, questions
+from storage.database.states import TimepointState
 from storage.frames import frame, whole
-from storage.jobs import TimepointState
 from storage.schema import tables
 from storage.selections import ALL, Selection, TimeRange
 from storage.snapshots import resolve, resolved, snapshot

@@ -21,8 +21,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from storage import frames, naming, places, queries, questions
+from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError, WrongRequestError
-from storage.rows import AcquisitionRow
 from storage.selections import Selection, TimeRange
 from storage.snapshots import resolved, snapshot
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from storage.database.states import TimepointState
 from storage.filters import Columns, condition, unknown_columns
-from storage.jobs import TimepointState
 from storage.schema import tables
 
 TimeRange = int | tuple[int | None, int | None]

@@ -18,11 +18,11 @@ from sqlalchemy import select
 
 from storage import readers
 from storage.acquisition import Acquisition
+from storage.database.rows import AcquisitionRow
+from storage.database.states import TimepointState
 from storage.errors import StorageError
 from storage.growing import CHUNK_Z
 from storage.images import ImageStore
-from storage.jobs import TimepointState
-from storage.rows import AcquisitionRow
 from storage.schema import tables
 from storage.snapshots import resolved, snapshot
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from storage import frames, selections
+from storage.database.rows import AcquisitionRow
 from storage.export.lineage import edges_of, roots_of
-from storage.rows import AcquisitionRow
 from storage.selections import Selection
 
 if TYPE_CHECKING:

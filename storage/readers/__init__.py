@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from storage.acquisition import Acquisition
+from storage.database.rows import AcquisitionRow
 from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
 from storage.readers import formats, names
 from storage.readers.completion import Completion
@@ -16,7 +17,6 @@ from storage.readers.parts import companions, owner
 from storage.readers.series import sequence
 from storage.readers.series.plane_names import is_series
 from storage.readers.zarr_images.omezarr import is_own
-from storage.rows import AcquisitionRow
 
 __all__ = [
     "AcquisitionKey",

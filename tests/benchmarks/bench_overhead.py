@@ -39,7 +39,7 @@ from daemon.messages import PaintTask, Ready
 from daemon.recipe import Recipe
 from nuset_engine.params import SegmentationParams
 from storage import readers
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 
 VOXEL_UM = (1.0, 0.2, 0.2)
 LIMIT = 0.25

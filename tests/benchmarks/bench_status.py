@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.config import ServiceConfig
-from storage.catalog import Catalog
 from storage.clock import iso
+from storage.database.catalog import Catalog
 
 EACH = 500  # time points of an acquisition
 REPEATS = 10

@@ -26,7 +26,7 @@ from cases.stored import register
 import storage
 from nuset_engine.nuclei import Nuclei
 from storage import naming, queries
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.selections import Selection
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate

@@ -20,10 +20,10 @@ import numpy as np
 from cases.stored import Clock, acquisition, pixels, squares, work_off
 from nuset_engine.nuclei import Nuclei
 from storage import naming
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.rows import TimepointJob
+from storage.database.states import AcquisitionState
 from storage.images import ImageStore
-from storage.jobs import AcquisitionState
-from storage.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -12,7 +12,7 @@ from cases.stored import one_to_one, squares
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 from storage import naming
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.images import ImageStore
 from storage.readers import open_acquisitions
 

@@ -17,10 +17,10 @@ from sqlalchemy import create_engine, text
 import storage
 from daemon import cli
 from storage import queries
-from storage.catalog import Catalog
 from storage.connection.engine import writing_engine
+from storage.database.catalog import Catalog
+from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
-from storage.jobs import AcquisitionState
 from storage.schema import migrate, tables, views
 from storage.snapshots import snapshot
 

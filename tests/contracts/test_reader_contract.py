@@ -12,10 +12,10 @@ from cases import czi_file, images, leica_file, lsm_file, mmstack_file, ndtiff_f
 from cases.stored import pixels
 
 from storage.acquisition import Acquisition
+from storage.database.registration import source_key
+from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError
 from storage.readers import companions, discover, open_acquisitions, probe, reopen
-from storage.registration import source_key
-from storage.rows import AcquisitionRow
 
 
 class ReaderContract:
@@ -190,7 +190,7 @@ class ReaderContract:
 
 def row_of(acquisition: Acquisition) -> AcquisitionRow:
     """What the database would say about an acquisition."""
-    from storage.jobs import AcquisitionState
+    from storage.database.states import AcquisitionState
 
     one = acquisition
     voxel = one.voxel_size_um or (None, None, None)

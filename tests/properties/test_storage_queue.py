@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nuset_engine.nuclei import Nuclei
-from storage import commits
-from storage.catalog import Catalog
+from storage.database import commits
+from storage.database.catalog import Catalog
+from storage.database.rows import TimepointJob
+from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StaleJobError
-from storage.jobs import AcquisitionState, TimepointState
-from storage.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

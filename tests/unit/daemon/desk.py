@@ -15,7 +15,7 @@ from daemon.intake import Intake
 from daemon.messages import Ready
 from daemon.recipe import Recipe
 from daemon.watch import FolderWatch
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 
 MODEL = Ready("test", "0" * 64)
 

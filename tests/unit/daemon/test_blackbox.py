@@ -12,8 +12,8 @@ import pytest
 from cases.stored import register
 
 from daemon.blackbox import Blackbox
-from storage.catalog import Catalog
-from storage.jobs import TimepointState
+from storage.database.catalog import Catalog
+from storage.database.states import TimepointState
 
 QUEUED, FAILED, RUNNING = TimepointState.QUEUED, TimepointState.FAILED, TimepointState.RUNNING
 

@@ -20,10 +20,10 @@ from daemon.patience import Patience
 from daemon.recipe import Recipe
 from nuset_engine.nuclei import Nuclei
 from storage import readers
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.rows import TimepointJob
+from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.jobs import AcquisitionState, TimepointState
-from storage.rows import TimepointJob
 
 MODEL = Ready("test", "0" * 64)
 

@@ -31,7 +31,7 @@ def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None
     """A database with one acquisition, made from the tables of the contract."""
     from sqlalchemy import create_engine, insert
 
-    from storage.catalog import Catalog
+    from storage.database.catalog import Catalog
     from storage.schema import tables
 
     with Catalog.open(path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from desk import MODEL, Desk
 
-from storage.catalog import Catalog
-from storage.jobs import AcquisitionState
+from storage.database.catalog import Catalog
+from storage.database.states import AcquisitionState
 
 
 @pytest.fixture

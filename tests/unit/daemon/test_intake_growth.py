@@ -11,8 +11,8 @@ from desk import Desk, Microscope
 
 from daemon.inspection import Look, Open, Stuck
 from daemon.messages import Ready
-from storage.catalog import Catalog
-from storage.jobs import AcquisitionState, TimepointState
+from storage.database.catalog import Catalog
+from storage.database.states import AcquisitionState, TimepointState
 
 
 @pytest.fixture

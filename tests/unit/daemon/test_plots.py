@@ -18,7 +18,7 @@ from daemon.plots.style import TimeScale
 from daemon.plots.subject import load, stack
 from nuset_engine.nuclei import Nuclei
 from storage import naming
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.images import ImageStore
 from tracking.tracker import TrackUpdate
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from daemon.errors import DaemonError
 from daemon.serve import Server, part
 from daemon.shelf import Shelf
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.images import ImageStore
 
 SIZE = (1, 1, 3, 40, 40)

@@ -13,7 +13,7 @@ import pytest
 from daemon import config
 from daemon.notify import Notifier
 from daemon.service import Service
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 
 
 class Stage:

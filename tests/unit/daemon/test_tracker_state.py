@@ -16,7 +16,7 @@ from daemon.config import Processing
 from daemon.messages import Analysed, Ready
 from daemon.recipe import Recipe
 from storage import readers
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 
 FRAMES = 8
 

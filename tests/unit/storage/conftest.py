@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cases.stored import Clock
 
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 
 
 @pytest.fixture

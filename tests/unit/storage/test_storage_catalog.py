@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from cases.stored import NO_UPDATE, Clock, acquisition, nuclei, one_to_one, pixels, register, work_off
 
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.rows import AcquisitionRow
+from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import IllegalTransitionError, StaleJobError, StorageError, UnknownAcquisitionError
-from storage.jobs import AcquisitionState, TimepointState
-from storage.rows import AcquisitionRow
 
 
 def states(catalog: Catalog, acquisition_id: int) -> str:

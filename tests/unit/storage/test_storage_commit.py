@@ -12,11 +12,11 @@ from cases.stored import acquisition, nuclei, one_to_one, register, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage import naming
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.records import plain, plain_column
+from storage.database.replay import merged, replay, with_replaced
+from storage.database.rows import TimepointJob
 from storage.errors import StorageError
-from storage.records import plain, plain_column
-from storage.replay import merged, replay, with_replaced
-from storage.rows import TimepointJob
 from tracking.graph import Track
 from tracking.params import TrackingParams
 from tracking.tracker import FrameTracks, Tracker, TrackUpdate

@@ -16,12 +16,12 @@ from cases.stored import acquisition, pixels, register, squares, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage import export as export_package
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
+from storage.database.rows import TimepointJob
 from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionError
 from storage.export import EXPORTERS, export
 from storage.export.lineage import Segment, segments
 from storage.images import ImageStore
-from storage.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -8,8 +8,8 @@ import pytest
 from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register
 
 from storage import queries
-from storage.catalog import Catalog
-from storage.jobs import AcquisitionState
+from storage.database.catalog import Catalog
+from storage.database.states import AcquisitionState
 
 
 @pytest.fixture

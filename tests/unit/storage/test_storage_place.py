@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import Catalog
 from storage.connection import availability
 from storage.connection.filesystems import network_filesystem
+from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
 
 MOUNTS = """\
@@ -65,7 +65,9 @@ def test_a_second_writer_is_refused_until_the_first_closes(tmp_path: Path) -> No
 
 
 def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
-    program = f"import os; from storage.catalog import Catalog; c = Catalog.open({str(tmp_path)!r}); os._exit(9)"
+    program = (
+        f"import os; from storage.database.catalog import Catalog; c = Catalog.open({str(tmp_path)!r}); os._exit(9)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     Catalog.open(tmp_path).close()
 

@@ -16,7 +16,7 @@ from cases.stored import acquisition, nuclei, one_to_one, register, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage import frames, queries, selections
-from storage.catalog import Catalog
+from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
 
 

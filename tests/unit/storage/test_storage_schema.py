@@ -12,8 +12,8 @@ from cases import family
 from sqlalchemy import create_engine, text
 
 from storage import naming, queries
-from storage.catalog import Catalog
 from storage.connection.engine import writing_engine
+from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
 from storage.schema import migrate, tables
 

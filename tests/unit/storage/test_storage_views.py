@@ -12,8 +12,8 @@ import pytest
 from cases import family
 from cases.stored import nuclei, one_to_one, register
 
-from storage.catalog import Catalog
 from storage.connection.engine import writing_engine
+from storage.database.catalog import Catalog
 from storage.schema import migrate, views
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from storage.jobs import AcquisitionState, TimepointState
+from storage.database.states import AcquisitionState, TimepointState
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class TimepointJob:
         What the source looked like when the job was claimed.
     needs_replay : bool
         The tracker has already gone past `t` (a late or changed time point): tracks are to be rebuilt from the
-        first frame on with `storage.replay.replay`, not advanced.
+        first frame on with `storage.database.replay.replay`, not advanced.
     """
 
     id: int

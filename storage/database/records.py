@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
+from storage.database.rows import AcquisitionRow, TimepointRow
+from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
-from storage.jobs import AcquisitionState, TimepointState
-from storage.rows import AcquisitionRow, TimepointRow
 from storage.schema import tables
 
 if TYPE_CHECKING:

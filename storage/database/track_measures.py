@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, select
 
-from storage.records import plain
+from storage.database.records import plain
 from storage.schema import tables
 from storage.schema.tables import TRACK_MEASURES
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from nuset_engine.nuclei import Nuclei
 
 if TYPE_CHECKING:
-    from storage.catalog import Catalog
-    from storage.rows import TimepointJob
+    from storage.database.catalog import Catalog
+    from storage.database.rows import TimepointJob
     from tracking.graph import Track
     from tracking.params import TrackingParams
     from tracking.tracker import FrameTracks, TrackUpdate

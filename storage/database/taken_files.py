@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from storage.commits import upsert
+from storage.database.commits import upsert
 from storage.schema.tables import sources as table
 
 

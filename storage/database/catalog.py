@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Connection, Engine, select
 
 from nuset_engine.nuclei import Nuclei
-from storage import asked, claims, commits, health, lookups, marks, naming, registration, sources
+from storage import health, naming
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
 from storage.connection.availability import check_place, explained
 from storage.connection.engine import safe_url, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
-from storage.jobs import AcquisitionState, TimepointState
-from storage.records import nuclei_from_rows, timepoint_row
-from storage.rows import AcquisitionRow, TimepointJob, TimepointRow
+from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
+from storage.database.records import nuclei_from_rows, timepoint_row
+from storage.database.rows import AcquisitionRow, TimepointJob, TimepointRow
+from storage.database.states import AcquisitionState, TimepointState
 from storage.schema.migrate import upgrade
 from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states
@@ -120,7 +121,7 @@ class Catalog:
             return lookups.acquisition(connection, number)
 
     def set_aside_source(
-        self, source_path: str | Path, name: str, reason: str, taken: Iterable[sources.Source] = ()
+        self, source_path: str | Path, name: str, reason: str, taken: Iterable[taken_files.Source] = ()
     ) -> AcquisitionRow:
         """Note that a source cannot be opened, and why; a later `register` of the same source takes the row over.
 
@@ -128,7 +129,7 @@ class Catalog:
         """
         with self._transaction() as connection:
             number = registration.set_aside(connection, Path(source_path), name, reason, self._now())
-            sources.note(connection, number, taken)
+            taken_files.note(connection, number, taken)
             return lookups.acquisition(connection, number)
 
     def add_timepoints(
@@ -136,7 +137,7 @@ class Catalog:
         acquisition_id: int,
         seen: Mapping[int, str],
         files: Mapping[int, Path] | None = None,
-        taken: Iterable[sources.Source] = (),
+        taken: Iterable[taken_files.Source] = (),
     ) -> tuple[int, ...]:
         """Queue time points that are new, or whose fingerprint changed; return those.
 
@@ -150,35 +151,35 @@ class Catalog:
         taken : the files that they are from, which are noted as taken in the same transaction
         """
         with self._transaction() as connection:
-            sources.note(connection, acquisition_id, taken)
+            taken_files.note(connection, acquisition_id, taken)
             return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, self._now())
 
-    def sources(self, folder: Path) -> list[sources.Source]:
+    def taken_files(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""
         with self._transaction() as connection:
-            return sources.under(connection, folder)
+            return taken_files.under(connection, folder)
 
     # What is asked
 
     def ask(self, path: str) -> int:
         """Ask the running service to take a file as it is; return the request's number."""
         with self._transaction() as connection:
-            return asked.ask(connection, path, self._now())
+            return requests.ask(connection, path, self._now())
 
-    def unanswered(self) -> list[asked.Asked]:
+    def unanswered(self) -> list[requests.Asked]:
         """Return what was asked and not answered yet, oldest first."""
         with self._transaction() as connection:
-            return asked.unanswered(connection)
+            return requests.unanswered(connection)
 
     def answer(self, number: int, accepted: bool, text: str) -> None:
         """Answer what was asked."""
         with self._transaction() as connection:
-            asked.answer(connection, number, accepted, text, self._now())
+            requests.answer(connection, number, accepted, text, self._now())
 
-    def answer_to(self, number: int) -> asked.Asked | None:
+    def answer_to(self, number: int) -> requests.Asked | None:
         """Return a request with what the service made of it."""
         with self._transaction() as connection:
-            return asked.answer_to(connection, number)
+            return requests.answer_to(connection, number)
 
     # What is to be done
 
@@ -296,32 +297,32 @@ class Catalog:
     def unpublished(self, acquisition_id: int) -> list[int]:
         """Return the time points that are done but not marked as visible in ``labels/nuclei``, ascending."""
         with self._transaction() as connection:
-            return marks.unpublished(connection, acquisition_id)
+            return progress_flags.unpublished(connection, acquisition_id)
 
     def all_unpublished(self) -> list[tuple[int, int]]:
         """Return (acquisition id, t) of all time points that are done but not marked as visible."""
         with self._transaction() as connection:
-            return marks.all_unpublished(connection)
+            return progress_flags.all_unpublished(connection)
 
     def unpainted(self) -> list[tuple[int, int]]:
         """Return (acquisition id, t) of all time points whose tracks are final but not marked as painted."""
         with self._transaction() as connection:
-            return marks.all_unpainted(connection)
+            return progress_flags.all_unpainted(connection)
 
     def mark_published(self, acquisition_id: int, t: int) -> None:
         """Note that time point t is visible in ``labels/nuclei``."""
         with self._transaction() as connection:
-            marks.mark_published(connection, acquisition_id, t, self._now())
+            progress_flags.mark_published(connection, acquisition_id, t, self._now())
 
     def unpainted_final(self, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
         """Return (t, {label: track id}) of time points whose tracks are final but not marked as painted, ascending."""
         with self._transaction() as connection:
-            return marks.unpainted_final(connection, acquisition_id)
+            return progress_flags.unpainted_final(connection, acquisition_id)
 
     def mark_painted(self, acquisition_id: int, t: int) -> None:
         """Note that time point t is visible in ``labels/tracks``."""
         with self._transaction() as connection:
-            marks.mark_painted(connection, acquisition_id, t, self._now())
+            progress_flags.mark_painted(connection, acquisition_id, t, self._now())
 
     # What the service knows of itself
 

@@ -9,15 +9,15 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.nuclei import Nuclei
-from storage import claims, marks
+from storage.database import claims, progress_flags
+from storage.database.records import nuclei_records, plain, track_record
+from storage.database.registration import nusetd_version
+from storage.database.rows import TimepointJob
+from storage.database.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
+from storage.database.track_measures import with_measures
 from storage.errors import StorageError
-from storage.jobs import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
-from storage.records import nuclei_records, plain, track_record
-from storage.registration import nusetd_version
-from storage.rows import TimepointJob
 from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
-from storage.track_measures import with_measures
 
 if TYPE_CHECKING:
     from tracking.tracker import FrameTracks, TrackUpdate
@@ -100,7 +100,7 @@ def finalise_tracks(
 def complete(connection: Connection, acquisition_id: int, now: str) -> None:
     """Make an acquisition complete, partial or set aside, after all of it is painted."""
     _refuse_waiting(connection, acquisition_id)
-    unpainted = marks.unpainted(connection, acquisition_id)
+    unpainted = progress_flags.unpainted(connection, acquisition_id)
     if unpainted:
         raise StorageError(
             f"Acquisition {acquisition_id} is not complete: tracks of t = {unpainted[0]} are not painted."
