@@ -11,7 +11,7 @@ from typing import Any
 from daemon.config_alerts import AlertsConfig
 from daemon.pace import Pace, spoken_s
 from daemon.report import RootReport
-from storage.health import Course, Problem, Step
+from storage.query.health import Course, Problem, Step
 
 BEFORE = 5
 """Time points whose median a count is compared with."""

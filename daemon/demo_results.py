@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from storage import frames, queries
 from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
 from storage.images import ImageStore
+from storage.query import frames, queries
 from storage.schema import tables
 
 ENDED = (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE)

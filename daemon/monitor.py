@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from daemon.metrics import Metrics, Pulse
     from daemon.notify import Notifier
     from storage.database.catalog import Catalog
-    from storage.health import Problem
+    from storage.query.health import Problem
 
 _HANGS_S = 120.0  # a main loop that is silent for so long is not healthy, where no watchdog interval says otherwise
 

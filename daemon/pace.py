@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from storage.clock import iso
-from storage.health import QueueState
+from storage.query.health import QueueState
 
 LOOKED_BACK = 200
 """Latest finished time points that the lag is told of."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage import naming, queries
+from storage import naming
 from storage.clock import utc_now
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
+from storage.query import queries
 from storage.schema.migrate import HEAD, checked_revision
 
 if TYPE_CHECKING:

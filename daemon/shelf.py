@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from storage import naming, queries
+from storage import naming
+from storage.query import queries
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from daemon.pace import Pace, pace_of, spoken_s
 from daemon.report import Report, RootReport, liveness
-from storage import queries
-from storage.health import Problem
+from storage.query import queries
+from storage.query.health import Problem
 
 _SHOWN_PROBLEMS = 5
 

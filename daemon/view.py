@@ -8,8 +8,8 @@ import numpy as np
 from sqlalchemy import select
 
 from daemon.errors import DaemonError
+from storage.query.snapshots import snapshot
 from storage.schema import tables
-from storage.snapshots import snapshot
 
 if TYPE_CHECKING:
     from storage.database.rows import AcquisitionRow

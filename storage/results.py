@@ -20,11 +20,12 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage import frames, naming, places, queries, questions
+from storage import naming, places
 from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError, WrongRequestError
-from storage.selections import Selection, TimeRange
-from storage.snapshots import resolved, snapshot
+from storage.query import frames, queries, questions
+from storage.query.selections import Selection, TimeRange
+from storage.query.snapshots import resolved, snapshot
 
 if TYPE_CHECKING:
     import dask.array
@@ -112,7 +113,7 @@ class AcquisitionResults:
         track: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return one row per nucleus and time point; see `storage.selections.Selection`."""
+        """Return one row per nucleus and time point; see `storage.query.selections.Selection`."""
         return queries.nuclei(self.url, self.about.id, where=where, t=t, track=track, columns=columns)
 
     def nuclei_pages(self, where: str | None = None, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:

@@ -23,8 +23,8 @@ from storage.database.states import TimepointState
 from storage.errors import StorageError
 from storage.growing import CHUNK_Z
 from storage.images import ImageStore
+from storage.query.snapshots import resolved, snapshot
 from storage.schema import tables
-from storage.snapshots import resolved, snapshot
 
 # Sums of the same numbers in another order differ in their last digits.
 _RELATIVE = 1e-6

@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per acquisition."""
     from daemon.output import write_pages
-    from storage import naming, questions
+    from storage import naming
+    from storage.query import questions
 
     wanted = options.selection(arguments)
     with questions.acquisitions(naming.database_url(arguments.database), wanted) as pages:

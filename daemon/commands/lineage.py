@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per track."""
     from daemon.output import write_pages
-    from storage import naming, questions
+    from storage import naming
+    from storage.query import questions
 
     url, wanted = naming.database_url(arguments.database), options.selection(arguments)
     with questions.lineage(url, arguments.acquisition, wanted) as pages:

@@ -25,8 +25,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon import status
     from daemon.output import complain, say, write_table
-    from storage import naming, queries
+    from storage import naming
     from storage.clock import utc_now
+    from storage.query import queries
 
     url = naming.database_url(arguments.database)
     table = queries.status(url)

@@ -33,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.serve import HOST, Server
     from daemon.shelf import Shelf, address
     from storage import naming
-    from storage.snapshots import resolved, snapshot
+    from storage.query.snapshots import resolved, snapshot
 
     url = naming.database_url(arguments.database)
     with snapshot(url) as connection:

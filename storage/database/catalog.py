@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Connection, Engine, select
 
 from nuset_engine.nuclei import Nuclei
-from storage import health, naming
+from storage import naming
 from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
 from storage.connection.availability import check_place, explained
@@ -21,6 +21,7 @@ from storage.database import claims, commits, lookups, progress_flags, registrat
 from storage.database.records import nuclei_from_rows, timepoint_row
 from storage.database.rows import AcquisitionRow, TimepointJob, TimepointRow
 from storage.database.states import AcquisitionState, TimepointState
+from storage.query import health
 from storage.schema.migrate import upgrade
 from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from storage import snapshots
 from storage.database.rows import AcquisitionRow
 from storage.errors import OutputExistsError, StorageError, WrongRequestError
 from storage.export import ctc, geff, napari, tables, trackmate
 from storage.images import ImageStore
+from storage.query import snapshots
 
 __all__ = ["EXPORTERS", "Exporter", "Snapshot", "export"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from storage import frames, selections
 from storage.errors import StorageError
 from storage.export.lineage import Segments, segments
+from storage.query import frames, selections
 
 if TYPE_CHECKING:
     from storage.export import Snapshot

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from storage import frames, selections
 from storage.errors import StorageError
 from storage.export.lineage import edges_of
+from storage.query import frames, selections
 
 if TYPE_CHECKING:
     from geff._typing import PropDictNpArray

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from storage import frames, selections
+from storage.query import frames, selections
 
 if TYPE_CHECKING:
     from storage.export import Snapshot

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
-from storage import frames, selections
+from storage.query import frames, selections
 from storage.schema import tables
 from storage.table_files import write_csv as csv_file
 from storage.table_files import write_parquet as parquet_file

@@ -13,10 +13,10 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pandas as pd
 
-from storage import frames, selections
 from storage.database.rows import AcquisitionRow
 from storage.export.lineage import edges_of, roots_of
-from storage.selections import Selection
+from storage.query import frames, selections
+from storage.query.selections import Selection
 
 if TYPE_CHECKING:
     from storage.export import Snapshot

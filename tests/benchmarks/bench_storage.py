@@ -25,9 +25,10 @@ from cases.stored import register
 
 import storage
 from nuset_engine.nuclei import Nuclei
-from storage import naming, queries
+from storage import naming
 from storage.database.catalog import Catalog
-from storage.selections import Selection
+from storage.query import queries
+from storage.query.selections import Selection
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -11,7 +11,7 @@ from daemon.alarms import course_alerts, pace_alerts, problem_alerts, root_alert
 from daemon.config_alerts import AlertsConfig
 from daemon.pace import pace_of
 from daemon.report import RootReport
-from storage.health import Course, Problem, QueueState, Step
+from storage.query.health import Course, Problem, QueueState, Step
 
 LIMITS = AlertsConfig()
 

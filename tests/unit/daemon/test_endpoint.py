@@ -18,7 +18,7 @@ from daemon.errors import DaemonError
 from daemon.metrics import Metrics, Pulse
 from daemon.pace import pace_of
 from daemon.report import Report, RootReport
-from storage.health import Passage, QueueState
+from storage.query.health import Passage, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPORT = Report(

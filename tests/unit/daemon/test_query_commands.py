@@ -14,7 +14,7 @@ from cases import family
 
 from daemon import cli
 from daemon.commands import options
-from storage import frames
+from storage.query import frames
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from daemon.config import Config
 from daemon.errors import ConfigError
 from daemon.pace import pace_of
 from daemon.report import Report, RootReport, liveness
-from storage.health import Problem, QueueState
+from storage.query.health import Problem, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPORT = Report(

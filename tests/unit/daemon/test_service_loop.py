@@ -84,8 +84,8 @@ def test_asked_twice_to_stop_it_does_not_finish_first(stage: Stage) -> None:
 
 
 def test_its_process_is_the_one_that_reports(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage import queries
     from storage.clock import utc_now
+    from storage.query import queries
 
     monkeypatch.setattr(stage.service._conductor, "step", lambda wait_s: None)
     stage.service.turn()

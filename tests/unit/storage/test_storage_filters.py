@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table,
 from sqlalchemy.dialects import postgresql
 
 from storage.errors import WrongRequestError
-from storage.filters import condition
+from storage.query.filters import condition
 
 TABLE = Table(
     "things",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register
 
-from storage import queries
 from storage.database.catalog import Catalog
 from storage.database.states import AcquisitionState
+from storage.query import queries
 
 
 @pytest.fixture

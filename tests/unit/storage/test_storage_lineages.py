@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from cases import family
 
-from storage import queries
 from storage.errors import WrongRequestError
-from storage.selections import Selection
+from storage.query import queries
+from storage.query.selections import Selection
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 from cases.stored import acquisition, nuclei, one_to_one, register, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import frames, queries, selections
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
+from storage.query import frames, queries, selections
 
 
 @pytest.fixture

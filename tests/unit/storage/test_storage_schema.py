@@ -11,10 +11,11 @@ import pytest
 from cases import family
 from sqlalchemy import create_engine, text
 
-from storage import naming, queries
+from storage import naming
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
+from storage.query import queries
 from storage.schema import migrate, tables
 
 CONTRACT = {

@@ -8,9 +8,9 @@ import pytest
 from cases.stored import acquisition, pixels, register, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import queries
 from storage.database.catalog import Catalog
 from storage.database.rows import TimepointJob
+from storage.query import queries
 from storage.schema import tables
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate

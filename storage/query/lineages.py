@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import CTE, Select, String, case, cast, func, literal, null, or_, select
 
-from storage.filters import Columns
+from storage.query.filters import Columns
+from storage.query.selections import ALL, Selection
 from storage.schema import tables
-from storage.selections import ALL, Selection
 
 MOST_GENERATIONS = 10_000  # ends the walk in a database that someone else has filled with a circle
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import frames, lineages, selections
-from storage.selections import ALL, Selection
-from storage.snapshots import known_track, resolved, snapshot
+from storage.query import frames, lineages, selections
+from storage.query.selections import ALL, Selection
+from storage.query.snapshots import known_track, resolved, snapshot
 
 if TYPE_CHECKING:
     import pyarrow

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from storage.database.states import TimepointState
-from storage.filters import Columns, condition, unknown_columns
+from storage.query.filters import Columns, condition, unknown_columns
 from storage.schema import tables
 
 TimeRange = int | tuple[int | None, int | None]
@@ -22,7 +22,7 @@ class Selection:
     Attributes
     ----------
     where : str or None
-        A filter in the grammar of `storage.filters`.
+        A filter in the grammar of `storage.query.filters`.
     t : int, or (first, last), or None
         A time point, or a range with both ends, of which either may be None. Tracks are those that live in it.
     track : int or None

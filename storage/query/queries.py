@@ -1,4 +1,4 @@
-"""Questions to the database, answered as pandas tables; for tables of any length there is `storage.questions`."""
+"""Questions to the database, answered as pandas tables; for tables of any length there is `storage.query.questions`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import func, select
 
-from storage import health, questions
 from storage.database.states import TimepointState
-from storage.frames import frame, whole
+from storage.query import health, questions
+from storage.query.frames import frame, whole
+from storage.query.selections import ALL, Selection, TimeRange
+from storage.query.snapshots import resolve, resolved, snapshot
 from storage.schema import tables
-from storage.selections import ALL, Selection, TimeRange
-from storage.snapshots import resolve, resolved, snapshot
 
 __all__ = ["acquisitions", "health_of", "lineage", "nuclei", "resolve", "resolved", "snapshot", "status", "tracks"]
 
