@@ -17,8 +17,8 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage import naming
 from storage.errors import StorageError
+from storage.omezarr.empty_store import Image
 from storage.readers.names import acquisition_key
-from storage.store_layout import Image
 from tracking.params import TrackingParams
 
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"

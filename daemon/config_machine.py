@@ -12,9 +12,10 @@ from pathlib import Path
 from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.config_fields import Fault
 from nuset_engine.errors import EngineError
-from storage import naming, places
+from storage import naming
 from storage.connection.filesystems import network_filesystem
 from storage.errors import StorageError
+from storage.omezarr import places
 
 
 def machine_faults(config: Config) -> list[Fault]:

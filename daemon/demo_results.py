@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from storage.query import frames, queries
 from storage.schema import tables
 

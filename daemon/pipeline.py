@@ -26,9 +26,10 @@ from daemon.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
-from storage import naming, places
+from storage import naming
 from storage.database.replay import replay, replay_all
-from storage.images import ImageStore, sweep_unfinished
+from storage.omezarr import places
+from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.plane_cache import keep
 from tracking.errors import TrackerStateError
 from tracking.tracker import Tracker

@@ -24,7 +24,7 @@ from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.database.states import AcquisitionState
 from storage.errors import StorageError
-from storage.store_layout import Image
+from storage.omezarr.empty_store import Image
 
 if TYPE_CHECKING:
     from daemon.config import EngineConfig, Processing

@@ -13,7 +13,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
-from storage.store_layout import Image
+from storage.omezarr.empty_store import Image
 from tracking.params import TrackingParams
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from daemon import logs, pipeline
 from storage import naming
 from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.images import sweep_unfinished
+from storage.omezarr.image_store import sweep_unfinished
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog

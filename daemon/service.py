@@ -27,9 +27,10 @@ from daemon.patience import Patience
 from daemon.recipe import Recipe
 from daemon.state_folder import state_folder
 from daemon.watch import FolderWatch
-from storage import naming, places
+from storage import naming
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
+from storage.omezarr import places
 
 _TURN_S = 0.2  # the loop turns at least five times a second
 _REQUESTS_S = 1.0  # what people ask for is looked up this often

@@ -20,9 +20,10 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from storage import naming, places
+from storage import naming
 from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError, WrongRequestError
+from storage.omezarr import places
 from storage.query import frames, queries, questions
 from storage.query.selections import Selection, TimeRange
 from storage.query.snapshots import resolved, snapshot

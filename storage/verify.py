@@ -21,8 +21,8 @@ from storage.acquisition import Acquisition
 from storage.database.rows import AcquisitionRow
 from storage.database.states import TimepointState
 from storage.errors import StorageError
-from storage.growing import CHUNK_Z
-from storage.images import ImageStore
+from storage.omezarr.growing import CHUNK_Z
+from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
 from storage.schema import tables
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from storage.database.rows import AcquisitionRow
 from storage.errors import OutputExistsError, StorageError, WrongRequestError
 from storage.export import ctc, geff, napari, tables, trackmate
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from storage.query import snapshots
 
 __all__ = ["EXPORTERS", "Exporter", "Snapshot", "export"]

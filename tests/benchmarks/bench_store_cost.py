@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cases.stored import acquisition, pixels
 
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 
 STACK = (30, 1024, 1024)
 NUCLEI = 300

@@ -23,7 +23,7 @@ from storage import naming
 from storage.database.catalog import Catalog
 from storage.database.rows import TimepointJob
 from storage.database.states import AcquisitionState
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

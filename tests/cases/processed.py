@@ -13,7 +13,7 @@ from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
 from storage import naming
 from storage.database.catalog import Catalog
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from storage.readers import open_acquisitions
 
 SHAPE = (3, 20, 24)  # slices, height, width

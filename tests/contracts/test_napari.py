@@ -15,7 +15,7 @@ from cases.stored import acquisition, pixels, squares
 
 from daemon import view
 from storage import naming
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
 
 pytest.importorskip("napari_ome_zarr", reason="needs the extra nusetd[napari]")

@@ -16,7 +16,7 @@ from cases.stored import acquisition, pixels, squares
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.images import ImageStore, sweep_unfinished
+from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers import is_own, open_acquisitions
 
 SIZE = (3, 2, 9, 258, 130)  # two levels, two chunks along z and y, the last ones not full

@@ -17,12 +17,13 @@ from cases.stored import acquisition, pixels, squares
 
 import storage
 from daemon import cli
-from storage import bundles, naming, places
+from storage import naming
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.images import ImageStore
+from storage.omezarr import bundles, places
+from storage.omezarr.image_store import ImageStore
+from storage.omezarr.published import Visible
 from storage.readers import open_acquisitions
-from storage.visible import Visible
 
 SIZE = (2, 2, 3, 300, 40)
 

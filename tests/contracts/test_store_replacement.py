@@ -14,9 +14,10 @@ import pytest
 import zarr
 from cases.stored import acquisition, pixels
 
-from storage import exchange, naming
+from storage import naming
 from storage.errors import StorageError
-from storage.images import ImageStore
+from storage.omezarr import exchange
+from storage.omezarr.image_store import ImageStore
 
 SIZE = (2, 1, 9, 300, 40)  # two levels, two chunks along z and y
 
@@ -226,7 +227,7 @@ def test_who_reads_the_same_revision_twice_has_read_one_version(store: ImageStor
 
 
 def test_a_replacement_that_never_ends_is_one_sentence(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.images._PAUSE_S", 0.0)
+    monkeypatch.setattr("storage.omezarr.image_store._PAUSE_S", 0.0)
     write(store, 0, 2)
     own = store._visible.own()
     store._visible._write({**own, "replacing": [0]})

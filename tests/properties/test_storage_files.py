@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from storage import naming
 from storage.errors import StorageError
-from storage.pyramid import halved_image, halved_labels, level_sizes
+from storage.omezarr.pyramid import halved_image, halved_labels, level_sizes
 from storage.readers import open_acquisitions, probe
 from storage.readers.names import acquisition_key
 from storage.spans import from_spans, spoken, to_spans

@@ -19,7 +19,7 @@ from daemon.plots.subject import load, stack
 from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from tracking.tracker import TrackUpdate
 
 

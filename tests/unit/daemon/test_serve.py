@@ -23,7 +23,7 @@ from daemon.errors import DaemonError
 from daemon.serve import Server, part
 from daemon.shelf import Shelf
 from storage.database.catalog import Catalog
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 
 SIZE = (1, 1, 3, 40, 40)
 

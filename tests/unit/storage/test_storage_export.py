@@ -21,7 +21,7 @@ from storage.database.rows import TimepointJob
 from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionError
 from storage.export import EXPORTERS, export
 from storage.export.lineage import Segment, segments
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

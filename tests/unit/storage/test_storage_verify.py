@@ -15,7 +15,7 @@ import zarr
 from cases.processed import COUNT, TIME_POINTS, process
 
 from storage.errors import StorageError
-from storage.images import ImageStore
+from storage.omezarr.image_store import ImageStore
 from storage.verify import Finding, verify
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from storage import damage
 from storage.errors import StorageError
 from storage.naming import OWN_ATTRIBUTE, Place
-from storage.places import OutputStore
+from storage.omezarr import corruption
+from storage.omezarr.places import OutputStore
 from storage.spans import from_spans, to_spans
 
 
@@ -40,13 +40,13 @@ class Visible:
         StorageError
             When the store is not ours, or damaged.
         """
-        with damage.readable(self._place):
+        with corruption.readable(self._place):
             return self._checked(self._group("r"))
 
     def timepoints(self, name: str) -> tuple[int, ...]:
         """Return the time points that are ``published`` or ``painted``."""
         own = self.own()
-        with damage.readable(self._place, f"The list of {name} time points"):
+        with corruption.readable(self._place, f"The list of {name} time points"):
             return from_spans(own[name])
 
     def stamp(self, t: int) -> int | None:

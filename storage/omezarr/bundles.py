@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import damage, ngff, places, position_xml
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.naming import OWN_ATTRIBUTE, Place
+from storage.omezarr import corruption, ngff, places, position_xml
 
 LAYOUT = 3  # the only version of the layout that the specification knows
 LISTED = "OME"
@@ -36,7 +36,7 @@ def ensure(bundle: Place, version: ngff.Version) -> None:
         content = {"bioformats2raw.layout": LAYOUT}
         root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: {"bundle": True}})
         store.flush()
-    with damage.readable(bundle):
+    with corruption.readable(bundle):
         root = zarr.open_group(store, mode="r")
         if not root.attrs.get(OWN_ATTRIBUTE, {}).get("bundle"):
             raise StorageError(f"{bundle} is not a bundle that nusetd wrote: choose another output folder.")
@@ -68,6 +68,6 @@ def positions(bundle: Place) -> list[str]:
     """Return the names of the images that viewers list."""
     import zarr
 
-    with damage.readable(bundle, "The list of positions"):
+    with corruption.readable(bundle, "The list of positions"):
         listed = zarr.open_group(places.store_at(bundle), path=LISTED, mode="r")
         return [str(name) for name in ngff.ome(dict(listed.attrs))["series"]]

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from storage import naming, places
+from storage import naming
 from storage.naming import Place
+from storage.omezarr import places
 
 WHOLE = "whole"  # the mark of a version that waits to be shown
 

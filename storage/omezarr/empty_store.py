@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from storage import bundles, naming, ngff, places, references, visible
+from storage import naming
 from storage.acquisition import Acquisition
-from storage.durable import DurableStore
-from storage.growing import chunks, shards
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
-from storage.pyramid import level_sizes
-from storage.references import Reference
+from storage.omezarr import bundles, ngff, places, published, references
+from storage.omezarr.durable import DurableStore
+from storage.omezarr.growing import chunks, shards
+from storage.omezarr.pyramid import level_sizes
+from storage.omezarr.references import Reference
 
 Image = Literal["copy", "reference"]
 
@@ -95,7 +96,7 @@ def _describe(
             ngff.group_attributes(version, {"multiscales": scales, "image-label": ngff.image_label(version)})
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
-    own = visible.initial(acquisition.voxel_source, "reference" if reference else "copy")
+    own = published.initial(acquisition.voxel_source, "reference" if reference else "copy")
     own["size_c"] = acquisition.size_c
     if reference:
         content = {"multiscales": reference.multiscales(name), "omero": reference.omero or _omero(acquisition)}

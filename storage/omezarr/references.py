@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage import damage, ngff
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
+from storage.omezarr import corruption, ngff
 from storage.readers.length_units import micrometres, seconds
 
 
@@ -93,7 +93,7 @@ def of(acquisition: Acquisition) -> Reference:
         raise StorageError(
             f"{acquisition.name} cannot be referred to: only an OME-Zarr in a folder can, let the image be copied."
         )
-    with damage.readable(folder):
+    with corruption.readable(folder):
         group = zarr.open_group(folder, mode="r")
         version: ngff.Version = "0.4" if group.metadata.zarr_format == 2 else "0.5"
         return Reference(folder, version, ngff.ome(dict(group.attrs)))

@@ -11,8 +11,8 @@ from typing import Any
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from storage.exchange import replace_folder, write_manifest
 from storage.naming import PARTIAL_SUFFIX
+from storage.omezarr.exchange import replace_folder, write_manifest
 
 
 class DurableStore(LocalStore):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from storage import naming
-from storage.durable import DurableStore
 from storage.naming import Place
+from storage.omezarr.durable import DurableStore
 
 if TYPE_CHECKING:
-    from storage.remote import RemoteStore
+    from storage.omezarr.remote import RemoteStore
 
 OutputStore = Union[DurableStore, "RemoteStore"]
 
@@ -26,7 +26,7 @@ def store_at(place: Place) -> OutputStore:
     """
     if isinstance(place, Path):
         return DurableStore(place)
-    from storage.remote import RemoteStore  # brings fsspec, which local outputs do without
+    from storage.omezarr.remote import RemoteStore  # brings fsspec, which local outputs do without
 
     return RemoteStore.at(place)
 

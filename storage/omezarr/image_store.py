@@ -9,16 +9,17 @@ from typing import Any, get_args
 
 import numpy as np
 
-from storage import damage, naming, ngff, places
+from storage import naming
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.growing import GrowingPyramid
 from storage.naming import Place
-from storage.places import sweep_unfinished
-from storage.pyramid import halved_image, halved_labels
-from storage.staging import Staging
-from storage.store_layout import LABEL_DTYPE, Image, build
-from storage.visible import Visible
+from storage.omezarr import corruption, ngff, places
+from storage.omezarr.empty_store import LABEL_DTYPE, Image, build
+from storage.omezarr.growing import GrowingPyramid
+from storage.omezarr.places import sweep_unfinished
+from storage.omezarr.published import Visible
+from storage.omezarr.pyramid import halved_image, halved_labels
+from storage.omezarr.staging import Staging
 
 __all__ = ["ImageStore", "sweep_unfinished"]
 
@@ -33,7 +34,7 @@ class ImageStore:
 
     A time point is written durably but invisibly by `write_timepoint`, and shown by `publish` after the database has
     its rows. Writing it again, at any moment, is safe: a version that readers see stays whole until another one takes
-    its place. What they are promised then is in `storage.visible`.
+    its place. What they are promised then is in `storage.omezarr.published`.
     """
 
     def __init__(self, place: Place) -> None:
@@ -94,7 +95,7 @@ class ImageStore:
             When there is none, it is damaged, or not one of ours.
         """
         place = naming.as_place(path)
-        with damage.readable(place):
+        with corruption.readable(place):
             if not places.exists(place):
                 raise StorageError(
                     f"{place} is not there: the acquisition has no labels yet, or its OME-Zarr was moved."
@@ -106,7 +107,7 @@ class ImageStore:
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
         """(T, C, Z, Y, X) as readers see it now; of an image by reference, T is that of the labels."""
-        with damage.readable(self.path):
+        with corruption.readable(self.path):
             t, z, y, x = self._pyramid(NUCLEI).shape
             channels = self._pyramid(IMAGE).shape[1] if self.image_kind == "copy" else self._visible.own()["size_c"]
             return (t, int(channels), z, y, x)
@@ -146,7 +147,7 @@ class ImageStore:
             raise StorageError(f"{self.path} wants {size_c} channels of {size_z} planes: other planes were given.")
         nuclei = self._pyramid(NUCLEI)
         pyramids = [nuclei] if image is None else [self._pyramid(IMAGE), nuclei]
-        with damage.writable(self.path):
+        with corruption.writable(self.path):
             into = self._begin(f"timepoint-{t}", pyramids, t)
             if image is not None:
                 self._write_image(pyramids[0], t, image, into)
@@ -171,7 +172,7 @@ class ImageStore:
         colours = np.zeros(max(track_ids, default=0) + 2, dtype=LABEL_DTYPE)  # the last is for labels beyond
         colours[list(track_ids)] = list(track_ids.values())
         tracks = self._pyramid(TRACKS)
-        with damage.writable(self.path):
+        with corruption.writable(self.path):
             into = self._begin(f"tracks-{t}", [tracks], t)
             for z in range(0, size_z, tracks.chunk_z):
                 block = self.labels(t, slice(z, min(z + tracks.chunk_z, size_z)))
@@ -204,7 +205,7 @@ class ImageStore:
 
     def sweep(self) -> int:
         """Remove what interrupted writes left behind; return the number of files. Only while nobody writes."""
-        with damage.writable(self.path):
+        with corruption.writable(self.path):
             self._complete_interrupted()
         return self._store.sweep()
 
@@ -228,7 +229,7 @@ class ImageStore:
             self._staging.end(name, [folder for pyramid in pyramids for folder in pyramid.folders(t)])
 
     def _show(self, name: str, shown: Sequence[str], attribute: str, t: int) -> None:
-        with damage.writable(self.path):
+        with corruption.writable(self.path):
             self._complete_interrupted()
             if self._staging.waits(name):
                 with self._visible.replacing(t, name):
@@ -250,7 +251,7 @@ class ImageStore:
         for _ in range(_TRIES):
             stamp = self._visible.stamp(t)
             if stamp is not None:
-                with damage.readable(self.path, f"Time point {t} in {part or 'the image'}"):
+                with corruption.readable(self.path, f"Time point {t} in {part or 'the image'}"):
                     block = self._pyramid(part).read(t, c, z)
                 if self._visible.stamp(t) == stamp:
                     return block
@@ -264,7 +265,7 @@ class ImageStore:
         """Return the arrays of an image, opened anew: another process may have made them longer."""
         import zarr
 
-        with damage.readable(self.path, part or "The image"):
+        with corruption.readable(self.path, part or "The image"):
             group = zarr.open_group(self._store, path=part, mode="r+")
             levels = [group[path] for path in ngff.dataset_paths(dict(group.attrs))]
             return GrowingPyramid(levels, halved_labels if part else halved_image)
