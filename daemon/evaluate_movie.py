@@ -23,7 +23,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.training.dataset import read_image
-from storage.ctc_folder import CtcFolder, image_frames, is_ctc_folder, open_ctc_folder, read_labels, write_result
+from storage.files.ctc_folder import CtcFolder, image_frames, is_ctc_folder, open_ctc_folder, read_labels, write_result
 from tracking.evaluation.challenge import MatchedFrame, challenge_measures, match_frame
 from tracking.segments import gapless
 from tracking.tracker import Tracker, TrackUpdate

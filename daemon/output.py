@@ -45,7 +45,7 @@ def write_pages(pages: Iterator[pyarrow.Table], form: str, brief: Sequence[str] 
     if form == "table":
         _write_for_people(pages, brief)
         return
-    from storage.table_files import WRITERS
+    from storage.files.table_files import WRITERS
 
     sys.stdout.flush()
     WRITERS[form](pages, sys.stdout.buffer)

@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.evaluate import EvaluationOrder, evaluate_folders
     from daemon.evaluate_movie import evaluate_movie
     from daemon.output import write_table
-    from storage.ctc_folder import is_ctc_folder
+    from storage.files.ctc_folder import is_ctc_folder
 
     movie = is_ctc_folder(arguments.labels)
     if movie and arguments.held_out is not None:

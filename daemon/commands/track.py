@@ -60,7 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from daemon.commands import options
-    from storage.text_table import read_text_table
+    from storage.files.text_table import read_text_table
     from tracking.table import RESULT_COLUMNS, USED_COLUMNS, track_table
 
     options.existing([arguments.table])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
+from storage.files.table_files import write_csv as csv_file
+from storage.files.table_files import write_parquet as parquet_file
 from storage.query import frames, selections
 from storage.schema import tables
-from storage.table_files import write_csv as csv_file
-from storage.table_files import write_parquet as parquet_file
 
 if TYPE_CHECKING:
     import pyarrow

@@ -1,0 +1,4 @@
+"""Files that people keep beside results: tables as text, CSV, JSON and Parquet, Cell Tracking Challenge folders.
+
+Takes paths and tables; gives tables and paths. It knows neither the database nor OME-Zarr.
+"""
