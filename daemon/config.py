@@ -11,8 +11,8 @@ from typing import get_args
 from daemon.config_alerts import AlertsConfig, read_alerts
 from daemon.config_fields import Fault, Reader
 from daemon.errors import ConfigError
-from daemon.settle import SettleRules
 from daemon.toml_lines import key_lines, line_of
+from daemon.watching.readiness import SettleRules
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage import naming

@@ -18,8 +18,8 @@ from daemon.output import complain, say
 from daemon.patience import Patience
 from daemon.progress import Bars
 from daemon.recipe import Recipe
-from daemon.series import spans
 from daemon.service import make_folder, worker_lock
+from daemon.watching.series import spans
 from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.database.states import AcquisitionState

@@ -17,16 +17,16 @@ from daemon.conductor import Conductor, Seen
 from daemon.config import Config, WatchConfig
 from daemon.crew import Worker
 from daemon.errors import DaemonError
-from daemon.inspector import Inspector
-from daemon.intake import Intake
-from daemon.lookout import Lookout
 from daemon.messages import EngineSetup
 from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
 from daemon.patience import Patience
 from daemon.recipe import Recipe
 from daemon.state_folder import state_folder
-from daemon.watch import FolderWatch
+from daemon.watching.folder_thread import Lookout
+from daemon.watching.inspection_client import Inspector
+from daemon.watching.intake import Intake
+from daemon.watching.watch import FolderWatch
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError

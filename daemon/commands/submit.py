@@ -28,6 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Ask, and say what the service answered."""
-    from daemon.submit import submit
+    from daemon.watching.submit import submit
 
     return submit(options.existing(arguments.paths), arguments.database, arguments.wait)

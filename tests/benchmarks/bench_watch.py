@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from daemon.watch import FolderWatch
+from daemon.watching.watch import FolderWatch
 
 RESCAN_S = 10.0
 PER_FOLDER = 1000

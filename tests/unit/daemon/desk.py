@@ -10,11 +10,11 @@ import numpy as np
 import tifffile
 
 from daemon.config import Processing, WatchConfig
-from daemon.inspection import Answer, Request, inspect
-from daemon.intake import Intake
 from daemon.messages import Ready
 from daemon.recipe import Recipe
-from daemon.watch import FolderWatch
+from daemon.watching.inspection import Answer, Request, inspect
+from daemon.watching.intake import Intake
+from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
 
 MODEL = Ready("test", "0" * 64)

@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_the_service_imports_no_tensorflow() -> None:
     code = (
-        "import sys\nimport daemon.service, daemon.process, daemon.intake, daemon.conductor\n"
+        "import sys\nimport daemon.service, daemon.process, daemon.watching.intake, daemon.conductor\n"
         "sys.exit(', '.join(m for m in ('tensorflow', 'keras') if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

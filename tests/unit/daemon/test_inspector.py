@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from daemon.inspection import Answer, Look, Looked, Open, Opened, Stuck, inspect
-from daemon.inspector import Inspector
+from daemon.watching.inspection import Answer, Look, Looked, Open, Opened, Stuck, inspect
+from daemon.watching.inspection_client import Inspector
 
 
 @pytest.fixture

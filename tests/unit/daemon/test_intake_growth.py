@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from desk import Desk, Microscope
 
-from daemon.inspection import Look, Open, Stuck
 from daemon.messages import Ready
+from daemon.watching.inspection import Look, Open, Stuck
 from storage.database.catalog import Catalog
 from storage.database.states import AcquisitionState, TimepointState
 

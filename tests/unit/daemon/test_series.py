@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.series import Series, spans
+from daemon.watching.series import Series, spans
 
 PATIENCE = 10.0
 

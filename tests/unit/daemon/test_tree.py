@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.settle import Identity
-from daemon.tree import Pace, Tree
+from daemon.watching.readiness import Identity
+from daemon.watching.tree import Pace, Tree
 
 PACE = Pace(hot_s=20.0, warm_folder_s=100.0, warm_file_s=50.0, relist_s=1000.0, folders=5, files=5)
 

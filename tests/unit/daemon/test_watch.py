@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.tree import is_unfinished_name
-from daemon.watch import FolderWatch
+from daemon.watching.tree import is_unfinished_name
+from daemon.watching.watch import FolderWatch
 
 
 def wait_until(found: Callable[[], bool], seconds: float = 10.0) -> bool:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.config import WatchConfig
 from daemon.errors import DaemonError
-from daemon.inspection import Answer, Open, Opened, Stuck
-from daemon.series import Series, spans
-from daemon.settle import Identity
+from daemon.watching.inspection import Answer, Open, Opened, Stuck
+from daemon.watching.readiness import Identity
+from daemon.watching.series import Series, spans
 from storage import readers
 from storage.database.states import AcquisitionState
 from storage.database.taken_files import Source
@@ -24,8 +24,8 @@ from storage.errors import DatabaseUnavailableError, StorageError
 
 if TYPE_CHECKING:
     from daemon.conductor import Conductor
-    from daemon.intake import Asks
     from daemon.recipe import Recipe
+    from daemon.watching.intake import Asks
     from storage.database.catalog import Catalog
     from storage.database.rows import AcquisitionRow
     from storage.readers import AcquisitionKey

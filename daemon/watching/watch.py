@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import logs
-from daemon.settle import Identity
-from daemon.tree import Sight, Tree
+from daemon.watching.readiness import Identity
+from daemon.watching.tree import Sight, Tree
 from storage import readers
 
 if TYPE_CHECKING:

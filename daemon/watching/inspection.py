@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.settle import Identity
-from daemon.tree import identify_image
+from daemon.watching.readiness import Identity
+from daemon.watching.tree import identify_image
 from storage import readers
 from storage.errors import IncompleteInputError, StorageError
 from storage.readers import Completion

@@ -1,6 +1,6 @@
 """The process that looks into files: a reader that hangs or crashes costs one file, never the service.
 
-It is started by `inspector.Inspector` as ``python -m daemon.examiner FD PARENT`` and answers one request after the
+It is started by `inspector.Inspector` as ``python -m daemon.watching.inspection_process FD PARENT`` and answers one request after the
 other through that descriptor.
 """
 
@@ -10,8 +10,8 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from daemon.inspection import Request, inspect
 from daemon.parent import die_with_parent, offer_to_the_oom_killer
+from daemon.watching.inspection import Request, inspect
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from daemon import logs, settle
-from daemon.admission import Admission
+from daemon import logs
 from daemon.config import WatchConfig
-from daemon.inspection import Answer, Look, Looked, Request, Stuck
-from daemon.settle import Conclusion, Decision, Identity, Watched
-from daemon.tree import Sight
-from daemon.watch import DONE_SUFFIX
+from daemon.watching import readiness
+from daemon.watching.admission import Admission
+from daemon.watching.inspection import Answer, Look, Looked, Request, Stuck
+from daemon.watching.readiness import Conclusion, Decision, Identity, Watched
+from daemon.watching.tree import Sight
+from daemon.watching.watch import DONE_SUFFIX
 from storage import readers
 from storage.readers.names import stem
 
@@ -158,7 +159,7 @@ class Intake:
             return
         if path not in self._settling:
             self.admission.expect(path)
-        watched = settle.observe(self._settling.get(path), identity, self._rules(path), self._now)
+        watched = readiness.observe(self._settling.get(path), identity, self._rules(path), self._now)
         pause = self._not_before.pop(path, watched.next_look)
         self._schedule(path, replace(watched, next_look=max(watched.next_look, pause)))
 
@@ -187,7 +188,7 @@ class Intake:
         while self._due and self._due[0][0] <= self._now and len(self._asked) < _AT_ONCE:
             _, path = heapq.heappop(self._due)
             watched = self._settling.get(path)
-            if watched is not None and path not in self._asked and settle.is_due(watched, self._now):
+            if watched is not None and path not in self._asked and readiness.is_due(watched, self._now):
                 self._asked.add(path)
                 self._inspector.ask(Look(path), partial(self._looked, path))
 
@@ -206,10 +207,10 @@ class Intake:
                 self._folder.look_again(path)
         else:
             rules, completion = self._rules(path), answer.completion
-            watched = settle.observe(before, answer.identity, rules, self._now)
+            watched = readiness.observe(before, answer.identity, rules, self._now)
             growing = completion.state == "growing"
             ready = completion.time_points_ready or () if growing else ()
-            conclusion = settle.conclude(
+            conclusion = readiness.conclude(
                 watched, completion.state == "complete", rules, self._now, ready, answer.seconds
             )
             self._conclude(path, conclusion, completion)
@@ -265,9 +266,9 @@ class Intake:
         candidates += [folder.with_name(folder.name + DONE_SUFFIX) for folder in folders]
         return any(os.fspath(candidate) in self._declared for candidate in candidates)
 
-    def _rules(self, path: Path) -> settle.SettleRules:
+    def _rules(self, path: Path) -> readiness.SettleRules:
         overridden = path in self._submitted or self._is_declared(path)
-        return settle.AT_ONCE if overridden else self._watch.settle
+        return readiness.AT_ONCE if overridden else self._watch.settle
 
 
 def _is_text(path: Path) -> bool:

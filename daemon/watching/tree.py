@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon import logs
-from daemon.settle import Identity, identify, looks_unchanged
+from daemon.watching.readiness import Identity, identify, looks_unchanged
 from storage import readers
 
 # Names that copying programs and file managers give to what is not finished, and litter beside images.

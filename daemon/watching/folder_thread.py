@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from daemon import logs
-from daemon.settle import Identity
-from daemon.tree import Sight
-from daemon.watch import FolderWatch
+from daemon.watching.readiness import Identity
+from daemon.watching.tree import Sight
+from daemon.watching.watch import FolderWatch
 
 # A look that takes longer than this: the share hangs. The thread cannot be ended, but it goes on when the share does.
 SILENCE_S = 60.0

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from daemon import logs
-from daemon.inspection import Answer, Look, Open, Request, Stuck
+from daemon.watching.inspection import Answer, Look, Open, Request, Stuck
 
 Then = Callable[[Answer], None]
 
@@ -138,7 +138,14 @@ class Inspector:
     def _start(self) -> None:
         ours, theirs = Pipe()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-P", "-m", "daemon.examiner", str(theirs.fileno()), str(os.getpid())]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "daemon.watching.inspection_process",
+            str(theirs.fileno()),
+            str(os.getpid()),
+        ]
         self._process = subprocess.Popen(
             command, pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL, stdout=2
         )
