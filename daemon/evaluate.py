@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from daemon.engine import load_factory
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
+from daemon.processing.engine_factory import load_factory
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.report import write_report
 from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from daemon.engine import load_factory
 from daemon.errors import DaemonError
 from daemon.evaluate import EvaluationOrder
 from daemon.output import complain
+from daemon.processing.engine_factory import load_factory
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import seg_ious
 from nuset_engine.measure import measure

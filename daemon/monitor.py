@@ -22,11 +22,11 @@ from storage.clock import iso, utc_now
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from daemon.conductor import Seen
     from daemon.config import Config
     from daemon.endpoint import Endpoint
     from daemon.metrics import Metrics, Pulse
     from daemon.notify import Notifier
+    from daemon.processing.queue_loop import Seen
     from storage.database.catalog import Catalog
     from storage.query.health import Problem
 

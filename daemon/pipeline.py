@@ -20,9 +20,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from daemon import logs
-from daemon.messages import Analysed, PaintTask
-from daemon.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
-from daemon.stopwatch import Stopwatch
+from daemon.processing.messages import Analysed, PaintTask
+from daemon.processing.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
+from daemon.processing.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import pipeline
-from daemon.conductor import Conductor
-from daemon.crew import Worker
 from daemon.errors import DaemonError, UsageError
-from daemon.messages import EngineSetup, Ready
 from daemon.output import complain, say
-from daemon.patience import Patience
+from daemon.processing.messages import EngineSetup, Ready
+from daemon.processing.queue_loop import Conductor
+from daemon.processing.recipe import Recipe
+from daemon.processing.retry_policy import Patience
+from daemon.processing.worker_client import Worker
 from daemon.progress import Bars
-from daemon.recipe import Recipe
 from daemon.service import make_folder, worker_lock
 from daemon.watching.series import spans
 from storage import naming, readers

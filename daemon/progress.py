@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from daemon.conductor import Seen
+    from daemon.processing.queue_loop import Seen
 
 
 class Bars:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daemon.each_image import targets, write_each
-from daemon.engine import load_factory
 from daemon.errors import DaemonError
-from daemon.recipe import choose_channel, refuse_unmeasurable
+from daemon.processing.engine_factory import load_factory
+from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import GreyPlanes
 from nuset_engine.reconstruction.volume import reconstruct

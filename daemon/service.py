@@ -12,16 +12,16 @@ from pathlib import Path
 from types import FrameType
 
 from daemon import logs, reload
-from daemon.blackbox import SUFFIX, Blackbox
-from daemon.conductor import Conductor, Seen
 from daemon.config import Config, WatchConfig
-from daemon.crew import Worker
 from daemon.errors import DaemonError
-from daemon.messages import EngineSetup
 from daemon.monitor import Live, Monitor, Root
 from daemon.notify import Notifier
-from daemon.patience import Patience
-from daemon.recipe import Recipe
+from daemon.processing.crash_record import SUFFIX, Blackbox
+from daemon.processing.messages import EngineSetup
+from daemon.processing.queue_loop import Conductor, Seen
+from daemon.processing.recipe import Recipe
+from daemon.processing.retry_policy import Patience
+from daemon.processing.worker_client import Worker
 from daemon.state_folder import state_folder
 from daemon.watching.folder_thread import Lookout
 from daemon.watching.inspection_client import Inspector

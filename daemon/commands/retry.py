@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Queue again and say how much."""
     from daemon.output import say
-    from daemon.retry import ask_again
+    from daemon.processing.retry import ask_again
 
     touched = ask_again(arguments.database, None if arguments.failed else arguments.acquisition)
     say(f"queued again: {', '.join(map(str, touched)) if touched else 'nothing, because nothing was set aside'}")

@@ -23,8 +23,8 @@ from storage.database.taken_files import Source
 from storage.errors import DatabaseUnavailableError, StorageError
 
 if TYPE_CHECKING:
-    from daemon.conductor import Conductor
-    from daemon.recipe import Recipe
+    from daemon.processing.queue_loop import Conductor
+    from daemon.processing.recipe import Recipe
     from daemon.watching.intake import Asks
     from storage.database.catalog import Catalog
     from storage.database.rows import AcquisitionRow

@@ -10,7 +10,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from daemon.parent import die_with_parent, offer_to_the_oom_killer
+from daemon.processing.parent import die_with_parent, offer_to_the_oom_killer
 from daemon.watching.inspection import Request, inspect
 
 

@@ -22,8 +22,8 @@ from storage import readers
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
-    from daemon.conductor import Conductor
-    from daemon.recipe import Recipe
+    from daemon.processing.queue_loop import Conductor
+    from daemon.processing.recipe import Recipe
     from storage.database.catalog import Catalog
     from storage.readers import Completion
 

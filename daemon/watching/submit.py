@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from daemon.errors import DaemonError
 from daemon.output import complain, say
-from daemon.retry import open_beside_the_service
+from daemon.processing.retry import open_beside_the_service
 from storage import readers
 
 if TYPE_CHECKING:

@@ -118,7 +118,9 @@ class Lab:
         """The process that segments."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in children if b"daemon.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        return next(
+            int(pid) for pid in children if b"daemon.processing.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
 
     def wait(self, reached: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Wait until something is so, or fail with the log."""

@@ -50,7 +50,7 @@ def test_the_watcher_is_free_of_tensorflow_and_alone_on_its_database(new_lab: Ma
     assert "tensorflow" not in mapped
     assert "numpy" in mapped, "the look at the process shows its libraries"
     command = Path(f"/proc/{lab.worker_pid()}/cmdline").read_text()
-    assert "daemon.worker" in command
+    assert "daemon.processing.worker" in command
     second = nusetd("run", "--config", lab.config)
     assert second.returncode == 1
     assert "Another nusetd" in second.stderr

@@ -34,9 +34,9 @@ from bench_store_cost import STACK, cells
 
 from daemon import pipeline
 from daemon.config import DEFAULT_ENGINE, Processing
-from daemon.engine import load_factory
-from daemon.messages import PaintTask, Ready
-from daemon.recipe import Recipe
+from daemon.processing.engine_factory import load_factory
+from daemon.processing.messages import PaintTask, Ready
+from daemon.processing.recipe import Recipe
 from nuset_engine.params import SegmentationParams
 from storage import readers
 from storage.database.catalog import Catalog

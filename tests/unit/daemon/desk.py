@@ -10,8 +10,8 @@ import numpy as np
 import tifffile
 
 from daemon.config import Processing, WatchConfig
-from daemon.messages import Ready
-from daemon.recipe import Recipe
+from daemon.processing.messages import Ready
+from daemon.processing.recipe import Recipe
 from daemon.watching.inspection import Answer, Request, inspect
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch

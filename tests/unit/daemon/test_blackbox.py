@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cases.stored import register
 
-from daemon.blackbox import Blackbox
+from daemon.processing.crash_record import Blackbox
 from storage.database.catalog import Catalog
 from storage.database.states import TimepointState
 
@@ -21,7 +21,7 @@ SERVICE = """
 import os, sys
 from pathlib import Path
 from types import SimpleNamespace
-from daemon.blackbox import Blackbox
+from daemon.processing.crash_record import Blackbox
 path, death, inside = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "inside"
 job = SimpleNamespace(acquisition=SimpleNamespace(id=int(sys.argv[4])), t=0)
 with Blackbox(path) as blackbox:

@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_the_service_imports_no_tensorflow() -> None:
     code = (
-        "import sys\nimport daemon.service, daemon.process, daemon.watching.intake, daemon.conductor\n"
+        "import sys\nimport daemon.service, daemon.process, daemon.watching.intake, daemon.processing.queue_loop\n"
         "sys.exit(', '.join(m for m in ('tensorflow', 'keras') if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -51,7 +51,10 @@ def test_the_service_imports_no_tensorflow() -> None:
 
 @pytest.mark.parametrize(
     ("module", "spared"),
-    [("daemon.service", ("scipy", "trackpy", "alembic")), ("daemon.worker", ("scipy", "trackpy", "sqlalchemy"))],
+    [
+        ("daemon.service", ("scipy", "trackpy", "alembic")),
+        ("daemon.processing.worker", ("scipy", "trackpy", "sqlalchemy")),
+    ],
 )
 def test_service_and_worker_start_with_what_their_start_needs(module: str, spared: tuple[str, ...]) -> None:
     code = f"import sys, {module}\nsys.exit(', '.join(m for m in {spared!r} if m in sys.modules) or 0)"

@@ -9,15 +9,25 @@ import numpy as np
 import pytest
 import tifffile
 
-from daemon import conductor as conductor_module
 from daemon import pipeline
-from daemon.conductor import Conductor, Seen
 from daemon.config import Processing
-from daemon.crew import Died, Event
 from daemon.errors import EngineFailedError
-from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Ready, Task
-from daemon.patience import Patience
-from daemon.recipe import Recipe
+from daemon.processing import queue_loop as conductor_module
+from daemon.processing.messages import (
+    Analysed,
+    AnalyseTask,
+    CannotStart,
+    Cause,
+    Failed,
+    Painted,
+    PaintTask,
+    Ready,
+    Task,
+)
+from daemon.processing.queue_loop import Conductor, Seen
+from daemon.processing.recipe import Recipe
+from daemon.processing.retry_policy import Patience
+from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.crew import Died, Event, Worker
-from daemon.messages import CannotStart, EngineSetup, Ready
+from daemon.processing.messages import CannotStart, EngineSetup, Ready
+from daemon.processing.worker_client import Died, Event, Worker
 
 ENGINE = """
 class Info:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from desk import Desk, Microscope
 
-from daemon.messages import Ready
+from daemon.processing.messages import Ready
 from daemon.watching.inspection import Look, Open, Stuck
 from storage.database.catalog import Catalog
 from storage.database.states import AcquisitionState, TimepointState

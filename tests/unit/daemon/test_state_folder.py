@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from daemon import config
-from daemon.blackbox import SUFFIX
 from daemon.errors import DaemonError
+from daemon.processing.crash_record import SUFFIX
 from daemon.service import _blackbox, worker_lock
 from daemon.state_folder import state_folder
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from daemon import stopwatch
-from daemon.stopwatch import Stopwatch
+from daemon.processing import stopwatch
+from daemon.processing.stopwatch import Stopwatch
 
 
 def test_a_stream_inside_a_lap_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

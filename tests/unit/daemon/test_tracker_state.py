@@ -13,8 +13,8 @@ from cases.stored import nuclei
 
 from daemon import pipeline
 from daemon.config import Processing
-from daemon.messages import Analysed, Ready
-from daemon.recipe import Recipe
+from daemon.processing.messages import Analysed, Ready
+from daemon.processing.recipe import Recipe
 from storage import readers
 from storage.database.catalog import Catalog
 

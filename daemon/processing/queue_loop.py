@@ -14,16 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from daemon.crew import Died, Event, Worker
 from daemon.errors import EngineFailedError
-from daemon.messages import Analysed, AnalyseTask, CannotStart, Cause, Failed, Painted, PaintTask, Progress, Ready
-from daemon.patience import Patience
-from daemon.recovery import recover
+from daemon.processing.messages import (
+    Analysed,
+    AnalyseTask,
+    CannotStart,
+    Cause,
+    Failed,
+    Painted,
+    PaintTask,
+    Progress,
+    Ready,
+)
+from daemon.processing.recovery import recover
+from daemon.processing.retry_policy import Patience
+from daemon.processing.worker_client import Died, Event, Worker
 from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
 
 if TYPE_CHECKING:
-    from daemon.blackbox import Blackbox
+    from daemon.processing.crash_record import Blackbox
     from storage.database.catalog import Catalog
     from storage.database.rows import AcquisitionRow, TimepointJob
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daemon.messages import Cause
+from daemon.processing.messages import Cause
 
 _LONGEST_PAUSE_S = 600.0
 

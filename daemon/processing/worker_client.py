@@ -12,8 +12,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from daemon import logs
-from daemon.engine import QUIET_ENGINE
-from daemon.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
+from daemon.processing.engine_factory import QUIET_ENGINE
+from daemon.processing.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Worker:
         """Start the process; it says `Ready` when its engine is loaded."""
         ours, theirs = Pipe()
         environment = {**QUIET_ENGINE, **os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-P", "-m", "daemon.worker", str(theirs.fileno()), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", "daemon.processing.worker", str(theirs.fileno()), str(os.getpid())]
         # Its standard output is ours for results, so it gets our standard error for both.
         self._process = subprocess.Popen(
             command, pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL, stdout=2

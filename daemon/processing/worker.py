@@ -1,6 +1,6 @@
 """The worker: a process of its own that holds the engine, so that it can hang or die without losing the watcher.
 
-It is started by `crew.Worker` as ``python -m daemon.worker FD`` and speaks `messages` through that descriptor. It
+It is started by `crew.Worker` as ``python -m daemon.processing.worker FD`` and speaks `messages` through that descriptor. It
 alone writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is still dying.
 """
 
@@ -18,9 +18,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from daemon import logs, pipeline
-from daemon.engine import load_factory
 from daemon.errors import EngineFailedError
-from daemon.messages import (
+from daemon.processing.engine_factory import load_factory
+from daemon.processing.messages import (
     AnalyseTask,
     CannotStart,
     Cause,
@@ -34,8 +34,8 @@ from daemon.messages import (
     Result,
     Task,
 )
-from daemon.parent import die_with_parent, offer_to_the_oom_killer
-from daemon.recipe import Request
+from daemon.processing.parent import die_with_parent, offer_to_the_oom_killer
+from daemon.processing.recipe import Request
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from storage import readers

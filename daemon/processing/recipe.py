@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon.config import Processing
 from daemon.errors import DaemonError
-from daemon.messages import Ready
+from daemon.processing.messages import Ready
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage.canonical import canonical_json
