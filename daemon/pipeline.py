@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from daemon import logs
+from daemon.monitoring import logs
 from daemon.processing.messages import Analysed, PaintTask
 from daemon.processing.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.processing.stopwatch import Stopwatch

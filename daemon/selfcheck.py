@@ -25,7 +25,7 @@ from daemon.demo_report import judge
 from daemon.demo_results import Results
 from daemon.demo_score import BOUND, Score
 from daemon.errors import DaemonError
-from daemon.pace import quantile, spoken_s
+from daemon.monitoring.pace import quantile, spoken_s
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 
-from daemon import logs, reload
+from daemon import reload
 from daemon.config import Config, WatchConfig
 from daemon.errors import DaemonError
-from daemon.monitor import Live, Monitor, Root
-from daemon.notify import Notifier
+from daemon.monitoring import logs
+from daemon.monitoring.monitor import Live, Monitor, Root
+from daemon.monitoring.notify import Notifier
 from daemon.processing.crash_record import SUFFIX, Blackbox
 from daemon.processing.messages import EngineSetup
 from daemon.processing.queue_loop import Conductor, Seen

@@ -23,7 +23,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the status; JSON is one object, CSV and Parquet hold the acquisitions alone."""
     import json
 
-    from daemon import status
+    from daemon.monitoring import status
     from daemon.output import complain, say, write_table
     from storage import naming
     from storage.clock import utc_now

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from daemon import logs
+from daemon.monitoring import logs
 from storage.database.states import TimepointState
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import logs, pipeline
+from daemon import pipeline
 from daemon.errors import EngineFailedError
+from daemon.monitoring import logs
 from daemon.processing.messages import (
     Analysed,
     AnalyseTask,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daemon import logs, pipeline
+from daemon import pipeline
+from daemon.monitoring import logs
 from storage import naming
 from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StorageError

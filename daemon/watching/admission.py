@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import logs, pipeline
+from daemon import pipeline
 from daemon.config import WatchConfig
 from daemon.errors import DaemonError
+from daemon.monitoring import logs
 from daemon.watching.inspection import Answer, Open, Opened, Stuck
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series, spans

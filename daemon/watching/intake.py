@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from daemon import logs
 from daemon.config import WatchConfig
+from daemon.monitoring import logs
 from daemon.watching import readiness
 from daemon.watching.admission import Admission
 from daemon.watching.inspection import Answer, Look, Looked, Request, Stuck

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.alarms import course_alerts, pace_alerts, problem_alerts, root_alerts
 from daemon.config_alerts import AlertsConfig
-from daemon.pace import pace_of
-from daemon.report import RootReport
+from daemon.monitoring.alarms import course_alerts, pace_alerts, problem_alerts, root_alerts
+from daemon.monitoring.pace import pace_of
+from daemon.monitoring.report import RootReport
 from storage.query.health import Course, Problem, QueueState, Step
 
 LIMITS = AlertsConfig()

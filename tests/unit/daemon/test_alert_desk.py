@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.alarms import Alert
-from daemon.alert_desk import AlertDesk, run_command
 from daemon.config_alerts import AlertsConfig
+from daemon.monitoring.alarms import Alert
+from daemon.monitoring.alert_sender import AlertDesk, run_command
 
 KEEP = (
     "import json, os, sys; "

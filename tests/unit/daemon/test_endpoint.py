@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.endpoint import Endpoint
 from daemon.errors import DaemonError
-from daemon.metrics import Metrics, Pulse
-from daemon.pace import pace_of
-from daemon.report import Report, RootReport
+from daemon.monitoring.endpoint import Endpoint
+from daemon.monitoring.metrics import Metrics, Pulse
+from daemon.monitoring.pace import pace_of
+from daemon.monitoring.report import Report, RootReport
 from storage.query.health import Passage, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from daemon import logs
+from daemon.monitoring import logs
 
 
 def parse(line: str) -> dict[str, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import alarms
 from daemon.cli import build_parser
-from daemon.metrics import Metrics
+from daemon.monitoring import alarms
+from daemon.monitoring.metrics import Metrics
 
 PAGE = (Path(__file__).parents[3] / "OPERATIONS.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^(?:sudo -u nusetd )?/opt/nusetd/bin/(nusetd .+)$", PAGE, re.MULTILINE)

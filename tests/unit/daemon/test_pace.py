@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.pace import judge, pace_of, quantile, spoken_s
+from daemon.monitoring.pace import judge, pace_of, quantile, spoken_s
 from storage.query.health import Passage, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

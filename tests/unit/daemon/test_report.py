@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config, reload, status
+from daemon import config, reload
 from daemon.config import Config
 from daemon.errors import ConfigError
-from daemon.pace import pace_of
-from daemon.report import Report, RootReport, liveness
+from daemon.monitoring import status
+from daemon.monitoring.pace import pace_of
+from daemon.monitoring.report import Report, RootReport, liveness
 from storage.query.health import Problem, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

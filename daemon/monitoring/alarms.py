@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from daemon.config_alerts import AlertsConfig
-from daemon.pace import Pace, spoken_s
-from daemon.report import RootReport
+from daemon.monitoring.pace import Pace, spoken_s
+from daemon.monitoring.report import RootReport
 from storage.query.health import Course, Problem, Step
 
 BEFORE = 5

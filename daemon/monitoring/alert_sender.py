@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from daemon import logs
-from daemon.alarms import Alert
 from daemon.config_alerts import AlertsConfig
+from daemon.monitoring import logs
+from daemon.monitoring.alarms import Alert
 
 _HOUR_S = 3600.0
 _WAITING = 100  # alerts that may wait for the command; more than that are only logged

@@ -8,8 +8,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
-from daemon.pace import Pace
-from daemon.report import Report, RootReport
+from daemon.monitoring.pace import Pace
+from daemon.monitoring.report import Report, RootReport
 
 _SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 

@@ -12,20 +12,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon import logs
-from daemon.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
-from daemon.alert_desk import AlertDesk
 from daemon.errors import DaemonError
-from daemon.pace import Pace, pace_of
-from daemon.report import Report, RootReport
+from daemon.monitoring import logs
+from daemon.monitoring.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
+from daemon.monitoring.alert_sender import AlertDesk
+from daemon.monitoring.pace import Pace, pace_of
+from daemon.monitoring.report import Report, RootReport
 from storage.clock import iso, utc_now
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from daemon.config import Config
-    from daemon.endpoint import Endpoint
-    from daemon.metrics import Metrics, Pulse
-    from daemon.notify import Notifier
+    from daemon.monitoring.endpoint import Endpoint
+    from daemon.monitoring.metrics import Metrics, Pulse
+    from daemon.monitoring.notify import Notifier
     from daemon.processing.queue_loop import Seen
     from storage.database.catalog import Catalog
     from storage.query.health import Problem
@@ -228,8 +228,8 @@ class Monitor:
         listen = self._config.service.listen
         if listen is None:
             return
-        from daemon.endpoint import Endpoint
-        from daemon.metrics import Metrics, Pulse
+        from daemon.monitoring.endpoint import Endpoint
+        from daemon.monitoring.metrics import Metrics, Pulse
 
         self._metrics = self._metrics or Metrics()
         self._pulse = Pulse(self._notifier.watchdog_s or _HANGS_S)

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.pace import Pace, pace_of, spoken_s
-from daemon.report import Report, RootReport, liveness
+from daemon.monitoring.pace import Pace, pace_of, spoken_s
+from daemon.monitoring.report import Report, RootReport, liveness
 from storage.query import queries
 from storage.query.health import Problem
 
