@@ -27,7 +27,7 @@ from storage.errors import StorageError
 from storage.omezarr.empty_store import Image
 
 if TYPE_CHECKING:
-    from daemon.config import EngineConfig, Processing
+    from daemon.configuration.config import EngineConfig, Processing
     from storage.acquisition import Acquisition
 
 _SILENCE_S = 900.0

@@ -29,7 +29,7 @@ from daemon.monitoring.pace import quantile, spoken_s
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 if TYPE_CHECKING:
-    from daemon.config import Config
+    from daemon.configuration.config import Config
 
 MOVIE = MovieParams(
     shape=(12, 192, 192),
@@ -150,7 +150,7 @@ def _places(config: Config | None, folder: Path | None, keep: bool) -> Iterator[
 
 
 def _configuration(config: Config) -> Iterator[Finding]:
-    from daemon.config_machine import machine_faults
+    from daemon.configuration.machine import machine_faults
 
     faults = machine_faults(config)
     yield Finding("configuration", f"{len(config.watch)} folders watched", True if not faults else None)

@@ -11,8 +11,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 
-from daemon import reload
-from daemon.config import Config, WatchConfig
+from daemon.configuration import reload
+from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
 from daemon.monitoring import logs
 from daemon.monitoring.monitor import Live, Monitor, Root

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from daemon.cli import COMMANDS, build_parser
-from daemon.config import load
+from daemon.configuration.config import load
 from nuset_engine.synthetic.confocal import confocal_slices
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")

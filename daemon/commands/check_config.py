@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Check the file; exit code 0 when the service would do its work with it."""
-    from daemon import config
-    from daemon.config_machine import machine_faults
+    from daemon.configuration import config
+    from daemon.configuration.machine import machine_faults
     from daemon.errors import ConfigError
     from storage.connection.engine import safe_url
 

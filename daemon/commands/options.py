@@ -78,7 +78,7 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Which segmenter with which weights, on how many cores."""
-    from daemon.config import DEFAULT_ENGINE, DEFAULT_WEIGHTS
+    from daemon.configuration.config import DEFAULT_ENGINE, DEFAULT_WEIGHTS
 
     parser.add_argument(
         "--weights", default=DEFAULT_WEIGHTS, help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})"

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Process everything."""
-    from daemon.config import EngineConfig, Processing
+    from daemon.configuration.config import EngineConfig, Processing
     from daemon.monitoring import logs
     from daemon.process import Order, process
     from storage import naming

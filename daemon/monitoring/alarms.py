@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from daemon.config_alerts import AlertsConfig
+from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.pace import Pace, spoken_s
 from daemon.monitoring.report import RootReport
 from storage.query.health import Course, Problem, Step

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from daemon.config_alerts import AlertsConfig
+from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring import logs
 from daemon.monitoring.alarms import Alert
 

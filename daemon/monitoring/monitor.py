@@ -22,7 +22,7 @@ from storage.clock import iso, utc_now
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from daemon.config import Config
+    from daemon.configuration.config import Config
     from daemon.monitoring.endpoint import Endpoint
     from daemon.monitoring.metrics import Metrics, Pulse
     from daemon.monitoring.notify import Notifier

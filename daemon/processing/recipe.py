@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from daemon.config import Processing
+from daemon.configuration.config import Processing
 from daemon.errors import DaemonError
 from daemon.processing.messages import Ready
 from nuset_engine.params import SegmentationParams

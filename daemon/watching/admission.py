@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import pipeline
-from daemon.config import WatchConfig
+from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
 from daemon.monitoring import logs
 from daemon.watching.inspection import Answer, Open, Opened, Stuck

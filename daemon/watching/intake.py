@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from daemon.config import WatchConfig
+from daemon.configuration.config import WatchConfig
 from daemon.monitoring import logs
 from daemon.watching import readiness
 from daemon.watching.admission import Admission

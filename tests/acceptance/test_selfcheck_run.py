@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config, selfcheck
+from daemon import selfcheck
+from daemon.configuration import config
 from tracking.synthetic.movie import MovieParams
 
 HERE = Path(__file__).parent

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bench_store_cost import STACK, cells
 
 from daemon import pipeline
-from daemon.config import DEFAULT_ENGINE, Processing
+from daemon.configuration.config import DEFAULT_ENGINE, Processing
 from daemon.processing.engine_factory import load_factory
 from daemon.processing.messages import PaintTask, Ready
 from daemon.processing.recipe import Recipe

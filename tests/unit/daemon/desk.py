@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from daemon.config import Processing, WatchConfig
+from daemon.configuration.config import Processing, WatchConfig
 from daemon.processing.messages import Ready
 from daemon.processing.recipe import Recipe
 from daemon.watching.inspection import Answer, Request, inspect

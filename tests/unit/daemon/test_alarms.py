@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.config_alerts import AlertsConfig
+from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import course_alerts, pace_alerts, problem_alerts, root_alerts
 from daemon.monitoring.pace import pace_of
 from daemon.monitoring.report import RootReport

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config_alerts import AlertsConfig
+from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import Alert
 from daemon.monitoring.alert_sender import AlertDesk, run_command
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from daemon import pipeline
-from daemon.config import Processing
+from daemon.configuration.config import Processing
 from daemon.errors import EngineFailedError
 from daemon.processing import queue_loop as conductor_module
 from daemon.processing.messages import (

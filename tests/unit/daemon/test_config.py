@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config
+from daemon.configuration import config
 from daemon.errors import ConfigError
 
 ORIGIN = Path("/etc/nusetd/nusetd.toml")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import cli, config, config_machine
-from daemon.config_machine import machine_faults
+from daemon import cli
+from daemon.configuration import config, machine
+from daemon.configuration.machine import machine_faults
 
 
 def sentences(tmp_path: Path, more: str = "", watched: str = "in", output: str = "out") -> list[str]:
@@ -42,7 +43,7 @@ def test_an_output_without_permission_is_named(tmp_path: Path) -> None:
 
 
 def test_a_database_on_a_share_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_machine, "network_filesystem", lambda path: "cifs")
+    monkeypatch.setattr(machine, "network_filesystem", lambda path: "cifs")
     (sentence,) = sentences(tmp_path, 'database = "x.sqlite"')
     assert "network share (cifs)" in sentence
     assert "local disk" in sentence

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from daemon import config, demo, demo_service
-from daemon.config_machine import machine_faults
+from daemon import demo, demo_service
+from daemon.configuration import config
+from daemon.configuration.machine import machine_faults
 from daemon.demo_microscope import PIECES, Microscope, tiff_bytes, write_in_pieces
 from daemon.demo_results import Progress, Results
 from daemon.demo_service import Service, write_config

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import cli, config, install
+from daemon import cli, install
+from daemon.configuration import config
 from daemon.install import CONFIG, DROP_IN, STATE, UNIT, Order
 
 ROOT = Path(__file__).parents[3]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config, reload
-from daemon.config import Config
+from daemon.configuration import config, reload
+from daemon.configuration.config import Config
 from daemon.errors import ConfigError
 from daemon.monitoring import status
 from daemon.monitoring.pace import pace_of

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config, selfcheck
-from daemon.config import Config
+from daemon import selfcheck
+from daemon.configuration import config
+from daemon.configuration.config import Config
 from daemon.demo import DemoFolders
 from daemon.demo_score import Score
 from daemon.errors import DaemonError

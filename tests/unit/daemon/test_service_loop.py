@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config
+from daemon.configuration import config
 from daemon.monitoring.notify import Notifier
 from daemon.service import Service
 from storage.database.catalog import Catalog

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon import config
+from daemon.configuration import config
 from daemon.errors import DaemonError
 from daemon.processing.crash_record import SUFFIX
 from daemon.service import _blackbox, worker_lock

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config
-from daemon.config import ServiceConfig, WatchConfig
-from daemon.config_alerts import AlertsConfig
+from daemon.configuration import config
+from daemon.configuration.alerts import AlertsConfig
+from daemon.configuration.config import ServiceConfig, WatchConfig
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"

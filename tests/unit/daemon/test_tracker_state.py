@@ -12,7 +12,7 @@ import tifffile
 from cases.stored import nuclei
 
 from daemon import pipeline
-from daemon.config import Processing
+from daemon.configuration.config import Processing
 from daemon.processing.messages import Analysed, Ready
 from daemon.processing.recipe import Recipe
 from storage import readers

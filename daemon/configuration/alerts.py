@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daemon.config_fields import Reader
+from daemon.configuration.fields import Reader
 
 
 @dataclass(frozen=True)

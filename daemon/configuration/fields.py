@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from daemon.toml_lines import KeyPath
+from daemon.configuration.toml_lines import KeyPath
 from storage import naming
 from storage.naming import Place
 

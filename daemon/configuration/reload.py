@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from daemon import config as configuration
-from daemon.config import Config
+from daemon.configuration import config as configuration
+from daemon.configuration.config import Config
 from daemon.errors import ConfigError
 
 

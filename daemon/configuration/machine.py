@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.config import DEFAULT_ENGINE, Config, EngineConfig
-from daemon.config_fields import Fault
+from daemon.configuration.config import DEFAULT_ENGINE, Config, EngineConfig
+from daemon.configuration.fields import Fault
 from nuset_engine.errors import EngineError
 from storage import naming
 from storage.connection.filesystems import network_filesystem

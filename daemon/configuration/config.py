@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from daemon.config_alerts import AlertsConfig, read_alerts
-from daemon.config_fields import Fault, Reader
+from daemon.configuration.alerts import AlertsConfig, read_alerts
+from daemon.configuration.fields import Fault, Reader
+from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
-from daemon.toml_lines import key_lines, line_of
 from daemon.watching.readiness import SettleRules
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
