@@ -18,6 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the demonstration."""
-    from daemon.demo import run_demo
+    from daemon.demonstration.demo import run_demo
 
     return run_demo(arguments.output)

@@ -29,8 +29,8 @@ def execute(arguments: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from daemon import selfcheck
     from daemon.configuration import config
+    from daemon.demonstration import selfcheck
     from daemon.output import say
 
     given = None if arguments.config is None else config.load(arguments.config)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import demo
+from daemon.demonstration import demo
 from tracking.synthetic.movie import MovieParams
 
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import selfcheck
 from daemon.configuration import config
+from daemon.demonstration import selfcheck
 from tracking.synthetic.movie import MovieParams
 
 HERE = Path(__file__).parent

@@ -26,8 +26,8 @@ from cruelty import finish as finish_quickly
 from lab import Lab, assert_same, result
 
 from daemon.configuration.config import DEFAULT_ENGINE
-from daemon.demo import MOVIE, SEED
-from daemon.demo_microscope import Microscope
+from daemon.demonstration.demo import MOVIE, SEED
+from daemon.demonstration.microscope import Microscope
 from tracking.synthetic.movie import simulate
 
 QUIET = {"acquisition_quiet_s": 600.0, "give_up_s": 60.0}

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from daemon import demo, demo_service
 from daemon.configuration import config
 from daemon.configuration.machine import machine_faults
-from daemon.demo_microscope import PIECES, Microscope, tiff_bytes, write_in_pieces
-from daemon.demo_results import Progress, Results
-from daemon.demo_service import Service, write_config
+from daemon.demonstration import demo, demo_service
+from daemon.demonstration.demo_service import Service, write_config
+from daemon.demonstration.microscope import PIECES, Microscope, tiff_bytes, write_in_pieces
+from daemon.demonstration.results import Progress, Results
 from daemon.errors import DaemonError, UsageError
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 

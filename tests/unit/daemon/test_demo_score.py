@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daemon.demo_score import Score, links, match, score
+from daemon.demonstration.score import Score, links, match, score
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 
 

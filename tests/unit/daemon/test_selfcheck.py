@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon import selfcheck
 from daemon.configuration import config
 from daemon.configuration.config import Config
-from daemon.demo import DemoFolders
-from daemon.demo_score import Score
+from daemon.demonstration import selfcheck
+from daemon.demonstration.demo import DemoFolders
+from daemon.demonstration.score import Score
+from daemon.demonstration.selfcheck import Finding, verdict
 from daemon.errors import DaemonError
-from daemon.selfcheck import Finding, verdict
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daemon.demo import DemoFolders, acquire
-from daemon.demo_microscope import STEM
-from daemon.demo_report import judge
-from daemon.demo_results import Results
-from daemon.demo_score import BOUND, Score
+from daemon.demonstration.demo import DemoFolders, acquire
+from daemon.demonstration.microscope import STEM
+from daemon.demonstration.report import judge
+from daemon.demonstration.results import Results
+from daemon.demonstration.score import BOUND, Score
 from daemon.errors import DaemonError
 from daemon.monitoring.pace import quantile, spoken_s
 from tracking.synthetic.movie import Movie, MovieParams, simulate

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.demo_results import Results
-from daemon.demo_score import BOUND, IOU, Score, match, score
+from daemon.demonstration.results import Results
+from daemon.demonstration.score import BOUND, IOU, Score, match, score
 from daemon.output import say
 from tracking.synthetic.movie import Movie
 

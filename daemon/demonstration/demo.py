@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from daemon.demo_microscope import Microscope
-from daemon.demo_report import Timing, judge, paint, point, tell
-from daemon.demo_results import ENDED, Progress, Results
-from daemon.demo_service import Service, write_config
+from daemon.demonstration.demo_service import Service, write_config
+from daemon.demonstration.microscope import Microscope
+from daemon.demonstration.report import Timing, judge, paint, point, tell
+from daemon.demonstration.results import ENDED, Progress, Results
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
 from storage import naming
