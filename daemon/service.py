@@ -14,6 +14,7 @@ from types import FrameType
 from daemon.configuration import reload
 from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
+from daemon.installation.state_folder import state_folder
 from daemon.monitoring import logs
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
@@ -23,7 +24,6 @@ from daemon.processing.queue_loop import Conductor, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import Patience
 from daemon.processing.worker_client import Worker
-from daemon.state_folder import state_folder
 from daemon.watching.folder_thread import Lookout
 from daemon.watching.inspection_client import Inspector
 from daemon.watching.intake import Intake

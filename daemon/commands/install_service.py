@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Install, and print the next steps."""
-    from daemon import install
     from daemon.errors import UsageError
+    from daemon.installation import install
     from daemon.output import say
 
     unknown = list(install.unknown_groups(arguments.group)) if arguments.root == Path("/") else []

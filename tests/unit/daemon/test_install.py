@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import cli, install
+from daemon import cli
 from daemon.configuration import config
-from daemon.install import CONFIG, DROP_IN, STATE, UNIT, Order
+from daemon.installation import install
+from daemon.installation.install import CONFIG, DROP_IN, STATE, UNIT, Order
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,9 +10,9 @@ import pytest
 
 from daemon.configuration import config
 from daemon.errors import DaemonError
+from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX
 from daemon.service import _blackbox, worker_lock
-from daemon.state_folder import state_folder
 
 SERVER: Any = SimpleNamespace(url="postgresql+pg8000://lab@server/nuclei")
 
