@@ -15,7 +15,7 @@ EXAMPLE = "nusetd serve --database results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from daemon.serve import PORT
+    from daemon.page.serve import PORT
 
     parser.add_argument(
         "--port", type=options.port, default=PORT, help=f"port on loopback, 0 for a free one (default: {PORT})"
@@ -31,8 +31,8 @@ def execute(arguments: argparse.Namespace) -> int:
     import signal
 
     from daemon.output import complain, say
-    from daemon.serve import Server
-    from daemon.shelf import Shelf, address
+    from daemon.page.serve import Server
+    from daemon.page.served_stores import Shelf, address
     from storage import naming
 
     shelf = Shelf(naming.database_url(arguments.database))

@@ -15,7 +15,7 @@ EXAMPLE = "nusetd view embryo --database results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from daemon.serve import PORT
+    from daemon.page.serve import PORT
 
     options.add_acquisition(parser)
     parser.add_argument("--links", action="store_true", help="only print the links, do not open napari")
@@ -27,11 +27,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the links, then show the window until it is closed."""
     import threading
 
-    from daemon import links, view
+    from daemon import view
     from daemon.errors import DaemonError
     from daemon.output import complain, say
-    from daemon.serve import HOST, Server
-    from daemon.shelf import Shelf, address
+    from daemon.page import links
+    from daemon.page.serve import HOST, Server
+    from daemon.page.served_stores import Shelf, address
     from storage import naming
     from storage.query.snapshots import resolved, snapshot
 

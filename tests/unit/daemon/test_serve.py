@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import DaemonError
-from daemon.serve import Server, part
-from daemon.shelf import Shelf
+from daemon.page.serve import Server, part
+from daemon.page.served_stores import Shelf
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore
 
@@ -162,7 +162,7 @@ def test_a_part_is_what_it_asks_for_or_nothing(content: bytes, asked: str) -> No
 
 
 def test_links_carry_the_store(server: Server) -> None:
-    from daemon import links
+    from daemon.page import links
 
     store = server.base + STORE
     assert links.vizarr(store).endswith("?source=" + quote(store, safe=""))

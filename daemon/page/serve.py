@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from daemon import links
 from daemon.errors import DaemonError
-from daemon.shelf import Shelf, address
+from daemon.page import links
+from daemon.page.served_stores import Shelf, address
 from storage.errors import StorageError
 
 HOST = "127.0.0.1"
