@@ -27,12 +27,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the links, then show the window until it is closed."""
     import threading
 
-    from daemon import view
     from daemon.errors import DaemonError
     from daemon.output import complain, say
     from daemon.page import links
     from daemon.page.serve import HOST, Server
     from daemon.page.served_stores import Shelf, address
+    from daemon.plots import napari_view
     from storage import naming
     from storage.query.snapshots import resolved, snapshot
 
@@ -46,19 +46,19 @@ def execute(arguments: argparse.Namespace) -> int:
     store = address(f"http://{HOST}:{arguments.port}", offer)
     say(f"store: {store}")
     say(f"vizarr: {links.vizarr(store)}")
-    say(f"neuroglancer: {links.neuroglancer(store, row.name, view.steps(row))}")
+    say(f"neuroglancer: {links.neuroglancer(store, row.name, napari_view.steps(row))}")
     if arguments.links:
         return 0
     try:
         server = Server(shelf, arguments.port)
     except DaemonError:
         complain(f"Port {arguments.port} is taken, by `nusetd serve` if it runs: the links count on it.")
-        view.open_window(url, row)
+        napari_view.open_window(url, row)
         return 0
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            view.open_window(url, row)
+            napari_view.open_window(url, row)
         finally:
             server.shutdown()
     return 0

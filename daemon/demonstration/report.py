@@ -30,7 +30,7 @@ def judge(movie: Movie, results: Results) -> Score:
 
 def paint(movie: Movie, results: Results, result: Score, path: Path) -> None:
     """Save the picture of the result."""
-    from daemon.picture import Scene, draw
+    from daemon.plots.picture import Scene, draw
 
     table = results.nuclei()
     last = movie.frames[-1].t

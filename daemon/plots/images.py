@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from daemon.picture import add_scale_bar, colours, contrast, outlines
+from daemon.plots.picture import add_scale_bar, colours, contrast, outlines
 from daemon.plots.style import INK, QUIET, TIME_MAP, TimeScale
 from daemon.plots.subject import Stack, Subject
 

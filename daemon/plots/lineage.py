@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from daemon.picture import lineage_order
+from daemon.plots.picture import lineage_order
 from daemon.plots.style import GENERATIONS, GRID, TimeScale, finish, say_nothing
 from daemon.plots.subject import Subject
 

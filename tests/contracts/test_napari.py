@@ -13,7 +13,7 @@ import pytest
 from cases.processed import COUNT, SHAPE, TIME_POINTS, process
 from cases.stored import acquisition, pixels, squares
 
-from daemon import view
+from daemon.plots import napari_view
 from storage import naming
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
@@ -38,7 +38,7 @@ def test_image_labels_and_tracks_are_aligned(viewer: Any, tmp_path: Path, versio
     output, _ = process(tmp_path / "in", version)
     with snapshot(output) as connection:
         row = resolved(connection, "embryo")
-    view.fill(viewer, str(output), row)
+    napari_view.fill(viewer, str(output), row)
     kinds = [type(layer).__name__ for layer in viewer.layers]
     assert sorted(kinds) == ["Image", "Labels", "Labels", "Tracks"]
     for layer in viewer.layers:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.picture import Scene, draw, lineage_order, outlines, parents_of, scale_bar_um
+from daemon.plots.picture import Scene, draw, lineage_order, outlines, parents_of, scale_bar_um
 
 
 def tracks(*rows: tuple[int, float, float, int, int | None]) -> pd.DataFrame:
