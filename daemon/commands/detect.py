@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Detect in one image after the other."""
-    from daemon.detect_files import DetectOrder, detect_files
+    from daemon.files.detect_files import DetectOrder, detect_files
 
     return detect_files(
         DetectOrder(

@@ -44,8 +44,8 @@ def execute(arguments: argparse.Namespace) -> int:
     """Segment, compare, print."""
     options.existing([arguments.images, arguments.labels])
     from daemon.errors import UsageError
-    from daemon.evaluate import EvaluationOrder, evaluate_folders
-    from daemon.evaluate_movie import evaluate_movie
+    from daemon.files.evaluate import EvaluationOrder, evaluate_folders
+    from daemon.files.evaluate_movie import evaluate_movie
     from daemon.output import write_table
     from storage.files.ctc_folder import is_ctc_folder
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Segment one image after the other."""
-    from daemon.segment_files import SegmentOrder, segment_files
+    from daemon.files.segment_files import SegmentOrder, segment_files
 
     return segment_files(
         SegmentOrder(

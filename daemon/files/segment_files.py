@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daemon.each_image import targets, write_each
 from daemon.errors import DaemonError
+from daemon.files.each_image import targets, write_each
 from daemon.processing.engine_factory import load_factory
 from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from nuset_engine.params import SegmentationParams

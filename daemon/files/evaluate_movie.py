@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from daemon.errors import DaemonError
-from daemon.evaluate import EvaluationOrder
+from daemon.files.evaluate import EvaluationOrder
 from daemon.output import complain
 from daemon.processing.engine_factory import load_factory
 from nuset_engine.errors import EngineError

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.each_image import targets, write_each
 from daemon.errors import DaemonError, UsageError
-from daemon.segment_files import nuclear_planes
+from daemon.files.each_image import targets, write_each
+from daemon.files.segment_files import nuclear_planes
 from storage import readers
 
 if TYPE_CHECKING:
