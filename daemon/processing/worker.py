@@ -1,7 +1,8 @@
 """The worker: a process of its own that holds the engine, so that it can hang or die without losing the watcher.
 
-It is started by `crew.Worker` as ``python -m daemon.processing.worker FD`` and speaks `messages` through that descriptor. It
-alone writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is still dying.
+It is started by `worker_client` as ``python -m daemon.processing.worker FD`` and speaks `messages` through that
+descriptor. It alone writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is
+still dying.
 """
 
 from __future__ import annotations

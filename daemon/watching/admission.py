@@ -135,7 +135,7 @@ class Admission:
         """Take up what the database knows of this folder's files; return what each was when it was taken."""
         rows = {row.id: row for row in self._catalog.acquisitions()}
         known: dict[str, Identity] = {}
-        for source in self._catalog.sources(self._watch.path):
+        for source in self._catalog.files_taken(self._watch.path):
             known[source.path] = Identity(source.size, source.mtime_ns, source.files, source.readable)
             row, path = rows[source.acquisition_id], Path(source.path)
             if row.state not in _FINISHED and row.zarr_path is not None:

@@ -155,7 +155,7 @@ class Catalog:
             taken_files.note(connection, acquisition_id, taken)
             return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, self._now())
 
-    def taken_files(self, folder: Path) -> list[taken_files.Source]:
+    def files_taken(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""
         with self._transaction() as connection:
             return taken_files.under(connection, folder)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "alembic_version"
 
-# What `storage.schema.tables` describes. A test holds it equal to the newest migration, so that readers need not load Alembic.
+# What `storage.schema.tables` describes. A test holds it equal to the newest migration: readers need not load Alembic.
 HEAD = "0008"
 
 

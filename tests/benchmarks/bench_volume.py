@@ -2,8 +2,8 @@
 
 Run it by hand:  python tests/benchmarks/bench_volume.py [--scenes 5] [--skip-speed]
 
-Truth: clusters of 60 touching ellipsoids, and the acini of `tracking.synthetic.movie` (irregular, dividing), both at voxels
-of 1.0 x 0.3 x 0.3 um. Slices are relabelled one by one, with one missed slice in ten and the errors of networks.
+Truth: clusters of 60 touching ellipsoids, and the acini of `tracking.synthetic.movie` (irregular, dividing), both at
+voxels of 1.0 x 0.3 x 0.3 um. Slices are relabelled one by one, with one missed slice in ten and the errors of networks.
 Limits: splits at most 1 %, merges at most 2 %, both at most half of plain stitching's in every mode where that has any;
 exit code 1 if passed. Times are ratios: reconstruction to plain stitching, measuring to
 scikit-image's regionprops_table.

@@ -74,7 +74,7 @@ def live_through(database: str | Path) -> None:
         assert catalog.complete_acquisition(row.id).state is AcquisitionState.COMPLETE
 
 
-def tables(database: str | Path) -> dict[str, pd.DataFrame]:
+def shown(database: str | Path) -> dict[str, pd.DataFrame]:
     """What people are shown of it."""
     return {
         "acquisitions": queries.acquisitions(database),
@@ -102,7 +102,7 @@ def test_schema_equals_the_sum_of_its_migrations(url: str) -> None:
 def test_the_same_is_stored_as_on_sqlite(url: str, tmp_path: Path) -> None:
     for database in (url, tmp_path / "nusetd.sqlite"):
         live_through(database)
-    ours, other = tables(url), tables(tmp_path / "nusetd.sqlite")
+    ours, other = shown(url), shown(tmp_path / "nusetd.sqlite")
     assert len(ours["nuclei"]) == 9
     for name, table in ours.items():
         pd.testing.assert_frame_equal(table, other[name], obj=name)

@@ -1,4 +1,4 @@
-"""What each time point's rows were made from and by, and the views (`storage.schema.views`), which follow every migration."""
+"""What each time point's rows were made from and by, and the views (`storage.schema.views`) after every migration."""
 
 from __future__ import annotations
 

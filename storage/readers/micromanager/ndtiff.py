@@ -23,7 +23,7 @@ from storage.readers.completion import Completion
 from storage.readers.image import MOST_PLANES, HandleSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
 from storage.readers.parts import companions
-from storage.readers.tiff import chain
+from storage.readers.tiff.chain import walk
 
 PIXEL_TYPES = {0: np.uint8, 1: np.uint16, 3: np.uint16, 4: np.uint16, 5: np.uint16, 6: np.uint16}
 _T, _C, _Z = "time", "channel", "z"
@@ -249,7 +249,7 @@ def _fault_of_end(path: Path, entries: Sequence[Entry]) -> str | None:
     last = entries[-1].file
     if {stack.name for stack in companions(path)} != {entry.file for entry in entries}:
         return "its index does not list all of its stacks"
-    chain = chain.walk(path.parent / last)
+    chain = walk(path.parent / last)
     if chain.fault is not None:
         return "its writer has not closed it"
     listed = sum(entry.file == last for entry in entries)

@@ -20,8 +20,8 @@ from storage.readers.fingerprint import fingerprint
 from storage.readers.image import MOST_PLANES, Image, acquisitions
 from storage.readers.names import stem
 from storage.readers.series.plane_names import members, numbers
-from storage.readers.tiff import source
 from storage.readers.tiff.chain import is_whole
+from storage.readers.tiff.source import open_tiff
 
 READER = "tiff-planes"
 
@@ -136,7 +136,7 @@ def _grid(path: Path, files: Iterable[Path]) -> _Grid:
 
 def _single(path: Path) -> Acquisition:
     """Open a file of one plane."""
-    found = source.open_tiff(path)
+    found = open_tiff(path)
     one = found[0]
     if len(found) > 1 or (one.size_t, one.size_c, one.size_z) != (1, 1, 1):
         raise UnreadableInputError(f"{path} holds more than one plane, but its name says that it is one: {stem(path)}.")

@@ -322,7 +322,7 @@ def test_a_folder_is_searched_without_what_is_not_meant(tmp_path: Path) -> None:
     assert [(one.reader, one.name) for one in found] == [("ome-zarr", "embryo"), ("tiff", "embryo")]
 
 
-REAL = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[4] / "shared" / "data"))
+REAL = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[5] / "shared" / "data"))
 
 
 @pytest.mark.skipif(not (REAL / "volumes").is_dir(), reason=f"no real data in {REAL}")

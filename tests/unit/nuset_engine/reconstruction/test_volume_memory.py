@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "bench_volume_memory.py"
+BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks" / "bench_volume_memory.py"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")

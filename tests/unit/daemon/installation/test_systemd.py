@@ -13,7 +13,7 @@ from daemon.configuration import config
 from daemon.configuration.alerts import AlertsConfig
 from daemon.configuration.config import ServiceConfig, WatchConfig
 
-SYSTEMD = Path(__file__).parents[3] / "systemd"
+SYSTEMD = Path(__file__).parents[4] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
 EXAMPLE = SYSTEMD / "nusetd.toml"
 

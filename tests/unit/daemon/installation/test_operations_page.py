@@ -12,7 +12,7 @@ from daemon.cli import build_parser
 from daemon.monitoring import alarms
 from daemon.monitoring.metrics import Metrics
 
-PAGE = (Path(__file__).parents[3] / "OPERATIONS.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "OPERATIONS.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^(?:sudo -u nusetd )?/opt/nusetd/bin/(nusetd .+)$", PAGE, re.MULTILINE)
 
 

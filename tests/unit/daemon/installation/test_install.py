@@ -17,7 +17,7 @@ from daemon.configuration import config
 from daemon.installation import install
 from daemon.installation.install import CONFIG, DROP_IN, STATE, UNIT, Order
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.tracking.movies import wandering
-from tests.unit.tracking.test_doubt import WHEN, WHOLE, divisions, play, sized
+from tests.unit.tracking.linking.test_doubt import WHEN, WHOLE, divisions, play, sized
 from tracking.evidence.fragments import joined
 from tracking.linking.packing import Solution, Triples
 

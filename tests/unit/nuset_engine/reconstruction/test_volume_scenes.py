@@ -13,7 +13,7 @@ from nuset_engine.evaluation.metrics import match
 from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.3, 0.3)
-DATA = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[4] / "shared" / "data"))
+DATA = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[5] / "shared" / "data"))
 
 
 @pytest.fixture(scope="module")

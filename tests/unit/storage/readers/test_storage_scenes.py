@@ -168,7 +168,7 @@ def test_another_reader_sees_the_same_in_what_these_tests_write(
     np.testing.assert_array_equal(np.transpose(array, [axes.index(letter) for letter in "TCZYX"]), ARRAY)
 
 
-REAL = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[4] / "shared" / "data")) / "formats"
+REAL = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[5] / "shared" / "data")) / "formats"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL}")
