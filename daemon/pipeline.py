@@ -10,7 +10,7 @@
     finish     daemon   nothing more will come: all tracks become final, are painted, and the acquisition is complete
 
 A process that is killed between two steps, or within one, loses nothing and doubles nothing: what is not committed is
-done again and gives the same, and what is committed but not yet visible or painted is made so (`conductor`).
+done again and gives the same, and what is committed but not yet visible or painted is made so (`queue_loop`).
 """
 
 from __future__ import annotations

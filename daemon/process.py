@@ -13,9 +13,9 @@ from daemon import pipeline
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain, say
 from daemon.processing.messages import EngineSetup, Ready
-from daemon.processing.queue_loop import Conductor
+from daemon.processing.queue_loop import QueueLoop
 from daemon.processing.recipe import Recipe
-from daemon.processing.retry_policy import Patience
+from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Worker
 from daemon.progress import Bars
 from daemon.service import make_folder, worker_lock
@@ -82,15 +82,15 @@ def process(order: Order) -> int:
         lock = worker_lock(catalog, order.output)
         setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock)
         worker = Worker(setup, _SILENCE_S, time.monotonic)
-        conductor = Conductor(catalog, worker, Patience(attempts=3, pause_s=1.0), bars.show)
+        queue_loop = QueueLoop(catalog, worker, RetryPolicy(attempts=3, pause_s=1.0), bars.show)
         try:
             groups = _groups(order, catalog, outcome)
-            while conductor.model is None and groups:
-                conductor.step(0.5)
+            while queue_loop.model is None and groups:
+                queue_loop.step(0.5)
             for paths in groups:
-                _take_up(paths, order, catalog, conductor, outcome)
-            while conductor.owing:
-                conductor.step(0.5)
+                _take_up(paths, order, catalog, queue_loop, outcome)
+            while queue_loop.owing:
+                queue_loop.step(0.5)
         finally:
             worker.stop()
         return _report(catalog, outcome)
@@ -124,19 +124,19 @@ def _candidates(order: Order) -> list[Path]:
     return list(found)
 
 
-def _take_up(paths: list[Path], order: Order, catalog: Catalog, conductor: Conductor, outcome: _Outcome) -> None:
-    assert conductor.model is not None
+def _take_up(paths: list[Path], order: Order, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome) -> None:
+    assert queue_loop.model is not None
     try:
         found = readers.open_acquisitions(paths, voxel_size_um=order.voxel_size_um, pattern=order.pattern)
         for acquisition in found:
             with acquisition:
-                _admit(acquisition, order, catalog, conductor, outcome, conductor.model)
+                _admit(acquisition, order, catalog, queue_loop, outcome, queue_loop.model)
     except (StorageError, DaemonError, OSError) as error:
         _complain(paths[0], str(error), catalog, outcome)
 
 
 def _admit(
-    acquisition: Acquisition, order: Order, catalog: Catalog, conductor: Conductor, outcome: _Outcome, model: Ready
+    acquisition: Acquisition, order: Order, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome, model: Ready
 ) -> None:
     absent = sorted(set(range(acquisition.time_points[-1])) - set(acquisition.time_points))
     if absent:
@@ -145,7 +145,7 @@ def _admit(
     row = pipeline.admit(catalog, acquisition, recipe, order.output)
     if row.id not in outcome.rows:
         outcome.rows.append(row.id)
-    conductor.end(row.id)
+    queue_loop.end(row.id)
 
 
 def _complain(path: Path, reason: str, catalog: Catalog, outcome: _Outcome) -> None:

@@ -27,7 +27,7 @@ class Bars:
         self._close()
 
     def show(self, seen: Seen) -> None:
-        """Draw what the conductor reports."""
+        """Draw what the queue loop reports."""
         if not sys.stderr.isatty():
             return
         if seen.what == "started":

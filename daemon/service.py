@@ -18,14 +18,14 @@ from daemon.installation.state_folder import state_folder
 from daemon.monitoring import logs
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
-from daemon.processing.crash_record import SUFFIX, Blackbox
+from daemon.processing.crash_record import SUFFIX, CrashRecord
 from daemon.processing.messages import EngineSetup
-from daemon.processing.queue_loop import Conductor, Seen
+from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
-from daemon.processing.retry_policy import Patience
+from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Worker
-from daemon.watching.folder_thread import Lookout
-from daemon.watching.inspection_client import Inspector
+from daemon.watching.folder_thread import FolderThread
+from daemon.watching.inspection_client import InspectionClient
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage import naming
@@ -53,7 +53,7 @@ class Service:
         Told of what happens to time points.
     origin : Path, optional
         The configuration file, read again when that is asked for.
-    blackbox : Blackbox, optional
+    crash_record : CrashRecord, optional
         Where a crash leaves a trace.
     """
 
@@ -65,7 +65,7 @@ class Service:
         clock: Callable[[], float] = time.monotonic,
         observer: Callable[[Seen], None] | None = None,
         origin: Path | None = None,
-        blackbox: Blackbox | None = None,
+        crash_record: CrashRecord | None = None,
     ) -> None:
         self._config = config
         self._catalog = catalog
@@ -78,9 +78,9 @@ class Service:
         self._state = "starting"
         self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
-        self._inspector = Inspector(config.service.reader_limit_s, clock)
-        self._conductor = Conductor(
-            catalog, self._worker, Patience(), self._hear, self._is_reachable, self._look_again, clock, blackbox
+        self._inspection_client = InspectionClient(config.service.reader_limit_s, clock)
+        self._queue_loop = QueueLoop(
+            catalog, self._worker, RetryPolicy(), self._hear, self._is_reachable, self._look_again, clock, crash_record
         )
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
@@ -148,7 +148,7 @@ class Service:
         self._monitor.look(self._live, now)
 
     def _starting(self) -> None:
-        if self._conductor.model is None:
+        if self._queue_loop.model is None:
             self._notifier.extend(self._clock(), _MORE_TIME_S)
             return
         self._state = "running"
@@ -189,19 +189,19 @@ class Service:
 
     def _work(self) -> None:
         now = self._clock()
-        self._inspector.turn()
+        self._inspection_client.turn()
         for intake in self._intakes.values():
             intake.tick(now)
-        self._inspector.turn()
+        self._inspection_client.turn()
         if now >= self._next_requests:
             self._next_requests = now + _REQUESTS_S
             self._take_requests()
-        waiting = [c for c in (self._inspector.connection, self._worker.connection) if c is not None]
+        waiting = [c for c in (self._inspection_client.connection, self._worker.connection) if c is not None]
         if waiting:
             wait(waiting, _TURN_S)
         else:
             time.sleep(_TURN_S)
-        self._conductor.step(0.0)
+        self._queue_loop.step(0.0)
 
     def _wait_for_database(self, error: DatabaseUnavailableError) -> None:
         """What was done stays where it is, and is handed in again by the next turn."""
@@ -217,15 +217,15 @@ class Service:
     def _wind_down(self) -> None:
         """Let the time point under way end and be committed, and what is owed be painted, for a while."""
         self._state = "stopping"
-        self._conductor.stopping = True
-        busy = self._conductor.working_on
+        self._queue_loop.stopping = True
+        busy = self._queue_loop.working_on
         self._notifier.stopping(f"finishing {busy}" if busy else "stopping")
         until = self._clock() + self._config.service.stop_s
         logs.info("stopping", finishing=busy, patience_s=self._config.service.stop_s)
-        while self._conductor.winding_down and self._clock() < until and not self._asked_to_hurry:
+        while self._queue_loop.winding_down and self._clock() < until and not self._asked_to_hurry:
             self._notifier.extend(self._clock(), _MORE_TIME_S)
             try:
-                self._conductor.step(_TURN_S)
+                self._queue_loop.step(_TURN_S)
                 self._pulse()
             except DatabaseUnavailableError as error:
                 logs.error("database refuses while stopping, trying again", reason=error)
@@ -237,10 +237,10 @@ class Service:
             self._notifier.stopping(failure or "stopping")
         for intake in self._intakes.values():
             intake.stop()
-        self._inspector.stop()
+        self._inspection_client.stop()
         self._worker.stop()
         try:
-            self._conductor.abandon()
+            self._queue_loop.abandon()
         except StorageError as error:
             logs.error("left for the next start", reason=error)
         self._state = "stopped" if failure is None else "failed"
@@ -248,13 +248,13 @@ class Service:
         logs.info("stopped")
 
     def _live(self) -> Live:
-        model = self._conductor.model
+        model = self._queue_loop.model
         return Live(
             state=self._state,
             model=None if model is None else f"{model.model_name} ({model.model_sha256[:12]})",
             worker_pid=self._worker.pid,
-            working_on=self._conductor.working_on,
-            worker_deaths=self._conductor.deaths,
+            working_on=self._queue_loop.working_on,
+            worker_deaths=self._queue_loop.deaths,
             roots=[Root(w.path, w.output, intake.online, intake.settling) for w, intake in self._intakes.items()],
         )
 
@@ -294,11 +294,13 @@ class Service:
         outputs = {other.output for other in self._config.watch if isinstance(other.output, Path)}
         service = self._config.service
         folder = FolderWatch(watch.path, watch.recursive, outputs, service.events, service.rescan_s, watch.pattern)
-        lookout = Lookout(folder, self._clock)
-        return Intake(watch, lookout, self._catalog, self._conductor, self._inspector, lambda: self._recipe(watch))
+        folder_thread = FolderThread(folder, self._clock)
+        return Intake(
+            watch, folder_thread, self._catalog, self._queue_loop, self._inspection_client, lambda: self._recipe(watch)
+        )
 
     def _recipe(self, watch: WatchConfig) -> Recipe | None:
-        model = self._conductor.model
+        model = self._queue_loop.model
         if model is None:
             return None
         return Recipe(
@@ -313,9 +315,9 @@ def run_service(config: Config, origin: Path | None = None) -> int:
     try:
         for watch in config.watch:
             make_folder(watch.output)
-        with Catalog.open(config.database) as catalog, _blackbox(config, catalog) as blackbox:
-            blackbox.judge(catalog, Patience().crashes)
-            service = Service(config, catalog, Notifier(), origin=origin, blackbox=blackbox)
+        with Catalog.open(config.database) as catalog, _crash_record(config, catalog) as crash_record:
+            crash_record.judge(catalog, RetryPolicy().crashes)
+            service = Service(config, catalog, Notifier(), origin=origin, crash_record=crash_record)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, service.ask_to_stop)
             signal.signal(signal.SIGHUP, service.ask_to_reload)
@@ -335,8 +337,8 @@ def worker_lock(catalog: Catalog, output: naming.Place) -> str:
     return f"{_beside(catalog, output)}.worker.lock"
 
 
-def _blackbox(config: Config, catalog: Catalog) -> Blackbox:
-    return Blackbox(Path(f"{_beside(catalog, config.watch[0].output)}{SUFFIX}"))
+def _crash_record(config: Config, catalog: Catalog) -> CrashRecord:
+    return CrashRecord(Path(f"{_beside(catalog, config.watch[0].output)}{SUFFIX}"))
 
 
 def _beside(catalog: Catalog, output: naming.Place) -> Path:

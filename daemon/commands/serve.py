@@ -32,12 +32,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon.output import complain, say
     from daemon.page.serve import Server
-    from daemon.page.served_stores import Shelf, address
+    from daemon.page.served_stores import ServedStores, address
     from storage import naming
 
-    shelf = Shelf(naming.database_url(arguments.database))
-    offers = shelf.offers()
-    with Server(shelf, arguments.port, arguments.origin) as server:
+    served = ServedStores(naming.database_url(arguments.database))
+    offers = served.offers()
+    with Server(served, arguments.port, arguments.origin) as server:
         for offer in offers:
             say(f"{offer.acquisition}: {address(server.base, offer)}")
         complain(f"Serving on {server.base} until Ctrl-C.")

@@ -31,7 +31,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from daemon.page import links
     from daemon.page.serve import HOST, Server
-    from daemon.page.served_stores import Shelf, address
+    from daemon.page.served_stores import ServedStores, address
     from daemon.plots import napari_view
     from storage import naming
     from storage.query.snapshots import resolved, snapshot
@@ -41,8 +41,8 @@ def execute(arguments: argparse.Namespace) -> int:
         row = resolved(connection, arguments.acquisition)
     if row.zarr_path is None:
         raise DaemonError(f"{row.name} has nothing to show: it was set aside ({row.error}).")
-    shelf = Shelf(url)
-    offer = next(offer for offer in shelf.offers() if offer.acquisition == row.name)
+    served = ServedStores(url)
+    offer = next(offer for offer in served.offers() if offer.acquisition == row.name)
     store = address(f"http://{HOST}:{arguments.port}", offer)
     say(f"store: {store}")
     say(f"vizarr: {links.vizarr(store)}")
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.links:
         return 0
     try:
-        server = Server(shelf, arguments.port)
+        server = Server(served, arguments.port)
     except DaemonError:
         complain(f"Port {arguments.port} is taken, by `nusetd serve` if it runs: the links count on it.")
         napari_view.open_window(url, row)

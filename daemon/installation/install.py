@@ -177,7 +177,7 @@ def shipped(name: str) -> str:
     DaemonError
         When it is in neither place.
     """
-    beside = Path(__file__).resolve().parent.parent / "systemd" / name
+    beside = Path(__file__).resolve().parent.parent.parent / "systemd" / name
     if beside.is_file():
         return beside.read_text(encoding="utf-8")
     try:

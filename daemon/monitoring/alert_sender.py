@@ -23,7 +23,7 @@ _WAITING = 100  # alerts that may wait for the command; more than that are only 
 _SHOWN = 500  # characters of what a failed command said
 
 
-class AlertDesk:
+class AlertSender:
     """Logs every alert, and hands those to the command that are neither repeated too soon nor too many.
 
     Parameters

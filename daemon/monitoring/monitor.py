@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.errors import DaemonError
 from daemon.monitoring import logs
 from daemon.monitoring.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
-from daemon.monitoring.alert_sender import AlertDesk
+from daemon.monitoring.alert_sender import AlertSender
 from daemon.monitoring.pace import Pace, pace_of
 from daemon.monitoring.report import Report, RootReport
 from storage.clock import iso, utc_now
@@ -94,13 +94,13 @@ class Monitor:
         self._pulse: Pulse | None = None
         self._endpoint: Endpoint | None = None
         self.config_error: str | None = None
-        self.desk = AlertDesk(config.alerts, lambda: iso(today()))
+        self.alert_sender = AlertSender(config.alerts, lambda: iso(today()))
         self._listen()
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another configuration."""
         before, self._config = self._config, config
-        self.desk.config = config.alerts
+        self.alert_sender.config = config.alerts
         self._next_look = float("-inf")
         if config.service.listen != before.service.listen:
             self._hang_up()
@@ -158,12 +158,12 @@ class Monitor:
         except StorageError as trouble:
             logs.error("the last report could not be kept", reason=trouble)
         self._hang_up()
-        self.desk.stop()
+        self.alert_sender.stop()
 
     def _raise(self, alerts: Iterator[Alert]) -> None:
         now = self._clock()
         for alert in alerts:
-            self.desk.raise_alert(alert, now)
+            self.alert_sender.raise_alert(alert, now)
 
     def _new_problems(self, problems: Sequence[Problem]) -> list[Problem]:
         """Problems that were not there at the last look; those at the start are no news."""
@@ -189,9 +189,9 @@ class Monitor:
             working_on=live.working_on,
             worker_deaths=live.worker_deaths,
             roots=tuple(self._root(root) for root in live.roots),
-            alerts_sent=self.desk.sent,
-            alerts_held_back=self.desk.held_back,
-            last_alert=self.desk.last,
+            alerts_sent=self.alert_sender.sent,
+            alerts_held_back=self.alert_sender.held_back,
+            last_alert=self.alert_sender.last,
             listen=self._listening,
             config_error=self.config_error,
         )

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from daemon.errors import DaemonError
 from daemon.page import links
-from daemon.page.served_stores import Shelf, address
+from daemon.page.served_stores import ServedStores, address
 from storage.errors import StorageError
 
 HOST = "127.0.0.1"
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
 
     Parameters
     ----------
-    shelf : Shelf
+    served : ServedStores
     port : int
         0 for any that is free.
     origin : str
@@ -43,8 +43,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, shelf: Shelf, port: int = PORT, origin: str = "*") -> None:
-        self.shelf = shelf
+    def __init__(self, served: ServedStores, port: int = PORT, origin: str = "*") -> None:
+        self.served = served
         self.origin = origin
         try:
             super().__init__((HOST, port), _Handler)
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             if path == "/":
                 self._list(with_content)
                 return
-            file = self.server.shelf.file(path)
+            file = self.server.served.file(path)
         except StorageError as error:
             self._text(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "text/plain", with_content)
             return
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the file became shorter: the viewer must not wait for the rest
 
     def _list(self, with_content: bool) -> None:
-        offers = [(offer, address(self.server.base, offer)) for offer in self.server.shelf.offers()]
+        offers = [(offer, address(self.server.base, offer)) for offer in self.server.served.offers()]
         if "text/html" not in self.headers.get("Accept", ""):
             stores = [{"acquisition": offer.acquisition, "url": url} for offer, url in offers]
             self._text(HTTPStatus.OK, json.dumps({"stores": stores}, indent=2), "application/json", with_content)

@@ -22,7 +22,7 @@ class Offer:
     folder: Path | None
 
 
-class Shelf:
+class ServedStores:
     """The stores of a database, under addresses that begin with the acquisition's name."""
 
     def __init__(self, database: str) -> None:

@@ -27,7 +27,7 @@ SUFFIX = ".crash"
 _LONGEST_TRACE = 20_000  # characters that go into the log
 
 
-class Blackbox:
+class CrashRecord:
     """The file, open while the service runs.
 
     Parameters

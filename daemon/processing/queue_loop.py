@@ -28,22 +28,20 @@ from daemon.processing.messages import (
     Ready,
 )
 from daemon.processing.recovery import recover
-from daemon.processing.retry_policy import Patience
+from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Died, Event, Worker
-from storage.database.states import AcquisitionState
+from storage.database.states import FINISHED
 from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
 
 if TYPE_CHECKING:
-    from daemon.processing.crash_record import Blackbox
+    from daemon.processing.crash_record import CrashRecord
     from storage.database.catalog import Catalog
     from storage.database.rows import AcquisitionRow, TimepointJob
-
-_FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What an observer of the conductor is told: `what` happened to a time point (None: to the acquisition)."""
+    """What an observer of the queue loop is told: `what` happened to a time point (None: to the acquisition)."""
 
     what: str
     acquisition: AcquisitionRow
@@ -53,14 +51,14 @@ class Seen:
     reason: str | None = None
 
 
-class Conductor:
+class QueueLoop:
     """Gives the worker its tasks and brings home what it did.
 
     Parameters
     ----------
     catalog : Catalog
     worker : Worker
-    patience : Patience, optional
+    retry_policy : RetryPolicy, optional
     observer : callable, optional
         Told what happens, for progress bars.
     reachable : callable, optional
@@ -69,7 +67,7 @@ class Conductor:
         Told of files that changed while they were read.
     clock : callable, optional
         Steady seconds.
-    blackbox : Blackbox, optional
+    crash_record : CrashRecord, optional
         Notes what is brought home, in case that kills this process.
     """
 
@@ -77,21 +75,21 @@ class Conductor:
         self,
         catalog: Catalog,
         worker: Worker,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         observer: Callable[[Seen], None] | None = None,
         reachable: Callable[[Path], bool] = lambda source: True,
         look_again: Callable[[Iterable[Path]], None] = lambda files: None,
         clock: Callable[[], float] = time.monotonic,
-        blackbox: Blackbox | None = None,
+        crash_record: CrashRecord | None = None,
     ) -> None:
         self._catalog = catalog
         self._worker = worker
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._observer = observer or (lambda seen: None)
         self._reachable = reachable
         self._look_again = look_again
         self._clock = clock
-        self._blackbox = blackbox
+        self._crash_record = crash_record
         self._heard: deque[Event] = deque()  # what was heard and not brought home: the database may be away
         self._job: TimepointJob | None = None
         self._to_publish: dict[tuple[int, int], AcquisitionRow] = {}
@@ -242,11 +240,11 @@ class Conductor:
             self._to_check.add(job.acquisition.id)
 
     def _fail(self, job: TimepointJob, failed: Failed) -> None:
-        allowed = self._patience.allowed(failed.cause)
+        allowed = self._retry_policy.allowed(failed.cause)
         if failed.cause is Cause.GONE and not self._reachable(Path(job.acquisition.source_path)):
             allowed = None
         again = allowed is None or job.attempts < allowed
-        pause_s = self._patience.pause(job.attempts)
+        pause_s = self._retry_policy.pause(job.attempts)
         if failed.cause is Cause.MACHINE:
             pause_s = 0.0  # the whole queue waits
         self._give_back(job, failed.reason, again, pause_s, counts=allowed is not None)
@@ -260,7 +258,7 @@ class Conductor:
     def _stall(self, reason: str) -> None:
         """Results cannot be written: nothing is begun for a while that grows."""
         self._stalled += 1
-        pause_s = self._patience.pause(self._stalled)
+        pause_s = self._retry_policy.pause(self._stalled)
         self._stalled_until = self._clock() + pause_s
         logs.error("results cannot be written, everything waits", seconds=pause_s, reason=reason)
 
@@ -270,7 +268,7 @@ class Conductor:
     def _commit(self, job: TimepointJob, analysed: Analysed) -> None:
         name, t = job.acquisition.name, job.t
         try:
-            with nullcontext() if self._blackbox is None else self._blackbox.around(job):
+            with nullcontext() if self._crash_record is None else self._crash_record.around(job):
                 done = pipeline.commit(self._catalog, job, analysed)
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=name, t=t, reason=error)
@@ -327,7 +325,7 @@ class Conductor:
             if self._deaths_without_work >= 3:
                 raise EngineFailedError(f"{death.reason} three times before it did any work: see the log above.")
             return
-        again = job.attempts < self._patience.crashes
+        again = job.attempts < self._retry_policy.crashes
         self._give_back(job, f"{death.reason} while it worked on this time point.", again, pause_s=0.0)
         self.deaths += 1
         logs.error("worker died", reason=death.reason)
@@ -369,7 +367,7 @@ class Conductor:
             return  # asked again after its next time point
         row = self._catalog.acquisition(acquisition_id)
         try:
-            if row.state in _FINISHED:
+            if row.state in FINISHED:
                 self.reopen(acquisition_id)
             elif acquisition_id not in self._final:
                 pipeline.finish(self._catalog, row)

@@ -10,7 +10,7 @@ _LONGEST_PAUSE_S = 600.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often and how soon a failed time point is tried again.
 
     Attributes

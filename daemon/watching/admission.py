@@ -19,12 +19,12 @@ from daemon.watching.inspection import Answer, Open, Opened, Stuck
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series, spans
 from storage import readers
-from storage.database.states import AcquisitionState
+from storage.database.states import FINISHED
 from storage.database.taken_files import Source
 from storage.errors import DatabaseUnavailableError, StorageError
 
 if TYPE_CHECKING:
-    from daemon.processing.queue_loop import Conductor
+    from daemon.processing.queue_loop import QueueLoop
     from daemon.processing.recipe import Recipe
     from daemon.watching.intake import Asks
     from storage.database.catalog import Catalog
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _TOGETHER, _PER_TURN = 16, 64
 # What cannot be opened for now is tried again after growing pauses; what crashes or hangs its reader, three times.
 _PAUSE_S, _LONGEST_PAUSE_S, _STUCK_TRIES = 5.0, 600.0, 3
-_FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 
 
 @dataclass
@@ -76,14 +75,14 @@ class Admission:
         self,
         watch: WatchConfig,
         catalog: Catalog,
-        conductor: Conductor,
-        inspector: Asks,
+        queue_loop: QueueLoop,
+        inspection_client: Asks,
         try_again: Callable[[Path, float], None],
     ) -> None:
         self._watch = watch
         self._catalog = catalog
-        self._conductor = conductor
-        self._inspector = inspector
+        self._queue_loop = queue_loop
+        self._inspection_client = inspection_client
         self._try_again = try_again
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
@@ -138,14 +137,14 @@ class Admission:
         for source in self._catalog.files_taken(self._watch.path):
             known[source.path] = Identity(source.size, source.mtime_ns, source.files, source.readable)
             row, path = rows[source.acquisition_id], Path(source.path)
-            if row.state not in _FINISHED and row.zarr_path is not None:
+            if row.state not in FINISHED and row.zarr_path is not None:
                 self._unfinished.setdefault(row.id, []).append(path)
             group = self._group_of(path)
             if group is not None:
                 self._restore(group, path, row, now)
         for row in rows.values():
-            if row.state not in _FINISHED and _owner(row.source_path, known) is not None:
-                self._conductor.end(row.id)
+            if row.state not in FINISHED and _owner(row.source_path, known) is not None:
+                self._queue_loop.end(row.id)
         return known
 
     # What follows
@@ -180,12 +179,12 @@ class Admission:
         group.over = False
         self._wake(group)
         if group.acquisition_id is not None:
-            self._conductor.reopen(group.acquisition_id)
+            self._queue_loop.reopen(group.acquisition_id)
 
     def _advance(self, group: Group, recipe: Recipe, now: float) -> None:
         """Hand on the files of a growing acquisition in order, and end it when nothing new has come for long."""
-        patience = 0.0 if group.declared and not group.arriving else self._watch.acquisition_quiet_s
-        release = group.series.release(now, patience)
+        quiet_s = 0.0 if group.declared and not group.arriving else self._watch.acquisition_quiet_s
+        release = group.series.release(now, quiet_s)
         if release.passed_over:
             logs.warning("time points did not come", acquisition=group.key.name, numbers=spans(release.passed_over))
         if release.ready:
@@ -193,11 +192,11 @@ class Admission:
                 self._begin_anew(group)
                 return
             self._open([group.files[number] for number in release.ready], group, ends=False)
-        if group.series.is_over(now, patience) and not group.arriving and not group.opening:
+        if group.series.is_over(now, quiet_s) and not group.arriving and not group.opening:
             group.over = True
             del self._active[group.key.path]
             if group.acquisition_id is not None:
-                self._conductor.end(group.acquisition_id)
+                self._queue_loop.end(group.acquisition_id)
 
     def _open(
         self,
@@ -212,7 +211,7 @@ class Admission:
             order = _Order(request, group, ends)
             if group is not None:
                 group.opening += 1
-            self._inspector.ask(request, partial(self._hear, order))
+            self._inspection_client.ask(request, partial(self._hear, order))
 
     def _hear(self, order: _Order, answer: Answer) -> None:
         if isinstance(answer, Stuck):
@@ -256,9 +255,9 @@ class Admission:
             if order.group is not None:
                 order.group.acquisition_id = row.id
             elif order.ends:
-                self._conductor.end(row.id)
+                self._queue_loop.end(row.id)
             else:
-                self._conductor.reopen(row.id)
+                self._queue_loop.reopen(row.id)
 
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
         named = _printable(path)
@@ -280,7 +279,7 @@ class Admission:
         group.files[number] = path
         group.series.restore(number, now)
         group.acquisition_id = row.id
-        group.over = row.state in _FINISHED
+        group.over = row.state in FINISHED
         if not group.over:
             self._wake(group)
 
@@ -308,12 +307,12 @@ class Admission:
 
     def _supersede(self, acquisition_id: int) -> None:
         row = self._catalog.acquisition(acquisition_id)
-        if row.state in _FINISHED or row.zarr_path is None:
+        if row.state in FINISHED or row.zarr_path is None:
             return
         logs.warning("begun anew: weights or settings changed", acquisition=row.name)
         reason = "Weights or settings changed before its turn: it is processed anew in a second result."
         self._catalog.abandon(acquisition_id, reason)
-        self._conductor.end(acquisition_id)
+        self._queue_loop.end(acquisition_id)
 
     def _is_current(self, acquisition_id: int, recipe: Recipe) -> bool:
         row: AcquisitionRow = self._catalog.acquisition(acquisition_id)

@@ -18,7 +18,7 @@ SILENCE_S = 60.0
 _PAUSE_S = 0.1
 
 
-class Lookout:
+class FolderThread:
     """Passes on what a `FolderWatch` sees; none of its methods waits for the disk.
 
     Parameters
@@ -64,7 +64,7 @@ class Lookout:
         """Return what was seen since the last call."""
         del now  # the thread looks by its own watch
         if self._thread is None:
-            self._thread = threading.Thread(target=self._look_on, name=f"lookout {self.root}", daemon=True)
+            self._thread = threading.Thread(target=self._look_on, name=f"folder_thread {self.root}", daemon=True)
             self._thread.start()
         found: list[Sight] = []
         while not self._sights.empty():

@@ -20,7 +20,7 @@ Then = Callable[[Answer], None]
 _AHEAD = 16
 
 
-class Inspector:
+class InspectionClient:
     """Asks one process after the other; `turn` is called often and never waits.
 
     Parameters

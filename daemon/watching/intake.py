@@ -22,7 +22,7 @@ from storage import readers
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
-    from daemon.processing.queue_loop import Conductor
+    from daemon.processing.queue_loop import QueueLoop
     from daemon.processing.recipe import Recipe
     from storage.database.catalog import Catalog
     from storage.readers import Completion
@@ -34,7 +34,7 @@ _STUCK_PAUSE_S, _STUCK_TRIES = 30.0, 3
 
 
 class Folder(Protocol):
-    """What an intake needs of its folder: `watch.FolderWatch`, or `lookout.Lookout` around it."""
+    """What an intake needs of its folder: `watch.FolderWatch`, or `folder_thread.FolderThread` around it."""
 
     @property
     def root(self) -> Path: ...
@@ -64,9 +64,9 @@ class Intake:
     ----------
     watch : WatchConfig
     folder : Folder
-    catalog, conductor
+    catalog, queue_loop
         Where finished files go.
-    inspector : Asks
+    inspection_client : Asks
         Looks into files.
     recipe : callable
         Gives the recipe, or None while the model is not loaded: finished files wait for it.
@@ -77,13 +77,13 @@ class Intake:
         watch: WatchConfig,
         folder: Folder,
         catalog: Catalog,
-        conductor: Conductor,
-        inspector: Asks,
+        queue_loop: QueueLoop,
+        inspection_client: Asks,
         recipe: Callable[[], Recipe | None],
     ) -> None:
         self._watch = watch
         self._folder = folder
-        self._inspector = inspector
+        self._inspection_client = inspection_client
         self._recipe = recipe
         self._now = 0.0
         self._resumed = False
@@ -96,7 +96,7 @@ class Intake:
         self._declared: set[str] = set()
         self._submitted: set[Path] = set()
         self._not_before: dict[Path, float] = {}
-        self.admission = Admission(watch, catalog, conductor, inspector, self._again)
+        self.admission = Admission(watch, catalog, queue_loop, inspection_client, self._again)
 
     @property
     def root(self) -> Path:
@@ -190,7 +190,7 @@ class Intake:
             watched = self._settling.get(path)
             if watched is not None and path not in self._asked and readiness.is_due(watched, self._now):
                 self._asked.add(path)
-                self._inspector.ask(Look(path), partial(self._looked, path))
+                self._inspection_client.ask(Look(path), partial(self._looked, path))
 
     def _looked(self, path: Path, answer: Answer) -> None:
         """A file was looked into: has it changed, and if not, does its format say that it is whole?"""

@@ -138,11 +138,11 @@ def conclude(
         return Conclusion(Decision.READY, watched)
     since = {t: watched.ready.get(t, now) for t in ready}
     ripe = tuple(sorted(t for t, first in since.items() if now - first >= rules.quiet_s))
-    patience = rules.partial_s if since else rules.give_up_s
-    if not whole and quiet and silence >= patience:
+    limit_s = rules.partial_s if since else rules.give_up_s
+    if not whole and quiet and silence >= limit_s:
         return Conclusion(Decision.PARTIAL if since else Decision.SET_ASIDE, watched, tuple(sorted(since)))
     if quiet:
-        pause = min(max(rules.quiet_s, 0.2 * silence), max(patience - silence, 0.0))
+        pause = min(max(rules.quiet_s, 0.2 * silence), max(limit_s - silence, 0.0))
     else:
         pause = rules.peek_s if not whole and since else rules.quiet_s - silence
     later = replace(watched, next_look=now + max(pause, 20.0 * cost_s), last_look=now, ready=since)

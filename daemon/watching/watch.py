@@ -28,7 +28,7 @@ DONE_SUFFIX = ".done"
 
 
 class FolderWatch:
-    """One watched root: hints from events, truth from sweeps. It may block where the disk does, see `lookout`.
+    """One watched root: hints from events, truth from sweeps. It may block where the disk does, see `folder_thread`.
 
     Parameters
     ----------

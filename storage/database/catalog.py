@@ -20,7 +20,7 @@ from storage.connection.lock import ServerLock, WriterLock
 from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
 from storage.database.records import nuclei_from_rows, timepoint_row
 from storage.database.rows import AcquisitionRow, TimepointJob, TimepointRow
-from storage.database.states import AcquisitionState, TimepointState
+from storage.database.states import FINISHED, AcquisitionState, TimepointState
 from storage.query import health
 from storage.schema.migrate import upgrade
 from storage.schema.tables import nuclei as nuclei_table
@@ -28,8 +28,6 @@ from storage.schema.tables import timepoints, tracker_states
 
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate
-
-FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
 
 
 class Catalog:

@@ -32,6 +32,9 @@ class AcquisitionState(_State):
     SET_ASIDE = "set_aside", "Nothing of it could be processed, `error` says why and what to do."
 
 
+FINISHED = frozenset({AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE})
+
+
 class TimepointState(_State):
     """Where one time point of one acquisition stands."""
 

@@ -17,7 +17,7 @@ from storage.omezarr import corruption, ngff, places
 from storage.omezarr.empty_store import LABEL_DTYPE, Image, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.places import sweep_unfinished
-from storage.omezarr.published import Visible
+from storage.omezarr.published import PublishedState
 from storage.omezarr.pyramid import halved_image, halved_labels
 from storage.omezarr.staging import Staging
 
@@ -41,7 +41,7 @@ class ImageStore:
         """Use `create` or `open`."""
         self.path: Any = place
         self._store = places.store_at(place)
-        self._visible = Visible(place, self._store)
+        self._visible = PublishedState(place, self._store)
         self._staging = Staging(place)
         self.image_kind: str = self._visible.own().get("image", "copy")
 

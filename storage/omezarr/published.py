@@ -25,7 +25,7 @@ def initial(voxel_source: str, image: str) -> dict[str, Any]:
     return {**spans, "voxel_source": voxel_source, "image": image}
 
 
-class Visible:
+class PublishedState:
     """Reads and writes the attribute; another process may have changed it, so it is read anew each time."""
 
     def __init__(self, place: Place, store: OutputStore) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 KEPT_BYTES = 128 * 2**20  # of a time point, all channels: a stack of 30 x 1024 x 1024 in two channels of 16 bits
 
 
-class KeptPlanes(Sequence[np.ndarray]):
+class CachedPlanes(Sequence[np.ndarray]):
     """The slices of one channel, (Y, X) each and not writable: the first that fit into `room` bytes are read once.
 
     The others are read whenever they are asked for, so that a stack of any size needs no more memory.
@@ -49,7 +49,7 @@ class KeptPlanes(Sequence[np.ndarray]):
         return (self[z] for z in range(len(self)))
 
 
-def keep(acquisition: Acquisition, t: int) -> dict[int, KeptPlanes]:
+def keep(acquisition: Acquisition, t: int) -> dict[int, CachedPlanes]:
     """Return the planes of every channel of a time point, which share `KEPT_BYTES`."""
     channels = range(acquisition.size_c)
-    return {c: KeptPlanes(acquisition.planes(t, c), KEPT_BYTES // len(channels)) for c in channels}
+    return {c: CachedPlanes(acquisition.planes(t, c), KEPT_BYTES // len(channels)) for c in channels}

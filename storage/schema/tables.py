@@ -1,6 +1,6 @@
 """The tables. The names in DESIGN's contract stay for ever: people write SQL against them.
 
-Every change here needs a migration in `storage.migrations`; a test holds the two equal.
+Every change here needs a migration in `storage.schema.migrations`; a test holds the two equal.
 """
 
 from __future__ import annotations

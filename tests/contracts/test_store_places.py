@@ -22,7 +22,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.omezarr import bundles, places
 from storage.omezarr.image_store import ImageStore
-from storage.omezarr.published import Visible
+from storage.omezarr.published import PublishedState
 from storage.readers import open_acquisitions
 
 SIZE = (2, 2, 3, 300, 40)
@@ -256,4 +256,4 @@ def test_an_attribute_that_is_damaged_is_one_sentence(tmp_path: Path, image: Acq
     store = ImageStore.create(tmp_path / "x.ome.zarr", image)
     zarr.open_group(store.path, mode="r+").attrs[naming.OWN_ATTRIBUTE] = "all of them"
     with pytest.raises(StorageError, match="it is damaged"):
-        Visible(store.path, places.store_at(store.path)).own()
+        PublishedState(store.path, places.store_at(store.path)).own()

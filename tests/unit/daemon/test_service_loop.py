@@ -48,7 +48,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 def test_a_turn_pings_after_it_looked_at_the_worker(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(stage.service._conductor, "step", lambda wait_s: order.extend(["worker", *stage.heard()]))
+    monkeypatch.setattr(stage.service._queue_loop, "step", lambda wait_s: order.extend(["worker", *stage.heard()]))
     stage.service.turn()
     order += stage.heard()
     assert order.index("worker") < order.index("WATCHDOG=1")
@@ -58,7 +58,7 @@ def test_a_turn_that_gets_stuck_pings_nobody(stage: Stage, monkeypatch: pytest.M
     def stuck(wait_s: float) -> None:
         raise TimeoutError("stands for a call that never returns")
 
-    monkeypatch.setattr(stage.service._conductor, "step", stuck)
+    monkeypatch.setattr(stage.service._queue_loop, "step", stuck)
     with pytest.raises(TimeoutError):
         stage.service.turn()
     assert "WATCHDOG=1" not in stage.heard()
@@ -67,7 +67,7 @@ def test_a_turn_that_gets_stuck_pings_nobody(stage: Stage, monkeypatch: pytest.M
 def test_more_time_is_asked_for_while_the_engine_loads_and_no_longer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage.service._conductor, "step", lambda wait_s: None)
+    monkeypatch.setattr(stage.service._queue_loop, "step", lambda wait_s: None)
     heard = []
     for stage.now in (0.0, 1.0, 20.0):
         stage.service.turn()
@@ -87,7 +87,7 @@ def test_its_process_is_the_one_that_reports(stage: Stage, monkeypatch: pytest.M
     from storage.clock import utc_now
     from storage.query import queries
 
-    monkeypatch.setattr(stage.service._conductor, "step", lambda wait_s: None)
+    monkeypatch.setattr(stage.service._queue_loop, "step", lambda wait_s: None)
     stage.service.turn()
     _, reported = queries.health_of(stage.service._catalog.url, utc_now())
     assert reported is not None

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from daemon.errors import DaemonError
 from daemon.page.serve import Server, part
-from daemon.page.served_stores import Shelf
+from daemon.page.served_stores import ServedStores
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore
 
@@ -48,7 +48,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(output: Path) -> Iterator[Server]:
     """A server on a free port."""
-    with Server(Shelf(f"sqlite:///{output}/nusetd.sqlite"), port=0) as made:
+    with Server(ServedStores(f"sqlite:///{output}/nusetd.sqlite"), port=0) as made:
         threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield made
         made.shutdown()
@@ -69,11 +69,11 @@ def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple
 
 
 @cache
-def known_shelf(database: str) -> Shelf:
-    """A shelf that has read its database."""
-    shelf = Shelf(database)
-    shelf.offers()
-    return shelf
+def known_stores(database: str) -> ServedStores:
+    """Served stores that have read their database."""
+    served = ServedStores(database)
+    served.offers()
+    return served
 
 
 STORE = "/embryo%201.ome.zarr"
@@ -130,8 +130,8 @@ def test_nothing_else_is_given_out(server: Server, path: str) -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from(["..", ".", "", "/", "%2f", "%2e%2e", "secret.txt", "way-out", "0", "\\", "%5c", "~"])))
 def test_no_address_leads_out_of_a_store(output: Path, parts: list[str]) -> None:
-    shelf = known_shelf(f"sqlite:///{output}/nusetd.sqlite")
-    found = shelf.file("/".join([STORE, *parts]))
+    served = known_stores(f"sqlite:///{output}/nusetd.sqlite")
+    found = served.file("/".join([STORE, *parts]))
     assert found is None or found.is_relative_to(output / "embryo 1.ome.zarr")
 
 
@@ -144,7 +144,7 @@ def test_files_cannot_be_written(server: Server, output: Path) -> None:
 def test_it_listens_on_loopback_only_and_a_taken_port_is_one_sentence(server: Server) -> None:
     assert server.server_address[0] == "127.0.0.1"
     with pytest.raises(DaemonError, match="choose another with --port"):
-        Server(server.shelf, server.server_address[1])
+        Server(server.served, server.server_address[1])
 
 
 @given(st.binary(max_size=40), st.text("0123456789-", max_size=8))

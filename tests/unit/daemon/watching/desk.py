@@ -21,7 +21,7 @@ MODEL = Ready("test", "0" * 64)
 
 
 class Ends:
-    """Stands where the conductor is: notes which acquisitions ended."""
+    """Stands where the queue loop is: notes which acquisitions ended."""
 
     def __init__(self) -> None:
         self.ended: set[int] = set()

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.tracking.movies import wandering
 from tests.unit.tracking.linking.test_doubt import WHEN, WHOLE, divisions, play, sized
+from tests.unit.tracking.movies import wandering
 from tracking.evidence.fragments import joined
 from tracking.linking.packing import Solution, Triples
 

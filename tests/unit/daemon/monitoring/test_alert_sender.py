@@ -12,7 +12,7 @@ import pytest
 
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import Alert
-from daemon.monitoring.alert_sender import AlertDesk, run_command
+from daemon.monitoring.alert_sender import AlertSender, run_command
 
 KEEP = (
     "import json, os, sys; "
@@ -22,9 +22,9 @@ KEEP = (
 ALERT = Alert("lag", "queue", "It lags; $(touch /tmp/never) `id` 'ä'.", {"lag_s": 7.5})
 
 
-def desk(*command: object, **limits: float) -> AlertDesk:
+def desk(*command: object, **limits: float) -> AlertSender:
     config = AlertsConfig(command=tuple(map(str, command)), **limits)  # type: ignore[arg-type]
-    return AlertDesk(config, lambda: "2026-01-01T00:00:00Z")
+    return AlertSender(config, lambda: "2026-01-01T00:00:00Z")
 
 
 def test_the_command_gets_the_facts_as_json_and_variables_and_no_shell_sees_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the conductor does with answers, deaths and leftovers: a real database, a worker that is played by the test."""
+"""What the queue loop does with answers, deaths and leftovers: a real database, a worker that is played by the test."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from daemon.processing.messages import (
     Ready,
     Task,
 )
-from daemon.processing.queue_loop import Conductor, Seen
+from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
-from daemon.processing.retry_policy import Patience
+from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
@@ -77,7 +77,7 @@ class Actor:
 
 
 class Stage:
-    """A conductor with its actor, over a database with one acquisition of three time points."""
+    """A queue_loop with its actor, over a database with one acquisition of three time points."""
 
     def __init__(self, root: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         files = []
@@ -91,10 +91,10 @@ class Stage:
         monkeypatch.setattr(conductor_module.pipeline, "publish", self.publish)
         monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: None)
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
-        self.conductor = Conductor(
+        self.queue_loop = QueueLoop(
             catalog,
             self.actor,  # type: ignore[arg-type]
-            Patience(pause_s=0.0),
+            RetryPolicy(pause_s=0.0),
             self.seen.append,
             lambda source: self.reachable,
             self.looked_again.extend,
@@ -107,7 +107,7 @@ class Stage:
 
     def step(self, *lines: Event) -> Task | None:
         self.actor.lines += lines
-        self.conductor.step(0.0)
+        self.queue_loop.step(0.0)
         return self.actor.task
 
     def analysed(self) -> Analysed:
@@ -136,18 +136,18 @@ def play_to_the_end(stage: Stage, limit: int = 40) -> None:
 
 
 def test_time_points_go_in_order_and_the_end_comes_last(stage: Stage) -> None:
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     order = [task.t for task in stage.actor.given if isinstance(task, AnalyseTask)]
     painted = [task.t for task in stage.actor.given if isinstance(task, PaintTask)]
     assert order == sorted(painted) == stage.published == [0, 1, 2]
     assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
     assert stage.seen[-1].what == "finished"
-    assert not stage.conductor.owing
+    assert not stage.queue_loop.owing
 
 
 def test_complete_means_painted(stage: Stage) -> None:
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     while stage.catalog.acquisition(stage.row.id).state is not AcquisitionState.COMPLETE:
         assert len(stage.actor.given) < 20
         task = stage.actor.task
@@ -162,7 +162,7 @@ def test_it_is_not_finished_before_it_ended(stage: Stage) -> None:
 
 
 def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: Stage) -> None:
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     for _ in range(2):
         while not isinstance(stage.actor.task, AnalyseTask):
             stage.step()
@@ -238,12 +238,12 @@ def test_a_job_of_another_model_is_not_mixed_in(stage: Stage) -> None:
 def test_stopping_takes_nothing_new(stage: Stage) -> None:
     stage.step()
     stage.step()
-    stage.conductor.stopping = True
+    stage.queue_loop.stopping = True
     stage.step(stage.analysed())
     for _ in range(5):
         stage.step(*([Painted()] if stage.actor.task else []))
     assert stage.states() == [TimepointState.DONE, TimepointState.QUEUED, TimepointState.QUEUED]
-    assert not stage.conductor.winding_down
+    assert not stage.queue_loop.winding_down
 
 
 def to_the_first_task(stage: Stage) -> AnalyseTask:
@@ -256,7 +256,7 @@ def to_the_first_task(stage: Stage) -> AnalyseTask:
 
 def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
     """However long it lasts: no time point is set aside for a disk that is full."""
-    stage.conductor._patience = Patience(pause_s=30.0)
+    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
     for failures in range(1, 9):
         to_the_first_task(stage)
         stage.step(Failed("No space left on device", Cause.MACHINE))
@@ -331,7 +331,7 @@ def test_a_database_that_refuses_for_a_while_loses_nothing(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     calls = refusing(stage, monkeypatch, method, times=3)
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     refused = 0
     for _ in range(60):
         task = stage.actor.task
@@ -363,7 +363,7 @@ def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(
         shown(catalog, row, t)
 
     monkeypatch.setattr(conductor_module.pipeline, "publish", publish)
-    stage.conductor._patience = Patience(pause_s=30.0)
+    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
     to_the_first_task(stage)
     stage.step(stage.analysed())
     stage.step()
@@ -386,7 +386,7 @@ def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
         return good(catalog, job, analysed)
 
     monkeypatch.setattr(conductor_module.pipeline, "commit", commit)
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE, TimepointState.FAILED, TimepointState.DONE]
     assert "nobody thought of that" in str(stage.catalog.timepoints(stage.row.id)[1].error)
@@ -398,7 +398,7 @@ def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.
         raise ZeroDivisionError("nobody thought of that")
 
     monkeypatch.setattr(conductor_module.pipeline, "finish", finish)
-    stage.conductor.end(stage.row.id)
+    stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3
-    assert not stage.conductor.owing
+    assert not stage.queue_loop.owing

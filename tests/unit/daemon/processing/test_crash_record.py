@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cases.stored import register
 
-from daemon.processing.crash_record import Blackbox
+from daemon.processing.crash_record import CrashRecord
 from storage.database.catalog import Catalog
 from storage.database.states import TimepointState
 
@@ -21,11 +21,11 @@ SERVICE = """
 import os, sys
 from pathlib import Path
 from types import SimpleNamespace
-from daemon.processing.crash_record import Blackbox
+from daemon.processing.crash_record import CrashRecord
 path, death, inside = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "inside"
 job = SimpleNamespace(acquisition=SimpleNamespace(id=int(sys.argv[4])), t=0)
-with Blackbox(path) as blackbox:
-    with blackbox.around(job):
+with CrashRecord(path) as crash_record:
+    with crash_record.around(job):
         if inside:
             os.kill(os.getpid(), death)
     os.kill(os.getpid(), death)
@@ -48,8 +48,8 @@ class Bench:
 
     def start(self) -> TimepointState:
         """What the next service does at its start; the state of the time point after it."""
-        with Blackbox(self.path) as blackbox:
-            blackbox.judge(self.catalog, crashes=2)
+        with CrashRecord(self.path) as crash_record:
+            crash_record.judge(self.catalog, crashes=2)
         self.catalog.requeue_running()
         return self.catalog.timepoints(self.row.id)[0].state
 

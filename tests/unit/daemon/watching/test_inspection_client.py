@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from daemon.watching.inspection import Answer, Look, Looked, Open, Opened, Stuck, inspect
-from daemon.watching.inspection_client import Inspector
+from daemon.watching.inspection_client import InspectionClient
 
 
 @pytest.fixture
@@ -24,33 +24,37 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def inspectors() -> Iterator[Callable[[float], Inspector]]:
-    made: list[Inspector] = []
+def inspection_clients() -> Iterator[Callable[[float], InspectionClient]]:
+    made: list[InspectionClient] = []
 
-    def make(limit_s: float = 60.0) -> Inspector:
-        made.append(Inspector(limit_s, time.monotonic))
+    def make(limit_s: float = 60.0) -> InspectionClient:
+        made.append(InspectionClient(limit_s, time.monotonic))
         return made[-1]
 
     yield make
-    for inspector in made:
-        inspector.stop()
+    for inspection_client in made:
+        inspection_client.stop()
 
 
-def heard(inspector: Inspector, answers: list[Answer], count: int, seconds: float = 60.0) -> list[Answer]:
+def heard(
+    inspection_client: InspectionClient, answers: list[Answer], count: int, seconds: float = 60.0
+) -> list[Answer]:
     until = time.monotonic() + seconds
     while len(answers) < count:
         assert time.monotonic() < until
-        inspector.turn()
+        inspection_client.turn()
         time.sleep(0.01)
     return answers
 
 
-def test_it_answers_in_order_and_ends_when_told(image: Path, inspectors: Callable[..., Inspector]) -> None:
-    inspector, answers = inspectors(), list[Answer]()
+def test_it_answers_in_order_and_ends_when_told(
+    image: Path, inspection_clients: Callable[..., InspectionClient]
+) -> None:
+    inspection_client, answers = inspection_clients(), list[Answer]()
     for path in (image, image.with_name("absent.tif")):
-        inspector.ask(Look(path), answers.append)
-    inspector.ask(Open((image,), None, None), answers.append)
-    looked, absent, opened = heard(inspector, answers, 3)
+        inspection_client.ask(Look(path), answers.append)
+    inspection_client.ask(Open((image,), None, None), answers.append)
+    looked, absent, opened = heard(inspection_client, answers, 3)
     assert isinstance(looked, Looked)
     assert looked.completion is not None
     assert looked.completion.state == "complete"
@@ -58,44 +62,46 @@ def test_it_answers_in_order_and_ends_when_told(image: Path, inspectors: Callabl
     assert isinstance(opened, Opened)
     ((acquisition, fingerprints),) = opened.acquisitions
     assert (acquisition.name, list(fingerprints)) == ("a", [0])
-    pid = inspector.pid
-    inspector.stop()
+    pid = inspection_client.pid
+    inspection_client.stop()
     assert not Path(f"/proc/{pid}").exists()
 
 
 def test_what_hangs_is_ended_and_blamed_and_the_others_are_answered(
-    image: Path, tmp_path: Path, inspectors: Callable[..., Inspector]
+    image: Path, tmp_path: Path, inspection_clients: Callable[..., InspectionClient]
 ) -> None:
-    inspector, answers = inspectors(), list[Answer]()
-    inspector.ask(Look(image), answers.append)
-    heard(inspector, answers, 1)
-    assert inspector.pid is not None
-    os.kill(inspector.pid, signal.SIGSTOP)  # as a share does that does not answer
-    inspector._limit_s = 0.3
+    inspection_client, answers = inspection_clients(), list[Answer]()
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 1)
+    assert inspection_client.pid is not None
+    os.kill(inspection_client.pid, signal.SIGSTOP)  # as a share does that does not answer
+    inspection_client._limit_s = 0.3
     for path in (tmp_path / "hangs.tif", image):
-        inspector.ask(Look(path), answers.append)
-    inspector.turn()
+        inspection_client.ask(Look(path), answers.append)
+    inspection_client.turn()
     time.sleep(0.4)
-    inspector.turn()
-    inspector._limit_s = 60.0
-    _, stuck, looked = heard(inspector, answers, 3)
+    inspection_client.turn()
+    inspection_client._limit_s = 60.0
+    _, stuck, looked = heard(inspection_client, answers, 3)
     assert isinstance(stuck, Stuck)
     assert "hangs.tif" in stuck.reason
     assert "did not come to an end" in stuck.reason
     assert isinstance(looked, Looked)
 
 
-def test_what_crashes_is_blamed_and_the_others_are_answered(image: Path, inspectors: Callable[..., Inspector]) -> None:
-    inspector, answers = inspectors(), list[Answer]()
-    inspector.ask(Look(image), answers.append)
-    heard(inspector, answers, 1)
-    assert inspector.pid is not None
-    os.kill(inspector.pid, signal.SIGSTOP)
+def test_what_crashes_is_blamed_and_the_others_are_answered(
+    image: Path, inspection_clients: Callable[..., InspectionClient]
+) -> None:
+    inspection_client, answers = inspection_clients(), list[Answer]()
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 1)
+    assert inspection_client.pid is not None
+    os.kill(inspection_client.pid, signal.SIGSTOP)
     for path in (image.with_name("crashes.tif"), image):
-        inspector.ask(Look(path), answers.append)
-    inspector.turn()
-    os.kill(inspector.pid, signal.SIGKILL)
-    _, stuck, looked = heard(inspector, answers, 3)
+        inspection_client.ask(Look(path), answers.append)
+    inspection_client.turn()
+    os.kill(inspection_client.pid, signal.SIGKILL)
+    _, stuck, looked = heard(inspection_client, answers, 3)
     assert isinstance(stuck, Stuck)
     assert "crashes.tif" in stuck.reason
     assert "SIGKILL" in stuck.reason
