@@ -17,6 +17,7 @@ from cases.stored import acquisition, pixels
 from storage import naming
 from storage.errors import StorageError
 from storage.omezarr import exchange
+from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.image_store import ImageStore
 
 SIZE = (2, 1, 9, 300, 40)  # two levels, two chunks along z and y
@@ -235,6 +236,26 @@ def test_a_replacement_that_never_ends_is_one_sentence(store: ImageStore, monkey
         store.labels(0)
     store.publish(0)
     assert set(np.unique(store.labels(0))) == {2}
+
+
+def test_what_was_read_while_another_version_came_is_read_again(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replacement begins and ends between two chunks of one read: only the second look at the stamp tells."""
+    write(store, 0, 2)
+    real, reads = GrowingPyramid.read, list[set[int]]()
+
+    def read(self: GrowingPyramid, t: int, c: int | None, z: slice) -> np.ndarray:
+        block = real(self, t, c, slice(0, 8))
+        if not reads:
+            ImageStore.open(store.path).publish(0)
+        block = np.concatenate([block, real(self, t, c, slice(8, SIZE[2]))])
+        reads.append(set(np.unique(block).tolist()))
+        return block
+
+    monkeypatch.setattr(GrowingPyramid, "read", read)
+    assert set(np.unique(store.labels(0))) == {2}
+    assert reads == [{1, 2}, {2}], "the first read is a mixture, which nobody may see"
 
 
 def read_on(path: str, stop: Any, rounds: Any, torn: Any) -> None:

@@ -165,6 +165,17 @@ def test_a_long_movie_does_not_grow_the_state() -> None:
     assert max(sizes[15:]) < 1.1 * max(sizes[8:15])
 
 
+@pytest.mark.parametrize(("memory", "lag"), [(0, 1), (0, 3), (1, 3), (2, 3), (2, 5)])
+def test_what_is_forgotten_is_never_missed(monkeypatch: pytest.MonkeyPatch, memory: int, lag: int) -> None:
+    """A tracker that keeps every frame for ever comes to the same tracks, whatever is lost, divides and comes back."""
+    params = TrackingParams(lag_frames=lag, memory_frames=memory)
+    chance = np.random.default_rng(3)
+    movie = {t: place[chance.random(len(place)) > 0.2] for t, place in numbered(dividing(14)).items()}
+    usual = play(movie, params)
+    monkeypatch.setattr(Tracker, "_forget", lambda self: None)
+    assert (play(movie, params).ids, play(movie, params).tracks) == (usual.ids, usual.tracks)
+
+
 def test_a_damaged_state_is_refused() -> None:
     with pytest.raises(TrackingError, match="cannot be read"):
         Tracker.from_state(b"nothing of the kind")

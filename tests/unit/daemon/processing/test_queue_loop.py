@@ -89,7 +89,8 @@ class Stage:
         self.catalog, self.actor, self.seen = catalog, Actor(), list[Seen]()
         self.published: list[int] = []
         monkeypatch.setattr(conductor_module.pipeline, "publish", self.publish)
-        monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: None)
+        self.swept: list[int] = []
+        monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: self.swept.append(row.id))
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
         self.queue_loop = QueueLoop(
             catalog,
@@ -174,6 +175,20 @@ def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: St
     row = stage.catalog.acquisition(stage.row.id)
     assert row.state is AcquisitionState.PARTIAL
     assert "SIGKILL" in (row.error or "")
+
+
+def test_a_store_in_which_a_worker_died_is_swept_before_the_next_one_writes(stage: Stage) -> None:
+    """Once, and not before its successor holds the lock: until then the dying one may still write."""
+    to_the_first_task(stage)
+    stage.swept.clear()
+    stage.step(Died("The program that segments died (signal SIGKILL)"))
+    assert stage.swept == []
+    given = len(stage.actor.given)
+    while len(stage.actor.given) == given:
+        stage.step()
+    assert stage.swept == [stage.row.id]
+    play_to_the_end(stage)
+    assert stage.swept == [stage.row.id]
 
 
 def test_what_may_pass_is_tried_again_and_then_done(stage: Stage) -> None:
@@ -268,6 +283,33 @@ def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
     assert stage.catalog.timepoints(stage.row.id)[0].attempts == 0
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_after_a_success_the_next_full_disk_is_waited_for_from_the_shortest_pause_on(stage: Stage) -> None:
+    """Results that were committed are one success, tracks that were painted the other."""
+    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
+    stage.queue_loop.end(stage.row.id)
+
+    def pause_s() -> float:
+        """How long nothing is begun after one more failure to write."""
+        stage.step(Failed("No space left on device", Cause.MACHINE))
+        begun, since = len(stage.actor.given), stage.now
+        while len(stage.actor.given) == begun:
+            stage.now += 10.0
+            stage.step()
+        return stage.now - since
+
+    to_the_first_task(stage)
+    assert [pause_s() for _ in range(3)] == [30.0, 60.0, 120.0]
+    while not isinstance(stage.actor.task, PaintTask):
+        stage.step(*([stage.analysed()] if stage.actor.task else []))
+    assert [pause_s() for _ in range(2)] == [30.0, 60.0]
+    begun = len(stage.actor.given)
+    stage.step(Painted())
+    while len(stage.actor.given) == begun:
+        stage.step()
+    assert isinstance(stage.actor.task, PaintTask)
+    assert [pause_s() for _ in range(2)] == [30.0, 60.0]
 
 
 def test_an_offline_folder_is_waited_for_without_counting(stage: Stage) -> None:

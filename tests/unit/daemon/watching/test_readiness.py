@@ -39,6 +39,19 @@ def test_quiet_and_whole_is_ready() -> None:
     assert conclude(watched, whole=True, rules=RULES, now=2.0).decision is Decision.READY
 
 
+def test_whole_but_not_quiet_waits_for_the_rest_of_the_quiet_period() -> None:
+    """A file that is still written can look whole: its plane count may only be filled in at the end."""
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    for now in (0.0, 1.0, 1.9):
+        conclusion = conclude(watched, whole=True, rules=RULES, now=now)
+        assert conclusion.decision is Decision.WAIT
+        assert conclusion.ripe == ()
+        assert conclusion.watched.next_look == 2.0
+    watched = observe(watched, Identity(20, 2), RULES, now=1.9)
+    assert conclude(watched, whole=True, rules=RULES, now=3.8).decision is Decision.WAIT
+    assert conclude(watched, whole=True, rules=RULES, now=3.9).decision is Decision.READY
+
+
 def test_quiet_but_not_whole_waits_and_is_given_up_only_after_the_stated_time() -> None:
     watched = observe(None, Identity(10, 1), RULES, now=0.0)
     now, looks = 2.0, 0

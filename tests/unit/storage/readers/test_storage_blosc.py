@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,43 @@ def test_a_store_with_a_chunk_whose_header_lies_is_one_sentence(tmp_path: Path, 
         chunk.write_bytes(content[:12] + b"\xf0\xff\xff\x7f" + content[16:])
     with image, pytest.raises(StorageError, match="damaged Blosc chunk, its header does not fit its size"):
         image.plane(0, 0, 1)
+
+
+def chunk_of(content: int, block: int, starts: tuple[int, ...], size: int) -> bytes:
+    """A chunk of `size` bytes with this header and table."""
+    header = struct.pack("<4B3I", 2, 1, 0, 2, content, block, size) + struct.pack(f"<{len(starts)}I", *starts)
+    return header.ljust(size, b"\0")[:size]
+
+
+@pytest.mark.parametrize(
+    ("content", "block", "starts", "size", "sound"),
+    [
+        (20, 10, (24, 32), 40, True),
+        (20, 10, (24, 36), 40, True),  # the last place at which the length of a block can stand
+        (20, 10, (24, 37), 40, False),
+        (20, 10, (24, 40), 40, False),
+        (20, 10, (23, 32), 40, False),  # inside the table
+        (20, 20, (20,), 24, True),
+        (20, 20, (21,), 24, False),
+        (20, 21, (20,), 40, False),  # a block larger than all of it
+        (20, 0, (20,), 40, False),
+        (21, 10, (28, 28, 28), 40, True),
+        (21, 10, (24, 24), 24, False),  # three blocks, and room for two
+        (0, 0, (), 16, True),
+    ],
+)
+def test_blocks_must_begin_behind_the_table_and_before_the_end(
+    content: int, block: int, starts: tuple[int, ...], size: int, sound: bool
+) -> None:
+    assert (fault_of(chunk_of(content, block, starts, size)) is None) is sound
+
+
+def test_a_chunk_that_is_stored_as_it_is_has_exactly_its_content() -> None:
+    for size, sound in ((35, False), (36, True), (37, False)):
+        chunk = struct.pack("<4B3I", 2, 1, 2, 1, 20, 20, size).ljust(size, b"\0")
+        assert (fault_of(chunk) is None) is sound
+    assert fault_of(struct.pack("<4B3I", 2, 1, 0, 0, 0, 0, 16)) is not None, "items without a size"
+    assert fault_of(b"\2\1\0\2") is not None
 
 
 PIXELS = pixels(2, 1, 2, 40, 50)

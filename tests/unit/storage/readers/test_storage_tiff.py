@@ -205,6 +205,36 @@ def test_what_is_no_tiff_is_one_clear_sentence(tmp_path: Path, content: bytes, s
     assert str(path) in str(caught.value)
 
 
+def with_tag(path: Path, page: int, tag: int, value: int) -> Path:
+    """Overwrite the number in a tag of a page."""
+    with tifffile.TiffFile(path) as tif:
+        found = tif.pages[page].tags[tag]  # type: ignore[union-attr]
+        where, size = found.valueoffset, {3: 2, 4: 4}[int(found.dtype)]
+    with path.open("r+b") as file:
+        file.seek(where)
+        file.write(value.to_bytes(size, "little"))
+    return path
+
+
+@pytest.mark.parametrize("page", [0, 2])
+@pytest.mark.parametrize("missing", [1, 100])
+def test_an_uncompressed_page_that_is_short_of_bytes_is_not_whole(tmp_path: Path, page: int, missing: int) -> None:
+    """The chain ends properly and every byte that it speaks of is there, but they are fewer than the pixels need."""
+    path = images.plain_tiff(tmp_path, pixels(1, 1, 3))
+    assert (walk(path).fault, walk(path).pages) == (None, 3)
+    short = walk(with_tag(path, page, 279, 20 * 24 * 2 - missing))
+    assert short.fault == f"a page of 960 bytes has only {960 - missing} of them (page {page + 1})"
+    assert short.pages == page
+    with pytest.raises(IncompleteInputError, match="has only"):
+        open_acquisitions(path)
+
+
+def test_a_compressed_page_may_be_shorter_than_its_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((20, 24), np.uint16), compression="zlib")
+    assert walk(path).fault is None
+
+
 def test_a_chain_that_runs_in_a_circle_ends(tmp_path: Path) -> None:
     path = images.plain_tiff(tmp_path, pixels(1, 1, 3))
     with tifffile.TiffFile(path) as tif:

@@ -1,0 +1,100 @@
+"""What the worker answers when the image changes under its hands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import images
+from cases.stored import pixels
+
+from daemon import pipeline
+from daemon.configuration.config import Processing
+from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed, Ready
+from daemon.processing.recipe import Recipe
+from daemon.processing.worker import answer
+from nuset_engine.errors import EngineError
+from storage import readers
+from storage.database.catalog import Catalog
+
+
+class Segmenter:
+    """Finds nothing, and lets something happen between the first slice and the others."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.meanwhile = meanwhile
+
+    def segment_stack(self, planes: Sequence[np.ndarray], progress: Callable[[int], None]) -> Iterator[Any]:
+        for z in range(len(planes)):
+            yield SimpleNamespace(labels=np.zeros(planes[z].shape, np.int32), scores=np.zeros(0, np.float32))
+            progress(z + 1)
+            if z == 0:
+                self.meanwhile()
+
+
+@pytest.fixture(params=[1, 3], ids=["one stack", "several time points"])
+def size_t(request: pytest.FixtureRequest) -> int:
+    """A file with several time points is fingerprinted through what is open, one with a single one by its path."""
+    return int(request.param)
+
+
+@pytest.fixture
+def source(tmp_path: Path, size_t: int) -> Path:
+    return images.ome_tiff(tmp_path, pixels(size_t))
+
+
+@pytest.fixture
+def task(source: Path, tmp_path: Path) -> AnalyseTask:
+    """The source, admitted and claimed."""
+    with Catalog.open(tmp_path / "nusetd.sqlite") as catalog:
+        (acquisition,) = readers.open_acquisitions(source)
+        with acquisition:
+            pipeline.admit(catalog, acquisition, Recipe(Ready("test", "0" * 64), Processing()), tmp_path / "out")
+        job = catalog.claim_next()
+        assert job is not None
+        return AnalyseTask(job.acquisition, job.t, job.fingerprint)
+
+
+def analyse(task: AnalyseTask, meanwhile: Callable[[], None]) -> Any:
+    engine = SimpleNamespace(segmenter=lambda params: Segmenter(meanwhile))
+    return answer(task, engine, lambda message: None)  # type: ignore[arg-type]
+
+
+def replace(source: Path, size_t: int) -> None:
+    """Put another image in the place of one: who holds that open goes on reading it."""
+    (source.parent / "new").mkdir()
+    os.replace(images.ome_tiff(source.parent / "new", pixels(size_t) + 1), source)
+
+
+def test_an_image_at_rest_is_analysed(task: AnalyseTask) -> None:
+    assert isinstance(analyse(task, lambda: None), Analysed)
+
+
+def test_an_image_that_was_replaced_while_it_was_read_is_read_again(
+    task: AnalyseTask, source: Path, size_t: int
+) -> None:
+    """What is at the path now counts, not what was opened: the open file still shows the old content."""
+    found = analyse(task, lambda: replace(source, size_t))
+    assert isinstance(found, Failed)
+    assert (found.cause, found.files) == (Cause.CHANGED, (source,))
+
+
+def test_what_a_replaced_image_led_to_is_not_held_against_it(task: AnalyseTask, source: Path, size_t: int) -> None:
+    def meanwhile() -> None:
+        replace(source, size_t)
+        raise EngineError("Half of it was another image.")
+
+    assert analyse(task, meanwhile).cause is Cause.CHANGED
+
+
+def test_a_failure_of_an_image_at_rest_is_its_own(task: AnalyseTask) -> None:
+    def meanwhile() -> None:
+        raise EngineError("Nothing to be seen.")
+
+    found = analyse(task, meanwhile)
+    assert (found.cause, found.reason) == (Cause.INPUT, "Nothing to be seen.")
