@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.processing.messages import Analysed, PaintTask
 from daemon.processing.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.processing.stopwatch import Stopwatch
@@ -30,6 +30,7 @@ from storage import naming
 from storage.database.replay import replay, replay_all
 from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
+from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
 from tracking.errors import TrackerStateError
 from tracking.tracker import Tracker
@@ -37,8 +38,8 @@ from tracking.tracker import Tracker
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
-    from storage.database.rows import AcquisitionRow, TimepointJob
     from storage.database.taken_files import Source
+    from storage.schema.rows import AcquisitionRow, TimepointJob
 
 
 def admit(
@@ -67,7 +68,7 @@ def admit(
     channel = choose_channel(acquisition, recipe.nuclear_channel)
     row = catalog.register(
         acquisition,
-        zarr_path=naming.zarr_path(output, acquisition.name, acquisition.experiment),
+        zarr_path=naming.zarr_path(output, acquisition.name, experiment(acquisition)),
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),

@@ -22,9 +22,9 @@ from daemon.service import make_folder, worker_lock
 from daemon.watching.series import spans
 from storage import naming, readers
 from storage.database.catalog import Catalog
-from storage.database.states import AcquisitionState
 from storage.errors import StorageError
 from storage.omezarr.empty_store import Image
+from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.configuration.config import EngineConfig, Processing

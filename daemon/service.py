@@ -11,11 +11,11 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 
+from daemon import logs
 from daemon.configuration import reload
 from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
-from daemon.monitoring import logs
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
 from daemon.processing.crash_record import SUFFIX, CrashRecord

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from nuset_engine.inference.anchors import LEVELS
+from nuset_engine.anchors import LEVELS
 
 
 @contextmanager

@@ -128,16 +128,6 @@ class Acquisition:
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
 
-    @property
-    def experiment(self) -> str | None:
-        """Name of the experiment that this is one of several positions of (scenes of one file), or None."""
-        if len(self.files) != 1 or self.source_path == self.files[0]:
-            return None
-        from storage.readers.names import stem  # knows the endings of formats; imports this module in its turn
-
-        file = self.files[0]
-        return stem(file) if str(self.source_path).startswith((f"{file}#", f"{file}/")) else None
-
     def plane(self, t: int, c: int, z: int) -> np.ndarray:
         """Read one plane.
 

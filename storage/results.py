@@ -21,12 +21,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from storage import naming
-from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError, WrongRequestError
 from storage.omezarr import places
 from storage.query import frames, queries, questions
 from storage.query.selections import Selection, TimeRange
 from storage.query.snapshots import resolved, snapshot
+from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
     import dask.array

@@ -18,13 +18,13 @@ from sqlalchemy import select
 
 from storage import readers
 from storage.acquisition import Acquisition
-from storage.database.rows import AcquisitionRow
-from storage.database.states import TimepointState
 from storage.errors import StorageError
 from storage.omezarr.growing import CHUNK_Z
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
 from storage.schema import tables
+from storage.schema.rows import AcquisitionRow
+from storage.schema.states import TimepointState
 
 # Sums of the same numbers in another order differ in their last digits.
 _RELATIVE = 1e-6

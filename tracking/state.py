@@ -12,8 +12,8 @@ import numpy as np
 
 from tracking.errors import TrackerStateError
 from tracking.evidence.beliefs import Sums
+from tracking.evidence.frame import Frame
 from tracking.graph import Track
-from tracking.linking.frame import Frame
 
 FORMAT = 4
 

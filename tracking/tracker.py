@@ -10,13 +10,13 @@ from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import believe
 from tracking.evidence.expectation import Scene
+from tracking.evidence.frame import Frame, frame_of
 from tracking.evidence.lookahead import Future
+from tracking.evidence.sources import known_steps
 from tracking.graph import Track
 from tracking.linking.connect import connect
-from tracking.linking.frame import Frame, frame_of
 from tracking.linking.ids import closed, extended, number
 from tracking.linking.late_edit import undo
-from tracking.linking.sources import known_steps
 from tracking.linking.step import neighbour_scale, solve_step
 from tracking.params import TrackingParams
 from tracking.state import Memory, pack, unpack

@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Write one committed snapshot."""
     from daemon.output import say
     from storage import naming
-    from storage.export import export
+    from storage.export.exporters import export
 
     url = naming.database_url(arguments.database)
     export(url, arguments.acquisition, arguments.format, arguments.output)

@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Process everything."""
+    from daemon import logs
     from daemon.configuration.config import EngineConfig, Processing
-    from daemon.monitoring import logs
     from daemon.process import Order, process
     from storage import naming
 

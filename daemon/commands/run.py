@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run until stopped; faults of the configuration reach the journal as errors, a line each."""
+    from daemon import logs
     from daemon.configuration import config
     from daemon.errors import ConfigError
-    from daemon.monitoring import logs
     from daemon.service import run_service
 
     try:

@@ -10,9 +10,9 @@ from typing import get_args
 
 from daemon.configuration.alerts import AlertsConfig, read_alerts
 from daemon.configuration.fields import Fault, Reader
+from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
-from daemon.watching.readiness import SettleRules
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage import naming

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
 from storage.omezarr.image_store import ImageStore
 from storage.query import frames, queries
 from storage.schema import tables
+from storage.schema.states import AcquisitionState, TimepointState
 
 ENDED = (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.SET_ASIDE)
 """States in which the service waits for nothing more."""

@@ -15,7 +15,7 @@ from daemon.files.segment_files import nuclear_planes
 from storage import readers
 
 if TYPE_CHECKING:
-    from nuset_engine.inference.events import EventDetector
+    from nuset_engine.events import EventDetector
     from storage.acquisition import Acquisition
 
 COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score")
@@ -40,7 +40,7 @@ class DetectOrder:
 
 def detect_files(order: DetectOrder) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
-    from nuset_engine.inference.events import EventDetector
+    from nuset_engine.events import EventDetector
 
     wanted = targets(order.images, order.output, ".events.csv")
     detector = EventDetector(order.weights, order.nuclei_weights, order.min_score)

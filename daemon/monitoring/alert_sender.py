@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from daemon import logs
 from daemon.configuration.alerts import AlertsConfig
-from daemon.monitoring import logs
 from daemon.monitoring.alarms import Alert
 
 _HOUR_S = 3600.0

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from daemon import logs
 from daemon.errors import DaemonError
-from daemon.monitoring import logs
 from daemon.monitoring.metrics import Metrics, Pulse
 
 _TEXT = "text/plain; charset=utf-8"

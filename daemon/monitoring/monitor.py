@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon import logs
 from daemon.errors import DaemonError
-from daemon.monitoring import logs
 from daemon.monitoring.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
 from daemon.monitoring.alert_sender import AlertSender
 from daemon.monitoring.pace import Pace, pace_of

@@ -12,7 +12,7 @@ from storage.query.snapshots import snapshot
 from storage.schema import tables
 
 if TYPE_CHECKING:
-    from storage.database.rows import AcquisitionRow
+    from storage.schema.rows import AcquisitionRow
 
 
 def steps(row: AcquisitionRow) -> list[tuple[str, float, str]]:

@@ -16,12 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from daemon.monitoring import logs
-from storage.database.states import TimepointState
+from daemon import logs
+from storage.schema.states import TimepointState
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
-    from storage.database.rows import TimepointJob
+    from storage.schema.rows import TimepointJob
 
 SUFFIX = ".crash"
 _LONGEST_TRACE = 20_000  # characters that go into the log

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nuset_engine.nuclei import Nuclei
-from storage.database.rows import AcquisitionRow
+from storage.schema.rows import AcquisitionRow
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import pipeline
+from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
-from daemon.monitoring import logs
 from daemon.processing.messages import (
     Analysed,
     AnalyseTask,
@@ -30,13 +29,13 @@ from daemon.processing.messages import (
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Died, Event, Worker
-from storage.database.states import FINISHED
 from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
+from storage.schema.states import FINISHED
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
     from storage.database.catalog import Catalog
-    from storage.database.rows import AcquisitionRow, TimepointJob
+    from storage.schema.rows import AcquisitionRow, TimepointJob
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
-    from storage.database.rows import AcquisitionRow
+    from storage.schema.rows import AcquisitionRow
 
 # Names under which microscopes list the channel with the nuclei; the first channel that contains one of them is taken.
 NUCLEAR_STAINS = ("dapi", "hoechst", "draq5", "sytox", "h2b", "histone", "nls", "nuclei", "nuclear", "nucleus")

@@ -6,16 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daemon import pipeline
-from daemon.monitoring import logs
+from daemon import logs, pipeline
 from storage import naming
-from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.omezarr.image_store import sweep_unfinished
+from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
-    from storage.database.rows import AcquisitionRow
+    from storage.schema.rows import AcquisitionRow
 
 _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
 

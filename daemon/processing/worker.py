@@ -18,9 +18,8 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from daemon import pipeline
+from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
-from daemon.monitoring import logs
 from daemon.processing.engine_factory import load_factory
 from daemon.processing.messages import (
     AnalyseTask,

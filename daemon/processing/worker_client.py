@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.processing.engine_factory import QUIET_ENGINE
 from daemon.processing.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
 

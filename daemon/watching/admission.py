@@ -11,25 +11,23 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import pipeline
+from daemon import logs, pipeline
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
-from daemon.monitoring import logs
-from daemon.watching.inspection import Answer, Open, Opened, Stuck
+from daemon.watching.inspection import Answer, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series, spans
 from storage import readers
-from storage.database.states import FINISHED
 from storage.database.taken_files import Source
 from storage.errors import DatabaseUnavailableError, StorageError
+from storage.schema.states import FINISHED
 
 if TYPE_CHECKING:
     from daemon.processing.queue_loop import QueueLoop
     from daemon.processing.recipe import Recipe
-    from daemon.watching.intake import Asks
     from storage.database.catalog import Catalog
-    from storage.database.rows import AcquisitionRow
     from storage.readers import AcquisitionKey
+    from storage.schema.rows import AcquisitionRow
 
 # Files that are opened with one request, and queued in one turn: thousands at once must not keep the loop from turning.
 _TOGETHER, _PER_TURN = 16, 64
@@ -76,7 +74,7 @@ class Admission:
         watch: WatchConfig,
         catalog: Catalog,
         queue_loop: QueueLoop,
-        inspection_client: Asks,
+        inspection_client: SupportsInspection,
         try_again: Callable[[Path, float], None],
     ) -> None:
         self._watch = watch

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import Sight
 from daemon.watching.watch import FolderWatch

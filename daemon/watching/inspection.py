@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import identify_image
@@ -76,6 +76,12 @@ class Stuck:
 
 Request = Look | Open
 Answer = Looked | Opened | Stuck
+
+
+class SupportsInspection(Protocol):
+    """What an intake needs of whoever looks into files."""
+
+    def ask(self, request: Request, then: Callable[[Answer], None]) -> None: ...
 
 
 def inspect(request: Request) -> Answer:

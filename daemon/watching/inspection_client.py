@@ -11,7 +11,7 @@ from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.watching.inspection import Answer, Look, Open, Request, Stuck
 
 Then = Callable[[Answer], None]

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from daemon import logs
 from daemon.configuration.config import WatchConfig
-from daemon.monitoring import logs
+from daemon.configuration.settle_rules import SettleRules
 from daemon.watching import readiness
 from daemon.watching.admission import Admission
-from daemon.watching.inspection import Answer, Look, Looked, Request, Stuck
+from daemon.watching.inspection import Answer, Look, Looked, Stuck, SupportsInspection
 from daemon.watching.readiness import Conclusion, Decision, Identity, Watched
 from daemon.watching.tree import Sight
 from daemon.watching.watch import DONE_SUFFIX
@@ -51,12 +52,6 @@ class Folder(Protocol):
     def stop(self) -> None: ...
 
 
-class Asks(Protocol):
-    """What an intake needs of whoever looks into files."""
-
-    def ask(self, request: Request, then: Callable[[Answer], None]) -> None: ...
-
-
 class Intake:
     """Follows one watched folder; `tick` is called often and never waits.
 
@@ -66,7 +61,7 @@ class Intake:
     folder : Folder
     catalog, queue_loop
         Where finished files go.
-    inspection_client : Asks
+    inspection_client : SupportsInspection
         Looks into files.
     recipe : callable
         Gives the recipe, or None while the model is not loaded: finished files wait for it.
@@ -78,7 +73,7 @@ class Intake:
         folder: Folder,
         catalog: Catalog,
         queue_loop: QueueLoop,
-        inspection_client: Asks,
+        inspection_client: SupportsInspection,
         recipe: Callable[[], Recipe | None],
     ) -> None:
         self._watch = watch
@@ -266,7 +261,7 @@ class Intake:
         candidates += [folder.with_name(folder.name + DONE_SUFFIX) for folder in folders]
         return any(os.fspath(candidate) in self._declared for candidate in candidates)
 
-    def _rules(self, path: Path) -> readiness.SettleRules:
+    def _rules(self, path: Path) -> SettleRules:
         overridden = path in self._submitted or self._is_declared(path)
         return readiness.AT_ONCE if overridden else self._watch.settle
 

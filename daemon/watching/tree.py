@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.watching.readiness import Identity, identify, looks_unchanged
 from storage import readers
 

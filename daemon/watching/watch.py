@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.monitoring import logs
+from daemon import logs
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import Sight, Tree
 from storage import readers

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference.instances import NETWORK_AREA
 from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.inference.survey import StackStatistics, of_whole_image

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference.instances import PlaneLabels, Separated, at_source, separated
 from nuset_engine.inference.passes import Band, PlaneMaps, Reading, bands
 from nuset_engine.inference.predictor import Predictor

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams

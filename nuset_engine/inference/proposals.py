@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from nuset_engine.inference.anchors import LEVELS, anchor_boxes, decode
+from nuset_engine.anchors import LEVELS, anchor_boxes, decode
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from nuset_engine.inference.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference.passes import PlaneMaps, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.anchors import LEVELS, TRAINED_DIAMETER_PX
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nuset_engine.inference.anchors import LEVELS
+from nuset_engine.anchors import LEVELS
 from nuset_engine.network import keras, ops
 
 FOCAL_ALPHA = 0.25  # Lin et al. 2017, table 1b

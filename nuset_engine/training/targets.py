@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.inference.anchors import AnchorLevel, anchor_boxes, encode, level_shapes
+from nuset_engine.anchors import AnchorLevel, anchor_boxes, encode, level_shapes
 
 BORDER_WEIGHT = 10.0  # w0 of Ronneberger et al. 2015, eq. 2, as in the NuSeT paper
 BORDER_SIGMA_PX = 5.0  # sigma of the same formula

@@ -18,11 +18,12 @@ from storage.connection.availability import check_place, explained
 from storage.connection.engine import safe_url, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
 from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
-from storage.database.records import nuclei_from_rows, timepoint_row
-from storage.database.rows import AcquisitionRow, TimepointJob, TimepointRow
-from storage.database.states import FINISHED, AcquisitionState, TimepointState
+from storage.database.records import nuclei_from_rows
+from storage.database.service_reports import write_report
 from storage.query import health
 from storage.schema.migrate import upgrade
+from storage.schema.rows import AcquisitionRow, TimepointJob, TimepointRow, timepoint_row
+from storage.schema.states import FINISHED, AcquisitionState, TimepointState
 from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states
 
@@ -35,9 +36,7 @@ class Catalog:
 
     def __init__(self, engine: Engine, lock: WriterLock | ServerLock | None, clock: Clock) -> None:
         """Use `Catalog.open`, which checks and migrates."""
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
+        self._engine, self._lock, self._clock = engine, lock, clock
 
     @classmethod
     def open(cls, path_or_url: str | Path, clock: Clock = utc_now) -> Catalog:
@@ -328,7 +327,7 @@ class Catalog:
     def report(self, report: Mapping[str, Any]) -> None:
         """Keep what the service says of itself, in place of what it said before."""
         with self._transaction() as connection:
-            health.write_report(connection, report, self._now())
+            write_report(connection, report, self._now())
 
     def queue_state(self) -> health.QueueState:
         """Return how many time points wait, and how the most recent ones went."""

@@ -6,16 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, exists, or_, select, update
 
-from storage.database.records import acquisition_row
-from storage.database.rows import TimepointJob
-from storage.database.states import (
+from storage.errors import StaleJobError
+from storage.schema.rows import TimepointJob, acquisition_row
+from storage.schema.states import (
     ACQUISITION_TRANSITIONS,
     TIMEPOINT_TRANSITIONS,
     AcquisitionState,
     TimepointState,
     check_transition,
 )
-from storage.errors import StaleJobError
 from storage.schema.tables import acquisitions, timepoints, tracker_states
 
 UNSETTLED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)

@@ -12,10 +12,10 @@ from nuset_engine.nuclei import Nuclei
 from storage.database import claims, progress_flags
 from storage.database.records import nuclei_records, plain, track_record
 from storage.database.registration import nusetd_version
-from storage.database.rows import TimepointJob
-from storage.database.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.database.track_measures import with_measures
 from storage.errors import StorageError
+from storage.schema.rows import TimepointJob
+from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
 

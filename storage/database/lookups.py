@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from storage.database.records import acquisition_row
-from storage.database.rows import AcquisitionRow
-from storage.database.states import AcquisitionState
 from storage.errors import UnknownAcquisitionError
+from storage.schema.rows import AcquisitionRow, acquisition_row
+from storage.schema.states import AcquisitionState
 from storage.schema.tables import acquisitions as table
 
 

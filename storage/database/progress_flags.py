@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
-from storage.database.states import TimepointState
+from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints
 
 

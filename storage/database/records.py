@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
-from storage.database.rows import AcquisitionRow, TimepointRow
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
 from storage.schema import tables
 
@@ -97,19 +95,3 @@ def track_record(acquisition_id: int, track: Track) -> dict[str, Any]:
     """Return the record of a track for `schema.tracks`."""
     names = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
     return {"acquisition_id": int(acquisition_id), **{name: plain(getattr(track, name)) for name in names}}
-
-
-def acquisition_row(row: RowMapping) -> AcquisitionRow:
-    """Return a row of `schema.acquisitions` as an object."""
-    values = {name: row[name] for name in AcquisitionRow.__dataclass_fields__}
-    values["state"] = AcquisitionState(values["state"])
-    values["channel_names"] = tuple(values["channel_names"])
-    return AcquisitionRow(**values)
-
-
-def timepoint_row(row: RowMapping) -> TimepointRow:
-    """Return a row of `schema.timepoints` as an object."""
-    values = {name: row[name] for name in TimepointRow.__dataclass_fields__}
-    values["state"] = TimepointState(values["state"])
-    values["timings"] = values["timings"] or {}
-    return TimepointRow(**values)

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from storage import naming
 from storage.acquisition import Acquisition
 from storage.canonical import canonical_json
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StorageError
+from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 
 GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")

@@ -9,7 +9,7 @@ from nuset_engine.nuclei import Nuclei
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
-    from storage.database.rows import TimepointJob
+    from storage.schema.rows import TimepointJob
     from tracking.graph import Track
     from tracking.params import TrackingParams
     from tracking.tracker import FrameTracks, TrackUpdate

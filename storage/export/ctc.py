@@ -15,7 +15,7 @@ from storage.export.lineage import Segments, segments
 from storage.query import frames, selections
 
 if TYPE_CHECKING:
-    from storage.export import Snapshot
+    from storage.export.snapshot import Snapshot
 
 LARGEST_NUMBER = 65_535  # masks are 16 bit
 

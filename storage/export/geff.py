@@ -18,7 +18,7 @@ from storage.query import frames, selections
 if TYPE_CHECKING:
     from geff._typing import PropDictNpArray
 
-    from storage.export import Snapshot
+    from storage.export.snapshot import Snapshot
 
 # Measurements that travel along with each node, beside its place and its track.
 PROPERTIES = ("label", "track_id", "score", "volume_um3", "area_um2", "intensity_mean")

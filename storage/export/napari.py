@@ -10,7 +10,7 @@ import pandas as pd
 from storage.query import frames, selections
 
 if TYPE_CHECKING:
-    from storage.export import Snapshot
+    from storage.export.snapshot import Snapshot
 
 
 def write(snapshot: Snapshot, path: Path) -> None:

@@ -16,7 +16,7 @@ from storage.schema import tables
 if TYPE_CHECKING:
     import pyarrow
 
-    from storage.export import Snapshot
+    from storage.export.snapshot import Snapshot
 
 Pages = Iterator["pyarrow.Table"]
 

@@ -13,13 +13,13 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pandas as pd
 
-from storage.database.rows import AcquisitionRow
 from storage.export.lineage import edges_of, roots_of
 from storage.query import frames, selections
 from storage.query.selections import Selection
+from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
-    from storage.export import Snapshot
+    from storage.export.snapshot import Snapshot
 
 FORMAT_VERSION = "7.11.1"
 

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.clock import iso
-from storage.database.states import AcquisitionState, TimepointState
+from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, service_reports, timepoints
 
 RECENT = 1000
@@ -20,7 +19,8 @@ RECENT = 1000
 PROBLEMS = 10
 """Latest faults that are told."""
 
-_NAME = "service"
+REPORT = "service"
+"""The row of the service's report; there is one."""
 
 
 @dataclass(frozen=True)
@@ -140,18 +140,10 @@ def course(connection: Connection, acquisition_id: int, t: int, count: int) -> C
     return Course(*steps)
 
 
-def write_report(connection: Connection, report: Mapping[str, Any], now: str) -> None:
-    """Keep the service's report in place of the one before."""
-    words: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"reported_at": now, "report": dict(report)}
-    statement = words.insert(service_reports).values(name=_NAME, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
 def read_report(connection: Connection) -> tuple[datetime, dict[str, Any]] | None:
     """Return when the service last reported, and what; None when it never did."""
     columns = (service_reports.c.reported_at, service_reports.c.report)
-    row = connection.execute(select(*columns).where(service_reports.c.name == _NAME)).one_or_none()
+    row = connection.execute(select(*columns).where(service_reports.c.name == REPORT)).one_or_none()
     return None if row is None else (_moment(row[0]), dict(row[1]))
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import func, select
 
-from storage.database.states import TimepointState
 from storage.query import health, questions
 from storage.query.frames import frame, whole
 from storage.query.selections import ALL, Selection, TimeRange
 from storage.query.snapshots import resolve, resolved, snapshot
 from storage.schema import tables
+from storage.schema.states import TimepointState
 
 __all__ = ["acquisitions", "health_of", "lineage", "nuclei", "resolve", "resolved", "snapshot", "status", "tracks"]
 

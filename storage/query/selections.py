@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from storage.database.states import TimepointState
 from storage.query.filters import Columns, condition, unknown_columns
 from storage.schema import tables
+from storage.schema.states import TimepointState
 
 TimeRange = int | tuple[int | None, int | None]
 

@@ -11,11 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import naming
 from storage.connection.engine import reading_engine, reason, safe_url
-from storage.database.records import acquisition_row
-from storage.database.rows import AcquisitionRow
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
 from storage.schema import tables
 from storage.schema.migrate import HEAD, checked_revision
+from storage.schema.rows import AcquisitionRow, acquisition_row
 
 
 @contextmanager

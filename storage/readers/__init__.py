@@ -1,4 +1,8 @@
-"""From files to acquisitions: which reader opens what, what is whole, what belongs together."""
+"""From files to acquisitions: which reader opens what, what is whole, what belongs together.
+
+Takes paths; gives acquisitions whose planes are read when asked for, with every fact from the file's own metadata. It
+knows neither rows nor stores, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from storage.acquisition import Acquisition
-from storage.database.rows import AcquisitionRow
 from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
 from storage.readers import formats, names
 from storage.readers.completion import Completion
@@ -17,6 +20,7 @@ from storage.readers.parts import companions, owner
 from storage.readers.series import sequence
 from storage.readers.series.plane_names import is_series
 from storage.readers.zarr_images.omezarr import is_own
+from storage.schema.rows import AcquisitionRow
 
 __all__ = [
     "AcquisitionKey",

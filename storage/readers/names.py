@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from storage.acquisition import Acquisition
 from storage.errors import SourceGoneError, StorageError
 from storage.readers.series.plane_names import is_series, series_name, title
 
@@ -71,6 +72,14 @@ def stem(path: Path) -> str:
         return path.absolute().parent.name
     text = path.name[: -len(ending)] if ending else path.stem
     return (title(text) or path.absolute().parent.name) if is_series(path) else text
+
+
+def experiment(acquisition: Acquisition) -> str | None:
+    """Name of the experiment that an acquisition is one of several positions of (scenes of one file), or None."""
+    if len(acquisition.files) != 1 or acquisition.source_path == acquisition.files[0]:
+        return None
+    file = acquisition.files[0]
+    return stem(file) if str(acquisition.source_path).startswith((f"{file}#", f"{file}/")) else None
 
 
 def acquisition_key(path: str | Path, pattern: str | None = None) -> AcquisitionKey:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from nuset_engine.inference.events import EventDetector, EventScores, score_events
+from nuset_engine.evaluation.event_scores import EventScores, score_events
+from nuset_engine.events import EventDetector
 from nuset_engine.inference.proposals import Proposals
 from nuset_engine.synthetic.mitosis import mitotic_slices
 

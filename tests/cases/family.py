@@ -21,9 +21,9 @@ from cases.stored import Clock, acquisition, pixels, squares, work_off
 from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
-from storage.database.rows import TimepointJob
-from storage.database.states import AcquisitionState
 from storage.omezarr.image_store import ImageStore
+from storage.schema.rows import TimepointJob
+from storage.schema.states import AcquisitionState
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -12,7 +12,7 @@ import numpy as np
 from nuset_engine.nuclei import Nuclei
 from storage.acquisition import Acquisition
 from storage.database.catalog import Catalog
-from storage.database.rows import AcquisitionRow, TimepointJob
+from storage.schema.rows import AcquisitionRow, TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -18,11 +18,11 @@ import storage
 from daemon import cli
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
-from storage.database.states import AcquisitionState
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
 from storage.query import queries
 from storage.query.snapshots import snapshot
 from storage.schema import migrate, tables, views
+from storage.schema.states import AcquisitionState
 
 pytest.importorskip("pg8000", reason="needs the extra nusetd[postgresql]")
 pytestmark = pytest.mark.skipif(

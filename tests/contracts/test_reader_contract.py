@@ -13,9 +13,9 @@ from cases.stored import pixels
 
 from storage.acquisition import Acquisition
 from storage.database.registration import source_key
-from storage.database.rows import AcquisitionRow
 from storage.errors import StorageError
 from storage.readers import companions, discover, open_acquisitions, probe, reopen
+from storage.schema.rows import AcquisitionRow
 
 
 class ReaderContract:
@@ -190,7 +190,7 @@ class ReaderContract:
 
 def row_of(acquisition: Acquisition) -> AcquisitionRow:
     """What the database would say about an acquisition."""
-    from storage.database.states import AcquisitionState
+    from storage.schema.states import AcquisitionState
 
     one = acquisition
     voxel = one.voxel_size_um or (None, None, None)

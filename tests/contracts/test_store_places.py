@@ -24,6 +24,7 @@ from storage.omezarr import bundles, places
 from storage.omezarr.image_store import ImageStore
 from storage.omezarr.published import PublishedState
 from storage.readers import open_acquisitions
+from storage.readers.names import experiment
 
 SIZE = (2, 2, 3, 300, 40)
 
@@ -184,9 +185,9 @@ def test_a_bundle_lists_its_positions_for_napari_and_bio_formats(tmp_path: Path,
 def test_scenes_of_a_file_know_their_experiment(image: Acquisition) -> None:
     file = Path("/data/exp.v2.lif")
     scene = replace(image, source_path=Path(f"{file}#1"), files=(file,))
-    assert scene.experiment == "exp.v2"
-    assert image.experiment is None
-    assert replace(image, files=(file, Path("/data/other.lif"))).experiment is None
+    assert experiment(scene) == "exp.v2"
+    assert experiment(image) is None
+    assert experiment(replace(image, files=(file, Path("/data/other.lif")))) is None
 
 
 def test_something_else_in_a_bundles_place_is_left_alone(tmp_path: Path, image: Acquisition) -> None:

@@ -21,9 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nuset_engine.nuclei import Nuclei
 from storage.database import commits
 from storage.database.catalog import Catalog
-from storage.database.rows import TimepointJob
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import StaleJobError
+from storage.schema.rows import TimepointJob
+from storage.schema.states import AcquisitionState, TimepointState
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tracking.evidence.beliefs import Belief
-from tracking.linking.sources import Sources
+from tracking.evidence.sources import Sources
 
 HEAVINESS = 10.0
 """Degrees of freedom of Student's t distribution of steps: now and then a nucleus moves much farther than usual."""

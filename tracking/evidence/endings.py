@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tracking.evidence.beliefs import Belief
-from tracking.linking.frame import Frame
-from tracking.linking.sources import Sources
+from tracking.evidence.frame import Frame
+from tracking.evidence.sources import Sources
 
 FRAGMENT = 0.3
 """Probability that what is suspected to be a part of a nucleus comes from nothing."""

@@ -11,9 +11,8 @@ import numpy as np
 from tracking.evidence.costs import size_cost, step_cost
 from tracking.evidence.endings import FRAGMENT
 from tracking.evidence.expectation import Expectation, Scene
-from tracking.linking.frame import Frame
-from tracking.linking.packing import Solution, Triples
-from tracking.linking.sources import Sources
+from tracking.evidence.frame import Frame
+from tracking.evidence.sources import Sources
 
 
 def pieces_cost(
@@ -39,28 +38,3 @@ def pieces_cost(
     chance = np.where(suspect, max(belief.cut, FRAGMENT), belief.cut)
     cost = step_cost(off2, expected.spread[source], scene.dimensions, scene.scale) + size_cost(change, belief)
     return np.where(np.isnan(change), np.inf, cost - np.log(chance))
-
-
-def joined(solution: Solution, triples: Triples, size: np.ndarray) -> Solution:
-    """A solution in which each source that was rather cut in two goes on with the larger piece.
-
-    Parameters
-    ----------
-    solution : Solution
-    triples : Triples
-        Those that it was chosen from.
-    size : (M,) float64
-        Of the targets.
-    """
-    if not solution.divisions:
-        return solution
-    named = zip(triples.source.tolist(), triples.first.tolist(), triples.second.tolist(), strict=True)
-    lead = dict(zip(named, triples.lead.tolist(), strict=True))
-    match, divisions = solution.match.copy(), {}
-    for source, (first, second, gain) in solution.divisions.items():
-        over_pieces = lead[source, first, second]
-        if over_pieces > 0:
-            divisions[source] = (first, second, min(gain, over_pieces))
-        else:
-            match[source] = first if size[first] >= size[second] else second
-    return Solution(match, divisions)

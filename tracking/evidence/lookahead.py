@@ -9,9 +9,9 @@ import numpy as np
 from tracking.evidence.costs import feature_cost, step_cost
 from tracking.evidence.endings import beginning_cost, missed_cost
 from tracking.evidence.expectation import Scene
-from tracking.linking.frame import Frame
-from tracking.linking.link import nearest_pairs
-from tracking.linking.sources import Sources, collect
+from tracking.evidence.frame import Frame
+from tracking.evidence.neighbours import nearest_pairs
+from tracking.evidence.sources import Sources, collect
 
 
 @dataclass(frozen=True)

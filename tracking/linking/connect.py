@@ -8,7 +8,7 @@ import numpy as np
 
 from tracking.evidence.beliefs import Sums
 from tracking.evidence.expectation import Scene
-from tracking.linking.frame import Frame
+from tracking.evidence.frame import Frame
 from tracking.linking.late_edit import complete
 from tracking.linking.packing import Solution
 from tracking.linking.step import Step

@@ -27,3 +27,28 @@ def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:
     if score:
         return scored(packing, pairs, triples, worth, price)
     return Solution(np.array(packing.match, np.int64), {s: (a, b, 0.0) for s, (a, b, _) in packing.division.items()})
+
+
+def joined(solution: Solution, triples: Triples, size: np.ndarray) -> Solution:
+    """A solution in which each source that was rather cut in two goes on with the larger piece.
+
+    Parameters
+    ----------
+    solution : Solution
+    triples : Triples
+        Those that it was chosen from.
+    size : (M,) float64
+        Of the targets.
+    """
+    if not solution.divisions:
+        return solution
+    named = zip(triples.source.tolist(), triples.first.tolist(), triples.second.tolist(), strict=True)
+    lead = dict(zip(named, triples.lead.tolist(), strict=True))
+    match, divisions = solution.match.copy(), {}
+    for source, (first, second, gain) in solution.divisions.items():
+        over_pieces = lead[source, first, second]
+        if over_pieces > 0:
+            divisions[source] = (first, second, min(gain, over_pieces))
+        else:
+            match[source] = first if size[first] >= size[second] else second
+    return Solution(match, divisions)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from tracking.evidence.frame import Frame
 from tracking.graph import Track
-from tracking.linking.frame import Frame
 
 
 def number(frames: list[Frame], start: int, next_id: int) -> int:

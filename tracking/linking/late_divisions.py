@@ -20,10 +20,10 @@ from tracking.evidence.costs import (
     step_cost,
 )
 from tracking.evidence.expectation import Expectation, Scene
+from tracking.evidence.frame import Frame
+from tracking.evidence.sources import Sources, collect
 from tracking.linking.assignment import Pairs
-from tracking.linking.frame import Frame
 from tracking.linking.packing import Solution
-from tracking.linking.sources import Sources, collect
 
 SISTERS = 6
 """Nuclei near a source that may be its sister."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.linking.frame import Frame
+from tracking.evidence.frame import Frame
 
 
 def undo(frames: list[Frame], index: int) -> None:

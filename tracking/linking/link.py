@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracking.evidence.neighbours import nearest_pairs
 from tracking.linking.assignment import Pairs, assign
 
 SUBNET_SOURCES = 8
@@ -11,7 +12,6 @@ SUBNET_SOURCES = 8
 ADAPTIVE_STEP = 0.8
 ADAPTIVE_STOP = 0.3
 """The range shrinks by the first in crowded places, down to the second times the search range."""
-NEAREST = 8
 
 
 def link(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
@@ -74,24 +74,3 @@ def link_by_assignment(expected: np.ndarray, found: np.ndarray, search_range: fl
     source, target, distance = nearest_pairs(expected, found, search_range)
     saving = search_range**2 * (1 + 1e-9) - distance**2
     return assign(Pairs.build(source, target, saving, len(expected), len(found)))
-
-
-def nearest_pairs(
-    expected: np.ndarray, found: np.ndarray, search_range: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Source, target and distance of up to `NEAREST` targets per source within reach.
-
-    Returns
-    -------
-    (E,) int64, (E,) int64, (E,) float64
-    """
-    from scipy.spatial import KDTree
-
-    count = min(NEAREST, len(found))
-    if not count or not len(expected):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    distance, target = KDTree(found).query(expected, k=count)
-    distance, target = distance.reshape(len(expected), count), target.reshape(len(expected), count)
-    source = np.repeat(np.arange(len(expected)), count).reshape(distance.shape)
-    near = distance <= search_range
-    return source[near], target[near].astype(np.int64), distance[near]

@@ -17,16 +17,17 @@ from tracking.evidence.costs import (
 )
 from tracking.evidence.endings import beginning_cost, ending_cost
 from tracking.evidence.expectation import Expectation, Scene
-from tracking.evidence.fragments import joined, pieces_cost
+from tracking.evidence.fragments import pieces_cost
+from tracking.evidence.frame import Frame
 from tracking.evidence.lookahead import Future, regain_saving
 from tracking.evidence.motion import local_flow, spacing, whole_shift
+from tracking.evidence.neighbours import nearest_pairs
+from tracking.evidence.sources import Sources, open_ends
 from tracking.linking.assignment import Pairs
-from tracking.linking.decide import decide
-from tracking.linking.frame import Frame
+from tracking.linking.decide import decide, joined
 from tracking.linking.late_divisions import late_sisters
-from tracking.linking.link import link, nearest_pairs
+from tracking.linking.link import link
 from tracking.linking.packing import Solution, Triples
-from tracking.linking.sources import Sources, open_ends
 
 DAUGHTERS = 8
 """Nuclei near the expected place that are paired up as possible daughters."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nuset_engine.anchors import LEVELS
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.anchors import LEVELS
 from nuset_engine.inference.predictor import Predictor, folded_network
 from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.training.dataset import CropSampler

@@ -13,7 +13,7 @@ from cases.stored import register
 
 from daemon.processing.crash_record import CrashRecord
 from storage.database.catalog import Catalog
-from storage.database.states import TimepointState
+from storage.schema.states import TimepointState
 
 QUEUED, FAILED, RUNNING = TimepointState.QUEUED, TimepointState.FAILED, TimepointState.RUNNING
 

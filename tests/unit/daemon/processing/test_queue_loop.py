@@ -31,9 +31,9 @@ from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog
-from storage.database.rows import TimepointJob
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import DatabaseUnavailableError, StorageError
+from storage.schema.rows import TimepointJob
+from storage.schema.states import AcquisitionState, TimepointState
 
 MODEL = Ready("test", "0" * 64)
 

@@ -9,7 +9,7 @@ import pytest
 from desk import MODEL, Desk
 
 from storage.database.catalog import Catalog
-from storage.database.states import AcquisitionState
+from storage.schema.states import AcquisitionState
 
 
 @pytest.fixture

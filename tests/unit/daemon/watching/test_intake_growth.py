@@ -12,7 +12,7 @@ from desk import Desk, Microscope
 from daemon.processing.messages import Ready
 from daemon.watching.inspection import Look, Open, Stuck
 from storage.database.catalog import Catalog
-from storage.database.states import AcquisitionState, TimepointState
+from storage.schema.states import AcquisitionState, TimepointState
 
 
 @pytest.fixture

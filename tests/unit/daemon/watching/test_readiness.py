@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from daemon.watching.readiness import Decision, Identity, SettleRules, conclude, identify, is_due, observe
+from daemon.configuration.settle_rules import SettleRules
+from daemon.watching.readiness import Decision, Identity, conclude, identify, is_due, observe
 
 RULES = SettleRules(quiet_s=2.0, give_up_s=60.0)
 

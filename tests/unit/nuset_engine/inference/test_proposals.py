@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.inference.anchors import LEVELS, TRAINED_DIAMETER_PX, box_iou
+from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, box_iou
 from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
 
 

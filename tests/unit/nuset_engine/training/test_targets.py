@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.inference.anchors import LEVELS, anchor_boxes, box_iou, decode
+from nuset_engine.anchors import LEVELS, anchor_boxes, box_iou, decode
 from nuset_engine.training.targets import (
     BORDER_SIGMA_PX,
     BORDER_WEIGHT,

@@ -9,9 +9,9 @@ import pytest
 from cases.stored import NO_UPDATE, Clock, acquisition, nuclei, one_to_one, pixels, register, work_off
 
 from storage.database.catalog import Catalog
-from storage.database.rows import AcquisitionRow
-from storage.database.states import AcquisitionState, TimepointState
 from storage.errors import IllegalTransitionError, StaleJobError, StorageError, UnknownAcquisitionError
+from storage.schema.rows import AcquisitionRow
+from storage.schema.states import AcquisitionState, TimepointState
 
 
 def states(catalog: Catalog, acquisition_id: int) -> str:

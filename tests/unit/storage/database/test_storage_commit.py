@@ -15,8 +15,8 @@ from storage import naming
 from storage.database.catalog import Catalog
 from storage.database.records import plain, plain_column
 from storage.database.replay import merged, replay, with_replaced
-from storage.database.rows import TimepointJob
 from storage.errors import StorageError
+from storage.schema.rows import TimepointJob
 from tracking.graph import Track
 from tracking.params import TrackingParams
 from tracking.tracker import FrameTracks, Tracker, TrackUpdate

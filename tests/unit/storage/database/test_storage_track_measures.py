@@ -9,9 +9,9 @@ from cases.stored import acquisition, pixels, register, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
-from storage.database.rows import TimepointJob
 from storage.query import queries
 from storage.schema import tables
+from storage.schema.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

@@ -15,13 +15,13 @@ from cases import family
 from cases.stored import acquisition, pixels, register, squares, work_off
 
 from nuset_engine.nuclei import Nuclei
-from storage import export as export_package
 from storage.database.catalog import Catalog
-from storage.database.rows import TimepointJob
 from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionError
-from storage.export import EXPORTERS, export
+from storage.export import exporters as export_package
+from storage.export.exporters import EXPORTERS, export
 from storage.export.lineage import Segment, segments
 from storage.omezarr.image_store import ImageStore
+from storage.schema.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

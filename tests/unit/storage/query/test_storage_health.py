@@ -8,8 +8,8 @@ import pytest
 from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register
 
 from storage.database.catalog import Catalog
-from storage.database.states import AcquisitionState
 from storage.query import queries
+from storage.schema.states import AcquisitionState
 
 
 @pytest.fixture

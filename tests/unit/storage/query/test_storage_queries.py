@@ -158,7 +158,7 @@ def public() -> Iterator[Path]:
 def test_people_who_may_not_write_beside_the_database_can_ask(public: Path, running: bool) -> None:
     """A member of the service's group, while it runs and when it does not."""
     code = (  # the first question loads every module, which another user may not be able to read
-        "import os, sys\nfrom storage import queries\nqueries.acquisitions(sys.argv[1])\n"
+        "import os, sys\nfrom storage.query import queries\nqueries.acquisitions(sys.argv[1])\n"
         "if os.geteuid() == 0:\n    os.setgid(65534)\n    os.setuid(65534)\n"
         "print(len(queries.acquisitions(sys.argv[1])))"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.tracking.linking.test_doubt import WHEN, WHOLE, divisions, play, sized
 from tests.unit.tracking.movies import wandering
-from tracking.evidence.fragments import joined
+from tracking.linking.decide import joined
 from tracking.linking.packing import Solution, Triples
 
 FRAMES = 14

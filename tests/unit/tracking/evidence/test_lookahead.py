@@ -9,7 +9,7 @@ from tests.unit.tracking.movies import wandering
 from tracking.evidence.beliefs import believe
 from tracking.evidence.expectation import Scene
 from tracking.evidence.lookahead import regain_saving
-from tracking.linking.sources import open_ends
+from tracking.evidence.sources import open_ends
 from tracking.tracker import Tracker
 
 WHEN, ROW = 5, 13

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.events import EventDetector, EventScores, in_source_pixels, score_events
+from nuset_engine.evaluation.event_scores import EventScores, score_events
+from nuset_engine.events import EventDetector, in_source_pixels
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.synthetic.blobs import SyntheticParams
 from nuset_engine.synthetic.mitosis import divide_some, mitotic_slices, spindles

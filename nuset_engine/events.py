@@ -7,13 +7,10 @@ as its training does: the foreground that labels of events give is not that of a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage as ndi
 
-from nuset_engine.assignment import assign
 from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.proposals import EMPTY, Proposals
@@ -101,57 +98,3 @@ def in_source_pixels(found: Proposals, network: tuple[int, ...], source: tuple[i
     scale = np.array([source[0] / network[0], source[1] / network[1]] * 2, np.float32)
     limits = np.array([source[0], source[1]] * 2, np.float32)
     return Proposals(np.clip(found.boxes * scale, 0, limits), found.scores)
-
-
-@dataclass(frozen=True)
-class EventScores:
-    """How well events were found.
-
-    Attributes
-    ----------
-    matched, true_count, found_count : int
-    """
-
-    matched: int
-    true_count: int
-    found_count: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the detections that are events; 1 where nothing was found."""
-        return self.matched / self.found_count if self.found_count else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the events that were found; 1 where there are none."""
-        return self.matched / self.true_count if self.true_count else 1.0
-
-    def __add__(self, other: EventScores) -> EventScores:
-        """Both together."""
-        return EventScores(
-            self.matched + other.matched, self.true_count + other.true_count, self.found_count + other.found_count
-        )
-
-
-def score_events(truth: np.ndarray, found: Proposals, min_iou: float = 0.3) -> EventScores:
-    """Match boxes with labelled events one to one, as many as possible.
-
-    Parameters
-    ----------
-    truth : (Y, X) int
-        Labels of the events.
-    found : Proposals
-        Boxes in the pixels of `truth`.
-    min_iou : float
-        Least intersection over union of a match, of boxes.
-    """
-    windows = [w for w in ndi.find_objects(truth) if w is not None]
-    boxes = np.array([(y.start, x.start, y.stop, x.stop) for y, x in windows], np.float32).reshape(-1, 4)
-    low = np.maximum(boxes[:, None, :2], found.boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], found.boxes[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=-1)
-    areas = [np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (boxes, found.boxes)]
-    iou = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-6)
-    rows, columns = np.nonzero(iou >= min_iou)
-    pairs = assign(rows, columns, iou[rows, columns])
-    return EventScores(len(pairs), len(boxes), len(found))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracking.evidence.frame import Frame
 from tracking.evidence.motion import local_flow
-from tracking.linking.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from daemon.monitoring import logs
+from daemon import logs
 
 
 def parse(line: str) -> dict[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from storage.database.states import AcquisitionState, TimepointState
+from storage.schema.states import AcquisitionState, TimepointState
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,19 @@ class TimepointJob:
     def acquisition_id(self) -> int:
         """The acquisition's id."""
         return self.acquisition.id
+
+
+def acquisition_row(row: RowMapping) -> AcquisitionRow:
+    """Return a row of `schema.acquisitions` as an object."""
+    values = {name: row[name] for name in AcquisitionRow.__dataclass_fields__}
+    values["state"] = AcquisitionState(values["state"])
+    values["channel_names"] = tuple(values["channel_names"])
+    return AcquisitionRow(**values)
+
+
+def timepoint_row(row: RowMapping) -> TimepointRow:
+    """Return a row of `schema.timepoints` as an object."""
+    values = {name: row[name] for name in TimepointRow.__dataclass_fields__}
+    values["state"] = TimepointState(values["state"])
+    values["timings"] = values["timings"] or {}
+    return TimepointRow(**values)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.inference.anchors import (
+from nuset_engine.anchors import (
     LEVELS,
     TRAINED_DIAMETER_PX,
     anchor_boxes,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from storage.database.states import (
+from storage.errors import IllegalTransitionError
+from storage.schema.states import (
     ACQUISITION_TRANSITIONS,
     TIMEPOINT_TRANSITIONS,
     AcquisitionState,
     TimepointState,
     check_transition,
 )
-from storage.errors import IllegalTransitionError
 
 
 @pytest.mark.parametrize("state", [*AcquisitionState, *TimepointState])
