@@ -80,7 +80,7 @@ def process(order: Order) -> int:
     with Catalog.open(database) as catalog, Bars() as bars:
         engine = order.engine
         lock = worker_lock(catalog, order.output)
-        setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock)
+        setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock, engine.runtime)
         worker = Worker(setup, _SILENCE_S, time.monotonic)
         queue_loop = QueueLoop(catalog, worker, RetryPolicy(attempts=3, pause_s=1.0), bars.show)
         try:

@@ -353,7 +353,7 @@ def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:
     """What the worker is told."""
     engine = config.engine
     lock = worker_lock(catalog, config.watch[0].output)
-    return EngineSetup(engine.factory, engine.weights, engine.threads, lock)
+    return EngineSetup(engine.factory, engine.weights, engine.threads, lock, engine.runtime)
 
 
 def make_folder(path: naming.Place) -> None:

@@ -17,6 +17,8 @@ from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.scaled_plane import ScaledPlane
+from nuset_engine.runtime.choice import read_by
+from nuset_engine.runtime.names import AUTO
 from nuset_engine.segment import Segmenter
 from nuset_engine.weights import find_weights
 
@@ -35,11 +37,13 @@ class EventDetector:
     params : SegmentationParams, optional
         `nucleus_diameter_px`, if the size is known.
     threads : int, optional
+    runtime : str
+        Of both networks, see `runtime.choice.read_by`.
 
     Raises
     ------
     EngineError
-        If there are no such weights or they are damaged.
+        If there are no such weights, they are damaged, or the runtime cannot be had.
     """
 
     def __init__(
@@ -49,11 +53,12 @@ class EventDetector:
         min_score: float = 0.3,
         params: SegmentationParams | None = None,
         threads: int | None = None,
+        runtime: str = AUTO,
     ) -> None:
-        self.weights_info = find_weights(weights)
+        self.weights_info = read_by(find_weights(weights), runtime)
         self.min_score = min_score
-        self._nuclei = Segmenter(nuclei, params, threads)
-        self._predictor = Predictor(self.weights_info)
+        self._nuclei = Segmenter(nuclei, params, threads, runtime)
+        self._predictor = Predictor(self.weights_info, threads)
 
     def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
         """Nucleus size, polarity and whole-image intensity of a stack, from a few of its slices."""

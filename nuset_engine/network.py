@@ -116,7 +116,7 @@ def _joined_quickly(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int,
     """The same function with less than half of the products for the coarse features.
 
     A 3x3 convolution of pixels that were doubled meets each of them several times; with the products summed beforehand
-    it is a transposed 4x4 convolution of the coarse features themselves (`predictor.doubling_kernel`).
+    it is a transposed 4x4 convolution of the coarse features themselves (`folding.doubling_kernel`).
     """
     x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False, name=f"{name}_up")(x)
     skip = layers.Conv2D(filters, 3, padding="same", name=f"{name}_skip")(skip)
@@ -137,7 +137,7 @@ def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int
 def build_network(
     architecture: Architecture | None = None, channels: int = INPUT_CHANNELS, folded: bool = False
 ) -> keras.Model:
-    """The untrained network; `folded` gives its quicker twin for inference, filled by `predictor.folded_network`.
+    """The untrained network; `folded` gives its quicker twin for inference, filled by `folding.folded_network`.
 
     Returns
     -------

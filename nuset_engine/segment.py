@@ -16,6 +16,8 @@ from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
+from nuset_engine.runtime.choice import read_by
+from nuset_engine.runtime.names import AUTO
 from nuset_engine.weights import WeightsInfo, find_weights
 
 SMALLEST_PX = 8
@@ -31,11 +33,13 @@ class Segmenter:
     params : SegmentationParams, optional
     threads : int, optional
         Cores to use; all of them where not given.
+    runtime : str
+        What computes the network, see `runtime.choice.read_by`.
 
     Raises
     ------
     EngineError
-        If there are no such weights or they are damaged.
+        If there are no such weights, they are damaged, or the runtime cannot be had.
     """
 
     def __init__(
@@ -43,9 +47,10 @@ class Segmenter:
         weights: str | Path = "fluorescence",
         params: SegmentationParams | None = None,
         threads: int | None = None,
+        runtime: str = AUTO,
     ) -> None:
         self.params = params or SegmentationParams()
-        self.weights_info: WeightsInfo = find_weights(weights)
+        self.weights_info: WeightsInfo = read_by(find_weights(weights), runtime)
         self._threads = threads
         self._predictors: dict[Path, Predictor] = {}
         self.predictor(stacked=True)  # made now, so that faults show now

@@ -1,6 +1,7 @@
 """Weights at rest: float16 arrays in an ``.npz``, with a JSON manifest that says what they are and how they were made.
 
 No pickles and no downloads: the architecture is code, the arrays are plain numbers, and a sha256 binds the two files.
+Beside them may lie their int8 twin (`runtime.int8_file`), bound by a sha256 too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,43 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SINGLE_PLANES = "single_planes"  # in a manifest: the name of the weights beside it that read single planes
+INT8 = "int8"  # in a manifest: the hash of the int8 twin and how it was made
+CHANNELS = "channels"  # in a manifest: of the network's input
+FEWEST_CHANNELS = 2  # of weights whose manifest does not say
+
+
+@dataclass(frozen=True)
+class Int8File:
+    """The int8 twin of weights: its file, and the sha256 that the manifest gives."""
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def beside(cls, weights: Path, manifest: Mapping[str, Any]) -> Int8File | None:
+        """What a manifest says of the twin of weights (``.npz``); None where it knows of none."""
+        return cls(int8_path(weights), manifest[INT8]["sha256"]) if INT8 in manifest else None
+
+    def check(self) -> None:
+        """Refuse a file that is missing, or another one than the manifest describes.
+
+        Raises
+        ------
+        EngineError
+            With the remedy.
+        """
+        if not self.path.is_file():
+            weights = self.path.with_suffix("").with_suffix(".npz")
+            raise EngineError(
+                f"{self.path} is missing, though the manifest beside it describes it: restore it, make it again by "
+                f"`nusetd train --quantise {weights}`, or set runtime = 'tensorflow'."
+            )
+        _checked(self.path, self.sha256)
+
+
+def int8_path(weights: Path) -> Path:
+    """Where the int8 twin of weights (``.npz``) lies."""
+    return weights.with_suffix(".int8.npz")
 
 
 @dataclass(frozen=True)
@@ -38,6 +76,10 @@ class WeightsInfo:
         The array file.
     single_planes : WeightsInfo or None
         Weights that read single planes in place of these, which read stacks; None where these read both.
+    int8 : Int8File or None
+        The same network in int8, where it was made.
+    runtime : str
+        What reads them, see `runtime.choice`.
     """
 
     name: str
@@ -45,6 +87,13 @@ class WeightsInfo:
     manifest: Mapping[str, Any]
     path: Path
     single_planes: WeightsInfo | None = None
+    int8: Int8File | None = None
+    runtime: str = "tensorflow"
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input."""
+        return int(self.manifest.get(CHANNELS, FEWEST_CHANNELS))
 
     @property
     def architecture(self) -> Mapping[str, Any]:
@@ -90,17 +139,24 @@ def find_weights(weights: str | Path) -> WeightsInfo:
         expected, name = manifest["sha256"], manifest["name"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise EngineError(f"{manifest_path} is no manifest of weights ({error}); restore it or train again.") from error
-    found = hashlib.sha256(arrays.read_bytes()).hexdigest()
-    if found != expected:
-        raise EngineError(
-            f"{arrays} is not the file that its manifest describes (sha256 {found[:12]}, expected {expected[:12]}); "
-            "reinstall nusetd or restore the file."
-        )
+    found = _checked(arrays, expected)
+    int8 = Int8File.beside(arrays, manifest)
     if SINGLE_PLANES not in manifest:
-        return WeightsInfo(name, found, manifest, arrays)
+        return WeightsInfo(name, found, manifest, arrays, int8=int8)
     other = find_weights(manifest_path.with_name(f"{manifest[SINGLE_PLANES]}.npz"))
     both = hashlib.sha256(f"{found} {other.sha256}".encode()).hexdigest()
-    return WeightsInfo(name, both, manifest, arrays, other)
+    return WeightsInfo(name, both, manifest, arrays, other, int8)
+
+
+def _checked(file: Path, expected: str) -> str:
+    """The hash of a file, which must be the one that its manifest gives."""
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if found != expected:
+        raise EngineError(
+            f"{file} is not the file that its manifest describes (sha256 {found[:12]}, expected {expected[:12]}); "
+            "reinstall nusetd or restore the file."
+        )
+    return found
 
 
 def _arrays(model: keras.Model) -> dict[str, Any]:
@@ -120,6 +176,7 @@ def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) ->
     with partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     partial.replace(path)
+    int8_path(path).unlink(missing_ok=True)  # of the weights that were here before
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     complete = {"format": FORMAT, "name": path.stem, "sha256": digest, **manifest}
     path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")

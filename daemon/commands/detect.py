@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nuclei-weights", default="fluorescence", metavar="WEIGHTS", help="weights of all nuclei, for scale"
     )
     parser.add_argument("--min-score", type=float, default=0.3, help="least confidence of an event, 0 to 1 (0.3)")
+    options.add_runtime(parser)
     parser.add_argument(
         "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
     )
@@ -43,5 +44,6 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=arguments.weights,
             nuclei_weights=arguments.nuclei_weights,
             min_score=arguments.min_score,
+            runtime=arguments.runtime,
         )
     )

@@ -65,6 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
             factory=arguments.engine,
             weights=arguments.weights,
             threads=arguments.threads,
+            runtime=arguments.runtime,
             voxel_size_um=arguments.voxel_size,
             held_out=arguments.held_out,
             ablation=arguments.ablation,

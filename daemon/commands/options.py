@@ -84,11 +84,24 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--weights", default=DEFAULT_WEIGHTS, help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})"
     )
     parser.add_argument("--threads", type=positive_int, help="cores to compute with (default: all)")
+    add_runtime(parser)
     parser.add_argument(
         "--engine",
         metavar="MODULE:CALLABLE",
         default=DEFAULT_ENGINE,
         help="your own segmenter instead of NuSeT, called with weights, params and threads",
+    )
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """`--runtime`."""
+    from nuset_engine.runtime.names import AUTO, RUNTIMES
+
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default=AUTO,
+        help="compute in int8 by openvino, in float32 by tensorflow, or by the quicker that can be had (default: auto)",
     )
 
 

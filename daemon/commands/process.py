@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
         Order(
             paths=options.existing(arguments.paths),
             output=naming.as_place(arguments.output),
-            engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads),
+            engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads, arguments.runtime),
             processing=Processing(),
             voxel_size_um=arguments.voxel_size,
             nuclear_channel=options.channel(arguments.channel),

@@ -34,5 +34,6 @@ def execute(arguments: argparse.Namespace) -> int:
             factory=arguments.engine,
             weights=arguments.weights,
             threads=arguments.threads,
+            runtime=arguments.runtime,
         )
     )

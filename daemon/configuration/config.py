@@ -15,6 +15,7 @@ from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
+from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
 from storage.omezarr.empty_store import Image
@@ -74,11 +75,25 @@ class WatchConfig:
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """The segmenter: its factory by import path (`module:callable`), its weights, its threads (None: all cores)."""
+    """The segmenter.
+
+    Attributes
+    ----------
+    factory : str
+        Its import path, `module:callable`.
+    weights : str
+        Name or path.
+    threads : int or None
+        Cores to use; None: all.
+    runtime : str
+        What computes the network: ``openvino`` in int8, ``tensorflow`` in float32, ``auto``: the quicker of those that
+        can be had. Part of what identifies a result.
+    """
 
     factory: str = DEFAULT_ENGINE
     weights: str = DEFAULT_WEIGHTS
     threads: int | None = None
+    runtime: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -242,6 +257,7 @@ def _read_engine(table: Reader) -> EngineConfig:
         factory=table.text("factory", defaults.factory),
         weights=table.text("weights", defaults.weights),
         threads=threads or None,
+        runtime=table.choice("runtime", defaults.runtime, RUNTIMES),
     )
     if ":" not in engine.factory:
         table.fault(("factory",), f"factory = {engine.factory!r} names no callable; write it as 'module:callable'.")

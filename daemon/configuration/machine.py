@@ -57,12 +57,18 @@ def _database(config: Config) -> Iterator[Fault]:
 
 def _engine(engine: EngineConfig) -> Iterator[Fault]:
     if engine.factory == DEFAULT_ENGINE:
+        from nuset_engine.runtime.choice import read_by
         from nuset_engine.weights import find_weights
 
         try:
-            find_weights(engine.weights)
+            weights = find_weights(engine.weights)
         except (EngineError, OSError) as error:
             yield Fault(("engine", "weights"), f"weights = {engine.weights!r}: {error}")
+            return
+        try:
+            read_by(weights, engine.runtime)
+        except (EngineError, OSError) as error:
+            yield Fault(("engine", "runtime"), f"runtime = {engine.runtime!r}: {error}")
         return
     module = engine.factory.partition(":")[0]
     try:

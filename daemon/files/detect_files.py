@@ -31,6 +31,7 @@ class DetectOrder:
     weights: str
     nuclei_weights: str
     min_score: float
+    runtime: str
 
     def __post_init__(self) -> None:
         """Refuse a score that is none."""
@@ -43,7 +44,7 @@ def detect_files(order: DetectOrder) -> int:
     from nuset_engine.events import EventDetector
 
     wanted = targets(order.images, order.output, ".events.csv")
-    detector = EventDetector(order.weights, order.nuclei_weights, order.min_score)
+    detector = EventDetector(order.weights, order.nuclei_weights, order.min_score, runtime=order.runtime)
     return write_each(wanted, lambda image, target: _write(target, _events(image, order, detector)))
 
 

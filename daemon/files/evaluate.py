@@ -13,7 +13,7 @@ import pandas as pd
 
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
-from daemon.processing.engine_factory import load_factory
+from daemon.processing.engine_factory import load_factory, make_segmenter
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.report import write_report
 from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
@@ -37,6 +37,7 @@ class EvaluationOrder:
     factory: str
     weights: str
     threads: int | None
+    runtime: str
     voxel_size_um: tuple[float, float, float] | None = None
     held_out: int | None = None
     ablation: bool = False
@@ -80,7 +81,8 @@ def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
     """
     pairs = order.pairs()
     _check(pairs, order)
-    segmenter = load_factory(order.factory)(weights=order.weights, params=SegmentationParams(), threads=order.threads)
+    factory = load_factory(order.factory)
+    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
     scores = _score(pairs, order, segmenter)
     result, ablation = summarised(scores.engine), scores.ablation()
     if order.output is not None:
@@ -144,7 +146,7 @@ def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
             "give weights trained with --synthetic-share 0 as --ablation-real-only."
         )
         return Ablation(segmenter)
-    return Ablation(segmenter, Segmenter(other, segmenter.params, order.threads))
+    return Ablation(segmenter, Segmenter(other, segmenter.params, order.threads, order.runtime))
 
 
 def _segmented(image: np.ndarray, segmenter: Any, voxel_size_um: tuple[float, float, float] | None) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 from daemon.errors import DaemonError
 from daemon.files.evaluate import EvaluationOrder
 from daemon.output import complain
-from daemon.processing.engine_factory import load_factory
+from daemon.processing.engine_factory import load_factory, make_segmenter
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import seg_ious
 from nuset_engine.measure import measure
@@ -129,7 +129,8 @@ def _tracked(order: EvaluationOrder, images: dict[int, Path], scratch: Path) -> 
     """One row per nucleus: t, label, track_id, parent_track_id; the labels go to `scratch`."""
     from tqdm import tqdm
 
-    segmenter = load_factory(order.factory)(weights=order.weights, params=SegmentationParams(), threads=order.threads)
+    factory = load_factory(order.factory)
+    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
     tracker = Tracker()
     ids: dict[tuple[int, int], int] = {}
     parents: dict[int, int | None] = {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from daemon.errors import DaemonError
 from daemon.files.each_image import targets, write_each
-from daemon.processing.engine_factory import load_factory
+from daemon.processing.engine_factory import load_factory, make_segmenter
 from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import GreyPlanes
@@ -36,13 +36,14 @@ class SegmentOrder:
     factory: str
     weights: str
     threads: int | None
+    runtime: str
 
 
 def segment_files(order: SegmentOrder) -> int:
     """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
     wanted = targets(order.images, order.output, ".labels.tif")
     factory = load_factory(order.factory)
-    segmenter = factory(weights=order.weights, params=SegmentationParams(), threads=order.threads)
+    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
     return write_each(wanted, lambda image, target: write_labels(target, _labels(image, order, segmenter)))
 
 

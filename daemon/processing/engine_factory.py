@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.errors import EngineFailedError
+from nuset_engine.params import SegmentationParams
+from nuset_engine.runtime.names import AUTO
 
 # TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
 QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -20,7 +22,8 @@ def load_factory(path: str) -> Callable[..., Any]:
     -------
     callable
         Called with `weights`, `params` (a `SegmentationParams`) and `threads`; gives an object with `weights_info`
-        (`name`, `sha256`) and `segment_stack(planes, statistics=None, progress=None)`.
+        (`name`, `sha256`) and `segment_stack(planes, statistics=None, progress=None)`; called with `runtime` too where
+        one is asked for.
 
     Raises
     ------
@@ -37,3 +40,11 @@ def load_factory(path: str) -> Callable[..., Any]:
     if not callable(factory):
         raise EngineFailedError(f"The engine {path} is not there: write its factory as 'module:callable'.")
     return factory
+
+
+def make_segmenter(
+    factory: Callable[..., Any], weights: str, params: SegmentationParams, threads: int | None, runtime: str
+) -> Any:
+    """Call a factory; only one that is asked for a runtime need know what that is."""
+    asked = {} if runtime == AUTO else {"runtime": runtime}
+    return factory(weights=weights, params=params, threads=threads, **asked)

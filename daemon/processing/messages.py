@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nuset_engine.nuclei import Nuclei
+from nuset_engine.runtime.names import AUTO
 from storage.schema.rows import AcquisitionRow
 
 
@@ -20,6 +21,7 @@ class EngineSetup:
     weights: str
     threads: int | None
     lock_path: str
+    runtime: str = AUTO
 
 
 @dataclass(frozen=True)

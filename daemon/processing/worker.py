@@ -20,7 +20,7 @@ from typing import Any
 
 from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
-from daemon.processing.engine_factory import load_factory
+from daemon.processing.engine_factory import load_factory, make_segmenter
 from daemon.processing.messages import (
     AnalyseTask,
     CannotStart,
@@ -63,8 +63,9 @@ class Engine:
         """Return the segmenter with these parameters, made when first asked for."""
         if params not in self._segmenters:
             self._segmenters.clear()  # one model in memory at a time
-            self._segmenters[params] = self._factory(
-                weights=self._setup.weights, params=params, threads=self._setup.threads
+            setup = self._setup
+            self._segmenters[params] = make_segmenter(
+                self._factory, setup.weights, params, setup.threads, setup.runtime
             )
         return self._segmenters[params]
 

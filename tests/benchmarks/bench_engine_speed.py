@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.inference.passes import run_network
-from nuset_engine.inference.predictor import Predictor, folded_network
+from nuset_engine.inference.predictor import Predictor
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.planes.normalize import normalize
 from nuset_engine.planes.resample import resample, scaled_shape
+from nuset_engine.runtime.folding import folded_network
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import load_weights

@@ -10,8 +10,9 @@ import pytest
 
 from nuset_engine.anchors import LEVELS
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.predictor import Predictor, folded_network
+from nuset_engine.inference.predictor import Predictor
 from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.runtime.folding import folded_network
 from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights, shipped_weights

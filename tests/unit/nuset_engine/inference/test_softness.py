@@ -88,6 +88,8 @@ def test_planes_and_stacks_are_read_by_the_weights_for_them(segmenter: Segmenter
     manifest = {k: v for k, v in info.manifest.items() if k != "single_planes"}
     (tmp_path / "alone.json").write_text(json.dumps(manifest))
     shutil.copy(info.path, tmp_path / "alone.npz")
+    if info.int8 is not None:
+        shutil.copy(info.int8.path, tmp_path / "alone.int8.npz")
     alone, planes = Segmenter(tmp_path / "alone.npz"), Segmenter(info.single_planes.path)
     image, _ = small_nuclei(0)
     stack = [image, image[::-1]]

@@ -1,0 +1,99 @@
+"""Which runtime reads weights: part of what identifies a result, because int8 moves an outline here and there.
+
+int8 needs three things: the int8 twin of the weights, the package `openvino`, and a processor that multiplies and adds
+bytes in one instruction. Without such instructions it is no faster and, on some processors, less exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from nuset_engine.errors import EngineError
+from nuset_engine.runtime.names import AUTO, OPENVINO, RUNTIMES, TENSORFLOW
+from nuset_engine.weights import WeightsInfo
+
+INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+CPUINFO = Path("/proc/cpuinfo")
+DEVICES = Path("/dev")
+
+
+def read_by(weights: WeightsInfo, wanted: str = AUTO) -> WeightsInfo:
+    """The weights as they will be read, each file of them by the runtime that is wanted and can be had.
+
+    Parameters
+    ----------
+    weights : WeightsInfo
+        From `find_weights`.
+    wanted : str
+        ``tensorflow``: Keras in float32. ``openvino``: int8, or an error. ``auto``: int8 where all that it needs is
+        there and neither a graphics card nor another backend of Keras is, else float32.
+
+    Returns
+    -------
+    WeightsInfo
+        With the runtime, and with a name and a hash of its own where int8 is read.
+
+    Raises
+    ------
+    EngineError
+        If int8 is wanted and cannot be had, or is not the file that the manifest describes, or no such runtime is
+        known.
+    """
+    if wanted not in RUNTIMES:
+        raise EngineError(f"There is no runtime '{wanted}'; choose one of {', '.join(RUNTIMES)}.")
+    other = read_by(weights.single_planes, wanted) if weights.single_planes else None
+    if not _int8(weights, wanted):
+        own, name, runtime = weights.manifest["sha256"], weights.name, TENSORFLOW
+    else:
+        assert weights.int8 is not None
+        weights.int8.check()
+        own = _digest(f"{weights.manifest['sha256']} int8 {weights.int8.sha256}")
+        name, runtime = f"{weights.name}.int8", OPENVINO
+    sha256 = own if other is None else _digest(f"{own} {other.sha256}")
+    return replace(weights, name=name, sha256=sha256, single_planes=other, runtime=runtime)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _int8(weights: WeightsInfo, wanted: str) -> bool:
+    if wanted == TENSORFLOW:
+        return False
+    lacking = without_int8(weights)
+    if wanted == AUTO:
+        return lacking is None and not _graphics_card() and os.environ.get("KERAS_BACKEND", TENSORFLOW) == TENSORFLOW
+    if lacking is not None:
+        raise EngineError(f"runtime = 'openvino' cannot be had: {lacking}; or choose 'auto' or 'tensorflow'.")
+    return True
+
+
+def without_int8(weights: WeightsInfo) -> str | None:
+    """What is missing to read weights in int8, and what to do about it; None where nothing is."""
+    if weights.int8 is None:
+        return f"the weights {weights.name} have no int8 twin; make it by `nusetd train --quantise {weights.path}`"
+    if find_spec("openvino") is None:
+        return "the package openvino is not installed (pip install openvino)"
+    if not INT8_INSTRUCTIONS & _processor_flags():
+        return f"this processor has none of the instructions {', '.join(sorted(INT8_INSTRUCTIONS))}"
+    return None
+
+
+def _processor_flags() -> frozenset[str]:
+    """What the processor knows, as Linux lists it; nothing where that is not known."""
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").partition(":")[2].split())
+
+
+def _graphics_card() -> bool:
+    """True where a graphics card that TensorFlow could use is within reach: it is faster than int8 on a processor."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return False
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DEVICES / "kfd").exists()

@@ -1,0 +1,76 @@
+"""The trained network made fast for inference: normalisation folded into the convolutions, half the products of the
+decoder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.weights import WeightsInfo, load_weights
+
+
+def load_folded(weights: WeightsInfo) -> keras.Model:
+    """The network of stored weights, for inference.
+
+    Raises
+    ------
+    EngineError
+        If the weights do not fit the network that their manifest describes.
+    """
+    architecture = Architecture(tuple(weights.architecture["filters"]), weights.architecture["head_filters"])
+    model = build_network(architecture, channels=weights.channels)
+    load_weights(model, weights)
+    return folded_network(model, architecture)
+
+
+def folded_network(model: keras.Model, architecture: Architecture) -> keras.Model:
+    """The same function for inference: no batch normalisation layers, no pixels doubled before they are convolved.
+
+    A normalisation of a convolution is a convolution with ``kernel * s`` and bias ``beta - mean * s``, where
+    ``s = gamma / sqrt(variance + epsilon)`` (Jacob et al. 2018, section 3.2). The first convolution of each decoder
+    block is divided into its part over the encoder's features and its part over the doubled ones.
+    """
+    folded = build_network(architecture, channels=model.input_shape[-1], folded=True)
+    for layer in folded.layers:
+        if not layer.weights:
+            continue
+        block, _, part = layer.name.rpartition("_")
+        if part not in ("skip", "up"):
+            layer.set_weights(_without_normalisation(model, layer.name))
+            continue
+        kernel, bias = _without_normalisation(model, f"{block}_conv1")
+        skipped = kernel.shape[2] - model.get_layer(f"{block}_double").output.shape[-1]
+        if part == "skip":
+            layer.set_weights([kernel[:, :, :skipped], bias])
+        else:
+            layer.set_weights([doubling_kernel(kernel[:, :, skipped:])])
+    return folded
+
+
+def _without_normalisation(model: keras.Model, name: str) -> list[np.ndarray]:
+    """Weights of a layer with the normalisation that follows it, if one does, folded in."""
+    values = model.get_layer(name).get_weights()
+    norm_name = name.replace("_conv", "_norm")
+    if "_conv" not in name or norm_name not in {layer.name for layer in model.layers}:
+        return values
+    norm = model.get_layer(norm_name)
+    gamma, beta, mean, variance = norm.get_weights()
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    return [values[0] * factor, beta - mean * factor]
+
+
+def doubling_kernel(kernel: np.ndarray) -> np.ndarray:
+    """The transposed convolution (stride 2) that equals doubling every pixel along both axes and then convolving.
+
+    Parameters
+    ----------
+    kernel : (3, 3, inputs, outputs) float32
+
+    Returns
+    -------
+    (4, 4, outputs, inputs) float32
+    """
+    # An even output pixel sees its own coarse pixel through taps 1 and 2 and the one before through tap 0; an odd one
+    # sees its own through taps 0 and 1 and the next through tap 2.
+    taps = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
+    return np.einsum("ar,bs,rsio->aboi", taps, taps, kernel)

@@ -1,0 +1,66 @@
+"""The network in int8 by OpenVINO: a third of the time of float32 on processors that multiply bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nuset_engine.errors import EngineError
+from nuset_engine.runtime.int8_file import read_int8
+from nuset_engine.runtime.silent_openvino import import_silently
+from nuset_engine.weights import WeightsInfo
+
+
+class Int8Network:
+    """A quantised network, compiled for this processor.
+
+    Parameters
+    ----------
+    model : openvino.Model
+    threads : int, optional
+        Cores to use; all of them where not given.
+    """
+
+    def __init__(self, model: Any, threads: int | None = None) -> None:
+        core = import_silently("openvino").Core()
+        # For any size: one compiled for a size of its own is a little faster, and rounds otherwise, so that results
+        # would depend on what was seen before.
+        self._run = core.compile_model(model, "CPU", _settings(threads))
+
+    def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """Probabilities and heads, as `predictor.Network` promises."""
+        found = self._run(np.ascontiguousarray(inputs, np.float32))
+        return [found[index] for index in range(len(found))]
+
+
+def load_int8(weights: WeightsInfo, threads: int | None = None) -> Int8Network:
+    """The int8 twin of weights, ready to run.
+
+    Raises
+    ------
+    EngineError
+        If OpenVINO is not there or does not understand the file.
+    """
+    assert weights.int8 is not None
+    ov = import_silently("openvino")
+    graph, constants = read_int8(weights.int8)
+    try:
+        return Int8Network(ov.Core().read_model(graph, constants), threads)
+    except RuntimeError as error:
+        raise EngineError(
+            f"OpenVINO {ov.__version__} does not understand {weights.int8.path} ({str(error).splitlines()[0]}); "
+            f"make it again by `nusetd train --quantise {weights.path}`, or set runtime = 'tensorflow'."
+        ) from error
+
+
+def _settings(threads: int | None) -> dict[str, object]:
+    """One input at a time on all cores; what is not int8 in float32, not in the bfloat16 that is the default."""
+    chosen: dict[str, object] = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # several workers would all be pinned to the same cores
+    }
+    if threads is not None:
+        chosen["INFERENCE_NUM_THREADS"] = threads
+    return chosen

@@ -1,0 +1,104 @@
+"""The network built of OpenVINO's operations is the one that Keras computes; int8 stays within stated bounds of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nuset_engine.errors import EngineError
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.network import keras
+from nuset_engine.planes.normalize import normalize, whole_image_statistics
+from nuset_engine.runtime.folding import load_folded
+from nuset_engine.runtime.keras_runtime import KerasNetwork
+from nuset_engine.runtime.openvino_graph import openvino_model, phases_kernel
+from nuset_engine.runtime.openvino_runtime import Int8Network, load_int8
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from nuset_engine.training.config import TrainingConfig
+from nuset_engine.training.examples import samplers
+from nuset_engine.training.quantise import ALLOWED, deviation
+from nuset_engine.weights import WeightsInfo, find_weights, shipped_weights
+
+pytestmark = pytest.mark.usefixtures("openvino")
+TWINS = [name for name in shipped_weights() if find_weights(name).int8 is not None]
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (2, 16, 48)])
+def test_in_float32_it_is_the_same_function(small: WeightsInfo, shape: tuple[int, int, int]) -> None:
+    x = np.random.default_rng(1).normal(size=(*shape, small.channels)).astype(np.float32)
+    exact, rebuilt = KerasNetwork(small)(x), Int8Network(openvino_model(load_folded(small)))(x)
+    assert [part.shape for part in exact] == [part.shape for part in rebuilt]
+    for one, other in zip(exact, rebuilt, strict=True):
+        assert np.ptp(one) > 0.01, "an answer that is the same everywhere would compare nothing"
+        assert np.allclose(one, other, atol=1e-5 * max(1.0, float(np.abs(one).max())))
+
+
+def test_a_transposed_convolution_is_a_convolution_whose_channels_are_spread() -> None:
+    rng = np.random.default_rng(0)
+    kernel, coarse = rng.normal(size=(4, 4, 3, 5)), rng.normal(size=(1, 6, 7, 5))
+    wanted = keras.ops.conv_transpose(coarse, kernel, strides=2, padding="same")
+    wide = np.asarray(keras.ops.conv(coarse, phases_kernel(kernel), padding="same")).reshape(6, 7, 2, 2, 3)
+    assert np.allclose(wide.transpose(0, 2, 1, 3, 4).reshape(1, 12, 14, 3), wanted, atol=1e-5)
+
+
+def test_layers_that_it_does_not_know_are_refused() -> None:
+    image = keras.Input((None, None, 2))
+    pooled = keras.layers.AveragePooling2D(2, name="mean")(image)
+    with pytest.raises(EngineError, match=r"layer mean \(AveragePooling2D\) has no counterpart"):
+        openvino_model(keras.Model(image, [pooled]))
+    strided = keras.layers.Conv2D(2, 3, strides=2, padding="same", name="stride")(image)
+    with pytest.raises(EngineError, match="layer stride is no convolution"):
+        openvino_model(keras.Model(image, [strided]))
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_shipped_twins_answer_as_their_weights(name: str) -> None:
+    """On synthetic crops of every kind, those with confocal slices among them, in both normalisations."""
+    weights = find_weights(name)
+    config = TrainingConfig(None, None, Path("unused.npz"), mode=weights.manifest["int8"]["mode"], crop_px=128)
+    sampler, _ = samplers(config, 7, [], [])
+    found = deviation(KerasNetwork(weights), load_int8(weights), [sampler.batch(1)[0] for _ in range(6)])
+    assert all(value <= allowed for value, allowed in zip(astuple(found), astuple(ALLOWED), strict=True)), found
+    assert found.foreground > 0, "the same numbers would mean that int8 was not run"
+
+
+def test_answers_do_not_depend_on_what_was_seen_before() -> None:
+    twin = load_int8(find_weights("fluorescence"))
+    drawn, _ = synthetic_image(np.random.default_rng(0), SyntheticParams(size_px=128))
+    image = normalize(drawn, whole_image_statistics(drawn))[None]
+    image = np.concatenate([image] * -(-find_weights("fluorescence").channels // image.shape[-1]), axis=-1)
+    first = twin(image[:, :64, :96])
+    twin(image)
+    twin(np.concatenate([image[:, :64, :96]] * 3))
+    for one, other in zip(first, twin(image[:, :64, :96]), strict=True):
+        assert np.array_equal(one, other)
+    alone = load_int8(find_weights("fluorescence"), threads=1)(image[:, :64, :96])
+    for one, other in zip(first, alone, strict=True):
+        assert np.array_equal(one, other), "as many threads as there are"
+
+
+def test_a_file_that_openvino_does_not_understand_is_refused(small: WeightsInfo, tmp_path: Path) -> None:
+    twin = tmp_path / "small.int8.npz"
+    for arrays, message in (({"a": np.zeros(3)}, "no int8 twin"), (_nonsense(), "does not understand")):
+        np.savez(twin, allow_pickle=False, **arrays)
+        manifest = {**small.manifest, "int8": {"sha256": hashlib.sha256(twin.read_bytes()).hexdigest()}}
+        small.path.with_suffix(".json").write_text(json.dumps(manifest))
+        with pytest.raises(EngineError, match=message):
+            load_int8(find_weights(small.path))
+
+
+def _nonsense() -> dict[str, np.ndarray]:
+    return {"graph": np.frombuffer(b"<net>", np.uint8), "constants": np.zeros(4, np.uint8)}
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 33), (250, 100)])
+def test_prediction_has_the_shape_of_its_input(shape: tuple[int, int]) -> None:
+    weights = replace(find_weights("fluorescence"), runtime="openvino")
+    (found,) = Predictor(weights).predict(np.zeros((1, *shape, weights.channels), np.float32))
+    assert found.foreground.shape == found.ridge.shape == shape
+    assert 0 <= found.foreground.min() <= found.foreground.max() <= 1

@@ -1,0 +1,74 @@
+"""The int8 twin of a user's own weights, made by the command, and refused where it would not answer as they do."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon.cli import main
+from nuset_engine.errors import EngineError
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.runtime.choice import read_by, without_int8
+from nuset_engine.runtime.names import OPENVINO
+from nuset_engine.training import quantise as module
+from nuset_engine.training.config import TrainingConfig
+from nuset_engine.training.quantise import Deviation, quantise
+from nuset_engine.weights import WeightsInfo, find_weights, int8_path, save_weights
+
+SMALL = Architecture((4, 8, 8, 8, 8), 8)
+
+pytestmark = pytest.mark.skipif(
+    find_spec("nncf") is None, reason="nncf is not installed (pip install nncf); it is among the packages for tests"
+)
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsInfo:
+    """A user's weights, and ranges measured on few crops."""
+    monkeypatch.setattr(module, "CROPS", 4)
+    monkeypatch.setattr(module, "COMPARED", 2)
+    keras.utils.set_random_seed(0)
+    network = build_network(SMALL)
+    kernel, _ = network.get_layer("maps").get_weights()
+    network.get_layer("maps").set_weights([kernel, np.array([-2.0, 0.0])])  # untrained, every pixel is undecided
+    return save_weights(network, tmp_path / "mine.npz", {"architecture": SMALL.as_dict()})
+
+
+def test_the_command_makes_the_twin_of_a_users_weights(mine: WeightsInfo, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--quantise", str(mine.path)]) == 0
+    assert "mine in int8" in capsys.readouterr().out
+    found = find_weights(mine.path)
+    assert found.int8 is not None
+    found.int8.check()
+    made = found.manifest["int8"]
+    assert (made["crops"], made["images"], made["mode"]) == (4, None, "nuclei")
+    assert found.sha256 == mine.sha256, "float32 stays what it was"
+    assert not list(mine.path.parent.glob("*.partial"))
+    if without_int8(found) is None:
+        inputs = np.random.default_rng(0).normal(size=(1, 32, 32, found.channels)).astype(np.float32)
+        exact, quick = (Predictor(each).predict(inputs)[0] for each in (found, read_by(found, OPENVINO)))
+        assert 0 < np.abs(exact.foreground - quick.foreground).mean() < 0.01
+
+
+def test_a_twin_that_answers_otherwise_is_refused_and_nothing_is_written(
+    mine: WeightsInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ALLOWED", Deviation(1.0, 1.0, 1e-9, 1.0))
+    before = mine.path.with_suffix(".json").read_bytes()
+    with pytest.raises(EngineError, match=r"too differently from float32 \(distance .*, at most 1e-09\): it stays"):
+        quantise(mine, TrainingConfig(None, None, mine.path))
+    assert mine.path.with_suffix(".json").read_bytes() == before
+    assert not int8_path(mine.path).exists()
+
+
+def test_training_anew_to_the_same_file_leaves_no_twin_of_the_weights_before(mine: WeightsInfo) -> None:
+    quantise(mine, TrainingConfig(None, None, mine.path))
+    assert "int8" in json.loads(mine.path.with_suffix(".json").read_text())
+    again = save_weights(build_network(SMALL), mine.path, {"architecture": SMALL.as_dict()})
+    assert find_weights(again.path).int8 is None
+    assert not int8_path(mine.path).exists()
