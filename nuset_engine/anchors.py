@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import AnchorsYXA4, Boxes4, BoxesN4, MatrixF32, PlacesN, SidesA2
+
 TRAINED_DIAMETER_PX = 24.0
 RATIOS = (0.5, 1.0, 2.0)  # height over width
 
@@ -24,7 +26,7 @@ class AnchorLevel:
     scales: tuple[float, ...]
 
     @property
-    def shapes(self) -> np.ndarray:
+    def shapes(self) -> SidesA2:
         """(A, 2) float32 heights and widths of the anchors at every cell, in network pixels."""
         sides = [
             (TRAINED_DIAMETER_PX * scale * np.sqrt(ratio), TRAINED_DIAMETER_PX * scale / np.sqrt(ratio))
@@ -38,7 +40,7 @@ class AnchorLevel:
         """Number of anchors at every cell."""
         return len(self.scales) * len(RATIOS)
 
-    def centres(self, cells: int) -> np.ndarray:
+    def centres(self, cells: int) -> PlacesN:
         """(cells,) float32 centre coordinates of the cells along one axis, in network pixels."""
         return (np.arange(cells, dtype=np.float32) + 0.5) * self.stride
 
@@ -47,7 +49,7 @@ class AnchorLevel:
 LEVELS = (AnchorLevel(4, (0.5, 1.0)), AnchorLevel(8, (2.0,)), AnchorLevel(16, (4.0,)))
 
 
-def anchor_boxes(level: AnchorLevel, height: int, width: int) -> np.ndarray:
+def anchor_boxes(level: AnchorLevel, height: int, width: int) -> AnchorsYXA4:
     """All anchors of one level.
 
     Parameters
@@ -71,7 +73,7 @@ def anchor_boxes(level: AnchorLevel, height: int, width: int) -> np.ndarray:
     return boxes
 
 
-def encode(anchors: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def encode(anchors: Boxes4, boxes: Boxes4) -> Boxes4:
     """Offsets that turn anchors into boxes (Ren et al. 2015, Faster R-CNN, eq. 2), both (..., 4)."""
     size_a = anchors[..., 2:] - anchors[..., :2]
     size_b = boxes[..., 2:] - boxes[..., :2]
@@ -79,7 +81,7 @@ def encode(anchors: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([shift, np.log(size_b / size_a)], axis=-1).astype(np.float32)
 
 
-def decode(anchors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def decode(anchors: Boxes4, offsets: Boxes4) -> Boxes4:
     """Inverse of `encode`; sizes are limited to e^2 of the anchor's so that wild offsets stay finite."""
     size_a = anchors[..., 2:] - anchors[..., :2]
     centre = (anchors[..., :2] + anchors[..., 2:]) / 2 + offsets[..., :2] * size_a
@@ -87,13 +89,14 @@ def decode(anchors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.concatenate([centre - half, centre + half], axis=-1)
 
 
-def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def box_iou(one: BoxesN4, other: BoxesN4) -> MatrixF32:
     """Intersection over union of every box of `one` (N, 4) with every box of `other` (M, 4): (N, M) float32."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=-1)
     area = np.prod(one[:, 2:] - one[:, :2], axis=-1)[:, None] + np.prod(other[:, 2:] - other[:, :2], axis=-1)[None]
-    return shared / np.maximum(area - shared, 1e-9)
+    iou: MatrixF32 = shared / np.maximum(area - shared, 1e-9)
+    return iou
 
 
 def level_shapes(height: int, width: int) -> Iterator[tuple[AnchorLevel, int, int]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN
 
-def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarray:
+
+def assign(source: IntsN, target: IntsN, gain: FloatsN) -> IntsN:
     """The one-to-one choice of pairs with the largest summed gain.
 
     The pairs fall into connected groups, which are small, and each is solved exactly.
@@ -37,7 +39,7 @@ def assign(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> np.ndarr
     return np.sort(np.concatenate(chosen))
 
 
-def _assign_group(part: np.ndarray, rows: np.ndarray, columns: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def _assign_group(part: IntsN, rows: IntsN, columns: IntsN, gain: FloatsN) -> IntsN:
     """Positions of the chosen pairs of one connected group."""
     from scipy.optimize import linear_sum_assignment
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.proposals import EMPTY, Proposals
@@ -60,12 +61,12 @@ class EventDetector:
         self._nuclei = Segmenter(nuclei, params, threads, runtime)
         self._predictor = Predictor(self.weights_info, threads)
 
-    def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
+    def statistics(self, planes: Sequence[PlaneYX]) -> StackStatistics:
         """Nucleus size, polarity and whole-image intensity of a stack, from a few of its slices."""
         found = self._nuclei.statistics(planes)
         return found if found.is_blank else of_whole_image(planes, found)
 
-    def detect(self, planes: Sequence[np.ndarray], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
+    def detect(self, planes: Sequence[PlaneYX], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
         """Events of each slice in turn.
 
         Parameters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import AxesND, FloatsN, IntsN, LabelsZYX, PlaneYX, Points3N, ValuesN, VectorZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import INTENSITY_STATISTICS, TRUST_COLUMNS, Nuclei, channel_columns
 
@@ -22,7 +23,7 @@ class PlaneSequence(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, z: int, /) -> np.ndarray: ...
+    def __getitem__(self, z: int, /) -> PlaneYX: ...
 
 
 class _Shape:
@@ -39,7 +40,7 @@ class _Shape:
         self.low = np.repeat(np.array(shape, dtype=np.int64)[:, None], count, axis=1)
         self.high = np.zeros((3, count), dtype=np.int64)
 
-    def add(self, z: int, labels: np.ndarray, y: np.ndarray, x: np.ndarray) -> None:
+    def add(self, z: int, labels: IntsN, y: IntsN, x: IntsN) -> None:
         """Add the nucleus pixels of plane `z`: 0-based labels and positions, (P,) each."""
         count = len(self.volume)
         size = np.bincount(labels, minlength=count)
@@ -58,11 +59,12 @@ class _Shape:
             np.minimum.at(self.low[axis], labels, values)
             np.maximum.at(self.high[axis], labels, values + 1)
 
-    def centroids(self) -> np.ndarray:
+    def centroids(self) -> Points3N:
         """(3, N) float64 centroids in pixels."""
-        return self.first / self.volume + self.origin[:, None]
+        centroids: Points3N = self.first / self.volume + self.origin[:, None]
+        return centroids
 
-    def axes(self, spacing: np.ndarray, is_stack: bool) -> np.ndarray:
+    def axes(self, spacing: VectorZYX, is_stack: bool) -> AxesND:
         """Full axis lengths of the ellipsoid (ellipse) with the same second moments, shortest first: (N, 3 or 2).
 
         The definition of `skimage.measure.regionprops`, in units of `spacing`, plus the second moment of one voxel
@@ -73,8 +75,10 @@ class _Shape:
         moments = np.triu(moments) + np.swapaxes(np.triu(moments, 1), 1, 2)
         covariance = moments * np.outer(spacing, spacing) + np.diag(spacing**2 / 12)
         if is_stack:
-            return np.sqrt(20.0 * np.clip(np.linalg.eigvalsh(covariance), 0, None))
-        return 4.0 * np.sqrt(np.clip(np.linalg.eigvalsh(covariance[:, 1:, 1:]), 0, None))
+            lengths: AxesND = np.sqrt(20.0 * np.clip(np.linalg.eigvalsh(covariance), 0, None))
+        else:
+            lengths = 4.0 * np.sqrt(np.clip(np.linalg.eigvalsh(covariance[:, 1:, 1:]), 0, None))
+        return lengths
 
 
 class _Intensity:
@@ -88,7 +92,7 @@ class _Intensity:
         self.low = np.full(count, np.inf)
         self.high = np.full(count, -np.inf)
 
-    def add(self, labels: np.ndarray, values: np.ndarray) -> None:
+    def add(self, labels: IntsN, values: ValuesN) -> None:
         """Add pixels: 0-based labels and values, (P,) each."""
         values = values.astype(np.float64)
         finite = np.isfinite(values)
@@ -104,7 +108,7 @@ class _Intensity:
         np.minimum.at(self.low, labels, values)
         np.maximum.at(self.high, labels, values)
 
-    def statistics(self) -> dict[str, np.ndarray]:
+    def statistics(self) -> dict[str, FloatsN]:
         """Mean, standard deviation, minimum and maximum per label, NaN where no pixel is finite."""
         size = np.where(self.size > 0, self.size, np.nan)
         mean = self.first / size
@@ -153,7 +157,7 @@ def measure(
     return Nuclei(t, pd.DataFrame(columns), "px" if voxel_size_um is None else "um")
 
 
-def _accumulate(labels: np.ndarray, channels: Mapping[int, PlaneSequence]) -> tuple[_Shape, dict[int, _Intensity]]:
+def _accumulate(labels: LabelsZYX, channels: Mapping[int, PlaneSequence]) -> tuple[_Shape, dict[int, _Intensity]]:
     """The one pass over labels (Z, Y, X) and the planes of all channels."""
     for channel, planes in channels.items():
         if len(planes) != len(labels):
@@ -180,7 +184,7 @@ def _accumulate(labels: np.ndarray, channels: Mapping[int, PlaneSequence]) -> tu
     return shape, intensity
 
 
-def _shape_columns(shape: _Shape, is_stack: bool, voxel_size_um: VoxelSize | None) -> dict[str, np.ndarray]:
+def _shape_columns(shape: _Shape, is_stack: bool, voxel_size_um: VoxelSize | None) -> dict[str, ValuesN]:
     """Columns of position, size and shape; lengths in pixels are used for the elongation where there are no others."""
     spacing = np.array(voxel_size_um or (1.0, 1.0, 1.0), dtype=np.float64)
     to_um = spacing if voxel_size_um is not None else np.full(3, np.nan)
@@ -191,7 +195,7 @@ def _shape_columns(shape: _Shape, is_stack: bool, voxel_size_um: VoxelSize | Non
     volume_um3 = shape.volume * to_um.prod()
     area_um2 = shape.volume * to_um[1] * to_um[2]
     diameter = np.cbrt(6 / np.pi * volume_um3) if is_stack else np.sqrt(4 / np.pi * area_um2)
-    columns: dict[str, np.ndarray] = {"label": np.arange(1, len(shape.volume) + 1)}
+    columns: dict[str, ValuesN] = {"label": np.arange(1, len(shape.volume) + 1)}
     for i, axis in enumerate("zyx"):
         columns[f"centroid_{axis}_um"] = centroids[i] * to_um[i]
         columns[f"centroid_{axis}_px"] = centroids[i]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from nuset_engine.arrays import PointsND, PointsZYX
 from nuset_engine.errors import EngineError
 
 Unit = Literal["um", "px"]
@@ -101,7 +103,7 @@ class Nuclei:
         """Number of nuclei."""
         return len(self.table)
 
-    def positions(self) -> np.ndarray:
+    def positions(self) -> PointsZYX:
         """Centroids as (N, 3) float64, axes z, y, x, in `unit`."""
         columns = [f"centroid_{axis}_{self.unit}" for axis in "zyx"]
         return self.table[columns].to_numpy(dtype=np.float64, copy=True)
@@ -112,7 +114,7 @@ class Nuclei:
         return cls(t, pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in NUCLEI_COLUMNS.items()}), unit)
 
     @classmethod
-    def from_positions(cls, t: int, positions: np.ndarray, unit: Unit = "um", **columns: Any) -> Nuclei:
+    def from_positions(cls, t: int, positions: PointsND, unit: Unit = "um", **columns: ArrayLike) -> Nuclei:
         """Nuclei of which little more than the positions is known.
 
         Parameters
@@ -138,7 +140,7 @@ class Nuclei:
             raise EngineError(f"Positions have shape {points.shape}; give (N, 3) for z, y, x or (N, 2) for y, x.")
         points = np.pad(points, ((0, 0), (3 - points.shape[1], 0)))
         unknown: dict[str, float | int | bool] = {"float64": np.nan, "int64": 0, "bool": False}
-        values: dict[str, Any] = {name: unknown[dtype] for name, dtype in NUCLEI_COLUMNS.items()}
+        values: dict[str, ArrayLike] = {name: unknown[dtype] for name, dtype in NUCLEI_COLUMNS.items()}
         values["label"] = np.arange(1, len(points) + 1)
         values.update({f"centroid_{axis}_{unit}": points[:, i] for i, axis in enumerate("zyx")})
         values.update(columns)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN, Labels, MatrixNM
 from nuset_engine.errors import EngineError
 
 _DENSE_LIMIT = 1 << 22  # entries up to which counting in a dense table is faster than sorting
@@ -27,42 +28,42 @@ class Overlap:
         Number of pixels they share.
     """
 
-    labels_a: np.ndarray
-    labels_b: np.ndarray
-    areas_a: np.ndarray
-    areas_b: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    shared: np.ndarray
+    labels_a: IntsN
+    labels_b: IntsN
+    areas_a: IntsN
+    areas_b: IntsN
+    rows: IntsN
+    columns: IntsN
+    shared: IntsN
 
     @property
-    def iou(self) -> np.ndarray:
+    def iou(self) -> FloatsN:
         """(P,) float64 intersection over union of the pairs."""
         return self.shared / (self.areas_a[self.rows] + self.areas_b[self.columns] - self.shared)
 
     @property
-    def over_smaller(self) -> np.ndarray:
+    def over_smaller(self) -> FloatsN:
         """(P,) float64 shared pixels over those of the smaller object."""
         return self.shared / np.minimum(self.areas_a[self.rows], self.areas_b[self.columns])
 
     @property
-    def share_of_a(self) -> np.ndarray:
+    def share_of_a(self) -> FloatsN:
         """(P,) float64 part of the object of `a` that lies in that of `b`."""
         return self.shared / self.areas_a[self.rows]
 
     @property
-    def share_of_b(self) -> np.ndarray:
+    def share_of_b(self) -> FloatsN:
         """(P,) float64 part of the object of `b` that lies in that of `a`."""
         return self.shared / self.areas_b[self.columns]
 
-    def dense(self, values: np.ndarray) -> np.ndarray:
+    def dense(self, values: FloatsN) -> MatrixNM:
         """(N, M) float64 matrix of a pair property (P,), 0 where a pair shares nothing; for small images and tests."""
         matrix = np.zeros((len(self.labels_a), len(self.labels_b)))
         matrix[self.rows, self.columns] = values
         return matrix
 
 
-def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
+def overlap(a: Labels, b: Labels) -> Overlap:
     """Count the pixels that objects of two label images share.
 
     Parameters
@@ -85,7 +86,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> Overlap:
     return Overlap(labels_a, labels_b, areas_a, areas_b, rows, columns, shared)
 
 
-def shared_pixels(a: np.ndarray, b: np.ndarray, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shared_pixels(a: Labels, b: Labels, n: int, m: int) -> tuple[IntsN, IntsN, IntsN]:
     """Pairs of labels 1..n of `a` and 1..m of `b`, flat images of one size, that share pixels.
 
     Returns
@@ -105,7 +106,7 @@ def shared_pixels(a: np.ndarray, b: np.ndarray, n: int, m: int) -> tuple[np.ndar
     return rows, columns, shared
 
 
-def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compact(labels: Labels) -> tuple[IntsN, Labels]:
     """Labels present, ascending (N,) int64, and the flat image of their ranks 1..N with 0 as background.
 
     Raises
@@ -129,5 +130,5 @@ def compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found[0] = False
     if found.sum() == top:
         return np.arange(1, top + 1), flat
-    rank_of = np.cumsum(found) * found
+    rank_of = np.cumsum(found, dtype=np.int64) * found
     return np.flatnonzero(found), rank_of[flat]

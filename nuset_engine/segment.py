@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.bands import LARGEST_WHOLE_PX, label_by_bands
 from nuset_engine.inference.instances import PlaneLabels, blank, nuclei_of
@@ -62,7 +63,7 @@ class Segmenter:
             self._predictors[info.path] = Predictor(info, self._threads)
         return self._predictors[info.path]
 
-    def statistics(self, planes: Sequence[np.ndarray]) -> StackStatistics:
+    def statistics(self, planes: Sequence[PlaneYX]) -> StackStatistics:
         """Nucleus size and intensity statistics of a stack, from a few of its slices.
 
         Parameters
@@ -78,7 +79,7 @@ class Segmenter:
 
     def segment_stack(
         self,
-        planes: Sequence[np.ndarray],
+        planes: Sequence[PlaneYX],
         statistics: StackStatistics | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[PlaneLabels]:
@@ -100,11 +101,11 @@ class Segmenter:
                 if progress is not None:
                     progress(start + offset + 1)
 
-    def segment_plane(self, plane: np.ndarray, statistics: StackStatistics | None = None) -> PlaneLabels:
+    def segment_plane(self, plane: PlaneYX, statistics: StackStatistics | None = None) -> PlaneLabels:
         """Labels of a single plane (Y, X)."""
         return next(self.segment_stack([plane], statistics))
 
-    def maps(self, plane: np.ndarray, statistics: StackStatistics) -> PlaneMaps:
+    def maps(self, plane: PlaneYX, statistics: StackStatistics) -> PlaneMaps:
         """What the network itself says of a plane (Y, X), at network resolution, before nuclei are made of it."""
         _check_plane(plane)
         scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
@@ -121,16 +122,14 @@ class Segmenter:
             nms_iou=p.nms_iou,
         )
 
-    def _batch(self, planes: Sequence[np.ndarray], statistics: StackStatistics) -> int:
+    def _batch(self, planes: Sequence[PlaneYX], statistics: StackStatistics) -> int:
         """How many slices go through the network together: as many as fill one tile."""
         if len(planes) == 0 or statistics.is_blank:
             return 1
         height, width = scaled_shape(np.asarray(planes[0]).shape, statistics.scale)
         return max(1, min(8, self.params.tile_px**2 // 2 // max(1, height * width)))
 
-    def _segment(
-        self, batch: list[np.ndarray], statistics: StackStatistics, p: SegmentationParams
-    ) -> list[PlaneLabels]:
+    def _segment(self, batch: list[PlaneYX], statistics: StackStatistics, p: SegmentationParams) -> list[PlaneLabels]:
         for plane in batch:
             _check_plane(plane)
         if statistics.is_blank:
@@ -144,7 +143,7 @@ class Segmenter:
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 
 
-def _check_plane(plane: np.ndarray) -> None:
+def _check_plane(plane: PlaneYX) -> None:
     """Refuse what is no plane of real numbers."""
     if plane.ndim != 2 or plane.dtype.kind not in "uifb":
         raise EngineError(

@@ -98,7 +98,8 @@ class WeightsInfo:
     @property
     def architecture(self) -> Mapping[str, Any]:
         """Sizes of the network, as `network.Architecture.as_dict` gave them."""
-        return self.manifest["architecture"]
+        sizes: Mapping[str, Any] = self.manifest["architecture"]
+        return sizes
 
 
 def shipped_weights() -> list[str]:
@@ -159,7 +160,7 @@ def _checked(file: Path, expected: str) -> str:
     return found
 
 
-def _arrays(model: keras.Model) -> dict[str, Any]:
+def _arrays(model: keras.Model) -> dict[str, keras.Variable]:
     """The model's variables by address, such as ``encoder1_conv1/kernel``."""
     return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer.weights}
 

@@ -139,7 +139,8 @@ def outlines(labels: np.ndarray, axis: int) -> Iterator[tuple[int, np.ndarray]]:
     from scipy.ndimage import find_objects
     from skimage.measure import find_contours
 
-    for label, box in enumerate(find_objects(labels.astype(np.int32, copy=False)), start=1):
+    boxes: Sequence[tuple[slice, ...] | None] = find_objects(labels.astype(np.int32, copy=False))
+    for label, box in enumerate(boxes, start=1):
         if box is None:
             continue
         shadow = np.pad((labels[box] == label).any(axis=axis), 1)

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.arrays import LabelsYX, MaskYX, PlaneYX
 from nuset_engine.inference.instances import NETWORK_AREA
 from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
@@ -55,7 +56,7 @@ class Ablation:
         """Names of the methods, in order."""
         return [OTSU, MASK, FOREGROUND, *([SYNTHETIC] if self.real_only else []), SEEDS, ENGINE]
 
-    def labels(self, plane: np.ndarray) -> dict[str, np.ndarray]:
+    def labels(self, plane: PlaneYX) -> dict[str, LabelsYX]:
         """Labels (Y, X) of a plane by every method of `rows`."""
         found = {OTSU: otsu_watershed(plane)}
         first = self.real_only or self.segmenter
@@ -70,7 +71,7 @@ class Ablation:
         return found
 
 
-def otsu_watershed(plane: np.ndarray) -> np.ndarray:
+def otsu_watershed(plane: PlaneYX) -> LabelsYX:
     """(Y, X) int32 labels without any network: smoothing (sigma 1 px), Otsu's threshold, watershed of the distances.
 
     The markers are the maxima of the smoothed distance transform, at least half of the largest regions' typical radius
@@ -95,18 +96,18 @@ def otsu_watershed(plane: np.ndarray) -> np.ndarray:
     return _without_specks(watershed(-distance, markers, mask=mask))
 
 
-def _without_specks(labels: np.ndarray) -> np.ndarray:
+def _without_specks(labels: LabelsYX) -> LabelsYX:
     areas = np.bincount(labels.ravel())[1:]
     present = areas[areas > 0]
     least = SMALLEST_SHARE * float(present.mean()) if present.size else 1.0
     return drop_small(labels.astype(np.int32), np.zeros(len(areas), np.float32), least)[0]
 
 
-def _inside(maps: PlaneMaps, params: SegmentationParams) -> np.ndarray:
+def _inside(maps: PlaneMaps, params: SegmentationParams) -> MaskYX:
     return fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
 
 
-def _mask_labels(segmenter: Segmenter, plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
+def _mask_labels(segmenter: Segmenter, plane: PlaneYX, statistics: StackStatistics) -> LabelsYX:
     """Every connected region of the mask is a nucleus."""
     if statistics.is_blank:
         return np.zeros(plane.shape, np.int32)
@@ -114,7 +115,7 @@ def _mask_labels(segmenter: Segmenter, plane: np.ndarray, statistics: StackStati
     return _at_source(ndi.label(mask)[0], plane.shape)
 
 
-def _seeded_labels(segmenter: Segmenter, plane: np.ndarray, statistics: StackStatistics) -> np.ndarray:
+def _seeded_labels(segmenter: Segmenter, plane: PlaneYX, statistics: StackStatistics) -> LabelsYX:
     """The mask divided as in the paper; regions without a proposal are nuclei too."""
     from skimage.segmentation import watershed
 
@@ -134,5 +135,5 @@ def _seeded_labels(segmenter: Segmenter, plane: np.ndarray, statistics: StackSta
     return _at_source(watershed(-distance, markers, mask=mask), plane.shape)
 
 
-def _at_source(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _at_source(labels: LabelsYX, shape: tuple[int, ...]) -> LabelsYX:
     return resample_labels(_without_specks(labels), (shape[0], shape[1]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.arrays import LabelsYX
 from nuset_engine.assignment import assign
 from nuset_engine.inference.proposals import Proposals
 
@@ -41,7 +42,7 @@ class EventScores:
         )
 
 
-def score_events(truth: np.ndarray, found: Proposals, min_iou: float = 0.3) -> EventScores:
+def score_events(truth: LabelsYX, found: Proposals, min_iou: float = 0.3) -> EventScores:
     """Match boxes with labelled events one to one, as many as possible.
 
     Parameters

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN, Labels
 from nuset_engine.assignment import assign
 from nuset_engine.errors import EngineError
 from nuset_engine.overlap import Overlap, overlap
@@ -34,9 +35,9 @@ class Matching:
     """
 
     threshold: float
-    true_labels: np.ndarray
-    predicted_labels: np.ndarray
-    ious: np.ndarray
+    true_labels: IntsN
+    predicted_labels: IntsN
+    ious: FloatsN
     true_count: int
     predicted_count: int
 
@@ -76,7 +77,7 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 1.0
 
 
-def match(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> Matching:
+def match(truth: Labels, predicted: Labels, threshold: float = 0.5) -> Matching:
     """Match nuclei one to one: as many as possible with IoU >= `threshold`, among these choices the largest summed IoU.
 
     Raises
@@ -106,15 +107,13 @@ def match_overlap(found: Overlap, threshold: float = 0.5) -> Matching:
     )
 
 
-def average_precision(
-    truth: np.ndarray, predicted: np.ndarray, thresholds: Sequence[float] = IOU_THRESHOLDS
-) -> np.ndarray:
+def average_precision(truth: Labels, predicted: Labels, thresholds: Sequence[float] = IOU_THRESHOLDS) -> FloatsN:
     """(T,) float64 average precision TP / (TP + FP + FN) of one image at each threshold."""
     found = overlap(truth, predicted)
     return np.array([match_overlap(found, threshold).average_precision for threshold in thresholds])
 
 
-def panoptic_quality(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def panoptic_quality(truth: Labels, predicted: Labels) -> dict[str, float]:
     """Panoptic quality (Kirillov et al. 2019): matches have an IoU above 0.5.
 
     Returns
@@ -136,14 +135,14 @@ def panoptic_of(matching: Matching) -> dict[str, float]:
     }
 
 
-def seg(truth: np.ndarray, predicted: np.ndarray) -> float:
+def seg(truth: Labels, predicted: Labels) -> float:
     """SEG of the Cell Tracking Challenge: mean over true nuclei of the IoU with the prediction that covers more than
     half of them, 0 where none does; 1 where there is no true nucleus."""
     ious = seg_ious(overlap(truth, predicted))
     return float(ious.mean()) if len(ious) else 1.0
 
 
-def seg_ious(found: Overlap) -> np.ndarray:
+def seg_ious(found: Overlap) -> FloatsN:
     """(N,) float64 contribution of every true nucleus to `seg`."""
     covered = found.share_of_a > 0.5
     ious = np.zeros(len(found.labels_a))

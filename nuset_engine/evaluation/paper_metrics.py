@@ -29,6 +29,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import ndimage, sparse
 
+from nuset_engine.arrays import IntsN, Labels
 from nuset_engine.evaluation.metrics import Matching, match_overlap
 from nuset_engine.overlap import Overlap, overlap
 
@@ -76,7 +77,7 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def twelve_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def twelve_metrics(truth: Labels, predicted: Labels) -> dict[str, float]:
     """All twelve metrics of one image.
 
     Parameters
@@ -100,7 +101,7 @@ def twelve_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]
     return counts.metrics() | pixel_metrics(truth, predicted)
 
 
-def nucleus_counts(found: Overlap, matching: Matching, touching: np.ndarray) -> NucleusCounts:
+def nucleus_counts(found: Overlap, matching: Matching, touching: IntsN) -> NucleusCounts:
     """Counts behind the first eight metrics.
 
     Parameters
@@ -150,7 +151,7 @@ def _named_errors(found: Overlap, matching: Matching) -> tuple[int, int, int]:
     return int(split.sum()), int(merge.sum()), int((several_true & several_predicted).sum())
 
 
-def touching_labels(labels: np.ndarray) -> np.ndarray:
+def touching_labels(labels: Labels) -> IntsN:
     """(K,) int64 labels of the nuclei that have a pixel of another one among their direct neighbours, diagonals too."""
     wide = labels.astype(np.int64)
     far = wide.max(initial=0) + 1  # the filters count in float64, so not the largest integer
@@ -160,7 +161,7 @@ def touching_labels(labels: np.ndarray) -> np.ndarray:
     return np.unique(wide[beside])
 
 
-def pixel_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def pixel_metrics(truth: Labels, predicted: Labels) -> dict[str, float]:
     """The last four metrics, on the binary masks of both label images."""
     true_mask, mask = truth > 0, predicted > 0
     both = int(np.count_nonzero(true_mask & mask))

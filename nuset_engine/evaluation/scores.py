@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
+from nuset_engine.arrays import Labels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import IOU_THRESHOLDS, match_overlap, panoptic_of, seg_ious
 from nuset_engine.evaluation.paper_metrics import NucleusCounts, nucleus_counts, pixel_metrics, touching_labels
@@ -46,9 +47,7 @@ class Evaluation:
         return [str(name) for name in self.images.sort_index().sort_values(by, kind="stable").index[:count]]
 
 
-def evaluate(
-    samples: Iterable[tuple[str, np.ndarray, np.ndarray]], thresholds: Sequence[float] = IOU_THRESHOLDS
-) -> Evaluation:
+def evaluate(samples: Iterable[tuple[str, Labels, Labels]], thresholds: Sequence[float] = IOU_THRESHOLDS) -> Evaluation:
     """Score images one after the other; none is kept.
 
     Parameters
@@ -92,7 +91,7 @@ def summarised(rows: dict[str, dict[str, float]], thresholds: Sequence[float] = 
     return Evaluation(images, _overall(images, thresholds))
 
 
-def check_instances(labels: np.ndarray) -> None:
+def check_instances(labels: Labels) -> None:
     """Refuse what is no label image.
 
     Parameters
@@ -120,9 +119,7 @@ def check_instances(labels: np.ndarray) -> None:
             )
 
 
-def score_image(
-    truth: np.ndarray, predicted: np.ndarray, thresholds: Sequence[float] = IOU_THRESHOLDS
-) -> dict[str, float]:
+def score_image(truth: Labels, predicted: Labels, thresholds: Sequence[float] = IOU_THRESHOLDS) -> dict[str, float]:
     """All scores of one image; see `Evaluation.images` for the names."""
     found = overlap(truth, predicted)
     half = match_overlap(found)

@@ -7,11 +7,15 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nuset_engine.arrays import ImageYX, LabelsYX, MaskYX, PictureYX3, PlaneF32
 from nuset_engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLUMNS = 4
 CLEAR_PX = 400  # smaller images are enlarged, so that outlines hide little
@@ -27,9 +31,9 @@ class _Entry:
     negative_score: float
     negative_order: int
     name: str = field(compare=False)
-    image: np.ndarray = field(compare=False)
-    truth: np.ndarray = field(compare=False)
-    predicted: np.ndarray = field(compare=False)
+    image: ImageYX = field(compare=False)
+    truth: LabelsYX = field(compare=False)
+    predicted: LabelsYX = field(compare=False)
 
 
 class WorstImages:
@@ -42,7 +46,7 @@ class WorstImages:
         self._seen = 0
         self._heap: list[_Entry] = []
 
-    def offer(self, name: str, image: np.ndarray, truth: np.ndarray, predicted: np.ndarray, score: float) -> None:
+    def offer(self, name: str, image: ImageYX, truth: LabelsYX, predicted: LabelsYX, score: float) -> None:
         """Show an image, grey (Y, X) or colour (Y, X, 3), with its labels (Y, X); of stacks, offer the middle slice.
 
         Of images with the same score the first ones are kept.
@@ -98,7 +102,7 @@ class WorstImages:
         return Path(path)
 
 
-def _draw(axis: Any, entry: _Entry) -> None:
+def _draw(axis: Axes, entry: _Entry) -> None:
     """One panel: the image and both sets of outlines."""
     axis.imshow(_stretched(entry.image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for labels, colour in ((entry.truth, TRUTH_COLOUR), (entry.predicted, PREDICTION_COLOUR)):
@@ -109,7 +113,7 @@ def _draw(axis: Any, entry: _Entry) -> None:
     axis.set_title(f"{entry.name}  {-entry.negative_score:.2f}", fontsize=9)
 
 
-def _picture(entry: _Entry) -> np.ndarray:
+def _picture(entry: _Entry) -> PictureYX3:
     """(Y, X, 3) uint8: the image, at least `CLEAR_PX` across, with outlines one pixel wide."""
     times = max(1, -(-CLEAR_PX // min(entry.truth.shape)))
     grey = _stretched(entry.image)
@@ -122,7 +126,7 @@ def _picture(entry: _Entry) -> np.ndarray:
     return large
 
 
-def outlines(labels: np.ndarray) -> np.ndarray:
+def outlines(labels: LabelsYX) -> MaskYX:
     """(Y, X) bool: pixels of nuclei beside which, in the same row or column, something else lies."""
     edges = np.zeros(labels.shape, dtype=bool)
     for axis in (0, 1):
@@ -135,7 +139,7 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     return edges & (labels > 0)
 
 
-def _stretched(image: np.ndarray) -> np.ndarray:
+def _stretched(image: ImageYX) -> PlaneF32:
     """The image as float32 in 0..1 between two percentiles; black where it is constant."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32))
     low, high = np.percentile(values, GREY_RANGE)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.arrays import ScoresN
 from nuset_engine.inference.instances import PlaneLabels, Separated, at_source, separated
 from nuset_engine.inference.passes import Band, PlaneMaps, Reading, bands
 from nuset_engine.inference.predictor import Predictor
@@ -102,7 +103,7 @@ class Canvas:
 
     def __init__(self, shape: tuple[int, int], network_shape: tuple[int, int], params: SegmentationParams) -> None:
         self._labels = np.zeros(shape, np.int32)
-        self._scores: list[np.ndarray] = []
+        self._scores: list[ScoresN] = []
         self._count = 0
         self._step = steps(network_shape, shape)
         self._params = params

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.arrays import LabelsYX, PlaneF32, ScoresN
 from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams
@@ -28,8 +29,8 @@ class PlaneLabels:
         Score between 0 and 1 of nucleus i at [i - 1].
     """
 
-    labels: np.ndarray
-    scores: np.ndarray
+    labels: LabelsYX
+    scores: ScoresN
 
 
 def blank(shape: tuple[int, int]) -> PlaneLabels:
@@ -37,7 +38,7 @@ def blank(shape: tuple[int, int]) -> PlaneLabels:
     return PlaneLabels(np.zeros(shape, np.int32), np.zeros(0, np.float32))
 
 
-def confidence(labels: np.ndarray, scores: np.ndarray, maps: PlaneMaps) -> np.ndarray:
+def confidence(labels: LabelsYX, scores: ScoresN, maps: PlaneMaps) -> ScoresN:
     """Score of each nucleus (N,) float32: geometric mean of all that speaks for it.
 
     The three are the score of its proposal (N,), the mean foreground probability, and the highest point of the distance
@@ -66,9 +67,9 @@ class Separated:
         Of the foreground, with small holes filled.
     """
 
-    labels: np.ndarray
-    scores: np.ndarray
-    probability: np.ndarray
+    labels: LabelsYX
+    scores: ScoresN
+    probability: PlaneF32
 
 
 def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
@@ -88,7 +89,7 @@ def at_source(
     step: tuple[float, float],
     window: tuple[slice, slice],
     params: SegmentationParams,
-) -> np.ndarray:
+) -> LabelsYX:
     """Labels at the source's resolution; outlines come from the probability, interpolated.
 
     Parameters

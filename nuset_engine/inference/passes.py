@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneF32
 from nuset_engine.inference.predictor import Prediction, Predictor
 from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
 from nuset_engine.inference.tiling import Tile, tiles
@@ -28,8 +29,8 @@ class PlaneMaps:
         After non-maximum suppression.
     """
 
-    foreground: np.ndarray
-    ridge: np.ndarray
+    foreground: PlaneF32
+    ridge: PlaneF32
     proposals: Proposals
 
 
@@ -38,7 +39,7 @@ class Windowed(Protocol):
 
     shape: tuple[int, int]
 
-    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray: ...
+    def __getitem__(self, window: tuple[slice, slice]) -> PlaneF32: ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Reading:
     nms_iou: float
 
 
-def shows_nothing(window: np.ndarray, statistics: IntensityStatistics) -> bool:
+def shows_nothing(window: PlaneF32, statistics: IntensityStatistics) -> bool:
     """True where a window (Y, X) is background from edge to edge, so that the network need not look at it.
 
     The mean over any 8 x 8 pixels, a ninth of a nucleus of the trained size, stays within a fraction of the noise and
@@ -135,7 +136,7 @@ def _tiled(plane: Windowed, reading: Reading, predictor: Predictor) -> PlaneMaps
 
 
 def run_network(
-    planes: Sequence[np.ndarray],
+    planes: Sequence[PlaneF32],
     statistics: IntensityStatistics,
     predictor: Predictor,
     *,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nuset_engine.arrays import HeadYXK, InputsNYXC, PlaneF32, TensorF32
 from nuset_engine.runtime.names import OPENVINO
 from nuset_engine.weights import WeightsInfo
 
@@ -25,15 +26,15 @@ class Prediction:
         Score logits and box offsets.
     """
 
-    foreground: np.ndarray
-    ridge: np.ndarray
-    heads: tuple[np.ndarray, ...]
+    foreground: PlaneF32
+    ridge: PlaneF32
+    heads: tuple[HeadYXK, ...]
 
 
 class Network(Protocol):
     """A runtime with the weights in it."""
 
-    def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Answers to a batch.
 
         Parameters
@@ -76,7 +77,7 @@ class Predictor:
         self._stride = 2 ** (len(weights.architecture["filters"]) - 1)
         self._run = load_network(weights, threads)
 
-    def predict(self, inputs: np.ndarray) -> list[Prediction]:
+    def predict(self, inputs: InputsNYXC) -> list[Prediction]:
         """Predict a batch.
 
         Parameters
@@ -96,7 +97,7 @@ class Predictor:
         ]
 
 
-def _pad(inputs: np.ndarray, stride: int) -> np.ndarray:
+def _pad(inputs: InputsNYXC, stride: int) -> InputsNYXC:
     """Mirror the lower and right edges up to multiples of a stride."""
     edges = [(-n) % stride for n in inputs.shape[1:3]]
     if not any(edges):

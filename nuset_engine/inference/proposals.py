@@ -8,33 +8,36 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from nuset_engine.anchors import LEVELS, anchor_boxes, decode
+from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN
 
 
 @dataclass(frozen=True)
 class Proposals:
     """Boxes ``(y0, x0, y1, x1)`` (N, 4) float32 in network pixels and their scores (N,) float32, best first."""
 
-    boxes: np.ndarray
-    scores: np.ndarray
+    boxes: BoxesN4
+    scores: ScoresN
 
     def __len__(self) -> int:
         return len(self.scores)
 
     @property
-    def centres(self) -> np.ndarray:
+    def centres(self) -> PointsYX32:
         """(N, 2) float32 y, x."""
-        return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+        centres: PointsYX32 = np.divide(self.boxes[:, :2] + self.boxes[:, 2:], 2)
+        return centres
 
     @property
-    def diameters(self) -> np.ndarray:
+    def diameters(self) -> ScoresN:
         """(N,) float32: geometric mean of height and width, which is the diameter of a round nucleus."""
-        return np.sqrt(np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1))
+        area: ScoresN = np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1)
+        return np.sqrt(area)
 
     def shifted(self, y: float, x: float) -> Proposals:
         """The same boxes in a frame whose origin lies at (-y, -x)."""
         return Proposals(self.boxes + np.array([y, x, y, x], np.float32), self.scores)
 
-    def where(self, chosen: np.ndarray) -> Proposals:
+    def where(self, chosen: MaskOrRowsN) -> Proposals:
         """A part of the proposals, by mask or index."""
         return Proposals(self.boxes[chosen], self.scores[chosen])
 
@@ -53,7 +56,7 @@ def joined(parts: list[Proposals]) -> Proposals:
     return Proposals(boxes[order], scores[order])
 
 
-def decode_heads(heads: tuple[np.ndarray, ...], min_score: float) -> Proposals:
+def decode_heads(heads: tuple[HeadYXK, ...], min_score: float) -> Proposals:
     """All anchors with at least `min_score`, as boxes.
 
     Parameters

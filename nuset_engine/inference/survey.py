@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
 from nuset_engine.inference.passes import PlaneMaps, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
@@ -108,7 +109,7 @@ class Sighting:
     evidence: float
 
 
-class SampledPlanes(Sequence[np.ndarray]):
+class SampledPlanes(Sequence[PlaneYX]):
     """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
 
     Parameters
@@ -117,16 +118,16 @@ class SampledPlanes(Sequence[np.ndarray]):
         Read again whenever one is asked for, unless all of the chosen fit into `KEPT_BYTES`.
     """
 
-    def __init__(self, planes: Sequence[np.ndarray]) -> None:
+    def __init__(self, planes: Sequence[PlaneYX]) -> None:
         count, self._planes = len(planes), planes
         spread = np.linspace(0, count - 1, SAMPLED_PLANES + 2)[1:-1].round().astype(int)
         self._places = range(count) if count <= SAMPLED_PLANES else [int(z) for z in spread]
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[int, PlaneYX] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
+    def __getitem__(self, index: int) -> PlaneYX:  # type: ignore[override]
         if index in self._kept:
             return self._kept[index]
         plane = np.asarray(self._planes[self._places[index]])
@@ -134,11 +135,11 @@ class SampledPlanes(Sequence[np.ndarray]):
             self._kept[index] = plane
         return plane
 
-    def values(self, exposure: Exposure) -> list[np.ndarray]:
+    def values(self, exposure: Exposure) -> list[FloatsN]:
         """Finite values (N,) float64 of each plane as `exposure` shows it, as many as statistics need."""
         return [self._values(self[index], exposure) for index in range(len(self))]
 
-    def _values(self, plane: np.ndarray, exposure: Exposure) -> np.ndarray:
+    def _values(self, plane: PlaneYX, exposure: Exposure) -> FloatsN:
         stride = int(np.ceil(np.sqrt(plane.size / (LARGEST_SAMPLE / len(self)))))
         where = [places(slice(0, n, stride), n) for n in plane.shape]
         shown = exposure.shown(plane[::stride, ::stride], np.nan, *where)
@@ -146,7 +147,7 @@ class SampledPlanes(Sequence[np.ndarray]):
 
 
 def look(
-    plane: np.ndarray, factor: float, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
+    plane: PlaneYX, factor: float, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
 ) -> Sighting:
     """Try one resolution on the busiest window of a plane."""
     scaled = ScaledPlane(plane, factor, statistics.background, exposure)
@@ -164,7 +165,7 @@ def look(
     )
 
 
-def best_sighting(plane: np.ndarray, values: np.ndarray, exposure: Exposure, predictor: Predictor) -> Sighting:
+def best_sighting(plane: PlaneYX, values: FloatsN, exposure: Exposure, predictor: Predictor) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
     The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
@@ -194,14 +195,14 @@ def credible(sighting: Sighting, shape: tuple[int, ...]) -> float:
     return sighting.evidence * sighting.count / (sighting.count + AGREEING) * (SPANNING_TRUST if spans else 1.0)
 
 
-def may_be_inverted(values: np.ndarray) -> bool:
+def may_be_inverted(values: FloatsN) -> bool:
     """True where the darker values are the rarer ones, as with dark nuclei on a bright background."""
     low, half, high = np.percentile(values, (0.5, 50, 99.5))
     return bool(half - low > high - half)
 
 
 def survey(
-    planes: Sequence[np.ndarray], predictor: Predictor, params: SegmentationParams, stacked: bool
+    planes: Sequence[PlaneYX], predictor: Predictor, params: SegmentationParams, stacked: bool
 ) -> StackStatistics:
     """Size and intensity statistics of a stack.
 
@@ -232,7 +233,7 @@ def survey(
     return coarse.refined(seen.diameter_px)
 
 
-def of_whole_image(planes: Sequence[np.ndarray], found: StackStatistics) -> StackStatistics:
+def of_whole_image(planes: Sequence[PlaneYX], found: StackStatistics) -> StackStatistics:
     """The statistics with the intensities of all pixels instead of the foreground's; size and exposure stay."""
     values = np.concatenate(SampledPlanes(planes).values(found.exposure))
     return replace(found, intensity=whole_image_statistics(values))
@@ -253,8 +254,8 @@ class Liveliest:
     """
 
     exposure: Exposure
-    plane: np.ndarray
-    shown: np.ndarray
+    plane: PlaneYX
+    shown: FloatsN
     whole: IntensityStatistics
 
     @classmethod
@@ -312,14 +313,14 @@ class CoarsePass:
         inside = np.concatenate([f.ravel() > threshold for f in foregrounds])
         return replace(seen, intensity=foreground_statistics(np.concatenate(pixels), inside) or self.whole)
 
-    def _look(self, small: np.ndarray) -> PlaneMaps:
+    def _look(self, small: PlaneF32) -> PlaneMaps:
         p = self.params
         return run_network(
             [small], self.whole, self.predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
         )[0]
 
 
-def edge_softness(foregrounds: Sequence[np.ndarray]) -> float:
+def edge_softness(foregrounds: Sequence[PlaneF32]) -> float:
     """How slowly foreground probabilities (Y, X) fall at the outlines of nuclei.
 
     Returns

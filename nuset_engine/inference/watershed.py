@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
+from nuset_engine.arrays import FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, ScoresN
 from nuset_engine.inference.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
@@ -15,7 +16,7 @@ CORE = 0.6  # height of the distance map from which a nucleus' core is certain
 DEEPEST = 0.7  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
 
 
-def seed_positions(proposals: Proposals, ridge: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+def seed_positions(proposals: Proposals, ridge: PlaneF32, foreground: MaskYX) -> PixelsYX:
     """(N, 2) int pixel of each proposal's seed, or -1 where its middle holds no foreground.
 
     The seed is the highest point of the distance map in the middle third of the box, so that it lies inside nuclei that
@@ -35,7 +36,7 @@ def seed_positions(proposals: Proposals, ridge: np.ndarray, foreground: np.ndarr
     return seeds
 
 
-def fill_small_holes(foreground: np.ndarray, max_area: float) -> np.ndarray:
+def fill_small_holes(foreground: MaskYX, max_area: float) -> MaskYX:
     """Foreground with background islands of at most `max_area` pixels filled."""
     holes, count = ndi.label(~foreground)
     if count < 2:
@@ -46,7 +47,7 @@ def fill_small_holes(foreground: np.ndarray, max_area: float) -> np.ndarray:
     return foreground | small[holes]
 
 
-def core_seeds(ridge: np.ndarray, foreground: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX:
     """Seeds (N, 2) int for nuclei that no proposal found: the tops of cores of the distance map that hold none yet.
 
     Parameters
@@ -71,7 +72,7 @@ def core_seeds(ridge: np.ndarray, foreground: np.ndarray, taken: np.ndarray) -> 
     return np.stack(np.divmod(tops, ridge.shape[1]), axis=1)
 
 
-def saddles(labels: np.ndarray, ridge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     """Height of the pass between each pair of neighbouring nuclei.
 
     Returns
@@ -98,7 +99,7 @@ def saddles(labels: np.ndarray, ridge: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.stack([found // size, found % size], axis=1), top
 
 
-def merge_shallow(labels: np.ndarray, ridge: np.ndarray, peaks: np.ndarray, deepest: float) -> np.ndarray:
+def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: ScoresN, deepest: float) -> IntsN:
     """What each label (0..N) becomes when neighbours without a valley between them are one nucleus.
 
     Two neighbours are one where the pass between them reaches `deepest` of the lower one's peak.
@@ -127,8 +128,8 @@ def merge_shallow(labels: np.ndarray, ridge: np.ndarray, peaks: np.ndarray, deep
 
 
 def separate(
-    foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals, min_area: float, deepest: float = DEEPEST
-) -> tuple[np.ndarray, np.ndarray]:
+    foreground: MaskYX, ridge: PlaneF32, proposals: Proposals, min_area: float, deepest: float = DEEPEST
+) -> tuple[LabelsYX, ScoresN]:
     """Divide the foreground into nuclei.
 
     Parameters
@@ -174,7 +175,7 @@ def separate(
     return drop_small(labels.astype(np.int32), scores, min_area)
 
 
-def _all_seeds(foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals) -> tuple[np.ndarray, np.ndarray]:
+def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tuple[PixelsYX, ScoresN]:
     """Pixels (N, 2) and scores (N,) of the seeds: of proposals, best first, then of cores that have none."""
     seeds = seed_positions(proposals, ridge, foreground)
     placed = np.flatnonzero(seeds[:, 0] >= 0)
@@ -187,13 +188,13 @@ def _all_seeds(foreground: np.ndarray, ridge: np.ndarray, proposals: Proposals) 
     )
 
 
-def drop_small(labels: np.ndarray, scores: np.ndarray, min_area: float) -> tuple[np.ndarray, np.ndarray]:
+def drop_small(labels: LabelsYX, scores: ScoresN, min_area: float) -> tuple[LabelsYX, ScoresN]:
     """Labels and scores without nuclei under `min_area` pixels, numbered 1..N again."""
     areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)[1 : len(scores) + 1]
     return drop(labels, scores, areas >= max(min_area, 1))
 
 
-def drop(labels: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drop(labels: LabelsYX, scores: ScoresN, keep: FlagsN) -> tuple[LabelsYX, ScoresN]:
     """Labels (Y, X) and scores (N,) of the nuclei to `keep` (N,) bool alone, numbered 1..N again."""
     renumber = np.zeros(len(keep) + 1, np.int32)
     renumber[1:][keep] = np.arange(1, keep.sum() + 1)

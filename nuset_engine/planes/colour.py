@@ -10,15 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nuset_engine.arrays import ImageYX, PlaneF32, PlaneYX
 
-def grey(image: np.ndarray) -> np.ndarray:
+
+def grey(image: ImageYX) -> PlaneYX:
     """Colour images (Y, X, 3 or 4) as their brightness (Y, X) float32, others as they are."""
     if image.ndim != 3 or image.shape[-1] not in (3, 4):
         return image
-    return image[..., :3].mean(axis=-1, dtype=np.float32)
+    brightness: PlaneF32 = image[..., :3].mean(axis=-1, dtype=np.float32)
+    return brightness
 
 
-class GreyPlanes(Sequence[np.ndarray]):
+class GreyPlanes(Sequence[PlaneF32]):
     """The slices of a stack in several colours as planes of brightness, made when asked for.
 
     Parameters
@@ -27,13 +30,15 @@ class GreyPlanes(Sequence[np.ndarray]):
         The slices in each colour.
     """
 
-    def __init__(self, colours: Sequence[Sequence[np.ndarray]]) -> None:
+    def __init__(self, colours: Sequence[Sequence[PlaneYX]]) -> None:
         self._colours = colours
 
     def __len__(self) -> int:
         """Number of slices."""
         return len(self._colours[0])
 
-    def __getitem__(self, z: int) -> np.ndarray:  # type: ignore[override]
+    def __getitem__(self, z: int) -> PlaneF32:  # type: ignore[override]
         """Slice `z` (Y, X) float32."""
-        return np.stack([np.asarray(colour[z]) for colour in self._colours]).mean(axis=0, dtype=np.float32)
+        colours = np.stack([np.asarray(colour[z]) for colour in self._colours])
+        brightness: PlaneF32 = colours.mean(axis=0, dtype=np.float32)
+        return brightness

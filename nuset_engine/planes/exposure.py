@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+
 GRID = 16  # cells along each axis on which the background is followed
 LEAST_CELL_PX = 12
 CELL_SAMPLES = 32  # pixels along the edge of a cell that are looked at, at most
@@ -43,7 +45,7 @@ class Exposure:
     ceiling: float = float("inf")
     shading: tuple[float, ...] = ()
 
-    def shown(self, part: np.ndarray, background: float, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def shown(self, part: PlaneYX, background: float, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """A part (Y, X) of a plane in its polarity and believable range: float32; the surface is still on it.
 
         Parameters
@@ -65,11 +67,11 @@ class Exposure:
             np.minimum(out, self.ceiling, out=out)
         return out
 
-    def flattened(self, image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def flattened(self, image: PlaneF32, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """The image (Y, X) float32 without the surface; the same array where there is none."""
         return image - self.surface(rows, columns) if self.shading else image
 
-    def surface(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def surface(self, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """(Y, X) float32: the background's surface at places from -1 to 1 along both axes."""
         s0, s1, s2, s3, s4, s5 = self.shading
         down, along = s0 + rows * (s1 + s3 * rows), columns * (s2 + s5 * columns)
@@ -79,12 +81,12 @@ class Exposure:
 PLAIN = Exposure()
 
 
-def places(window: slice, length: int) -> np.ndarray:
+def places(window: slice, length: int) -> PlacesN:
     """(N,) float32: where the pixels of a window lie on an axis of so many pixels that runs from -1 to 1."""
     return ((np.arange(window.start, window.stop, window.step or 1) + 0.5) * (2 / length) - 1).astype(np.float32)
 
 
-def measure_exposure(planes: Sequence[np.ndarray], inverted: bool) -> Exposure:
+def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
     """Believable range and uneven background of a stack.
 
     Parameters
@@ -98,7 +100,7 @@ def measure_exposure(planes: Sequence[np.ndarray], inverted: bool) -> Exposure:
     return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)))
 
 
-def _ceiling(planes: Sequence[np.ndarray], inverted: bool) -> float:
+def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:
     """Twice as far above the middle as what at least 2 x 2 pixels reach; infinite where that is no higher than it."""
     sign = -1.0 if inverted else 1.0
     tops, middles = [], []
@@ -116,7 +118,7 @@ def _ceiling(planes: Sequence[np.ndarray], inverted: bool) -> float:
     return middle + HEADROOM * (top - middle) if top > middle else float("inf")
 
 
-def _supported(band: np.ndarray, inverted: bool) -> float:
+def _supported(band: PlaneYX, inverted: bool) -> float:
     """The largest value that four pixels in a square reach together; of the negative, if inverted."""
     weaker, stronger = (np.fmax, np.fmin) if inverted else (np.fmin, np.fmax)
     pairs = weaker(band[:-1], band[1:])
@@ -127,7 +129,7 @@ def _supported(band: np.ndarray, inverted: bool) -> float:
     return -top if inverted else top
 
 
-def _shading(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[float, ...]:
+def _shading(planes: Sequence[PlaneYX], exposure: Exposure) -> tuple[float, ...]:
     """Coefficients of the background's surface; empty where it is even enough, or not known well enough."""
     fit = _lower_surface(planes, exposure)
     if fit is None:
@@ -142,7 +144,7 @@ def _shading(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[float, .
     return coefficients if other is None or other[1] > slope / 2 else ()
 
 
-def _lower_surface(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[tuple[float, ...], float, float] | None:
+def _lower_surface(planes: Sequence[PlaneYX], exposure: Exposure) -> tuple[tuple[float, ...], float, float] | None:
     """Surface (mean 0 over the cells) that the darkest of a stack follow, its range and the deviation of the cells."""
     counts = [min(GRID, n // LEAST_CELL_PX) for n in planes[0].shape]
     if min(counts) < 4:
@@ -158,18 +160,18 @@ def _lower_surface(planes: Sequence[np.ndarray], exposure: Exposure) -> tuple[tu
     return tuple(float(c) for c in fit[0] - shift), float(np.ptp(surface)), fit[1]
 
 
-def _design(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _design(u: MatrixNM, v: MatrixNM) -> TermsNMK:
     return np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=-1)
 
 
-def _sampled(plane: np.ndarray, exposure: Exposure) -> np.ndarray:
+def _sampled(plane: PlaneYX, exposure: Exposure) -> PlaneF32:
     """(Y, X) float32: the plane without its surface, no larger than is needed, NaN where it is not finite."""
     stride = max(1, min(plane.shape) // (GRID * CELL_SAMPLES))
     where = [places(slice(0, n, stride), n) for n in plane.shape]
     return exposure.flattened(exposure.shown(plane[::stride, ::stride], np.nan, *where), *where)
 
 
-def _lows(plane: np.ndarray, exposure: Exposure, counts: Sequence[int]) -> np.ndarray:
+def _lows(plane: PlaneYX, exposure: Exposure, counts: Sequence[int]) -> MatrixNM:
     """(n, m) a low quantile of each cell, infinite where nothing is finite."""
     few = _sampled(plane, exposure)
     rows, columns = (
@@ -185,7 +187,7 @@ def _lows(plane: np.ndarray, exposure: Exposure, counts: Sequence[int]) -> np.nd
     return out
 
 
-def _lower_fit(design: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, float] | None:
+def _lower_fit(design: MatrixNM, lows: FloatsN) -> tuple[AnyFloatsN, float] | None:
     """Least squares over the cells that lie on a smooth lower surface, and these cells' deviation from it."""
     kept = np.isfinite(lows)
     for _ in range(ROUNDS):
@@ -201,7 +203,7 @@ def _lower_fit(design: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, float]
     return coefficients, deviation
 
 
-def _contrast(plane: np.ndarray, exposure: Exposure) -> float:
+def _contrast(plane: PlaneYX, exposure: Exposure) -> float:
     """How far the brightest hundredth of a plane without its surface lies above its lower quarter."""
     few = _sampled(plane, exposure)
     low, high = np.percentile(few[np.isfinite(few)], (25, 99)) if np.isfinite(few).any() else (0.0, 0.0)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, InputYXC, Mask, Pixels
+
 CLIP = 10.0
 LARGEST_SAMPLE = 1 << 20  # pixels that statistics are taken from; more do not change them
 
@@ -49,14 +51,14 @@ class IntensityStatistics:
 BLANK = IntensityStatistics(0.0, 1.0, 0.0, 1.0, 0.0)
 
 
-def sample_values(image: np.ndarray, most: int = LARGEST_SAMPLE) -> np.ndarray:
+def sample_values(image: Pixels, most: int = LARGEST_SAMPLE) -> FloatsN:
     """Finite values (N,) float64 of an image, about `most` of them where there are more, evenly taken."""
     flat = image.reshape(-1)
     flat = flat[:: max(1, flat.size // most)].astype(np.float64)
     return flat[np.isfinite(flat)]
 
 
-def whole_image_statistics(image: np.ndarray) -> IntensityStatistics:
+def whole_image_statistics(image: Pixels) -> IntensityStatistics:
     """Statistics of all pixels of an image of any shape, for the coarse pass; NaN and infinite pixels do not count."""
     values = sample_values(image)
     if values.size == 0:
@@ -76,9 +78,7 @@ def whole_image_statistics(image: np.ndarray) -> IntensityStatistics:
     )
 
 
-def foreground_statistics(
-    image: np.ndarray, foreground: np.ndarray, minimum_px: int = 30
-) -> IntensityStatistics | None:
+def foreground_statistics(image: Pixels, foreground: Mask, minimum_px: int = 30) -> IntensityStatistics | None:
     """Statistics of the predicted foreground and of the background.
 
     Parameters
@@ -110,7 +110,7 @@ def foreground_statistics(
     )
 
 
-def normalize(image: np.ndarray, statistics: IntensityStatistics) -> np.ndarray:
+def normalize(image: Pixels, statistics: IntensityStatistics) -> InputYXC:
     """The network's input.
 
     Parameters

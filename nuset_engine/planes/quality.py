@@ -8,6 +8,8 @@ from typing import overload
 
 import numpy as np
 
+from nuset_engine.arrays import AnyFloatsN, PlaneYX
+
 _STRIDE = 8  # every eighth pixel in each direction says enough about the background
 _DARK_PERCENT = 10.0
 
@@ -27,7 +29,7 @@ class Quality:
     blank_slices: tuple[int, ...]
     background: float | None
 
-    def signal(self, intensities: np.ndarray) -> float | None:
+    def signal(self, intensities: AnyFloatsN) -> float | None:
         """Mean intensity of nuclei above the background, None without nuclei; a bleaching dye makes it fall.
 
         Parameters
@@ -42,10 +44,10 @@ class Quality:
         return float(known.mean()) - self.background
 
 
-class WatchedPlanes(Sequence[np.ndarray]):
+class WatchedPlanes(Sequence[PlaneYX]):
     """The planes of a stack, (Y, X) each, passed on as they are while their quality is noted."""
 
-    def __init__(self, planes: Sequence[np.ndarray]) -> None:
+    def __init__(self, planes: Sequence[PlaneYX]) -> None:
         self._planes = planes
         self._blank: dict[int, bool] = {}
         self._dark: dict[int, float] = {}
@@ -54,19 +56,19 @@ class WatchedPlanes(Sequence[np.ndarray]):
         return len(self._planes)
 
     @overload
-    def __getitem__(self, z: int) -> np.ndarray: ...
+    def __getitem__(self, z: int) -> PlaneYX: ...
 
     @overload
-    def __getitem__(self, z: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, z: slice) -> list[PlaneYX]: ...
 
-    def __getitem__(self, z: int | slice) -> np.ndarray | list[np.ndarray]:
+    def __getitem__(self, z: int | slice) -> PlaneYX | list[PlaneYX]:
         if isinstance(z, slice):
             return [self[i] for i in range(*z.indices(len(self)))]
         plane = self._planes[z]
         self._note(z + len(self) if z < 0 else z, plane)
         return plane
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[PlaneYX]:
         return (self[z] for z in range(len(self)))
 
     @property
@@ -76,7 +78,7 @@ class WatchedPlanes(Sequence[np.ndarray]):
         dark = [value for value in self._dark.values() if np.isfinite(value)]
         return Quality(blank, float(np.median(dark)) if dark else None)
 
-    def _note(self, z: int, plane: np.ndarray) -> None:
+    def _note(self, z: int, plane: PlaneYX) -> None:
         if z in self._blank:
             return
         values = np.asarray(plane)

@@ -7,8 +7,10 @@ import math
 import numpy as np
 from PIL import Image
 
+from nuset_engine.arrays import LabelsYX, PlaneF32, PlaneYX
 
-def resample(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+
+def resample(plane: PlaneYX, shape: tuple[int, int]) -> PlaneF32:
     """A plane at another shape.
 
     Parameters
@@ -30,8 +32,8 @@ def resample(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def resample_window(
-    part: np.ndarray, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
-) -> np.ndarray:
+    part: PlaneYX, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
+) -> PlaneF32:
     """A window of a plane at another resolution, from no more of the plane than it needs.
 
     Parameters
@@ -82,7 +84,7 @@ def scaled_shape(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def resample_labels(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def resample_labels(labels: LabelsYX, shape: tuple[int, int]) -> LabelsYX:
     """Labels (Y, X) at another shape, each pixel from the nearest one: labels are never interpolated."""
     if tuple(shape) == labels.shape:
         return labels
@@ -90,8 +92,8 @@ def resample_labels(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def nearest(
-    part: np.ndarray, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
-) -> np.ndarray:
+    part: LabelsYX, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
+) -> LabelsYX:
     """As `resample_window`, each pixel from the nearest one; for labels."""
     index = []
     for size, first, width, wanted in zip(part.shape, origin, step, window, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.arrays import PlaneF32, PlaneYX
 from nuset_engine.planes.exposure import PLAIN, Exposure, places
 from nuset_engine.planes.resample import reach, resample, resample_window, scaled_shape, steps
 
@@ -26,23 +27,23 @@ class ScaledPlane:
         Polarity, believable range and uneven background of the stack.
     """
 
-    def __init__(self, plane: np.ndarray, factor: float, background: float, exposure: Exposure = PLAIN) -> None:
+    def __init__(self, plane: PlaneYX, factor: float, background: float, exposure: Exposure = PLAIN) -> None:
         self._plane, self._background, self._exposure = plane, background, exposure
         self.source_shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
         self.shape = scaled_shape(plane.shape, factor)
         self._step = steps(plane.shape, self.shape)
 
-    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+    def __getitem__(self, window: tuple[slice, slice]) -> PlaneF32:
         """Rows and columns of the scaled plane, (Y, X) float32."""
         cut = tuple(reach(w, step, n) for w, step, n in zip(window, self._step, self.source_shape, strict=True))
         scaled = resample_window(self._shown(cut), (cut[0].start, cut[1].start), self._step, window)
         return self._exposure.flattened(scaled, *(places(w, n) for w, n in zip(window, self.shape, strict=True)))
 
-    def _shown(self, cut: tuple[slice, ...]) -> np.ndarray:
+    def _shown(self, cut: tuple[slice, ...]) -> PlaneF32:
         where = (places(c, n) for c, n in zip(cut, self.source_shape, strict=True))
         return self._exposure.shown(self._plane[cut], self._background, *where)
 
-    def whole(self) -> np.ndarray:
+    def whole(self) -> PlaneF32:
         """All of it."""
         return self[slice(0, self.shape[0]), slice(0, self.shape[1])]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import IntsN, LabelsYX, MaskYX, PlaneF32
 from nuset_engine.reconstruction.link import Nodes
 from nuset_engine.reconstruction.outline import signed_distance
 from nuset_engine.reconstruction.sections import SectionStack
@@ -22,7 +23,7 @@ class Gap:
     high_label: int
 
 
-def gaps_of(nodes: Nodes, columns: list[np.ndarray]) -> list[Gap]:
+def gaps_of(nodes: Nodes, columns: list[IntsN]) -> list[Gap]:
     """The gaps of all columns; nucleus n is column n - 1."""
     gaps = []
     for number, column in enumerate(columns, start=1):
@@ -33,7 +34,7 @@ def gaps_of(nodes: Nodes, columns: list[np.ndarray]) -> list[Gap]:
     return gaps
 
 
-def fill(stack: SectionStack, gaps: list[Gap], z: int, plane: np.ndarray) -> None:
+def fill(stack: SectionStack, gaps: list[Gap], z: int, plane: LabelsYX) -> None:
     """Paint a bridged slice in place.
 
     Outlines are interpolated by signed distance (Raya and Udupa 1990, shape-based interpolation). Only background is
@@ -59,7 +60,7 @@ def fill(stack: SectionStack, gaps: list[Gap], z: int, plane: np.ndarray) -> Non
         plane[box][wins] = gap.nucleus
 
 
-def _interpolated(stack: SectionStack, gap: Gap, z: int) -> tuple[tuple[slice, slice], np.ndarray]:
+def _interpolated(stack: SectionStack, gap: Gap, z: int) -> tuple[tuple[slice, slice], PlaneF32]:
     """Box and signed distance in it of a nucleus in slice `z` of its gap."""
     low, high = stack.planes[gap.low] == gap.low_label, stack.planes[gap.high] == gap.high_label
     box = _box(low | high)
@@ -67,7 +68,7 @@ def _interpolated(stack: SectionStack, gap: Gap, z: int) -> tuple[tuple[slice, s
     return box, (signed_distance(low[box]) * (1 - weight) + signed_distance(high[box]) * weight).astype(np.float32)
 
 
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
+def _box(mask: MaskYX) -> tuple[slice, slice]:
     """Bounding box of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

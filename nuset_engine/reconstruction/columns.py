@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, FloatsN, MatrixNM, RowsN
 from nuset_engine.assignment import assign
 from nuset_engine.reconstruction.link import Nodes
 from nuset_engine.reconstruction.sections import SectionStack
@@ -53,25 +54,25 @@ class Scale:
     thickness_per_width: float = 1.0
     core_per_width: float = 1.0
 
-    def width_um(self, area_px: np.ndarray | float) -> np.ndarray:
+    def width_um(self, area_px: FloatsN | float) -> FloatsN:
         """Diameter of the circle of an area."""
         return np.sqrt(np.asarray(area_px) * self.pixel_um2 * 4 / np.pi)
 
-    def slices(self, area_px: np.ndarray | float) -> np.ndarray:
+    def slices(self, area_px: FloatsN | float) -> FloatsN:
         """Number of slices (not rounded) that a nucleus with this largest area spans."""
         return self.width_um(area_px) * self.thickness_per_width / self.step_um
 
-    def core_slices(self, area_px: np.ndarray | float) -> np.ndarray:
+    def core_slices(self, area_px: FloatsN | float) -> FloatsN:
         """Number of slices (not rounded) in which a nucleus with this largest area is bright."""
         return self.width_um(area_px) * self.core_per_width / self.step_um
 
 
-def depth_of(nodes: Nodes, column: np.ndarray) -> int:
+def depth_of(nodes: Nodes, column: RowsN) -> int:
     """Slices from the first to the last of a column, missed ones included."""
     return int(nodes.z[column[-1]] - nodes.z[column[0]]) + 1
 
 
-def core_depth_of(nodes: Nodes, column: np.ndarray) -> int:
+def core_depth_of(nodes: Nodes, column: RowsN) -> int:
     """Slices from the first to the last bright section of a column; all of them where brightness is not known.
 
     Out of focus a bright nucleus is seen in more slices than a dim one. Its bright ones do not depend on that.
@@ -82,7 +83,7 @@ def core_depth_of(nodes: Nodes, column: np.ndarray) -> int:
     return depth_of(nodes, column[brightness >= BRIGHT * brightness.max()])
 
 
-def measured_scale(scale: Scale, nodes: Nodes, columns: list[np.ndarray], blank: np.ndarray) -> Scale:
+def measured_scale(scale: Scale, nodes: Nodes, columns: list[RowsN], blank: FlagsN) -> Scale:
     """The scale with the thickness over width that the whole columns of this stack show in the middle.
 
     Columns that the ends of the stack or blank slices (`blank`, (Z,) bool) may have cut do not count, nor do fragments,
@@ -125,7 +126,7 @@ class Cut:
     evidence: float
 
 
-def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str, float] | None:
+def column_features(nodes: Nodes, column: RowsN, scale: Scale) -> dict[str, float] | None:
     """What tells two stacked nuclei from one, None where no cut leaves two parts thick enough to be nuclei.
 
     Through one ellipsoid, however tilted, the areas of sections are a quadratic function of z and their centroids a
@@ -146,7 +147,7 @@ def column_features(nodes: Nodes, column: np.ndarray, scale: Scale) -> dict[str,
     }
 
 
-def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
+def likeliest_cut(nodes: Nodes, column: RowsN, scale: Scale) -> Cut | None:
     """The best place to cut a column, None where no cut leaves two parts thick enough to be nuclei."""
     features = column_features(nodes, column, scale)
     if features is None:
@@ -162,7 +163,7 @@ def likeliest_cut(nodes: Nodes, column: np.ndarray, scale: Scale) -> Cut | None:
     return Cut(int(np.argmin(costs)) + 1, evidence)
 
 
-def _necks(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+def _necks(nodes: Nodes, column: RowsN, scale: Scale) -> tuple[FloatsN, FlagsN]:
     """Between any two sections: area there over the smaller part's largest, and whether a cut is possible."""
     area, z = nodes.area[column], nodes.z[column]
     left, right = np.maximum.accumulate(area)[:-1], np.maximum.accumulate(area[::-1])[::-1][1:]
@@ -172,7 +173,7 @@ def _necks(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[np.ndarray, 
     return neck, possible
 
 
-def _darkness(brightness: np.ndarray) -> np.ndarray:
+def _darkness(brightness: FloatsN) -> FloatsN:
     """Between any two sections: brightness there over the darker part's brightest section; 1 where it is not known."""
     if not (brightness > 0).all():
         return np.ones(len(brightness) - 1)
@@ -180,7 +181,7 @@ def _darkness(brightness: np.ndarray) -> np.ndarray:
     return np.minimum(brightness[:-1], brightness[1:]) / np.minimum(left, right)
 
 
-def misfits(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[float, float]:
+def misfits(nodes: Nodes, column: RowsN, scale: Scale) -> tuple[float, float]:
     """How far a column is from one ellipsoid.
 
     Returns
@@ -196,17 +197,18 @@ def misfits(nodes: Nodes, column: np.ndarray, scale: Scale) -> tuple[float, floa
     return float(np.sqrt((bend**2).mean())), float(np.sqrt((drift**2).sum()))
 
 
-def _residuals(z: np.ndarray, values: np.ndarray, weights: np.ndarray, degree: int) -> np.ndarray:
+def _residuals(z: FloatsN, values: MatrixNM, weights: FloatsN, degree: int) -> MatrixNM:
     """(n, k) residuals of a weighted polynomial fit, times the root of the weights."""
     root = np.sqrt(weights)[:, None]
     powers = np.vander(z - z.mean(), degree + 1) * root
-    solution = np.linalg.lstsq(powers, values * root, rcond=None)[0]
-    return values * root - powers @ solution
+    solution: MatrixNM = np.linalg.lstsq(powers, values * root, rcond=None)[0]
+    rest: MatrixNM = values * root - powers @ solution
+    return rest
 
 
-def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[np.ndarray]:
+def cut_columns(nodes: Nodes, columns: list[RowsN], scale: Scale) -> list[RowsN]:
     """Cut columns at necks until no part has one."""
-    done: list[np.ndarray] = []
+    done: list[RowsN] = []
     waiting = list(reversed(columns))
     while waiting:
         column = waiting.pop()
@@ -218,7 +220,7 @@ def cut_columns(nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[n
     return done
 
 
-def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> list[np.ndarray]:
+def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[RowsN], scale: Scale) -> list[RowsN]:
     """Give fragments back to the nucleus that they lie on.
 
     A fragment is a column too thin for a nucleus of its neighbour's width, with less than `FRAGMENT_VOLUME` of the
@@ -231,7 +233,7 @@ def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray],
         return columns
     fragment, side, gain = (np.array(part) for part in zip(*options, strict=True))
     host_of = {int(fragment[k]): int(side[k]) // 2 for k in assign(fragment, side, gain)}
-    members: dict[int, list[np.ndarray]] = {}
+    members: dict[int, list[RowsN]] = {}
     for number, column in enumerate(columns):
         root = number
         while root in host_of:
@@ -241,7 +243,7 @@ def join_fragments(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray],
 
 
 def _fragment_options(
-    stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale
+    stack: SectionStack, nodes: Nodes, columns: list[RowsN], scale: Scale
 ) -> list[tuple[int, int, float]]:
     """Column of a fragment, twice that of a host (plus 1 if it lies above), share of the fragment over the host."""
     volume = np.array([nodes.area[column].sum() for column in columns])

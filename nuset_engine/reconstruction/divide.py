@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import DistancesNYX, IntsN, LabelsYX, MaskYX
 from nuset_engine.reconstruction.outline import SHAPE_VOTES, apart_votes, signed_distance
 from nuset_engine.reconstruction.sections import Pairs, SectionStack
 from nuset_engine.reconstruction.votes import parts_in, voters, wholes_in
@@ -28,7 +29,7 @@ class Suspect:
 
     section: int
     balance: int
-    witnesses: list[tuple[int, np.ndarray]]
+    witnesses: list[tuple[int, IntsN]]
 
 
 def divide_sections(stack: SectionStack, reach: int) -> int:
@@ -61,7 +62,7 @@ def _suspects(stack: SectionStack, z: int, reach: int) -> list[Suspect]:
         seen.append((voter, parts))
     suspects = []
     for section in np.flatnonzero(balance > -SHAPE_VOTES).tolist():
-        sides: dict[bool, tuple[int, np.ndarray]] = {}
+        sides: dict[bool, tuple[int, IntsN]] = {}
         for voter, parts in seen:
             others = parts.other[parts.own == section]
             if len(others):
@@ -72,7 +73,7 @@ def _suspects(stack: SectionStack, z: int, reach: int) -> list[Suspect]:
     return suspects
 
 
-def _divided(stack: SectionStack, z: int, suspects: list[Suspect]) -> tuple[np.ndarray, np.ndarray]:
+def _divided(stack: SectionStack, z: int, suspects: list[Suspect]) -> tuple[LabelsYX, IntsN]:
     """The plane of slice `z` after dividing the suspects for which votes and shape agree, and which section each new
     section is from."""
     origin = list(range(stack.count(z)))
@@ -91,8 +92,8 @@ def _divided(stack: SectionStack, z: int, suspects: list[Suspect]) -> tuple[np.n
 
 
 def _pieces(
-    stack: SectionStack, box: tuple[slice, slice], region: np.ndarray, witnesses: list[tuple[int, np.ndarray]]
-) -> list[np.ndarray]:
+    stack: SectionStack, box: tuple[slice, slice], region: MaskYX, witnesses: list[tuple[int, IntsN]]
+) -> list[MaskYX]:
     """Masks of the pieces of a section within its box: every pixel goes to the nearest seed."""
     nearest = np.argmin(_seed_distances(stack, box, witnesses), axis=0)
     pieces = [region & (nearest == seed) for seed in range(int(nearest.max()) + 1)]
@@ -100,15 +101,13 @@ def _pieces(
     return pieces if all(np.count_nonzero(piece) > least for piece in pieces) else [region]
 
 
-def _shape(pieces: list[np.ndarray]) -> float:
+def _shape(pieces: list[MaskYX]) -> float:
     """The votes of shape, those of the two pieces that look most like one."""
     votes = [apart_votes(a, b) for i, a in enumerate(pieces) for b in pieces[i + 1 :]]
     return min((vote for vote in votes if vote is not None), default=SHAPE_VOTES)
 
 
-def _seed_distances(
-    stack: SectionStack, box: tuple[slice, slice], witnesses: list[tuple[int, np.ndarray]]
-) -> np.ndarray:
+def _seed_distances(stack: SectionStack, box: tuple[slice, slice], witnesses: list[tuple[int, IntsN]]) -> DistancesNYX:
     """(parts, y, x) signed distances to the seeds within a box: the parts of the nearest witness, averaged with their
     partners on the other side where they have one."""
     (base, parts), rest = witnesses[0], witnesses[1:]

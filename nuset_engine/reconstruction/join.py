@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from nuset_engine.arrays import IntsN
 from nuset_engine.reconstruction.outline import SHAPE_VOTES, TOUCHING_PX, apart_votes
 from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.votes import partners_in, parts_in, voters
@@ -30,7 +31,7 @@ def _plan(stack: SectionStack, z: int, reach: int) -> list[tuple[int, int]]:
     """Pairs of touching sections of `z` that neighbouring slices, and their shape, take for one."""
     n = stack.count(z)
     together: Counter[tuple[int, int]] = Counter()
-    partners: list[np.ndarray] = []
+    partners: list[IntsN] = []
     for voter in voters(z, len(stack), reach) if n > 1 else ():
         parts = parts_in(stack, voter, z)
         for whole in np.unique(parts.own):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsYX, RowsN
 from nuset_engine.assignment import assign
 from nuset_engine.reconstruction.sections import SectionStack
 
@@ -24,12 +25,12 @@ class Nodes:
         Sections of slice z are the rows offset[z] .. offset[z + 1] - 1.
     """
 
-    z: np.ndarray
-    area: np.ndarray
-    score: np.ndarray
-    brightness: np.ndarray
-    centroid: np.ndarray
-    offset: np.ndarray
+    z: IntsN
+    area: FloatsN
+    score: FloatsN
+    brightness: FloatsN
+    centroid: PointsYX
+    offset: IntsN
 
     @classmethod
     def of(cls, stack: SectionStack) -> Nodes:
@@ -60,7 +61,7 @@ class Reach:
         Longest gap of blank slices.
     """
 
-    blank: np.ndarray
+    blank: FlagsN
     missed: int
     blank_run: int
 
@@ -79,12 +80,12 @@ class Reach:
 class Links:
     """Candidate links from a section to one of a later slice; arrays (L,)."""
 
-    source: np.ndarray
-    target: np.ndarray
-    iou: np.ndarray
-    over_smaller: np.ndarray
+    source: RowsN
+    target: RowsN
+    iou: FloatsN
+    over_smaller: FloatsN
 
-    def where(self, keep: np.ndarray) -> Links:
+    def where(self, keep: FlagsN) -> Links:
         """Some of the links."""
         return Links(self.source[keep], self.target[keep], self.iou[keep], self.over_smaller[keep])
 
@@ -96,14 +97,16 @@ def candidates(stack: SectionStack, nodes: Nodes, step: int, reach: Reach) -> Li
         if not reach.spans(z, step):
             continue
         pairs = stack.pairs(z, z + step)
-        source, target = nodes.offset[z] + pairs.own, nodes.offset[z + step] + pairs.other
-        found.append((source, target, pairs.iou, pairs.over_smaller))
+        ends = nodes.offset[z] + pairs.own, nodes.offset[z + step] + pairs.other
+        found.append((*ends, pairs.iou, pairs.over_smaller))
     if not found:
-        return Links(*(np.zeros(0, dtype) for dtype in (np.int64, np.int64, np.float64, np.float64)))
-    return Links(*(np.concatenate(part) for part in zip(*found, strict=True)))
+        rows, shares = np.zeros(0, np.int64), np.zeros(0)
+        return Links(rows, rows, shares, shares)
+    source, target, iou, over_smaller = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Links(source, target, iou, over_smaller)
 
 
-def link(stack: SectionStack, nodes: Nodes, reach: Reach, min_iou: float, min_overlap: float) -> np.ndarray:
+def link(stack: SectionStack, nodes: Nodes, reach: Reach, min_iou: float, min_overlap: float) -> RowsN:
     """Give every section at most one successor and at most one predecessor.
 
     Links between neighbouring slices and over missed ones compete in one assignment that maximises the summed overlap,
@@ -143,7 +146,7 @@ def link(stack: SectionStack, nodes: Nodes, reach: Reach, min_iou: float, min_ov
     return successor
 
 
-def _free(stack: SectionStack, nodes: Nodes, links: Links) -> np.ndarray:
+def _free(stack: SectionStack, nodes: Nodes, links: Links) -> FlagsN:
     """Which links over missed slices pass through free space: what both ends share may not belong to others between."""
     free = np.ones(len(links.source), dtype=bool)
     boxes = {z: stack.boxes(z) for z in np.unique(nodes.z[links.source]).tolist()}
@@ -158,7 +161,7 @@ def _free(stack: SectionStack, nodes: Nodes, links: Links) -> np.ndarray:
     return free
 
 
-def columns_of(successor: np.ndarray) -> list[np.ndarray]:
+def columns_of(successor: RowsN) -> list[RowsN]:
     """Columns as arrays of rows, each from its lowest slice up, ordered by their first row."""
     starts = np.setdiff1d(np.arange(len(successor)), successor[successor >= 0])
     columns = []

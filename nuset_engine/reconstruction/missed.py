@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN
 from nuset_engine.reconstruction.sections import SectionStack
 
 CONTRADICTED = 1.2  # slices around agree with each other by this much better than with what lies between them
@@ -38,7 +39,7 @@ def dismiss(stack: SectionStack) -> list[int]:
     return emptied
 
 
-def is_blank(stack: SectionStack) -> np.ndarray:
+def is_blank(stack: SectionStack) -> FlagsN:
     """(Z,) bool: no section in this slice, though there are some both before and after it."""
     empty = np.array([stack.count(z) == 0 for z in range(len(stack))], dtype=bool)
     shown = np.flatnonzero(~empty)

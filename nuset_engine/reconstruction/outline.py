@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import MaskYX, PlaneF64
+
 TOUCHING_PX = 2  # pieces of one nucleus lie at most this far apart
 CUT_CONTACT = 0.9  # contact over the smaller piece's width: two discs that touch have less, halves of a disc 1.4
 CONTACT_RANGE = 0.3  # how far from it the shape is beyond doubt
 SHAPE_VOTES = 2.0  # what a shape beyond doubt counts beside the votes of slices
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
+def signed_distance(mask: MaskYX) -> PlaneF64:
     """Distance to a mask in pixels, negative inside it; far away everywhere for an empty mask."""
     from scipy import ndimage
 
@@ -21,7 +23,7 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     return ndimage.distance_transform_edt(~mask) - inside
 
 
-def apart_votes(first: np.ndarray, second: np.ndarray) -> float | None:
+def apart_votes(first: MaskYX, second: MaskYX) -> float | None:
     """What the shape of two pieces says: up to `SHAPE_VOTES` for two nuclei, down to minus that for one that was cut.
 
     Parameters

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nuset_engine.arrays import AnyFloatsN, FlagsN, FloatsN, IntsN, Labels, LabelsYX, PlaneYX, PointsYX, RowsN
 from nuset_engine.errors import EngineError
 from nuset_engine.overlap import Overlap, compact, shared_pixels
 
@@ -15,19 +16,19 @@ from nuset_engine.overlap import Overlap, compact, shared_pixels
 class Pairs:
     """Sections of one slice (`own`) and of another (`other`) that share pixels; 0-based numbers, all arrays (P,)."""
 
-    own: np.ndarray
-    other: np.ndarray
-    shared: np.ndarray
-    share_own: np.ndarray
-    share_other: np.ndarray
-    iou: np.ndarray
+    own: RowsN
+    other: RowsN
+    shared: IntsN
+    share_own: FloatsN
+    share_other: FloatsN
+    iou: FloatsN
 
     @property
-    def over_smaller(self) -> np.ndarray:
+    def over_smaller(self) -> FloatsN:
         """Shared pixels over those of the smaller section."""
         return np.maximum(self.share_own, self.share_other)
 
-    def where(self, keep: np.ndarray) -> Pairs:
+    def where(self, keep: FlagsN) -> Pairs:
         """Some of the pairs."""
         return Pairs(*(getattr(self, name)[keep] for name in Pairs.__dataclass_fields__))
 
@@ -45,17 +46,17 @@ class SectionStack:
         How far the mean of a section is from the background of its slice, NaN where the image is not known.
     """
 
-    planes: list[np.ndarray] = field(default_factory=list)
-    scores: list[np.ndarray] = field(default_factory=list)
-    brightness: list[np.ndarray] = field(default_factory=list)
+    planes: list[LabelsYX] = field(default_factory=list)
+    scores: list[FloatsN] = field(default_factory=list)
+    brightness: list[FloatsN] = field(default_factory=list)
     _overlaps: dict[tuple[int, int], Overlap] = field(default_factory=dict)
-    _areas: dict[int, np.ndarray] = field(default_factory=dict)
+    _areas: dict[int, IntsN] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of slices."""
         return len(self.planes)
 
-    def append(self, labels: np.ndarray, scores: np.ndarray, image: np.ndarray | None = None) -> None:
+    def append(self, labels: LabelsYX, scores: AnyFloatsN, image: PlaneYX | None = None) -> None:
         """Add the next slice: labels (Y, X), score of label i at ``scores[i - 1]``, grey values (Y, X) if known.
 
         Sections are numbered by their first pixel, so that nothing depends on the numbers that a slice came with.
@@ -80,7 +81,7 @@ class SectionStack:
         self.scores.append(np.asarray(scores, dtype=np.float64)[present[order - 1] - 1])
         self.brightness.append(_brightness(self.planes[-1], len(present), image))
 
-    def replace(self, z: int, plane: np.ndarray, scores: np.ndarray, brightness: np.ndarray) -> None:
+    def replace(self, z: int, plane: LabelsYX, scores: FloatsN, brightness: FloatsN) -> None:
         """Put other sections into slice `z`; what was computed from the old ones is forgotten."""
         self.planes[z], self.scores[z], self.brightness[z] = _apart(plane), scores, brightness
         self._areas.pop(z, None)
@@ -91,13 +92,13 @@ class SectionStack:
         """Number of sections of slice `z`."""
         return len(self.scores[z])
 
-    def areas(self, z: int) -> np.ndarray:
+    def areas(self, z: int) -> IntsN:
         """(n,) int64 pixel counts of the sections of slice `z`."""
         if z not in self._areas:
             self._areas[z] = np.bincount(self.planes[z].ravel(), minlength=self.count(z) + 1)[1:]
         return self._areas[z]
 
-    def centroids(self, z: int) -> np.ndarray:
+    def centroids(self, z: int) -> PointsYX:
         """(n, 2) float64 centroids y, x of the sections of slice `z`, in pixels."""
         where = np.flatnonzero(self.planes[z])
         labels = self.planes[z].ravel()[where]
@@ -109,7 +110,8 @@ class SectionStack:
         """Bounding boxes of the sections of slice `z`."""
         from scipy import ndimage
 
-        return ndimage.find_objects(self.planes[z].astype(np.int32), max_label=self.count(z))
+        found = ndimage.find_objects(self.planes[z].astype(np.int32), max_label=self.count(z))
+        return [(rows, columns) for rows, columns in found]
 
     def pairs(self, z: int, other: int) -> Pairs:
         """Sections of slice `z` that share pixels with sections of slice `other`."""
@@ -131,7 +133,7 @@ class SectionStack:
         )
 
 
-def _apart(plane: np.ndarray) -> np.ndarray:
+def _apart(plane: LabelsYX) -> LabelsYX:
     """A copy in memory of its own, which goes back to the system as soon as the plane is dropped.
 
     An ordinary array goes back to the allocator, which keeps it: the planes of a stack would then stay beside the
@@ -145,7 +147,7 @@ def _apart(plane: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _brightness(plane: np.ndarray, count: int, image: np.ndarray | None) -> np.ndarray:
+def _brightness(plane: LabelsYX, count: int, image: PlaneYX | None) -> FloatsN:
     """(count,) distance of the sections' means from the median outside of them; dark nuclei count like bright ones."""
     if image is None or not count:
         return np.full(count, np.nan)
@@ -162,7 +164,7 @@ def _brightness(plane: np.ndarray, count: int, image: np.ndarray | None) -> np.n
     return np.abs(np.bincount(labels, values - outside, count + 1)[1:] / np.where(size[1:] > 0, size[1:], np.nan))
 
 
-def _by_first_pixel(ranks: np.ndarray, count: int) -> np.ndarray:
+def _by_first_pixel(ranks: Labels, count: int) -> IntsN:
     """(count,) labels 1..count of a flat label image in the order in which they appear."""
     where = np.flatnonzero(ranks)
     first = np.full(count + 1, len(ranks))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FlatN, LabelsZYX, MaskZYX
+
 REACH = 3  # standard deviations
 FEWEST_SLICES = 5  # of a nucleus whose surface can be told from its slices
 LEAST_KEPT = 0.7  # of its voxels: what would lose more is a thread or a sheet, not a ragged nucleus
 
 
-def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
+def smooth_surfaces(labels: LabelsZYX, blur: float) -> None:
     """Smooth the surface of every nucleus in place.
 
     Voxels that a nucleus gains come from the background, or from a neighbour that gives them up; of two that gain the
@@ -42,7 +44,7 @@ def smooth_surfaces(labels: np.ndarray, blur: float) -> None:
         flat[gained[flat[gained] == 0]] = label
 
 
-def _changes(labels: np.ndarray, label: int, box: tuple[slice, ...], blur: float) -> tuple[np.ndarray, np.ndarray]:
+def _changes(labels: LabelsZYX, label: int, box: tuple[slice, ...], blur: float) -> tuple[FlatN, FlatN]:
     """Flat indices that a nucleus gains and that it loses, as small as they can be: there are many nuclei."""
     from scipy import ndimage
 
@@ -59,13 +61,14 @@ def _changes(labels: np.ndarray, label: int, box: tuple[slice, ...], blur: float
         smooth = mask
     corner = np.array([w.start for w in wide])[:, None]
 
-    def flat(found: np.ndarray) -> np.ndarray:
+    def flat(found: MaskZYX) -> FlatN:
         where = np.ravel_multi_index(tuple(np.array(np.nonzero(found)) + corner), labels.shape)
-        return where.astype(np.min_scalar_type(labels.size))
+        small: FlatN = where.astype(np.min_scalar_type(labels.size))
+        return small
 
     return flat(smooth & ~mask), flat(mask & ~smooth)
 
 
-def _width(mask: np.ndarray) -> float:
+def _width(mask: MaskZYX) -> float:
     """Diameter in pixels of the circle as large as the largest section."""
     return float(np.sqrt(4 / np.pi * mask.sum(axis=(1, 2)).max()))

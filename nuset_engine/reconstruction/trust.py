@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import FlagsN, RowsN
 from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.reconstruction.bridge import Gap
 from nuset_engine.reconstruction.columns import Scale, depth_of, likeliest_cut
@@ -18,9 +19,7 @@ SUSPICIOUS_THINNESS = 0.5
 STACKED_OVERLAP = 0.5
 
 
-def trust_table(
-    stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], gaps: list[Gap], scale: Scale
-) -> pd.DataFrame:
+def trust_table(stack: SectionStack, nodes: Nodes, columns: list[RowsN], gaps: list[Gap], scale: Scale) -> pd.DataFrame:
     """Score and `nuclei.TRUST_COLUMNS` of all nuclei, index `label` from 1.
 
     A split is suspected where a nucleus is less than half as thick as its width asks for and goes on in a neighbour
@@ -47,7 +46,7 @@ def trust_table(
     return pd.DataFrame(table, index=index).astype({"score": "float64", **TRUST_COLUMNS})
 
 
-def _touches_border(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray]) -> np.ndarray:
+def _touches_border(stack: SectionStack, nodes: Nodes, columns: list[RowsN]) -> FlagsN:
     """(N,) bool: has a pixel on the edge of a plane, or is in the first or last slice of a stack."""
     at_edge = np.zeros(len(nodes.z), dtype=bool)
     for z, plane in enumerate(stack.planes):
@@ -58,7 +57,7 @@ def _touches_border(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray]
     return np.array([at_edge[c].any() for c in columns], dtype=bool)
 
 
-def _goes_on(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray]) -> np.ndarray:
+def _goes_on(stack: SectionStack, nodes: Nodes, columns: list[RowsN]) -> FlagsN:
     """(N,) bool: another nucleus covers most of this one's end, or is mostly covered by it."""
     owner = np.full(len(nodes.z), -1)
     for number, column in enumerate(columns):
@@ -76,7 +75,7 @@ def _goes_on(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray]) -> np
     return goes_on
 
 
-def _nearly_two(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale) -> np.ndarray:
+def _nearly_two(stack: SectionStack, nodes: Nodes, columns: list[RowsN], scale: Scale) -> FlagsN:
     """(N,) bool: has was only just not cut, or has a section that neighbours on both sides see as several."""
     several = np.zeros(len(nodes.z), dtype=bool)
     for z in range(len(stack)):

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import AnyFloatsN, FlagsN, LabelsYX, LabelsZYX, PlaneYX, RowsN
 from nuset_engine.errors import EngineError
 from nuset_engine.reconstruction.bridge import fill, gaps_of
 from nuset_engine.reconstruction.columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
@@ -39,18 +40,18 @@ class SliceLabels(Protocol):
     """What a segmenter says about one slice (`segment.PlaneLabels`)."""
 
     @property
-    def labels(self) -> np.ndarray:
+    def labels(self) -> LabelsYX:
         """(Y, X) integers, 0 background, 1..n nuclei."""
 
     @property
-    def scores(self) -> np.ndarray:
+    def scores(self) -> AnyFloatsN:
         """(n,) float, score of label i at ``scores[i - 1]``."""
 
 
 class Planes(Protocol):
     """The planes of one channel, read lazily."""
 
-    def __getitem__(self, z: int, /) -> np.ndarray: ...
+    def __getitem__(self, z: int, /) -> PlaneYX: ...
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Volume:
         Index `label`, columns `score` and `nuclei.TRUST_COLUMNS`.
     """
 
-    labels: np.ndarray
+    labels: LabelsZYX
     trust: pd.DataFrame
 
 
@@ -163,7 +164,7 @@ def reconstruct(
     return _paint(stack, nodes, columns, scale, params.surface_blur)
 
 
-def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[Nodes, list[np.ndarray], Scale]:
+def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[Nodes, list[RowsN], Scale]:
     """Nuclei as columns of sections, with the scale as measured on them."""
     nodes = Nodes.of(stack)
     if len(stack) == 1 or not len(nodes.z):
@@ -175,7 +176,7 @@ def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[N
 
 def uncut_columns(
     stack: SectionStack, nodes: Nodes, scale: Scale, params: VolumeParams
-) -> tuple[Nodes, list[np.ndarray], Scale]:
+) -> tuple[Nodes, list[RowsN], Scale]:
     """Repair the slices of a stack, in place, and link their sections: columns of one nucleus or of several stacked."""
     thickness = float(scale.slices(np.percentile(nodes.area, WIDE_SECTION)))
     dismissed = dismiss(stack) if thickness >= THINNEST_TO_DISMISS else []
@@ -186,16 +187,14 @@ def uncut_columns(
     return nodes, columns, measured_scale(scale, nodes, columns, reach.blank)
 
 
-def _reach(blank: np.ndarray, thickness: float, max_missed: int | None) -> Reach:
+def _reach(blank: FlagsN, thickness: float, max_missed: int | None) -> Reach:
     """How far links go: over a part of a nucleus where others are seen, over as many blank slices as one can span."""
     if max_missed is not None:
         return Reach(blank, max_missed, max_missed)
     return Reach(blank, min(int(thickness / 3), MOST_MISSED), min(int(np.ceil(thickness)) - 2, MOST_MISSED))
 
 
-def _drop_flat(
-    nodes: Nodes, columns: list[np.ndarray], scale: Scale, blank: np.ndarray, min_slices: float
-) -> list[np.ndarray]:
+def _drop_flat(nodes: Nodes, columns: list[RowsN], scale: Scale, blank: FlagsN, min_slices: float) -> list[RowsN]:
     """Without the columns of one slice where a nucleus must span more; those cut by the stack's ends may be nuclei.
 
     What a nucleus must span follows from the column's width or, if that is larger, from the stack's median nucleus. It
@@ -214,7 +213,7 @@ def _drop_flat(
     ]
 
 
-def _paint(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: Scale, surface_blur: float) -> Volume:
+def _paint(stack: SectionStack, nodes: Nodes, columns: list[RowsN], scale: Scale, surface_blur: float) -> Volume:
     """Labels and trust columns; planes of sections are freed as soon as no gap needs them."""
     gaps = gaps_of(nodes, columns)
     trust = trust_table(stack, nodes, columns, gaps, scale)
@@ -233,7 +232,7 @@ def _paint(stack: SectionStack, nodes: Nodes, columns: list[np.ndarray], scale: 
     return _in_order(labels, trust)
 
 
-def _in_order(labels: np.ndarray, trust: pd.DataFrame) -> Volume:
+def _in_order(labels: LabelsZYX, trust: pd.DataFrame) -> Volume:
     """Number nuclei by their first slice, then by their first pixel in it."""
     order: list[int] = []
     known = np.zeros(len(trust) + 1, dtype=bool)

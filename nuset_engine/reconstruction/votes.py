@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, IntsN
 from nuset_engine.reconstruction.sections import Pairs, SectionStack
 
 INSIDE = 0.6  # share of its area that a section must have inside another to count as a part of it
@@ -28,14 +29,14 @@ def parts_in(stack: SectionStack, z: int, voter: int) -> Pairs:
     return pairs.where(part & (several & covered)[pairs.own])
 
 
-def wholes_in(stack: SectionStack, z: int, voter: int) -> np.ndarray:
+def wholes_in(stack: SectionStack, z: int, voter: int) -> FlagsN:
     """(n,) bool: `voter` has one section in the place of each section of `z`."""
     pairs = stack.pairs(z, voter)
     same = (pairs.iou >= SAME) | (pairs.share_own >= INSIDE)
     return np.bincount(pairs.own[same], minlength=stack.count(z)) > 0
 
 
-def partners_in(stack: SectionStack, z: int, voter: int) -> np.ndarray:
+def partners_in(stack: SectionStack, z: int, voter: int) -> IntsN:
     """(n,) the section of `voter` that is the same object as each section of `z`, -1 where there is none."""
     pairs = stack.pairs(z, voter)
     partner = np.full(stack.count(z), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import TensorF32
 from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.weights import WeightsInfo, load_weights
 
@@ -47,9 +48,9 @@ def folded_network(model: keras.Model, architecture: Architecture) -> keras.Mode
     return folded
 
 
-def _without_normalisation(model: keras.Model, name: str) -> list[np.ndarray]:
+def _without_normalisation(model: keras.Model, name: str) -> list[TensorF32]:
     """Weights of a layer with the normalisation that follows it, if one does, folded in."""
-    values = model.get_layer(name).get_weights()
+    values: list[TensorF32] = model.get_layer(name).get_weights()
     norm_name = name.replace("_conv", "_norm")
     if "_conv" not in name or norm_name not in {layer.name for layer in model.layers}:
         return values
@@ -59,7 +60,7 @@ def _without_normalisation(model: keras.Model, name: str) -> list[np.ndarray]:
     return [values[0] * factor, beta - mean * factor]
 
 
-def doubling_kernel(kernel: np.ndarray) -> np.ndarray:
+def doubling_kernel(kernel: TensorF32) -> TensorF32:
     """The transposed convolution (stride 2) that equals doubling every pixel along both axes and then convolving.
 
     Parameters
@@ -73,4 +74,5 @@ def doubling_kernel(kernel: np.ndarray) -> np.ndarray:
     # An even output pixel sees its own coarse pixel through taps 1 and 2 and the one before through tap 0; an odd one
     # sees its own through taps 0 and 1 and the next through tap 2.
     taps = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
-    return np.einsum("ar,bs,rsio->aboi", taps, taps, kernel)
+    doubling: TensorF32 = np.einsum("ar,bs,rsio->aboi", taps, taps, kernel)
+    return doubling

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.network import keras
 from nuset_engine.runtime.folding import load_folded
 from nuset_engine.weights import WeightsInfo
@@ -26,12 +27,12 @@ class KerasNetwork:
             _limit_threads(threads)
         self._run = _compiled(load_folded(weights))
 
-    def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Probabilities and heads, as `Network` promises."""
         return self._run(inputs)
 
 
-def _compiled(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
+def _compiled(model: keras.Model) -> Callable[[InputsNYXC], list[TensorF32]]:
     """The model as a function of arrays, compiled for any size by the backend in use."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -48,7 +49,7 @@ def _compiled(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
     return lambda x: [keras.ops.convert_to_numpy(out) for out in _activated(model, x)]
 
 
-def _activated(model: keras.Model, x: np.ndarray) -> list[keras.KerasTensor]:
+def _activated(model: keras.Model, x: InputsNYXC) -> list[keras.KerasTensor]:
     maps, *heads = model(x, training=False)
     return [keras.ops.sigmoid(maps), *heads]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.network import keras
 from nuset_engine.runtime.silent_openvino import import_silently
@@ -70,7 +71,7 @@ def _convolution(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     return _activated(op, layer, value)
 
 
-def _convolved(op: Any, value: Any, kernel: np.ndarray, name: str) -> Any:
+def _convolved(op: Any, value: Any, kernel: TensorF32, name: str) -> Any:
     margins = [side // 2 for side in kernel.shape[:2]]
     filters = op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32))
     return op.convolution(value, filters, [1, 1], margins, margins, [1, 1], name=name)
@@ -89,7 +90,7 @@ def _doubled(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     return _activated(op, layer, op.depth_to_space(wide, "blocks_first", UPSAMPLED))
 
 
-def phases_kernel(kernel: np.ndarray) -> np.ndarray:
+def phases_kernel(kernel: TensorF32) -> TensorF32:
     """The 3x3 convolution whose channels, spread over 2 x 2 pixels, equal a transposed 4x4 convolution of stride 2.
 
     Parameters
@@ -108,7 +109,7 @@ def phases_kernel(kernel: np.ndarray) -> np.ndarray:
             tap = phase + 1 - 2 * (offset - 1)
             if 0 <= tap < 4:
                 place[phase, offset, tap] = 1
-    wide = np.einsum("ayt,bxu,tuoi->yxiabo", place, place, kernel)
+    wide: TensorF32 = np.einsum("ayt,bxu,tuoi->yxiabo", place, place, kernel)
     return wide.reshape(3, 3, kernel.shape[3], 4 * kernel.shape[2])
 
 

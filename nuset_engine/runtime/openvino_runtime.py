@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.int8_file import read_int8
 from nuset_engine.runtime.silent_openvino import import_silently
@@ -28,7 +29,7 @@ class Int8Network:
         # would depend on what was seen before.
         self._run = core.compile_model(model, "CPU", _settings(threads))
 
-    def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Probabilities and heads, as `predictor.Network` promises."""
         found = self._run(np.ascontiguousarray(inputs, np.float32))
         return [found[index] for index in range(len(found))]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.arrays import LabelsYX, PlaneF32, PointsYX, PointYX
+
 
 @dataclass(frozen=True)
 class SyntheticParams:
@@ -28,7 +30,7 @@ class SyntheticParams:
     artefact_chance: float = 0.35
 
 
-def _positions(rng: np.random.Generator, count: int, size: int, diameter: float, clustering: float) -> np.ndarray:
+def _positions(rng: np.random.Generator, count: int, size: int, diameter: float, clustering: float) -> PointsYX:
     """(count, 2) centres: each either free or a nucleus' width away from an earlier one."""
     centres = np.empty((count, 2))
     for i in range(count):
@@ -40,7 +42,7 @@ def _positions(rng: np.random.Generator, count: int, size: int, diameter: float,
     return centres
 
 
-def blob_depth(rng: np.random.Generator, radius: float, shape: tuple[int, int], centre: np.ndarray) -> np.ndarray:
+def blob_depth(rng: np.random.Generator, radius: float, shape: tuple[int, int], centre: PointYX) -> PlaneF32:
     """(Y, X) float32: 1 in the blob's middle, 0 on its outline, negative outside; an ellipse with a wavy outline."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     angle, aspect = rng.uniform(0, np.pi), np.exp(abs(rng.normal(0, 0.22)))
@@ -51,16 +53,18 @@ def blob_depth(rng: np.random.Generator, radius: float, shape: tuple[int, int], 
     wave = 1 + sum(
         rng.normal(0, 0.09 / order) * np.cos(order * theta + rng.uniform(0, 2 * np.pi)) for order in range(2, 5)
     )
-    return (1 - np.hypot(along, across) / wave).astype(np.float32)
+    depth: PlaneF32 = (1 - np.hypot(along, across) / wave).astype(np.float32)
+    return depth
 
 
-def _texture(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> np.ndarray:
+def _texture(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> PlaneF32:
     """(Y, X) float32 around 1: smooth random chromatin texture with grains of about `scale` pixels."""
     grains = ndi.gaussian_filter(rng.standard_normal(shape).astype(np.float32), max(scale, 0.6))
-    return 1 + rng.uniform(0, 0.25) * grains / (grains.std() + 1e-6)
+    texture: PlaneF32 = 1 + rng.uniform(0, 0.25) * grains / (grains.std() + 1e-6)
+    return texture
 
 
-def _nuclei(rng: np.random.Generator, params: SyntheticParams) -> tuple[np.ndarray, np.ndarray]:
+def _nuclei(rng: np.random.Generator, params: SyntheticParams) -> tuple[PlaneF32, LabelsYX]:
     """Image of the nuclei alone (mean brightness about 1) and their labels."""
     size, diameter = params.size_px, rng.uniform(*params.median_diameter_px)
     image, labels = np.zeros((size, size), np.float32), np.zeros((size, size), np.int32)
@@ -85,7 +89,7 @@ def _nuclei(rng: np.random.Generator, params: SyntheticParams) -> tuple[np.ndarr
     return image, labels
 
 
-def add_artefacts(rng: np.random.Generator, image: np.ndarray) -> None:
+def add_artefacts(rng: np.random.Generator, image: PlaneF32) -> None:
     """Draw polygons, lines, fibres, debris or a glow that are no nuclei into `image` (Y, X), in place."""
     size_y, size_x = image.shape
     y, x = np.ogrid[:size_y, :size_x]
@@ -111,13 +115,13 @@ def add_artefacts(rng: np.random.Generator, image: np.ndarray) -> None:
             image += level * np.exp(-0.5 * (along**2 + across**2) / rng.uniform(20, 90) ** 2)
 
 
-def add_noise(rng: np.random.Generator, image: np.ndarray, photons: float, read: float) -> np.ndarray:
+def add_noise(rng: np.random.Generator, image: PlaneF32, photons: float, read: float) -> PlaneF32:
     """Shot noise of `photons` per unit of brightness and Gaussian read noise of `read` units: (Y, X) float32."""
     shot = rng.poisson(np.clip(image, 0, None) * photons) / photons
     return (shot + rng.normal(0, read, image.shape)).astype(np.float32)
 
 
-def synthetic_image(rng: np.random.Generator, params: SyntheticParams | None = None) -> tuple[np.ndarray, np.ndarray]:
+def synthetic_image(rng: np.random.Generator, params: SyntheticParams | None = None) -> tuple[PlaneF32, LabelsYX]:
     """One synthetic image with its truth.
 
     Parameters

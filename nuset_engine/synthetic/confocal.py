@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import LabelsYX, PlaneF32
 from nuset_engine.synthetic.optics import Optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import crowd
@@ -28,7 +29,7 @@ def random_optics(rng: np.random.Generator) -> Optics:
     )
 
 
-def confocal_slices(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+def confocal_slices(rng: np.random.Generator) -> list[tuple[PlaneF32, LabelsYX]]:
     """A random stack, slice by slice.
 
     Parameters
@@ -52,7 +53,7 @@ def confocal_slices(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarr
     areas = [np.bincount(plane.ravel())[1:] for plane in labels]
     seen = np.concatenate([a[a > 0] for a in areas]) if labels.any() else np.array([1])
     least = SMALLEST_SECTION * np.median(seen)
-    slices = []
+    slices: list[tuple[PlaneF32, LabelsYX]] = []
     for picture, plane in zip(image, labels, strict=True):
         kept = np.bincount(plane.ravel()) >= least
         slices.append((picture.astype(np.float32), np.where(kept[plane], plane, 0).astype(np.int32)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import IntsN, LabelsYX, PlaneF32, PlaneYX, RotationsN33
 from nuset_engine.synthetic.confocal import SMALLEST_SECTION, random_optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import NucleusShapes, crowd
@@ -29,9 +30,9 @@ class MitoticSlice:
         Typical diameter of an interphase nucleus.
     """
 
-    image: np.ndarray
-    events: np.ndarray
-    nuclei: np.ndarray
+    image: PlaneF32
+    events: LabelsYX
+    nuclei: LabelsYX
     diameter_px: float
 
 
@@ -55,7 +56,7 @@ def mitotic_slices(rng: np.random.Generator, likely: float = LIKELY) -> list[Mit
     return [_slice(picture, plane, event_of, diameter / pixel_um) for picture, plane in zip(image, labels, strict=True)]
 
 
-def divide_some(rng: np.random.Generator, shapes: NucleusShapes, likely: float) -> tuple[NucleusShapes, np.ndarray]:
+def divide_some(rng: np.random.Generator, shapes: NucleusShapes, likely: float) -> tuple[NucleusShapes, IntsN]:
     """Bring some nuclei into mitosis.
 
     Returns
@@ -99,7 +100,7 @@ def divide_some(rng: np.random.Generator, shapes: NucleusShapes, likely: float) 
     return figures, np.concatenate([[0], numbers[twice]]).astype(np.int32)
 
 
-def spindles(rng: np.random.Generator, count: int) -> np.ndarray:
+def spindles(rng: np.random.Generator, count: int) -> RotationsN33:
     """Rotations (N, 3, 3) whose first axis, that of the spindle, lies nearly in the plane, as in adherent cells."""
     tilt, turn = rng.normal(0, 0.35, count), rng.uniform(0, 2 * np.pi, count)
     first = np.stack([np.sin(tilt), np.cos(tilt) * np.sin(turn), np.cos(tilt) * np.cos(turn)], axis=1)
@@ -107,7 +108,7 @@ def spindles(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)], axis=2)
 
 
-def _slice(picture: np.ndarray, plane: np.ndarray, event_of: np.ndarray, diameter_px: float) -> MitoticSlice:
+def _slice(picture: PlaneYX, plane: LabelsYX, event_of: IntsN, diameter_px: float) -> MitoticSlice:
     """A slice without the sections that are too small for anyone to name."""
     least = SMALLEST_SECTION * np.pi / 4 * diameter_px**2
     kept = np.bincount(plane.ravel(), minlength=len(event_of)) >= least

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from nuset_engine.arrays import PlacesN, PlaneF32, PlaneFloat, StackF32, StackU16
 from nuset_engine.errors import EngineError
 
 
@@ -67,13 +68,13 @@ class MissedSlice:
 
 
 def expose(
-    stain: np.ndarray,
+    stain: StackF32,
     voxel_size_um: tuple[float, float, float],
     optics: Optics,
     rng: np.random.Generator,
     time_point: int = 0,
     missed: Sequence[MissedSlice] = (),
-) -> np.ndarray:
+) -> StackU16:
     """Take the picture of a stained volume.
 
     Parameters
@@ -114,9 +115,7 @@ def expose(
     return np.clip(np.rint(grey, out=grey), 0, 65535, out=grey).astype(np.uint16)
 
 
-def _blur(
-    stain: np.ndarray, depth_um: np.ndarray, voxel_size_um: tuple[float, float, float], optics: Optics
-) -> np.ndarray:
+def _blur(stain: StackF32, depth_um: PlacesN, voxel_size_um: tuple[float, float, float], optics: Optics) -> StackF32:
     """Gaussian blur that widens with depth: slice by slice in the plane, then as a matrix along z."""
     growth = 1.0 + optics.blur_growth_per_um * depth_um
     planes = np.empty(stain.shape, dtype=np.float32)
@@ -129,10 +128,11 @@ def _blur(
     # ends, where the light that would fall outside the stack is lost; the infinite sum is the Gaussian's area.
     area = np.sqrt(2 * np.pi) * optics.sigma_z_um * growth / voxel_size_um[0]
     kernel /= np.maximum(area, 1.0)[:, None]
-    return np.tensordot(kernel.astype(np.float32), planes, axes=1)
+    light: StackF32 = np.tensordot(kernel.astype(np.float32), planes, axes=1)
+    return light
 
 
-def _haze(light: np.ndarray, voxel_size_um: tuple[float, float, float]) -> np.ndarray:
+def _haze(light: StackF32, voxel_size_um: tuple[float, float, float]) -> PlaneF32:
     """Light from all slices, out of focus: (Y, X) float32."""
     projection = light.mean(axis=0)
     coarse = projection[::4, ::4]
@@ -140,23 +140,24 @@ def _haze(light: np.ndarray, voxel_size_um: tuple[float, float, float]) -> np.nd
     return _stretch(coarse, projection.shape)
 
 
-def _background(shape: tuple[int, ...], unevenness: float, rng: np.random.Generator) -> np.ndarray:
+def _background(shape: tuple[int, ...], unevenness: float, rng: np.random.Generator) -> PlaneF32:
     """A slow field (Y, X) float32 with mean about 1, never negative."""
     coarse = ndimage.gaussian_filter(rng.normal(size=(8, 8)), 1.5, mode="nearest")
     coarse = coarse / max(float(np.abs(coarse).max()), 1e-6)
     return _stretch(np.maximum(1.0 + unevenness * coarse, 0.0).astype(np.float32), shape)
 
 
-def _stretch(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _stretch(coarse: PlaneFloat, shape: tuple[int, ...]) -> PlaneF32:
     """Bilinear enlargement of a coarse field to (Y, X)."""
     y, x = (np.linspace(0, n - 1, m, dtype=np.float32) for n, m in zip(coarse.shape, shape, strict=True))
     y0, x0 = (np.minimum(v.astype(np.intp), max(n - 2, 0)) for v, n in zip((y, x), coarse.shape, strict=True))
     rows = coarse[y0] + (coarse[np.minimum(y0 + 1, len(coarse) - 1)] - coarse[y0]) * (y - y0)[:, None]
     right = np.minimum(x0 + 1, coarse.shape[1] - 1)
-    return (rows[:, x0] + (rows[:, right] - rows[:, x0]) * (x - x0)).astype(np.float32)
+    field: PlaneF32 = (rows[:, x0] + (rows[:, right] - rows[:, x0]) * (x - x0)).astype(np.float32)
+    return field
 
 
-def _miss(light: np.ndarray, missed: MissedSlice) -> None:
+def _miss(light: StackF32, missed: MissedSlice) -> None:
     """Spoil one slice of the expected photons in place."""
     if not 0 <= missed.z < len(light):
         raise EngineError(

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from nuset_engine.arrays import LabelsZYX, Points3F32, Rotation33, ScoresN, StackF32, StackF64, StackU16, VectorZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.synthetic.optics import MissedSlice, Optics, expose
 from nuset_engine.synthetic.shapes import NucleusShapes, Outline
@@ -26,7 +27,7 @@ def render(
     *,
     time_point: int = 0,
     missed: Sequence[MissedSlice] = (),
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[StackU16, LabelsZYX]:
     """Render nuclei as a confocal microscope would show them.
 
     Parameters
@@ -75,10 +76,10 @@ def render(
 class _Canvas:
     """The stack while nuclei are painted: per voxel the deepest nucleus, its depth, the next depth, its stain."""
 
-    owner: np.ndarray
-    depth: np.ndarray
-    second: np.ndarray
-    stain: np.ndarray
+    owner: LabelsZYX
+    depth: StackF32
+    second: StackF32
+    stain: StackF32
 
     @classmethod
     def blank(cls, shape: tuple[int, int, int]) -> _Canvas:
@@ -129,9 +130,9 @@ def _paint(
 
 
 def _bounding_box(
-    centre: np.ndarray,
-    axes: np.ndarray,
-    rotation: np.ndarray,
+    centre: VectorZYX,
+    axes: VectorZYX,
+    rotation: Rotation33,
     stretch: float,
     shape: tuple[int, ...],
     voxel_size_um: tuple[float, float, float],
@@ -148,11 +149,11 @@ def _bounding_box(
 
 def _own_coordinates(
     box: tuple[slice, slice, slice],
-    centre: np.ndarray,
-    axes: np.ndarray,
-    rotation: np.ndarray,
+    centre: VectorZYX,
+    axes: VectorZYX,
+    rotation: Rotation33,
     voxel_size_um: tuple[float, float, float],
-) -> np.ndarray:
+) -> Points3F32:
     """Voxel positions along the nucleus's own axes, each over its semi-axis: (3, z, y, x) float32."""
     grid = [
         (np.arange(s.start, s.stop) * size - c).astype(np.float32)
@@ -168,8 +169,8 @@ def _own_coordinates(
 
 
 def _chromatin(
-    points: np.ndarray, size_um: np.float32, rng: np.random.Generator, contrast: float, condensation: float
-) -> np.ndarray:
+    points: Points3F32, size_um: np.float32, rng: np.random.Generator, contrast: float, condensation: float
+) -> ScoresN:
     """Stain at points of one nucleus.
 
     Parameters
@@ -196,22 +197,25 @@ def _chromatin(
         width, depth = rng.uniform(0.12, 0.22), rng.uniform(0.25, 0.55) * (1 - condensation)
         distance2 = ((points - spot) ** 2).sum(axis=0)
         stain *= 1 - np.float32(depth) * np.exp(-distance2 / np.float32(2 * width**2))
-    return np.maximum(stain, np.float32(0.1))
+    bounded: ScoresN = np.maximum(stain, np.float32(0.1))
+    return bounded
 
 
 @lru_cache(maxsize=1)
-def _texture() -> np.ndarray:
+def _texture() -> StackF32:
     """A periodic cube of band-passed noise, mean 0 and deviation 1, with bright specks as heterochromatin has."""
     noise = np.random.default_rng(20).normal(size=(TEXTURE_EDGE,) * 3)
     k = np.fft.fftfreq(TEXTURE_EDGE, d=TEXTURE_VOXEL_UM)
     frequency2 = k[:, None, None] ** 2 + k[None, :, None] ** 2 + k[None, None, :] ** 2
     spectrum = np.fft.fftn(noise)
 
-    def scale(size_um: float) -> np.ndarray:
+    def scale(size_um: float) -> StackF64:
         band = np.exp(-frequency2 * (2 * np.pi * size_um) ** 2 / 2) * np.sqrt(frequency2)
         field = np.fft.ifftn(spectrum * band).real
-        return field / field.std()
+        level: StackF64 = field / field.std()
+        return level
 
     coarse, fine = scale(1.1), scale(0.4)
     field = 0.7 * coarse + 0.5 * fine + 0.8 * np.maximum(fine - 1.3, 0)
-    return ((field - field.mean()) / field.std()).astype(np.float32)
+    texture: StackF32 = ((field - field.mean()) / field.std()).astype(np.float32)
+    return texture

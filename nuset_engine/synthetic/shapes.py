@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, GridF32, IntsN, Points3F32, PointsZYX, RotationsN33, VectorZYX
 from nuset_engine.errors import EngineError
 
 DENT_RATE = 0.35
@@ -32,12 +33,12 @@ class NucleusShapes:
         Decide the irregularity and the texture of each nucleus, which it keeps while it moves and turns.
     """
 
-    centres_um: np.ndarray
-    semi_axes_um: np.ndarray
-    rotations: np.ndarray
-    brightness: np.ndarray
-    condensation: np.ndarray
-    seeds: np.ndarray
+    centres_um: PointsZYX
+    semi_axes_um: PointsZYX
+    rotations: RotationsN33
+    brightness: FloatsN
+    condensation: FloatsN
+    seeds: IntsN
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together, and axes that enclose nothing."""
@@ -65,7 +66,7 @@ class NucleusShapes:
         return len(self.centres_um)
 
 
-def random_rotations(rng: np.random.Generator, count: int) -> np.ndarray:
+def random_rotations(rng: np.random.Generator, count: int) -> RotationsN33:
     """Uniformly distributed rotation matrices.
 
     Parameters
@@ -86,7 +87,7 @@ def random_rotations(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.moveaxis(np.array(rows), -1, 0)
 
 
-def radius_towards(shapes: NucleusShapes, index: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def radius_towards(shapes: NucleusShapes, index: IntsN, directions: PointsZYX) -> FloatsN:
     """Distance from the centre to the surface of each ellipsoid, along a direction.
 
     Parameters
@@ -103,18 +104,19 @@ def radius_towards(shapes: NucleusShapes, index: np.ndarray, directions: np.ndar
         Micrometres; for a point p on an ellipsoid with axes a: |R^T p / a| = 1.
     """
     local = np.einsum("mji,mj->mi", shapes.rotations[index], directions)
-    return 1.0 / np.maximum(np.linalg.norm(local / shapes.semi_axes_um[index], axis=1), 1e-9)
+    radius: FloatsN = 1.0 / np.maximum(np.linalg.norm(local / shapes.semi_axes_um[index], axis=1), 1e-9)
+    return radius
 
 
 @dataclass(frozen=True)
 class Outline:
     """The irregularity of one nucleus: how far its surface lies from the ellipsoid, by direction."""
 
-    lobes: np.ndarray
+    lobes: PointsZYX
     """(L, 3) unit vectors in the nucleus's own axes."""
-    heights: np.ndarray
+    heights: FloatsN
     """(L,) relative height of the bump (or hollow) around each lobe and opposite to it."""
-    dent: np.ndarray
+    dent: VectorZYX
     """(3,) unit vector towards the dent."""
     dent_depth: float
     """Relative depth of the dent, 0 for none."""
@@ -133,7 +135,7 @@ class Outline:
         """The largest relative radius that the bumps can add up to."""
         return 1.0 + float(np.abs(self.heights).sum())
 
-    def relative_radius(self, u: np.ndarray, r: np.ndarray) -> np.ndarray:
+    def relative_radius(self, u: Points3F32, r: GridF32) -> GridF32:
         """Surface distance over the ellipsoid's, towards each point.
 
         Parameters
@@ -203,7 +205,7 @@ def crowd(
     )
 
 
-def _place(rng: np.random.Generator, field_um: np.ndarray, radii: np.ndarray, clustering: float) -> np.ndarray:
+def _place(rng: np.random.Generator, field_um: VectorZYX, radii: FloatsN, clustering: float) -> PointsZYX:
     """Centres (M, 3), M <= N, no two closer than 0.85 of the sum of their radii, drawn until one finds no room."""
     centres = np.empty((0, 3))
     for radius in radii:
@@ -225,6 +227,7 @@ def _place(rng: np.random.Generator, field_um: np.ndarray, radii: np.ndarray, cl
     return centres
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def _unit(vectors: PointsZYX) -> PointsZYX:
     """Vectors (..., 3) scaled to length 1."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    unit: PointsZYX = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return unit

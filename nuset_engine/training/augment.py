@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.arrays import FloatsN, InputYXC, LabelsYX, MaskYX, PlacesYX, PlaneF32, PlaneYX, PointYX
 from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import add_artefacts
 
@@ -48,20 +49,21 @@ AUGMENTATIONS = {
 class Warp:
     """Where the pixels of a crop lie in the source: coordinates and which of them are inside the source."""
 
-    coordinates: np.ndarray  # (2, Y, X) float32
-    inside: np.ndarray  # (Y, X) bool
+    coordinates: PlacesYX  # (2, Y, X) float32
+    inside: MaskYX  # (Y, X) bool
 
-    def image(self, source: np.ndarray) -> np.ndarray:
+    def image(self, source: PlaneYX) -> PlaneF32:
         """Bilinear samples, mirrored beyond the source's edges: (Y, X) float32."""
         return ndi.map_coordinates(source, self.coordinates, order=1, mode="reflect", output=np.float32)
 
-    def labels(self, source: np.ndarray) -> np.ndarray:
+    def labels(self, source: LabelsYX) -> LabelsYX:
         """Nearest samples, mirrored beyond the source's edges."""
         index = []
         for axis, length in enumerate(source.shape):
             at = np.floor(self.coordinates[axis] + 0.5).astype(np.int64) % (2 * length)
             index.append(np.where(at < length, at, 2 * length - 1 - at))
-        return source[index[0], index[1]]
+        samples: LabelsYX = source[index[0], index[1]]
+        return samples
 
 
 def random_warp(
@@ -70,7 +72,7 @@ def random_warp(
     size: int,
     zoom: float,
     params: AugmentParams,
-    near: np.ndarray | None = None,
+    near: PointYX | None = None,
 ) -> Warp:
     """A random rotation, flip and zoom; `zoom` is network pixels per source pixel before the random factor.
 
@@ -92,7 +94,7 @@ def random_warp(
     return Warp(where.astype(np.float32), np.all((where > -0.5) & (where < limits), axis=0))
 
 
-def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _change_brightness(rng: np.random.Generator, image: PlaneF32, labels: LabelsYX) -> PlaneF32:
     """Dim or brighten each nucleus by its own factor, above the local background."""
     background = np.percentile(image, 10)
     factors = np.exp(rng.normal(-0.3, rng.uniform(0.2, 0.8), int(labels.max(initial=0)) + 1)).astype(np.float32)
@@ -101,7 +103,7 @@ def _change_brightness(rng: np.random.Generator, image: np.ndarray, labels: np.n
     return background + (image - background) * np.clip(field, 0.08, 3)
 
 
-def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams, zoom: float) -> np.ndarray:
+def _degrade(rng: np.random.Generator, image: PlaneF32, params: AugmentParams, zoom: float) -> PlaneF32:
     """Blur, loss of resolution, uneven light, noise, few grey levels."""
     if rng.random() < params.blur_chance:
         image = ndi.gaussian_filter(image, max(1.0, zoom) * rng.uniform(*params.blur_px))
@@ -124,8 +126,8 @@ def _degrade(rng: np.random.Generator, image: np.ndarray, params: AugmentParams,
 
 
 def random_intensity(
-    rng: np.random.Generator, image: np.ndarray, labels: np.ndarray, params: AugmentParams, zoom: float = 1.0
-) -> np.ndarray:
+    rng: np.random.Generator, image: PlaneF32, labels: LabelsYX, params: AugmentParams, zoom: float = 1.0
+) -> PlaneF32:
     """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32.
 
     `zoom` is network pixels per source pixel: where the source's are the larger ones, it is these that blur spans.
@@ -142,9 +144,7 @@ def random_intensity(
     return np.minimum(image, rng.uniform(0.6, 1.2)) if rng.random() < 0.15 else image
 
 
-def random_normalize(
-    rng: np.random.Generator, image: np.ndarray, foreground: np.ndarray, params: AugmentParams
-) -> np.ndarray:
+def random_normalize(rng: np.random.Generator, image: PlaneF32, foreground: MaskYX, params: AugmentParams) -> InputYXC:
     """Normalise as the coarse or as the fine pass would, with statistics as wrong as they may be there: (Y, X, 2)."""
     statistics = None if rng.random() < params.coarse_chance else foreground_statistics(image, foreground)
     if statistics is None:
@@ -153,7 +153,7 @@ def random_normalize(
     return normalize(image, _disturbed(statistics, shift, stretch))
 
 
-def _disturbed(statistics: IntensityStatistics, shift: float, stretch: np.ndarray) -> IntensityStatistics:
+def _disturbed(statistics: IntensityStatistics, shift: float, stretch: FloatsN) -> IntensityStatistics:
     """Statistics off by `shift` standard deviations and by factors."""
     return replace(
         statistics,

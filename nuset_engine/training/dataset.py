@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
+from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX, PointsYX32, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
@@ -49,21 +50,21 @@ class Example:
     """
 
     name: str
-    image: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray = field(repr=False)
+    image: PlaneF32
+    labels: LabelsYX
+    weights: PlaneF32 = field(repr=False)
     diameter_px: float
-    focus: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
+    focus: PointsYX32 = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
-def median_diameter(labels: np.ndarray) -> float:
+def median_diameter(labels: LabelsYX) -> float:
     """Median over the nuclei of the diameter of the circle of equal area, in pixels; NaN without nuclei."""
     areas = np.bincount(labels.ravel())[1:]
     return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
 
 
 def make_example(
-    name: str, image: np.ndarray, labels: np.ndarray, measure: Callable[[np.ndarray], float] | None = None
+    name: str, image: PlaneYX, labels: LabelsYX, measure: Callable[[PlaneYX], float] | None = None
 ) -> Example:
     """Check one pair and bring it near the trained size.
 
@@ -92,7 +93,7 @@ def make_example(
     return Example(name, small, truth, border_weights(truth), stored)
 
 
-def bright_nuclei(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def bright_nuclei(image: PlaneYX, labels: LabelsYX) -> PlaneYX:
     """The image (Y, X), or its negative where the labelled nuclei are darker than the rest, as in stained tissue."""
     inside = labels > 0
     if not inside.any() or inside.all():
@@ -100,7 +101,7 @@ def bright_nuclei(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return image if np.median(image[inside]) >= np.median(image[~inside]) else -image.astype(np.float32)
 
 
-def make_event_example(name: str, image: np.ndarray, labels: np.ndarray, diameter_px: float) -> Example:
+def make_event_example(name: str, image: PlaneYX, labels: LabelsYX, diameter_px: float) -> Example:
     """Check a pair whose labels are rare events, and bring it near the trained size.
 
     Parameters
@@ -117,7 +118,7 @@ def make_event_example(name: str, image: np.ndarray, labels: np.ndarray, diamete
     return Example(name, small, truth, attention_weights(truth, stored), stored, centres_of(truth))
 
 
-def centres_of(labels: np.ndarray) -> np.ndarray:
+def centres_of(labels: LabelsYX) -> PointsYX32:
     """(N, 2) float32: middle of the box of each label."""
     return np.array(
         [((y.start + y.stop) / 2, (x.start + x.stop) / 2) for y, x in filter(None, ndi.find_objects(labels))],
@@ -125,7 +126,7 @@ def centres_of(labels: np.ndarray) -> np.ndarray:
     ).reshape(-1, 2)
 
 
-def _check_pair(name: str, image: np.ndarray, labels: np.ndarray) -> None:
+def _check_pair(name: str, image: PlaneYX, labels: LabelsYX) -> None:
     if image.shape != labels.shape or image.ndim != 2:
         raise EngineError(
             f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); "
@@ -138,14 +139,14 @@ def _check_pair(name: str, image: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
-def _stored(image: np.ndarray, labels: np.ndarray, diameter_px: float) -> tuple[np.ndarray, np.ndarray, float]:
+def _stored(image: PlaneYX, labels: LabelsYX, diameter_px: float) -> tuple[PlaneF32, LabelsYX, float]:
     """Image, labels and diameter at the resolution at which they are kept."""
     factor = float(np.clip(diameter_px, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / diameter_px)
     small = resample(image, scaled_shape(image.shape, factor))
     return small, renumbered(resample_labels(labels, (small.shape[0], small.shape[1]))), diameter_px * factor
 
 
-def renumbered(labels: np.ndarray) -> np.ndarray:
+def renumbered(labels: LabelsYX) -> LabelsYX:
     """Labels (Y, X) int32 numbered 1..N in the same order; 0 stays 0."""
     if labels.max(initial=0) < labels.size:  # a table is much faster than sorting the pixels
         present = np.zeros(int(labels.max(initial=0)) + 1, bool)
@@ -180,7 +181,7 @@ def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
     return [(p.stem, p, truth[p.stem]) for p in found]
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path) -> Pixels:
     """One image file as an array.
 
     Raises
@@ -274,7 +275,7 @@ class CropSampler:
             self._pool = (fresh + self._pool)[: self.POOL]
         return self._pool[self._rng.integers(len(self._pool))]
 
-    def crop(self) -> tuple[np.ndarray, Targets]:
+    def crop(self) -> tuple[InputYXC, Targets]:
         """One crop: input (Y, X, 2) and targets; what lies beyond the source's edge is mirrored and not counted."""
         example, rng = self._example(), self._rng
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
@@ -287,13 +288,13 @@ class CropSampler:
         inputs = random_normalize(rng, image, labels > 0, self._augment)
         return inputs, masked_targets(labels, warp.image(example.weights), warp.inside)
 
-    def batch(self, size: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    def batch(self, size: int) -> tuple[InputsNYXC, list[TensorF32]]:
         """Inputs (N, Y, X, 2) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
         crops = [self.crop() for _ in range(size)]
         return np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
 
 
-def masked_targets(labels: np.ndarray, weights: np.ndarray, inside: np.ndarray) -> Targets:
+def masked_targets(labels: LabelsYX, weights: PlaneF32, inside: MaskYX) -> Targets:
     """Targets of a crop of which only the pixels `inside` (Y, X) count."""
     labels = renumbered(labels)
     if inside.all():
@@ -309,7 +310,7 @@ def masked_targets(labels: np.ndarray, weights: np.ndarray, inside: np.ndarray) 
     return Targets(pixels, tuple(classes), boxes)
 
 
-def collate(targets: Sequence[Targets]) -> list[np.ndarray]:
+def collate(targets: Sequence[Targets]) -> list[TensorF32]:
     """Targets of several crops as one batch, in the order that `training.NusetTrainer` expects."""
     out = [np.stack([t.pixels for t in targets])]
     for index in range(len(LEVELS)):
@@ -319,12 +320,12 @@ def collate(targets: Sequence[Targets]) -> list[np.ndarray]:
     return out
 
 
-def batches(sampler: CropSampler, size: int) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+def batches(sampler: CropSampler, size: int) -> Iterator[tuple[InputsNYXC, list[TensorF32]]]:
     """Batches for ever, the next ones made by a thread while the network learns from the last."""
     import queue
     import threading
 
-    ready: queue.Queue = queue.Queue(maxsize=3)
+    ready: queue.Queue[tuple[InputsNYXC, list[TensorF32]] | Exception] = queue.Queue(maxsize=3)
 
     def fill() -> None:
         while True:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.planes.colour import grey
 from nuset_engine.training.augment import AUGMENTATIONS
@@ -60,13 +61,13 @@ def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
     return load
 
 
-def _measure(weights: str) -> Callable[[np.ndarray], float]:
+def _measure(weights: str) -> Callable[[PlaneYX], float]:
     """Gives the median diameter (px) of the nuclei that weights see in an image (Y, X); NaN where they see none."""
     from nuset_engine.segment import Segmenter
 
     segmenter = Segmenter(weights)
 
-    def measured(image: np.ndarray) -> float:
+    def measured(image: PlaneYX) -> float:
         known = segmenter.statistics([image])
         return float("nan") if known.is_blank else known.diameter_px
 

@@ -38,7 +38,9 @@ def pixel_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str,
     return {"bce": bce, "dice": dice, "distance": ridge}
 
 
-def proposal_losses(classes: list, boxes: list, heads: list) -> dict[str, keras.KerasTensor]:
+def proposal_losses(
+    classes: list[keras.KerasTensor], boxes: list[keras.KerasTensor], heads: list[keras.KerasTensor]
+) -> dict[str, keras.KerasTensor]:
     """Focal loss of the anchor classes and smooth L1 (sigma 3) of the offsets, over all levels together.
 
     Parameters

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from nuset_engine.anchors import LEVELS
+from nuset_engine.arrays import HeadYXK, InputsNYXC, InputYXC, ScoresN, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.predictor import Network
 from nuset_engine.runtime.folding import load_folded
@@ -96,7 +97,7 @@ def quantise(weights: WeightsInfo, config: TrainingConfig, note: Callable[[str],
     return save_int8(model, weights, {**made, "deviation": {k: round(v, 6) for k, v in asdict(found).items()}})
 
 
-def _quantised(nncf: Any, model: Any, crops: Sequence[np.ndarray]) -> Any:
+def _quantised(nncf: Any, model: Any, crops: Sequence[InputYXC]) -> Any:
     nncf.set_log_level(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         return nncf.quantize(
@@ -104,13 +105,13 @@ def _quantised(nncf: Any, model: Any, crops: Sequence[np.ndarray]) -> Any:
         )
 
 
-def deviation(exact: Network, quick: Network, inputs: Sequence[np.ndarray]) -> Deviation:
+def deviation(exact: Network, quick: Network, inputs: Sequence[InputsNYXC]) -> Deviation:
     """How the answers of `quick` differ from those of `exact`, on inputs (N, Y, X, C) of equal size."""
     rows = [_differences(exact(part), quick(part)) for part in inputs]
     return Deviation(*(float(value) for value in np.mean(rows, axis=0)))
 
 
-def _differences(one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> tuple[float, float, float, float]:
+def _differences(one: Sequence[TensorF32], two: Sequence[TensorF32]) -> tuple[float, float, float, float]:
     (maps, *heads), (others, *other_heads) = one, two
     apart = np.abs(maps - others).mean(axis=(0, 1, 2))
     decided = ((maps[..., 0] > 0.5) != (others[..., 0] > 0.5)).mean()
@@ -118,7 +119,8 @@ def _differences(one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> tuple[
     return apart[0], decided, apart[1], np.abs(scores[0] - scores[1]).mean()
 
 
-def _scores(heads: Sequence[np.ndarray]) -> np.ndarray:
+def _scores(heads: Sequence[HeadYXK]) -> ScoresN:
     """Scores (N,) of all anchors."""
     logits = [head[..., : level.count].ravel() for level, head in zip(LEVELS, heads, strict=True)]
-    return 1 / (1 + np.exp(-np.concatenate(logits)))
+    scores: ScoresN = np.divide(1, 1 + np.exp(-np.concatenate(logits)))
+    return scores

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import AnchorLevel, anchor_boxes, encode, level_shapes
+from nuset_engine.arrays import BoxesN4, LabelsYX, MaskYX, PlaneF32, TensorF32
 
 BORDER_WEIGHT = 10.0  # w0 of Ronneberger et al. 2015, eq. 2, as in the NuSeT paper
 BORDER_SIGMA_PX = 5.0  # sigma of the same formula
@@ -32,12 +34,12 @@ class Targets:
         Offsets of the truth box for the positive anchors, else 0.
     """
 
-    pixels: np.ndarray
-    classes: tuple[np.ndarray, ...]
-    boxes: tuple[np.ndarray, ...]
+    pixels: TensorF32
+    classes: tuple[TensorF32, ...]
+    boxes: tuple[TensorF32, ...]
 
 
-def border_weights(labels: np.ndarray) -> np.ndarray:
+def border_weights(labels: LabelsYX) -> PlaneF32:
     """Weights that stress the background between neighbouring nuclei.
 
     Parameters
@@ -53,7 +55,8 @@ def border_weights(labels: np.ndarray) -> np.ndarray:
     reach = int(3 * BORDER_SIGMA_PX)
     nearest = np.full(labels.shape, np.float32(1e3))
     second = nearest.copy()
-    for index, window in enumerate(ndi.find_objects(labels), start=1):
+    windows: Sequence[tuple[slice, ...] | None] = ndi.find_objects(labels)
+    for index, window in enumerate(windows, start=1):
         if window is None:
             continue
         wide = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in window)
@@ -65,7 +68,7 @@ def border_weights(labels: np.ndarray) -> np.ndarray:
     return np.where(labels > 0, np.float32(1), weights.astype(np.float32))
 
 
-def attention_weights(labels: np.ndarray, diameter_px: float) -> np.ndarray:
+def attention_weights(labels: LabelsYX, diameter_px: float) -> PlaneF32:
     """Weights that stress rare events and their surroundings.
 
     Where almost all is background, its easy pixels would drown the few that matter (Yang et al. 2020, figure 5C).
@@ -89,7 +92,7 @@ def attention_weights(labels: np.ndarray, diameter_px: float) -> np.ndarray:
     return (FAR_WEIGHT + ATTENTION * near).astype(np.float32)
 
 
-def inner_borders(labels: np.ndarray) -> np.ndarray:
+def inner_borders(labels: LabelsYX) -> MaskYX:
     """(Y, X) bool: pixels of a nucleus with a 4-neighbour of another nucleus or of the background."""
     border = np.zeros(labels.shape, bool)
     down = labels[1:] != labels[:-1]
@@ -101,7 +104,7 @@ def inner_borders(labels: np.ndarray) -> np.ndarray:
     return border & (labels > 0)
 
 
-def distance_map(labels: np.ndarray) -> np.ndarray:
+def distance_map(labels: LabelsYX) -> PlaneF32:
     """(Y, X) float32: distance to the nucleus' own border over the largest such distance in it; 0 on background."""
     inside = (labels > 0) & ~inner_borders(labels)
     distance = ndi.distance_transform_edt(inside).astype(np.float32) + (labels > 0)
@@ -110,17 +113,17 @@ def distance_map(labels: np.ndarray) -> np.ndarray:
         return np.zeros(labels.shape, np.float32)
     largest = np.zeros(count + 1, np.float32)
     np.maximum.at(largest, labels.ravel(), distance.ravel())
-    return distance / np.maximum(largest[labels], 1)
+    return np.divide(distance, np.maximum(largest[labels], 1))
 
 
-def truth_boxes(labels: np.ndarray, min_side_px: int = 2) -> np.ndarray:
+def truth_boxes(labels: LabelsYX, min_side_px: int = 2) -> BoxesN4:
     """(N, 4) float32 boxes of the nuclei in a label image; nuclei thinner than `min_side_px` have none."""
     windows = [w for w in ndi.find_objects(labels) if w is not None]
     boxes = np.asarray([(y.start, x.start, y.stop, x.stop) for y, x in windows], np.float32).reshape(-1, 4)
     return boxes[((boxes[:, 2:] - boxes[:, :2]) >= min_side_px).all(axis=1)]
 
 
-def _overlap(level: AnchorLevel, height: int, width: int, boxes: np.ndarray) -> np.ndarray:
+def _overlap(level: AnchorLevel, height: int, width: int, boxes: BoxesN4) -> TensorF32:
     """IoU of all anchors of a level with all boxes, (h, w, A, N); separable in y and x, so cheap."""
     out = np.empty((height, width, level.count, len(boxes)), np.float32)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
@@ -136,7 +139,7 @@ def _overlap(level: AnchorLevel, height: int, width: int, boxes: np.ndarray) -> 
     return out
 
 
-def anchor_targets(boxes: np.ndarray, height: int, width: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+def anchor_targets(boxes: BoxesN4, height: int, width: int) -> tuple[tuple[TensorF32, ...], tuple[TensorF32, ...]]:
     """Classes and box offsets of every anchor.
 
     An anchor is positive from IoU 0.6 with a nucleus or where it is a nucleus' best one of all levels, negative below
@@ -169,13 +172,13 @@ def anchor_targets(boxes: np.ndarray, height: int, width: int) -> tuple[tuple[np
     return tuple(all_classes), tuple(all_offsets)
 
 
-def pixel_targets(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def pixel_targets(labels: LabelsYX, weights: PlaneF32) -> TensorF32:
     """(Y, X, 3) float32: foreground, distance map and the given weights, see `Targets.pixels`."""
     foreground = (labels > 0).astype(np.float32)
     return np.stack([foreground, distance_map(labels), weights], axis=-1).astype(np.float32)
 
 
-def make_targets(labels: np.ndarray, weights: np.ndarray | None = None) -> Targets:
+def make_targets(labels: LabelsYX, weights: PlaneF32 | None = None) -> Targets:
     """All targets of one crop of labels (Y, X), sides multiples of 16; `weights` (Y, X) spares computing them."""
     weights = border_weights(labels) if weights is None else weights
     return Targets(pixel_targets(labels, weights), *anchor_targets(truth_boxes(labels), *labels.shape))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
 from nuset_engine.training.config import TrainingConfig
@@ -51,7 +53,7 @@ def rate_at(step: int, config: TrainingConfig) -> float:
     rise = max(1, config.steps // 50)
     if step < rise:
         return config.learning_rate * (step + 1) / rise
-    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - rise) / max(1, config.steps - rise)))
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise)))
 
 
 class Run:
@@ -113,7 +115,7 @@ class Run:
         return copy
 
 
-def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[np.ndarray, list[np.ndarray]]]) -> float:
+def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[InputsNYXC, list[TensorF32]]]) -> float:
     """Mean total loss over fixed crops."""
     values = []
     for inputs, targets in crops:
@@ -187,7 +189,7 @@ def train(
     return find_weights(config.output)
 
 
-def _checkpoint(run: Run, crops: list, logs: dict[str, Any]) -> str:
+def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs: dict[str, Any]) -> str:
     """Validate the averaged weights, keep them if they are the best, save the state; a sentence about it."""
     averaged = run.averaged()
     loss = _validation_loss(run, averaged, crops)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from io import IOBase
+
     import pyarrow
 
 Pages = Iterator["pyarrow.Table"]
@@ -45,7 +47,8 @@ def write_parquet(pages: Pages, file: IO[bytes]) -> None:
 
     first = next(pages)
     for_pandas = Schema.from_pandas(to_pandas(first.slice(0, 0)), preserve_index=False).metadata
-    with ParquetWriter(PythonFile(_Counting(file), mode="w"), first.schema.with_metadata(for_pandas)) as writer:
+    sink = PythonFile(cast("IOBase", _Counting(file)), mode="w")  # which asks a file for no more than that
+    with ParquetWriter(sink, first.schema.with_metadata(for_pandas)) as writer:
         for page in chain((first,), pages):
             writer.write_table(page.replace_schema_metadata(for_pandas))
 

@@ -40,8 +40,13 @@ def arrow_schema(query: Select[Any]) -> pyarrow.Schema:
     """Return names and types of a query's columns; what is stored as JSON is given as text."""
     import pyarrow
 
-    types = {bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
-    return pyarrow.schema([(c.name, types.get(c.type.python_type, pyarrow.string())) for c in query.selected_columns])
+    types: dict[type, pyarrow.DataType] = {
+        bool: pyarrow.bool_(),
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+    }
+    columns = query.selected_columns
+    return pyarrow.schema([pyarrow.field(c.name, types.get(c.type.python_type, pyarrow.string())) for c in columns])
 
 
 def to_pandas(table: pyarrow.Table) -> pd.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracking.evidence.neighbours import nearest
+
 NEIGHBOURS = 16
 """Neighbours that vote on the motion of a nucleus."""
 SHRINK = 0.3
@@ -16,12 +18,10 @@ JUMP_CANDIDATES = 20_000
 
 def spacing(positions: np.ndarray) -> float | None:
     """Median distance to the nearest neighbour at another place; None for fewer than two places."""
-    from scipy.spatial import KDTree
-
     places = np.unique(positions, axis=0)
     if len(places) < 2:
         return None
-    distance, _ = KDTree(places).query(places, k=2)
+    distance, _ = nearest(places, places, 2)
     return float(np.median(distance[:, 1]))
 
 
@@ -44,14 +44,11 @@ def local_flow(at: np.ndarray, step: np.ndarray, query: np.ndarray, own: np.ndar
     (Q, 3) float64
         Weighted mean, twice reweighted against outliers (a wrong link, a daughter) around the neighbours' median.
     """
-    from scipy.spatial import KDTree
-
     if not len(at) or not len(query):
         return np.zeros_like(query)
     whole = np.median(step, axis=0)
     count = min(NEIGHBOURS + 1, len(at))
-    distance, near = KDTree(at).query(query, k=count)
-    distance, near = distance.reshape(-1, count), near.reshape(-1, count)
+    distance, near = nearest(at, query, count)
     other = near != own[:, None]
     weight = np.where(other, np.exp(-0.5 * (distance / scale) ** 2), 0.0)
     steps = step[near]

@@ -4,7 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracking.arrays import DistancesNK, PointsND, RowsNK
+
 NEAREST = 8
+
+
+def nearest(points: PointsND, places: PointsND, count: int) -> tuple[DistancesNK, RowsNK]:
+    """The points nearest to each place.
+
+    Parameters
+    ----------
+    points : (N, D) float64
+        At least one.
+    places : (Q, D) float64
+    count : int
+        How many of the points for each place, at most N.
+
+    Returns
+    -------
+    (Q, count) float64, (Q, count) int64
+        Distances, nearest first, and rows in `points`.
+    """
+    from scipy.spatial import KDTree
+
+    distance, row = KDTree(points).query(places, k=count)
+    shape = (len(places), count)
+    return np.reshape(distance, shape), np.reshape(row, shape).astype(np.int64)
 
 
 def nearest_pairs(
@@ -16,13 +41,10 @@ def nearest_pairs(
     -------
     (E,) int64, (E,) int64, (E,) float64
     """
-    from scipy.spatial import KDTree
-
     count = min(NEAREST, len(found))
     if not count or not len(expected):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    distance, target = KDTree(found).query(expected, k=count)
-    distance, target = distance.reshape(len(expected), count), target.reshape(len(expected), count)
+    distance, target = nearest(found, expected, count)
     source = np.repeat(np.arange(len(expected)), count).reshape(distance.shape)
     near = distance <= search_range
-    return source[near], target[near].astype(np.int64), distance[near]
+    return source[near], target[near], distance[near]

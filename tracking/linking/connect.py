@@ -9,6 +9,7 @@ import numpy as np
 from tracking.evidence.beliefs import Sums
 from tracking.evidence.expectation import Scene
 from tracking.evidence.frame import Frame
+from tracking.evidence.neighbours import nearest
 from tracking.linking.late_edit import complete
 from tracking.linking.packing import Solution
 from tracking.linking.step import Step
@@ -196,9 +197,7 @@ def _features(frame: Frame, step: Step, source: np.ndarray, scene: Scene) -> dic
 
 def _nearest(positions: np.ndarray) -> np.ndarray:
     """Row of another nucleus nearby for each nucleus, itself where it is alone."""
-    from scipy.spatial import KDTree
-
     if len(positions) < 2:
         return np.arange(len(positions))
-    _, row = KDTree(positions).query(positions, k=2)
+    _, row = nearest(positions, positions, 2)
     return np.where(row[:, 1] == np.arange(len(positions)), row[:, 0], row[:, 1])

@@ -145,7 +145,7 @@ def best_choice(saving: np.ndarray, uses: np.ndarray, choice: np.ndarray) -> np.
     result = milp(
         -saving,
         constraints=LinearConstraint(once, -np.inf, 1.0),
-        integrality=np.ones(len(saving)),
+        integrality=np.ones(len(saving), np.int64),
         bounds=Bounds(0, 1),
         options={"node_limit": NODE_LIMIT, "mip_rel_gap": 1e-7},
     )

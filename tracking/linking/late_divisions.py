@@ -21,6 +21,7 @@ from tracking.evidence.costs import (
 )
 from tracking.evidence.expectation import Expectation, Scene
 from tracking.evidence.frame import Frame
+from tracking.evidence.neighbours import nearest
 from tracking.evidence.sources import Sources, collect
 from tracking.linking.assignment import Pairs
 from tracking.linking.packing import Solution
@@ -129,15 +130,13 @@ def late_sisters(
 
 def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Which births (N,) and which nuclei of the frame (N,) are near enough to be sisters."""
-    from scipy.spatial import KDTree
-
     belief, count = scene.belief, min(SISTERS, len(frame))
-    distance, target = KDTree(frame.positions).query(expected.flow[past.source], k=count)
+    distance, target = nearest(frame.positions, expected.flow[past.source], count)
     one = np.repeat(np.arange(len(past.source)), count)
     usual = scene.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
     reach = scene.params.division_range or usual + 2.0 * expected.spread[past.source[one]]
     near = distance.reshape(-1) <= reach
-    return one[near], target.reshape(-1).astype(np.int64)[near]
+    return one[near], target.reshape(-1)[near]
 
 
 def _of_delay(

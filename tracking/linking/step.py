@@ -21,7 +21,7 @@ from tracking.evidence.fragments import pieces_cost
 from tracking.evidence.frame import Frame
 from tracking.evidence.lookahead import Future, regain_saving
 from tracking.evidence.motion import local_flow, spacing, whole_shift
-from tracking.evidence.neighbours import nearest_pairs
+from tracking.evidence.neighbours import nearest, nearest_pairs
 from tracking.evidence.sources import Sources, open_ends
 from tracking.linking.assignment import Pairs
 from tracking.linking.decide import decide, joined
@@ -185,17 +185,14 @@ def possible_divisions(
 
 def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of the nuclei nearest to where each source is expected, within reach of daughters."""
-    from scipy.spatial import KDTree
-
     count = min(DAUGHTERS, len(frame))
     usual = scene.scale * np.exp(scene.belief.split_log + 2.5 * scene.belief.split_sd)
-    distance, row = KDTree(frame.positions).query(expected.flow, k=count)
-    distance, row = distance.reshape(-1, count), row.reshape(-1, count)
+    distance, row = nearest(frame.positions, expected.flow, count)
     one, two = np.triu_indices(count, 1)
     reach = usual / 2 + 4.0 * expected.spread[:, None]
     source, pair = np.nonzero((distance[:, one] <= reach) & (distance[:, two] <= reach))
     a, b = row[source, one[pair]], row[source, two[pair]]
-    return source, np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
+    return source, np.minimum(a, b), np.maximum(a, b)
 
 
 @dataclass(frozen=True)
