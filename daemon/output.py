@@ -54,7 +54,7 @@ def write_pages(pages: Iterator[pyarrow.Table], form: str, brief: Sequence[str] 
 
 def _write_for_people(pages: Iterator[pyarrow.Table], brief: Sequence[str]) -> None:
     """Write columns under their names, as wide as the first page needs; which are shown is decided there too."""
-    from storage.query.frames import to_pandas
+    from storage.query.answers import to_pandas
 
     first = to_pandas(next(pages))
     shown = [name for name in brief if name in first and first[name].notna().any()] or list(first.columns)

@@ -23,8 +23,9 @@ from sqlalchemy.exc import DBAPIError
 from storage import naming
 from storage.errors import StorageError, WrongRequestError
 from storage.omezarr import places
-from storage.query import frames, queries, questions
-from storage.query.selections import Selection, TimeRange
+from storage.query.answers import to_pandas
+from storage.query.question import Question
+from storage.query.selection import Selection, TimeRange
 from storage.query.snapshots import resolved, snapshot
 from storage.schema.rows import AcquisitionRow
 
@@ -64,7 +65,7 @@ class Results:
 
     def acquisitions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return one row per acquisition."""
-        return queries.acquisitions(self.url, Selection(where=where, columns=columns))
+        return Question.acquisitions(self.url, Selection(where=where, columns=columns)).frame()
 
     def sql(self, query: str, **values: Any) -> pd.DataFrame:
         """Return what your own SELECT finds; it cannot write.
@@ -114,23 +115,24 @@ class AcquisitionResults:
         track: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return one row per nucleus and time point; see `storage.query.selections.Selection`."""
-        return queries.nuclei(self.url, self.about.id, where=where, t=t, track=track, columns=columns)
+        """Return one row per nucleus and time point; see `storage.query.selection.Selection`."""
+        wanted = Selection(where=where, t=t, track=track, columns=columns)
+        return Question.nuclei(self.url, self.about.id, wanted).frame()
 
     def nuclei_pages(self, where: str | None = None, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Give the nuclei in pages, for tables that do not fit into memory."""
-        with questions.nuclei(self.url, self.about.id, Selection(where=where, columns=columns)) as pages:
-            yield from map(frames.to_pandas, pages)
+        with Question.nuclei(self.url, self.about.id, Selection(where=where, columns=columns)).pages() as pages:
+            yield from map(to_pandas, pages)
 
     def tracks(
         self, where: str | None = None, t: TimeRange | None = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Return one row per track."""
-        return queries.tracks(self.url, self.about.id, Selection(where=where, t=t, columns=columns))
+        return Question.tracks(self.url, self.about.id, Selection(where=where, t=t, columns=columns)).frame()
 
     def lineage(self, track: int | None = None, where: str | None = None) -> pd.DataFrame:
         """Return tracks with root, generation and daughters; with `track` only its family."""
-        return queries.lineage(self.url, self.about.id, Selection(track=track, where=where))
+        return Question.lineage(self.url, self.about.id, Selection(track=track, where=where)).frame()
 
     def divisions(self) -> pd.DataFrame:
         """Return one row per division: mother, daughters, when, where, volumes."""

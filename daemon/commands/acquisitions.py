@@ -37,9 +37,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per acquisition."""
     from daemon.output import write_pages
     from storage import naming
-    from storage.query import questions
+    from storage.query.question import Question
 
     wanted = options.selection(arguments)
-    with questions.acquisitions(naming.database_url(arguments.database), wanted) as pages:
+    with Question.acquisitions(naming.database_url(arguments.database), wanted).pages() as pages:
         write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

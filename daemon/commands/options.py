@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from daemon.output import FORMATS
 
 if TYPE_CHECKING:
-    from storage.query.selections import Selection
+    from storage.query.selection import Selection
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_selection(parser: argparse.ArgumentParser, example: str, *, of_time: boo
 
 def selection(arguments: argparse.Namespace) -> Selection:
     """What the arguments of `add_selection` ask for."""
-    from storage.query.selections import Selection
+    from storage.query.selection import Selection
 
     given = vars(arguments)
     return Selection(**{name: given.get(name) for name in ("where", "t", "track", "columns", "limit")})

@@ -27,10 +27,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say, write_table
     from storage import naming
     from storage.clock import utc_now
-    from storage.query import queries
+    from storage.query.question import Question
 
     url = naming.database_url(arguments.database)
-    table = queries.status(url)
+    table = Question.status(url).frame()
     if arguments.format in ("csv", "parquet"):
         write_table(table, arguments.format)
         return 0

@@ -40,9 +40,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per track."""
     from daemon.output import write_pages
     from storage import naming
-    from storage.query import questions
+    from storage.query.question import Question
 
     url, wanted = naming.database_url(arguments.database), options.selection(arguments)
-    with questions.tracks(url, arguments.acquisition, wanted) as pages:
+    with Question.tracks(url, arguments.acquisition, wanted).pages() as pages:
         write_pages(pages, arguments.format, () if wanted.columns else BRIEF)
     return 0

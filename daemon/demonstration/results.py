@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from storage.errors import StorageError
 from storage.omezarr.image_store import ImageStore
-from storage.query import frames, queries
+from storage.query.question import Question
+from storage.query.selection import Selection
 from storage.schema import tables
 from storage.schema.states import AcquisitionState, TimepointState
 
@@ -45,7 +46,7 @@ class Results:
     def progress(self) -> Progress:
         """State of the acquisition, its finished time points, and an error if there is one."""
         try:
-            status = queries.status(self.database)
+            status = Question.status(self.database).frame()
             if status.empty:
                 return Progress()
             painted = int(self._timepoints()["painted_at"].notna().sum())
@@ -57,17 +58,18 @@ class Results:
 
     def zarr(self) -> Path:
         """Where the acquisition's OME-Zarr is."""
-        return Path(str(queries.acquisitions(self.database)["zarr_path"].iloc[0]))
+        return Path(str(Question.acquisitions(self.database).frame()["zarr_path"].iloc[0]))
 
     def name(self) -> str:
         """The acquisition's name."""
-        return str(queries.acquisitions(self.database)["name"].iloc[0])
+        return str(Question.acquisitions(self.database).frame()["name"].iloc[0])
 
     def nuclei(self) -> pd.DataFrame:
         """Columns t, label, track_id, centroid_y_um, centroid_x_um, parent_track_id (Int64); a row per nucleus."""
         columns = ["t", "label", "track_id", "centroid_y_um", "centroid_x_um"]
-        table = queries.nuclei(self.database, self.name(), columns=columns)
-        parents = queries.tracks(self.database, self.name()).set_index("track_id")["parent_track_id"]
+        table = Question.nuclei(self.database, self.name(), Selection(columns=columns)).frame()
+        tracks = Question.tracks(self.database, self.name()).frame()
+        parents = tracks.set_index("track_id")["parent_track_id"]
         table = table.astype({"t": int, "label": int, "track_id": int})
         return table.assign(parent_track_id=table["track_id"].map(parents).astype("Int64"))
 
@@ -93,5 +95,4 @@ class Results:
     def _timepoints(self) -> pd.DataFrame:
         table = tables.timepoints
         columns = (table.c.t, table.c.state, table.c.started_at, table.c.completed_at, table.c.painted_at)
-        with queries.snapshot(self.database) as connection:
-            return frames.frame(connection, select(*columns).order_by(table.c.t))
+        return Question(self.database, lambda connection: select(*columns).order_by(table.c.t)).frame()

@@ -10,8 +10,7 @@ from typing import Any
 
 from daemon.monitoring.pace import Pace, pace_of, spoken_s
 from daemon.monitoring.report import Report, RootReport, liveness
-from storage.query import queries
-from storage.query.health import Problem
+from storage.query.health import Problem, health
 
 _SHOWN_PROBLEMS = 5
 
@@ -60,7 +59,7 @@ def look(database: str | Path, moment: datetime) -> Status:
     StorageError
         When there is no database, or it cannot be read.
     """
-    queue, reported = queries.health_of(database, moment)
+    queue, reported = health(database, moment)
     if reported is None:
         return Status(moment, False, "never ran", None, None, pace_of(queue), queue.problems)
     at, stored = reported

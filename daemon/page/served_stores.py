@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from storage import naming
-from storage.query import queries
+from storage.query.question import Question
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ServedStores:
 
     def offers(self) -> list[Offer]:
         """Read the database anew and return what there is."""
-        table = queries.acquisitions(self._database)
+        table = Question.acquisitions(self._database).frame()
         found = [_offer(row) for row in table.to_dict("records") if isinstance(row["zarr_path"], str)]
         self._offers = {offer.name: offer for offer in found}
         return found

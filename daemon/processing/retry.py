@@ -9,7 +9,7 @@ from storage.clock import utc_now
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
-from storage.query import queries
+from storage.query.snapshots import resolve
 from storage.schema.migrate import HEAD, checked_revision
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def ask_again(database: str, acquisition: str | None) -> Sequence[int]:
     """
     catalog = open_beside_the_service(database)
     try:
-        number = None if acquisition is None else queries.resolve(naming.database_url(database), acquisition)
+        number = None if acquisition is None else resolve(naming.database_url(database), acquisition)
         return catalog.retry(number)
     finally:
         catalog.close()

@@ -12,7 +12,8 @@ import numpy as np
 
 from storage.errors import StorageError
 from storage.export.lineage import Segments, segments
-from storage.query import frames, selections
+from storage.query.question import Question
+from storage.query.selection import Selection
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot
@@ -32,9 +33,9 @@ def write(snapshot: Snapshot, folder: Path) -> None:
         With more tracks than 16 bits can number.
     """
     connection, row = snapshot.connection, snapshot.acquisition
-    wanted = selections.Selection(columns=("t", "label", "track_id"))
-    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
-    found = segments(nuclei, frames.frame(connection, selections.tracks(row.id)))
+    wanted = Selection(columns=("t", "label", "track_id"))
+    nuclei = Question.nuclei(connection, row.id, wanted).frame()
+    found = segments(nuclei, Question.tracks(connection, row.id).frame())
     if len(found.segments) > LARGEST_NUMBER:
         raise StorageError(f"{row.name} has {len(found.segments)} tracks, CTC masks hold {LARGEST_NUMBER}: use geff.")
     folder.mkdir()

@@ -13,7 +13,8 @@ import pandas as pd
 
 from storage.errors import StorageError
 from storage.export.lineage import edges_of
-from storage.query import frames, selections
+from storage.query.question import Question
+from storage.query.selection import Selection
 
 if TYPE_CHECKING:
     from geff._typing import PropDictNpArray
@@ -42,9 +43,9 @@ def write(snapshot: Snapshot, path: Path) -> None:
         raise StorageError("GEFF needs the package geff: `pip install geff`, then export again.") from error
     connection, row = snapshot.connection, snapshot.acquisition
     places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
-    wanted = selections.Selection(columns=("id", "t", *places, *PROPERTIES))
-    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
-    edges = edges_of(nuclei, frames.frame(connection, selections.tracks(row.id)))
+    wanted = Selection(columns=("id", "t", *places, *PROPERTIES))
+    nuclei = Question.nuclei(connection, row.id, wanted).frame()
+    edges = edges_of(nuclei, Question.tracks(connection, row.id).frame())
     properties = {name: _property(nuclei[column]) for name, column in zip("tzyx", ("t", *places), strict=True)}
     properties |= {name: _property(nuclei[name]) for name in PROPERTIES if nuclei[name].notna().any()}
     length = "micrometer" if row.unit == "um" else "pixel"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from storage.query import frames, selections
+from storage.query.question import Question
+from storage.query.selection import Selection
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot
@@ -20,9 +21,9 @@ def write(snapshot: Snapshot, path: Path) -> None:
     """
     connection, row = snapshot.connection, snapshot.acquisition
     places = [f"centroid_{axis}_{row.unit}" for axis in "zyx"]
-    wanted = selections.Selection(where="track_id is not null", columns=("track_id", "t", *places))
-    nuclei = frames.frame(connection, selections.nuclei(connection, row.id, wanted))
-    tracks = frames.frame(connection, selections.tracks(row.id))
+    wanted = Selection(where="track_id is not null", columns=("track_id", "t", *places))
+    nuclei = Question.nuclei(connection, row.id, wanted).frame()
+    tracks = Question.tracks(connection, row.id).frame()
     table = nuclei.sort_values(["track_id", "t"])
     table = table.rename(columns=dict(zip(places, "zyx", strict=True)))
     parents = tracks.set_index("track_id")["parent_track_id"]

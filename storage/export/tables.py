@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, Select, select
 
 from storage.files.table_files import write_csv as csv_file
 from storage.files.table_files import write_parquet as parquet_file
-from storage.query import frames, selections
+from storage.query import statements
+from storage.query.question import Question
 from storage.schema import tables
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from storage.export.snapshot import Snapshot
-
-Pages = Iterator["pyarrow.Table"]
 
 
 def write_csv(snapshot: Snapshot, output: Path) -> None:
@@ -36,19 +32,22 @@ def write_parquet(snapshot: Snapshot, output: Path) -> None:
 
 def _write(snapshot: Snapshot, output: Path, suffix: str, write: Any) -> None:
     connection, number = snapshot.connection, snapshot.acquisition.id
-    nuclei = frames.pages(connection, with_parents(snapshot))
+    nuclei = Question(connection, lambda connection: with_parents(connection, number))
     if output.suffix.lower() == suffix:
-        with output.open("wb") as file:
-            write(nuclei, file)
+        _write_file(nuclei, output, write)
         return
     output.mkdir()
-    for name, pages in (("nuclei", nuclei), ("tracks", frames.pages(connection, selections.tracks(number)))):
-        with (output / f"{name}{suffix}").open("wb") as file:
-            write(pages, file)
+    for name, question in (("nuclei", nuclei), ("tracks", Question.tracks(connection, number))):
+        _write_file(question, output / f"{name}{suffix}", write)
 
 
-def with_parents(snapshot: Snapshot) -> Select[Any]:
-    """Return the query for all nuclei, with `parent_track_id` beside `track_id`."""
+def _write_file(question: Question, path: Path, write: Any) -> None:
+    with question.pages() as pages, path.open("wb") as file:
+        write(pages, file)
+
+
+def with_parents(connection: Connection, acquisition_id: int) -> Select[Any]:
+    """Return the statement for all nuclei, with `parent_track_id` beside `track_id`."""
     table, owners = tables.nuclei, tables.tracks
     parent = (
         select(owners.c.parent_track_id)
@@ -56,7 +55,7 @@ def with_parents(snapshot: Snapshot) -> Select[Any]:
         .scalar_subquery()
         .label("parent_track_id")
     )
-    query = selections.nuclei(snapshot.connection, snapshot.acquisition.id)
+    query = statements.nuclei(connection, acquisition_id)
     columns = list(query.selected_columns)
     after = [column.name for column in columns].index("track_id") + 1
     return query.with_only_columns(*columns[:after], parent, *columns[after:])

@@ -6,6 +6,7 @@ Format: as TrackMate 7 writes and reads it (https://imagej.net/plugins/trackmate
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -14,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from storage.export.lineage import edges_of, roots_of
-from storage.query import frames, selections
-from storage.query.selections import Selection
+from storage.query import statements
+from storage.query.question import Question
+from storage.query.selection import Selection
 from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
@@ -86,12 +88,11 @@ def _write_spots(file: IO[str], snapshot: Snapshot) -> None:
     places = [f"centroid_{axis}_{row.unit}" for axis in "xyz"]
     size = "equivalent_diameter_um" if row.unit == "um" else "volume_px"
     columns = ("id", "t", "label", "track_id", *places, size, "score", "volume_um3", "intensity_mean")
-    counts = snapshot.connection.execute(selections.counts(row.id)).all()
+    counts = snapshot.connection.execute(statements.counts(row.id)).all()
     file.write(f'    <AllSpots nspots="{sum(count for _, count in counts)}">\n')
     frame = None
-    query = selections.nuclei(snapshot.connection, row.id, Selection(columns=columns))
-    for page in frames.pages(snapshot.connection, query):
-        for nucleus in page.to_pylist():
+    with Question.nuclei(snapshot.connection, row.id, Selection(columns=columns)).pages() as pages:
+        for nucleus in chain.from_iterable(page.to_pylist() for page in pages):
             if nucleus["t"] != frame:
                 file.write("      </SpotsInFrame>\n" if frame is not None else "")
                 frame = nucleus["t"]
@@ -144,8 +145,8 @@ def _families(snapshot: Snapshot) -> Iterator[np.ndarray]:
     """Give the links of each family that has any, (N, 2) row ids, earlier and later."""
     connection, number = snapshot.connection, snapshot.acquisition.id
     wanted = Selection(where="track_id is not null", columns=("id", "t", "track_id"))
-    nuclei = frames.frame(connection, selections.nuclei(connection, number, wanted))
-    tracks = frames.frame(connection, selections.tracks(number))
+    nuclei = Question.nuclei(connection, number, wanted).frame()
+    tracks = Question.tracks(connection, number).frame()
     edges = edges_of(nuclei, tracks)
     if not len(edges):
         return

@@ -43,7 +43,7 @@ def write_parquet(pages: Pages, file: IO[bytes]) -> None:
     from pyarrow import PythonFile, Schema
     from pyarrow.parquet import ParquetWriter
 
-    from storage.query.frames import to_pandas
+    from storage.query.answers import to_pandas
 
     first = next(pages)
     for_pandas = Schema.from_pandas(to_pandas(first.slice(0, 0)), preserve_index=False).metadata

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from storage.clock import iso
+from storage.query.snapshots import snapshot
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, service_reports, timepoints
 
@@ -145,6 +147,12 @@ def read_report(connection: Connection) -> tuple[datetime, dict[str, Any]] | Non
     columns = (service_reports.c.reported_at, service_reports.c.report)
     row = connection.execute(select(*columns).where(service_reports.c.name == REPORT)).one_or_none()
     return None if row is None else (_moment(row[0]), dict(row[1]))
+
+
+def health(path_or_url: str | Path, moment: datetime) -> tuple[QueueState, tuple[datetime, dict[str, Any]] | None]:
+    """Return the queue at a moment, and the service's last report with its time (None: it never reported)."""
+    with snapshot(path_or_url) as connection:
+        return queue_state(connection, moment), read_report(connection)
 
 
 def _passages(connection: Connection) -> tuple[Passage, ...]:

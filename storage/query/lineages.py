@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import CTE, Select, String, case, cast, func, literal, null, or_, select
 
 from storage.query.filters import Columns
-from storage.query.selections import ALL, Selection
+from storage.query.selection import ALL, Selection
 from storage.schema import tables
 
 MOST_GENERATIONS = 10_000  # ends the walk in a database that someone else has filled with a circle
 
 
 def lineage(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
-    """Return the query for tracks with their place in the lineage, families together, mothers first.
+    """Return the statement for tracks with their place in the lineage, families together, mothers first.
 
     Beside the columns of tracks: `root_track_id` (the oldest ancestor), `generation` (divisions since then),
     `daughter_1`, `daughter_2`, and `relation` to the track that was asked for: ``self``, ``ancestor``, ``descendant``,

@@ -27,8 +27,8 @@ import storage
 from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
-from storage.query import queries
-from storage.query.selections import Selection
+from storage.query.question import Question
+from storage.query.selection import Selection
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 
@@ -126,17 +126,19 @@ def ask(path: Path, time_points: int) -> list[str]:
     whole = "SELECT t, count(*) FROM nuclei WHERE acquisition_id = 1 GROUP BY t"
     view = "SELECT t, nuclei_count, divisions_count FROM counts_over_time WHERE acquisition_id = 1"
     questions: dict[str, Callable[[], object]] = {
-        "one track of all time points": lambda: queries.nuclei(path, 1, track=1),
-        "one lineage": lambda: queries.lineage(path, 1, Selection(track=results_track)),
-        "one time point": lambda: queries.nuclei(path, 1, t=time_points // 2),
-        "one time point, large nuclei": lambda: queries.nuclei(path, 1, t=time_points // 2, where="volume_um3 > 800"),
+        "one track of all time points": lambda: Question.nuclei(path, 1, Selection(track=1)).frame(),
+        "one lineage": lambda: Question.lineage(path, 1, Selection(track=results_track)).frame(),
+        "one time point": lambda: Question.nuclei(path, 1, Selection(t=time_points // 2)).frame(),
+        "one time point, large nuclei": lambda: Question.nuclei(
+            path, 1, Selection(t=time_points // 2, where="volume_um3 > 800")
+        ).frame(),
         "counts over time": lambda: results.sql(view),
         "counts over time, from the nuclei": lambda: results.sql(whole),
         "divisions": lambda: results["embryo"].divisions(),
-        "status": lambda: queries.status(path),
-        "acquisitions": lambda: queries.acquisitions(path),
+        "status": lambda: Question.status(path).frame(),
+        "acquisitions": lambda: Question.acquisitions(path).frame(),
     }
-    results_track = int(queries.tracks(path, 1)["track_id"].max())
+    results_track = int(Question.tracks(path, 1).frame()["track_id"].max())
     verdicts = []
     for name, question in questions.items():
         elapsed, processor = median_ms(question)

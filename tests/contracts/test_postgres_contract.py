@@ -19,7 +19,7 @@ from daemon import cli
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
-from storage.query import queries
+from storage.query.question import Question
 from storage.query.snapshots import snapshot
 from storage.schema import migrate, tables, views
 from storage.schema.states import AcquisitionState
@@ -77,11 +77,11 @@ def live_through(database: str | Path) -> None:
 def shown(database: str | Path) -> dict[str, pd.DataFrame]:
     """What people are shown of it."""
     return {
-        "acquisitions": queries.acquisitions(database),
-        "status": queries.status(database),
+        "acquisitions": Question.acquisitions(database).frame(),
+        "status": Question.status(database).frame(),
         # The servers number rows differently: ids say nothing.
-        "nuclei": queries.nuclei(database, "embryo").drop(columns="id", errors="ignore"),
-        "tracks": queries.tracks(database, "embryo").drop(columns="id", errors="ignore"),
+        "nuclei": Question.nuclei(database, "embryo").frame().drop(columns="id", errors="ignore"),
+        "tracks": Question.tracks(database, "embryo").frame().drop(columns="id", errors="ignore"),
     }
 
 
@@ -191,7 +191,7 @@ def test_readers_see_one_moment_and_cannot_write(url: str) -> None:
             assert connection.execute(count).scalar() == 1
         with pytest.raises(DatabaseUnavailableError, match="read-only"), snapshot(url) as connection:
             connection.execute(text("DELETE FROM acquisitions"))
-        assert len(queries.acquisitions(url)) == 2
+        assert len(Question.acquisitions(url).frame()) == 2
 
 
 def test_a_newer_database_and_another_programs_are_refused(url: str) -> None:
@@ -212,7 +212,7 @@ def test_a_newer_database_and_another_programs_are_refused(url: str) -> None:
 
 def test_a_server_that_does_not_answer_is_one_sentence() -> None:
     nobody = f"postgresql://tester:secret@127.0.0.1:{postgres.free_port()}/x"
-    for attempt in (lambda: Catalog.open(nobody), lambda: queries.acquisitions(nobody)):
+    for attempt in (lambda: Catalog.open(nobody), lambda: Question.acquisitions(nobody).frame()):
         with pytest.raises(DatabaseUnavailableError, match="127") as refused:
             attempt()
         assert "secret" not in str(refused.value)

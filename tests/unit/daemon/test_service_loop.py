@@ -85,11 +85,11 @@ def test_asked_twice_to_stop_it_does_not_finish_first(stage: Stage) -> None:
 
 def test_its_process_is_the_one_that_reports(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage.clock import utc_now
-    from storage.query import queries
+    from storage.query.health import health
 
     monkeypatch.setattr(stage.service._queue_loop, "step", lambda wait_s: None)
     stage.service.turn()
-    _, reported = queries.health_of(stage.service._catalog.url, utc_now())
+    _, reported = health(stage.service._catalog.url, utc_now())
     assert reported is not None
     assert reported[1]["pid"] == os.getpid()
     assert reported[1]["state"] == "starting"

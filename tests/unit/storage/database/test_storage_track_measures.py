@@ -9,7 +9,7 @@ from cases.stored import acquisition, pixels, register, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
-from storage.query import queries
+from storage.query.question import Question
 from storage.schema import tables
 from storage.schema.rows import TimepointJob
 from tracking.graph import Track
@@ -36,7 +36,7 @@ def tracks(catalog: Catalog, voxel: bool = True) -> pd.DataFrame:
     row = register(catalog, acquisition(pixels(t=10), voxel=voxel))
     catalog.add_timepoints(row.id, dict.fromkeys(range(10), "a"))
     work_off(catalog, movie)
-    return queries.tracks(catalog.url, row.id).set_index("track_id")
+    return Question.tracks(catalog.url, row.id).frame().set_index("track_id")
 
 
 def test_final_tracks_are_measured(catalog: Catalog) -> None:
@@ -65,6 +65,6 @@ def test_tracks_that_go_on_are_not_measured(catalog: Catalog) -> None:
     row = register(catalog, acquisition(pixels(t=10)))
     catalog.add_timepoints(row.id, dict.fromkeys(range(8), "a"))
     work_off(catalog, movie)
-    measures = queries.tracks(catalog.url, row.id).set_index("track_id")[list(tables.TRACK_MEASURES)]
+    measures = Question.tracks(catalog.url, row.id).frame().set_index("track_id")[list(tables.TRACK_MEASURES)]
     assert measures.loc[1].notna().sum() > 8
     assert measures.loc[[2, 3]].isna().all().all()

@@ -8,7 +8,7 @@ import pytest
 from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register
 
 from storage.database.catalog import Catalog
-from storage.query import queries
+from storage.query.health import health
 from storage.schema.states import AcquisitionState
 
 
@@ -41,7 +41,7 @@ def kept(tmp_path: Path, clock: Clock) -> Path:
 
 
 def test_the_queue_counts_what_waits_and_what_is_paused(kept: Path, clock: Clock) -> None:
-    state, _ = queries.health_of(kept, clock())
+    state, _ = health(kept, clock())
     assert state.counts == {"queued": 3, "running": 0, "done": 2, "failed": 1}
     assert state.paused == 1
     assert state.oldest_waiting is not None
@@ -51,14 +51,14 @@ def test_the_queue_counts_what_waits_and_what_is_paused(kept: Path, clock: Clock
 
 
 def test_passages_are_the_latest_first(kept: Path, clock: Clock) -> None:
-    state, _ = queries.health_of(kept, clock())
+    state, _ = health(kept, clock())
     waited = [(p.completed_at - p.queued_at).total_seconds() for p in state.recent]
     worked = [(p.completed_at - p.started_at).total_seconds() for p in state.recent]
     assert (waited, worked) == ([30.0, 15.0], [5.0, 5.0])
 
 
 def test_problems_tell_their_reason_the_latest_first(kept: Path, clock: Clock) -> None:
-    state, _ = queries.health_of(kept, clock())
+    state, _ = health(kept, clock())
     assert {(p.acquisition, p.t, p.reason) for p in state.problems} == {
         ("notes", None, "It is no image."),
         ("embryo", 2, "The file is damaged."),
@@ -68,13 +68,13 @@ def test_problems_tell_their_reason_the_latest_first(kept: Path, clock: Clock) -
 
 
 def test_the_last_report_counts(kept: Path, clock: Clock) -> None:
-    _, reported = queries.health_of(kept, clock())
+    _, reported = health(kept, clock())
     assert reported == (clock(), {"pid": 7, "roots": [{"path": "/data", "online": False}]})
 
 
 def test_without_any_work_there_is_nothing_to_tell(tmp_path: Path, clock: Clock) -> None:
     Catalog.open(tmp_path / "new.sqlite").close()
-    state, reported = queries.health_of(tmp_path / "new.sqlite", clock())
+    state, reported = health(tmp_path / "new.sqlite", clock())
     assert reported is None
     assert (state.oldest_waiting, state.arrived, state.recent, state.problems) == (None, None, (), ())
 

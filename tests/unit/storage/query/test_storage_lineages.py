@@ -10,8 +10,8 @@ import pytest
 from cases import family
 
 from storage.errors import WrongRequestError
-from storage.query import queries
-from storage.query.selections import Selection
+from storage.query.question import Question
+from storage.query.selection import Selection
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def column(table: pd.DataFrame, name: str) -> dict[int, object]:
 
 
 def test_every_track_has_its_place(results: Path) -> None:
-    table = queries.lineage(results, "embryo")
+    table = Question.lineage(results, "embryo").frame()
     assert list(table["track_id"]) == [1, 2, 3, 4, 5, 6]
     assert column(table, "root_track_id") == {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 6}
     assert column(table, "generation") == {1: 0, 2: 1, 3: 1, 4: 2, 5: 2, 6: 0}
@@ -46,19 +46,20 @@ def test_every_track_has_its_place(results: Path) -> None:
     ],
 )
 def test_a_family_tells_how_each_is_related(results: Path, track: int, relations: dict[int, str]) -> None:
-    assert column(queries.lineage(results, 1, Selection(track=track)), "relation") == relations
+    assert column(Question.lineage(results, 1, Selection(track=track)).frame(), "relation") == relations
 
 
 def test_lineages_can_be_filtered_and_cut(results: Path) -> None:
-    table = queries.lineage(results, 1, Selection(where="relation = 'descendant'", track=3, columns=["track_id"]))
+    wanted = Selection(where="relation = 'descendant'", track=3, columns=["track_id"])
+    table = Question.lineage(results, 1, wanted).frame()
     assert table.to_dict("list") == {"track_id": [4, 5]}
-    assert list(queries.lineage(results, 1, Selection(t=0))["track_id"]) == [1, 6]
-    assert list(queries.lineage(results, 1, Selection(t=(4, None), limit=2))["track_id"]) == [2, 4]
+    assert list(Question.lineage(results, 1, Selection(t=0)).frame()["track_id"]) == [1, 6]
+    assert list(Question.lineage(results, 1, Selection(t=(4, None), limit=2)).frame()["track_id"]) == [2, 4]
 
 
 def test_an_unknown_track_is_one_sentence(results: Path) -> None:
     with pytest.raises(WrongRequestError, match="no track 99 in this acquisition"):
-        queries.lineage(results, 1, Selection(track=99))
+        Question.lineage(results, 1, Selection(track=99)).frame()
 
 
 def test_a_mother_that_is_not_there_and_a_circle_end(tmp_path: Path) -> None:
@@ -68,15 +69,13 @@ def test_a_mother_that_is_not_there_and_a_circle_end(tmp_path: Path) -> None:
     connection.execute("UPDATE tracks SET parent_track_id = 5 WHERE track_id = 1")  # 1 -> 3 -> 5 -> 1
     connection.commit()
     connection.close()
-    assert list(queries.lineage(tmp_path, 1)["track_id"]) == [6]
-    assert not queries.lineage(tmp_path, 1, Selection(track=5, limit=10)).empty
+    assert list(Question.lineage(tmp_path, 1).frame()["track_id"]) == [6]
+    assert not Question.lineage(tmp_path, 1, Selection(track=5, limit=10)).frame().empty
 
 
 def test_tracks_of_a_range_are_those_that_live_in_it(results: Path) -> None:
-    assert list(queries.tracks(results, 1, Selection(t=(2, 3)))["track_id"]) == [1, 2, 3, 6][1:]
-    assert list(queries.tracks(results, 1, Selection(t=(None, 1)))["track_id"]) == [1, 6]
-    assert list(queries.tracks(results, 1, Selection(track=4))["track_id"]) == [4]
-    assert list(queries.tracks(results, 1, Selection(where="parent_track_id = 3", columns=["first_t"]))["first_t"]) == [
-        4,
-        4,
-    ]
+    assert list(Question.tracks(results, 1, Selection(t=(2, 3))).frame()["track_id"]) == [1, 2, 3, 6][1:]
+    assert list(Question.tracks(results, 1, Selection(t=(None, 1))).frame()["track_id"]) == [1, 6]
+    assert list(Question.tracks(results, 1, Selection(track=4)).frame()["track_id"]) == [4]
+    wanted = Selection(where="parent_track_id = 3", columns=["first_t"])
+    assert list(Question.tracks(results, 1, wanted).frame()["first_t"]) == [4, 4]

@@ -15,7 +15,7 @@ from storage import naming
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, NewerSchemaError
-from storage.query import queries
+from storage.query.question import Question
 from storage.schema import migrate, tables
 
 CONTRACT = {
@@ -157,7 +157,7 @@ def test_measurements_of_an_older_database_are_columns_after_its_upgrade(tmp_pat
     from alembic import command
 
     family.fill(tmp_path)
-    before = queries.nuclei(tmp_path, family.NAME)
+    before = Question.nuclei(tmp_path, family.NAME).frame()
     engine = writing_engine(naming.database_url(tmp_path))
     with engine.begin() as connection:
         config = migrate.configuration()
@@ -165,7 +165,7 @@ def test_measurements_of_an_older_database_are_columns_after_its_upgrade(tmp_pat
         command.downgrade(config, "0007")
     engine.dispose()
     Catalog.open(tmp_path).close()
-    pd.testing.assert_frame_equal(queries.nuclei(tmp_path, family.NAME), before)
+    pd.testing.assert_frame_equal(Question.nuclei(tmp_path, family.NAME).frame(), before)
     assert before["channel_1_mean"].notna().all()
 
 

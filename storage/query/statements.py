@@ -1,79 +1,19 @@
-"""Which rows and columns a question is about, and the queries that answer it."""
+"""The SELECT statements that answer questions, each with the rows and columns that are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from storage.query.filters import Columns, condition, unknown_columns
+from storage.query.filters import Columns
+from storage.query.selection import ALL, Selection
 from storage.schema import tables
 from storage.schema.states import TimepointState
 
-TimeRange = int | tuple[int | None, int | None]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is wanted of a table.
-
-    Attributes
-    ----------
-    where : str or None
-        A filter in the grammar of `storage.query.filters`.
-    t : int, or (first, last), or None
-        A time point, or a range with both ends, of which either may be None. Tracks are those that live in it.
-    track : int or None
-        Nuclei of this track, or this track; for a lineage, all tracks of its family.
-    columns : names in the order wanted, or None for all
-    limit : int or None
-        At most so many rows, the first ones.
-    """
-
-    where: str | None = None
-    t: TimeRange | None = None
-    track: int | None = None
-    columns: Sequence[str] | None = None
-    limit: int | None = None
-
-    def of(self, query: Select[Any], columns: Columns, what: str) -> Select[Any]:
-        """Return a query with this filter, these columns and this limit.
-
-        Parameters
-        ----------
-        query : what is selected when all columns are wanted
-        columns : by name, those that may be used
-        what : what the rows are, for messages
-
-        Raises
-        ------
-        WrongRequestError
-            For an unknown column, or a filter that cannot be read.
-        """
-        if self.columns is not None:
-            unknown = [name for name in self.columns if name not in columns]
-            if unknown:
-                raise unknown_columns(unknown, columns, what)
-            chosen = list(dict.fromkeys(self.columns))
-            query = query.with_only_columns(*(columns[name].label(name) for name in chosen))
-        if self.where is not None:
-            query = query.where(condition(self.where, columns, what))
-        if self.limit is not None:
-            query = query.limit(self.limit)
-        return query
-
-    def bounds(self) -> tuple[int | None, int | None]:
-        """Return the first and the last time point, None where there is no bound."""
-        return (self.t, self.t) if isinstance(self.t, int) else (self.t or (None, None))
-
-
-ALL = Selection()
-
 
 def nuclei(connection: Connection, acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
-    """Return the query for nuclei, ordered by time point and label; other channels' measurements are columns too."""
+    """Return the statement for nuclei, ordered by time point and label; other channels' values are columns too."""
     table = tables.nuclei
     columns = nuclei_columns(connection, acquisition_id)
     query = select(*(column.label(name) for name, column in columns.items()))
@@ -86,7 +26,7 @@ def nuclei(connection: Connection, acquisition_id: int, selection: Selection = A
 
 
 def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
-    """Return the query for tracks, ordered by track id."""
+    """Return the statement for tracks, ordered by track id."""
     table = tables.tracks
     columns: Columns = dict(table.columns)
     query = select(*columns.values()).where(table.c.acquisition_id == acquisition_id)
@@ -96,20 +36,40 @@ def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
 
 
 def counts(acquisition_id: int) -> Select[Any]:
-    """Return the query for (t, number of nuclei) of every time point that has been done, ascending."""
+    """Return the statement for (t, number of nuclei) of every time point that has been done, ascending."""
     points = tables.timepoints
     here = (points.c.acquisition_id == acquisition_id) & points.c.nuclei_count.is_not(None)
     return select(points.c.t, points.c.nuclei_count).where(here).order_by(points.c.t)
 
 
 def acquisitions(selection: Selection = ALL) -> Select[Any]:
-    """Return the query for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
+    """Return the statement for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
     table = tables.acquisitions
     hidden = ("source_key", "result_key")
     counts = _counts_of_acquisitions()
     inner = select(*(c for c in table.columns if c.name not in hidden), *counts).select_from(table).subquery()
     columns: Columns = dict(inner.columns)
     return selection.of(select(*columns.values()), columns, "acquisitions").order_by(inner.c.id)
+
+
+def status() -> Select[Any]:
+    """Return the statement for how far each acquisition is: its state, its time points by state, the last error."""
+    table, points = tables.acquisitions, tables.timepoints
+    counts = [func.count().filter(points.c.state == s.value).label(s.value) for s in TimepointState]
+    failed = func.max(points.c.error).filter(points.c.state == TimepointState.FAILED.value)
+    return (
+        select(
+            table.c.id,
+            table.c.name,
+            table.c.state,
+            *counts,
+            func.max(points.c.completed_at).label("last_done_at"),
+            func.coalesce(table.c.error, failed).label("error"),
+        )
+        .outerjoin(points, points.c.acquisition_id == table.c.id)
+        .group_by(table.c.id)
+        .order_by(table.c.id)
+    )
 
 
 def nuclei_columns(connection: Connection, acquisition_id: int) -> Columns:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 PAGE_ROWS = 20_000
 
 
-def pages(connection: Connection, query: Select[Any], rows: int = PAGE_ROWS) -> Iterator[pyarrow.Table]:
-    """Give a query's answer in Arrow tables of at most `rows` rows; at least one, which may be empty.
+def pages(connection: Connection, query: Select[Any], rows: int | None = None) -> Iterator[pyarrow.Table]:
+    """Give a query's answer in Arrow tables of at most `rows` rows (`PAGE_ROWS`); at least one, which may be empty.
 
     Only one page is in memory at a time, here and in the database's driver.
     """
     import pyarrow
 
+    rows = rows or PAGE_ROWS
     shape = arrow_schema(query)
     kinds = [isinstance(column.type, JSON) for column in query.selected_columns]
     result = connection.execute(query, execution_options={"yield_per": rows})
@@ -55,11 +56,6 @@ def to_pandas(table: pyarrow.Table) -> pd.DataFrame:
 
     kept = {pyarrow.int64(): pd.Int64Dtype(), pyarrow.bool_(): pd.BooleanDtype()}
     return pd.DataFrame(table.to_pandas(types_mapper=kept.get))
-
-
-def frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
-    """Return a query's whole answer as a pandas table."""
-    return whole(pages(connection, query))
 
 
 def whole(parts: Iterator[pyarrow.Table]) -> pd.DataFrame:
