@@ -8,6 +8,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import FloatsN, IntsN
+from tracking.arrays import PlacesND
 from tracking.errors import TrackingError
 
 AXES = ("z", "y", "x")
@@ -97,7 +99,7 @@ def track_measures(
     return table
 
 
-def _extended(position: np.ndarray) -> np.ndarray:
+def _extended(position: PlacesND) -> PlacesND:
     """Positions without the axes along which nothing extends (a plane's z), so that these are no dimension."""
     if not len(position):
         return position
@@ -105,7 +107,7 @@ def _extended(position: np.ndarray) -> np.ndarray:
     return position[:, extent if extent.any() else [False, False, True]]
 
 
-def _measures(t: np.ndarray, position: np.ndarray, size: np.ndarray, born: np.ndarray, divides: bool) -> list[float]:
+def _measures(t: IntsN, position: PlacesND, size: FloatsN, born: FloatsN, divides: bool) -> list[float]:
     """Measures of one track, whose rows are in order of time, in the order of `measure_names`."""
     moves = np.linalg.norm(np.diff(position, axis=0), axis=1)
     duration = float(t[-1] - t[0])
@@ -125,13 +127,13 @@ def _measures(t: np.ndarray, position: np.ndarray, size: np.ndarray, born: np.nd
     ]
 
 
-def mean_squared_displacement(t: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_squared_displacement(t: IntsN, position: PlacesND) -> tuple[FloatsN, FloatsN]:
     """Lags and mean squared displacements of `msd_curve`."""
     lags, msd, _ = msd_curve(t, position)
     return lags, msd
 
 
-def msd_curve(t: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def msd_curve(t: IntsN, position: PlacesND) -> tuple[FloatsN, FloatsN, FloatsN]:
     """Mean squared displacement of one track by trackpy, over lags up to half its duration.
 
     Parameters
@@ -165,9 +167,7 @@ def msd_curve(t: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarr
     )
 
 
-def diffusion(
-    lag: np.ndarray, msd: np.ndarray, dimensions: int, independent: np.ndarray | None = None
-) -> tuple[float, float]:
+def diffusion(lag: FloatsN, msd: FloatsN, dimensions: int, independent: FloatsN | None = None) -> tuple[float, float]:
     """Exponent and coefficient of MSD = 2 d D lag^exponent by a straight line through the logarithms.
 
     1 is free diffusion, 2 directed motion, less than 1 confinement. NaN for fewer than `MSD_POINTS` lags or no motion.
@@ -182,7 +182,7 @@ def diffusion(
     return float(slope), float(np.exp(intercept) / (2 * dimensions))
 
 
-def _growth(t: np.ndarray, size: np.ndarray) -> float:
+def _growth(t: IntsN, size: FloatsN) -> float:
     """Slope of the log size over time; NaN without two sizes."""
     use = size > 0
     if use.sum() < 2:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import IntsN
+from tracking.arrays import TracksLBEP
 
-def gapless(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+
+def gapless(table: pd.DataFrame) -> tuple[TracksLBEP, IntsN]:
     """Cut tracks where a time point was missed; the rest of a cut track is a child of its beginning.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tracking.arrays import StoredArray
 from tracking.errors import TrackerStateError
 from tracking.evidence.beliefs import Sums
 from tracking.evidence.frame import Frame
@@ -95,9 +96,9 @@ def unpack(data: bytes) -> Memory:
         ) from error
 
 
-def _memory(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Memory:
+def _memory(meta: dict[str, Any], arrays: dict[str, StoredArray]) -> Memory:
     """Memory from its JSON part and arrays by name."""
-    parts: list[dict[str, np.ndarray]] = [{} for _ in meta["t"]]
+    parts: list[dict[str, StoredArray]] = [{} for _ in meta["t"]]
     for name, array in arrays.items():
         index, column = name.split("/")
         parts[int(index)][column] = array

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import FloatsN, IntsN, RowsN
 from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
 from tracking.graph import Track, TrackGraph
@@ -52,7 +52,9 @@ def track_table(
         If a column is missing, holds something else than numbers, or lacks values.
     """
     axes = _checked(table)
-    columns: dict[str, Any] = {name: table[source].to_numpy(np.float64) for name, source in _evidence(table).items()}
+    columns: dict[str, FloatsN] = {
+        name: table[source].to_numpy(np.float64) for name, source in _evidence(table).items()
+    }
     positions = table[list(axes)].to_numpy(np.float64)
     times = table["t"].to_numpy(np.float64).astype(np.int64)
     points = np.unique(times)
@@ -63,7 +65,8 @@ def track_table(
     first, last = np.searchsorted(times[order], points), np.searchsorted(times[order], points, side="right")
     rows_at = {t: order[a:b] for t, a, b in zip(points.tolist(), first.tolist(), last.tolist(), strict=True)}
     for done, (t, rows) in enumerate(rows_at.items(), start=1):
-        nuclei = Nuclei.from_positions(t, positions[rows], **{name: value[rows] for name, value in columns.items()})
+        known = {name: value[rows] for name, value in columns.items()}
+        nuclei = Nuclei.from_positions(t, positions[rows], "um", **known)
         _take(tracker.advance(nuclei), rows_at, track_ids, tracks)
         if progress is not None:
             progress(done, len(points))
@@ -76,7 +79,7 @@ def track_table(
     return result
 
 
-def _take(update: TrackUpdate, rows_at: dict[int, np.ndarray], track_ids: np.ndarray, tracks: dict[int, Track]) -> None:
+def _take(update: TrackUpdate, rows_at: dict[int, RowsN], track_ids: IntsN, tracks: dict[int, Track]) -> None:
     """Enter what a step changed; labels count rows of their time point from 1."""
     for frame in update.frames:
         track_ids[rows_at[frame.t][frame.labels - 1]] = frame.track_ids

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nuset_engine.arrays import IntsN, VectorZYX
 from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import believe
@@ -39,8 +40,8 @@ class FrameTracks:
     """
 
     t: int
-    labels: np.ndarray
-    track_ids: np.ndarray
+    labels: IntsN
+    track_ids: IntsN
     is_final: bool
 
 
@@ -160,7 +161,7 @@ class Tracker:
             sums = sums.faded(frames[index].sums)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
 
-    def _report(self, before: list[np.ndarray], final: int, ended: bool) -> TrackUpdate:
+    def _report(self, before: list[IntsN], final: int, ended: bool) -> TrackUpdate:
         """Make the frames before `final` final, tell what changed, and forget what is no longer needed."""
         memory = self._memory
         changed = [
@@ -194,7 +195,7 @@ class Tracker:
         self._memory.final -= spare
 
 
-def _usual_shift(frames: list[Frame], index: int) -> np.ndarray:
+def _usual_shift(frames: list[Frame], index: int) -> VectorZYX:
     """Median displacement of the sample in the step before."""
     if index < 2:
         return np.zeros(3)

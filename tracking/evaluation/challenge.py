@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import IntsN, Labels, PairsN2
 from nuset_engine.overlap import overlap
+from tracking.arrays import TracksLBEP
 from tracking.errors import TrackingError
 from tracking.segments import gapless
 
@@ -31,12 +33,12 @@ class MatchedFrame:
         True label and the found one that covers more than half of it. Several true ones may share a found one.
     """
 
-    true: np.ndarray
-    found: np.ndarray
-    pairs: np.ndarray
+    true: IntsN
+    found: IntsN
+    pairs: PairsN2
 
 
-def match_frame(true: np.ndarray, found: np.ndarray) -> MatchedFrame:
+def match_frame(true: Labels, found: Labels) -> MatchedFrame:
     """Match the objects of two label images of one shape: a true one with the found one that covers most of it."""
     table = overlap(true, found)
     covered = table.share_of_a > 0.5
@@ -45,8 +47,8 @@ def match_frame(true: np.ndarray, found: np.ndarray) -> MatchedFrame:
 
 
 def challenge_measures(
-    true_tracks: np.ndarray,
-    found_tracks: np.ndarray,
+    true_tracks: TracksLBEP,
+    found_tracks: TracksLBEP,
     frames: Sequence[MatchedFrame],
     seg: float = np.nan,
     frame_tolerance: int = 1,
@@ -94,7 +96,7 @@ def challenge_measures(
 
 def _graph_measures(
     module: Any,
-    tracks: tuple[np.ndarray, np.ndarray],
+    tracks: tuple[TracksLBEP, TracksLBEP],
     labels: tuple[list[list[int]], list[list[int]]],
     pairs: tuple[list[list[int]], list[list[int]]],
 ) -> dict[str, float | None]:
@@ -145,7 +147,7 @@ def challenge_scores(
     return challenge_measures(true_tracks - shift, found_tracks - shift, frames, **options)
 
 
-def _nodes(table: pd.DataFrame, number: np.ndarray) -> dict[tuple[int, int], int]:
+def _nodes(table: pd.DataFrame, number: IntsN) -> dict[tuple[int, int], int]:
     """Number of the track of each (t, label)."""
     return dict(zip(zip(table["t"].tolist(), table["label"].tolist(), strict=True), number.tolist(), strict=True))
 

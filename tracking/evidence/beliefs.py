@@ -7,9 +7,13 @@ and the same whether frames came one by one or all at once. Priors are worth a f
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+from tracking.arrays import ScalesF
+
+Numbers = TypeVar("Numbers", float, ScalesF)  # one number, or one for each feature
 
 FEATURES = ("log_size", "log_intensity", "elongation")
 """What is known of a nucleus besides its place; any of it may be missing."""
@@ -126,10 +130,10 @@ class Belief:
     regain: float
     flicker: float
     cut: float
-    link_scale: np.ndarray
-    apart_scale: np.ndarray
-    split_mean: np.ndarray
-    split_scale: np.ndarray
+    link_scale: ScalesF
+    apart_scale: ScalesF
+    split_mean: ScalesF
+    split_scale: ScalesF
 
 
 def believe(sums: Sums, interval: float) -> Belief:
@@ -162,7 +166,7 @@ def believe(sums: Sums, interval: float) -> Belief:
     )
 
 
-def _feature_scales(sums: Sums) -> dict[str, np.ndarray]:
+def _feature_scales(sums: Sums) -> dict[str, ScalesF]:
     """Laplace scales per feature; priors: a tenth along links, a fifth between neighbours, half the volume at birth."""
     link, apart = np.array(sums.feature_link), np.array(sums.feature_apart)
     link_n, apart_n = np.array(sums.feature_link_n), np.array(sums.feature_apart_n)
@@ -183,7 +187,9 @@ def _feature_scales(sums: Sums) -> dict[str, np.ndarray]:
     }
 
 
-def _mean_sd(total, total2, count, prior_mean, prior_sd, weight):  # type: ignore[no-untyped-def]
+def _mean_sd(
+    total: Numbers, total2: Numbers, count: Numbers, prior_mean: Numbers, prior_sd: Numbers, weight: float
+) -> tuple[Numbers, Numbers]:
     """Mean and standard deviation with a prior that is worth `weight` observations."""
     n = count + weight
     mean = (total + weight * prior_mean) / n

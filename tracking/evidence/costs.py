@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, PointsZYX
+from tracking.arrays import FeaturesNF, ScalesF
 from tracking.evidence.beliefs import Belief
 from tracking.evidence.sources import Sources
 
@@ -27,7 +29,7 @@ CHILDLESS = 0.1
 """Share of nuclei that never divide again."""
 
 
-def step_cost(distance2: np.ndarray, spread: np.ndarray | float, dimensions: int, scale: float) -> np.ndarray:
+def step_cost(distance2: FloatsN, spread: FloatsN | float, dimensions: int, scale: float) -> FloatsN:
     """Negative log density of ending up at squared distance `distance2` from the expected place.
 
     Multivariate Student's t with `spread` per axis, relative to the uniform density over the ball of radius `scale`.
@@ -45,15 +47,16 @@ def log_ball(dimensions: int, radius: float) -> float:
     return dimensions / 2 * math.log(math.pi) - math.lgamma(dimensions / 2 + 1) + dimensions * math.log(radius)
 
 
-def feature_cost(change: np.ndarray, mean: np.ndarray, width: np.ndarray, belief: Belief) -> np.ndarray:
+def feature_cost(change: FeaturesNF, mean: ScalesF, width: ScalesF, belief: Belief) -> FloatsN:
     """Cost of changes (E, F) under Laplace distributions, relative to those between neighbours; NaN costs nothing."""
     cost = (
         np.abs(change - mean) / width + np.log(width) - np.abs(change) / belief.apart_scale - np.log(belief.apart_scale)
     )
-    return np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
+    total: FloatsN = np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
+    return total
 
 
-def size_cost(change: np.ndarray, belief: Belief) -> np.ndarray:
+def size_cost(change: FloatsN, belief: Belief) -> FloatsN:
     """The same of the logarithmic size (E,) alone, as along links."""
     alone = np.full((len(change), len(belief.link_scale)), np.nan)
     alone[:, 0] = change
@@ -61,8 +64,8 @@ def size_cost(change: np.ndarray, belief: Belief) -> np.ndarray:
 
 
 def daughter_features(
-    parent: np.ndarray, usual: np.ndarray, one: np.ndarray, two: np.ndarray, belief: Belief
-) -> np.ndarray:
+    parent: FeaturesNF, usual: FeaturesNF, one: FeaturesNF, two: FeaturesNF, belief: Belief
+) -> FloatsN:
     """Cost of the features (E, F) of two daughters: their mean against the parent, and each against the other.
 
     The parent's as she was last seen and as she usually was, since nuclei condense before they divide. Neither daughter
@@ -74,7 +77,7 @@ def daughter_features(
     return np.asarray(cost + feature_cost(one - two, np.zeros(one.shape[1]), 1.5 * belief.link_scale, belief))
 
 
-def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, scale: float) -> np.ndarray:
+def separation_cost(separation: PointsZYX, belief: Belief, dimensions: int, scale: float) -> FloatsN:
     """Negative log density of the vector between unordered daughters: log-normal length, any direction."""
     log_ratio = np.log(np.maximum(separation, 1e-3 * scale) / scale)
     sphere = math.log(dimensions) + log_ball(dimensions, 1.0) + (dimensions - 1) * log_ratio
@@ -83,7 +86,7 @@ def separation_cost(separation: np.ndarray, belief: Belief, dimensions: int, sca
     return np.asarray(cost - math.log(2.0) - log_ball(dimensions, 1.0))
 
 
-def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarray:
+def division_probability(sources: Sources, t: float, belief: Belief) -> FloatsN:
     """Probability of each source to divide before `t`, given its age.
 
     Ages at division are log-normal: relative to the parent's own age at division where that is known, else as seen in
@@ -107,7 +110,7 @@ def division_probability(sources: Sources, t: float, belief: Belief) -> np.ndarr
     return np.asarray(np.clip(trust * by_age + (1.0 - trust) * blind, NEVER, ceiling))
 
 
-def doubtful_parent_cost(sources: Sources, belief: Belief) -> np.ndarray:
+def doubtful_parent_cost(sources: Sources, belief: Belief) -> FloatsN:
     """Cost of each source to divide because it may be several nuclei taken for one, which only separate again.
 
     It was suspected of that (or of being a part, which cannot be two), or rose in size at once far beyond what links
@@ -117,13 +120,13 @@ def doubtful_parent_cost(sources: Sources, belief: Belief) -> np.ndarray:
     return np.where(doubtful, -math.log(DOUBTFUL_PARENT), _swelling_cost(sources.growth, belief))
 
 
-def _swelling_cost(growth: np.ndarray, belief: Belief) -> np.ndarray:
+def _swelling_cost(growth: FloatsN, belief: Belief) -> FloatsN:
     """Cost of growing in logarithmic size by more than sizes usually change along links; unknown growth is free."""
-    beyond = np.nan_to_num(growth, nan=0.0) / belief.link_scale[0] - 1.0
+    beyond: FloatsN = np.nan_to_num(growth, nan=0.0) / belief.link_scale[0] - 1.0
     return np.clip(beyond, 0.0, FEATURE_LIMIT)
 
 
-def _survival(age: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _survival(age: FloatsN, mean: FloatsN, deviation: FloatsN) -> FloatsN:
     """Share of nuclei that have not divided by an age."""
     from scipy.special import ndtr
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from nuset_engine.arrays import FloatsN, PointsZYX
 from tracking.evidence.beliefs import Belief
 from tracking.params import TrackingParams
 
@@ -36,7 +35,7 @@ class Expectation:
         Spread of an ordinary nucleus in unit time.
     """
 
-    flow: np.ndarray
-    place: np.ndarray
-    spread: np.ndarray
+    flow: PointsZYX
+    place: PointsZYX
+    spread: FloatsN
     unit_spread: float

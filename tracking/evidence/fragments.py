@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, RowsN
 from tracking.evidence.costs import size_cost, step_cost
 from tracking.evidence.endings import FRAGMENT
 from tracking.evidence.expectation import Expectation, Scene
@@ -19,9 +20,9 @@ def pieces_cost(
     sources: Sources,
     frame: Frame,
     expected: Expectation,
-    triples: tuple[np.ndarray, np.ndarray, np.ndarray],
+    triples: tuple[RowsN, RowsN, RowsN],
     scene: Scene,
-) -> np.ndarray:
+) -> FloatsN:
     """Cost of each source, first and second target (E,) if both are pieces of the source, without their separation.
 
     That of the separation is the same as for daughters. Infinite where the sizes are not known.

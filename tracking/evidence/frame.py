@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsZYX, RowsN
 from nuset_engine.nuclei import Nuclei
+from tracking.arrays import FeaturesNF, StoredArray
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import FEATURES, Sums
 
@@ -63,34 +65,34 @@ class Frame:
     """
 
     t: int
-    labels: np.ndarray
-    positions: np.ndarray
-    features: np.ndarray
-    suspect: np.ndarray
-    fused: np.ndarray
-    growth: np.ndarray
-    size: np.ndarray
-    usual: np.ndarray
-    back: np.ndarray
-    row: np.ndarray
-    newborn: np.ndarray
-    sister: np.ndarray
-    score: np.ndarray
-    residual: np.ndarray
-    born_t: np.ndarray
-    age_known: np.ndarray
-    cycle: np.ndarray
-    born_score: np.ndarray
-    length: np.ndarray
-    start_id: np.ndarray
-    track_id: np.ndarray
+    labels: IntsN
+    positions: PointsZYX
+    features: FeaturesNF
+    suspect: FlagsN
+    fused: FlagsN
+    growth: FloatsN
+    size: FloatsN
+    usual: FloatsN
+    back: IntsN
+    row: RowsN
+    newborn: FlagsN
+    sister: IntsN
+    score: FloatsN
+    residual: PointsZYX
+    born_t: FloatsN
+    age_known: FlagsN
+    cycle: FloatsN
+    born_score: FloatsN
+    length: IntsN
+    start_id: IntsN
+    track_id: IntsN
     sums: Sums = field(default_factory=Sums)
 
     def __len__(self) -> int:
         """Number of nuclei."""
         return len(self.labels)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, StoredArray]:
         """All arrays by name, for `state`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("t", "sums")}
 
@@ -144,7 +146,7 @@ def frame_of(nuclei: Nuclei) -> Frame:
     )
 
 
-def _features(nuclei: Nuclei) -> np.ndarray:
+def _features(nuclei: Nuclei) -> FeaturesNF:
     """Size (as a diameter) and intensity as logarithms, elongation as it is; NaN where unknown."""
     table = nuclei.table
     columns = np.full((len(table), len(FEATURES)), np.nan)
@@ -165,7 +167,7 @@ def _features(nuclei: Nuclei) -> np.ndarray:
     return columns
 
 
-def _log(value: np.ndarray) -> np.ndarray:
+def _log(value: FloatsN) -> FloatsN:
     """Natural logarithm, NaN for what is not positive."""
     positive = value > 0
     return np.where(positive, np.log(np.where(positive, value, 1.0)), np.nan)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN
+from tracking.arrays import FeaturesNF
 from tracking.evidence.costs import feature_cost, step_cost
 from tracking.evidence.endings import beginning_cost, missed_cost
 from tracking.evidence.expectation import Scene
@@ -26,8 +28,8 @@ class Future:
         Its features in the next frame, NaN where not known.
     """
 
-    stays: np.ndarray
-    features: np.ndarray
+    stays: IntsN
+    features: FeaturesNF
 
     @classmethod
     def of(cls, frames: list[Frame], index: int) -> Future:
@@ -45,7 +47,7 @@ class Future:
         return cls(stays, features)
 
 
-def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread: float, scene: Scene) -> np.ndarray:
+def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread: float, scene: Scene) -> FloatsN:
     """What the next frame saves if frame `index` does not show a source but the next one does: (n,), 0 for most.
 
     Frames are decided one by one. Where a nucleus was missed, a neighbour without a better cause would take its place,

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, PointsZYX, RowsN, VectorZYX
 from tracking.evidence.neighbours import nearest
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 NEIGHBOURS = 16
 """Neighbours that vote on the motion of a nucleus."""
@@ -16,7 +22,7 @@ JUMP_CANDIDATES = 20_000
 """A stage jump is looked for among the shifts that bring a few anchors onto any nucleus, and judged on a sample."""
 
 
-def spacing(positions: np.ndarray) -> float | None:
+def spacing(positions: PointsZYX) -> float | None:
     """Median distance to the nearest neighbour at another place; None for fewer than two places."""
     places = np.unique(positions, axis=0)
     if len(places) < 2:
@@ -25,7 +31,7 @@ def spacing(positions: np.ndarray) -> float | None:
     return float(np.median(distance[:, 1]))
 
 
-def local_flow(at: np.ndarray, step: np.ndarray, query: np.ndarray, own: np.ndarray, scale: float) -> np.ndarray:
+def local_flow(at: PointsZYX, step: PointsZYX, query: PointsZYX, own: RowsN, scale: float) -> PointsZYX:
     """Displacement that the neighbours of each query point suggest, without that of the nucleus itself.
 
     Parameters
@@ -62,7 +68,7 @@ def local_flow(at: np.ndarray, step: np.ndarray, query: np.ndarray, own: np.ndar
     return flow
 
 
-def whole_shift(before: np.ndarray, after: np.ndarray, usual: np.ndarray, scale: float) -> np.ndarray:
+def whole_shift(before: PointsZYX, after: PointsZYX, usual: VectorZYX, scale: float) -> VectorZYX:
     """Shift of the whole sample between two frames: none, the usual drift, or a jump of the stage.
 
     A jump is looked for only where neither of the others lines the frames up, and believed only where it lines up far
@@ -88,7 +94,7 @@ def whole_shift(before: np.ndarray, after: np.ndarray, usual: np.ndarray, scale:
     sample = before[np.linspace(0, len(before) - 1, min(JUMP_SAMPLE, len(before))).astype(np.int64)]
     shifts = np.stack([np.zeros(3), usual])
     fit = _fit(tree, sample, shifts, scale)
-    best = shifts[int(np.argmax(fit))]
+    best: VectorZYX = shifts[int(np.argmax(fit))]
     if fit.max() >= 0.5:
         return best
     candidates = _candidates(before, after)
@@ -99,7 +105,7 @@ def whole_shift(before: np.ndarray, after: np.ndarray, usual: np.ndarray, scale:
     return _refined(tree, sample, candidates[winner], scale)
 
 
-def _candidates(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def _candidates(before: PointsZYX, after: PointsZYX) -> PointsZYX:
     """Shifts that bring one of a few central nuclei onto any other, evenly thinned to a bounded number."""
     fewest, most = JUMP_ANCHORS
     count = int(np.clip(4096 // len(after), fewest, most))
@@ -111,19 +117,20 @@ def _candidates(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return shifts
 
 
-def _fit(tree, sample: np.ndarray, shifts: np.ndarray, scale: float) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _fit(tree: KDTree, sample: PointsZYX, shifts: PointsZYX, scale: float) -> FloatsN:
     """Share of the sample that each shift brings close to a nucleus, softly counted."""
     moved = (sample[None, :, :] + shifts[:, None, :]).reshape(-1, 3)
-    distance = tree.query(moved, distance_upper_bound=2.0 * scale)[0].reshape(len(shifts), -1)
-    return np.exp(-0.5 * (distance / (0.3 * scale)) ** 2).mean(axis=1)
+    distance = np.reshape(tree.query(moved, distance_upper_bound=2.0 * scale)[0], (len(shifts), -1))
+    share: FloatsN = np.exp(-0.5 * (distance / (0.3 * scale)) ** 2).mean(axis=1)
+    return share
 
 
-def _refined(tree, sample: np.ndarray, shift: np.ndarray, scale: float) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _refined(tree: KDTree, sample: PointsZYX, shift: VectorZYX, scale: float) -> VectorZYX:
     """The shift after three rounds of moving by the median offset of close pairs."""
     for _ in range(3):
         distance, row = tree.query(sample + shift, distance_upper_bound=0.6 * scale)
         close = np.isfinite(distance)
         if close.sum() < 3:
             break
-        shift = np.median(tree.data[row[close]] - sample[close], axis=0)
+        shift = np.median(tree.data[np.asarray(row)[close]] - sample[close], axis=0)
     return np.asarray(shift, np.float64)

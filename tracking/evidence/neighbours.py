@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracking.arrays import DistancesNK, PointsND, RowsNK
+from nuset_engine.arrays import FloatsN, RowsN
+from tracking.arrays import DistancesNK, PlacesND, RowsNK
 
 NEAREST = 8
 
 
-def nearest(points: PointsND, places: PointsND, count: int) -> tuple[DistancesNK, RowsNK]:
+def nearest(points: PlacesND, places: PlacesND, count: int) -> tuple[DistancesNK, RowsNK]:
     """The points nearest to each place.
 
     Parameters
@@ -32,9 +33,7 @@ def nearest(points: PointsND, places: PointsND, count: int) -> tuple[DistancesNK
     return np.reshape(distance, shape), np.reshape(row, shape).astype(np.int64)
 
 
-def nearest_pairs(
-    expected: np.ndarray, found: np.ndarray, search_range: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def nearest_pairs(expected: PlacesND, found: PlacesND, search_range: float) -> tuple[RowsN, RowsN, FloatsN]:
     """Source, target and distance of up to `NEAREST` targets per source within reach.
 
     Returns

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsZYX, RowsN
+from tracking.arrays import FeaturesNF, StoredArray
 from tracking.evidence.frame import Frame
 from tracking.evidence.motion import local_flow
 
@@ -30,29 +32,29 @@ class Sources:
     growth, usual : (n,) float64
     """
 
-    back: np.ndarray
-    row: np.ndarray
-    t: np.ndarray
-    place: np.ndarray
-    features: np.ndarray
-    residual: np.ndarray
-    born_t: np.ndarray
-    age_known: np.ndarray
-    cycle: np.ndarray
-    born_score: np.ndarray
-    length: np.ndarray
-    young: np.ndarray
-    fresh: np.ndarray
-    suspect: np.ndarray
-    fused: np.ndarray
-    growth: np.ndarray
-    usual: np.ndarray
+    back: IntsN
+    row: RowsN
+    t: FloatsN
+    place: PointsZYX
+    features: FeaturesNF
+    residual: PointsZYX
+    born_t: FloatsN
+    age_known: FlagsN
+    cycle: FloatsN
+    born_score: FloatsN
+    length: IntsN
+    young: FlagsN
+    fresh: FlagsN
+    suspect: FlagsN
+    fused: FlagsN
+    growth: FloatsN
+    usual: FloatsN
 
     def __len__(self) -> int:
         """Number of sources."""
         return len(self.row)
 
-    def usual_features(self) -> np.ndarray:
+    def usual_features(self) -> FeaturesNF:
         """Features (n, F) with the usual size in place of the last one where that is known."""
         usual = self.features.copy()
         usual[:, 0] = np.where(np.isnan(usual[:, 0]), np.nan, self.usual)
@@ -72,7 +74,7 @@ def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sou
     scale : float
         Distance between neighbours.
     """
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    parts: list[tuple[IntsN, RowsN]] = []
     for back in range(1, min(memory + 1, index) + 1):
         frame = frames[index - back]
         is_open = np.ones(len(frame), bool)
@@ -84,10 +86,10 @@ def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sou
     return collect(frames, index, parts, scale)
 
 
-def collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.ndarray]], scale: float) -> Sources:
+def collect(frames: list[Frame], index: int, parts: list[tuple[IntsN, RowsN]], scale: float) -> Sources:
     """Gather the attributes of the rows of each frame."""
 
-    def column(name: str) -> np.ndarray:
+    def column(name: str) -> StoredArray:
         return np.concatenate([getattr(frames[index - i - 1], name)[rows] for i, (_, rows) in enumerate(parts)])
 
     back = np.concatenate([part[0] for part in parts])
@@ -115,7 +117,7 @@ def collect(frames: list[Frame], index: int, parts: list[tuple[np.ndarray, np.nd
     )
 
 
-def _carried(frames: list[Frame], index: int, back: int, rows: np.ndarray, scale: float) -> np.ndarray:
+def _carried(frames: list[Frame], index: int, back: int, rows: RowsN, scale: float) -> PointsZYX:
     """Positions of `rows`, `back` frames before `index`, moved with their neighbours up to the frame before `index`."""
     place = frames[index - back].positions[rows]
     for later in range(index - back + 1, index):
@@ -126,7 +128,7 @@ def _carried(frames: list[Frame], index: int, back: int, rows: np.ndarray, scale
     return place
 
 
-def known_steps(frames: list[Frame], index: int) -> tuple[np.ndarray, np.ndarray]:
+def known_steps(frames: list[Frame], index: int) -> tuple[PointsZYX, PointsZYX]:
     """Places in the frame before, and displacements into frame `index`, of nuclei that were simply linked."""
     frame = frames[index]
     plain = (frame.back == 1) & ~frame.newborn

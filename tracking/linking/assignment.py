@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, RowsN
+
 ROUNDS = 200
 """Dual values spread along alternating paths, which are short: a few tens of rounds reach their ends."""
 
@@ -14,14 +16,14 @@ ROUNDS = 200
 class Pairs:
     """Possible links, one per row: source, target and what the link saves (only savings above 0 are kept)."""
 
-    source: np.ndarray
-    target: np.ndarray
-    saving: np.ndarray
+    source: RowsN
+    target: RowsN
+    saving: FloatsN
     sources: int
     targets: int
 
     @classmethod
-    def build(cls, source: np.ndarray, target: np.ndarray, saving: np.ndarray, sources: int, targets: int) -> Pairs:
+    def build(cls, source: RowsN, target: RowsN, saving: FloatsN, sources: int, targets: int) -> Pairs:
         """Drop what saves nothing, and order by source, then target."""
         keep = saving > 0
         source, target, saving = source[keep], target[keep], saving[keep]
@@ -29,7 +31,7 @@ class Pairs:
         return cls(source[order], target[order], saving[order], sources, targets)
 
 
-def assign(pairs: Pairs) -> np.ndarray:
+def assign(pairs: Pairs) -> RowsN:
     """Each source with at most one target and the other way round, so that the total saving is largest.
 
     Parameters
@@ -63,7 +65,7 @@ def assign(pairs: Pairs) -> np.ndarray:
     return match
 
 
-def prices(pairs: Pairs, match: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def prices(pairs: Pairs, match: RowsN) -> tuple[FloatsN, FloatsN]:
     """Dual values of an optimal assignment: what each source and each target is worth to it.
 
     No addition to the problem that saves less than the values of what it uses can improve the assignment. Of all dual
@@ -82,8 +84,8 @@ def prices(pairs: Pairs, match: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lowest_prices(
-    source: np.ndarray, target: np.ndarray, saving: np.ndarray, match: np.ndarray, owner: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    source: RowsN, target: RowsN, saving: FloatsN, match: RowsN, owner: RowsN
+) -> tuple[FloatsN, FloatsN]:
     """The dual values with the lowest prices of targets: worth of each source, price of each target."""
     price = np.zeros(len(owner))
     gain = np.zeros(len(match))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, PointsZYX, RowsN
 from tracking.evidence.beliefs import Sums
 from tracking.evidence.expectation import Scene
 from tracking.evidence.frame import Frame
@@ -59,7 +60,7 @@ def _score(gain: float, scene: Scene) -> float:
     return float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds))
 
 
-def _usual(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+def _usual(before: FloatsN, now: FloatsN) -> FloatsN:
     """Usual size after one more nucleus of each track; what is not known changes nothing."""
     now = np.where(np.isnan(now), before, now)
     return np.where(np.isnan(before), now, before + USUAL_RATE * (now - before))
@@ -82,7 +83,7 @@ def _clear(frame: Frame) -> None:
     frame.length[:] = 1
 
 
-def _inherit(frame: Frame, step: Step, source: np.ndarray, target: np.ndarray) -> None:
+def _inherit(frame: Frame, step: Step, source: RowsN, target: RowsN) -> None:
     """Predecessor and own motion of `target`."""
     frame.back[target] = step.sources.back[source]
     frame.row[target] = step.sources.row[source]
@@ -116,7 +117,7 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
     return sums
 
 
-def _motion(frame: Frame, step: Step, source: np.ndarray) -> dict[str, float]:
+def _motion(frame: Frame, step: Step, source: RowsN) -> dict[str, float]:
     """Spread of steps, and how far nuclei repeat their own motion."""
     sources, expected = step.sources, step.expected
     source = source[sources.back[source] == 1]
@@ -173,7 +174,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
     }
 
 
-def _features(frame: Frame, step: Step, source: np.ndarray, scene: Scene) -> dict[str, tuple[float, ...]]:
+def _features(frame: Frame, step: Step, source: RowsN, scene: Scene) -> dict[str, tuple[float, ...]]:
     """Changes of features along links and at divisions, and differences between nuclei that are not the same."""
     features, sources, match = frame.features, step.sources, step.solution.match
     link = np.abs(features[match[source]] - sources.features[source])
@@ -195,7 +196,7 @@ def _features(frame: Frame, step: Step, source: np.ndarray, scene: Scene) -> dic
     return {name: tuple(float(v) for v in value) for name, value in columns.items()}
 
 
-def _nearest(positions: np.ndarray) -> np.ndarray:
+def _nearest(positions: PointsZYX) -> RowsN:
     """Row of another nucleus nearby for each nucleus, itself where it is alone."""
     if len(positions) < 2:
         return np.arange(len(positions))

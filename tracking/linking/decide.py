@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN
 from tracking.linking.assignment import Pairs, assign, prices
 from tracking.linking.division_scores import scored
 from tracking.linking.exact import improve
@@ -29,7 +30,7 @@ def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:
     return Solution(np.array(packing.match, np.int64), {s: (a, b, 0.0) for s, (a, b, _) in packing.division.items()})
 
 
-def joined(solution: Solution, triples: Triples, size: np.ndarray) -> Solution:
+def joined(solution: Solution, triples: Triples, size: FloatsN) -> Solution:
     """A solution in which each source that was rather cut in two goes on with the larger piece.
 
     Parameters

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, RowsN
 from tracking.linking.assignment import Pairs
 from tracking.linking.exact import best_choice
 from tracking.linking.packing import REGION_SOURCES, Packing, Solution, Triples
@@ -18,7 +19,7 @@ DECISIVE = 8.0
 """Rivals that fall short by more than this leave no doubt (a score above 0.9996)."""
 
 
-def scored(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray, price: np.ndarray) -> Solution:
+def scored(packing: Packing, pairs: Pairs, triples: Triples, worth: FloatsN, price: FloatsN) -> Solution:
     """The packing as it is, with the gain of each division.
 
     Parameters
@@ -47,21 +48,21 @@ def scored(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray, 
 class _Index:
     """Rows by the thing that each names."""
 
-    order: np.ndarray
-    starts: np.ndarray
+    order: RowsN
+    starts: RowsN
 
     @classmethod
-    def of(cls, named: np.ndarray, count: int) -> _Index:
+    def of(cls, named: RowsN, count: int) -> _Index:
         """Index the rows of things 0 to before `count`."""
         order = np.argsort(named, kind="stable")
         return cls(order, np.searchsorted(named[order], np.arange(count + 1)))
 
-    def rows(self, thing: int) -> np.ndarray:
+    def rows(self, thing: int) -> RowsN:
         """Rows that name a thing."""
         return self.order[self.starts[thing] : self.starts[thing + 1]]
 
 
-def _region(packing: Packing, triples: Triples, source: int, near: np.ndarray) -> list[int]:
+def _region(packing: Packing, triples: Triples, source: int, near: RowsN) -> list[int]:
     """The source, those whose divisions compete with its own, those that hold what these want, and linked ones."""
     found = [source]
     wanted = np.concatenate([triples.first[near], triples.second[near]])
@@ -73,9 +74,7 @@ def _region(packing: Packing, triples: Triples, source: int, near: np.ndarray) -
     return found
 
 
-def _lead(
-    packing: Packing, pairs: Pairs, triples: Triples, source: int, region: list[int], rivals: np.ndarray
-) -> float:
+def _lead(packing: Packing, pairs: Pairs, triples: Triples, source: int, region: list[int], rivals: RowsN) -> float:
     """What a region saves now over the most that it can save with rivals of the division of `source`."""
     inside = np.zeros(pairs.sources + 1, bool)  # the last one stands for no owner
     inside[[*region, -1]] = True

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN, RowsN
 from tracking.linking.assignment import Pairs
 from tracking.linking.packing import Packing, Triples
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 MARGIN = 6.0
 """A link or division that falls short of the dual values by more than this, and by more than the most promising
@@ -18,7 +24,7 @@ NODE_LIMIT = 100
 """Most programmes are solved at the root; none branches for longer than this."""
 
 
-def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray, price: np.ndarray) -> None:
+def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: FloatsN, price: FloatsN) -> None:
     """Solve every part in which a division may pay exactly, and take what is better than the present packing.
 
     Parameters
@@ -49,14 +55,14 @@ def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: np.ndarray,
         inside[block] = False
 
 
-def _of_sources(chosen: np.ndarray, source: np.ndarray, block: list[int]) -> np.ndarray:
+def _of_sources(chosen: RowsN, source: RowsN, block: list[int]) -> RowsN:
     """Those of `chosen`, the sources of which are given in rising order, that belong to the sources of a block."""
     first = np.searchsorted(source, block)
     last = np.searchsorted(source, block, side="right")
     return np.concatenate([chosen[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)])
 
 
-def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray, splits: np.ndarray) -> list[list[int]]:
+def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: RowsN, splits: RowsN) -> list[list[int]]:
     """Connected parts around the divisions that may pay, cut into blocks of bounded size with half overlaps."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -86,7 +92,7 @@ def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: np.ndarray,
     return blocks
 
 
-def _cut(part: np.ndarray, graph) -> list[list[int]]:  # type: ignore[no-untyped-def]
+def _cut(part: RowsN, graph: csr_matrix) -> list[list[int]]:
     """A large part in blocks that lie together (in the order of a walk through it), each half over the one before."""
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
@@ -97,9 +103,7 @@ def _cut(part: np.ndarray, graph) -> list[list[int]]:  # type: ignore[no-untyped
     ]
 
 
-def _replace(
-    packing: Packing, pairs: Pairs, triples: Triples, block: list[int], links: np.ndarray, splits: np.ndarray
-) -> None:
+def _replace(packing: Packing, pairs: Pairs, triples: Triples, block: list[int], links: RowsN, splits: RowsN) -> None:
     """Solve one block and put the solution in place if it saves more than what is there."""
     saving = np.concatenate([pairs.saving[links], triples.saving[splits]])
     link, split = np.arange(len(links)), len(links) + np.arange(len(splits))
@@ -127,7 +131,7 @@ def _replace(
         )
 
 
-def best_choice(saving: np.ndarray, uses: np.ndarray, choice: np.ndarray) -> np.ndarray:
+def best_choice(saving: FloatsN, uses: IntsN, choice: RowsN) -> RowsN:
     """The choices that save most together when nothing may be used twice; none where no solution was found.
 
     Parameters

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nuset_engine.arrays import RowsN
 from tracking.evidence.frame import Frame
 from tracking.graph import Track
 
@@ -67,7 +68,7 @@ def closed(tracks: dict[int, Track], frames: list[Frame], final: int, memory: in
     return set(tracks) - alive - recent
 
 
-def _open_rows(frames: list[Frame], index: int, final: int) -> np.ndarray:
+def _open_rows(frames: list[Frame], index: int, final: int) -> RowsN:
     """Rows of a frame that no final frame continues."""
     is_open = np.ones(len(frames[index]), bool)
     for later in range(index + 1, final):

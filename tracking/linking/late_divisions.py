@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, IntsN, RowsN
 from tracking.evidence.costs import (
     daughter_features,
     division_probability,
@@ -43,9 +44,9 @@ class Births:
     delay : int
     """
 
-    source: np.ndarray
-    row: np.ndarray
-    parent: np.ndarray
+    source: RowsN
+    row: RowsN
+    parent: RowsN
     delay: int
 
 
@@ -77,10 +78,10 @@ class Sisters:
         How many frames before the source's track would have been born.
     """
 
-    source: np.ndarray
-    target: np.ndarray
-    saving: np.ndarray
-    delay: np.ndarray
+    source: RowsN
+    target: RowsN
+    saving: FloatsN
+    delay: IntsN
 
     def added(self, pairs: Pairs) -> Pairs:
         """The same links, and those of one more source per source, to its late sisters."""
@@ -111,7 +112,7 @@ def late_sisters(
     first: int,
     sources: Sources,
     expected: Expectation,
-    beginning: np.ndarray,
+    beginning: FloatsN,
     scene: Scene,
 ) -> Sisters:
     """All late sisters in frame `index` that are more likely than a nucleus from nothing, at cost `beginning` (M,)."""
@@ -128,7 +129,7 @@ def late_sisters(
     return Sisters(source[keep], target[keep], saving[keep], delay[keep])
 
 
-def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scene) -> tuple[RowsN, RowsN]:
     """Which births (N,) and which nuclei of the frame (N,) are near enough to be sisters."""
     belief, count = scene.belief, min(SISTERS, len(frame))
     distance, target = nearest(frame.positions, expected.flow[past.source], count)
@@ -141,7 +142,7 @@ def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scen
 
 def _of_delay(
     frames: list[Frame], index: int, past: Births, sources: Sources, expected: Expectation, scene: Scene
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[RowsN, RowsN, FloatsN, IntsN]:
     """Source, target, saving but for the beginning, and delay of all late sisters of one delay."""
     belief, frame, born = scene.belief, frames[index], frames[index - past.delay]
     parents = collect(frames, index - past.delay, [(np.ones(len(past.parent), np.int64), past.parent)], scene.scale)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import RowsN
+from tracking.arrays import PlacesND
 from tracking.evidence.neighbours import nearest_pairs
 from tracking.linking.assignment import Pairs, assign
 
@@ -14,7 +16,7 @@ ADAPTIVE_STOP = 0.3
 """The range shrinks by the first in crowded places, down to the second times the search range."""
 
 
-def link(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+def link(expected: PlacesND, found: PlacesND, search_range: float) -> RowsN:
     """Link nuclei from one frame to the next.
 
     Parameters
@@ -41,7 +43,7 @@ def link(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.nda
         return link_by_assignment(expected, found, search_range)
 
 
-def _link_trackpy(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+def _link_trackpy(expected: PlacesND, found: PlacesND, search_range: float) -> RowsN:
     """Links of trackpy's linker with adaptive search; raises SubnetOversizeException where that is not enough."""
     from trackpy.linking.linking import Linker
 
@@ -64,12 +66,12 @@ def _link_trackpy(expected: np.ndarray, found: np.ndarray, search_range: float) 
     return match
 
 
-def _untied(points: np.ndarray, search_range: float, seed: int) -> np.ndarray:
+def _untied(points: PlacesND, search_range: float, seed: int) -> PlacesND:
     """Points moved by a millionth of the range, always the same way: trackpy breaks ties by memory addresses."""
     return points + 1e-6 * search_range * np.random.default_rng([len(points), seed]).uniform(-1.0, 1.0, points.shape)
 
 
-def link_by_assignment(expected: np.ndarray, found: np.ndarray, search_range: float) -> np.ndarray:
+def link_by_assignment(expected: PlacesND, found: PlacesND, search_range: float) -> RowsN:
     """The same by one sparse assignment over the nearest few of each, which takes any number of points."""
     source, target, distance = nearest_pairs(expected, found, search_range)
     saving = search_range**2 * (1 + 1e-9) - distance**2

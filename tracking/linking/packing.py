@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN, RowsN
 from tracking.linking.assignment import Pairs
 
 REGION_SOURCES = 24
@@ -26,11 +27,11 @@ class Triples:
         How much more that is as daughters than as pieces.
     """
 
-    source: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    saving: np.ndarray
-    lead: np.ndarray
+    source: RowsN
+    first: RowsN
+    second: RowsN
+    saving: FloatsN
+    lead: FloatsN
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Solution:
         Source to (target, delay, gain): its track was born `delay` frames before, and the target is its sister.
     """
 
-    match: np.ndarray
+    match: RowsN
     divisions: dict[int, tuple[int, int, float]]
     late: dict[int, tuple[int, int, float]] = field(default_factory=dict)
 
@@ -54,7 +55,7 @@ class Solution:
 class Packing:
     """A feasible set of links and divisions, improved step by step."""
 
-    def __init__(self, pairs: Pairs, match: np.ndarray) -> None:
+    def __init__(self, pairs: Pairs, match: RowsN) -> None:
         """Start from an assignment."""
         self.pairs = pairs
         self.source_starts = np.searchsorted(pairs.source, np.arange(pairs.sources + 1))

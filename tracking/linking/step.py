@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nuset_engine.arrays import FlagsN, FloatsN, PointsZYX, RowsN, VectorZYX
+from tracking.arrays import FeaturesNF
 from tracking.evidence.costs import (
     daughter_features,
     division_probability,
@@ -65,9 +67,9 @@ class Anchors:
         It did not divide.
     """
 
-    source: np.ndarray
-    step: np.ndarray
-    plain: np.ndarray
+    source: RowsN
+    step: PointsZYX
+    plain: FlagsN
 
     @classmethod
     def of(cls, sources: Sources, frame: Frame, solution: Solution) -> Anchors:
@@ -97,7 +99,7 @@ def expect(sources: Sources, frame: Frame, anchors: Anchors, scene: Scene) -> Ex
     return Expectation(flow, place, unit * np.sqrt(elapsed) * factor, unit)
 
 
-def _spread(off: np.ndarray, elapsed: float, scene: Scene) -> float:
+def _spread(off: FloatsN, elapsed: float, scene: Scene) -> float:
     """Spread per axis and unit time: the median of what is seen now, joined with what was seen before."""
     before = scene.belief.spread
     prior = before if before is not None else FIRST_SPREAD * scene.scale / np.sqrt(elapsed)
@@ -108,7 +110,7 @@ def _spread(off: np.ndarray, elapsed: float, scene: Scene) -> float:
     return float(np.exp(weight * np.log(max(seen, floor)) + (1 - weight) * np.log(max(prior, floor))))
 
 
-def first_guess(sources: Sources, frame: Frame, usual_shift: np.ndarray, scene: Scene) -> np.ndarray:
+def first_guess(sources: Sources, frame: Frame, usual_shift: VectorZYX, scene: Scene) -> RowsN:
     """Links of nuclei of the frame before by trackpy, after whole-sample motion was taken off."""
     recent = np.flatnonzero(sources.back == 1)
     shift = whole_shift(sources.place[recent], frame.positions, usual_shift, scene.scale)
@@ -121,7 +123,7 @@ def first_guess(sources: Sources, frame: Frame, usual_shift: np.ndarray, scene: 
 
 
 def possible_links(
-    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: np.ndarray, scene: Scene
+    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: FloatsN, scene: Scene
 ) -> Pairs:
     """Links that are more likely than an end and a beginning; `ending` (n,) is what the end of each source costs."""
     belief = scene.belief
@@ -142,14 +144,14 @@ def possible_links(
     return Pairs.build(source, target, saving, len(sources), len(frame))
 
 
-def _over_time(cost: Callable[[np.ndarray], np.ndarray], frame: Frame, future: Future) -> np.ndarray:
+def _over_time(cost: Callable[[FeaturesNF], FloatsN], frame: Frame, future: Future) -> FloatsN:
     """Cost of the features now and, where they are known, by a third one frame later: errors seldom last, sizes do."""
     now, later = cost(frame.features), cost(future.features)
     return np.asarray(np.where(later == 0.0, now, (2.0 * now + later) / 3.0))  # what is not known costs nothing
 
 
 def possible_divisions(
-    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: np.ndarray, scene: Scene
+    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: FloatsN, scene: Scene
 ) -> Triples:
     """Divisions, or nuclei in two pieces, that are more likely than an end and two beginnings."""
     belief, scale = scene.belief, scene.scale
@@ -183,7 +185,7 @@ def possible_divisions(
     return Triples(source[good], first[good], second[good], saving[good], (divided - in_pieces)[good])
 
 
-def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[RowsN, RowsN, RowsN]:
     """All pairs of the nuclei nearest to where each source is expected, within reach of daughters."""
     count = min(DAUGHTERS, len(frame))
     usual = scene.scale * np.exp(scene.belief.split_log + 2.5 * scene.belief.split_sd)
@@ -209,7 +211,7 @@ def solve_step(
     index: int,
     first: int,
     guess_links: bool,
-    usual_shift: np.ndarray,
+    usual_shift: VectorZYX,
     future: Future,
     scene: Scene,
 ) -> Step:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import IntsN, LabelsZYX, PointsZYX, RowsN, StackU16
 from nuset_engine.synthetic.optics import MissedSlice, Optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import NucleusShapes
@@ -119,7 +120,7 @@ class Frame:
 
     t: int
     shapes: NucleusShapes
-    track_ids: np.ndarray
+    track_ids: IntsN
     """(N,) int64."""
     missed_slices: tuple[MissedSlice, ...] = ()
 
@@ -165,7 +166,7 @@ class Movie:
         table["parent_track_id"] = table["track_id"].map(parents).astype("Int64")
         return table
 
-    def render(self, frame: Frame, optics: Optics | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def render(self, frame: Frame, optics: Optics | None = None) -> tuple[StackU16, LabelsZYX]:
         """Image and labels (Z, Y, X) uint16 of one frame; the order in which frames are rendered plays no part."""
         params = self.params
         rng = np.random.default_rng([self.seed, frame.t, 3])
@@ -211,7 +212,7 @@ def simulate(params: MovieParams | None = None, seed: int = 0) -> Movie:
 class _Culture:
     """The tissue with its walls, its clusters and its calendar of events."""
 
-    def __init__(self, params: MovieParams, rng: np.random.Generator, offsets: np.ndarray) -> None:
+    def __init__(self, params: MovieParams, rng: np.random.Generator, offsets: PointsZYX) -> None:
         """Place the nuclei and let them settle."""
         self.params, self.rng = params, rng
         # Walls stand where no drift or jump takes a nucleus out of the field.
@@ -252,12 +253,12 @@ class _Culture:
         tissue.dying[self._choose(self.deaths[t])] = 0
         self._settle(25)
 
-    def _choose(self, count: int) -> np.ndarray:
+    def _choose(self, count: int) -> RowsN:
         """Rows of `count` quiet nuclei (fewer where there are not enough)."""
         quiet = np.flatnonzero(self.tissue.quiet())
         return self.rng.permutation(quiet)[:count] if count else quiet[:0]
 
-    def _homes(self) -> np.ndarray:
+    def _homes(self) -> PointsZYX:
         """Centres (C, 3) of the clusters, each the best of many candidates: far from the others and from the walls."""
         inset = np.minimum(self.params.diameter_um, (self.high - self.low) / 4)
         homes = np.empty((0, 3))
@@ -278,13 +279,13 @@ class _Culture:
         settle(self.tissue, params.pace, self.homes, shells, walls, params.closeness, steps)
 
 
-def _spread(rng: np.random.Generator, count: int, first: int, last: int) -> np.ndarray:
+def _spread(rng: np.random.Generator, count: int, first: int, last: int) -> IntsN:
     """`count` frames between first and last, both included, spread evenly with some chance."""
     edges = np.linspace(first, max(last, first) + 1, count + 1)
     return np.floor(rng.uniform(edges[:-1], edges[1:])).astype(int) if count else np.empty(0, dtype=int)
 
 
-def _stage(params: MovieParams, rng: np.random.Generator) -> np.ndarray:
+def _stage(params: MovieParams, rng: np.random.Generator) -> PointsZYX:
     """Position (T, 3) of the sample at each frame: drift, jitter and jumps. Single planes stay in focus."""
     steps = np.tile(np.asarray(params.drift_um, dtype=float), (params.frames, 1))
     steps[0] = 0.0

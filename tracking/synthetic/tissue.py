@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
+from nuset_engine.arrays import FlagsN, FloatsN, IntsN, MaskOrRowsN, PointsZYX, RotationsN33, RowsN, VectorZYX
 from nuset_engine.synthetic.shapes import NucleusShapes, radius_towards, random_rotations
 
 INTERPHASE = -1
@@ -24,32 +25,32 @@ RECOVERED_RADIUS = 0.79
 class Tissue:
     """All nuclei of one moment, one row each, in the sample's own frame (drift and stage moves come later)."""
 
-    position: np.ndarray
+    position: PointsZYX
     """(N, 3) float64 centres z, y, x in micrometres."""
-    velocity: np.ndarray
+    velocity: PointsZYX
     """(N, 3) own motion in micrometres per frame, persistent."""
-    radius: np.ndarray
+    radius: FloatsN
     """(N,) of the sphere of the same volume in interphase."""
-    stretch: np.ndarray
+    stretch: PointsZYX
     """(N, 3) semi-axes over the radius in interphase; their product is 1."""
-    rotation: np.ndarray
+    rotation: RotationsN33
     """(N, 3, 3) columns are the axes; column 0 becomes the axis of division."""
-    brightness: np.ndarray
-    seed: np.ndarray
-    track_id: np.ndarray
-    cluster: np.ndarray
-    mitosis: np.ndarray
+    brightness: FloatsN
+    seed: IntsN
+    track_id: IntsN
+    cluster: IntsN
+    mitosis: IntsN
     """(N,) frames since chromosomes began to condense."""
-    dying: np.ndarray
+    dying: IntsN
     """(N,) frames since the nucleus began to die."""
-    recovering: np.ndarray
+    recovering: IntsN
     """(N,) frames since the nucleus was born in a division."""
 
     def __len__(self) -> int:
         """Number of nuclei."""
         return len(self.position)
 
-    def keep(self, rows: np.ndarray) -> None:
+    def keep(self, rows: MaskOrRowsN) -> None:
         """Keep the rows of a mask or an index."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])
@@ -59,9 +60,10 @@ class Tissue:
         for field in fields(self):
             setattr(self, field.name, np.concatenate([getattr(self, field.name), getattr(other, field.name)]))
 
-    def quiet(self) -> np.ndarray:
+    def quiet(self) -> FlagsN:
         """(N,) bool: in interphase, neither dividing, dying nor just born."""
-        return (self.mitosis == INTERPHASE) & (self.dying == INTERPHASE) & (self.recovering == INTERPHASE)
+        quiet: FlagsN = (self.mitosis == INTERPHASE) & (self.dying == INTERPHASE) & (self.recovering == INTERPHASE)
+        return quiet
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Pace:
     recovery: int
 
 
-def grow(rng: np.random.Generator, centres: np.ndarray, cluster: np.ndarray, radius_um: float, spread: float) -> Tissue:
+def grow(rng: np.random.Generator, centres: PointsZYX, cluster: IntsN, radius_um: float, spread: float) -> Tissue:
     """New nuclei in interphase.
 
     Parameters
@@ -108,7 +110,7 @@ def grow(rng: np.random.Generator, centres: np.ndarray, cluster: np.ndarray, rad
     )
 
 
-def shapes_of(tissue: Tissue, pace: Pace, offset_um: np.ndarray) -> NucleusShapes:
+def shapes_of(tissue: Tissue, pace: Pace, offset_um: VectorZYX) -> NucleusShapes:
     """What the nuclei look like in the phase that each is in.
 
     A nucleus in mitosis shrinks, brightens and flattens into a plate across its axis of division; its daughters begin
@@ -144,9 +146,9 @@ def shapes_of(tissue: Tissue, pace: Pace, offset_um: np.ndarray) -> NucleusShape
 def settle(
     tissue: Tissue,
     pace: Pace,
-    homes: np.ndarray,
-    shell_um: np.ndarray,
-    walls: tuple[np.ndarray, np.ndarray],
+    homes: PointsZYX,
+    shell_um: FloatsN,
+    walls: tuple[VectorZYX, VectorZYX],
     closeness: float,
     steps: int,
 ) -> None:
@@ -196,17 +198,18 @@ def wander(tissue: Tissue, rng: np.random.Generator, motility_um: float, persist
     tissue.rotation = turns(spin * rng.normal(size=(len(tissue), 3)) * calm) @ tissue.rotation
 
 
-def turns(vectors: np.ndarray) -> np.ndarray:
+def turns(vectors: PointsZYX) -> RotationsN33:
     """Rotation matrices (N, 3, 3) about vectors (N, 3), by their lengths in radians (Rodrigues' formula)."""
     angle = np.linalg.norm(vectors, axis=1)
     z, y, x = (vectors / np.maximum(angle, 1e-12)[:, None]).T
     zero = np.zeros_like(z)
     cross = np.moveaxis(np.array([[zero, -x, y], [x, zero, -z], [-y, z, zero]]), -1, 0)
     sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    return np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    rotations: RotationsN33 = np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    return rotations
 
 
-def age(tissue: Tissue, pace: Pace, growth: float) -> np.ndarray:
+def age(tissue: Tissue, pace: Pace, growth: float) -> RowsN:
     """Advance every phase by a frame, in place, and remove the dead.
 
     Parameters
@@ -256,12 +259,12 @@ def begin_mitosis(tissue: Tissue, row: int, rng: np.random.Generator) -> None:
     tissue.mitosis[row] = 0
 
 
-def _progress(phase: np.ndarray, duration: int) -> np.ndarray:
+def _progress(phase: IntsN, duration: int) -> FloatsN:
     """0 outside a phase, up to 1 in its last frame."""
     return np.clip((phase + 1) / duration, 0.0, 1.0)
 
 
-def _contacts(position: np.ndarray, shapes: NucleusShapes, reach_um: float, closeness: float) -> np.ndarray:
+def _contacts(position: PointsZYX, shapes: NucleusShapes, reach_um: float, closeness: float) -> PointsZYX:
     """Displacement (N, 3) of each nucleus by its neighbours: pushed out of overlap, gently pulled into contact."""
     force = np.zeros_like(position)
     pairs = (
