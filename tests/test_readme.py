@@ -1,4 +1,4 @@
-"""The README's commands, run as a user would run them, on a small stack."""
+"""The commands of README, RECIPES and BENCHMARKS, run as a user would run them where a small stack is enough."""
 
 from __future__ import annotations
 
@@ -17,11 +17,27 @@ from daemon.cli import COMMANDS, build_parser
 from daemon.configuration.config import load
 from nuset_engine.synthetic.confocal import confocal_slices
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
-CODE = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
-COMMAND_LINES = [line.split("  #")[0].strip() for line in CODE.splitlines() if line.startswith("nusetd ")]
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BENCHMARKS = (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "OPERATIONS.md").read_text(encoding="utf-8")
+SCRIPTS = ROOT / "tests" / "benchmarks"
+LONGEST_README = 160
 # other input; tested in other files
 NEED_MORE = {"run", "train", "detect", "evaluate", "segment", "demo", "check-config", "selfcheck", "view", "serve"}
+
+
+def commands_of(page: str) -> list[str]:
+    """The lines of a page's shell examples that call nusetd, without their comments."""
+    code = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL))
+    return [line.split("  #")[0].strip() for line in code.splitlines() if line.startswith("nusetd ")]
+
+
+RECIPES = commands_of((ROOT / "RECIPES.md").read_text(encoding="utf-8"))
+COMMAND_LINES = list(dict.fromkeys([*commands_of(README), *RECIPES, *commands_of(BENCHMARKS)]))
+BENCHMARK_LINES = sorted(
+    {" ".join(line.split()) for line in re.findall(r"tests/benchmarks/(\w+\.py[^`]*)`", BENCHMARKS)}
+)
 
 
 def in_first_screen(marker: str) -> str:
@@ -40,14 +56,38 @@ def test_first_screen_has_the_two_commands() -> None:
 
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
-def test_every_command_of_the_readme_is_understood(line: str) -> None:
+def test_every_command_is_understood(line: str) -> None:
     words = shlex.split(line)[1:]
     assert build_parser(words).parse_args(words).command == words[0]
 
 
-def test_the_readme_lists_every_command() -> None:
-    table = "\n".join(line for line in README.splitlines() if line.startswith("| `"))
+@pytest.mark.parametrize("page", [README, OPERATIONS], ids=["README", "OPERATIONS"])
+def test_a_table_lists_every_command(page: str) -> None:
+    table = "\n".join(line for line in page.splitlines() if line.startswith("|"))
     assert not [name for name in COMMANDS if f"`{name}`" not in table]
+
+
+def test_the_readme_is_a_page_that_one_reads() -> None:
+    assert len(README.splitlines()) < LONGEST_README
+
+
+def test_numbers_of_the_readme_are_those_of_the_benchmarks() -> None:
+    text = README.split("## How good it is\n")[1].split("\n## ")[0]
+    numbers = re.findall(r"\d+\.\d+(?: %)?", text)
+    assert len(numbers) > 3
+    assert [number for number in numbers if number not in BENCHMARKS] == []
+
+
+@pytest.mark.parametrize("line", BENCHMARK_LINES)
+def test_every_benchmark_is_there_and_knows_its_arguments(line: str) -> None:
+    name, *arguments = line.split()
+    source = (SCRIPTS / name).read_text(encoding="utf-8")
+    known = [word.isdigit() or f'"{word}"' in source or f"{name} {word}" in source for word in arguments]
+    assert all(known), line
+
+
+def test_the_benchmarks_are_all_on_their_page() -> None:
+    assert [path.name for path in SCRIPTS.glob("*.py") if path.name not in BENCHMARKS] == []
 
 
 def test_the_readme_configuration_is_valid(tmp_path: Path) -> None:
@@ -57,7 +97,16 @@ def test_the_readme_configuration_is_valid(tmp_path: Path) -> None:
     assert [str(watch.path) for watch in config.watch] == ["/data/microscope"]
 
 
-def test_process_and_queries_of_the_readme_work(tmp_path: Path) -> None:
+def run_nusetd(line: str, folder: Path) -> None:
+    """Run a command line in a folder; it must succeed and say something."""
+    words = shlex.split(line)[1:]
+    command = [sys.executable, "-m", "daemon.cli", *words]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
+    assert result.stdout.strip() or words[0] == "retry"
+
+
+def test_process_and_queries_of_the_pages_work(tmp_path: Path) -> None:
     (tmp_path / "stacks").mkdir()
     stack = np.stack([image for image, _ in confocal_slices(np.random.default_rng(3))])
     metadata = {"axes": "ZYX", "PhysicalSizeX": 0.35, "PhysicalSizeY": 0.35, "PhysicalSizeZ": 1.5}
@@ -65,19 +114,12 @@ def test_process_and_queries_of_the_readme_work(tmp_path: Path) -> None:
         extra = {"metadata": metadata, "ome": True} if name == "embryo.ome.tif" else {"metadata": None}
         target = tmp_path / ("stacks" if "ome" in name else ".") / name
         tifffile.imwrite(target, np.clip(stack, 0, 65535).astype(np.uint16), photometric="minisblack", **extra)
-    ran = []
-    for line in COMMAND_LINES:
-        words = shlex.split(line)
-        if words[1] in NEED_MORE:
-            continue
-        result = subprocess.run(
-            [sys.executable, "-m", "daemon.cli", *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
-        assert result.stdout.strip() or words[1] in ("retry",)
-        ran.append(words[1])
-    assert {"process", "status", "acquisitions", "nuclei", "tracks", "export"} <= set(ran)
-    query = re.search(r'sqlite3 results/nusetd.sqlite "(.*?)"', CODE)
+    asked = dict.fromkeys([*commands_of(README), *RECIPES])
+    lines = [line for line in asked if "results" in line and line.split()[1] not in NEED_MORE]
+    for line in lines:
+        run_nusetd(line, tmp_path)
+    assert {"process", "status", "acquisitions", "nuclei", "tracks", "export"} <= {line.split()[1] for line in lines}
+    query = re.search(r'sqlite3 results/nusetd.sqlite "(.*?)"', README)
     assert query is not None
     with sqlite3.connect(tmp_path / "results" / "nusetd.sqlite") as database:
         ((t, count, volume),) = database.execute(query.group(1)).fetchall()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +81,21 @@ def point(results: Results, picture: Path, truth: Path) -> None:
     say("")
     for what, path in (("OME-Zarr", store), ("database", database), ("picture", picture), ("truth", truth)):
         say(f"{what:<10}{path}")
-    quoted = shlex.quote(str(database))
+    where, command = shlex.quote(str(database)), _own_command()
     say("")
     say("Query it:")
-    say(f"  nusetd acquisitions --database {quoted}")
-    say(f"  nusetd tracks {name} --database {quoted}")
-    say(f"  nusetd nuclei {name} --database {quoted} --format csv")
-    say("Open it in napari (pip install 'napari[all]' napari-ome-zarr):")
-    say(f"  napari --plugin napari-ome-zarr {shlex.quote(str(store))}")
+    say(f"  {command} acquisitions --database {where}")
+    say(f"  {command} tracks {name} --database {where}")
+    say(f"  {command} nuclei {name} --database {where} --format csv")
+    say("Open it in napari, or get links for web viewers:")
+    say(f"  {command} view {name} --database {where}")
+
+
+def _own_command() -> str:
+    """How to call this nusetd in a shell: by its path, where its environment is not in the search path."""
+    own = Path(sys.executable).with_name("nusetd")
+    found = shutil.which("nusetd")
+    return shlex.quote(str(own)) if own.is_file() and (found is None or not own.samefile(found)) else "nusetd"
 
 
 def _counts(true: int, found: int) -> tuple[str, str, str]:

@@ -32,7 +32,7 @@ class Evaluation:
     ----------
     images : pandas.DataFrame
         One row per image, index `name`: the counts behind the paper's metrics and the metrics themselves
-        (`metrics_paper`; `touching_separated` is the count, `touching_separated_rate` the share), ``ap_50 .. ap_95``,
+        (`paper_metrics`; `touching_separated` is the count, `touching_separated_rate` the share), ``ap_50 .. ap_95``,
         their mean ``ap``, ``pq, sq, rq, seg``, and sums from which the row of all images is made.
     overall : pandas.DataFrame
         One row ``all``: counts pooled over images, so that every nucleus counts the same; pixel metrics averaged over

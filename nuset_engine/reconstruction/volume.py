@@ -1,11 +1,11 @@
 """From the labels of slices to nuclei in three dimensions.
 
-1. Slices that contradict those around them count as missed (`volume_missed`); the others repair each other
-   (`volume_repair`): a section that two nuclei share is divided, pieces of one are joined.
-2. One assignment links sections over neighbouring and missed slices to columns (`volume_link`).
-3. Columns are cut where two nuclei are stacked, and fragments joined (`volume_columns`).
-4. Missed slices are filled in (`volume_bridge`), surfaces smoothed over slices (`volume_surface`), and every nucleus
-   gets its trust columns (`volume_trust`).
+1. Slices that contradict those around them count as missed (`missed`); the others repair each other
+   (`repair`): a section that two nuclei share is divided, pieces of one are joined.
+2. One assignment links sections over neighbouring and missed slices to columns (`link`).
+3. Columns are cut where two nuclei are stacked, and fragments joined (`columns`).
+4. Missed slices are filled in (`bridge`), surfaces smoothed over slices (`surface`), and every nucleus
+   gets its trust columns (`trust`).
 """
 
 from __future__ import annotations

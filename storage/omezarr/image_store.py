@@ -54,7 +54,7 @@ class ImageStore:
         Parameters
         ----------
         path : str or Path
-            A folder, or a URL; a position of a bundle where `layout.bundle_of` says so.
+            A folder, or a URL; a position of a bundle where `naming.bundle_of` says so.
         acquisition : Acquisition
             Gives sizes, voxel size, interval, channels, and the contrast limits (from its first time point).
         version : "0.4" or "0.5"

@@ -45,7 +45,10 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
     assert code == 0, told.out + told.err
     assert "verdict: good" in told.out
     assert f"nusetd tracks demo --database {output / 'nusetd.sqlite'}" in told.out
-    assert "napari --plugin napari-ome-zarr" in told.out
+    assert f"nusetd view demo --database {output / 'nusetd.sqlite'}" in told.out
+    (first,) = [line for line in told.out.splitlines() if " acquisitions " in line]
+    asked = subprocess.run(first, shell=True, capture_output=True, text=True, check=True)  # as it stands, in any shell
+    assert "complete" in asked.stdout
     assert "8 of 8 stacks done" in told.err
     assert (output / "demo.png").stat().st_size > 50_000
     assert (output / "demo.ome.zarr").is_dir()
@@ -62,7 +65,7 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
 
 def test_ctrl_c_leaves_nothing_running(classical: str, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from daemon import demo; from daemon.output import complain\n"
+        "import sys; from pathlib import Path; from daemon.demonstration import demo; from daemon.output import complain\n"
         f"try: demo.run_demo(Path({str(tmp_path / 'demo')!r}), pace_s=0.3, engine={classical!r})\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )

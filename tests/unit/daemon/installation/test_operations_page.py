@@ -13,7 +13,8 @@ from daemon.monitoring import alarms
 from daemon.monitoring.metrics import Metrics
 
 PAGE = (Path(__file__).parents[4] / "OPERATIONS.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^(?:sudo -u nusetd )?/opt/nusetd/bin/(nusetd .+)$", PAGE, re.MULTILINE)
+SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL))
+COMMANDS = re.findall(r"/opt/nusetd/bin/(nusetd [a-z].+)$", SHELL, re.MULTILINE)
 
 
 def test_every_metric_is_there() -> None:
@@ -38,4 +39,11 @@ def test_its_commands_are_understood(line: str) -> None:
 
 
 def test_there_are_commands() -> None:
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
+
+
+def test_nothing_is_installed_from_an_index_that_does_not_have_it() -> None:
+    """`pip install nusetd` finds nothing; only a clone, or wheels that lie there, do."""
+    installs = re.findall(r"pip install (.+?)(?: &&|$)", SHELL, re.MULTILINE)
+    assert installs
+    assert [one for one in installs if not one.startswith((".", "--no-index"))] == []

@@ -1,0 +1,141 @@
+"""The documents and docstrings speak of what is there: modules, names, files and links, under their present names."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("daemon", "storage", "tracking", "nuset_engine")
+PAGES = sorted(ROOT.glob("*.md"))
+SOURCES = sorted(path for package in (*PACKAGES, "tests") for path in (ROOT / package).rglob("*.py"))
+DOTTED = re.compile(rf"(?<![\w./@-])(?:{'|'.join(PACKAGES)})(?:[.:][A-Za-z_]\w*)+(?!\w|\()")
+QUOTED = re.compile(r"`([A-Za-z_][\w.]*)`")
+DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+OF_OTHERS = {"StateDirectory", "sd_notify"}
+"""Names in docstrings that belong to systemd."""
+MADE_OF_PARTS = {"_t001", "_T1", "name_00001", "tp_75"}
+"""Parts of file names that microscopes write, and a column whose name is put together."""
+FILE_ENDINGS = (".csv", ".tif")
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """All modules, parsed."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def docstrings(tree: ast.Module) -> list[ast.Constant]:
+    """The docstrings of a module and of what is in it, those of attributes and constants too."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, DEFINITIONS):
+            for statement in node.body:
+                value = statement.value if isinstance(statement, ast.Expr) else None
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    found.append(value)
+    return found
+
+
+def names_of_code(parsed: dict[Path, ast.Module]) -> set[str]:
+    """Every word that the code itself uses: names, arguments, attributes, modules, words in strings."""
+    names: set[str] = set()
+    for path, tree in parsed.items():
+        names |= {path.stem, path.parent.name}
+        prose = {id(one) for one in docstrings(tree)}
+        for node in ast.walk(tree):
+            names |= {
+                value
+                for field in ("name", "id", "attr", "arg", "module")
+                if isinstance(value := getattr(node, field, None), str)
+            }
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                names |= set(re.findall(r"\w+", node.value))
+    return names | {part for name in names for part in name.split(".")}
+
+
+def comments(path: Path) -> list[str]:
+    """The comments of a module."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+def exists(dotted: str, parsed: dict[Path, ast.Module]) -> bool:
+    """Say whether a dotted name is a package, a module, or a name at the top of one."""
+    *parents, last = re.split("[.:]", dotted)
+    at = ROOT.joinpath(*parents)
+    if (at / last).is_dir() or (at / f"{last}.py").is_file():
+        return True
+    module = parsed.get(at / "__init__.py") or parsed.get(at.with_suffix(".py"))
+    if module is None:  # perhaps an attribute of a class
+        return len(parents) > 2 and exists(".".join(parents), parsed)
+    return last in {name for node in module.body for name in _bound(node)}
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """The names that a statement binds."""
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return [node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef) else []
+
+
+def test_docstrings_and_comments_name_what_is_there() -> None:
+    """Whatever stands in backticks is a name that the code uses; of our own packages, the very place exists."""
+    parsed = trees()
+    known = names_of_code(parsed) | OF_OTHERS | MADE_OF_PARTS
+    wrong = []
+    for path, tree in parsed.items():
+        if path.is_relative_to(ROOT / "tests"):
+            continue
+        for text in [str(one.value) for one in docstrings(tree)] + comments(path):
+            ours = [name for name in DOTTED.findall(text) if not exists(name, parsed)]
+            unknown = [name for name in QUOTED.findall(text) if not set(name.split(".")) <= known]
+            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in ours + unknown if not name.endswith(FILE_ENDINGS)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_modules_files_and_pages_that_are_there(page: Path) -> None:
+    """Dotted names of our packages, paths of Python files, and links between pages."""
+    text, parsed = page.read_text(encoding="utf-8"), trees()
+    wrong = [name for name in DOTTED.findall(text) if not exists(name, parsed)]
+    places = (ROOT, ROOT / "tests" / "benchmarks")
+    files = re.findall(r"[\w/.-]+\.py\b", text)
+    wrong += [file for file in files if not any((place / file).is_file() for place in places)]
+    wrong += [link for link in re.findall(r"\]\(([\w./-]+)\)", text) if not (ROOT / link).exists()]
+    assert wrong == []
+
+
+def test_the_architecture_lists_every_room() -> None:
+    """Each sub-package that is not inside another one stands on the page, by its name."""
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = [f"{file.parent.parent.name}.{file.parent.name}" for file in sorted(ROOT.glob("*/*/__init__.py"))]
+    rooms = [room for room in rooms if room.split(".")[0] in PACKAGES]
+    assert len(rooms) > 20
+    assert [room for room in rooms if f"`{room}`" not in page] == []
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert citation["references"][0]["doi"] in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_commits_are_checked_by_the_tools_that_the_tests_bring() -> None:
+    """Hooks are local ones, and each calls a program that `.[test]` installs."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert [one["repo"] for one in hooks] == ["local"]
+    programs = {hook["entry"].split()[0] for hook in hooks[0]["hooks"]}
+    assert programs == {"ruff", "mypy", "lint-imports"}
