@@ -77,17 +77,19 @@ def exists(dotted: str, parsed: dict[Path, ast.Module]) -> bool:
     module = parsed.get(at / "__init__.py") or parsed.get(at.with_suffix(".py"))
     if module is None:  # perhaps an attribute of a class
         return len(parents) > 2 and exists(".".join(parents), parsed)
-    return last in {name for node in module.body for name in _bound(node)}
+    return last in set().union(*(_bound(node) for node in module.body))
 
 
-def _bound(node: ast.stmt) -> list[str]:
-    """The names that a statement binds."""
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [target.id for target in targets if isinstance(target, ast.Name)]
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement binds, with those of the blocks in it."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return {node.name}
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return [alias.asname or alias.name for alias in node.names]
-    return [node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef) else []
+        return {alias.asname or alias.name for alias in node.names}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    inside = (one for field in ("body", "orelse", "handlers", "finalbody") for one in getattr(node, field, []))
+    return set().union(*(_bound(one) for one in inside))
 
 
 def test_docstrings_and_comments_name_what_is_there() -> None:
@@ -102,6 +104,21 @@ def test_docstrings_and_comments_name_what_is_there() -> None:
             ours = [name for name in DOTTED.findall(text) if not exists(name, parsed)]
             unknown = [name for name in QUOTED.findall(text) if not set(name.split(".")) <= known]
             wrong += [f"{path.relative_to(ROOT)}: {name}" for name in ours + unknown if not name.endswith(FILE_ENDINGS)]
+    assert wrong == []
+
+
+def test_texts_in_the_code_name_what_is_there() -> None:
+    """Import paths as texts: what is patched, started, looked up or run in another process."""
+    parsed = trees()
+    wrong = []
+    for path, tree in parsed.items():
+        prose = {id(one) for one in docstrings(tree)}
+        constants = (one for one in ast.walk(tree) if isinstance(one, ast.Constant) and id(one) not in prose)
+        for text in (one.value for one in constants if isinstance(one.value, str)):
+            imports = (f"{module}.{name}" for module, name in re.findall(r"from ([\w.]+) import (\w+)", text))
+            names = [*DOTTED.findall(text), *(name for name in imports if name.split(".")[0] in PACKAGES)]
+            missing = (name for name in names if not name.endswith(FILE_ENDINGS) and not exists(name, parsed))
+            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in missing]
     assert wrong == []
 
 
