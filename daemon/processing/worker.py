@@ -10,8 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from daemon import logs, pipeline
+from daemon.children.parent import meet
 from daemon.errors import EngineFailedError
 from daemon.processing.engine_factory import load_factory, make_segmenter
 from daemon.processing.messages import (
@@ -35,7 +34,6 @@ from daemon.processing.messages import (
     Result,
     Task,
 )
-from daemon.processing.parent import die_with_parent, offer_to_the_oom_killer
 from daemon.processing.recipe import Request
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
@@ -72,13 +70,9 @@ class Engine:
 
 def main() -> None:
     """Serve tasks until the daemon closes the pipe or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd may signal the whole group: the daemon decides
-    die_with_parent(int(sys.argv[2]))
-    offer_to_the_oom_killer()
+    connection = meet()
     logs.set_up()
     logs.catch_all()
-    connection = Connection(int(sys.argv[1]))
     setup: EngineSetup = connection.recv()
     lock = os.open(setup.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -6,21 +6,13 @@ request after the other through that descriptor.
 
 from __future__ import annotations
 
-import signal
-import sys
-from multiprocessing.connection import Connection
-
-from daemon.processing.parent import die_with_parent, offer_to_the_oom_killer
+from daemon.children.parent import meet
 from daemon.watching.inspection import Request, inspect
 
 
 def main() -> None:
     """Answer until the service closes the pipe or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's signals are the service's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    die_with_parent(int(sys.argv[2]))
-    offer_to_the_oom_killer()
-    connection = Connection(int(sys.argv[1]))
+    connection = meet()
     while True:
         try:
             request: Request = connection.recv()

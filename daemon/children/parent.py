@@ -1,14 +1,28 @@
-"""Processes that never outlive the service that started them."""
+"""The child's end: it meets the process that started it, and never outlives it."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
+from multiprocessing.connection import Connection
 
 _PR_SET_PDEATHSIG = 1
+
+
+def meet() -> Connection:
+    """Return the pipe to the process that started this one as `daemon.children.child.Child` does.
+
+    What a terminal or the service manager signals to the whole group is the parent's to handle.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    die_with_parent(int(sys.argv[2]))
+    offer_to_the_oom_killer()
+    return Connection(int(sys.argv[1]))
 
 
 def die_with_parent(parent: int) -> None:
