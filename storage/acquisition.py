@@ -11,6 +11,7 @@ from typing import Literal, Protocol, Self, overload
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.errors import StorageError
 from storage.spans import spoken
 
@@ -24,7 +25,7 @@ class PlaneSource(Protocol):
     A source opens its files when first asked for a plane, and can be pickled: open files stay behind.
     """
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         ...
 
@@ -37,7 +38,7 @@ class PlaneSource(Protocol):
         ...
 
 
-class Planes(Sequence[np.ndarray]):
+class Planes(Sequence[PlaneYX]):
     """The slices of one channel at one time point, read when indexed.
 
     ``len()`` is the number of slices; ``planes[z]`` is (Y, X); a slice object gives a list of planes.
@@ -53,12 +54,12 @@ class Planes(Sequence[np.ndarray]):
         return self._size_z
 
     @overload
-    def __getitem__(self, z: int) -> np.ndarray: ...
+    def __getitem__(self, z: int) -> PlaneYX: ...
 
     @overload
-    def __getitem__(self, z: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, z: slice) -> list[PlaneYX]: ...
 
-    def __getitem__(self, z: int | slice) -> np.ndarray | list[np.ndarray]:
+    def __getitem__(self, z: int | slice) -> PlaneYX | list[PlaneYX]:
         if isinstance(z, slice):
             return [self[i] for i in range(*z.indices(self._size_z))]
         index = z + self._size_z if z < 0 else z
@@ -66,7 +67,7 @@ class Planes(Sequence[np.ndarray]):
             raise IndexError(f"slice {z} is outside of 0..{self._size_z - 1}")
         return self._source.plane(self._t, self._c, index)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[PlaneYX]:
         return (self[z] for z in range(self._size_z))
 
 
@@ -128,7 +129,7 @@ class Acquisition:
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Read one plane.
 
         Returns

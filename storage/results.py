@@ -167,12 +167,16 @@ class AcquisitionResults:
             raise StorageError(f"{self.name} has no images: it was set aside ({self.about.error}).")
         try:
             group = zarr.open_group(places.store_at(path) if naming.is_url(path) else path, mode="r")
-            levels = group[name] if name else group
-            array = levels[str(level)]
+            array = group[f"{name}/{level}" if name else str(level)]
+            if not isinstance(array, zarr.Array):
+                raise KeyError(level)
         except (FileNotFoundError, KeyError, ValueError) as error:
             raise StorageError(
                 f"{path} has no array {name or 'of the image'} at level {level}: it was moved or has fewer levels."
             ) from error
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({error.strerror or error}): check it.") from error
-        return dask.array.from_array(array, chunks=array.chunks, name=f"{path}/{name}/{level}/{array.shape[0]}")
+        lazy: dask.array.Array = dask.array.from_array(
+            array, chunks=array.chunks, name=f"{path}/{name}/{level}/{array.shape[0]}"
+        )
+        return lazy

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from nuset_engine.arrays import FloatsN, PlaneYX, Points3N, StackZYX
 from storage import readers
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
@@ -62,9 +63,9 @@ class _Known:
 class _Seen:
     """What the voxels of a time point say, by label (index 0 is background)."""
 
-    count: np.ndarray
-    sums: np.ndarray  # of z, y, x
-    intensity: np.ndarray | None
+    count: FloatsN
+    sums: Points3N  # of z, y, x
+    intensity: FloatsN | None
     wrong_track: dict[int, int]
     faults: list[str]
 
@@ -156,7 +157,7 @@ def _look(row: AcquisitionRow, store: ImageStore, t: int, known: _Known, image: 
             _widen(seen, int(found.max()) + 1)
         count = np.bincount(found, minlength=len(seen.count))
         seen.count += count
-        seen.sums += [count * float(z), *(np.bincount(found, w, len(seen.count)) for w in where)]
+        seen.sums += np.stack([count * float(z), *(np.bincount(found, w, len(seen.count)) for w in where)])
         if known.painted:
             painted = next(painted_slices)[where].astype(np.int64)
             wrong = painted != tracks[np.minimum(found, highest + 1)]
@@ -176,13 +177,13 @@ def _widen(seen: _Seen, length: int) -> None:
         seen.intensity = np.pad(seen.intensity, (0, more))
 
 
-def _slices(read: Callable[[slice], np.ndarray], size_z: int) -> Iterator[np.ndarray]:
+def _slices(read: Callable[[slice], StackZYX], size_z: int) -> Iterator[PlaneYX]:
     """Give slices one by one, read as many at once as lie in one chunk."""
     for z in range(0, size_z, CHUNK_Z):
         yield from read(slice(z, min(z + CHUNK_Z, size_z)))
 
 
-def _other_pixels(z: int, planes: Sequence[np.ndarray], kept: Sequence[np.ndarray]) -> Iterator[str]:
+def _other_pixels(z: int, planes: Sequence[PlaneYX], kept: Sequence[PlaneYX]) -> Iterator[str]:
     """Name the channels whose stored slice differs from the source's; an image by reference has none."""
     for c, (plane, stored) in enumerate(zip(planes, kept, strict=False)):
         if stored.shape != plane.shape or not np.array_equal(stored, plane, equal_nan=plane.dtype.kind == "f"):

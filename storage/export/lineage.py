@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import PairsN2
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -82,7 +84,7 @@ def _by_track(nuclei: pd.DataFrame) -> list[tuple[int, list[tuple[int, int]]]]:
     return sorted(grouped.items(), key=lambda item: (item[0] < 0, abs(item[0])))
 
 
-def edges_of(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
+def edges_of(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> PairsN2:
     """Return the links as (N, 2) node ids, earlier and later.
 
     Parameters

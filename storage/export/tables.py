@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, select
 
+from storage.files.table_files import Pages
 from storage.files.table_files import write_csv as csv_file
 from storage.files.table_files import write_parquet as parquet_file
 from storage.query import statements
@@ -15,6 +17,8 @@ from storage.schema import tables
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot
+
+Write = Callable[[Pages, IO[bytes]], None]
 
 
 def write_csv(snapshot: Snapshot, output: Path) -> None:
@@ -30,7 +34,7 @@ def write_parquet(snapshot: Snapshot, output: Path) -> None:
     _write(snapshot, output, ".parquet", parquet_file)
 
 
-def _write(snapshot: Snapshot, output: Path, suffix: str, write: Any) -> None:
+def _write(snapshot: Snapshot, output: Path, suffix: str, write: Write) -> None:
     connection, number = snapshot.connection, snapshot.acquisition.id
     nuclei = Question(connection, lambda connection: with_parents(connection, number))
     if output.suffix.lower() == suffix:
@@ -41,7 +45,7 @@ def _write(snapshot: Snapshot, output: Path, suffix: str, write: Any) -> None:
         _write_file(question, output / f"{name}{suffix}", write)
 
 
-def _write_file(question: Question, path: Path, write: Any) -> None:
+def _write_file(question: Question, path: Path, write: Write) -> None:
     with question.pages() as pages, path.open("wb") as file:
         write(pages, file)
 

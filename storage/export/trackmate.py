@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import PairsN2
 from storage.export.lineage import edges_of, roots_of
 from storage.query import statements
 from storage.query.question import Question
@@ -141,7 +142,7 @@ def _write_tracks(file: IO[str], snapshot: Snapshot) -> None:
     file.write("    </FilteredTracks>\n")
 
 
-def _families(snapshot: Snapshot) -> Iterator[np.ndarray]:
+def _families(snapshot: Snapshot) -> Iterator[PairsN2]:
     """Give the links of each family that has any, (N, 2) row ids, earlier and later."""
     connection, number = snapshot.connection, snapshot.acquisition.id
     wanted = Selection(where="track_id is not null", columns=("id", "t", "track_id"))
@@ -151,7 +152,7 @@ def _families(snapshot: Snapshot) -> Iterator[np.ndarray]:
     if not len(edges):
         return
     owners = pd.Series(nuclei["track_id"].to_numpy(np.int64), index=nuclei["id"].to_numpy(np.int64))
-    sources = owners.loc[edges[:, 0]].map(roots_of(tracks)).to_numpy()
+    sources = owners.loc[pd.Index(edges[:, 0])].map(roots_of(tracks)).to_numpy()
     order = np.argsort(sources, kind="stable")
     cuts = np.flatnonzero(np.diff(sources[order])) + 1
     yield from np.split(edges[order], cuts)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import Labels
 from storage.errors import StorageError
+from tracking.arrays import TracksLBEP
 
 TABLES = ("man_track.txt", "res_track.txt")
 _MASK = re.compile(r"(?:man_track|mask)_?(\d+)\.tiff?", re.IGNORECASE)
@@ -39,11 +41,11 @@ class CtcFolder:
     """
 
     folder: Path
-    tracks: np.ndarray
+    tracks: TracksLBEP
     masks: Mapping[int, Path]
     segmentation: Mapping[tuple[int, int | None], Path]
 
-    def mask(self, t: int) -> np.ndarray:
+    def mask(self, t: int) -> Labels:
         """The label image of a frame, (Y, X) or (Z, Y, X).
 
         Raises
@@ -97,7 +99,7 @@ def open_ctc_folder(folder: Path) -> CtcFolder:
     return CtcFolder(table.parent, tracks, masks, _segmentation(table.parent.parent / "SEG", table))
 
 
-def read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path) -> Labels:
     """A label image; single planes of a stack lose their axis.
 
     Raises
@@ -152,7 +154,7 @@ def _segmentation(folder: Path, table: Path) -> dict[tuple[int, int | None], Pat
     return {(int(name[1]), None if name[2] is None else int(name[2])): path for path, name in names if name}
 
 
-def _read_tracks(table: Path) -> np.ndarray:
+def _read_tracks(table: Path) -> TracksLBEP:
     """Rows ``L B E P`` of a table.
 
     Raises
@@ -183,7 +185,7 @@ def _read_tracks(table: Path) -> np.ndarray:
     return np.array(list(rows.values()), np.int64).reshape(-1, 4)
 
 
-def write_result(folder: Path, tracks: np.ndarray, masks: Iterable[tuple[int, np.ndarray]]) -> None:
+def write_result(folder: Path, tracks: TracksLBEP, masks: Iterable[tuple[int, Labels]]) -> None:
     """Write masks as they come, then the table ``res_track.txt``.
 
     Raises

@@ -7,11 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nuset_engine.arrays import FloatsN
 from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MISSING = frozenset({"", "nan", "na", "n/a", "none", "null"})
 """Cells, in small letters, that hold no number and do not pretend to."""
@@ -43,7 +47,7 @@ class TextTable:
         """Names of the columns."""
         return tuple(name.strip() for name in self.header)
 
-    def numbers(self, name: str) -> np.ndarray:
+    def numbers(self, name: str) -> FloatsN:
         """A column as numbers, NaN for a missing one.
 
         Returns
@@ -114,7 +118,7 @@ def read_text_table(path: Path) -> TextTable:
         raise StorageError(f"{path} is no table of comma-separated values ({error}): save it as CSV.") from error
 
 
-def _parsed(path: Path, reader: Any) -> TextTable:
+def _parsed(path: Path, reader: Reader) -> TextTable:
     """Header and rows of a CSV reader."""
     header: tuple[str, ...] | None = None
     rows: list[list[str]] = []

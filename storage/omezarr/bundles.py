@@ -6,6 +6,7 @@ in ``METADATA.ome.xml``, which is where napari and Bio-Formats look.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from storage.acquisition import Acquisition
@@ -38,7 +39,8 @@ def ensure(bundle: Place, version: ngff.Version) -> None:
         store.flush()
     with corruption.readable(bundle):
         root = zarr.open_group(store, mode="r")
-        if not root.attrs.get(OWN_ATTRIBUTE, {}).get("bundle"):
+        own = root.attrs.get(OWN_ATTRIBUTE)
+        if not (isinstance(own, Mapping) and own.get("bundle")):
             raise StorageError(f"{bundle} is not a bundle that nusetd wrote: choose another output folder.")
         if root.metadata.zarr_format != ngff.ZARR_FORMAT[version]:
             raise StorageError(f"{bundle} is not of OME-Zarr {version}: choose another output folder, or its version.")

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from storage.omezarr.durable import DurableStore
 from storage.omezarr.growing import chunks, shards
 from storage.omezarr.pyramid import level_sizes
 from storage.omezarr.references import Reference
+
+if TYPE_CHECKING:
+    import zarr
 
 Image = Literal["copy", "reference"]
 
@@ -115,7 +118,7 @@ def _omero(acquisition: Acquisition) -> dict[str, Any]:
 
 
 def _make_levels(
-    group: Any,
+    group: zarr.Group,
     axes: str,
     between: tuple[int, ...],
     levels: Sequence[tuple[int, int]],

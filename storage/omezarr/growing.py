@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Halve = Callable[[np.ndarray], np.ndarray]
+from nuset_engine.arrays import StackZYX
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.core.buffer import BufferPrototype
+
+    from storage.omezarr.places import OutputStore
+
+Halve = Callable[[StackZYX], StackZYX]
 
 # Planes of a chunk: enough that a z-stack is few files, few enough that one slice is read fast.
 CHUNK_Z = 8
@@ -26,7 +34,7 @@ class GrowingPyramid:
     does the end move. Arrays are resized first and written afterwards by everybody else, which shows zeros to readers.
     """
 
-    def __init__(self, levels: Sequence[Any], halve: Halve) -> None:
+    def __init__(self, levels: Sequence[zarr.Array[Any]], halve: Halve) -> None:
         self._levels = list(levels)
         self._halve = halve
 
@@ -55,7 +63,7 @@ class GrowingPyramid:
         between = "" if self._levels[0].metadata.zarr_format == 2 else "/c"
         return [f"{level.path}{between}/{t}" for level in reversed(self._levels)]
 
-    def write(self, t: int, c: int | None, z: int, block: np.ndarray, into: Any = None) -> None:
+    def write(self, t: int, c: int | None, z: int, block: StackZYX, into: OutputStore | None = None) -> None:
         """Write a (Z', Y, X) block of slices from `z` on to every level, not visible yet.
 
         `z` is a multiple of `chunk_z`, and the block fills its chunks or reaches the last slice, so that no chunk is
@@ -70,7 +78,7 @@ class GrowingPyramid:
                 wide.set_basic_selection(where, block, prototype=_prototype())
             block = self._halve(block)
 
-    def read(self, t: int, c: int | None, z: slice) -> np.ndarray:
+    def read(self, t: int, c: int | None, z: slice) -> StackZYX:
         """Return the (Z', Y, X) slices of a time point at full size, whether readers see it yet or not."""
         wide = _beyond_end(self._levels[0], t + 1)
         return np.asarray(wide[(t, z) if c is None else (t, c, z)])
@@ -105,7 +113,7 @@ def shards(axes: str, sizes: Sequence[int], full_plane_px: int) -> tuple[int, ..
 
 
 @cache
-def _prototype() -> Any:
+def _prototype() -> BufferPrototype:
     """What zarr holds chunks in: its own buffers, but asked in a fraction of the time whether a chunk is background.
 
     zarr compares each chunk with its fill value in a way that minds NaN also where there is none, which takes longer
@@ -125,7 +133,7 @@ def _prototype() -> Any:
     return BufferPrototype(buffer=cpu.Buffer, nd_buffer=Chunk)
 
 
-def _beyond_end(array: Any, length: int, into: Any = None) -> Any:
+def _beyond_end(array: zarr.Array[Any], length: int, into: OutputStore | None = None) -> zarr.Array[Any]:
     """Return the array as if it had at least `length` time points; what is stored about its shape stays as it is.
 
     zarr has no public way to write behind an array's end, so this makes a second view with widened metadata, whose

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
+from nuset_engine.arrays import LabelsZYX, PlaneYX, StackZYX
 from storage import naming
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
@@ -16,7 +17,7 @@ from storage.naming import Place
 from storage.omezarr import corruption, ngff, places
 from storage.omezarr.empty_store import LABEL_DTYPE, Image, build
 from storage.omezarr.growing import GrowingPyramid
-from storage.omezarr.places import sweep_unfinished
+from storage.omezarr.places import OutputStore, sweep_unfinished
 from storage.omezarr.published import PublishedState
 from storage.omezarr.pyramid import halved_image, halved_labels
 from storage.omezarr.staging import Staging
@@ -39,7 +40,7 @@ class ImageStore:
 
     def __init__(self, place: Place) -> None:
         """Use `create` or `open`."""
-        self.path: Any = place
+        self.path: Place = place
         self._store = places.store_at(place)
         self._visible = PublishedState(place, self._store)
         self._staging = Staging(place)
@@ -122,7 +123,7 @@ class ImageStore:
         """The time points whose track labels readers see."""
         return self._visible.timepoints("painted")
 
-    def write_timepoint(self, t: int, image: Sequence[Sequence[np.ndarray]] | None, labels: np.ndarray) -> None:
+    def write_timepoint(self, t: int, image: Sequence[Sequence[PlaneYX]] | None, labels: LabelsZYX) -> None:
         """Write one time point durably, not visible yet.
 
         Parameters
@@ -183,15 +184,15 @@ class ImageStore:
         """Show painted tracks to readers. Doing it again changes nothing."""
         self._show(f"tracks-{t}", (TRACKS,), "painted", t)
 
-    def labels(self, t: int, z: slice = slice(None)) -> np.ndarray:
+    def labels(self, t: int, z: slice = slice(None)) -> LabelsZYX:
         """Return the (Z, Y, X) uint32 labels of nuclei of a time point, or some of its slices, of one version."""
         return self._read(NUCLEI, t, None, z)
 
-    def track_labels(self, t: int, z: slice = slice(None)) -> np.ndarray:
+    def track_labels(self, t: int, z: slice = slice(None)) -> LabelsZYX:
         """Return the (Z, Y, X) uint32 track labels of a time point, or some of its slices, of one version."""
         return self._read(TRACKS, t, None, z)
 
-    def image(self, t: int, c: int, z: slice = slice(None)) -> np.ndarray:
+    def image(self, t: int, c: int, z: slice = slice(None)) -> StackZYX:
         """Return the (Z, Y, X) image of a time point and channel, or some of its slices, of one version.
 
         Raises
@@ -209,7 +210,9 @@ class ImageStore:
             self._complete_interrupted()
         return self._store.sweep()
 
-    def _write_image(self, pyramid: GrowingPyramid, t: int, image: Sequence[Sequence[np.ndarray]], into: Any) -> None:
+    def _write_image(
+        self, pyramid: GrowingPyramid, t: int, image: Sequence[Sequence[PlaneYX]], into: OutputStore | None
+    ) -> None:
         for c, planes in enumerate(image):
             for z in range(0, len(planes), pyramid.chunk_z):
                 block = np.stack([planes[i] for i in range(z, min(z + pyramid.chunk_z, len(planes)))])
@@ -217,12 +220,12 @@ class ImageStore:
                     raise StorageError(f"Planes of shape {block.shape[1:]} do not fit {self.path}.")
                 pyramid.write(t, c, z, block, into)
 
-    def _begin(self, name: str, pyramids: Sequence[GrowingPyramid], t: int) -> Any:
+    def _begin(self, name: str, pyramids: Sequence[GrowingPyramid], t: int) -> OutputStore | None:
         """Return the store for a version of a time point that readers see already; None when they do not."""
         self._complete_interrupted()
         return self._staging.begin(name) if any(pyramid.is_visible(t) for pyramid in pyramids) else None
 
-    def _end(self, name: str, pyramids: Sequence[GrowingPyramid], t: int, into: Any) -> None:
+    def _end(self, name: str, pyramids: Sequence[GrowingPyramid], t: int, into: OutputStore | None) -> None:
         if into is None:
             self._store.flush()
         else:
@@ -247,7 +250,7 @@ class ImageStore:
                 if self._staging.waits(name):  # else the crash came after it was put in place
                     self._staging.show(name, self._store)
 
-    def _read(self, part: str, t: int, c: int | None, z: slice) -> np.ndarray:
+    def _read(self, part: str, t: int, c: int | None, z: slice) -> StackZYX:
         for _ in range(_TRIES):
             stamp = self._visible.stamp(t)
             if stamp is not None:
@@ -268,4 +271,7 @@ class ImageStore:
         with corruption.readable(self.path, part or "The image"):
             group = zarr.open_group(self._store, path=part, mode="r+")
             levels = [group[path] for path in ngff.dataset_paths(dict(group.attrs))]
-            return GrowingPyramid(levels, halved_labels if part else halved_image)
+            arrays = [level for level in levels if isinstance(level, zarr.Array)]
+            if len(arrays) < len(levels):
+                raise ValueError("one of its levels is no array")
+            return GrowingPyramid(arrays, halved_labels if part else halved_image)

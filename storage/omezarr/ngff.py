@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 
 Version = Literal["0.4", "0.5"]
@@ -29,7 +30,8 @@ def dataset_paths(attributes: Mapping[str, Any]) -> list[str]:
 
 def ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a group's OME attributes, wherever its version puts them."""
-    return attributes.get("ome", attributes)
+    own: Mapping[str, Any] = attributes.get("ome", attributes)
+    return own
 
 
 def multiscales(
@@ -91,7 +93,7 @@ def omero(acquisition: Acquisition, windows: Sequence[tuple[float, float]]) -> d
     return {"channels": channels, "rdefs": {"model": model, "defaultT": 0, "defaultZ": acquisition.size_z // 2}}
 
 
-def window(plane: np.ndarray) -> tuple[float, float]:
+def window(plane: PlaneYX) -> tuple[float, float]:
     """Return contrast limits for a channel, from one of its planes: dark and bright ends without outliers."""
     finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
     if finite.size == 0:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from storage.errors import StorageError
 from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption
 from storage.omezarr.places import OutputStore
 from storage.spans import from_spans, to_spans
+
+if TYPE_CHECKING:
+    import zarr
 
 
 def initial(voxel_source: str, image: str) -> dict[str, Any]:
@@ -80,7 +83,7 @@ class PublishedState:
         own = self.own()
         return (int(own["replacing"][0]), str(own.get("version", ""))) if own.get("replacing") else None
 
-    def _group(self, mode: Any) -> Any:
+    def _group(self, mode: Literal["r", "r+"]) -> zarr.Group:
         import zarr
 
         return zarr.open_group(self._store, mode=mode)
@@ -88,7 +91,7 @@ class PublishedState:
     def _write(self, own: dict[str, Any]) -> None:
         self._group("r+").attrs[OWN_ATTRIBUTE] = own
 
-    def _checked(self, group: Any) -> dict[str, Any]:
+    def _checked(self, group: zarr.Group) -> dict[str, Any]:
         own = group.attrs.get(OWN_ATTRIBUTE)
         if own is None:
             raise StorageError(f"{self._place} is not an OME-Zarr that nusetd wrote: choose another output folder.")

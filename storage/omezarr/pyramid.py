@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nuset_engine.arrays import LabelsZYX, StackZYX
+
 SMALLEST_LEVEL_PX = 256
 
 
@@ -16,21 +18,23 @@ def level_sizes(size_y: int, size_x: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def halved_image(block: np.ndarray) -> np.ndarray:
+def halved_image(block: StackZYX) -> StackZYX:
     """Return a (Z, Y, X) block at half its size in y and x, each pixel the mean of four; an odd edge is repeated."""
     _, size_y, size_x = block.shape
     if size_y % 2 or size_x % 2:
         block = np.pad(block, ((0, 0), (0, size_y % 2), (0, size_x % 2)), mode="edge")
     quads = (block[:, ::2, ::2], block[:, 1::2, ::2], block[:, ::2, 1::2], block[:, 1::2, 1::2])
     if block.dtype.kind == "f":
-        return ((quads[0] + quads[1] + quads[2] + quads[3]) / 4).astype(block.dtype)
-    total = quads[0].astype(np.int64 if block.dtype.itemsize >= 4 else np.int32)
+        mean: StackZYX = ((quads[0] + quads[1] + quads[2] + quads[3]) / 4).astype(block.dtype)
+        return mean
+    total: StackZYX = quads[0].astype(np.int64 if block.dtype.itemsize >= 4 else np.int32)
     for quad in quads[1:]:  # in place, without a wide copy of each
         np.add(total, quad, out=total)
     np.add(total, 2, out=total)
-    return np.right_shift(total, 2, out=total).astype(block.dtype)
+    halved: StackZYX = np.right_shift(total, 2, out=total).astype(block.dtype)
+    return halved
 
 
-def halved_labels(block: np.ndarray) -> np.ndarray:
+def halved_labels(block: LabelsZYX) -> LabelsZYX:
     """Return a (Z, Y, X) block of labels at half its size in y and x: every second pixel."""
     return block[:, ::2, ::2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import fsspec
 from zarr.abc.store import ByteRequest
@@ -37,7 +37,7 @@ class RemoteStore(FsspecStore):
         protocol = url.partition("://")[0]
         try:
             with _as_os_error(url):
-                store = cls.from_url(url, storage_options={"use_listings_cache": False})
+                store = cast("Self", cls.from_url(url, storage_options={"use_listings_cache": False}))
                 store.files, store.path = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise StorageError(
@@ -48,7 +48,7 @@ class RemoteStore(FsspecStore):
 
     def with_read_only(self, read_only: bool = False) -> Self:
         """Return the same store, which may or may not be written to."""
-        other = super().with_read_only(read_only)
+        other = cast("Self", super().with_read_only(read_only))
         other.url, other.files = self.url, self.files
         return other
 

@@ -39,7 +39,8 @@ class Staging:
     def show(self, name: str, into: places.OutputStore) -> None:
         """Put a waiting version into its place; doing it again after a crash completes it."""
         store = self._at(name)
-        into.take_over((store.text(WHOLE) or "").splitlines(), store)
+        # Both are of one kind, since a version waits beside its place.
+        into.take_over((store.text(WHOLE) or "").splitlines(), store)  # type: ignore[arg-type]
         store.remove()
         if isinstance(self._place, Path):
             with suppress(OSError):  # others wait

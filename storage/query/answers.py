@@ -65,14 +65,15 @@ def whole(parts: Iterator[pyarrow.Table]) -> pd.DataFrame:
     return to_pandas(pyarrow.concat_tables(parts))
 
 
-def _column(values: Sequence[Any], field: pyarrow.Field, is_json: bool) -> pyarrow.Array:
+def _column(values: Sequence[Any], field: pyarrow.Field[Any], is_json: bool) -> pyarrow.Array[Any]:
     import pyarrow
 
     if is_json:
         values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
     try:
-        return pyarrow.array(values, type=field.type)
+        column: pyarrow.Array[Any] = pyarrow.array(values, type=field.type)
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         raise StorageError(
             f"The column {field.name} holds values of several kinds ({error}): choose the other columns."
         ) from error
+    return column

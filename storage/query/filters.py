@@ -34,7 +34,7 @@ MOST_WORDS = 500  # SQLite refuses conditions that are nested more deeply than 1
 DEEPEST = 50
 LARGEST_INTEGER = 2**63 - 1
 
-COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+COMPARISONS: Mapping[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,

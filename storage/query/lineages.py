@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CTE, Select, String, case, cast, func, literal, null, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, String, case, cast, func, literal, null, or_, select
 
 from storage.query.filters import Columns
 from storage.query.selection import ALL, Selection
@@ -90,7 +91,7 @@ def _ancestors(acquisition_id: int, track: int) -> CTE:
     return up.union_all(above)
 
 
-def _is_root() -> Any:
+def _is_root() -> ColumnElement[bool]:
     """A track without a mother, or whose mother is not there."""
     table, mother = tables.tracks, tables.tracks.alias("mother")
     known = select(mother.c.id).where(
@@ -99,7 +100,9 @@ def _is_root() -> Any:
     return or_(table.c.parent_track_id.is_(None), ~known.correlate(table).exists())
 
 
-def _relation(number: Any, track: int | None, up: CTE | None, of_mother: Any) -> Any:
+def _relation(
+    number: ColumnElement[int], track: int | None, up: CTE | None, of_mother: ColumnElement[str] | None
+) -> ColumnElement[str]:
     if track is None or up is None:
         return cast(null(), String)
     cases = [(number == track, "self"), (number.in_(select(up.c.track_id)), "ancestor")]
@@ -108,7 +111,7 @@ def _relation(number: Any, track: int | None, up: CTE | None, of_mother: Any) ->
     return cast(case(*cases, else_="relative"), String)
 
 
-def _daughter(which: Any) -> Any:
+def _daughter(which: Callable[[ColumnElement[int]], ColumnElement[int]]) -> ColumnElement[int]:
     """The daughter with the lowest or the highest number; nothing for the second of one."""
     table, child = tables.tracks, tables.tracks.alias("daughter")
     # The sum keeps SQLite from walking all tracks in order of their numbers until one has this mother.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
 
 from storage.query.filters import Columns
 from storage.query.selection import ALL, Selection
@@ -102,7 +102,7 @@ def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
     return kinds
 
 
-def _alive(table: Any, selection: Selection) -> list[ColumnElement[bool]]:
+def _alive(table: FromClause, selection: Selection) -> list[ColumnElement[bool]]:
     """Return the conditions for a track to have a part in the range of time points."""
     first, last = selection.bounds()
     conditions = [table.c.last_t >= first] if first is not None else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,11 +30,11 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _columns(kind: sa.types.TypeEngine, *names: str, nullable: bool = True) -> list[sa.Column]:
+def _columns(kind: sa.types.TypeEngine[Any], *names: str, nullable: bool = True) -> list[sa.Column[Any]]:
     return [sa.Column(name, kind, nullable=nullable) for name in names]
 
 
-def _owner() -> sa.Column:
+def _owner() -> sa.Column[int]:
     return sa.Column("acquisition_id", sa.Integer(), nullable=False)
 
 
