@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from nuset_engine.errors import EngineError
+from nuset_engine.errors import EngineParametersError, ParameterFault
 
 _FOREGROUND = ("foreground_threshold", "soft_foreground_threshold", "stack_foreground_threshold")
 CRISP, SOFT = 0.53, 0.63  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
@@ -49,16 +49,17 @@ class SegmentationParams:
     def __post_init__(self) -> None:
         """Refuse values outside their range, all of them named at once."""
         faults = [
-            f"{name} = {getattr(self, name)!r} is not between 0 and 1"
+            ParameterFault(name, getattr(self, name), "is not between 0 and 1")
             for name in ("seed_score", "min_score", "nms_iou", *_FOREGROUND, "min_area_fraction")
             if not 0.0 <= getattr(self, name) <= 1.0
         ]
         if self.nucleus_diameter_px is not None and not 2.0 <= self.nucleus_diameter_px <= 2000.0:
-            faults.append(f"nucleus_diameter_px = {self.nucleus_diameter_px!r} is not between 2 and 2000 pixels")
+            reason = "is not between 2 and 2000 pixels"
+            faults.append(ParameterFault("nucleus_diameter_px", self.nucleus_diameter_px, reason))
         if self.tile_px < 256 or self.tile_px % 32:
-            faults.append(f"tile_px = {self.tile_px!r} is not a multiple of 32 of at least 256")
+            faults.append(ParameterFault("tile_px", self.tile_px, "is not a multiple of 32 of at least 256"))
         if faults:
-            raise EngineError("Segmentation parameters are wrong: " + "; ".join(faults) + ".")
+            raise EngineParametersError("Segmentation", faults)
 
     def of_stack(self) -> SegmentationParams:
         """What holds for the slices of a stack."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from nuset_engine.errors import ParametersError
+
 
 class TrackingError(ValueError):
     """Root of the errors that `tracking` raises on purpose."""
+
+
+class TrackingParametersError(ParametersError, TrackingError):
+    """Parameters of the tracker are out of their range."""
 
 
 class TrackerStateError(TrackingError):

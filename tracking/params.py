@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from tracking.errors import TrackingError
+from nuset_engine.errors import ParameterFault
+from tracking.errors import TrackingParametersError
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,20 @@ class TrackingParams:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, all of them named at once."""
-        faults = []
+        faults: list[ParameterFault] = []
         if not 0 <= self.memory_frames <= 20:
-            faults.append(f"memory_frames = {self.memory_frames!r} is not between 0 and 20")
+            faults.append(ParameterFault("memory_frames", self.memory_frames, "is not between 0 and 20"))
         if not self.memory_frames < self.lag_frames <= 50:
-            faults.append(f"lag_frames = {self.lag_frames!r} is not above memory_frames and at most 50")
+            reason = "is not above memory_frames and at most 50"
+            faults.append(ParameterFault("lag_frames", self.lag_frames, reason))
         for name in ("search_range", "division_range"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
-                faults.append(f"{name} = {value!r} is not a length above 0")
+                faults.append(ParameterFault(name, value, "is not a length above 0"))
         if not 0.0 < self.min_division_score < 1.0:
-            faults.append(f"min_division_score = {self.min_division_score!r} is not between 0 and 1")
+            faults.append(ParameterFault("min_division_score", self.min_division_score, "is not between 0 and 1"))
         if faults:
-            raise TrackingError("Tracking parameters are wrong: " + "; ".join(faults) + ".")
+            raise TrackingParametersError("Tracking", faults)
 
     def as_dict(self) -> dict[str, float | int | bool | None]:
         """The parameters as plain values for JSON."""

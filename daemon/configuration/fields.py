@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.configuration.toml_lines import KeyPath
+from nuset_engine.errors import ParametersError
 from storage import naming
 from storage.naming import Place
 
 Params = TypeVar("Params")
 
-_EACH_FAULT = re.compile(r"[:;] (?=\w+ = )")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _KINDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text in quotes"}
 
@@ -187,17 +186,10 @@ class Reader:
         self.finish()
         try:
             return kind(**given)
-        except (TypeError, ValueError) as error:
-            self._params_faults(str(error))
+        except ParametersError as error:
+            for fault in error.faults:
+                self.fault((fault.name,), f"{fault}.")
             return kind()
-
-    def _params_faults(self, message: str) -> None:
-        """Parameters name all of their faults in one message, ``...: a = 1 is ...; b = 2 is ...``: each to its line."""
-        parts = _EACH_FAULT.split(message.removesuffix("."))[1:]
-        for part in parts:
-            self.fault((part.split(" = ")[0],), f"{part}.")
-        if not parts:
-            self.fault((), message)
 
     def finish(self) -> None:
         """Every key that nobody asked for is a mistake, most often a misspelt one."""

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from nuset_engine.arrays import AnyFloatsN, FlagsN, LabelsYX, LabelsZYX, PlaneYX, RowsN
-from nuset_engine.errors import EngineError
+from nuset_engine.errors import EngineError, EngineParametersError, ParameterFault
 from nuset_engine.reconstruction.bridge import fill, gaps_of
 from nuset_engine.reconstruction.columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
 from nuset_engine.reconstruction.link import Nodes, Reach, columns_of, link
@@ -83,18 +83,18 @@ class VolumeParams:
     def __post_init__(self) -> None:
         """Refuse values outside their range, all of them named at once."""
         faults = [
-            f"{name} = {getattr(self, name)!r} is not between 0 and 1"
+            ParameterFault(name, getattr(self, name), "is not between 0 and 1")
             for name in ("min_iou", "min_overlap")
             if not 0.0 < getattr(self, name) <= 1.0
         ]
         if self.max_missed_slices is not None and not 0 <= self.max_missed_slices <= 10:
-            faults.append(f"max_missed_slices = {self.max_missed_slices!r} is not between 0 and 10")
+            faults.append(ParameterFault("max_missed_slices", self.max_missed_slices, "is not between 0 and 10"))
         if self.min_slices_to_drop < 2:
-            faults.append(f"min_slices_to_drop = {self.min_slices_to_drop!r} is below 2")
+            faults.append(ParameterFault("min_slices_to_drop", self.min_slices_to_drop, "is below 2"))
         if not 0.0 <= self.surface_blur <= 0.3:
-            faults.append(f"surface_blur = {self.surface_blur!r} is not between 0 and 0.3")
+            faults.append(ParameterFault("surface_blur", self.surface_blur, "is not between 0 and 0.3"))
         if faults:
-            raise EngineError("Volume parameters are wrong: " + "; ".join(faults) + ".")
+            raise EngineParametersError("Volume", faults)
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The parameters as plain values for JSON."""
