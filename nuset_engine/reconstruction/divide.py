@@ -8,7 +8,7 @@ import numpy as np
 
 from nuset_engine.arrays import DistancesNYX, IntsN, LabelsYX, MaskYX
 from nuset_engine.reconstruction.outline import SHAPE_VOTES, apart_votes, signed_distance
-from nuset_engine.reconstruction.sections import Pairs, SectionStack
+from nuset_engine.reconstruction.sections import SectionPairs, SectionStack
 from nuset_engine.reconstruction.votes import parts_in, voters, wholes_in
 
 SMALLEST_PIECE = 0.05  # of the area of the section: smaller pieces are not worth a division
@@ -54,7 +54,7 @@ def _suspects(stack: SectionStack, z: int, reach: int) -> list[Suspect]:
     """Sections of `z` that at least one voter sees as several and that shape could tip to be."""
     n = stack.count(z)
     balance = np.zeros(n, dtype=np.int64)
-    seen: list[tuple[int, Pairs]] = []
+    seen: list[tuple[int, SectionPairs]] = []
     for voter in voters(z, len(stack), reach) if n else ():
         parts = parts_in(stack, z, voter)
         several = np.bincount(parts.own, minlength=n) > 0

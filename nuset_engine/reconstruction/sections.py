@@ -13,7 +13,7 @@ from nuset_engine.overlap import Overlap, compact, shared_pixels
 
 
 @dataclass(frozen=True)
-class Pairs:
+class SectionPairs:
     """Sections of one slice (`own`) and of another (`other`) that share pixels; 0-based numbers, all arrays (P,)."""
 
     own: RowsN
@@ -28,9 +28,9 @@ class Pairs:
         """Shared pixels over those of the smaller section."""
         return np.maximum(self.share_own, self.share_other)
 
-    def where(self, keep: FlagsN) -> Pairs:
+    def where(self, keep: FlagsN) -> SectionPairs:
         """Some of the pairs."""
-        return Pairs(*(getattr(self, name)[keep] for name in Pairs.__dataclass_fields__))
+        return SectionPairs(*(getattr(self, name)[keep] for name in SectionPairs.__dataclass_fields__))
 
 
 @dataclass
@@ -113,15 +113,15 @@ class SectionStack:
         found = ndimage.find_objects(self.planes[z].astype(np.int32), max_label=self.count(z))
         return [(rows, columns) for rows, columns in found]
 
-    def pairs(self, z: int, other: int) -> Pairs:
+    def pairs(self, z: int, other: int) -> SectionPairs:
         """Sections of slice `z` that share pixels with sections of slice `other`."""
         low, high = min(z, other), max(z, other)
         if (low, high) not in self._overlaps:
             self._overlaps[low, high] = self._counted(low, high)
         found = self._overlaps[low, high]
         if z == low:
-            return Pairs(found.rows, found.columns, found.shared, found.share_of_a, found.share_of_b, found.iou)
-        return Pairs(found.columns, found.rows, found.shared, found.share_of_b, found.share_of_a, found.iou)
+            return SectionPairs(found.rows, found.columns, found.shared, found.share_of_a, found.share_of_b, found.iou)
+        return SectionPairs(found.columns, found.rows, found.shared, found.share_of_b, found.share_of_a, found.iou)
 
     def _counted(self, low: int, high: int) -> Overlap:
         """Overlap of two slices; what `overlap` would find out about their labels is known here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FlagsN, IntsN
-from nuset_engine.reconstruction.sections import Pairs, SectionStack
+from nuset_engine.reconstruction.sections import SectionPairs, SectionStack
 
 INSIDE = 0.6  # share of its area that a section must have inside another to count as a part of it
 SMALLEST_PART = 0.1  # of the area of the whole: smaller parts are specks and cast no vote
@@ -18,7 +18,7 @@ def voters(z: int, count: int, reach: int) -> list[int]:
     return [v for step in range(1, reach + 1) for v in (z - step, z + step) if 0 <= v < count]
 
 
-def parts_in(stack: SectionStack, z: int, voter: int) -> Pairs:
+def parts_in(stack: SectionStack, z: int, voter: int) -> SectionPairs:
     """Sections of `z` with the sections of `voter` that are parts of them, only where there are two or more."""
     pairs = stack.pairs(z, voter)
     n = stack.count(z)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FloatsN
-from tracking.linking.assignment import Pairs, assign, prices
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.division_scores import scored
 from tracking.linking.exact import improve
 from tracking.linking.packing import Packing, Solution, Triples
 
 
-def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:
+def decide(pairs: CandidateLinks, triples: Triples, score: bool = True) -> Solution:
     """Best links and divisions such that every source and every target is used at most once.
 
     Without `score` the gains of divisions, which cost time, are left at 0.
@@ -19,11 +19,11 @@ def decide(pairs: Pairs, triples: Triples, score: bool = True) -> Solution:
     The assignment without divisions is exact. By its dual values only few divisions can improve it; the parts of the
     sample around these are solved exactly, in blocks of bounded size.
     """
-    match = assign(pairs)
+    match = pairs.assigned()
     if not len(triples.saving):
         return Solution(np.asarray(match, np.int64), {})
     packing = Packing(pairs, match)
-    worth, price = prices(pairs, match)
+    worth, price = pairs.prices(match)
     improve(packing, pairs, triples, worth, price)
     if score:
         return scored(packing, pairs, triples, worth, price)

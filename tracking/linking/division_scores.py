@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, RowsN
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.exact import best_choice
 from tracking.linking.packing import REGION_SOURCES, Packing, Solution, Triples
 
@@ -19,7 +19,7 @@ DECISIVE = 8.0
 """Rivals that fall short by more than this leave no doubt (a score above 0.9996)."""
 
 
-def scored(packing: Packing, pairs: Pairs, triples: Triples, worth: FloatsN, price: FloatsN) -> Solution:
+def scored(packing: Packing, pairs: CandidateLinks, triples: Triples, worth: FloatsN, price: FloatsN) -> Solution:
     """The packing as it is, with the gain of each division.
 
     Parameters
@@ -74,7 +74,9 @@ def _region(packing: Packing, triples: Triples, source: int, near: RowsN) -> lis
     return found
 
 
-def _lead(packing: Packing, pairs: Pairs, triples: Triples, source: int, region: list[int], rivals: RowsN) -> float:
+def _lead(
+    packing: Packing, pairs: CandidateLinks, triples: Triples, source: int, region: list[int], rivals: RowsN
+) -> float:
     """What a region saves now over the most that it can save with rivals of the division of `source`."""
     inside = np.zeros(pairs.sources + 1, bool)  # the last one stands for no owner
     inside[[*region, -1]] = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, IntsN, RowsN
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.packing import Packing, Triples
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NODE_LIMIT = 100
 """Most programmes are solved at the root; none branches for longer than this."""
 
 
-def improve(packing: Packing, pairs: Pairs, triples: Triples, worth: FloatsN, price: FloatsN) -> None:
+def improve(packing: Packing, pairs: CandidateLinks, triples: Triples, worth: FloatsN, price: FloatsN) -> None:
     """Solve every part in which a division may pay exactly, and take what is better than the present packing.
 
     Parameters
@@ -62,7 +62,7 @@ def _of_sources(chosen: RowsN, source: RowsN, block: list[int]) -> RowsN:
     return np.concatenate([chosen[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)])
 
 
-def _blocks(packing: Packing, pairs: Pairs, triples: Triples, links: RowsN, splits: RowsN) -> list[list[int]]:
+def _blocks(packing: Packing, pairs: CandidateLinks, triples: Triples, links: RowsN, splits: RowsN) -> list[list[int]]:
     """Connected parts around the divisions that may pay, cut into blocks of bounded size with half overlaps."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -103,7 +103,9 @@ def _cut(part: RowsN, graph: csr_matrix) -> list[list[int]]:
     ]
 
 
-def _replace(packing: Packing, pairs: Pairs, triples: Triples, block: list[int], links: RowsN, splits: RowsN) -> None:
+def _replace(
+    packing: Packing, pairs: CandidateLinks, triples: Triples, block: list[int], links: RowsN, splits: RowsN
+) -> None:
     """Solve one block and put the solution in place if it saves more than what is there."""
     saving = np.concatenate([pairs.saving[links], triples.saving[splits]])
     link, split = np.arange(len(links)), len(links) + np.arange(len(splits))

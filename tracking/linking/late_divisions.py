@@ -24,7 +24,7 @@ from tracking.evidence.expectation import Expectation, Scene
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 from tracking.evidence.sources import Sources, collect
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.packing import Solution
 
 SISTERS = 6
@@ -83,9 +83,9 @@ class Sisters:
     saving: FloatsN
     delay: IntsN
 
-    def added(self, pairs: Pairs) -> Pairs:
+    def added(self, pairs: CandidateLinks) -> CandidateLinks:
         """The same links, and those of one more source per source, to its late sisters."""
-        return Pairs.build(
+        return CandidateLinks.build(
             np.concatenate([pairs.source, pairs.sources + self.source]),
             np.concatenate([pairs.target, self.target]),
             np.concatenate([pairs.saving, self.saving]),

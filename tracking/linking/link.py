@@ -7,7 +7,7 @@ import numpy as np
 from nuset_engine.arrays import RowsN
 from tracking.arrays import PlacesND
 from tracking.evidence.neighbours import nearest_pairs
-from tracking.linking.assignment import Pairs, assign
+from tracking.linking.candidates import CandidateLinks
 
 SUBNET_SOURCES = 8
 """Largest subnetwork that trackpy solves, at a cost that grows exponentially; adaptive search splits larger ones."""
@@ -75,4 +75,4 @@ def link_by_assignment(expected: PlacesND, found: PlacesND, search_range: float)
     """The same by one sparse assignment over the nearest few of each, which takes any number of points."""
     source, target, distance = nearest_pairs(expected, found, search_range)
     saving = search_range**2 * (1 + 1e-9) - distance**2
-    return assign(Pairs.build(source, target, saving, len(expected), len(found)))
+    return CandidateLinks.build(source, target, saving, len(expected), len(found)).assigned()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, RowsN
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 
 REGION_SOURCES = 24
 """Sources that are assigned anew to see what there would be without a division: more than it can displace."""
@@ -55,7 +55,7 @@ class Solution:
 class Packing:
     """A feasible set of links and divisions, improved step by step."""
 
-    def __init__(self, pairs: Pairs, match: RowsN) -> None:
+    def __init__(self, pairs: CandidateLinks, match: RowsN) -> None:
         """Start from an assignment."""
         self.pairs = pairs
         self.source_starts = np.searchsorted(pairs.source, np.arange(pairs.sources + 1))

@@ -25,7 +25,7 @@ from tracking.evidence.lookahead import Future, regain_saving
 from tracking.evidence.motion import local_flow, spacing, whole_shift
 from tracking.evidence.neighbours import nearest, nearest_pairs
 from tracking.evidence.sources import Sources, open_ends
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.decide import decide, joined
 from tracking.linking.late_divisions import late_sisters
 from tracking.linking.link import link
@@ -124,7 +124,7 @@ def first_guess(sources: Sources, frame: Frame, usual_shift: VectorZYX, scene: S
 
 def possible_links(
     sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: FloatsN, scene: Scene
-) -> Pairs:
+) -> CandidateLinks:
     """Links that are more likely than an end and a beginning; `ending` (n,) is what the end of each source costs."""
     belief = scene.belief
     reach = scene.params.search_range or np.inf
@@ -141,7 +141,7 @@ def possible_links(
     )
     beginning = beginning_cost(frame, future.stays, belief)
     saving = ending[source] + beginning[target] - cost
-    return Pairs.build(source, target, saving, len(sources), len(frame))
+    return CandidateLinks.build(source, target, saving, len(sources), len(frame))
 
 
 def _over_time(cost: Callable[[FeaturesNF], FloatsN], frame: Frame, future: Future) -> FloatsN:

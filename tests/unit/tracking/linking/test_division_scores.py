@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracking.linking.assignment import Pairs
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.decide import decide
 from tracking.linking.packing import Triples
 
@@ -15,7 +15,7 @@ Row = tuple[int, int, int, float]
 def gains(rows: list[Row], links: list[tuple[int, int, float]], sources: int = 2, targets: int = 4) -> dict[int, float]:
     source, first, second, saving = (np.array(column) for column in zip(*rows, strict=True))
     one, other, value = (np.array(column) for column in zip(*links, strict=True))
-    pairs = Pairs.build(one, other, value.astype(float), sources, targets)
+    pairs = CandidateLinks.build(one, other, value.astype(float), sources, targets)
     solution = decide(pairs, Triples(source, first, second, saving.astype(float), np.full(len(saving), np.inf)))
     return {s: gain for s, (_, _, gain) in solution.divisions.items()}
 

@@ -7,22 +7,22 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from tracking.linking.assignment import Pairs, assign, prices
+from tracking.linking.candidates import CandidateLinks
 from tracking.linking.decide import decide
 from tracking.linking.packing import Triples
 
 
-def problem(seed: int, n: int = 5, m: int = 6) -> tuple[Pairs, Triples]:
+def problem(seed: int, n: int = 5, m: int = 6) -> tuple[CandidateLinks, Triples]:
     """Random savings of links and divisions."""
     rng = np.random.default_rng(seed)
     source, target = (a.ravel() for a in np.meshgrid(np.arange(n), np.arange(m), indexing="ij"))
-    pairs = Pairs.build(source, target, rng.normal(1.0, 3.0, n * m), n, m)
+    pairs = CandidateLinks.build(source, target, rng.normal(1.0, 3.0, n * m), n, m)
     rows = [(i, a, b) for i in range(n) for a in range(m) for b in range(a + 1, m) if rng.random() < 0.4]
     s, a, b = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     return pairs, Triples(s, a, b, rng.uniform(0.5, 9.0, len(rows)), np.full(len(rows), np.inf))
 
 
-def exhaustive(pairs: Pairs, triples: Triples) -> float:
+def exhaustive(pairs: CandidateLinks, triples: Triples) -> float:
     """Best total saving by trying everything."""
     link = {(i, j): s for i, j, s in zip(pairs.source.tolist(), pairs.target.tolist(), pairs.saving, strict=True)}
     split: dict[int, list[tuple[int, int, float]]] = {}
@@ -42,7 +42,7 @@ def exhaustive(pairs: Pairs, triples: Triples) -> float:
     return best(0, frozenset(range(pairs.targets)))
 
 
-def value(pairs: Pairs, match: np.ndarray) -> float:
+def value(pairs: CandidateLinks, match: np.ndarray) -> float:
     link = {(i, j): s for i, j, s in zip(pairs.source.tolist(), pairs.target.tolist(), pairs.saving, strict=True)}
     return float(sum(link[i, j] for i, j in enumerate(match.tolist()) if j >= 0))
 
@@ -53,14 +53,14 @@ def test_assignment_is_the_best_of_all(seed: int) -> None:
     dense = np.zeros((4, 5))
     dense[pairs.source, pairs.target] = pairs.saving
     best = max(sum(dense[i, j] for i, j in enumerate(columns)) for columns in permutations(range(5), 4))
-    assert value(pairs, assign(pairs)) == pytest.approx(best)
+    assert value(pairs, pairs.assigned()) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_prices_prove_that_an_assignment_is_best(seed: int) -> None:
     pairs, _ = problem(seed)
-    match = assign(pairs)
-    worth, price = prices(pairs, match)
+    match = pairs.assigned()
+    worth, price = pairs.prices(match)
     assert (worth >= -1e-9).all()
     assert (price >= -1e-9).all()
     assert (worth[pairs.source] + price[pairs.target] >= pairs.saving - 1e-6).all()
@@ -88,5 +88,5 @@ def test_links_and_divisions_together_are_the_best_of_all(seed: int) -> None:
 
 def test_nothing_to_assign() -> None:
     nothing = np.zeros(0, np.int64)
-    pairs = Pairs.build(nothing, nothing, np.zeros(0), 3, 0)
-    assert assign(pairs).tolist() == [-1, -1, -1]
+    pairs = CandidateLinks.build(nothing, nothing, np.zeros(0), 3, 0)
+    assert pairs.assigned().tolist() == [-1, -1, -1]
