@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.arrays import AnchorsYXA4, Boxes4, BoxesN4, MatrixF32, PlacesN, SidesA2
+from nuset_engine.arrays import AnchorsYXA4, Boxes4, BoxesN4, MatrixF32, PlacesN, RowsN, SidesA2
 
 TRAINED_DIAMETER_PX = 24.0
 RATIOS = (0.5, 1.0, 2.0)  # height over width
@@ -71,6 +71,15 @@ def anchor_boxes(level: AnchorLevel, height: int, width: int) -> AnchorsYXA4:
     boxes[..., 2] = centre_y + shapes[:, 0] / 2
     boxes[..., 3] = centre_x + shapes[:, 1] / 2
     return boxes
+
+
+def anchor_boxes_at(level: AnchorLevel, y: RowsN, x: RowsN, anchor: RowsN) -> BoxesN4:
+    """Some anchors of one level, (N, 4): those that `anchor_boxes` has at ``[y, x, anchor]``."""
+    centres = [(cells.astype(np.float32) + 0.5) * level.stride for cells in (y, x)]
+    half = level.shapes[anchor] / 2
+    return np.stack(
+        [centres[0] - half[:, 0], centres[1] - half[:, 1], centres[0] + half[:, 0], centres[1] + half[:, 1]], axis=1
+    )
 
 
 def encode(anchors: Boxes4, boxes: Boxes4) -> Boxes4:

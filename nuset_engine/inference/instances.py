@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import LabelsYX, PlaneF32, ScoresN
 from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams
-from nuset_engine.planes.resample import nearest, resample_window, steps
+from nuset_engine.planes.resample import nearest, nearest_places, resample_window, steps
 
 NETWORK_AREA = np.pi * TRAINED_DIAMETER_PX**2 / 4
 
@@ -103,9 +102,16 @@ def at_source(
     window : (slice, slice)
         Rows and columns of the source that are wanted.
     """
-    wide = np.where(found.labels > 0, found.labels, ndi.grey_dilation(found.labels, size=(3, 3)))
-    smooth = resample_window(found.probability, origin, step, window)
-    return nearest(wide, origin, step, window) * (smooth > params.foreground_threshold)
+    inside = resample_window(found.probability, origin, step, window) > params.foreground_threshold
+    out = nearest(found.labels, origin, step, window)
+    out[~inside] = 0
+    rows, columns = np.nonzero(inside & (out == 0))
+    down, along = nearest_places(found.labels.shape, origin, step, window)
+    # The outline between pixels may lie up to one pixel outside the labels: there the neighbour's number counts.
+    padded = np.pad(found.labels, 1)
+    around = [padded[down[rows] + i, along[columns] + j] for i in range(3) for j in range(3)]
+    out[rows, columns] = np.max(around, axis=0)
+    return out
 
 
 def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:

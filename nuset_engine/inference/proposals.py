@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from nuset_engine.anchors import LEVELS, anchor_boxes, decode
+from nuset_engine.anchors import LEVELS, anchor_boxes_at, decode
 from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN
+
+TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def decode_heads(heads: tuple[HeadYXK, ...], min_score: float) -> Proposals:
         chosen = logits > lowest
         if not chosen.any():
             continue
-        offsets = head[..., level.count :].reshape(*logits.shape, 4)[chosen]
-        boxes = decode(anchor_boxes(level, *head.shape[:2])[chosen], offsets)
+        y, x, anchor = np.nonzero(chosen)
+        offsets = head[y[:, None], x[:, None], level.count + 4 * anchor[:, None] + np.arange(4)]
+        boxes = decode(anchor_boxes_at(level, y, x, anchor), offsets)
         parts.append(Proposals(boxes.astype(np.float32), 1 / (1 + np.exp(-logits[chosen]))))
     return joined(parts)
 
@@ -93,15 +96,23 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
     centres = proposals.centres
     tree = cKDTree(centres)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    for index in range(len(proposals)):
-        if not kept[index]:
+    for start in range(0, len(proposals), TOGETHER):
+        chunk = np.arange(start, min(start + TOGETHER, len(proposals)))
+        chunk = chunk[kept[chunk]]
+        if chunk.size == 0:
             continue
-        # Asked for one at a time: where boxes lie dense, the neighbours of all at once would not fit into memory.
-        others = np.asarray(tree.query_ball_point(centres[index], reach[index]))
-        others = others[(others > index) & kept[others]]
-        if others.size == 0:
-            continue
-        shared = np.minimum(boxes[index, 2:], boxes[others, 2:]) - np.maximum(boxes[index, :2], boxes[others, :2])
+        near = tree.query_ball_point(centres[chunk], reach[chunk])
+        worse = np.concatenate([np.asarray(others, np.int64) for others in near])
+        better = np.repeat(chunk, [len(others) for others in near])
+        rivals = (worse > better) & kept[worse]
+        better, worse = better[rivals], worse[rivals]
+        shared = np.minimum(boxes[better, 2:], boxes[worse, 2:]) - np.maximum(boxes[better, :2], boxes[worse, :2])
         overlap = np.prod(np.clip(shared, 0, None), axis=1)
-        kept[others[overlap > max_iou * (area[index] + area[others] - overlap)]] = False
+        same = overlap > max_iou * (area[better] + area[worse] - overlap)
+        better, worse = better[same], worse[same]
+        for index, first, last in zip(
+            chunk, np.searchsorted(better, chunk), np.searchsorted(better, chunk, "right"), strict=True
+        ):
+            if kept[index]:
+                kept[worse[first:last]] = False
     return proposals.where(kept)

@@ -165,14 +165,15 @@ def look(
     )
 
 
-def best_sighting(plane: PlaneYX, values: FloatsN, exposure: Exposure, predictor: Predictor) -> Sighting:
+def best_sighting(
+    plane: PlaneYX, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
+) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
     The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
     round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many, so of all
     resolutions with at least half of the best evidence the finest is right.
     """
-    statistics = whole_image_statistics(values)
     seen = []
     for factor in FACTORS:
         if min(plane.shape) * factor < LEAST_PX:
@@ -220,11 +221,11 @@ def survey(
     look_at = Liveliest.of(some, False)
     if look_at.whole.is_blank:
         return BLANK_STACK
-    seen = best_sighting(look_at.plane, look_at.shown, look_at.exposure, predictor)
+    seen = best_sighting(look_at.plane, look_at.own, look_at.exposure, predictor)
     # Of the values as they are: a surface through dark nuclei is no background.
     if may_be_inverted(sample_values(look_at.plane)):
         negative = Liveliest.of(some, True)
-        other = best_sighting(negative.plane, negative.shown, negative.exposure, predictor)
+        other = best_sighting(negative.plane, negative.own, negative.exposure, predictor)
         if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):
             look_at, seen = negative, other
     if seen.count == 0:
@@ -247,15 +248,15 @@ class Liveliest:
     ----------
     exposure : Exposure
     plane : (Y, X)
-    shown : (N,) float64
-        Its values under `exposure`.
+    own : IntensityStatistics
+        Of its values under `exposure`.
     whole : IntensityStatistics
         Of all sampled planes.
     """
 
     exposure: Exposure
     plane: PlaneYX
-    shown: FloatsN
+    own: IntensityStatistics
     whole: IntensityStatistics
 
     @classmethod
@@ -264,7 +265,9 @@ class Liveliest:
         exposure = measure_exposure(planes, inverted)
         values = planes.values(exposure)
         liveliest = int(np.argmax([part.std() if part.size else 0.0 for part in values]))
-        return cls(exposure, planes[liveliest], values[liveliest], whole_image_statistics(np.concatenate(values)))
+        own = whole_image_statistics(values[liveliest])
+        whole = own if len(planes) == 1 else whole_image_statistics(np.concatenate(values))
+        return cls(exposure, planes[liveliest], own, whole)
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,10 @@ def fill_small_holes(foreground: MaskYX, max_area: float) -> MaskYX:
     holes, count = ndi.label(~foreground)
     if count < 2:
         return foreground
-    areas = np.bincount(holes.ravel())
-    small = areas <= max_area
+    flat = holes.ravel()
+    small = np.bincount(flat) <= max_area
     small[0] = False
-    return foreground | small[holes]
+    return foreground | small[holes] if small.any() else foreground
 
 
 def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX:
@@ -83,16 +83,15 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
         Highest point of the distance map on their common border.
     """
     keys, heights = [], []
-    size = int(labels.max(initial=0)) + 1
-    for one, other in (
-        ((slice(1, None), slice(None)), (slice(-1), slice(None))),
-        ((slice(None), slice(1, None)), (slice(None), slice(-1))),
-    ):
-        a, b = labels[one], labels[other]
-        border = (a != b) & (a > 0) & (b > 0)
+    flat, landscape, width = labels.ravel(), ridge.ravel(), labels.shape[1]
+    inside = np.flatnonzero(flat)  # the background has no passes, and is most of the plane
+    size = int(flat[inside].max(initial=0)) + 1
+    for step, here in ((width, inside[inside < flat.size - width]), (1, inside[inside % width < width - 1])):
+        a, b = flat[here], flat[here + step]
+        border = np.flatnonzero((a != b) & (b > 0))
         low, high = np.minimum(a[border], b[border]), np.maximum(a[border], b[border])
         keys.append(low.astype(np.int64) * size + high)
-        heights.append(np.minimum(ridge[one][border], ridge[other][border]))
+        heights.append(np.minimum(landscape[here[border]], landscape[here[border] + step]))
     found, place = np.unique(np.concatenate(keys), return_inverse=True)
     top = np.zeros(len(found), np.float32)
     np.maximum.at(top, place, np.concatenate(heights))
@@ -165,14 +164,19 @@ def separate(
     single[home[lone]] = lone + 1
     orphans = np.flatnonzero(seeds_in[1:] == 0) + 1
     single[orphans] = len(seeds) + 1 + np.arange(len(orphans))
-    labels = single[pieces]
     scores = np.concatenate([scores, np.zeros(len(orphans), np.float32)])
-    crowded = (seeds_in > 1)[pieces] & foreground
-    if crowded.any():
-        labels = np.where(crowded, watershed(-ridge, markers, mask=crowded, connectivity=2), labels)
+    inside = np.flatnonzero(foreground)  # the rest stays background, and is most of the plane
+    owner = pieces.ravel()[inside]
+    labels = np.zeros(foreground.shape, np.int32)
+    labels.ravel()[inside] = single[owner]
+    shared = inside[(seeds_in > 1)[owner]]
+    if shared.size:
+        crowded = np.zeros(foreground.shape, bool)
+        crowded.ravel()[shared] = True
+        labels.ravel()[shared] = watershed(-ridge, markers, mask=crowded, connectivity=2).ravel()[shared]
         peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
-        labels = merge_shallow(labels, ridge, peaks, deepest)[labels]
-    return drop_small(labels.astype(np.int32), scores, min_area)
+        labels.ravel()[inside] = merge_shallow(labels, ridge, peaks, deepest)[labels.ravel()[inside]]
+    return drop_small(labels, scores, min_area)
 
 
 def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tuple[PixelsYX, ScoresN]:
@@ -190,12 +194,18 @@ def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tup
 
 def drop_small(labels: LabelsYX, scores: ScoresN, min_area: float) -> tuple[LabelsYX, ScoresN]:
     """Labels and scores without nuclei under `min_area` pixels, numbered 1..N again."""
-    areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)[1 : len(scores) + 1]
+    flat = labels.ravel()
+    areas = np.bincount(flat[np.flatnonzero(flat)], minlength=len(scores) + 1)[1 : len(scores) + 1]
     return drop(labels, scores, areas >= max(min_area, 1))
 
 
 def drop(labels: LabelsYX, scores: ScoresN, keep: FlagsN) -> tuple[LabelsYX, ScoresN]:
     """Labels (Y, X) and scores (N,) of the nuclei to `keep` (N,) bool alone, numbered 1..N again."""
+    if keep.all():
+        return labels, scores
     renumber = np.zeros(len(keep) + 1, np.int32)
     renumber[1:][keep] = np.arange(1, keep.sum() + 1)
-    return renumber[labels], scores[keep]
+    inside = np.flatnonzero(labels)
+    out = np.zeros(labels.shape, np.int32)
+    out.ravel()[inside] = renumber[labels.ravel()[inside]]
+    return out, scores[keep]

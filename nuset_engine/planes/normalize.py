@@ -13,7 +13,7 @@ import numpy as np
 from nuset_engine.arrays import FloatsN, InputYXC, Mask, Pixels
 
 CLIP = 10.0
-LARGEST_SAMPLE = 1 << 20  # pixels that statistics are taken from; more do not change them
+LARGEST_SAMPLE = 1 << 18  # pixels that statistics are taken from; more do not change them
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from nuset_engine.arrays import LabelsYX, PlaneF32, PlaneYX
+from nuset_engine.arrays import LabelsYX, PlaneF32, PlaneYX, RowsN
 
 
 def resample(plane: PlaneYX, shape: tuple[int, int]) -> PlaneF32:
@@ -95,8 +95,15 @@ def nearest(
     part: LabelsYX, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
 ) -> LabelsYX:
     """As `resample_window`, each pixel from the nearest one; for labels."""
+    return part[np.ix_(*nearest_places(part.shape, origin, step, window))]
+
+
+def nearest_places(
+    shape: tuple[int, ...], origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
+) -> list[RowsN]:
+    """Rows and columns, in a part of this shape, of the pixels that `nearest` takes."""
     index = []
-    for size, first, width, wanted in zip(part.shape, origin, step, window, strict=True):
+    for size, first, width, wanted in zip(shape, origin, step, window, strict=True):
         source = ((np.arange(wanted.start, wanted.stop) + 0.5) * width).astype(np.int64) - first
         index.append(np.minimum(source, size - 1))
-    return part[np.ix_(*index)]
+    return index

@@ -10,6 +10,7 @@ from nuset_engine.anchors import (
     LEVELS,
     TRAINED_DIAMETER_PX,
     anchor_boxes,
+    anchor_boxes_at,
     box_iou,
     decode,
     encode,
@@ -53,3 +54,10 @@ def test_box_overlap_by_hand() -> None:
     """Two 2 x 2 boxes that share one pixel: 1 / 7."""
     overlap = box_iou(np.array([[0, 0, 2, 2]]), np.array([[1, 1, 3, 3], [0, 0, 2, 2], [5, 5, 6, 6]]))
     assert np.allclose(overlap, [[1 / 7, 1, 0]])
+
+
+def test_anchors_are_the_same_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    for level in LEVELS:
+        y, x, anchor = rng.integers(7, size=20), rng.integers(9, size=20), rng.integers(level.count, size=20)
+        assert np.array_equal(anchor_boxes_at(level, y, x, anchor), anchor_boxes(level, 7, 9)[y, x, anchor])
