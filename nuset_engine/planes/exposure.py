@@ -181,10 +181,10 @@ def _lows(plane: PlaneYX, exposure: Exposure, counts: Sequence[int]) -> MatrixNM
     out = np.full(tuple(counts), np.inf)
     if np.isfinite(few).all():
         for high, wide in itertools.product(np.unique(np.diff(rows)), np.unique(np.diff(columns))):
-            i, j = np.flatnonzero(np.diff(rows) == high), np.flatnonzero(np.diff(columns) == wide)
-            down, along = rows[i][:, None] + np.arange(high), columns[j][:, None] + np.arange(wide)
-            cells = few[down[:, None, :, None], along[None, :, None, :]].reshape(len(i), len(j), -1)
-            out[np.ix_(i, j)] = np.percentile(cells, LOW_QUANTILE, axis=-1)
+            tall, broad = np.flatnonzero(np.diff(rows) == high), np.flatnonzero(np.diff(columns) == wide)
+            down, along = rows[tall][:, None] + np.arange(high), columns[broad][:, None] + np.arange(wide)
+            cells = few[down[:, None, :, None], along[None, :, None, :]].reshape(len(tall), len(broad), -1)
+            out[np.ix_(tall, broad)] = np.percentile(cells, LOW_QUANTILE, axis=-1)
         return out
     for i in range(counts[0]):
         for j in range(counts[1]):
