@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import family
-from cases.recipes import PYTHON, SQL
+from cases.recipes import PYTHON, SQL, TEXT
 
 import storage
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError, WrongRequestError
+from storage.schema import tables, views
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,7 +51,9 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
         (5, 3, 1, 2, 4, 5, 0), (6, None, 6, 0, 0, 5, 0),
     ],
     "How long from birth to division?": [(3, 2.0)],
-    "Which nuclei should a person look at?": [],
+    "Which nuclei should a person look at?": [
+        (5, 3, 5, 0.9, 0, 0, 0, 1, 0, 0), (4, 1, 2, 0.9, 0, 0, 0, 0, 1, 0), (3, 3, 6, 0.7, 0, 0, 0, 0, 0, 0),
+    ],
 }  # fmt: skip
 
 
@@ -61,6 +65,32 @@ def test_every_recipe_is_checked() -> None:
 def test_a_recipe_gives_what_is_true(results: Path, name: str) -> None:
     with closing(sqlite3.connect(results / "nusetd.sqlite")) as connection:
         assert connection.execute(SQL[name]).fetchall() == EXPECTED[name]
+
+
+def documented() -> dict[str, set[str]]:
+    """The columns in the dictionary by table or view, as RECIPES.md has them."""
+    text = TEXT.split("## Every column\n")[1].split("\n## ")[0]
+    found: dict[str, set[str]] = {}
+    for heading, rows in re.findall(r"^`(\w+)`:[^|]*((?:\|.*\n)+)", text, re.MULTILINE):
+        found[heading] = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    for place, name in re.findall(r"`(\w+)\.(\w+)`(?=[^|\n]*\|)", text):
+        found.setdefault(place, set()).add(name)
+    return found
+
+
+def test_the_dictionary_has_every_column_and_no_other(results: Path) -> None:
+    """Of tables and views; a column that has the name of one in the four tables of the contract means the same."""
+    present = {table.name: set(table.columns.keys()) for table in tables.metadata.tables.values()}
+    with closing(sqlite3.connect(results / "nusetd.sqlite")) as connection:
+        for view in views.VIEWS:
+            present[view] = {row[1] for row in connection.execute(f"PRAGMA table_info({view})")}
+    told = documented()
+    assert {place: told[place] - present[place] for place in told if told[place] - present[place]} == {}
+    contract = ("acquisitions", "timepoints", "nuclei", "tracks")
+    assert {table: present[table] - told[table] for table in contract if present[table] - told[table]} == {}
+    shared = {"acquisition", "nucleus_id"}.union(*(told[table] for table in contract))
+    others = {place: names - told.get(place, set()) - shared for place, names in present.items()}
+    assert {place: names for place, names in others.items() if names} == {}
 
 
 def test_the_recipe_for_origins_names_model_version_and_source(results: Path) -> None:

@@ -59,8 +59,9 @@ def track_measures(
     -------
     pandas.DataFrame
         Indexed by track_id: `measure_names`. Duration and cycle (birth to division; missing unless both were seen),
-        net and total displacement, mean speed, mean squared displacement over one time point, exponent and coefficient
-        of diffusion (of MSD = 2 d D lag^exponent, d axes, lag in time points), growth (slope of the log size), and the
+        net displacement (from first to last place), total displacement (length of the path: the sum of all steps), mean
+        speed along the path, mean squared displacement over one time point, exponent and coefficient of diffusion (of
+        MSD = 2 d D lag^exponent, d axes, lag in time points), growth (slope of the log size), and the
         last time point before a division.
 
     Raises

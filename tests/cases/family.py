@@ -8,7 +8,8 @@ Tracks over the six time points, one minute apart:
                 5 5
         6 6 . 6 6 6        6 is missed at t = 2
 
-Track k lies at z = 2, y = 10 k, x = 5 t micrometres; its volume is 100 k + t cubic micrometres.
+Track k lies at z = 2, y = 10 k, x = 5 t micrometres; its volume is 100 k + t cubic micrometres. Its score is 0.9, that
+of track 6 at t = 3, just found again, 0.7. Track 5 may be two nuclei at t = 5, track 2 has a bridged slice at t = 4.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def table(t: int) -> Nuclei:
     """The nuclei of a time point."""
     tracks = np.array(TRACKS_AT[t])
     places = np.stack([np.full(len(tracks), 2.0), 10.0 * tracks, np.full(len(tracks), 5.0 * t)], axis=1)
-    extra = {"volume_um3": 100.0 * tracks + t, "score": 0.9, "intensity_mean": 50.0, "channel_1_mean": tracks * 0.5}
+    extra = {"volume_um3": 100.0 * tracks + t, "intensity_mean": 50.0, "channel_1_mean": tracks * 0.5}
+    extra["score"] = np.where((tracks == 6) & (t == 3), 0.7, 0.9)
+    extra["merge_suspected"] = (tracks == 5) & (t == 5)
+    extra["gap_bridged"] = (tracks == 2) & (t == 4)
     return Nuclei.from_positions(t, places, **extra)
 
 
