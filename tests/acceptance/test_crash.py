@@ -28,7 +28,7 @@ def test_it_is_set_aside_after_the_second_crash_and_the_others_go_on(
     new_lab: Callable[..., Lab], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FATAL)
-    path = os.pathsep.join([str(tmp_path), str(HERE)])
+    path = os.pathsep.join([str(tmp_path), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     lab = new_lab()
     for t in range(3):
         write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))

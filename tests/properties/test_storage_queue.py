@@ -193,7 +193,7 @@ class Queue(RuleBasedStateMachine):
 
 
 Queue.TestCase.settings = settings(
-    max_examples=30,
+    max_examples=14,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

@@ -124,11 +124,12 @@ def test_boxes_return_to_the_pixels_of_the_source() -> None:
     assert found.boxes.tolist() == [[0, 8, 50, 100]]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_on_synthetic_events_alone_gives_weights_for_detection(tmp_path: Path) -> None:
     config = TrainingConfig(
-        None, None, tmp_path / "events.npz", mode="events", width=4, steps=4, batch_size=1, crop_px=64
+        None, None, tmp_path / "events.npz", mode="events", width=4, steps=2, batch_size=1, crop_px=64
     )
-    weights = train(config, every=4)
+    weights = train(config, every=2)
     assert weights.manifest["recipe"]["mode"] == "events"
     part = next(p for seed in range(9) for p in mitotic_slices(np.random.default_rng(seed)) if p.nuclei.max() > 20)
     detector = EventDetector(tmp_path / "events.npz", min_score=0.001)

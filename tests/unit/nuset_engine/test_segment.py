@@ -129,7 +129,7 @@ def test_what_is_no_plane_is_refused(segmenter: Segmenter, plane: np.ndarray) ->
 
 
 def test_tiles_and_whole_plane_agree(segmenter: Segmenter) -> None:
-    image, _ = scene(7, replace(CLEAN, size_px=700))
+    image, _ = scene(7, replace(CLEAN, size_px=450))
     statistics = segmenter.statistics([image])
     whole = segmenter.segment_plane(image, statistics).labels
     tiled = Segmenter(params=SegmentationParams(tile_px=256)).segment_plane(image, statistics).labels

@@ -36,7 +36,7 @@ def crowd(size_px: int) -> np.ndarray:
 
 
 def test_bands_and_whole_plane_agree(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
-    plane = resample(crowd(600), (490, 470))
+    plane = resample(crowd(440), (370, 360))
     statistics = segmenter.statistics([plane])
     whole = segmenter.segment_plane(plane, statistics)
     monkeypatch.setattr("nuset_engine.segment.LARGEST_WHOLE_PX", 0)

@@ -140,13 +140,14 @@ def test_places_run_from_edge_to_edge() -> None:
     [lambda i: slope(i, 1.5), vignette, with_hot_pixels, through_a_round_window],
     ids=["slope", "vignette", "hot pixels", "round window"],
 )
-def test_nuclei_are_found_as_well_as_on_the_even_image(nuclei: tuple[np.ndarray, np.ndarray], change: object) -> None:
+def test_nuclei_are_found_as_well_as_on_the_even_image(
+    segmenter: Segmenter, nuclei: tuple[np.ndarray, np.ndarray], change: object
+) -> None:
     image, labels = nuclei
     assert callable(change)
     changed = change(image)
     inside = changed > 0 if change is through_a_round_window else np.ones(labels.shape, bool)
     whole = np.isin(labels, labels[~inside], invert=True) & inside
-    segmenter = Segmenter()
     usual = average_precision(np.where(whole, labels, 0), segmenter.segment_plane(image).labels * whole, [0.5])[0]
     found = segmenter.segment_plane(changed)
     assert average_precision(np.where(whole, labels, 0), found.labels * whole, [0.5])[0] > usual - 0.1

@@ -39,9 +39,14 @@ print(train(run, every=10).manifest["backend"])
 """
 
 
+QUICK = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # compiling takes most of the time
+)
+
+
 def on_jax(program: str, *arguments: Path) -> str:
     """Run a program in a process of its own, since a backend is chosen once per process; its standard output."""
-    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], env=environment, capture_output=True, text=True
     )

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
     """A run of a few seconds."""
     base = TrainingConfig(
-        folder / "images", folder / "labels", output, width=4, steps=60, batch_size=2, crop_px=64, validation=1
+        folder / "images", folder / "labels", output, width=4, steps=30, batch_size=2, crop_px=64, validation=1
     )
     return replace(base, **changes)
 
@@ -42,7 +42,7 @@ def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights from a short run."""
     output = tmp_path_factory.mktemp("run") / "mine.npz"
-    train(config(folder, output), every=20)
+    train(config(folder, output), every=10)
     return output
 
 
@@ -53,31 +53,32 @@ def history(weights: Path) -> list[dict[str, str]]:
 
 def test_a_run_leaves_weights_manifest_history_and_plot(trained: Path) -> None:
     rows = history(trained)
-    assert [int(r["step"]) for r in rows] == [20, 40, 60]
+    assert [int(r["step"]) for r in rows] == [10, 20, 30]
     losses = [float(r["validation_loss"]) for r in rows]
     assert losses[0] > losses[1] > losses[2]
     assert trained.with_suffix(".history.png").stat().st_size > 5000
     manifest = Segmenter(trained).weights_info.manifest
     assert manifest["recipe"]["width"] == 4
-    assert manifest["scores"]["step"] == 60
+    assert manifest["scores"]["step"] == 30
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_an_interrupted_run_continues_where_it_stopped(folder: Path, tmp_path: Path) -> None:
     class StoppedError(Exception):
         pass
 
     def interrupt(sentence: str) -> None:
-        if sentence.startswith("step 10"):
+        if sentence.startswith("step 2:"):
             raise StoppedError
 
-    settings = config(folder, tmp_path / "mine.npz", steps=20)
+    settings = config(folder, tmp_path / "mine.npz", steps=4)
     with pytest.raises(StoppedError):
-        train(settings, note=interrupt, every=10)
+        train(settings, note=interrupt, every=2)
     notes: list[str] = []
-    train(settings, note=notes.append, every=10)
-    assert any("continuing at step 10 of 20" in note for note in notes)
+    train(settings, note=notes.append, every=2)
+    assert any("continuing at step 2 of 4" in note for note in notes)
     rows = history(tmp_path / "mine.npz")
-    assert [int(r["step"]) for r in rows] == [10, 20]
+    assert [int(r["step"]) for r in rows] == [2, 4]
 
 
 def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 from cases import family
-from cases.stored import acquisition, pixels, register, squares, work_off
+from cases.stored import Clock, acquisition, pixels, register, squares, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
@@ -31,11 +31,22 @@ TRACKS_AT = {0: [1, 2], 1: [1], 2: [3, 4, 2], 3: [3, 4, 2]}
 PARENTS = {1: None, 2: None, 3: 1, 4: 1}
 
 
-@pytest.fixture
-def output(catalog: Catalog, tmp_path: Path) -> Path:
+def fill(folder: Path) -> Path:
     """A folder with a database and an OME-Zarr of the lineage drawn above."""
+    with Catalog.open(folder, clock=Clock()) as catalog:
+        _fill(catalog, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a folder that is only read."""
+    return fill(tmp_path_factory.mktemp("output"))
+
+
+def _fill(catalog: Catalog, folder: Path) -> None:
     image = acquisition(pixels(4, z=3))
-    path = tmp_path / "embryo.ome.zarr"
+    path = folder / "embryo.ome.zarr"
     row = catalog.register(image, zarr_path=path, model_name="m", model_sha256="0", params={})
     store = ImageStore.create(path, image)
     catalog.add_timepoints(row.id, dict.fromkeys(TRACKS_AT, "x"))
@@ -52,11 +63,10 @@ def output(catalog: Catalog, tmp_path: Path) -> Path:
         return table, TrackUpdate((FrameTracks(job.t, labels, np.array(ids), True),), tracks, ())
 
     work_off(catalog, result)
-    return tmp_path
 
 
-def test_ctc_has_masks_and_an_unbroken_lineage(output: Path) -> None:
-    folder = export(output, "embryo", "ctc", output / "ctc")
+def test_ctc_has_masks_and_an_unbroken_lineage(output: Path, tmp_path: Path) -> None:
+    folder = export(output, "embryo", "ctc", tmp_path / "ctc")
     lines = [tuple(map(int, line.split())) for line in (folder / "res_track.txt").read_text().splitlines()]
     # The missed time point cuts track 2; its rest (3) is the child of its beginning (2). 3 and 4 follow as 4 and 5.
     assert lines == [(1, 0, 1, 0), (2, 0, 0, 0), (3, 2, 3, 2), (4, 2, 3, 1), (5, 2, 3, 1)]
@@ -68,37 +78,37 @@ def test_ctc_has_masks_and_an_unbroken_lineage(output: Path) -> None:
         assert mask.dtype == np.uint16
 
 
-def test_ctc_is_read_by_traccuracy(output: Path) -> None:
+def test_ctc_is_read_by_traccuracy(output: Path, tmp_path: Path) -> None:
     from traccuracy.loaders import load_ctc_data
 
-    folder = export(output, "embryo", "ctc", output / "ctc")
+    folder = export(output, "embryo", "ctc", tmp_path / "ctc")
     graph = load_ctc_data(str(folder), str(folder / "res_track.txt"), name="embryo", run_checks=True)
     assert graph.graph.number_of_nodes() == sum(len(ids) for ids in TRACKS_AT.values())
     divided = [node for node in graph.graph.nodes if graph.graph.out_degree(node) == 2]
     assert len(divided) == 1
 
 
-def test_csv_holds_every_nucleus_and_track(output: Path) -> None:
-    folder = export(output, 1, "csv", output / "csv")
+def test_csv_holds_every_nucleus_and_track(output: Path, tmp_path: Path) -> None:
+    folder = export(output, 1, "csv", tmp_path / "csv")
     nuclei, tracks = pd.read_csv(folder / "nuclei.csv"), pd.read_csv(folder / "tracks.csv")
     assert list(nuclei["track_id"]) == [1, 2, 1, 3, 4, 2, 3, 4, 2]
     assert nuclei["parent_track_id"].tolist()[3:5] == [1.0, 1.0]
     assert nuclei["channel_1_mean"].tolist()[:2] == [0.5, 1.0]
     assert list(tracks["track_id"]) == [1, 2, 3, 4]
-    alone = export(output, 1, "csv", output / "nuclei.csv")
+    alone = export(output, 1, "csv", tmp_path / "nuclei.csv")
     assert alone.read_text() == (folder / "nuclei.csv").read_text()
 
 
-def test_parquet_equals_csv(output: Path) -> None:
-    csv = pd.read_csv(export(output, 1, "csv", output / "csv") / "nuclei.csv")
-    parquet = pd.read_parquet(export(output, 1, "parquet", output / "parquet") / "nuclei.parquet")
+def test_parquet_equals_csv(output: Path, tmp_path: Path) -> None:
+    csv = pd.read_csv(export(output, 1, "csv", tmp_path / "csv") / "nuclei.csv")
+    parquet = pd.read_parquet(export(output, 1, "parquet", tmp_path / "parquet") / "nuclei.parquet")
     assert list(parquet.columns) == list(csv.columns)
     assert str(parquet["track_id"].dtype) == "Int64"
     np.testing.assert_array_equal(parquet["centroid_y_um"], csv["centroid_y_um"])
 
 
-def test_napari_gets_tracks_in_order(output: Path) -> None:
-    table = pd.read_csv(export(output, 1, "napari", output / "tracks.csv"))
+def test_napari_gets_tracks_in_order(output: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(export(output, 1, "napari", tmp_path / "tracks.csv"))
     assert list(table.columns) == ["track_id", "t", "z", "y", "x", "parent_track_id"]
     assert list(zip(table["track_id"], table["t"], strict=True)) == [
         (1, 0), (1, 1), (2, 0), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2), (4, 3),
@@ -106,10 +116,10 @@ def test_napari_gets_tracks_in_order(output: Path) -> None:
     assert table["x"].tolist()[0] == 20.0
 
 
-def test_geff_is_a_valid_graph_with_the_lineage(output: Path) -> None:
+def test_geff_is_a_valid_graph_with_the_lineage(output: Path, tmp_path: Path) -> None:
     import geff
 
-    path = export(output, 1, "geff", output / "lineage.geff")
+    path = export(output, 1, "geff", tmp_path / "lineage.geff")
     geff.validate_structure(str(path))
     graph, _ = geff.read(str(path))
     assert graph.number_of_nodes() == 9
@@ -128,43 +138,48 @@ def test_an_acquisition_without_nuclei_can_be_exported(catalog: Catalog, tmp_pat
 
 
 @pytest.mark.parametrize("form", EXPORTERS)
-def test_nothing_is_overwritten(output: Path, form: str) -> None:
-    (output / "mine").write_text("precious")
+def test_nothing_is_overwritten(output: Path, tmp_path: Path, form: str) -> None:
+    (tmp_path / "mine").write_text("precious")
     with pytest.raises(OutputExistsError, match="already there"):
-        export(output, 1, form, output / "mine")
-    assert (output / "mine").read_text() == "precious"
+        export(output, 1, form, tmp_path / "mine")
+    assert (tmp_path / "mine").read_text() == "precious"
 
 
 @pytest.mark.parametrize("form", EXPORTERS)
-def test_a_failed_export_leaves_nothing(output: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_leaves_nothing(
+    output: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_snapshot: object, path: Path) -> None:
         path.mkdir()
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export_package, "EXPORTERS", {form: fail})
     with pytest.raises(StorageError, match="No space left"):
-        export(output, 1, form, output / "new" / "out")
-    assert list((output / "new").iterdir()) == []
+        export(output, 1, form, tmp_path / "new" / "out")
+    assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_wrong_requests_are_one_sentence(output: Path) -> None:
+def test_wrong_requests_are_one_sentence(output: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no export format 'xml': choose one of"):
-        export(output, 1, "xml", output / "out")
+        export(output, 1, "xml", tmp_path / "out")
     with pytest.raises(UnknownAcquisitionError):
-        export(output, "nobody", "csv", output / "out")
-    assert not (output / "out").exists()
+        export(output, "nobody", "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
-def test_labels_that_are_gone_are_one_sentence(output: Path) -> None:
+def test_labels_that_are_gone_are_one_sentence(tmp_path: Path) -> None:
+    output = fill(tmp_path)
     (output / "embryo.ome.zarr").rename(output / "elsewhere")
     with pytest.raises(StorageError, match="is not there"):
         export(output, 1, "ctc", output / "out")
 
 
-def test_more_tracks_than_16_bits_hold_are_refused(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_tracks_than_16_bits_hold_are_refused(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export_package.ctc, "LARGEST_NUMBER", 4)
     with pytest.raises(StorageError, match="has 5 tracks"):
-        export(output, 1, "ctc", output / "out")
+        export(output, 1, "ctc", tmp_path / "out")
 
 
 def test_nuclei_without_a_track_stand_alone() -> None:
@@ -233,18 +248,19 @@ def test_napari_takes_the_tracks_and_their_divisions(tmp_path: Path) -> None:
     assert done.stdout.strip() == f"{family.NUCLEI} {{2: [1], 3: [1], 4: [3], 5: [3]}}"
 
 
-def test_geff_satisfies_its_specification_in_full(output: Path) -> None:
+def test_geff_satisfies_its_specification_in_full(output: Path, tmp_path: Path) -> None:
     import geff
     from geff.core_io import read_to_memory
     from geff.validate.data import ValidationConfig, validate_data
 
-    path = str(export(output, 1, "geff", output / "lineage.geff"))
+    path = str(export(output, 1, "geff", tmp_path / "lineage.geff"))
     everything = ValidationConfig(graph=True, tracklet=True)
     validate_data(read_to_memory(path), everything)
     assert geff.GeffMetadata.read(path).track_node_props == {"tracklet": "track_id"}
 
 
-def test_labels_that_do_not_belong_to_the_rows_are_not_exported(output: Path) -> None:
+def test_labels_that_do_not_belong_to_the_rows_are_not_exported(tmp_path: Path) -> None:
+    output = fill(tmp_path)
     store = ImageStore.open(output / "embryo.ome.zarr")
     store.write_timepoint(2, None, squares(2, 4))
     store.publish(2)

@@ -1,0 +1,149 @@
+"""Whether the tests notice when the code is wrong: small random faults, one at a time, and which of them survive.
+
+Run it by hand:  python tests/benchmarks/mutate.py [--sample 100] [--seed 1] [--module PART OF A NAME] [--minutes 60]
+
+Each fault is put into a copy of the checkout, where the tests that concern its module run (`mutation.targets`). A run
+that was stopped goes on where it was: what was found is kept in `--notes`, and a survivor is tried again when its tests
+have changed. Faults that change nothing that anybody could see are listed, with a sentence each, in
+`mutation/equivalent.toml`; they do not count. The exit code is 1 where less than `--share` of the others is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from mutation.equivalent import reason_of
+from mutation.faults import Fault, faults_of
+from mutation.targets import TARGETS
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOWEST_S = 300.0  # by then the tests are caught in a loop, which counts as noticed
+
+
+def main() -> int:
+    """Draw, try, print, judge."""
+    options = _options()
+    chosen = {name: tests for name, tests in TARGETS.items() if options.module in name}
+    every = [fault for name in sorted(chosen) for fault in faults_of(name, (ROOT / name).read_text(encoding="utf-8"))]
+    drawn = random.Random(options.seed).sample(every, min(options.sample, len(every)))
+    print(f"{len(drawn)} of {len(every)} faults in {len(chosen)} modules, seed {options.seed}")
+    counts = {"killed": 0, "survived": 0, "equivalent": 0}
+    until, notes = time.monotonic() + 60 * options.minutes, Notes(options.notes)
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = _copy(Path(folder) / "checkout")
+        for number, fault in enumerate(drawn, start=1):
+            if time.monotonic() > until:
+                print(f"stopped after {number - 1} faults: run it again, it goes on from here")
+                break
+            reason = reason_of(fault)
+            found = "equivalent" if reason else notes.known(fault, chosen[fault.module])
+            if found is None:
+                found = _tried(fault, chosen[fault.module], checkout)
+                notes.enter(fault, chosen[fault.module], found)
+            counts[found] += 1
+            if found == "survived" or options.all:
+                print(f"\n{number:4d} {found}: {fault}" + (f"\n     {reason}" if reason else ""), flush=True)
+    judged = counts["killed"] + counts["survived"]
+    share = counts["killed"] / judged if judged else 1.0
+    print(f"\n{counts['killed']} of {judged} killed ({share:.0%}), {counts['equivalent']} change nothing")
+    return int(share < options.share)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=100, help="how many faults")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--module", default="", help="only modules with this in their name")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no further fault after this time")
+    parser.add_argument("--share", type=float, default=0.9, help="that must be killed")
+    parser.add_argument("--notes", type=Path, default=Path(tempfile.gettempdir()) / "nusetd-mutants.jsonl")
+    parser.add_argument("--all", action="store_true", help="print those that were killed as well")
+    return parser.parse_args()
+
+
+def _copy(checkout: Path) -> Path:
+    """Copy what the tests need, so that nobody works with the faults meanwhile."""
+    hidden = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+    shutil.copytree(ROOT, checkout, ignore=hidden)
+    return checkout
+
+
+def _tried(fault: Fault, tests: tuple[str, ...], checkout: Path) -> str:
+    """Run the tests on a fault: "killed" or "survived"."""
+    place = checkout / fault.module
+    whole = place.read_text(encoding="utf-8")
+    place.write_text(fault.applied(whole), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    # No bytecode: the sources change within the second that it is told apart by.
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        run = subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True, **quiet)  # type: ignore[call-overload]
+        try:
+            return "killed" if run.wait(SLOWEST_S) else "survived"
+        except subprocess.TimeoutExpired:
+            return "killed"
+        finally:
+            _end(run)
+    finally:
+        place.write_text(whole, encoding="utf-8")
+
+
+def _end(run: subprocess.Popen[bytes]) -> None:
+    """End a run with every process that it left behind."""
+    try:
+        os.killpg(run.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    run.wait()
+
+
+class Notes:
+    """What was found before: the death of a fault for as long as its module stays, its survival also as its tests do.
+
+    Parameters
+    ----------
+    path : Path
+        A line of JSON for each finding.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self._found = dict(json.loads(line) for line in lines)
+
+    def known(self, fault: Fault, tests: tuple[str, ...]) -> str | None:
+        """What was found of a fault, None when it has to be tried."""
+        for found in ("killed", "survived"):
+            if self._found.get(self._key(fault, tests, found)) == found:
+                return found
+        return None
+
+    def enter(self, fault: Fault, tests: tuple[str, ...], found: str) -> None:
+        """Keep a finding."""
+        key = self._key(fault, tests, found)
+        self._found[key] = found
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, found]) + "\n")
+
+    def _key(self, fault: Fault, tests: tuple[str, ...], found: str) -> str:
+        files = [ROOT / fault.module, *(ROOT / name for name in tests if found == "survived")]
+        texts = [path.read_bytes() for path in files if path.is_file()]
+        return sha256(b"\0".join([str(fault).encode(), *texts])).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
