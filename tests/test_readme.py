@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
