@@ -27,6 +27,7 @@ from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
+from storage.found import Found
 from storage.database.replay import replay, replay_all
 from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
@@ -44,18 +45,17 @@ if TYPE_CHECKING:
 
 def admit(
     catalog: Catalog,
-    acquisition: Acquisition,
+    image: Acquisition | Found,
     recipe: Recipe,
     output: naming.Place,
-    fingerprints: Mapping[int, str] | None = None,
     sources: Sequence[Source] = (),
 ) -> AcquisitionRow:
     """Make a finished image known and queue those of its time points that are new or changed.
 
     Parameters
     ----------
-    fingerprints : mapping, optional
-        Of its time points, where they are known already; else they are read.
+    image : Found or Acquisition
+        As it was found; an acquisition is looked at now.
     sources : sequence of Source, optional
         The files, noted as taken in the same transaction.
 
@@ -64,6 +64,8 @@ def admit(
     DaemonError, StorageError
         When the image cannot be processed as it is; the message says what to do.
     """
+    found = image if isinstance(image, Found) else Found.of(image)
+    acquisition = found.description
     refuse_unmeasurable(acquisition)
     channel = choose_channel(acquisition, recipe.nuclear_channel)
     row = catalog.register(
@@ -75,13 +77,12 @@ def admit(
     )
     # The catalog counts time points from the number that was the first when it met the series.
     shift = (acquisition.first_number or 0) - (row.first_number or 0)
-    if fingerprints is None:
-        fingerprints = {t: acquisition.fingerprint(t) for t in acquisition.time_points}
     catalog.add_timepoints(
         row.id,
-        {t + shift: fingerprint for t, fingerprint in fingerprints.items()},
-        {t + shift: acquisition.file_of(t) for t in fingerprints},
+        {t + shift: fingerprint for t, fingerprint in found.fingerprints.items()},
+        {t + shift: acquisition.file_of(t) for t in found.fingerprints},
         sources,
+        {t + shift: fingerprint for t, fingerprint in found.former.items()},
     )
     return row
 

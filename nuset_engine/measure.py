@@ -11,11 +11,10 @@ import pandas as pd
 from nuset_engine.arrays import AxesND, FloatsN, IntsN, LabelsZYX, PlaneYX, Points3N, ValuesN, VectorZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import INTENSITY_STATISTICS, TRUST_COLUMNS, Nuclei, channel_columns
+from nuset_engine.voxels import VoxelSize
 
 if TYPE_CHECKING:
     from nuset_engine.reconstruction.volume import Volume
-
-VoxelSize = tuple[float, float, float]
 
 
 class PlaneSequence(Protocol):

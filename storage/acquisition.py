@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
-from typing import Literal, Protocol, Self, overload
+from typing import Protocol, Self, overload
 
 import numpy as np
 
 from nuset_engine.arrays import PlaneYX
+from storage.description import Description, checked_voxel_size
 from storage.errors import StorageError
 from storage.spans import spoken
-
-VoxelSource = Literal["metadata", "configured", "none"]
-VoxelSize = tuple[float, float, float]
 
 
 class PlaneSource(Protocol):
@@ -30,7 +26,11 @@ class PlaneSource(Protocol):
         ...
 
     def fingerprint(self, t: int) -> str:
-        """Return a text that changes when the bytes that hold time point t change."""
+        """Return a text that changes when the content of time point t at the source's path does."""
+        ...
+
+    def former_fingerprint(self, t: int) -> str | None:
+        """Return that text as versions before made it; None where that cannot be known."""
         ...
 
     def close(self) -> None:
@@ -72,62 +72,20 @@ class Planes(Sequence[PlaneYX]):
 
 
 @dataclass(frozen=True, eq=False)
-class Acquisition:
-    """One image of a microscope, lazily.
+class Acquisition(Description):
+    """One image of a microscope, lazily: what its source says about it (`Description`), and its planes.
 
     Attributes
     ----------
-    name : str
-        Short name for people; file names derive from it.
-    source_path : Path
-        The file or folder that it comes from. For one file per time point: the folder joined with the names' common
-        pattern, such as ``/data/exp1_t*.tif``. With several images (scenes, positions, series) in one file,
-        ``file.czi#2``: each is an acquisition.
-    files : tuple of Path
-        The files (or the OME-Zarr folder) that hold it.
-    reader : str
-        Name of the reader: ``ome-tiff``, ``imagej-tiff``, ``tiff``, ``lsm``, ``micromanager``, ``ndtiff``, ``oif``,
-        ``oib``, ``oir``, ``czi``, ``nd2``, ``lif``, ``ome-zarr``; with ``-sequence`` behind it for one file
-        per time point.
-    size_t, size_c, size_z, size_y, size_x : int
-        Sizes of the axes. `size_t` counts up to the last time point present, gaps included.
-    dtype : numpy dtype of the planes
-    voxel_size_um : (z, y, x) in micrometres, or None
-        For a single plane whose metadata has no slice distance, z repeats y: nothing is measured along it.
-    voxel_source : where the voxel size is from; ``none`` goes with ``voxel_size_um`` None
-    frame_interval_s : float or None
-        Seconds between time points.
-    channel_names : tuple of str, one per channel
-    time_points : tuple of int
-        The time points that are present now, ascending.
     source : PlaneSource
-    first_number : int or None
-        One file per time point: the number in the file name that is time point 0.
-    time_stamps_s : tuple of float
-        Seconds from the first time point to each of the `size_t` time points, where the file says; else empty.
-    started_at : str or None
-        When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
     """
 
-    name: str
-    source_path: Path
-    files: tuple[Path, ...]
-    reader: str
-    size_t: int
-    size_c: int
-    size_z: int
-    size_y: int
-    size_x: int
-    dtype: np.dtype
-    voxel_size_um: VoxelSize | None
-    voxel_source: VoxelSource
-    frame_interval_s: float | None
-    channel_names: tuple[str, ...]
-    time_points: tuple[int, ...]
-    source: PlaneSource
-    first_number: int | None = None
-    time_stamps_s: tuple[float, ...] = ()
-    started_at: str | None = None
+    source: PlaneSource = field(kw_only=True)
+
+    @property
+    def description(self) -> Description:
+        """What is said about it, in plain values that any process can hold."""
+        return Description(**{one.name: getattr(self, one.name) for one in fields(Description)})
 
     def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Read one plane.
@@ -152,35 +110,14 @@ class Acquisition:
         return Planes(self.source, t, c, self.size_z)
 
     def fingerprint(self, t: int) -> str:
-        """Return a text that changes when what holds time point t changes: size, time of change, sampled bytes."""
+        """Return a text that changes when the content of time point t does, see `storage.readers.fingerprint`."""
         self._check(t, 0)
         return self.source.fingerprint(t)
 
-    def file_of(self, t: int) -> Path:
-        """Return what holds time point t: its own file where there is one per time point, else the source."""
-        if self.first_number is None or len(self.files) != len(self.time_points):
-            return self.source_path
-        return self.files[self.time_points.index(t)]
-
-    def channel(self, channel: int | str | None) -> int:
-        """Return the index of a channel given by index or by name (case does not matter); None is the first.
-
-        Raises
-        ------
-        StorageError
-            When there is no such channel; the message lists those that are there.
-        """
-        if channel is None:
-            return 0
-        if isinstance(channel, int) or channel.isdigit():
-            if 0 <= int(channel) < self.size_c:
-                return int(channel)
-        else:
-            matches = [i for i, n in enumerate(self.channel_names) if n.casefold() == channel.strip().casefold()]
-            if matches:
-                return matches[0]
-        there = ", ".join(f"{i} ({n})" for i, n in enumerate(self.channel_names))
-        raise StorageError(f"{self.name} has no channel {channel!r}: choose one of {there}.")
+    def former_fingerprint(self, t: int) -> str | None:
+        """Return the fingerprint as versions before made it; None where that cannot be known."""
+        self._check(t, 0)
+        return self.source.former_fingerprint(t)
 
     def with_voxel_size(self, voxel_size_um: Sequence[float] | None) -> Acquisition:
         """Return the same acquisition with a configured voxel size, if its metadata gave none.
@@ -213,17 +150,3 @@ class Acquisition:
             raise StorageError(f"{self.name} has no time point {t}: {spoken(self.time_points)} are there.")
         if not 0 <= c < self.size_c:
             raise StorageError(f"{self.name} has no channel {c}: its channels are 0 to {self.size_c - 1}.")
-
-
-def checked_voxel_size(voxel_size_um: Sequence[float]) -> VoxelSize:
-    """Return (z, y, x) as floats.
-
-    Raises
-    ------
-    StorageError
-        When the size is not three positive, finite numbers.
-    """
-    values = tuple(float(v) for v in voxel_size_um)
-    if len(values) != 3 or not all(math.isfinite(v) and v > 0 for v in values):
-        raise StorageError(f"Voxel size {tuple(voxel_size_um)!r} is not three positive numbers (Z,Y,X in micrometres).")
-    return (values[0], values[1], values[2])

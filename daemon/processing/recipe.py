@@ -17,7 +17,7 @@ from storage.omezarr.empty_store import Image
 from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
-    from storage.acquisition import Acquisition
+    from storage.description import Description
     from storage.schema.rows import AcquisitionRow
 
 # Names under which microscopes list the channel with the nuclei; the first channel that contains one of them is taken.
@@ -87,7 +87,7 @@ class Request:
         )
 
 
-def choose_channel(acquisition: Acquisition, wanted: int | str | None) -> int:
+def choose_channel(acquisition: Description, wanted: int | str | None) -> int:
     """The channel with the nuclei: as configured, else the first with a nuclear stain's name, else the first.
 
     Raises
@@ -106,7 +106,7 @@ def choose_channel(acquisition: Acquisition, wanted: int | str | None) -> int:
     return 0
 
 
-def refuse_unmeasurable(acquisition: Acquisition) -> None:
+def refuse_unmeasurable(acquisition: Description) -> None:
     """Refuse a z-stack without a voxel size: its slices cannot be joined without the distance between them.
 
     Raises

@@ -40,6 +40,7 @@ from nuset_engine.params import SegmentationParams
 from storage import readers
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, SourceGoneError, StorageError
+from storage.readers.fingerprint import is_former, same_content
 
 # Errors of the operating system that say something about this moment, not about the image.
 _PASSING = frozenset(
@@ -116,20 +117,23 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
     segmenter = engine.segmenter(Request.of(task.acquisition).segmentation)
-    with readers.reopen(task.acquisition, task.t) as acquisition:
-        progress = _Throttle(send, acquisition.size_z)
-        try:
-            found: Result = pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
-        except (StorageError, EngineError, OSError):
-            if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
-                return _read_while_it_changed(acquisition)
-            raise
-        return _read_while_it_changed(acquisition) if _changed(acquisition, task) else found
+    acquisition = readers.reopen(task.acquisition, task.t)  # stays open: the next time point is often from it as well
+    progress = _Throttle(send, acquisition.size_z)
+    try:
+        found: Result = pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
+    except (StorageError, EngineError, OSError):
+        if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
+            return _read_while_it_changed(acquisition)
+        raise
+    return _read_while_it_changed(acquisition) if _changed(acquisition, task) else found
 
 
 def _changed(acquisition: Acquisition, task: AnalyseTask) -> bool:
-    acquisition.close()  # what is at the path now counts, not what was opened
-    return task.fingerprint is not None and acquisition.fingerprint(task.t) != task.fingerprint
+    stored, t = task.fingerprint, task.t
+    if stored is None:
+        return False
+    former = acquisition.former_fingerprint(t) if is_former(stored) else None
+    return not same_content(stored, acquisition.fingerprint(t), former)
 
 
 def _read_while_it_changed(acquisition: Acquisition) -> Failed:

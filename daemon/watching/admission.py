@@ -247,8 +247,8 @@ class Admission:
         taken = {}
         if order.ends or order.group is not None:
             taken = {p: i for p, i in zip(order.request.paths, answer.identities, strict=True) if i is not None}
-        for acquisition, fingerprints in answer.acquisitions:
-            row = pipeline.admit(self._catalog, acquisition, recipe, self._watch.output, fingerprints, _sources(taken))
+        for found in answer.found:
+            row = pipeline.admit(self._catalog, found, recipe, self._watch.output, _sources(taken))
             logs.info("queued", acquisition=row.name, files=len(order.request.paths), state=row.state)
             if order.group is not None:
                 order.group.acquisition_id = row.id

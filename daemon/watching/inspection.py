@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import identify_image
 from storage import readers
 from storage.errors import IncompleteInputError, StorageError
+from storage.found import Found
 from storage.readers import Completion
-
-if TYPE_CHECKING:
-    from storage.acquisition import Acquisition
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,12 @@ class Looked:
 
 @dataclass(frozen=True)
 class Opened:
-    """Answer to `Open`: acquisitions, each with the fingerprints of its time points, or why they cannot be opened.
+    """Answer to `Open`: what the images are, or why they cannot be opened.
 
     With an error, `may_pass` says that it is about this moment (a share that does not answer), not about the file.
     """
 
-    acquisitions: tuple[tuple[Acquisition, Mapping[int, str]], ...] = ()
+    found: tuple[Found, ...] = ()
     identities: tuple[Identity | None, ...] = ()
     error: str | None = None
     may_pass: bool = False
@@ -114,17 +112,10 @@ def _look(path: Path) -> Looked:
     return Looked(identify_image(path), completion, seconds=time.perf_counter() - started)
 
 
-def _open(request: Open) -> tuple[tuple[Acquisition, Mapping[int, str]], ...]:
+def _open(request: Open) -> tuple[Found, ...]:
     size, pattern = request.voxel_size_um, request.pattern
-    opened = []
-    for one in readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern):
-        with one as acquisition:
-            if request.time_points is not None:
-                wanted = set(request.time_points)
-                there = tuple(t for t in acquisition.time_points if t in wanted)
-                acquisition = replace(acquisition, time_points=there)
-            opened.append((acquisition, {t: acquisition.fingerprint(t) for t in acquisition.time_points}))
-    return tuple(opened)
+    opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern)
+    return tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
 
 
 def _is_about_the_disk(error: BaseException | None) -> bool:

@@ -87,7 +87,7 @@ class Intake:
         self._asked: set[Path] = set()
         self._stuck: dict[Path, int] = {}
         self._known: dict[str, Identity] = {}
-        self._grown: dict[Path, tuple[int, ...]] = {}
+        self._grown: dict[Path, set[int]] = {}
         self._declared: set[str] = set()
         self._submitted: set[Path] = set()
         self._not_before: dict[Path, float] = {}
@@ -214,9 +214,10 @@ class Intake:
         identity = conclusion.watched.identity
         if conclusion.decision is Decision.WAIT:
             self._schedule(path, conclusion.watched)
-            if conclusion.ripe and conclusion.ripe != self._grown.get(path):
-                self._grown[path] = conclusion.ripe
-                self.admission.grow(path, conclusion.ripe)
+            more = set(conclusion.ripe) - self._grown.setdefault(path, set())
+            if more:  # those before were taken, and are compared once more when the file has ended
+                self._grown[path] |= more
+                self.admission.grow(path, tuple(sorted(more)))
             return
         if conclusion.decision is Decision.READY:
             self.admission.finish(path)

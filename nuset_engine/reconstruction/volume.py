@@ -27,8 +27,8 @@ from nuset_engine.reconstruction.repair import repair
 from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.surface import smooth_surfaces
 from nuset_engine.reconstruction.trust import trust_table
+from nuset_engine.voxels import VoxelSize
 
-VoxelSize = tuple[float, float, float]
 
 WIDE_SECTION = 75  # percentile of the widths of sections that stands for the width of nuclei
 MOST_VOTERS = 3  # slices on each side that vote on a slice

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, select
 
 from nuset_engine.nuclei import Nuclei
 from storage import naming
-from storage.acquisition import Acquisition
 from storage.clock import Clock, iso, later, utc_now
 from storage.connection.availability import check_place, explained
 from storage.connection.engine import safe_url, writing_engine
@@ -26,6 +25,7 @@ from storage.schema.rows import AcquisitionRow, TimepointJob, TimepointRow, time
 from storage.schema.states import FINISHED, AcquisitionState, TimepointState
 from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states
+from storage.description import Description
 
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate
@@ -99,7 +99,7 @@ class Catalog:
 
     def register(
         self,
-        acquisition: Acquisition,
+        acquisition: Description,
         *,
         zarr_path: str | Path,
         model_name: str,
@@ -136,8 +136,9 @@ class Catalog:
         seen: Mapping[int, str],
         files: Mapping[int, Path] | None = None,
         taken: Iterable[taken_files.Source] = (),
+        former: Mapping[int, str] | None = None,
     ) -> tuple[int, ...]:
-        """Queue time points that are new, or whose fingerprint changed; return those.
+        """Queue time points that are new, or whose content changed; return those.
 
         Old rows stay readable until the commit of the new ones replaces them.
 
@@ -147,10 +148,12 @@ class Catalog:
         seen : mapping of the time point to the fingerprint of its source
         files : mapping of the time point to the file that holds it, to be kept with the result
         taken : the files that they are from, which are noted as taken in the same transaction
+        former : their fingerprints as versions before made them, to be compared with what these wrote
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
-            return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, self._now())
+            now = self._now()
+            return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, now, former)
 
     def files_taken(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""

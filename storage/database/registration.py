@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from storage import naming
-from storage.acquisition import Acquisition
 from storage.canonical import canonical_json
+from storage.description import Description
 from storage.errors import StorageError
+from storage.readers.fingerprint import is_former, same_content
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 
+_AT_ONCE = 500  # values in one query: every server takes so many
 GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")
 
 
@@ -26,7 +28,7 @@ def source_key(source_path: str | Path) -> str:
     return str(Path(source_path).absolute())
 
 
-def result_key(acquisition: Acquisition, model_sha256: str, params: Mapping[str, Any]) -> str:
+def result_key(acquisition: Description, model_sha256: str, params: Mapping[str, Any]) -> str:
     """Return the hash of everything but the pixels that decides a result."""
     voxel = list(acquisition.voxel_size_um) if acquisition.voxel_size_um else None
     made_by = {"model": model_sha256, "params": dict(params), "voxel_size_um": voxel}
@@ -35,7 +37,7 @@ def result_key(acquisition: Acquisition, model_sha256: str, params: Mapping[str,
 
 def register(
     connection: Connection,
-    acquisition: Acquisition,
+    acquisition: Description,
     zarr_path: naming.Place,
     model: tuple[str, str],
     params: Mapping[str, Any],
@@ -104,23 +106,28 @@ def set_aside(connection: Connection, source_path: Path, name: str, reason: str,
 
 
 def add_timepoints(
-    connection: Connection, acquisition_id: int, seen: Mapping[int, str], files: Mapping[int, Path], now: str
+    connection: Connection,
+    acquisition_id: int,
+    seen: Mapping[int, str],
+    files: Mapping[int, Path],
+    now: str,
+    former: Mapping[int, str] | None = None,
 ) -> tuple[int, ...]:
-    """Queue time points that are new or whose source changed; return those that were queued."""
-    known = {
-        row["t"]: row
-        for row in connection.execute(
-            select(timepoints.c.t, timepoints.c.state, timepoints.c.fingerprint).where(
-                timepoints.c.acquisition_id == acquisition_id
-            )
-        ).mappings()
-    }
+    """Queue time points that are new or whose content changed; return those that were queued.
+
+    A fingerprint that a version before wrote is compared with `former`, and where the content is the same, brought up
+    to date without a word.
+    """
+    known = _known(connection, acquisition_id, seen)
     if any(t < 0 for t in seen):
         raise StorageError(
             f"Time point {min(seen)} is below 0: a file with a lower number arrived after the first one."
         )
     new = sorted(t for t in seen if t not in known)
-    changed = sorted(t for t in seen if t in known and known[t]["fingerprint"] != seen[t])
+    said = former or {}
+    same = {t for t in known if same_content(known[t]["fingerprint"], seen[t], said.get(t))}
+    changed = sorted(set(known) - same)
+    _refresh(connection, [known[t] for t in sorted(same)], seen)
     queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
     if new:
         first = {"acquisition_id": acquisition_id, "tracks_final": False}
@@ -136,6 +143,25 @@ def add_timepoints(
     return tuple(sorted(new + changed))
 
 
+def _known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) -> dict[int, RowMapping]:
+    """Return what is written of time points, by t."""
+    columns = (timepoints.c.id, timepoints.c.t, timepoints.c.state, timepoints.c.fingerprint)
+    times, found = sorted(wanted), {}
+    for start in range(0, len(times), _AT_ONCE):
+        here = (timepoints.c.acquisition_id == acquisition_id) & timepoints.c.t.in_(times[start : start + _AT_ONCE])
+        for row in connection.execute(select(*columns).where(here)).mappings():
+            found[int(row["t"])] = row
+    return found
+
+
+def _refresh(connection: Connection, rows: Iterable[RowMapping], seen: Mapping[int, str]) -> None:
+    """Write the present fingerprints in place of those of versions before; what is running finds its own again."""
+    for row in rows:
+        if is_former(row["fingerprint"]) and row["state"] != TimepointState.RUNNING.value:
+            values = {"fingerprint": seen[row["t"]]}
+            connection.execute(update(timepoints).where(timepoints.c.id == row["id"]).values(values))
+
+
 def _source(t: int, seen: Mapping[int, str], files: Mapping[int, Path]) -> dict[str, Any]:
     return {"t": t, "fingerprint": seen[t], "source_file": str(files[t]) if t in files else None}
 
@@ -148,7 +174,7 @@ def nusetd_version() -> str:
         return "not installed"
 
 
-def _values(acquisition: Acquisition, model: tuple[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
+def _values(acquisition: Description, model: tuple[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
     z_um, y_um, x_um = acquisition.voxel_size_um or (None, None, None)
     return {
         "source_path": str(acquisition.source_path),

@@ -133,7 +133,8 @@ def _holds(path: Path) -> bool:
 
 def _checked(path: Path) -> tuple[int, ...] | None:
     """Return the time points that are ready, None for all; refuse a file of which none is."""
-    verdict = formats.format_of(path).probe(path)
+    formats.format_of(path)  # what no reader knows is another error than what is not whole
+    verdict = formats.probe(path)
     if verdict.state == "growing" and verdict.time_points_ready:
         return verdict.time_points_ready
     if verdict.state != "complete":

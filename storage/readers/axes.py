@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from storage.description import Origin
 from storage.errors import UnreadableInputError
 
 POSITIONS = "PMR"  # as TIFF dialects name what differs between positions, tiles, regions: each is an image of its own
@@ -25,11 +26,14 @@ class Axes:
         The dimensions inside a page; they hold Y and X, maybe S (samples), rarely Z.
     fixed : tuple of (letter, index)
         Which position this is, where there are several.
+    origin : Origin
+        Where it is known from which dimension is which.
     """
 
     leading: tuple[tuple[str, int], ...]
     page: tuple[tuple[str, int], ...]
     fixed: tuple[tuple[str, int], ...] = ()
+    origin: Origin = "metadata"
 
     def size(self, letter: str) -> int:
         """Return the size of an axis, 1 for one that is not there."""
@@ -106,7 +110,8 @@ def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, 
     for i in range(len(named) + 1):
         page_letters = {letter for letter, _ in named[i:]}
         if math.prod(size for _, size in named[:i]) == pages and {"Y", "X"} <= page_letters:
-            return Axes(named[:i], named[i:])
+            known: Origin = "guessed" if unnamed else "metadata"
+            return Axes(named[:i], named[i:], origin="configured" if given is not None else known)
     raise UnreadableInputError(f"{what} has {pages} pages, which do not make up its shape {tuple(shape)}.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 State = Literal["complete", "growing", "incomplete"]
@@ -24,6 +25,8 @@ class Completion:
         The time points of which every plane can be read already; None when the format cannot tell.
     planes_ready, planes_declared : int or None
         How many planes there are, and how many are declared; None when the format cannot tell.
+    others : tuple of Path
+        Files beside it, other than its companions, that the verdict depends on as well.
     """
 
     state: State
@@ -31,6 +34,7 @@ class Completion:
     time_points_ready: tuple[int, ...] | None = None
     planes_ready: int | None = None
     planes_declared: int | None = None
+    others: tuple[Path, ...] = ()
 
     @property
     def refusal(self) -> str:

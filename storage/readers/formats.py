@@ -14,6 +14,8 @@ from storage.readers.leica import lif
 from storage.readers.micromanager import mmstack, ndtiff
 from storage.readers.nikon import nd2_file
 from storage.readers.olympus import oif, oir
+from storage.readers.parts import companions
+from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
 from storage.readers.tiff import source, tiff_probe
@@ -43,6 +45,12 @@ class Format:
     accepts: Callable[[Path], bool] | None = None
 
 
+_KEPT = 8  # files of which what was found is kept in mind
+_verdicts: Remembered[Path, Completion] = Remembered(_KEPT)
+_images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(
+    _KEPT, lambda images: [image.close() for image in images]
+)
+
 FORMATS = (
     Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
@@ -60,20 +68,35 @@ FORMATS = (
 def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
     """Return the images in one file (with its companions) or OME-Zarr folder, whether it is whole or not.
 
+    What was found in it before is returned again, with the files that are open, as long as it is the same file.
+
     Raises
     ------
     UnreadableInputError
         When it is not an image that is read here.
     """
-    return format_of(path).open(path, axes)
+    found = _images.of(
+        (path, axes),
+        _files_of(path),
+        lambda: format_of(path).open(path, axes),
+        lambda images: [file for image in images for file in image.files],
+    )
+    return list(found)
 
 
 def probe(path: Path) -> Completion:
     """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
     try:
-        return format_of(path).probe(path)
+        return _verdicts.of(path, _files_of(path), lambda: format_of(path).probe(path), lambda said: said.others)
     except UnreadableInputError as error:
         return Completion("incomplete", str(error))
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return the files whose states tell whether what is known of an image still holds; none where others count too."""
+    if path.is_dir() or is_series(path) or names.suffix(path) in names.OIF_SUFFIXES:
+        return []
+    return [path, *companions(path)]
 
 
 def format_of(path: Path) -> Format:

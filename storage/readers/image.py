@@ -13,9 +13,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from storage.acquisition import Acquisition, PlaneSource, VoxelSize, VoxelSource
+from nuset_engine.voxels import VoxelSize
+from storage.acquisition import Acquisition, PlaneSource
+from storage.description import Origin, Origins, VoxelSource
 from storage.errors import StorageError, UnreadableInputError
-from storage.readers.fingerprint import fingerprint
+from storage.readers.bounded import BrokenFileError
+from storage.readers.fingerprint import VERSION, Extent, FreshFiles, fingerprint, of_content
 from storage.readers.names import stem
 
 # No microscope makes larger planes, or more of them, but damaged headers claim them, and reading would fill the memory.
@@ -43,6 +46,7 @@ class HandleSource(ABC, Generic[Handle]):
         self._path = path
         self._files = tuple(files)
         self._handle: Handle | None = None
+        self._former: str | None = None
 
     @abstractmethod
     def _open(self) -> Handle:
@@ -67,10 +71,16 @@ class HandleSource(ABC, Generic[Handle]):
             ) from error
         return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
 
+    @abstractmethod
     def fingerprint(self, t: int) -> str:
-        """Return the fingerprint of the files: such formats are written as a whole."""
+        """Return the fingerprint of the planes of time point t, as they lie at the path now."""
+
+    def former_fingerprint(self, t: int) -> str | None:
+        """Return what versions before said: one text for all time points of a file."""
         del t
-        return fingerprint(self._files)
+        if self._former is None:
+            self._former = fingerprint(self._files)
+        return self._former
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
@@ -86,6 +96,22 @@ class HandleSource(ABC, Generic[Handle]):
         if self._handle is None:
             self._handle = self._open()
         return self._handle
+
+
+class ExtentSource(HandleSource[Handle]):
+    """Planes of which it is known where their bytes are."""
+
+    @abstractmethod
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the bytes of each plane of a time point are."""
+
+    def fingerprint(self, t: int) -> str:
+        """Return the fingerprint of the planes of time point t, as they lie at the path now."""
+        try:
+            with FreshFiles() as files:
+                return of_content(self.extents(t), files)
+        except BrokenFileError:
+            return f"{VERSION}broken"  # it is not what was opened any more
 
 
 @dataclass(frozen=True)
@@ -165,12 +191,21 @@ def _acquisition(
         voxel_size_um=voxel,
         voxel_source=said,
         frame_interval_s=image.interval_s or interval_of(stamps),
+        origins=origins(image.interval_s, stamps, image.channel_names),
         channel_names=channel_names(image.channel_names, c, image.samples),
         time_points=tuple(range(t)) if image.time_points is None else image.time_points,
         source=source,
         time_stamps_s=stamps,
         started_at=image.started_at,
     )
+
+
+def origins(
+    interval_s: float | None, stamps_s: Sequence[float], channels: Sequence[str], axes: Origin = "metadata"
+) -> Origins:
+    """Return where facts are known from, by what a file says."""
+    measured: Origin = "measured" if interval_of(stamps_s) else "none"
+    return Origins(axes, "metadata" if interval_s else measured, "metadata" if any(channels) else "none")
 
 
 def interval_of(time_stamps_s: Sequence[float]) -> float | None:

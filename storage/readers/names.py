@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from storage.acquisition import Acquisition
+from storage.description import Description
 from storage.errors import SourceGoneError, StorageError
 from storage.readers.series.plane_names import is_series, series_name, title
 
@@ -74,7 +74,7 @@ def stem(path: Path) -> str:
     return (title(text) or path.absolute().parent.name) if is_series(path) else text
 
 
-def experiment(acquisition: Acquisition) -> str | None:
+def experiment(acquisition: Description) -> str | None:
     """Name of the experiment that an acquisition is one of several positions of (scenes of one file), or None."""
     if len(acquisition.files) != 1 or acquisition.source_path == acquisition.files[0]:
         return None

@@ -31,6 +31,9 @@ class ArraySource:
     def fingerprint(self, t: int) -> str:
         return f"{hash(self.pixels[t].tobytes()):x}"
 
+    def former_fingerprint(self, t: int) -> str | None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -15,7 +15,8 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion
-from storage.readers.image import HandleSource, Image, acquisitions, first_line
+from storage.readers.fingerprint import Extent
+from storage.readers.image import ExtentSource, Image, acquisitions, first_line
 from storage.readers.leica import structure
 from storage.readers.leica.structure import LifImage
 from storage.readers.length_units import micrometres
@@ -23,14 +24,21 @@ from storage.readers.length_units import micrometres
 _PLACE = "TCZYXS"
 
 
-class LifSource(HandleSource[Any]):
+class LifSource(ExtentSource[Any]):
     """Planes of one image of a project, at one place along its further dimensions."""
 
-    def __init__(self, path: Path, index: int, sizes: Mapping[str, int], fixed: Mapping[str, int]) -> None:
+    def __init__(
+        self, path: Path, index: int, said: LifImage, sizes: Mapping[str, int], fixed: Mapping[str, int]
+    ) -> None:
         super().__init__(path, (path,))
         self._index = index
+        self._said = said
         self._sizes = dict(sizes)
         self._fixed = dict(fixed)
+
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the time point is in the image's memory block."""
+        return [[Extent(str(self._path), *run)] for run in self._said.runs(t)]
 
     def _open(self) -> Any:
         return _opened(self._path)
@@ -106,7 +114,7 @@ def _acquisitions_of(path: Path, index: int, image: Any, said: LifImage) -> list
     for place in product(*(range(size) for size in further.values())):
         fixed = dict(zip(further, place, strict=True))
         name = " ".join([said.name, *(f"{letter}{n}" for letter, n in fixed.items())])
-        found.append((_image(name, sizes, dtype, stamps, said), LifSource(path, index, sizes, fixed)))
+        found.append((_image(name, sizes, dtype, stamps, said), LifSource(path, index, said, sizes, fixed)))
     return found
 
 

@@ -7,12 +7,14 @@ Leica, "LAS AF file formats".
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.readers.bounded import BoundedFile, BrokenFileError
 
 _CHUNK, _TEXT = 0x70, 0x2A
+_DESCRIPTION, _TIME = "./Data/Image/ImageDescription", "4"
+_MOST_RUNS = 100_000
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,31 @@ class LifImage:
     element : its XML
     needed : int
         Bytes that its dimensions span.
+    offset : int
+        Where its memory block begins.
     """
 
     name: str
     element: ElementTree.Element
     needed: int
+    offset: int = 0
+
+    def runs(self, t: int) -> list[tuple[int, int]]:
+        """Return (offset, bytes) of what belongs to a time point: one run, or several where time is not slowest."""
+        steps = [(d.get("DimID"), int(d.attrib["NumberOfElements"]), int(d.attrib["BytesInc"])) for d in self._axes()]
+        times, step = next(((n, step) for letter, n, step in steps if letter == _TIME), (1, self.needed))
+        starts = [self.offset + t * step]
+        for letter, number, slower in steps:
+            if letter != _TIME and slower > step and number * len(starts) <= _MOST_RUNS:
+                starts = [start + n * slower for start in starts for n in range(number)]
+        channels = [int(c.attrib["BytesInc"]) for c in self.element.findall(f"{_DESCRIPTION}/Channels/*")]
+        if max(channels, default=0) >= step * times:
+            starts = [start + channel for start in starts for channel in channels]
+        end = self.offset + self.needed
+        return [(start, min(step, end - start)) for start in sorted(starts) if start < end]
+
+    def _axes(self) -> list[ElementTree.Element]:
+        return self.element.findall(f"{_DESCRIPTION}/Dimensions/DimensionDescription")
 
 
 def read(path: Path) -> tuple[LifImage, ...]:
@@ -50,22 +72,24 @@ def read(path: Path) -> tuple[LifImage, ...]:
             raise BrokenFileError("its header is damaged")
         root = _parsed(file.metadata(13, 2 * length, "its description"))
         blocks = _blocks(file, 13 + 2 * length, root.get("Version") == "1")
-    images = tuple(_images(root))
-    for image in images:
+    images = []
+    for image in _images(root):
         memory = image.element.find("./Memory")
         block = memory.get("MemoryBlockID", "") if memory is not None else ""
         if block not in blocks:
             raise BrokenFileError(f"it breaks off: the pixels of {image.name} are missing")
-        if blocks[block] < image.needed:
-            raise BrokenFileError(f"{image.name} should have {image.needed} bytes and has {blocks[block]}")
+        offset, size = blocks[block]
+        if size < image.needed:
+            raise BrokenFileError(f"{image.name} should have {image.needed} bytes and has {size}")
+        images.append(replace(image, offset=offset))
     if not images:
         raise BrokenFileError("it describes no image")
-    return images
+    return tuple(images)
 
 
-def _blocks(file: BoundedFile, where: int, old: bool) -> dict[str, int]:
-    """Return the sizes of the memory blocks by their ids."""
-    found: dict[str, int] = {}
+def _blocks(file: BoundedFile, where: int, old: bool) -> dict[str, tuple[int, int]]:
+    """Return (offset, bytes) of the memory blocks by their ids."""
+    found: dict[str, tuple[int, int]] = {}
     code = "<IIBIBI" if old else "<IIBQBI"
     head = 18 if old else 22
     while where < file.size:
@@ -76,7 +100,7 @@ def _blocks(file: BoundedFile, where: int, old: bool) -> dict[str, int]:
         where += head + 2 * length + size
         if where > file.size:
             raise BrokenFileError(f"it breaks off: pixels up to byte {where} are missing, it has {file.size}")
-        found[name] = size
+        found[name] = (where - size, size)
     return found
 
 
@@ -100,7 +124,7 @@ def _images(root: ElementTree.Element, path: str = "") -> list[LifImage]:
 
 
 def _needed(element: ElementTree.Element, name: str) -> int:
-    description = element.find("./Data/Image/ImageDescription")
+    description = element.find(_DESCRIPTION)
     assert description is not None  # it is what makes this an image
     try:
         last = sum(

@@ -7,7 +7,6 @@ File Formats".
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import struct
@@ -22,13 +21,13 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion
-from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
+from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
+from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.parts import companions
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
-_SAMPLE_BYTES = 4096
 
 Place = tuple[int, int, int]
 
@@ -96,24 +95,32 @@ class _Files:
             file.close()
 
 
-class MmstackSource(HandleSource[_Files]):
+class MmstackSource(ExtentSource[_Files]):
     """Planes of one position."""
 
     def __init__(self, files: Sequence[Path], planes: Mapping[Place, _Page]) -> None:
         super().__init__(files[0], files)
-        self._planes = dict(planes)
+        self._planes = planes
+        self._by_t: dict[int, list[tuple[Place, _Page]]] = {}
 
-    def fingerprint(self, t: int) -> str:
-        """Return a hash of where the time point's planes are and how they begin; later ones change nothing in it."""
-        digest = hashlib.blake2b(digest_size=16)
-        try:
-            for place, page in sorted(self._planes.items(), key=lambda one: one[0]):
-                if place[0] == t:
-                    digest.update(f"{place} {page.file} {page.pixels} ".encode())
-                    digest.update(self._opened().read(page, min(page.bytes, _SAMPLE_BYTES)))
-        except (OSError, BrokenFileError) as error:
-            raise UnreadableInputError(f"{self._path} can no longer be read ({error}): bring it back.") from error
-        return f"pages-{digest.hexdigest()}"
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the time point's planes are."""
+        return [[self._extent(page)] for _, page in self._of(t)]
+
+    def former_fingerprint(self, t: int) -> str:
+        """Return a hash of where the time point's planes are and how they begin."""
+        pages = [(f"{place} {page.file} {page.pixels} ", [self._extent(page)]) for place, page in self._of(t)]
+        with FreshFiles() as files:
+            return of_page_starts(pages, files)
+
+    def _of(self, t: int) -> list[tuple[Place, _Page]]:
+        if not self._by_t:
+            for place in sorted(self._planes):
+                self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
+        return self._by_t.get(t, [])
+
+    def _extent(self, page: _Page) -> Extent:
+        return Extent(str(self._files[page.file]), page.pixels, page.bytes)
 
     def _open(self) -> _Files:
         return _Files(self._files)

@@ -6,7 +6,6 @@ their own. Source: NDTiffStorage, "NDTiff specification v3".
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -20,14 +19,14 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion
-from storage.readers.image import MOST_PLANES, HandleSource, Image, acquisitions, first_line
+from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
+from storage.readers.image import MOST_PLANES, ExtentSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
 from storage.readers.parts import companions
 from storage.readers.tiff.chain import walk
 
 PIXEL_TYPES = {0: np.uint8, 1: np.uint16, 3: np.uint16, 4: np.uint16, 5: np.uint16, 6: np.uint16}
 _T, _C, _Z = "time", "channel", "z"
-_SAMPLE_BYTES = 4096
 _MOST_STAMPS = 10_000  # time points whose own metadata is read
 
 Place = tuple[int, int, int]
@@ -95,24 +94,32 @@ class _Stacks:
             file.close()
 
 
-class NdtiffSource(HandleSource[_Stacks]):
+class NdtiffSource(ExtentSource[_Stacks]):
     """Planes read where the index says that they are."""
 
     def __init__(self, path: Path, planes: Mapping[Place, Entry]) -> None:
         super().__init__(path, ())
-        self._planes = dict(planes)
+        self._planes = planes
+        self._by_t: dict[int, list[tuple[Place, Entry]]] = {}
 
-    def fingerprint(self, t: int) -> str:
-        """Return a hash of where the time point's planes are and how they begin; later ones change nothing in it."""
-        digest = hashlib.blake2b(digest_size=16)
-        try:
-            for place, entry in sorted(self._planes.items()):
-                if place[0] == t:
-                    digest.update(f"{place} {entry.file} {entry.offset} ".encode())
-                    digest.update(self._opened().read(entry.file, entry.offset, min(entry.bytes, _SAMPLE_BYTES)))
-        except (OSError, BrokenFileError) as error:
-            raise UnreadableInputError(f"{self._path} can no longer be read ({error}): bring it back.") from error
-        return f"pages-{digest.hexdigest()}"
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the time point's planes are."""
+        return [[self._extent(entry)] for _, entry in self._of(t)]
+
+    def former_fingerprint(self, t: int) -> str:
+        """Return a hash of where the time point's planes are and how they begin."""
+        pages = [(f"{place} {entry.file} {entry.offset} ", [self._extent(entry)]) for place, entry in self._of(t)]
+        with FreshFiles() as files:
+            return of_page_starts(pages, files)
+
+    def _of(self, t: int) -> list[tuple[Place, Entry]]:
+        if not self._by_t:
+            for place in sorted(self._planes):
+                self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
+        return self._by_t.get(t, [])
+
+    def _extent(self, entry: Entry) -> Extent:
+        return Extent(str(self._path.parent / entry.file), entry.offset, entry.bytes)
 
     def _open(self) -> _Stacks:
         return _Stacks(self._path.parent)

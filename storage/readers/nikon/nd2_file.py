@@ -15,7 +15,8 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
+from storage.readers.fingerprint import Extent
+from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
 from storage.readers.nikon import structure
 from storage.readers.nikon.structure import Nd2Layout
@@ -52,13 +53,19 @@ class _Shape:
         return index
 
 
-class Nd2Source(HandleSource[Any]):
+class Nd2Source(ExtentSource[Any]):
     """Planes of one position."""
 
-    def __init__(self, path: Path, shape: _Shape, position: int) -> None:
+    def __init__(self, path: Path, shape: _Shape, frames: Mapping[int, tuple[int, int]], position: int) -> None:
         super().__init__(path, (path,))
         self._shape = shape
+        self._frames = frames
         self._position = position
+
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the frame of each slice is; a frame holds the channels."""
+        numbers = (self._shape.frame({"T": t, "Z": z, "P": self._position}) for z in range(self._shape.size("Z")))
+        return [[Extent(str(self._path), *self._frames[number])] for number in numbers]
 
     def _open(self) -> Any:
         return _opened(self._path)
@@ -103,7 +110,7 @@ def open_nd2(path: Path, axes: str | None = None) -> list[Acquisition]:
     except (OSError, BrokenFileError) as error:
         raise UnreadableInputError(f"{path} cannot be read as ND2 ({first_line(error)}): export it again.") from error
     found = [
-        (_image(shape, layout, said, name, position), Nd2Source(path, shape, position))
+        (_image(shape, layout, said, name, position), Nd2Source(path, shape, layout.frames, position))
         for position, name in enumerate(names)
     ]
     return acquisitions(path, "nd2", found, (path,))
@@ -158,8 +165,8 @@ def _shape(file: Any, layout: Nd2Layout) -> _Shape:
     needed = rows * max(int(attributes.widthBytes or 0), columns * components * bytes_per_pixel)
     if rows * columns > LARGEST_PLANE_PIXELS or needed > 1 << 34:
         raise BrokenFileError(f"it claims frames of {rows} x {columns} pixels")
-    if attributes.compressionType != "lossless" and min(layout.frames.values()) < needed:
-        raise BrokenFileError(f"a frame should have {needed} bytes and has {min(layout.frames.values())}")
+    if attributes.compressionType != "lossless" and (least := min(size for _, size in layout.frames.values())) < needed:
+        raise BrokenFileError(f"a frame should have {needed} bytes and has {least}")
     if attributes.compressionType == "lossy":
         raise UnreadableInputError(f"{file.path} is compressed with loss, which is not read: export it as OME-TIFF.")
     return shape

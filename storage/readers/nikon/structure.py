@@ -22,12 +22,12 @@ class Nd2Layout:
 
     Attributes
     ----------
-    frames : mapping of a frame's number to the bytes of its pixels
+    frames : mapping of a frame's number to (offset, bytes) of its pixels
     times_ms : tuple of float
         When each frame was taken, from the start; empty where the file does not say.
     """
 
-    frames: Mapping[int, int]
+    frames: Mapping[int, tuple[int, int]]
     times_ms: tuple[float, ...]
 
 
@@ -54,7 +54,7 @@ def read(path: Path) -> Nd2Layout:
         for name, position in chunks.items():
             data, length = _chunk(file, position, name)
             if name.startswith(_FRAME) and name[len(_FRAME) : -1].isdigit():
-                frames[int(name[len(_FRAME) : -1])] = length - _TIME_STAMP
+                frames[int(name[len(_FRAME) : -1])] = (data + _TIME_STAMP, length - _TIME_STAMP)
             elif name == _TIMES and length % 8 == 0:
                 stamps = file.metadata(data, length, "its time stamps")
                 times = struct.unpack(f"<{length // 8}d", stamps)

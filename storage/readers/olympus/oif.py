@@ -21,7 +21,8 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.fingerprint import fingerprint
+from storage.readers.file_stamp import FileStamp, file_stamp
+from storage.readers.fingerprint import VERSION, Extent, fingerprint, gone, of_content, of_files
 from storage.readers.image import MOST_PLANES, HandleSource, Image, Voxel, acquisitions, first_line
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import OIB_SUFFIXES, suffix
@@ -78,6 +79,15 @@ class _Oib:
     def open_file(self, name: str) -> BinaryIO:
         return self._compound.open_file(self._streams[name])
 
+    def extent(self, name: str) -> Extent:
+        with self.open_file(name) as stream:
+            return Extent(name, 0, stream.seek(0, 2))
+
+    def read(self, file: str, offset: int, length: int) -> bytes:
+        with self.open_file(file) as stream:
+            stream.seek(offset)
+            return stream.read(length)
+
     def close(self) -> None:
         self._compound.close()
 
@@ -115,15 +125,34 @@ class OifSource(HandleSource[_Oib | _Oif]):
         super().__init__(path, (path,))
         self._planes = dict(planes)
         self._shape = shape
+        self._stamp: FileStamp | None = None  # of what is open
 
     def fingerprint(self, t: int) -> str:
-        """Return the fingerprint of the time point's planes, where they are files of their own."""
+        """Return the fingerprint of the time point's planes, as they lie at the path now."""
+        if suffix(self._path) not in OIB_SUFFIXES:
+            return of_files(_folder(self._path) / Path(name).name for name in self._of(t))
+        try:
+            if self._stamp != file_stamp(self._path.stat()):
+                self.close()
+            container = self._opened()
+            assert isinstance(container, _Oib)  # by its ending
+            return of_content([[container.extent(name)] for name in self._of(t)], container)
+        except OSError as error:
+            raise gone(self._path, error) from error
+        except (BrokenFileError, KeyError):
+            return f"{VERSION}broken"  # it is not what was opened any more
+
+    def former_fingerprint(self, t: int) -> str | None:
+        """Return what versions before said: of a time point's planes where they are files, else of all together."""
         if suffix(self._path) in OIB_SUFFIXES:
-            return super().fingerprint(t)
-        names = (name for (when, _, _), name in sorted(self._planes.items()) if when == t)
-        return fingerprint([_folder(self._path) / Path(name).name for name in names])
+            return super().former_fingerprint(t)
+        return fingerprint([_folder(self._path) / Path(name).name for name in self._of(t)])
+
+    def _of(self, t: int) -> list[str]:
+        return [name for (when, _, _), name in sorted(self._planes.items()) if when == t]
 
     def _open(self) -> _Oib | _Oif:
+        self._stamp = file_stamp(self._path.stat())
         return _opened(self._path)
 
     def _read(self, handle: _Oib | _Oif, t: int, c: int, z: int) -> np.ndarray:

@@ -17,7 +17,8 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, HandleSource, Image, acquisitions, first_line
+from storage.readers.fingerprint import Extent
+from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSource, Image, acquisitions, first_line
 from storage.readers.length_units import micrometres
 from storage.readers.olympus import oir_structure
 from storage.readers.olympus.oir_structure import OirLayout, Piece
@@ -59,14 +60,23 @@ class _Files:
             file.close()
 
 
-class OirSource(HandleSource[_Files]):
+class OirSource(ExtentSource[_Files]):
     """Planes, each in one or several pieces."""
 
     def __init__(self, files: Sequence[Path], oir: _Oir) -> None:
         super().__init__(files[0], files)
         self._planes = oir.planes
-        self._shape = oir.image.shape[3:]
+        _, self._size_c, self._size_z, *rows_columns = oir.image.shape
+        self._shape = tuple(rows_columns)
         self._dtype = oir.image.dtype
+
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the pieces of each plane are."""
+        places = [(t, c, z) for c in range(self._size_c) for z in range(self._size_z)]
+        return [
+            [Extent(str(self._files[number]), offset, length) for number, offset, length in self._planes[place]]
+            for place in places
+        ]
 
     def _open(self) -> _Files:
         return _Files(self._files)

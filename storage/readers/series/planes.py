@@ -16,7 +16,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.fingerprint import fingerprint
+from storage.readers.fingerprint import fingerprint, of_files
 from storage.readers.image import MOST_PLANES, Image, acquisitions
 from storage.readers.names import stem
 from storage.readers.series.plane_names import members, numbers
@@ -66,10 +66,17 @@ class PlanesSource:
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the time point's files."""
-        return fingerprint([path for place, path in sorted(self._files.items()) if place[0] == t])
+        return of_files(self._of(t))
+
+    def former_fingerprint(self, t: int) -> str:
+        """Return what versions before said of the time point's files."""
+        return fingerprint(self._of(t))
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def _of(self, t: int) -> list[Path]:
+        return [path for place, path in sorted(self._files.items()) if place[0] == t]
 
 
 def probe(path: Path) -> Completion:

@@ -11,7 +11,7 @@ import numpy as np
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.readers.fingerprint import fingerprint
+from storage.readers.fingerprint import fingerprint, of_files
 from storage.readers.formats import open_file
 from storage.readers.names import AcquisitionKey, first_number
 from storage.readers.parts import companions
@@ -35,6 +35,10 @@ class SequenceSource:
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the file of time point t."""
+        return of_files((self._files[t], *companions(self._files[t])))
+
+    def former_fingerprint(self, t: int) -> str:
+        """Return what versions before said of the file of time point t."""
         return fingerprint((self._files[t], *companions(self._files[t])))
 
     def close(self) -> None:

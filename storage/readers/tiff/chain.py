@@ -1,4 +1,4 @@
-"""Walking the chain of pages of a TIFF, to see whether every byte that it speaks of is there.
+"""Walking the chain of pages of a TIFF once, to see where they are and whether every byte that it speaks of is there.
 
 Libraries open a TIFF that was cut short without complaint, as an image with fewer planes. The chain does not lie: the
 header points to the first page, each page to its pixels and to the next page, the last one to nothing.
@@ -6,11 +6,16 @@ header points to the first page, each page to its pixels and to the next page, t
 
 from __future__ import annotations
 
+import os
 import struct
-from dataclasses import dataclass
+from array import array
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
+
+from storage.readers.file_stamp import FileStamp, file_stamp, is_at_rest
 
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 WIDTH, HEIGHT, BITS, COMPRESSION, DESCRIPTION, SAMPLES = 256, 257, 258, 259, 270, 277
@@ -33,6 +38,10 @@ WANTED = frozenset(
 )
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+
+_WALKS_KEPT = 16
+_walks: OrderedDict[Path, Walk] = OrderedDict()  # those of this process, the latest last
 
 
 class BrokenChainError(Exception):
@@ -73,7 +82,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class _Format:
+class Layout:
     """Byte order and field widths: those of a classic TIFF or of a BigTIFF."""
 
     order: str
@@ -99,9 +108,17 @@ class _Format:
 
 @dataclass
 class _Page:
-    tags: dict[int, tuple[int, ...]]
+    """The index of a page: `table` without the pointer to the page that follows."""
+
+    offset: int
+    table: bytes
+    following: int
+    tags: dict[int, tuple[int, ...]] = field(default_factory=dict)
     description: str = ""
     lsm: bytes = b""
+
+    def same_as(self, other: _Page) -> bool:
+        return (self.table, self.description) == (other.table, other.description)
 
     def first(self, tag: int, default: int) -> int:
         values = self.tags.get(tag, ())
@@ -112,8 +129,115 @@ class _Page:
         return self.first(WIDTH, 0) * self.first(HEIGHT, 0) * self.first(SAMPLES, 1)
 
 
+class Walk:
+    """A walk along the chain of a file, which goes on from where it was when the file has grown.
+
+    Attributes
+    ----------
+    chain : Chain
+        What was seen so far.
+    offsets : array of uint64
+        Where the index of each page is whose pixels are there, reduced ones counted; it grows in place.
+    notes : dict
+        What others found out about these very pages; forgotten when another file lies at the path.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin()
+
+    def go_on(self) -> Self:
+        """Look at what came since the last time; at everything where it is not the same file any more.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be opened or read at all.
+        """
+        with self._path.open("rb") as file:
+            stamp = file_stamp(os.fstat(file.fileno()))
+            if stamp == self._stamp and self._at_rest:
+                return self
+            if not self._has_grown(file, stamp):
+                self._begin()
+            try:
+                fault = self._walk(file, stamp.size)
+            except BrokenChainError as error:
+                fault = str(error)
+            self.chain = self._seen_so_far(fault, stamp.size)
+            self._stamp, self._at_rest = stamp, is_at_rest(stamp)
+        return self
+
+    def _begin(self) -> None:
+        self.chain = Chain(0, None)
+        self.offsets = array("Q")
+        self.notes: dict[Any, Any] = {}
+        self.layout: Layout | None = None
+        self._stamp: FileStamp | None = None
+        self._at_rest = False
+        self._head = b""
+        self._first: _Page | None = None
+        self._last: _Page | None = None
+        self._seen: set[int] = set()
+        self._pages = 0
+
+    def _has_grown(self, file: BinaryIO, stamp: FileStamp) -> bool:
+        """Say whether it is the same file, longer, with the same first and last page."""
+        before, layout = self._stamp, self.layout
+        if before is None or layout is None or self._first is None or self._last is None:
+            return False
+        if (before.device, before.inode) != (stamp.device, stamp.inode) or stamp.size <= before.size:
+            return False
+        file.seek(0)
+        if file.read(len(self._head)) != self._head:
+            return False
+        try:
+            return all(
+                _page(file, stamp.size, layout, old.offset).same_as(old) for old in (self._first, self._last)
+            )
+        except BrokenChainError:
+            return False
+
+    def _walk(self, file: BinaryIO, size: int) -> str | None:
+        """Walk from the last page that was sound; return what is not whole."""
+        if self.layout is None or self._last is None:
+            self._head, self.layout, offset = _header(file, size)
+            self._seen, self._first = set(), None
+        else:
+            offset = _page(file, size, self.layout, self._last.offset).following
+        if offset == 0 and self._last is None:
+            return "it has no page yet"
+        while offset:
+            if offset in self._seen:
+                return f"its chain of pages runs in a circle after page {len(self._seen)}"
+            try:
+                page = _page(file, size, self.layout, offset)
+                self._first = self._first or page
+                _check_pixels(page, size, trusted=not self._first.lsm)
+            except BrokenChainError as error:
+                return f"{error} (page {len(self._seen) + 1})"
+            self._seen.add(offset)
+            self.offsets.append(offset)
+            self._pages += not page.first(NEW_SUBFILE_TYPE, 0) & REDUCED_IMAGE
+            self._last, offset = page, page.following
+        return None
+
+    def _seen_so_far(self, fault: str | None, size: int) -> Chain:
+        first = self._first
+        if first is None:
+            return Chain(self._pages, fault, file_bytes=size)
+        starts = first.tags.get(STRIP_OFFSETS) or first.tags.get(TILE_OFFSETS) or (0,)
+        one_page = first.pixels * first.first(BITS, 8) // 8
+        return Chain(self._pages, fault, first.description, one_page, first.pixels, starts[0], size, first.lsm)
+
+
 def walk(path: Path) -> Chain:
-    """Walk a TIFF from its header to its last page.
+    """Return what a walk along the pages of a TIFF sees, see `walked`."""
+    return walked(path).chain
+
+
+def walked(path: Path) -> Walk:
+    """Walk a TIFF from its header to its last page, or on from the last page that was there when it was last walked.
 
     Never raises for what is inside the file: a fault is part of the answer.
 
@@ -122,13 +246,32 @@ def walk(path: Path) -> Chain:
     OSError
         When the file cannot be opened or read at all.
     """
+    known = _walks.pop(path, None) or Walk(path)
+    _walks[path] = known
+    while len(_walks) > _WALKS_KEPT:
+        _walks.popitem(last=False)
+    return known.go_on()
+
+
+def runs_of_pixels(path: Path, layout: Layout, offset: int) -> list[tuple[int, int]]:
+    """Return (offset, bytes) of the pixels of the page whose index is at `offset`, neighbours joined, in order.
+
+    Raises
+    ------
+    BrokenChainError
+        When there is no such page now.
+    """
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        try:
-            layout, offset = _header(file, size)
-        except BrokenChainError as error:
-            return Chain(0, str(error), file_bytes=size)
-        return _walk_pages(file, size, layout, offset)
+        page = _page(file, file.seek(0, 2), layout, offset)
+    starts = page.tags.get(STRIP_OFFSETS) or page.tags.get(TILE_OFFSETS) or ()
+    counts = page.tags.get(STRIP_BYTES) or page.tags.get(TILE_BYTES) or ()
+    joined: list[tuple[int, int]] = []
+    for start, count in zip(starts, counts, strict=False):
+        if joined and sum(joined[-1]) == start:
+            joined[-1] = (joined[-1][0], joined[-1][1] + count)
+        elif count:
+            joined.append((start, count))
+    return joined
 
 
 def is_whole(path: Path) -> bool:
@@ -144,12 +287,13 @@ def is_whole(path: Path) -> bool:
 def _ends(path: Path, size: int, mtime_ns: int) -> bool:
     del size, mtime_ns  # they tell one state of the file from another
     try:
-        return walk(path).fault is None
+        return Walk(path).go_on().chain.fault is None
     except OSError:
         return False
 
 
-def _header(file: BinaryIO, size: int) -> tuple[_Format, int]:
+def _header(file: BinaryIO, size: int) -> tuple[bytes, Layout, int]:
+    """Return the header as far as it never changes, what it says of the layout, and where the first page is."""
     file.seek(0)
     head = file.read(16)
     if size == 0:
@@ -158,37 +302,13 @@ def _header(file: BinaryIO, size: int) -> tuple[_Format, int]:
     version = struct.unpack(order + "H", head[2:4])[0] if order and len(head) >= 4 else None
     if order is None or version not in (42, 43):
         raise BrokenChainError(f"it is no TIFF, whatever its name says (it begins with {head[:8]!r})")
-    layout = _Format(order, big=version == 43)
+    layout = Layout(order, big=version == 43)
     where = head[8:16] if layout.big else head[4:8]
-    return layout, layout.offset(where)
+    return head[:16] if layout.big else head[:8], layout, layout.offset(where)
 
 
-def _walk_pages(file: BinaryIO, size: int, layout: _Format, offset: int) -> Chain:
-    seen: set[int] = set()
-    pages, first, fault = 0, None, None
-    if offset == 0:
-        fault = "it has no page yet"
-    while offset and fault is None:
-        if offset in seen:
-            fault = f"its chain of pages runs in a circle after page {len(seen)}"
-            break
-        seen.add(offset)
-        try:
-            page, offset = _page(file, size, layout, offset)
-            first = first or page
-            _check_pixels(page, size, trusted=not first.lsm)
-            pages += not page.first(NEW_SUBFILE_TYPE, 0) & REDUCED_IMAGE
-        except BrokenChainError as error:
-            fault = f"{error} (page {len(seen)})"
-    if first is None:
-        return Chain(pages, fault, file_bytes=size)
-    bits = first.first(BITS, 8)
-    starts = first.tags.get(STRIP_OFFSETS) or first.tags.get(TILE_OFFSETS) or (0,)
-    return Chain(pages, fault, first.description, first.pixels * bits // 8, first.pixels, starts[0], size, first.lsm)
-
-
-def _page(file: BinaryIO, size: int, layout: _Format, offset: int) -> tuple[_Page, int]:
-    """Return a page's tags and the offset of the next page."""
+def _page(file: BinaryIO, size: int, layout: Layout, offset: int) -> _Page:
+    """Return a page's index."""
     count_size = 8 if layout.big else 2
     if offset + count_size > size:
         raise BrokenChainError("it breaks off: the index of a page lies behind its end")
@@ -198,13 +318,13 @@ def _page(file: BinaryIO, size: int, layout: _Format, offset: int) -> tuple[_Pag
     if count == 0 or offset + count_size + length > size:
         raise BrokenChainError("it breaks off inside the index of a page")
     table = file.read(length)
-    page = _Page({})
+    page = _Page(offset, table[: -layout.offset_size], layout.offset(table[-layout.offset_size :]))
     for start in range(0, count * layout.entry_size, layout.entry_size):
         _read_entry(file, size, layout, table[start : start + layout.entry_size], page)
-    return page, layout.offset(table[-layout.offset_size :])
+    return page
 
 
-def _read_entry(file: BinaryIO, size: int, layout: _Format, entry: bytes, page: _Page) -> None:
+def _read_entry(file: BinaryIO, size: int, layout: Layout, entry: bytes, page: _Page) -> None:
     tag, kind = layout.unpack("HH", entry[:4])
     if kind not in TYPE_SIZES:
         return

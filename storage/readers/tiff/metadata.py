@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from storage.readers.image import Voxel
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.tiff import ome_xml
 
-Voxel = tuple[float | None, float | None, float | None]
-
-
 @dataclass(frozen=True)
 class Metadata:
-    """What a TIFF says about its image; None or empty where it says nothing."""
+    """What a TIFF says about its image; None or empty where it says nothing.
+
+    `in_order` says that the pages of one file follow each other as its planes do, also those that are yet to come.
+    """
 
     dialect: str
     voxel_um: Voxel = (None, None, None)
@@ -22,6 +23,7 @@ class Metadata:
     image_name: str = ""
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
+    in_order: bool = False
 
 
 def read(tif: Any, series_index: int) -> Metadata:
@@ -41,7 +43,9 @@ def read(tif: Any, series_index: int) -> Metadata:
 def _from_ome(text: str, index: int) -> Metadata:
     images = ome_xml.parse(text)
     image = images[min(index, len(images) - 1)]
-    return Metadata("ome-tiff", image.voxel_um, image.interval_s, image.channel_names, image.name)
+    return Metadata(
+        "ome-tiff", image.voxel_um, image.interval_s, image.channel_names, image.name, in_order=image.in_order
+    )
 
 
 def _from_imagej(values: dict[str, Any], tags: Any) -> Metadata:

@@ -14,7 +14,8 @@ class OmeImage:
     """One ``Image`` element.
 
     `voxel_um` holds (z, y, x), each None where the file does not say. `order` is OME's dimension order, fastest axis
-    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB).
+    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `in_order` says that the pages of the one file
+    follow each other as the planes do.
     """
 
     name: str
@@ -27,6 +28,7 @@ class OmeImage:
     interval_s: float | None
     channel_names: tuple[str, ...]
     planes_by_file: dict[str, int]
+    in_order: bool = False
 
     @property
     def planes(self) -> int:
@@ -77,7 +79,24 @@ def _image(element: ElementTree.Element, index: int) -> OmeImage:
         interval_s=seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")),
         channel_names=tuple(c.get("Name") or "" for c in channels),
         planes_by_file=_planes_by_file(pixels),
+        in_order=_in_order(pixels, samples),
     )
+
+
+def _in_order(pixels: ElementTree.Element, samples: int) -> bool:
+    """Say whether whatever is said of single pages puts plane after plane into page after page, without any file."""
+    order = [letter for letter in pixels.attrib["DimensionOrder"] if letter in "TCZ"]
+    sizes = {"T": int(pixels.attrib["SizeT"]), "Z": int(pixels.attrib["SizeZ"])}
+    sizes["C"] = max(1, int(pixels.attrib["SizeC"]) // samples)
+    shifts = set()
+    for data in _children(pixels, "TiffData"):
+        plane, step = 0, 1
+        for letter in order:
+            plane, step = plane + step * int(data.get(f"First{letter}", 0)), step * sizes[letter]
+        shifts.add(int(data.get("IFD", 0)) - plane)
+        if any(True for _ in _children(data, "UUID")):
+            return False
+    return len(shifts) <= 1
 
 
 def _planes_by_file(pixels: ElementTree.Element) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ import numpy as np
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers.axes import Axes, arranged
-from storage.readers.fingerprint import fingerprint
-from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, voxel_size
+from storage.readers.fingerprint import Extent, FreshFiles, fingerprint, gone, of_content, of_page_starts
+from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
 from storage.readers.names import stem
 from storage.readers.tiff import metadata
+from storage.readers.tiff.chain import BrokenChainError, Layout, Walk, runs_of_pixels, walked
 
 if TYPE_CHECKING:
     import tifffile
@@ -26,19 +28,58 @@ if TYPE_CHECKING:
 # tifffile logs what it meets; whether a file is sound is decided by `tiff_probe`, and said once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-# Where a page of a growing file is sampled to see whether it changed.
-SAMPLE_BYTES = 4096
+
+@dataclass(frozen=True)
+class PageIndex:
+    """Where the indices of an image's pages are in its file.
+
+    Attributes
+    ----------
+    offsets : array of uint64
+        Those of the file's pages; of a file that grows, it grows too.
+    first : int
+        The page of the file that is the first of the image.
+    layout : Layout
+        How the file writes numbers.
+    """
+
+    offsets: array[int]
+    first: int
+    layout: Layout
+
+    def of(self, page: int) -> int:
+        """Return the offset of the index of a page of the image.
+
+        Raises
+        ------
+        IndexError
+            When it is not there, or not yet.
+        """
+        return self.offsets[self.first + page]
 
 
 class TiffSource:
-    """Planes of one series of a TIFF."""
+    """Planes of one series of a TIFF.
 
-    def __init__(self, path: Path, series_index: int, axes: Axes, files: tuple[Path, ...], dtype: np.dtype) -> None:
+    Where it is known where the pages are (`pages`), just the ones that are asked for are looked at; else the library
+    finds them, in a look at all pages of the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        series_index: int,
+        axes: Axes,
+        files: tuple[Path, ...],
+        dtype: np.dtype,
+        pages: PageIndex | None = None,
+    ) -> None:
         self._path = path
         self._series_index = series_index
         self._axes = axes
         self._files = files
         self._dtype = dtype
+        self._pages = pages
         self._tif: tifffile.TiffFile | None = None
 
     def plane(self, t: int, c: int, z: int) -> np.ndarray:
@@ -54,18 +95,17 @@ class TiffSource:
         return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
 
     def fingerprint(self, t: int) -> str:
-        """Return the fingerprint of the files, or in a time series of the pages of time point t.
+        """Return the fingerprint of the pages of time point t, as they lie at the path now."""
+        with FreshFiles() as files:
+            return of_content(self._extents(t), files)
 
-        In a file with several time points each has its own, so that appending to the file changes none of the old ones.
-        """
+    def former_fingerprint(self, t: int) -> str:
+        """Return what versions before said: of the files, or in a time series of the starts of its pages."""
         if self._axes.size("T") == 1:
             return fingerprint(self._files)
-        digest = hashlib.blake2b(digest_size=16)
-        per_page = self._axes.size("S")
-        for c in range(0, self._axes.size_c, per_page):
-            for z in range(self._axes.size("Z")):
-                digest.update(self._sampled(self._axes.page_index(t, c, z)))
-        return f"pages-{digest.hexdigest()}"
+        pages = [(f"{_start(runs)} {_length(runs)} " if runs else "absent", runs) for runs in self._extents(t)]
+        with FreshFiles() as files:
+            return of_page_starts(pages, files)
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
@@ -77,12 +117,23 @@ class TiffSource:
         """Leave the open file behind when pickled."""
         return {**self.__dict__, "_tif": None}
 
-    def _series(self) -> Any:
+    def _file(self) -> Any:
         if self._tif is None:
-            self._tif = opened(self._path)
-        return self._tif.series[self._series_index]
+            import tifffile
+
+            self._tif = opened(self._path) if self._pages is None else tifffile.TiffFile(self._path)
+        return self._tif
+
+    def _series(self) -> Any:
+        return self._file().series[self._series_index]
 
     def _page(self, index: int) -> np.ndarray:
+        if self._pages is not None:
+            import tifffile
+
+            file = self._file()
+            file.filehandle.seek(self._pages.of(index))
+            return tifffile.TiffPage(file, index=index).asarray()
         series = self._series()
         offset = series.dataoffset
         if offset is None:
@@ -99,22 +150,38 @@ class TiffSource:
         data = handle.read(count * dtype.itemsize)
         return np.frombuffer(data, dtype=dtype, count=count)
 
-    def _sampled(self, index: int) -> bytes:
-        """Return the place of a page's pixels and their first bytes."""
+    def _extents(self, t: int) -> list[list[Extent]]:
+        """Return where the bytes of each page of a time point are; nothing for one that is absent."""
+        per_page = self._axes.size("S")
+        places = [(c, z) for c in range(0, self._axes.size_c, per_page) for z in range(self._axes.size("Z"))]
+        return [self._runs(self._axes.page_index(t, c, z)) for c, z in places]
+
+    def _runs(self, index: int) -> list[Extent]:
+        if self._pages is not None:
+            try:
+                runs = runs_of_pixels(self._path, self._pages.layout, self._pages.of(index))
+            except (BrokenChainError, IndexError):
+                return []
+            except OSError as error:
+                raise gone(self._path, error) from error
+            return [Extent(str(self._path), *run) for run in runs]
         series = self._series()
         if series.dataoffset is not None:
             count = int(np.prod(self._axes.page_shape)) * self._dtype.itemsize
-            handle, start = series[0].parent.filehandle, series.dataoffset + index * count
-        else:
-            page = series[index]
-            if page is None or not page.dataoffsets:
-                return b"absent"
-            start, count = page.dataoffsets[0], sum(page.databytecounts)
-            with _opened_for(page) as handle:
-                handle.seek(start)
-                return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
-        handle.seek(start)
-        return f"{start} {count} ".encode() + handle.read(min(count, SAMPLE_BYTES))
+            return [Extent(str(series[0].parent.filehandle.path), series.dataoffset + index * count, count)]
+        page = series[index]
+        if page is None:
+            return []
+        file = str(page.parent.filehandle.path)
+        return [Extent(file, *run) for run in zip(page.dataoffsets, page.databytecounts, strict=False)]
+
+
+def _start(runs: list[Extent]) -> int:
+    return runs[0].offset
+
+
+def _length(runs: list[Extent]) -> int:
+    return sum(run.length for run in runs)
 
 
 @contextmanager
@@ -149,8 +216,23 @@ def _images_of(tif: tifffile.TiffFile) -> list[int]:
     return [i for i, series in enumerate(tif.series) if not (i and series.keyframe.is_reduced)]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The images that were found in a file of so many pages; `grows` where the next pages will be further planes."""
+
+    images: list[Acquisition]
+    pages: int
+    grows: bool
+
+    def holds(self, pages: int) -> bool:
+        """Say whether this is true of the same file with so many pages."""
+        return pages == self.pages or (self.grows and pages > self.pages)
+
+
 def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
     """Return the images of a TIFF: one, or several where its pages differ in shape or OME-XML says so.
+
+    What was found in it before is taken up again where the same file lies there.
 
     Raises
     ------
@@ -158,38 +240,84 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
         When it holds nothing that is an image of this kind.
     """
     try:
-        with opened(path) as tif:
-            indices = _images_of(tif)
-            images = [
-                image
-                for i in indices
-                for image in _acquisitions(path, i, tif.series[i], metadata.read(tif, i), axes, len(indices) > 1)
-            ]
+        walk = walked(path)
+        found = walk.notes.get(axes)
+        if found is None or not found.holds(len(walk.offsets)):
+            found = walk.notes[axes] = _look_into(path, axes, walk)
     except UnreadableInputError:
         raise
     except Exception as error:  # damaged bytes make tifffile raise whatever its arithmetic stumbles over
         raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
-    if not images:
+    if not found.images:
         raise UnreadableInputError(f"{path} is a TIFF without an image: export it again.")
-    return images
+    return found.images
+
+
+def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
+    """Have the library arrange the pages, and note where they are."""
+    images, grows = [], False
+    with opened(path) as tif:
+        indices = _images_of(tif)
+        for i in indices:
+            said = metadata.read(tif, i)
+            pages, missing = _pages_of(path, tif, tif.series[i], walk)
+            grows = len(indices) == 1 and missing and pages is not None and said.in_order
+            pages = pages if grows or not missing else None
+            images += _acquisitions(path, i, tif.series[i], said, axes, len(indices) > 1, pages)
+    return _Found(images, len(walk.offsets), grows)
+
+
+def _pages_of(path: Path, tif: Any, series: Any, walk: Walk) -> tuple[PageIndex | None, bool]:
+    """Return where the pages of a series are, and whether some of them are not there (yet).
+
+    None where they are not pages of this file alone, as for images in several files, planes behind a single page, and
+    LSM, whose numbers have to be mended by the library.
+    """
+    place = {offset: i for i, offset in enumerate(walk.offsets)}
+    behind_one_page = len(series) > len(walk.offsets) or math.prod(series.shape) != len(series) * series.keyframe.size
+    if tif.is_lsm or walk.layout is None or (behind_one_page and len(walk.offsets) <= 1):
+        return None, False
+    found = []
+    for i in range(len(series)):
+        page = series[i]
+        if page is not None and (page.offset not in place or page.parent is not tif):
+            return None, False
+        found.append(None if page is None else place[page.offset])
+    there = [n for n in found if n is not None]
+    missing = len(there) < len(found)
+    if not there:
+        return None, missing
+    if all(n is None or n == there[0] + i for i, n in enumerate(found)):
+        return PageIndex(walk.offsets, there[0], walk.layout), missing
+    if missing:
+        return None, missing
+    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.layout), False
 
 
 def _acquisitions(
-    path: Path, index: int, series: Any, said: metadata.Metadata, given: str | None, several: bool
+    path: Path,
+    index: int,
+    series: Any,
+    said: metadata.Metadata,
+    given: str | None,
+    several: bool,
+    pages: PageIndex | None,
 ) -> list[Acquisition]:
     """Return the acquisitions in one series: one, or one for each position."""
     arrangement = arranged(series.axes, series.shape, len(series), given, str(path))
     places = arrangement.positions
     if len(places) == 1:
-        return [_acquisition(path, index, str(index) if several else "", series, said, places[0])]
+        return [_acquisition(path, index, str(index) if several else "", series, said, places[0], pages)]
     where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
     return [
-        _acquisition(path, index, f"{index} {name}" if several else name, series, said, axes)
+        _acquisition(path, index, f"{index} {name}" if several else name, series, said, axes, pages)
         for name, axes in zip(where, places, strict=True)
     ]
 
 
-def _acquisition(path: Path, index: int, own: str, series: Any, said: metadata.Metadata, axes: Axes) -> Acquisition:
+def _acquisition(
+    path: Path, index: int, own: str, series: Any, said: metadata.Metadata, axes: Axes, pages: PageIndex | None
+) -> Acquisition:
     """Return one acquisition; `own` is what tells it from others in the same file."""
     dtype = np.dtype(series.dtype)
     if math.prod(axes.page_shape) > LARGEST_PLANE_PIXELS:
@@ -215,7 +343,8 @@ def _acquisition(path: Path, index: int, own: str, series: Any, said: metadata.M
         frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
         channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
         time_points=tuple(range(axes.size("T"))),
-        source=TiffSource(path, index, axes, files, dtype),
+        origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
+        source=TiffSource(path, index, axes, files, dtype, pages),
         time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
         started_at=said.started_at,
     )

@@ -40,14 +40,15 @@ def probe(path: Path) -> Completion:
 
 
 def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
-    planes = chain.pages
+    planes, others = chain.pages, tuple(path.with_name(name) for name in declared.others)
     if declared.in_one_page and chain.pages == 1 and chain.page_bytes:
         planes = (chain.file_bytes - chain.data_offset) // chain.page_bytes
     if planes >= declared.planes:
-        absent = next((name for name in declared.others if not is_whole(path.with_name(name))), None)
+        absent = next((one.name for one in others if not is_whole(one)), None)
         if absent is not None:
-            return Completion("growing", f"{path} is whole, but not {absent}, which it says belongs to it.")
-        return Completion("complete", f"{path} is whole.")
+            reason = f"{path} is whole, but not {absent}, which it says belongs to it."
+            return Completion("growing", reason, others=others)
+        return Completion("complete", f"{path} is whole.", others=others)
     if declared.in_one_page and chain.pages == 1:
         return Completion(
             "incomplete", f"{path} is not a whole TIFF: it breaks off after {planes} of {declared.planes} planes."

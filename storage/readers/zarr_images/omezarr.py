@@ -15,9 +15,11 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.naming import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
-from storage.readers.image import channel_names, first_line, voxel_size
+from storage.readers.fingerprint import Extent, FreshFiles, of_content
+from storage.readers.image import channel_names, first_line, origins, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
+from storage.readers.zarr_images.chunks import Chunks
 from storage.readers.zarr_images.sound_blosc import guard
 
 
@@ -46,6 +48,8 @@ class ZarrSource:
         self._letters = letters
         self._array: Any = None
         self._block: tuple[tuple[int, int, int], np.ndarray] | None = None
+        self._chunks: Chunks | None = None
+        self._former: dict[Path, str] = {}
 
     def plane(self, t: int, c: int, z: int) -> np.ndarray:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
@@ -66,19 +70,35 @@ class ZarrSource:
         return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
 
     def fingerprint(self, t: int) -> str:
-        """Return a hash of names, sizes and times of the chunk files that hold time point t."""
+        """Return the fingerprint of the chunks of time point t."""
+        chunks = self.chunks()
+        extents = [[Extent(str(path), 0, size)] for path, size in chunks.of(t)]
+        with FreshFiles() as files:
+            return of_content(extents, files)
+
+    def former_fingerprint(self, t: int) -> str:
+        """Return what versions before said: a hash of names, sizes and times of the chunk files."""
         folder = self._root / self._array_path
         own = [folder / "c" / str(t), folder / str(t)] if self._letters.startswith("t") else []
         start = next((path for path in own if path.is_dir()), folder)
-        digest = hashlib.blake2b(digest_size=16)
-        for path in sorted(p for p in start.rglob("*") if p.is_file() and p.name not in (".zarray", "zarr.json")):
-            status = path.stat()
-            digest.update(f"{path.relative_to(start)} {status.st_size} {status.st_mtime_ns}\n".encode())
-        return f"chunks-{digest.hexdigest()}"
+        if start not in self._former:
+            digest = hashlib.blake2b(digest_size=16)
+            for path in sorted(p for p in start.rglob("*") if p.is_file() and p.name not in (".zarray", "zarr.json")):
+                status = path.stat()
+                digest.update(f"{path.relative_to(start)} {status.st_size} {status.st_mtime_ns}\n".encode())
+            self._former[start] = f"chunks-{digest.hexdigest()}"
+        return self._former[start]
+
+    def chunks(self) -> Chunks:
+        """Return where the array's chunks are."""
+        if self._chunks is None:
+            self._chunks = Chunks.of_array(self._root / self._array_path, self._opened(), self._letters)
+        return self._chunks
 
     def close(self) -> None:
         """Forget the array; the next read opens it again."""
         self._array = self._block = None
+        self._former.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open array behind when pickled."""
@@ -94,15 +114,26 @@ class ZarrSource:
 
 
 def probe(path: Path) -> Completion:
-    """Return whether an OME-Zarr can be read: its metadata and its arrays are there.
+    """Return which time points of an OME-Zarr are there: those of which chunks are, and all of them or later ones.
 
-    Chunks may be absent on purpose (they stand for zeros), so only quiet time tells that none will come any more.
+    Single chunks may be absent on purpose (they stand for zeros), so only quiet time tells that none will come of the
+    last time point. A time point without any was never written.
     """
     try:
         images = open_ome_zarr(path)
     except StorageError as error:
         return Completion("incomplete", str(error))
-    return Completion("complete", f"{path} has its metadata and arrays.", images[0].time_points)
+    declared, written = images[0].size_t, set(images[0].time_points)
+    for one in images[1:]:
+        written &= set(one.time_points)
+    if len(written) == declared:
+        return Completion("complete", f"{path} has its metadata and arrays.", tuple(sorted(written)))
+    source = images[0].source
+    assert isinstance(source, ZarrSource)  # this reader's own
+    last = max(written, default=0)
+    ready = tuple(t for t in sorted(written) if t < last or source.chunks().are_all_there(t))
+    reason = f"{path} holds {len(written)} of the {declared} time points that it declares."
+    return Completion("growing", reason, ready, len(written), declared)
 
 
 def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
@@ -184,7 +215,6 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
     image = _image(group_path, attributes)
     source = ZarrSource(path, image.array_path, image.letters)
     array = source._opened()
-    source.close()
     sizes = dict(zip(image.letters, array.shape, strict=True))
     if not {"y", "x"} <= set(sizes) <= set("tczyx") or list(image.letters) != sorted(image.letters, key="tczyx".index):
         raise ValueError(f"its axes are {image.letters!r}")
@@ -192,6 +222,7 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
         raise ValueError(f"its array is {array.shape} {array.dtype}")
     voxel, said = voxel_size((image.length_um("z"), image.length_um("y"), image.length_um("x")), sizes.get("z", 1))
     t = image.letters.find("t")
+    interval_s = None if t < 0 else seconds(image.scale[t], image.units[t])
     return Acquisition(
         name=f"{stem(path)}_{image.name or group_path}" if several else stem(path),
         source_path=path / group_path if several else path,
@@ -205,8 +236,9 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
         dtype=np.dtype(array.dtype).newbyteorder("="),
         voxel_size_um=voxel,
         voxel_source=said,
-        frame_interval_s=None if t < 0 else seconds(image.scale[t], image.units[t]),
+        frame_interval_s=interval_s,
+        origins=origins(interval_s, (), image.channels),
         channel_names=channel_names(image.channels, sizes.get("c", 1), 1),
-        time_points=tuple(range(sizes.get("t", 1))),
+        time_points=source.chunks().written(sizes.get("t", 1)),
         source=source,
     )

@@ -18,7 +18,8 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
-from storage.readers.image import LARGEST_PLANE_PIXELS, HandleSource, Image, Voxel, acquisitions
+from storage.readers.fingerprint import Extent
+from storage.readers.image import LARGEST_PLANE_PIXELS, ExtentSource, Image, Voxel, acquisitions
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.zeiss import structure
 from storage.readers.zeiss.structure import PIXEL_TYPES, Block, Layout
@@ -45,17 +46,28 @@ class _Planes:
     @property
     def time_points(self) -> tuple[int, ...]:
         """Those of which every plane is there."""
-        size_t, size_c, size_z = self.sizes
-        every = [(c, z) for c in range(size_c) for z in range(size_z)]
-        return tuple(t for t in range(size_t) if all((t, c, z) in self.blocks for c, z in every))
+        return tuple(t for t in range(self.sizes[0]) if all(place in self.blocks for place in self.places(t)))
+
+    def places(self, t: int) -> list[Place]:
+        """Return the places of a time point's planes."""
+        return [(t, c, z) for c in range(self.sizes[1]) for z in range(self.sizes[2])]
 
 
-class CziSource(HandleSource[BoundedFile]):
+class CziSource(ExtentSource[BoundedFile]):
     """Planes of one scene, put together of their tiles."""
 
     def __init__(self, path: Path, planes: _Planes) -> None:
         super().__init__(path, (path,))
         self._planes = planes
+
+    def extents(self, t: int) -> list[list[Extent]]:
+        """Return where the pixels of each plane's subblocks are."""
+        found = []
+        with BoundedFile(self._path) as file:
+            for place in self._planes.places(t):
+                blocks = sorted(self._planes.blocks[place], key=lambda one: (one.tile, one.y, one.x))
+                found.append([Extent(str(self._path), *structure.place_of_pixels(file, block)) for block in blocks])
+        return found
 
     def _open(self) -> BoundedFile:
         return BoundedFile(self._path)

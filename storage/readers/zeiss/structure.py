@@ -84,8 +84,12 @@ def read(path: Path) -> Layout:
 
 def pixels_at(file: BoundedFile, block: Block) -> bytes:
     """Return the bytes of a subblock as they are stored."""
-    offset, size = _data(file, block.position)
-    return file.at(offset, size, "the pixels of a subblock")
+    return file.at(*place_of_pixels(file, block), "the pixels of a subblock")
+
+
+def place_of_pixels(file: BoundedFile, block: Block) -> tuple[int, int]:
+    """Return (offset, bytes) of a subblock's pixels."""
+    return _data(file, block.position)
 
 
 def _segment(file: BoundedFile, position: int, kind: bytes) -> tuple[int, int]:

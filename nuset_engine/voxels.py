@@ -1,0 +1,6 @@
+"""The size of a voxel, as everything that has a length speaks of it."""
+
+from __future__ import annotations
+
+VoxelSize = tuple[float, float, float]
+"""(z, y, x) in micrometres."""

@@ -1,0 +1,137 @@
+"""What is said about an image: its axes, sizes, voxel size, channels and times, each with where it is known from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from nuset_engine.voxels import VoxelSize
+from storage.errors import StorageError
+
+VoxelSource = Literal["metadata", "configured", "none"]
+Origin = Literal["metadata", "configured", "measured", "guessed", "none"]
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where facts are known from.
+
+    ``metadata``: the file says it. ``configured``: a person does. ``measured``: it follows from what the file says of
+    something else. ``guessed``: it is likely. ``none``: it is not known, or made up as a name for people.
+
+    Attributes
+    ----------
+    axes : which dimension is which, and so the sizes
+    frame_interval
+    channel_names
+    """
+
+    axes: Origin = "metadata"
+    frame_interval: Origin = "none"
+    channel_names: Origin = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """What is said about one image of a microscope, in plain values.
+
+    Attributes
+    ----------
+    name : str
+        Short name for people; file names derive from it.
+    source_path : Path
+        The file or folder that it comes from. For one file per time point: the folder joined with the names' common
+        pattern, such as ``/data/exp1_t*.tif``. With several images (scenes, positions, series) in one file,
+        ``file.czi#2``: each is an acquisition.
+    files : tuple of Path
+        The files (or the OME-Zarr folder) that hold it.
+    reader : str
+        Name of the reader: ``ome-tiff``, ``imagej-tiff``, ``tiff``, ``lsm``, ``micromanager``, ``ndtiff``, ``oif``,
+        ``oib``, ``oir``, ``czi``, ``nd2``, ``lif``, ``ome-zarr``; with ``-sequence`` behind it for one file
+        per time point.
+    size_t, size_c, size_z, size_y, size_x : int
+        Sizes of the axes. `size_t` counts up to the last time point present, gaps included.
+    dtype : numpy dtype of the planes
+    voxel_size_um : (z, y, x) in micrometres, or None
+        For a single plane whose metadata has no slice distance, z repeats y: nothing is measured along it.
+    voxel_source
+        Where the voxel size is from; ``none`` goes with ``voxel_size_um`` None
+    frame_interval_s : float or None
+        Seconds between time points.
+    channel_names : tuple of str, one per channel
+    time_points : tuple of int
+        The time points that are present now, ascending.
+    first_number : int or None
+        One file per time point: the number in the file name that is time point 0.
+    time_stamps_s : tuple of float
+        Seconds from the first time point to each of the `size_t` time points, where the file says; else empty.
+    started_at : str or None
+        When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
+    origins : Origins
+        Where the other facts are from.
+    """
+
+    name: str
+    source_path: Path
+    files: tuple[Path, ...]
+    reader: str
+    size_t: int
+    size_c: int
+    size_z: int
+    size_y: int
+    size_x: int
+    dtype: np.dtype
+    voxel_size_um: VoxelSize | None
+    voxel_source: VoxelSource
+    frame_interval_s: float | None
+    channel_names: tuple[str, ...]
+    time_points: tuple[int, ...]
+    first_number: int | None = None
+    time_stamps_s: tuple[float, ...] = ()
+    started_at: str | None = None
+    origins: Origins = field(default_factory=Origins)
+
+    def file_of(self, t: int) -> Path:
+        """Return what holds time point t: its own file where there is one per time point, else the source."""
+        if self.first_number is None or len(self.files) != len(self.time_points):
+            return self.source_path
+        return self.files[self.time_points.index(t)]
+
+    def channel(self, channel: int | str | None) -> int:
+        """Return the index of a channel given by index or by name (case does not matter); None is the first.
+
+        Raises
+        ------
+        StorageError
+            When there is no such channel; the message lists those that are there.
+        """
+        if channel is None:
+            return 0
+        if isinstance(channel, int) or channel.isdigit():
+            if 0 <= int(channel) < self.size_c:
+                return int(channel)
+        else:
+            matches = [i for i, n in enumerate(self.channel_names) if n.casefold() == channel.strip().casefold()]
+            if matches:
+                return matches[0]
+        there = ", ".join(f"{i} ({n})" for i, n in enumerate(self.channel_names))
+        raise StorageError(f"{self.name} has no channel {channel!r}: choose one of {there}.")
+
+
+def checked_voxel_size(voxel_size_um: Sequence[float]) -> VoxelSize:
+    """Return (z, y, x) as floats.
+
+    Raises
+    ------
+    StorageError
+        When the size is not three positive, finite numbers.
+    """
+    values = tuple(float(v) for v in voxel_size_um)
+    if len(values) != 3 or not all(math.isfinite(v) and v > 0 for v in values):
+        raise StorageError(f"Voxel size {tuple(voxel_size_um)!r} is not three positive numbers (Z,Y,X in micrometres).")
+    return (values[0], values[1], values[2])

@@ -1,0 +1,72 @@
+"""What was learned from files, kept in mind for as long as the files are the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from storage.readers.file_stamp import FileStamp, file_stamp, is_at_rest
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Remembered(Generic[Key, Value]):
+    """The latest `room` answers, each with the state of the files that it came from.
+
+    Parameters
+    ----------
+    room : int
+    let_go : callable
+        Told of a value that is forgotten.
+    """
+
+    def __init__(self, room: int, let_go: Callable[[Value], object] = lambda value: None) -> None:
+        self._room = room
+        self._let_go = let_go
+        self._known: OrderedDict[Key, tuple[Sequence[Path], tuple[FileStamp, ...], Value]] = OrderedDict()
+
+    def of(
+        self,
+        key: Key,
+        files: Sequence[Path],
+        learn: Callable[[], Value],
+        further: Callable[[Value], Sequence[Path]] = lambda value: (),
+    ) -> Value:
+        """Return what is known under a key, learned anew when one of the files changed a moment ago, or since.
+
+        Parameters
+        ----------
+        key : hashable
+        files : sequence of Path
+            What it is learned from; with none, nothing is kept in mind.
+        learn : callable
+        further : callable
+            Gives the files that turned out to count as well.
+        """
+        before = self._known.pop(key, None)
+        if before is not None and set(files) <= set(before[0]) and _stamps(before[0]) == before[1]:
+            self._known[key] = before
+            return before[2]
+        stamps = _stamps(files)
+        value = learn()
+        if before is not None and before[2] is not value:
+            self._let_go(before[2])
+        others = [path for path in further(value) if path not in files]
+        stamps = (*stamps, *_stamps(others)) if stamps else ()
+        if len(stamps) == len(files) + len(others) > 0 and all(is_at_rest(stamp) for stamp in stamps):
+            self._known[key] = ([*files, *others], stamps, value)
+        while len(self._known) > self._room:
+            _, (_, _, oldest) = self._known.popitem(last=False)
+            self._let_go(oldest)
+        return value
+
+
+def _stamps(files: Sequence[Path]) -> tuple[FileStamp, ...]:
+    """Return the states of files; nothing where one cannot be asked."""
+    try:
+        return tuple(file_stamp(path.stat()) for path in files)
+    except OSError:
+        return ()

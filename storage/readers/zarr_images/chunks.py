@@ -1,0 +1,74 @@
+"""Which chunks of a Zarr array are there, asked of the folders that they lie in."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The files of an array's chunks (of its shards, where it has such).
+
+    Attributes
+    ----------
+    folder : Path
+    grid : tuple of int
+        Number of chunks along each axis.
+    time : tuple of int, or None
+        Which axis is time, and how many time points a chunk holds; None for an array without time.
+    prefix, separator : str
+        How the names of chunks begin, and what stands between their numbers.
+    """
+
+    folder: Path
+    grid: tuple[int, ...]
+    time: tuple[int, int] | None
+    prefix: str
+    separator: str
+
+    @classmethod
+    def of_array(cls, folder: Path, array: Any, letters: str) -> Chunks:
+        """Return the chunks of an open array in a folder, whose axes have these letters."""
+        size = array.shards or array.chunks
+        grid = tuple(max(1, math.ceil(n / step)) for n, step in zip(array.shape, size, strict=True))
+        t = letters.find("t")
+        metadata = array.metadata
+        if metadata.zarr_format == 2:
+            prefix, separator = "", str(metadata.dimension_separator)
+        else:
+            encoding = metadata.chunk_key_encoding
+            separator = str(encoding.separator)
+            prefix = f"c{separator}" if encoding.name == "default" else ""
+        return cls(folder, grid, None if t < 0 else (t, int(size[t])), prefix, separator)
+
+    def of(self, t: int) -> list[tuple[Path, int]]:
+        """Return the chunks of a time point that are there, in the order of the grid, with their bytes."""
+        return [(path, path.stat().st_size) for path in self._paths(t) if path.is_file()]
+
+    def written(self, size_t: int) -> tuple[int, ...]:
+        """Return the time points of which anything was written."""
+        if self.time is None or self.time[0] > 0 or self.separator != "/" or len(self.grid) < 2:
+            return tuple(t for t in range(size_t) if any(path.is_file() for path in self._paths(t)))
+        try:  # there is a folder for each
+            names = {entry.name for entry in os.scandir(self.folder / self.prefix)}
+        except OSError:
+            return ()
+        return tuple(t for t in range(size_t) if str(t // self.time[1]) in names)
+
+    def are_all_there(self, t: int) -> bool:
+        """Say whether no chunk of a time point is absent."""
+        return all(path.is_file() for path in self._paths(t))
+
+    def _paths(self, t: int) -> Iterator[Path]:
+        numbers: list[range] = [range(n) for n in self.grid]
+        if self.time is not None:
+            axis, depth = self.time
+            numbers[axis] = range(t // depth, t // depth + 1)
+        for place in product(*numbers):
+            yield self.folder / (self.prefix + self.separator.join(map(str, place)))
