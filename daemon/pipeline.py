@@ -15,7 +15,7 @@ done again and gives the same, and what is committed but not yet visible or pain
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,8 @@ from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
-from storage.found import Found
 from storage.database.replay import replay, replay_all
+from storage.found import Found
 from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.names import experiment

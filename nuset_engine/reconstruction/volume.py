@@ -29,7 +29,6 @@ from nuset_engine.reconstruction.surface import smooth_surfaces
 from nuset_engine.reconstruction.trust import trust_table
 from nuset_engine.voxels import VoxelSize
 
-
 WIDE_SECTION = 75  # percentile of the widths of sections that stands for the width of nuclei
 MOST_VOTERS = 3  # slices on each side that vote on a slice
 MOST_MISSED = 3  # slices in a row that are bridged

@@ -19,13 +19,13 @@ from storage.connection.lock import ServerLock, WriterLock
 from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
 from storage.database.records import nuclei_from_rows
 from storage.database.service_reports import write_report
+from storage.description import Description
 from storage.query import health
 from storage.schema.migrate import upgrade
 from storage.schema.rows import AcquisitionRow, TimepointJob, TimepointRow, timepoint_row
 from storage.schema.states import FINISHED, AcquisitionState, TimepointState
 from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states
-from storage.description import Description
 
 if TYPE_CHECKING:
     from tracking.tracker import TrackUpdate
@@ -144,16 +144,14 @@ class Catalog:
 
         Parameters
         ----------
-        acquisition_id : int
         seen : mapping of the time point to the fingerprint of its source
         files : mapping of the time point to the file that holds it, to be kept with the result
         taken : the files that they are from, which are noted as taken in the same transaction
-        former : their fingerprints as versions before made them, to be compared with what these wrote
+        former : their fingerprints as versions before made them
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
-            now = self._now()
-            return registration.add_timepoints(connection, acquisition_id, dict(seen), files or {}, now, former)
+            return registration.add_timepoints(connection, acquisition_id, seen, files or {}, self._now(), former)
 
     def files_taken(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""

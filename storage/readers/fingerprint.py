@@ -1,7 +1,7 @@
 """Short texts that change when the content of a time point does, whatever clocks say, at the cost of some samples.
 
-A fingerprint is made of blocks that lie evenly over the bytes of each plane, and of how many bytes there are. Where they
-lie in the file, and when that was written, does not count: a copy has the fingerprints of its original.
+A fingerprint is made of blocks that lie evenly over the bytes of each plane, and of how many bytes there are. Where
+they lie in the file, and when that was written, does not count: a copy has the fingerprints of its original.
 
 Versions before wrote other texts, with times and places in them (`file_fingerprint`, and the ones of some readers).
 These are still made, and compared with what is stored from then, so that nothing is done again after an upgrade.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +45,15 @@ class Format:
     accepts: Callable[[Path], bool] | None = None
 
 
+def close_all(images: Iterable[Acquisition]) -> None:
+    """Close the files of images that are not needed any more; whoever reads from them still, opens them again."""
+    for image in images:
+        image.close()
+
+
 _KEPT = 8  # files of which what was found is kept in mind
 _verdicts: Remembered[Path, Completion] = Remembered(_KEPT)
-_images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(
-    _KEPT, lambda images: [image.close() for image in images]
-)
+_images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(_KEPT, close_all)
 
 FORMATS = (
     Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),

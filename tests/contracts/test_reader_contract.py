@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +18,7 @@ from storage.acquisition import Acquisition
 from storage.database.registration import source_key
 from storage.errors import StorageError
 from storage.readers import companions, discover, open_acquisitions, probe, reopen
+from storage.readers.fingerprint import is_former, same_content
 from storage.schema.rows import AcquisitionRow
 
 
@@ -138,6 +142,54 @@ class ReaderContract:
         (changed,) = open_acquisitions(path)
         with changed:
             assert all(a != changed.fingerprint(t) for t, a in enumerate(before))
+
+    def test_touching_or_copying_changes_no_fingerprint(self, tmp_path: Path, path: Path, opened: Acquisition) -> None:
+        with opened:
+            before = [opened.fingerprint(t) for t in opened.time_points]
+        for file in (tmp_path / "input").rglob("*"):
+            os.utime(file)
+        shutil.copytree(tmp_path / "input", tmp_path / "elsewhere")
+        for place in ("input", "elsewhere"):
+            (again,) = open_acquisitions(tmp_path / place / path.relative_to(tmp_path / "input"))
+            with again:
+                assert [again.fingerprint(t) for t in again.time_points] == before
+
+    def test_one_changed_time_point_changes_one_fingerprint(
+        self, tmp_path: Path, opened: Acquisition, array: np.ndarray
+    ) -> None:
+        with opened:
+            before = [opened.fingerprint(t) for t in opened.time_points]
+        changed = array.copy()
+        changed[-1] += 1
+        (again,) = open_acquisitions(type(self).write(tmp_path / "input", changed))
+        with again:
+            differ = [t for t in again.time_points if again.fingerprint(t) != before[t]]
+        assert differ == [len(array) - 1]
+
+    def test_what_versions_before_wrote_is_understood(
+        self, tmp_path: Path, path: Path, opened: Acquisition, array: np.ndarray
+    ) -> None:
+        with opened:
+            stored = {t: opened.former_fingerprint(t) for t in opened.time_points}
+            assert all(is_former(text) for text in stored.values())
+            for t, text in stored.items():
+                assert same_content(text, opened.fingerprint(t), opened.former_fingerprint(t))
+        type(self).write(tmp_path / "input", array + 1)
+        (changed,) = open_acquisitions(path)
+        with changed:
+            for t, text in stored.items():
+                assert not same_content(text, changed.fingerprint(t), changed.former_fingerprint(t))
+
+    def test_it_is_described_in_plain_values(self, opened: Acquisition) -> None:
+        said = pickle.loads(pickle.dumps(opened.description))
+        assert {one.name for one in fields(said)} == {one.name for one in fields(opened)} - {"source"}
+        assert (said.name, said.time_points, said.voxel_size_um) == (
+            opened.name,
+            opened.time_points,
+            opened.voxel_size_um,
+        )
+        assert said.origins.frame_interval in (("metadata", "measured") if self.says_interval else ("none",))
+        assert said.origins.channel_names == ("metadata" if self.says_names else "none")
 
     def test_it_is_found_again_from_its_row(self, opened: Acquisition, array: np.ndarray) -> None:
         t = array.shape[0] - 1

@@ -144,6 +144,8 @@ class Walk:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stamp: FileStamp | None = None
+        self._at_rest = False
         self._begin()
 
     def go_on(self) -> Self:
@@ -173,8 +175,6 @@ class Walk:
         self.offsets = array("Q")
         self.notes: dict[Any, Any] = {}
         self.layout: Layout | None = None
-        self._stamp: FileStamp | None = None
-        self._at_rest = False
         self._head = b""
         self._first: _Page | None = None
         self._last: _Page | None = None
@@ -186,15 +186,15 @@ class Walk:
         before, layout = self._stamp, self.layout
         if before is None or layout is None or self._first is None or self._last is None:
             return False
-        if (before.device, before.inode) != (stamp.device, stamp.inode) or stamp.size <= before.size:
+        if (before.device, before.inode) != (stamp.device, stamp.inode):
+            return False
+        if stamp.size <= before.size and stamp != before:
             return False
         file.seek(0)
         if file.read(len(self._head)) != self._head:
             return False
         try:
-            return all(
-                _page(file, stamp.size, layout, old.offset).same_as(old) for old in (self._first, self._last)
-            )
+            return all(_page(file, stamp.size, layout, old.offset).same_as(old) for old in (self._first, self._last))
         except BrokenChainError:
             return False
 

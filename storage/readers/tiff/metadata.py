@@ -9,6 +9,7 @@ from storage.readers.image import Voxel
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.tiff import ome_xml
 
+
 @dataclass(frozen=True)
 class Metadata:
     """What a TIFF says about its image; None or empty where it says nothing.

@@ -14,8 +14,8 @@ class OmeImage:
     """One ``Image`` element.
 
     `voxel_um` holds (z, y, x), each None where the file does not say. `order` is OME's dimension order, fastest axis
-    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `in_order` says that the pages of the one file
-    follow each other as the planes do.
+    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `in_order` says that the pages of
+    the one file follow each other as the planes do.
     """
 
     name: str

@@ -60,8 +60,8 @@ def test_it_answers_in_order_and_ends_when_told(
     assert looked.completion.state == "complete"
     assert absent == Looked(None)
     assert isinstance(opened, Opened)
-    ((acquisition, fingerprints),) = opened.acquisitions
-    assert (acquisition.name, list(fingerprints)) == ("a", [0])
+    (found,) = opened.found
+    assert (found.description.name, list(found.fingerprints)) == ("a", [0])
     pid = inspection_client.pid
     inspection_client.stop()
     assert not Path(f"/proc/{pid}").exists()

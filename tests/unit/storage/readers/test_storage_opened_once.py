@@ -1,0 +1,184 @@
+"""A source is walked once: what is looked at for one more time point does not grow with those before it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from cases import czi_file, images
+from cases.stored import pixels
+
+from storage.acquisition import Acquisition
+from storage.readers import open_acquisitions, probe
+from storage.readers.tiff import chain
+from storage.readers.zeiss import structure
+
+
+def old(path: Path) -> Path:
+    """A file that was written a while ago."""
+    past = time.time() - 60
+    os.utime(path, (past, past))
+    return path
+
+
+@pytest.fixture
+def pages_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The offsets of the pages whose index was read."""
+    read: list[int] = []
+    original = chain._page
+
+    def noted(file, size, layout, offset):  # type: ignore[no-untyped-def]
+        read.append(offset)
+        return original(file, size, layout, offset)
+
+    monkeypatch.setattr(chain, "_page", noted)
+    return read
+
+
+@pytest.mark.parametrize("write", [images.ome_tiff, images.ome_tiff_compressed, images.tiff_with_axes])
+def test_a_tiff_is_walked_once(tmp_path: Path, write: images.Writer, pages_read: list[int]) -> None:
+    array = pixels(20, 1, 5)
+    path = old(write(tmp_path, array))
+    assert probe(path).state == "complete"
+    first = len(pages_read)
+    assert first == 100
+    for t in range(20):
+        (found,) = open_acquisitions(path)
+        np.testing.assert_array_equal(found.plane(t, 0, 3), array[t, 0, 3])
+        found.fingerprint(t)
+    assert len(pages_read) == first + 100, "its own planes for each fingerprint, and nothing else"
+    found.close()
+
+
+def test_a_vendor_file_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[Path] = []
+    original = structure.read
+    monkeypatch.setattr(structure, "read", lambda path: walks.append(path) or original(path))
+    path = old(czi_file.czi(tmp_path, pixels(4, 1, 3)))
+    for t in range(4):
+        assert probe(path).state == "complete"
+        (found,) = open_acquisitions(path)
+        found.plane(t, 0, 0)
+    found.close()
+    assert len(walks) == 2, "to see whether it is whole, and to open it"
+
+
+class Growing:
+    """An OME-TIFF that declares its planes at once, and gets them one after the other."""
+
+    def __init__(self, path: Path, array: np.ndarray) -> None:
+        self.path, self._planes, self._written = path, array[:, 0].reshape(-1, *array.shape[-2:]), 0
+        whole = path.with_name("whole.ome.tif")
+        tifffile.imwrite(whole, array[:, 0], ome=True, metadata={"axes": "TZYX"})
+        with tifffile.TiffFile(whole) as tif:
+            self._text = tif.ome_metadata
+        whole.unlink()
+
+    def write(self, count: int) -> None:
+        with tifffile.TiffWriter(self.path, append="force" if self._written else False) as writer:
+            for plane in self._planes[self._written : self._written + count]:
+                writer.write(plane, description=self._text, contiguous=False, metadata=None)
+                self._text = None
+        self._written += count
+
+
+def opened(path: Path) -> Acquisition:
+    (found,) = open_acquisitions(path)
+    return found
+
+
+def test_the_walk_goes_on_where_the_file_has_grown(tmp_path: Path, pages_read: list[int]) -> None:
+    array = pixels(20, 1, 3)
+    file = Growing(tmp_path / "a.ome.tif", array)
+    file.write(30)
+    assert probe(file.path).time_points_ready == tuple(range(10))
+    opened(file.path)
+    for t in range(10, 20):
+        file.write(3)
+        pages_read.clear()
+        verdict = probe(file.path)
+        found = opened(file.path)
+        assert found.time_points[-1] == t
+        np.testing.assert_array_equal(found.plane(t, 0, 2), array[t, 0, 2])
+        assert len(set(pages_read)) <= 5, "the first, the last, and those that came"
+    found.close()
+    assert verdict.state == "complete"
+
+
+def test_another_file_at_the_path_is_walked_from_its_start(tmp_path: Path) -> None:
+    first, second = pixels(4, 1, 3), pixels(6, 1, 3) + 7
+    path = old(images.ome_tiff(tmp_path, first))
+    with opened(path) as found:
+        np.testing.assert_array_equal(found.plane(3, 0, 1), first[3, 0, 1])
+    images.ome_tiff(tmp_path, second)
+    with opened(path) as found:
+        assert found.size_t == 6
+        np.testing.assert_array_equal(found.plane(3, 0, 1), second[3, 0, 1])
+    other = tmp_path / "other"
+    other.mkdir()
+    os.replace(images.ome_tiff(other, first), path)
+    with opened(path) as found:
+        assert found.size_t == 4
+        np.testing.assert_array_equal(found.plane(3, 0, 1), first[3, 0, 1])
+
+
+def test_pages_in_an_order_of_their_own_are_never_taken_for_later_ones(tmp_path: Path) -> None:
+    """OME-XML that says of each page which plane it is: what grows is arranged anew."""
+    array = pixels(3, 1, 2)
+    order = [(t, z) for z in range(2) for t in range(3)]  # the pages: time is fastest, though z is declared to be
+    data = "".join(f'<TiffData IFD="{i}" FirstT="{t}" FirstZ="{z}" PlaneCount="1"/>' for i, (t, z) in enumerate(order))
+    text = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeT="3" SizeC="1" SizeZ="2" SizeY="20" '
+        f'SizeX="24"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{data}</Pixels></Image></OME>'
+    )
+    path = tmp_path / "a.ome.tif"
+    for i, (t, z) in enumerate(order):
+        with tifffile.TiffWriter(path, append="force" if i else False) as writer:
+            writer.write(array[t, 0, z], description=None if i else text, contiguous=False, metadata=None)
+        probe(path)
+        if i >= 4:
+            opened_now = open_acquisitions(path)
+            opened_now[0].close()
+    with opened(path) as found:
+        for t, z in order:
+            np.testing.assert_array_equal(found.plane(t, 0, z), array[t, 0, z])
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("separator", ["/", "."])
+def test_time_points_of_an_ome_zarr_that_are_not_written_are_not_there(
+    tmp_path: Path, zarr_format: int, separator: str
+) -> None:
+    path = tmp_path / "a.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
+    axes = [{"name": letter, "type": "time" if letter == "t" else "space"} for letter in "tzyx"]
+    scale = [{"type": "scale", "scale": [1.0, 2.0, 0.5, 0.5]}]
+    said = {"multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]}
+    group.attrs.update(said if zarr_format == 2 else {"ome": {"version": "0.5", **said}})
+    encoding = {"name": "v2" if zarr_format == 2 else "default", "separator": separator}
+    stored = group.create_array(
+        "0", shape=(4, 3, 8, 8), chunks=(1, 1, 8, 8), dtype="uint16", fill_value=0, chunk_key_encoding=encoding
+    )  # type: ignore[arg-type]
+    verdict = probe(path)
+    assert (verdict.state, verdict.time_points_ready) == ("growing", ())
+    stored[0] = 1
+    stored[1, 0] = 2  # the second is being written
+    verdict = probe(path)
+    assert (verdict.state, verdict.time_points_ready) == ("growing", (0,))
+    assert "2 of the 4 time points" in verdict.reason
+    first = opened(path).fingerprint(0)
+    stored[1] = 2
+    stored[2, 1] = 3  # the other slices are blank, and so never written
+    assert probe(path).time_points_ready == (0, 1)
+    stored[3] = 4
+    assert probe(path).state == "complete"
+    found = opened(path)
+    assert found.fingerprint(0) == first
+    assert len({found.fingerprint(t) for t in range(4)}) == 4
