@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, fields, replace
 from types import TracebackType
 from typing import Protocol, Self, overload
 
-import numpy as np
-
 from nuset_engine.arrays import PlaneYX
 from storage.description import Description, checked_voxel_size
 from storage.errors import StorageError
