@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -16,7 +16,7 @@ class Bars:
     """Shows the time point under way, slice by slice."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Bars:
         elif seen.what in ("done", "failed", "again"):
             self._close()
 
-    def _new(self, seen: Seen) -> tqdm:
+    def _new(self, seen: Seen) -> tqdm[NoReturn]:
         from tqdm import tqdm
 
         title = f"{seen.acquisition.name} t={seen.t}"

@@ -77,7 +77,10 @@ class Reader:
 
     def optional_text(self, name: str) -> str | None:
         """A text, or None when the key is not written."""
-        return self.text(name, "") if name in self._values else self._take(name, None)
+        if name in self._values:
+            return self.text(name, "")
+        self._known.add(name)
+        return None
 
     def boolean(self, name: str, default: bool) -> bool:
         """True or false."""
@@ -121,7 +124,7 @@ class Reader:
             return None
         host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
         if host in LOOPBACK and port.isdecimal() and 0 < int(port) < 65536:
-            return value
+            return str(value)
         remedy = "write one of this machine's own, such as '127.0.0.1:9464'; others reach it through a proxy of yours."
         self.fault((name,), f"{name} = {value!r} must be an address that only this machine reaches: {remedy}")
         return None
@@ -155,8 +158,9 @@ class Reader:
     def channel(self, name: str) -> int | str | None:
         """A channel by index or name, or None."""
         value = self._take(name, None)
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        if value is None or whole or (isinstance(value, str) and value.strip()):
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if value is None or (isinstance(value, str) and value.strip()):
             return value
         self.fault((name,), f"{name} = {value!r} must be a channel's number from 0, or its name in quotes.")
         return None

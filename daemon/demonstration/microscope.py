@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import StackZYX
 from nuset_engine.synthetic.optics import Optics
 from tracking.synthetic.movie import Frame, Movie
 
@@ -74,7 +75,7 @@ def write_in_pieces(path: Path, content: bytes, pause: Callable[[], object]) -> 
             pause()
 
 
-def tiff_bytes(stack: np.ndarray, movie: Movie, compression: str | None = None) -> bytes:
+def tiff_bytes(stack: StackZYX, movie: Movie, compression: str | None = None) -> bytes:
     """An OME-TIFF of one stack (Z, Y, X) with its voxel size."""
     import tifffile
 

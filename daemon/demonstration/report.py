@@ -13,6 +13,7 @@ import numpy as np
 from daemon.demonstration.results import Results
 from daemon.demonstration.score import BOUND, IOU, Score, match, score
 from daemon.output import say
+from nuset_engine.arrays import FloatsN
 from tracking.synthetic.movie import Movie
 
 
@@ -20,7 +21,7 @@ from tracking.synthetic.movie import Movie
 class Timing:
     """Seconds: of each stack in the service, and of the whole demonstration up to the result."""
 
-    stacks: np.ndarray
+    stacks: FloatsN
     whole_s: float
 
 

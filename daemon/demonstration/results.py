@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
+from nuset_engine.arrays import FloatsN, LabelsZYX, StackZYX
 from storage.errors import StorageError
 from storage.omezarr.image_store import ImageStore
 from storage.query.question import Question
@@ -73,7 +74,7 @@ class Results:
         table = table.astype({"t": int, "label": int, "track_id": int})
         return table.assign(parent_track_id=table["track_id"].map(parents).astype("Int64"))
 
-    def seconds_per_stack(self) -> np.ndarray:
+    def seconds_per_stack(self) -> FloatsN:
         """(T,) float64: from taking a time point up to having it in the database."""
         table = self._timepoints()
         table = table[table["state"] == TimepointState.DONE.value]
@@ -87,7 +88,7 @@ class Results:
         table = table[table["state"] == TimepointState.DONE.value]
         return dict(zip(table["t"].astype(int), table["completed_at"], strict=True))
 
-    def stack(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+    def stack(self, t: int) -> tuple[StackZYX, LabelsZYX]:
         """Image and labels (Z, Y, X) of one time point at full resolution."""
         store = ImageStore.open(self.zarr())
         return store.image(t, 0), store.labels(t)

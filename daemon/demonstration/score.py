@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import LabelsZYX
 from nuset_engine.overlap import overlap
 from tracking.synthetic.movie import Division, Movie
 
@@ -51,7 +52,7 @@ class Score:
         return faults
 
 
-def match(truth: np.ndarray, found: np.ndarray) -> dict[int, int]:
+def match(truth: LabelsZYX, found: LabelsZYX) -> dict[int, int]:
     """Pair true and found nuclei of one stack, best overlaps first.
 
     Parameters

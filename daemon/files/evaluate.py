@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
 from daemon.processing.engine_factory import load_factory, make_segmenter
+from daemon.processing.stack_segmenter import StackSegmenter
+from nuset_engine.arrays import Labels, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.report import write_report
 from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
@@ -22,6 +22,9 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
+
+if TYPE_CHECKING:
+    from nuset_engine.evaluation.ablation import Ablation
 
 ABLATION_COLUMNS = ["ap_50", "ap", "touching_separated_rate", "split", "merge", "fn_rate", "fp_rate", "mean_iou"]
 REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images
@@ -112,7 +115,7 @@ def _check(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder) -> None:
             raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
 
 
-def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmenter: Any) -> _Scores:
+def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmenter: StackSegmenter) -> _Scores:
     from tqdm import tqdm
 
     scores, ladder = _Scores(), _ladder(order, segmenter) if order.ablation else None
@@ -122,17 +125,17 @@ def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmente
             predicted = _segmented(grey(image), segmenter, order.voxel_size_um)
             scores.engine[name] = score_image(truth, predicted)
         else:
-            found: Mapping[str, np.ndarray] = ladder.labels(grey(image))
+            found = ladder.labels(grey(image))
             for method in ladder.rows:
                 scores.methods.setdefault(method, {})[name] = score_image(truth, found[method])
             predicted, scores.engine = found[ladder.rows[-1]], scores.methods[ladder.rows[-1]]
-        middle: Any = truth.shape[0] // 2 if truth.ndim == 3 else ...  # a plane is shown whole
+        middle = truth.shape[0] // 2 if truth.ndim == 3 else slice(None)  # a plane is shown whole
         flat = image if truth.ndim == 2 else image[middle]
         scores.sheet.offer(name, flat, truth[middle], predicted[middle], scores.engine[name]["ap"])
     return scores
 
 
-def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
+def _ladder(order: EvaluationOrder, segmenter: StackSegmenter) -> Ablation:
     """The methods to compare; those with weights that saw no synthetic images only where there are such weights."""
     from nuset_engine.evaluation.ablation import SYNTHETIC, Ablation
     from nuset_engine.segment import Segmenter
@@ -149,9 +152,9 @@ def _ladder(order: EvaluationOrder, segmenter: Any) -> Any:
     return Ablation(segmenter, Segmenter(other, segmenter.params, order.threads, order.runtime))
 
 
-def _segmented(image: np.ndarray, segmenter: Any, voxel_size_um: tuple[float, float, float] | None) -> np.ndarray:
+def _segmented(image: Pixels, segmenter: StackSegmenter, voxel_size_um: tuple[float, float, float] | None) -> Labels:
     """Labels of a plane (Y, X) or a stack (Z, Y, X)."""
-    planes = image if image.ndim == 3 else image[None]
+    planes = list(image) if image.ndim == 3 else [image]
     volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um, planes=planes)
     return volume.labels if image.ndim == 3 else volume.labels[0]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from daemon.errors import DaemonError
 from daemon.files.evaluate import EvaluationOrder
 from daemon.output import complain
 from daemon.processing.engine_factory import load_factory, make_segmenter
+from nuset_engine.arrays import FloatsN, Labels, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import seg_ious
 from nuset_engine.measure import measure
@@ -70,7 +70,7 @@ def _scores(truth: CtcFolder, found: CtcFolder) -> pd.DataFrame:
             "which is right only if they are whole nuclei."
         )
     frames: list[MatchedFrame] = []
-    ious: list[np.ndarray] = []
+    ious: list[FloatsN] = []
     last = max(truth.masks)
     for t in tqdm(range(last + 1), unit="frame", file=sys.stderr, disable=not sys.stderr.isatty()):
         if t not in truth.masks or t not in found.masks:
@@ -95,7 +95,7 @@ def _scores(truth: CtcFolder, found: CtcFolder) -> pd.DataFrame:
     return pd.DataFrame([{**counts, **measures}], index=pd.Index([found.folder.name], name="movie"))
 
 
-def _outlines(truth: CtcFolder, t: int, true: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+def _outlines(truth: CtcFolder, t: int, true: Labels, mask: Labels) -> list[FloatsN]:
     """IoU of every outlined nucleus of a frame with what covers it."""
     if not truth.segmentation:
         return [seg_ious(overlap(true, mask))]
@@ -154,17 +154,17 @@ def _tracked(order: EvaluationOrder, images: dict[int, Path], scratch: Path) -> 
     )
 
 
-def _planes(path: Path, voxel_size_um: tuple[float, float, float] | None) -> np.ndarray:
-    """The planes of an image, (Z, Y, X)."""
+def _planes(path: Path, voxel_size_um: tuple[float, float, float] | None) -> list[PlaneYX]:
+    """The planes of an image."""
     image = grey(read_image(path))
     if image.ndim == 3 and voxel_size_um is None:
         raise DaemonError(f"{path} is a stack: give the size of its voxels with --voxel-size Z,Y,X (micrometres).")
-    return image if image.ndim == 3 else image[None]
+    return list(image) if image.ndim == 3 else [image]
 
 
-def _painted(tracked: pd.DataFrame, images: dict[int, Path], scratch: Path) -> Iterator[tuple[int, np.ndarray]]:
+def _painted(tracked: pd.DataFrame, images: dict[int, Path], scratch: Path) -> Iterator[tuple[int, Labels]]:
     """Each frame with the number of its track in every nucleus."""
-    of_frame: dict[Any, pd.DataFrame] = dict(iter(tracked.groupby("t")))
+    of_frame: dict[Hashable, pd.DataFrame] = dict(iter(tracked.groupby("t")))
     for t in sorted(images):
         labels = np.load(_scratch_file(scratch, t))
         colours = np.zeros(int(labels.max(initial=0)) + 1, np.int64)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from daemon.errors import DaemonError
 from daemon.files.each_image import targets, write_each
 from daemon.processing.engine_factory import load_factory, make_segmenter
 from daemon.processing.recipe import choose_channel, refuse_unmeasurable
+from daemon.processing.stack_segmenter import StackSegmenter
+from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import GreyPlanes
 from nuset_engine.reconstruction.volume import reconstruct
@@ -47,7 +49,7 @@ def segment_files(order: SegmentOrder) -> int:
     return write_each(wanted, lambda image, target: write_labels(target, _labels(image, order, segmenter)))
 
 
-def write_labels(path: Path, labels: np.ndarray) -> None:
+def write_labels(path: Path, labels: Labels) -> None:
     """Write labels, uint16 where they fit and uint32 where not; the file appears only when it is whole.
 
     Parameters
@@ -63,7 +65,7 @@ def write_labels(path: Path, labels: np.ndarray) -> None:
     os.replace(unfinished, path)
 
 
-def _labels(image: Path, order: SegmentOrder, segmenter: Any) -> np.ndarray:
+def _labels(image: Path, order: SegmentOrder, segmenter: StackSegmenter) -> Labels:
     found = readers.open_acquisitions(image, voxel_size_um=order.voxel_size_um)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
@@ -75,13 +77,13 @@ def _labels(image: Path, order: SegmentOrder, segmenter: Any) -> np.ndarray:
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]
 
 
-def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -> Sequence[np.ndarray]:
+def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -> Sequence[PlaneYX]:
     """The slices that show the nuclei: of the wanted or the nuclear channel; of a picture, all colours."""
     if wanted is None and acquisition.channel_names == COLOURS:
         return GreyPlanes([acquisition.planes(t, channel) for channel in range(len(COLOURS))])
     return acquisition.planes(t, choose_channel(acquisition, wanted))
 
 
-def _time_point(acquisition: Acquisition, t: int, wanted: int | str | None, segmenter: Any) -> np.ndarray:
+def _time_point(acquisition: Acquisition, t: int, wanted: int | str | None, segmenter: StackSegmenter) -> LabelsZYX:
     planes = nuclear_planes(acquisition, t, wanted)
     return reconstruct(segmenter.segment_stack(planes), acquisition.voxel_size_um, planes=planes).labels

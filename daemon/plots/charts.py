@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, TimeScale, finish, say_nothing
 from daemon.plots.subject import Stack, Subject
+from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, ValuesN
 from tracking.measures import diffusion, mean_squared_displacement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_MSD_TRACKS = 300
 """Longest tracks whose mean squared displacement is drawn and averaged."""
 LEAST_MSD_TRACKS = 3
 
 
-def draw_counts(axes: Any, subject: Subject) -> None:
+def draw_counts(axes: Axes, subject: Subject) -> None:
     """Number of nuclei at each time point, and when divisions happened."""
     from matplotlib.ticker import MaxNLocator
 
@@ -40,19 +44,19 @@ def draw_counts(axes: Any, subject: Subject) -> None:
     finish(axes, "Nuclei over time", scale.label, "nuclei")
 
 
-def draw_sizes(axes: Any, subject: Subject) -> None:
+def draw_sizes(axes: Axes, subject: Subject) -> None:
     """Distribution of volumes (of areas, for single planes), over all nuclei and time points."""
     sizes = subject.nuclei["size"].dropna().to_numpy(np.float64)
     _histogram(axes, sizes, f"{subject.size_name.capitalize()} of nuclei", f"{subject.size_name} ({subject.size_unit})")
 
 
-def draw_shadows(axes: Any, subject: Subject, stack: Stack) -> None:
+def draw_shadows(axes: Axes, subject: Subject, stack: Stack) -> None:
     """Distribution of the areas that nuclei cover from above, at one time point."""
     areas = shadow_areas(stack.labels) * np.prod(stack.pixel[1:])
     _histogram(axes, areas, f"Area from above at t = {stack.t}", f"area ({subject.unit}²)", GREEN)
 
 
-def draw_sizes_over_time(axes: Any, subject: Subject) -> None:
+def draw_sizes_over_time(axes: Axes, subject: Subject) -> None:
     """Median size, and the ranges of the middle half and of eight in ten."""
     scale = TimeScale(subject.frame_interval_s, subject.last_t)
     title = f"{subject.size_name.capitalize()} over time"
@@ -75,7 +79,7 @@ def draw_sizes_over_time(axes: Any, subject: Subject) -> None:
     finish(axes, title, scale.label, f"{subject.size_name} ({subject.size_unit})")
 
 
-def draw_msd(axes: Any, subject: Subject) -> None:
+def draw_msd(axes: Axes, subject: Subject) -> None:
     """Mean squared displacement of each track and of all, with the exponent that tells the kind of motion."""
     title = "Mean squared displacement"
     curves = displacements(subject.nuclei)
@@ -96,7 +100,7 @@ def draw_msd(axes: Any, subject: Subject) -> None:
            f"displacement² ({subject.unit}²)")  # fmt: skip
 
 
-def displacements(nuclei: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+def displacements(nuclei: pd.DataFrame) -> list[tuple[FloatsN, FloatsN]]:
     """Lags in time points and mean squared displacements of the longest tracks.
 
     Parameters
@@ -112,7 +116,7 @@ def displacements(nuclei: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
     return [curve for curve in curves if len(curve[0])]
 
 
-def ensemble(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def ensemble(curves: list[tuple[FloatsN, FloatsN]]) -> tuple[FloatsN, FloatsN]:
     """Mean over tracks at each lag that at least `LEAST_MSD_TRACKS` and a tenth of them reach."""
     if not curves:
         return np.zeros(0), np.zeros(0)
@@ -122,7 +126,7 @@ def ensemble(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, n
     return means.index.to_numpy(np.float64), means["mean"].to_numpy(np.float64)
 
 
-def shadow_areas(labels: np.ndarray) -> np.ndarray:
+def shadow_areas(labels: LabelsZYX) -> IntsN:
     """Pixels that each label covers when seen along z, (N,) int64; labels may cover one another."""
     from scipy.ndimage import find_objects
 
@@ -131,7 +135,7 @@ def shadow_areas(labels: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=np.int64)
 
 
-def _histogram(axes: Any, values: np.ndarray, title: str, x: str, colour: str = BLUE) -> None:
+def _histogram(axes: Axes, values: ValuesN, title: str, x: str, colour: str = BLUE) -> None:
     values = values[np.isfinite(values)]
     if not len(values):
         say_nothing(axes, title, "no sizes are known")
@@ -141,10 +145,11 @@ def _histogram(axes: Any, values: np.ndarray, title: str, x: str, colour: str = 
     axes.hist(np.minimum(values, upper), bins=bins, range=(0, upper), color=colour, alpha=0.75)
     median = float(np.median(values))
     axes.axvline(median, color=INK, linewidth=1.2)
-    side = {"ha": "left", "xytext": (4, -3)} if median < 0.6 * upper else {"ha": "right", "xytext": (-4, -3)}
+    to_the_right = median < 0.6 * upper
     axes.annotate(
         f"median {median:.4g}", (median, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
-        va="top", fontsize=9, color=INK, bbox=PLATE, **side,
+        xytext=(4 if to_the_right else -4, -3), ha="left" if to_the_right else "right",
+        va="top", fontsize=9, color=INK, bbox=PLATE,
     )  # fmt: skip
     axes.set_xlim(0, upper)
     finish(axes, title, x, "nuclei")

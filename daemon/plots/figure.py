@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from daemon.errors import UsageError
 from daemon.plots import charts, images, lineage
@@ -13,10 +13,14 @@ from daemon.plots.style import INK, QUIET
 from daemon.plots.subject import Stack, Subject, load, stack
 from storage.errors import OutputExistsError, StorageError
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 SUFFIXES = (".png", ".svg", ".pdf")
 DPI = 150
 
-Draw = Callable[[Any, Subject], None]
+Draw = Callable[["Axes", Subject], None]
 CHARTS: Mapping[str, Draw] = {
     "counts": charts.draw_counts,
     "lineage": lineage.draw_lineage,
@@ -53,7 +57,7 @@ def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None =
     return output
 
 
-def compose(picture: str, subject: Subject, moment: Stack | None) -> Any:
+def compose(picture: str, subject: Subject, moment: Stack | None) -> Figure:
     """Return the figure; `moment` is needed for those that show an image."""
     if picture == "summary":
         assert moment is not None
@@ -81,12 +85,12 @@ def compose(picture: str, subject: Subject, moment: Stack | None) -> Any:
     return figure
 
 
-def _summary(subject: Subject, moment: Stack) -> Any:
+def _summary(subject: Subject, moment: Stack) -> Figure:
     """Nuclei and tracks above, numbers below."""
     ratio = min(max(moment.extent[1] / moment.extent[2], 0.35), 1.6)
     tree = min(_height_of_lineage(subject), 7.0)
     figure = _figure(15.0, 6.6 * ratio + max(tree, 5.6) + 0.9)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(6.6 * ratio + 0.3, max(tree, 5.6)))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(6.6 * ratio + 0.3, max(tree, 5.6)))
     left, right = upper.subplots(1, 2)
     images.draw_nuclei(left, subject, moment)
     images.add_time_bar(upper, right, images.draw_tracks(right, subject, moment), subject)
@@ -107,7 +111,7 @@ def _height_of_lineage(subject: Subject) -> float:
     return min(max(1.5 + 0.11 * min(len(subject.tracks), lineage.MOST_LINES), 3.2), 18.0)
 
 
-def _figure(width: float, height: float) -> Any:
+def _figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -116,7 +120,7 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _save(figure: Any, output: Path) -> None:
+def _save(figure: Figure, output: Path) -> None:
     import matplotlib
 
     unfinished = output.with_name(f".{output.stem}.partial{output.suffix}")

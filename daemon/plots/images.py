@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from daemon.plots.arrays import PointsXY, SegmentsN22
 from daemon.plots.picture import add_scale_bar, colours, contrast, outlines
 from daemon.plots.style import INK, QUIET, TIME_MAP, TimeScale
 from daemon.plots.subject import Stack, Subject
+from nuset_engine.arrays import FloatsN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import FigureBase
 
 MOST_VECTOR_LINES = 20_000
 """More lines than that are stored in an SVG as pixels: no viewer would open it otherwise."""
 
 
-def draw_nuclei(axes: Any, subject: Subject, stack: Stack) -> None:
+def draw_nuclei(axes: Axes, subject: Subject, stack: Stack) -> None:
     """Outlines and a breath of colour for each nucleus, over the maximum projection; colours follow the tracks."""
     _show_projection(axes, stack, dim=1.0)
     here = subject.nuclei[subject.nuclei["t"] == stack.t]
@@ -30,7 +37,7 @@ def draw_nuclei(axes: Any, subject: Subject, stack: Stack) -> None:
     _finish(axes, subject, stack, f"{len(here)} nuclei at {_moment(subject, stack.t)}")
 
 
-def draw_tracks(axes: Any, subject: Subject, stack: Stack) -> Any:
+def draw_tracks(axes: Axes, subject: Subject, stack: Stack) -> LineCollection:
     """Every track as a line coloured by time over the dimmed projection, divisions as circles; return the lines."""
     from matplotlib.collections import LineCollection
 
@@ -49,7 +56,7 @@ def draw_tracks(axes: Any, subject: Subject, stack: Stack) -> Any:
     return lines
 
 
-def add_time_bar(figure: Any, axes: Any, lines: Any, subject: Subject) -> None:
+def add_time_bar(figure: FigureBase, axes: Axes, lines: LineCollection, subject: Subject) -> None:
     """The colour bar of `draw_tracks`, beside its panel."""
     from matplotlib.ticker import MaxNLocator
 
@@ -60,7 +67,7 @@ def add_time_bar(figure: Any, axes: Any, lines: Any, subject: Subject) -> None:
     bar.outline.set_visible(False)
 
 
-def steps(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def steps(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> tuple[SegmentsN22, FloatsN, PointsXY]:
     """Steps of all tracks, with the step from a mother to each of her daughters.
 
     Parameters
@@ -93,14 +100,14 @@ def steps(nuclei: pd.DataFrame, tracks: pd.DataFrame) -> tuple[np.ndarray, np.nd
     return segments[:, :, :2], segments[:, :, 2].mean(axis=1), births
 
 
-def _show_projection(axes: Any, stack: Stack, dim: float) -> None:
+def _show_projection(axes: Axes, stack: Stack, dim: float) -> None:
     low, high = contrast(stack.image)
     grey = np.clip((stack.image.max(axis=0).astype(float) - low) / (high - low), 0, 1) ** 0.7
     extent = (0, stack.extent[2], stack.extent[1], 0)
     axes.imshow(grey * dim, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="equal", interpolation="bilinear")
 
 
-def _finish(axes: Any, subject: Subject, stack: Stack, title: str) -> None:
+def _finish(axes: Axes, subject: Subject, stack: Stack, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold")
     axes.set(xlim=(0, stack.extent[2]), ylim=(stack.extent[1], 0))
     axes.set_axis_off()

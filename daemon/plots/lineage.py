@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,14 @@ from daemon.plots.picture import lineage_order
 from daemon.plots.style import GENERATIONS, GRID, TimeScale, finish, say_nothing
 from daemon.plots.subject import Subject
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_LINES = 160
 """Tracks that one picture can show apart."""
 
 
-def draw_lineage(axes: Any, subject: Subject) -> None:
+def draw_lineage(axes: Axes, subject: Subject) -> None:
     """Families with divisions, largest first; the others below, as far as there is room. Colours are generations."""
     title = "Lineage"
     if subject.tracks.empty:

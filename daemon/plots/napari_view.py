@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import select
 
 from daemon.errors import DaemonError
+from daemon.plots.arrays import TracksN5
 from storage.query.snapshots import snapshot
 from storage.schema import tables
 
@@ -25,7 +26,7 @@ def steps(row: AcquisitionRow) -> list[tuple[str, float, str]]:
     return found
 
 
-def tracks(database: str, row: AcquisitionRow) -> tuple[np.ndarray, dict[int, list[int]]]:
+def tracks(database: str, row: AcquisitionRow) -> tuple[TracksN5, dict[int, list[int]]]:
     """Return what napari's tracks layer takes.
 
     Returns

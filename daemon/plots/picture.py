@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from daemon.plots.arrays import ColoursN4, SegmentsN22
+from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, PointsYX, StackZYX
+
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
 
 INK, PAPER, QUIET = "#f2f2f2", "#101014", "#a0a0a8"
 PLATE = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.6, "pad": 2.0}
@@ -36,11 +43,11 @@ class Scene:
     title, subtitle : str
     """
 
-    image: np.ndarray
-    labels: np.ndarray
+    image: StackZYX
+    labels: LabelsZYX
     voxel_size_um: tuple[float, float, float]
     tracks: pd.DataFrame
-    track_of: np.ndarray
+    track_of: IntsN
     frame_interval_s: float | None
     title: str
     subtitle: str = ""
@@ -89,13 +96,13 @@ def draw(scene: Scene, path: Path) -> None:
     figure.savefig(path, dpi=120, facecolor=PAPER)
 
 
-def contrast(image: np.ndarray) -> tuple[float, float]:
+def contrast(image: StackZYX) -> tuple[float, float]:
     """Grey values shown as black and white: the background's, and nearly the brightest."""
     low, high = np.percentile(image, [20, 99.95])
     return float(low), float(max(high, low + 1))
 
 
-def _show_nuclei(top: Any, side: Any, scene: Scene, low: float, high: float) -> None:
+def _show_nuclei(top: Axes, side: Axes, scene: Scene, low: float, high: float) -> None:
     """Outlines over the maximum projection, from above and from the side."""
     extents_um = np.array(scene.labels.shape) * scene.voxel_size_um
     _show_projection(top, scene, axis=0, low=low, high=high)
@@ -113,7 +120,7 @@ def _show_nuclei(top: Any, side: Any, scene: Scene, low: float, high: float) -> 
     side.set(xlim=(0, extents_um[2]), ylim=(extents_um[0], 0))
 
 
-def _show_projection(axes: Any, scene: Scene, axis: int, low: float, high: float, dim: float = 1.0) -> None:
+def _show_projection(axes: Axes, scene: Scene, axis: int, low: float, high: float, dim: float = 1.0) -> None:
     """Maximum projection along an axis, in micrometres; `dim` below 1 darkens it."""
     rows_um, columns_um = np.delete(np.array(scene.image.shape) * scene.voxel_size_um, axis)
     grey = np.clip((scene.image.max(axis=axis).astype(float) - low) / (high - low), 0, 1) ** 0.7
@@ -122,7 +129,7 @@ def _show_projection(axes: Any, scene: Scene, axis: int, low: float, high: float
     axes.set_axis_off()
 
 
-def outlines(labels: np.ndarray, axis: int) -> Iterator[tuple[int, np.ndarray]]:
+def outlines(labels: LabelsZYX, axis: int) -> Iterator[tuple[int, PointsYX]]:
     """Outline of each nucleus's shadow along an axis.
 
     Parameters
@@ -149,7 +156,7 @@ def outlines(labels: np.ndarray, axis: int) -> Iterator[tuple[int, np.ndarray]]:
             yield label, outline + corner
 
 
-def _show_tracks(axes: Any, scene: Scene, low: float, high: float) -> Any:
+def _show_tracks(axes: Axes, scene: Scene, low: float, high: float) -> LineCollection:
     """Tracks coloured by time over the dimmed projection, with a mark where a mother divided."""
     from matplotlib.collections import LineCollection
 
@@ -169,7 +176,7 @@ def _show_tracks(axes: Any, scene: Scene, low: float, high: float) -> Any:
     return lines
 
 
-def _segments(tracks: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _segments(tracks: pd.DataFrame) -> tuple[SegmentsN22, FloatsN, PointsYX]:
     """Steps of all tracks, with the step from a mother to each daughter.
 
     Returns
@@ -207,7 +214,7 @@ def _by_track(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
         yield int(track), rows  # type: ignore[arg-type]
 
 
-def _show_lineages(axes: Any, scene: Scene) -> None:
+def _show_lineages(axes: Axes, scene: Scene) -> None:
     """A line per track over time from left to right, coloured as its nucleus, daughters forking from their mother."""
     parents = parents_of(scene.tracks)
     spans = {track: (int(rows["t"].min()), int(rows["t"].max())) for track, rows in _by_track(scene.tracks)}
@@ -252,7 +259,7 @@ def lineage_order(tracks: Sequence[int], parents: Mapping[int, int]) -> list[int
     return order
 
 
-def colours() -> np.ndarray:
+def colours() -> ColoursN4:
     """Light colours that can be told apart on dark grey, (K, 4)."""
     from matplotlib import colormaps
 
@@ -261,12 +268,12 @@ def colours() -> np.ndarray:
     return soft[(np.arange(24) * 7) % 24]
 
 
-def _name(axes: Any, text: str) -> None:
+def _name(axes: Axes, text: str) -> None:
     """A panel's name, in its upper left corner."""
     axes.text(0.012, 0.985, text, transform=axes.transAxes, color=INK, fontsize=9.5, va="top", bbox=PLATE)
 
 
-def add_scale_bar(axes: Any, width_um: float, height_um: float, unit: str = "µm") -> None:
+def add_scale_bar(axes: Axes, width_um: float, height_um: float, unit: str = "µm") -> None:
     """A bar of a round length, in the lower right corner."""
     length = scale_bar_um(width_um)
     x, y = width_um * 0.965 - length, height_um * 0.965
@@ -282,7 +289,7 @@ def scale_bar_um(width_um: float) -> float:
     return float(max(step * decade for step in (1, 2, 5) if step * decade <= target * (1 + 1e-9)))
 
 
-def _add_colour_bar(figure: Any, axes: Any, mappable: Any, scene: Scene) -> None:
+def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, scene: Scene) -> None:
     """The colour bar for time, in minutes where the frame interval is known."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, overload
+
+from nuset_engine.arrays import FloatsN, ValuesN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, QUIET, GRID = "#1b1b1f", "#6b6b76", "#e4e4ea"
 BLUE, ORANGE, GREEN = "#2f6fb5", "#d9682b", "#3d8f5f"
@@ -31,12 +36,18 @@ class TimeScale:
             length, name = next((length, name) for least, length, name in UNITS if whole >= least)
             self.factor, self.label = frame_interval_s / length, f"time ({name})"
 
-    def __call__(self, t: Any) -> Any:
+    @overload
+    def __call__(self, t: float) -> float: ...
+
+    @overload
+    def __call__(self, t: ValuesN) -> FloatsN: ...
+
+    def __call__(self, t: float | ValuesN) -> float | FloatsN:
         """Return time points in the unit."""
         return t * self.factor
 
 
-def finish(axes: Any, title: str, x: str, y: str) -> None:
+def finish(axes: Axes, title: str, x: str, y: str) -> None:
     """Name a panel and its axes, and take away what is not needed."""
     axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold")
     axes.set_xlabel(x, fontsize=9.5, color=INK)
@@ -49,7 +60,7 @@ def finish(axes: Any, title: str, x: str, y: str) -> None:
         spine.set_color(QUIET)
 
 
-def say_nothing(axes: Any, title: str, reason: str) -> None:
+def say_nothing(axes: Axes, title: str, reason: str) -> None:
     """Say in an empty panel why it is empty."""
     finish(axes, title, "", "")
     axes.set(xticks=[], yticks=[])

@@ -9,6 +9,7 @@ import pandas as pd
 
 import storage
 from daemon.errors import UsageError
+from nuset_engine.arrays import LabelsZYX, StackZYX, VectorZYX
 from storage.results import AcquisitionResults
 
 LARGEST_VOXELS = 40_000_000
@@ -29,12 +30,12 @@ class Stack:
     """
 
     t: int
-    image: np.ndarray
-    labels: np.ndarray
+    image: StackZYX
+    labels: LabelsZYX
     extent: tuple[float, float, float]
 
     @property
-    def pixel(self) -> np.ndarray:
+    def pixel(self) -> VectorZYX:
         """Size of a pixel along z, y, x."""
         return np.array(self.extent) / self.image.shape
 
