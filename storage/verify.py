@@ -33,7 +33,7 @@ _COLUMNS = ("label", "track_id", "volume_px", "centroid_z_px", "centroid_y_px", 
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mismatch:
     """Something that does not agree: where, and what."""
 
     t: int | None
@@ -47,7 +47,7 @@ class Checked:
 
     t: int
     nuclei: int
-    findings: tuple[Finding, ...]
+    mismatches: tuple[Mismatch, ...]
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,21 @@ def verify(path_or_url: str | Path, acquisition: int | str, source: bool = True)
     store = ImageStore.open(row.zarr_path)
     for t in times:
         checked = _timepoint(path_or_url, row, store, t, source)
-        if checked.findings:  # a service may just have been between its steps
+        if checked.mismatches:  # a service may just have been between its steps
             checked = _timepoint(path_or_url, row, store, t, source)
         yield checked
     unknown = sorted(set(store.published_timepoints) - set(times))
     for t in unknown:
-        yield Checked(t, 0, (Finding(t, None, "is visible in the OME-Zarr, but the database does not call it done"),))
+        yield Checked(t, 0, (Mismatch(t, None, "is visible in the OME-Zarr, but the database does not call it done"),))
 
 
 def _timepoint(path_or_url: str | Path, row: AcquisitionRow, store: ImageStore, t: int, source: bool) -> Checked:
     known = _known(path_or_url, row.id, t)
-    findings: list[Finding] = []
+    mismatches: list[Mismatch] = []
     if known.published != (t in store.published_timepoints):
-        findings.append(Finding(t, None, "is published in the database or in the OME-Zarr, but not in both"))
+        mismatches.append(Mismatch(t, None, "is published in the database or in the OME-Zarr, but not in both"))
     if known.painted != (t in store.painted_timepoints) and known.painted:
-        findings.append(Finding(t, None, "is painted in the database, but not in the OME-Zarr"))
+        mismatches.append(Mismatch(t, None, "is painted in the database, but not in the OME-Zarr"))
     try:
         with ExitStack() as opened:
             image = None
@@ -118,23 +118,23 @@ def _timepoint(path_or_url: str | Path, row: AcquisitionRow, store: ImageStore, 
                 try:
                     image = opened.enter_context(readers.reopen(row, t))
                 except (StorageError, OSError) as error:
-                    findings.append(Finding(t, None, f"has a source that cannot be read: {error}"))
+                    mismatches.append(Mismatch(t, None, f"has a source that cannot be read: {error}"))
             seen = _look(row, store, t, known, image)
     except StorageError as error:
-        return Checked(t, len(known.nuclei), (*findings, Finding(t, None, str(error))))
-    findings += [Finding(t, None, fault) for fault in seen.faults]
-    findings += _compared(t, known, seen)
-    return Checked(t, len(known.nuclei), tuple(findings))
+        return Checked(t, len(known.nuclei), (*mismatches, Mismatch(t, None, str(error))))
+    mismatches += [Mismatch(t, None, fault) for fault in seen.faults]
+    mismatches += _compared(t, known, seen)
+    return Checked(t, len(known.nuclei), tuple(mismatches))
 
 
 def _known(path_or_url: str | Path, acquisition_id: int, t: int) -> _Known:
     points, nuclei = tables.timepoints, tables.nuclei
     with snapshot(path_or_url) as connection:
         here = (points.c.acquisition_id == acquisition_id) & (points.c.t == t)
-        marks = connection.execute(select(points.c.published_at, points.c.painted_at).where(here)).one()
+        progress = connection.execute(select(points.c.published_at, points.c.painted_at).where(here)).one()
         mine = (nuclei.c.acquisition_id == acquisition_id) & (nuclei.c.t == t)
         rows = connection.execute(select(*(nuclei.c[name] for name in _COLUMNS)).where(mine)).mappings()
-        return _Known(marks[0] is not None, marks[1] is not None, {int(r["label"]): dict(r) for r in rows})
+        return _Known(progress[0] is not None, progress[1] is not None, {int(r["label"]): dict(r) for r in rows})
 
 
 def _look(row: AcquisitionRow, store: ImageStore, t: int, known: _Known, image: Acquisition | None) -> _Seen:
@@ -190,15 +190,15 @@ def _other_pixels(z: int, planes: Sequence[PlaneYX], kept: Sequence[PlaneYX]) ->
             yield f"has other pixels in the OME-Zarr than in its source (channel {c}, slice {z})"
 
 
-def _compared(t: int, known: _Known, seen: _Seen) -> Iterator[Finding]:
+def _compared(t: int, known: _Known, seen: _Seen) -> Iterator[Mismatch]:
     """What the rows say against what the voxels say."""
     for label in np.flatnonzero(seen.count).tolist():
         if label not in known.nuclei:
-            yield Finding(t, label, f"is a label of {seen.count[label]:.0f} voxels without a row")
+            yield Mismatch(t, label, f"is a label of {seen.count[label]:.0f} voxels without a row")
     for label, record in sorted(known.nuclei.items()):
         count = float(seen.count[label])
         if count == 0:
-            yield Finding(t, label, "has a row, but no voxel in labels/nuclei")
+            yield Mismatch(t, label, "has a row, but no voxel in labels/nuclei")
             continue
         measured = {"volume_px": count}
         measured |= {f"centroid_{axis}_px": float(seen.sums[i, label]) / count for i, axis in enumerate("zyx")}
@@ -207,7 +207,7 @@ def _compared(t: int, known: _Known, seen: _Seen) -> Iterator[Finding]:
         for name, value in measured.items():
             said = record[name]
             if said is not None and not math.isclose(said, value, rel_tol=_RELATIVE, abs_tol=_RELATIVE):
-                yield Finding(t, label, f"has {name} {said:g} in its row, but its voxels say {value:g}")
+                yield Mismatch(t, label, f"has {name} {said:g} in its row, but its voxels say {value:g}")
         if label in seen.wrong_track:
             wrong = seen.wrong_track[label]
-            yield Finding(t, label, f"is track {record['track_id']} in its row, but painted as {wrong}")
+            yield Mismatch(t, label, f"is track {record['track_id']} in its row, but painted as {wrong}")

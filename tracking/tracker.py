@@ -10,9 +10,9 @@ from nuset_engine.arrays import IntsN, VectorZYX
 from nuset_engine.nuclei import Nuclei
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import believe
-from tracking.evidence.expectation import Scene
+from tracking.evidence.expectation import CostModel
 from tracking.evidence.frame import Frame, frame_of
-from tracking.evidence.lookahead import Future
+from tracking.evidence.lookahead import Lookahead
 from tracking.evidence.sources import known_steps
 from tracking.graph import Track
 from tracking.linking.connect import connect
@@ -140,7 +140,7 @@ class Tracker:
         frames = self._memory.frames
         if len(frames) == 1:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
-        futures = [Future.of(frames, index) for index in range(len(frames))]
+        lookaheads = [Lookahead.of(frames, index) for index in range(len(frames))]
         sums = self._memory.sums
         revisits = min(REVISITS, self.params.lag_frames - self.params.memory_frames)
         everything = np.concatenate([frame.positions for frame in frames])
@@ -151,13 +151,13 @@ class Tracker:
                 sums = sums.faded(frames[index].sums)
                 continue
             scale = neighbour_scale(frames, index)
-            scene = Scene(dimensions, scale, believe(sums, interval), self.params)
+            model = CostModel(dimensions, scale, believe(sums, interval), self.params)
             is_new = index == len(frames) - 1
             if not is_new:
                 undo(frames, index)
             shift = _usual_shift(frames, index)
-            step = solve_step(frames, index, self._memory.final, is_new, shift, futures[index], scene)
-            connect(frames, index, step, scene)
+            step = solve_step(frames, index, self._memory.final, is_new, shift, lookaheads[index], model)
+            connect(frames, index, step, model)
             sums = sums.faded(frames[index].sums)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
 

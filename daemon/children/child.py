@@ -174,7 +174,7 @@ class Child(Generic[R, M]):
             self._dying.append(process)
             return None
 
-    def bury(self, patience_s: float) -> None:
+    def reap(self, patience_s: float) -> None:
         """Wait for those that were killed, `patience_s` for each."""
         for process in self._dying:
             try:

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Detect in one image after the other."""
-    from daemon.files.detect_files import DetectOrder, detect_files
+    from daemon.files.detect_files import DetectOptions, detect_files
 
     return detect_files(
-        DetectOrder(
+        DetectOptions(
             images=options.existing(arguments.images),
             output=arguments.output,
             nuclear_channel=options.channel(arguments.channel),

@@ -44,7 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Segment, compare, print."""
     options.existing([arguments.images, arguments.labels])
     from daemon.errors import UsageError
-    from daemon.files.evaluate import EvaluationOrder, evaluate_folders
+    from daemon.files.evaluate import EvaluationOptions, evaluate_folders
     from daemon.files.evaluate_movie import evaluate_movie
     from daemon.output import write_table
     from storage.files.ctc_folder import is_ctc_folder
@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")
     score = evaluate_movie if movie else evaluate_folders
     overall = score(
-        EvaluationOrder(
+        EvaluationOptions(
             images=arguments.images,
             labels=arguments.labels,
             output=arguments.output,

@@ -32,19 +32,19 @@ def execute(arguments: argparse.Namespace) -> int:
     unknown = list(install.unknown_groups(arguments.group)) if arguments.root == Path("/") else []
     if unknown:
         raise UsageError(f"There is no group {', '.join(unknown)} on this machine: see `getent group`.")
-    order = install.Order(
+    options = install.InstallOptions(
         tuple(arguments.watch), arguments.output, arguments.user, tuple(arguments.group), arguments.root.absolute()
     )
-    install.install(order, say, arguments.dry_run)
+    install.install(options, say, arguments.dry_run)
     if arguments.dry_run:
         for path, text in (
-            (install.CONFIG, install.config_text(order)),
-            (install.DROP_IN, install.drop_in_text(order)),
-            (install.UNIT, install.unit_text(order.user)),
+            (install.CONFIG, install.config_text(options)),
+            (install.DROP_IN, install.drop_in_text(options)),
+            (install.UNIT, install.unit_text(options.user)),
         ):
             say(f"\n--- {path}")
             say(text.rstrip("\n"))
     say("\nNext:" if not arguments.dry_run else "\nThen:")
-    for line in install.next_steps(order):
+    for line in install.next_steps(options):
         say(line)
     return 0

@@ -23,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Segment one image after the other."""
-    from daemon.files.segment_files import SegmentOrder, segment_files
+    from daemon.files.segment_files import SegmentOptions, segment_files
 
     return segment_files(
-        SegmentOrder(
+        SegmentOptions(
             images=options.existing(arguments.images),
             output=arguments.output,
             voxel_size_um=arguments.voxel_size,

@@ -31,13 +31,13 @@ def execute(arguments: argparse.Namespace) -> int:
     import signal
 
     from daemon.output import complain, say
-    from daemon.page.serve import Server
+    from daemon.page.serve import StoreServer
     from daemon.page.served_stores import ServedStores, address
     from storage import naming
 
     served = ServedStores(naming.database_url(arguments.database))
     offers = served.offers()
-    with Server(served, arguments.port, arguments.origin) as server:
+    with StoreServer(served, arguments.port, arguments.origin) as server:
         for offer in offers:
             say(f"{offer.acquisition}: {address(server.base, offer)}")
         complain(f"Serving on {server.base} until Ctrl-C.")

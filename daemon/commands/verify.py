@@ -28,10 +28,10 @@ def execute(arguments: argparse.Namespace) -> int:
     url = naming.database_url(arguments.database)
     times = nuclei = faults = 0
     for checked in verify(url, arguments.acquisition, source=not arguments.no_source):
-        times, nuclei, faults = times + 1, nuclei + checked.nuclei, faults + len(checked.findings)
-        for finding in checked.findings:
-            label = "" if finding.label is None else f", label {finding.label}"
-            say(f"time point {finding.t}{label}: {finding.what}")
+        times, nuclei, faults = times + 1, nuclei + checked.nuclei, faults + len(checked.mismatches)
+        for mismatch in checked.mismatches:
+            label = "" if mismatch.label is None else f", label {mismatch.label}"
+            say(f"time point {mismatch.t}{label}: {mismatch.what}")
     looked_at = f"{nuclei} nuclei in {times} time points"
     if faults:
         complain(f"{faults} disagreements in {looked_at}.")

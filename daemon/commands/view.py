@@ -30,7 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.errors import DaemonError
     from daemon.output import complain, say
     from daemon.page import links
-    from daemon.page.serve import HOST, Server
+    from daemon.page.serve import HOST, StoreServer
     from daemon.page.served_stores import ServedStores, address
     from daemon.plots import napari_view
     from storage import naming
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.links:
         return 0
     try:
-        server = Server(served, arguments.port)
+        server = StoreServer(served, arguments.port)
     except DaemonError:
         complain(f"Port {arguments.port} is taken, by `nusetd serve` if it runs: the links count on it.")
         napari_view.open_window(url, row)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from daemon.demonstration.demo_service import Service, write_config
+from daemon.demonstration.demo_service import ServiceProcess, write_config
 from daemon.demonstration.microscope import Microscope
 from daemon.demonstration.report import Timing, judge, paint, point, tell
-from daemon.demonstration.results import ENDED, Progress, Results
+from daemon.demonstration.results import ENDED, DemoProgress, DemoResults
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
 from storage import naming
@@ -120,7 +120,7 @@ def run_demo(
     """
     folders = prepare(output)
     movie = simulate(params, seed)
-    results = Results(folders.database)
+    results = DemoResults(folders.database)
     try:
         write_config(folders.config, folders.incoming, folders.output, quiet_s, engine)
         started = time.monotonic()
@@ -160,13 +160,13 @@ def prepare(output: Path) -> DemoFolders:
     return folders
 
 
-def acquire(movie: Movie, folders: DemoFolders, results: Results, pace_s: float, timeout_s: float) -> None:
+def acquire(movie: Movie, folders: DemoFolders, results: DemoResults, pace_s: float, timeout_s: float) -> None:
     """Let a microscope write and the real service work until all is done, and stop both whatever happens."""
     z, y, x = movie.params.shape
     complain(f"A synthetic microscope writes {len(movie.frames)} stacks of {z} x {y} x {x} voxels into")
     complain(f"{folders.incoming}, and the service watches it. This takes a few minutes.")
     microscope = Microscope(movie, folders.incoming, folders.truth, pace_s)
-    with _terminable(), Service(folders.config, folders.log) as service:
+    with _terminable(), ServiceProcess(folders.config, folders.log) as service:
         microscope.start()
         try:
             _wait(microscope, service, results, timeout_s)
@@ -174,7 +174,7 @@ def acquire(movie: Movie, folders: DemoFolders, results: Results, pace_s: float,
             microscope.stop()
 
 
-def _wait(microscope: Microscope, service: Service, results: Results, timeout_s: float) -> None:
+def _wait(microscope: Microscope, service: ServiceProcess, results: DemoResults, timeout_s: float) -> None:
     """Wait until the database says that every stack is done and the acquisition is complete."""
     from tqdm import tqdm
 
@@ -201,7 +201,7 @@ def _wait(microscope: Microscope, service: Service, results: Results, timeout_s:
             time.sleep(LOOK_S)
 
 
-def _is_over(microscope: Microscope, progress: Progress, now: float) -> bool:
+def _is_over(microscope: Microscope, progress: DemoProgress, now: float) -> bool:
     """True when every stack is written, done and painted with its tracks, and the acquisition is complete.
 
     Raises

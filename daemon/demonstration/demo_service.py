@@ -52,7 +52,7 @@ def write_config(path: Path, incoming: Path, output: Path, quiet_s: float, engin
     path.write_text(text, encoding="utf-8")
 
 
-class Service:
+class ServiceProcess:
     """Context manager: starts the service, and stops it gracefully whatever happens inside.
 
     Parameters

@@ -12,7 +12,7 @@ import numpy as np
 
 from nuset_engine.arrays import StackZYX
 from nuset_engine.synthetic.optics import Optics
-from tracking.synthetic.movie import Frame, Movie
+from tracking.synthetic.movie import Movie, MovieFrame
 
 PIECES = 6
 """Parts in which a file reaches the disk, with a pause after each: it is visible, and broken, until the last one."""
@@ -59,7 +59,7 @@ class Microscope(threading.Thread):
         if self.is_alive():
             self.join()
 
-    def _record(self, frame: Frame) -> None:
+    def _record(self, frame: MovieFrame) -> None:
         image, labels = self.movie.render(frame, self.optics)
         (self.truth / f"{STEM}_t{frame.t:03d}.labels.tif").write_bytes(tiff_bytes(labels, self.movie, "zlib"))
         path = self.incoming / f"{STEM}_t{frame.t:03d}.ome.tif"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.demonstration.results import Results
+from daemon.demonstration.results import DemoResults
 from daemon.demonstration.score import BOUND, IOU, Score, match, score
 from daemon.output import say
 from nuset_engine.arrays import FloatsN
@@ -25,15 +25,15 @@ class Timing:
     whole_s: float
 
 
-def judge(movie: Movie, results: Results) -> Score:
+def judge(movie: Movie, results: DemoResults) -> Score:
     """Compare the service's results with the truth, one time point in memory at a time."""
     pairs = {frame.t: match(movie.render(frame)[1], results.stack(frame.t)[1]) for frame in movie.frames}
     return score(movie, pairs, results.nuclei())
 
 
-def paint(movie: Movie, results: Results, result: Score, path: Path) -> None:
+def paint(movie: Movie, results: DemoResults, result: Score, path: Path) -> None:
     """Save the picture of the result."""
-    from daemon.plots.picture import Scene, draw
+    from daemon.plots.picture import TrackPicture, draw
 
     table = results.nuclei()
     last = movie.frames[-1].t
@@ -43,7 +43,7 @@ def paint(movie: Movie, results: Results, result: Score, path: Path) -> None:
     track_of[now["label"].to_numpy() - 1] = now["track_id"]
     z, y, x = movie.params.shape
     found = f"{result.nuclei_found} of {result.nuclei} nuclei and {result.links_found} of {result.links} links found"
-    scene = Scene(
+    scene = TrackPicture(
         image,
         labels,
         movie.params.voxel_size_um,
@@ -76,7 +76,7 @@ def tell(result: Score, timing: Timing) -> None:
     say(f"verdict: {'not good: ' + '; '.join(faults) if faults else good}")
 
 
-def point(results: Results, picture: Path, truth: Path) -> None:
+def point(results: DemoResults, picture: Path, truth: Path) -> None:
     """Print where everything is and the commands that show it."""
     store, database, name = results.zarr(), results.database, shlex.quote(results.name())
     say("")

@@ -23,7 +23,7 @@ ENDED = (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL, AcquisitionState.S
 
 
 @dataclass(frozen=True)
-class Progress:
+class DemoProgress:
     """How far the service is with the one acquisition."""
 
     state: str = "unknown"
@@ -33,7 +33,7 @@ class Progress:
     error: str | None = None
 
 
-class Results:
+class DemoResults:
     """The database and the OME-Zarr of the one acquisition, read only; the database may not exist yet.
 
     Parameters
@@ -44,18 +44,18 @@ class Results:
     def __init__(self, database: Path) -> None:
         self.database = database
 
-    def progress(self) -> Progress:
+    def progress(self) -> DemoProgress:
         """State of the acquisition, its finished time points, and an error if there is one."""
         try:
             status = Question.status(self.database).frame()
             if status.empty:
-                return Progress()
+                return DemoProgress()
             painted = int(self._timepoints()["painted_at"].notna().sum())
         except StorageError:  # not there yet, or its tables are just being made
-            return Progress()
+            return DemoProgress()
         row = status.iloc[0]
         error = None if pd.isna(row["error"]) else str(row["error"])
-        return Progress(str(row["state"]), int(row["done"]), painted, error)
+        return DemoProgress(str(row["state"]), int(row["done"]), painted, error)
 
     def zarr(self) -> Path:
         """Where the acquisition's OME-Zarr is."""

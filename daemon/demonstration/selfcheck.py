@@ -22,7 +22,7 @@ import numpy as np
 from daemon.demonstration.demo import DemoFolders, acquire
 from daemon.demonstration.microscope import STEM
 from daemon.demonstration.report import judge
-from daemon.demonstration.results import Results
+from daemon.demonstration.results import DemoResults
 from daemon.demonstration.score import BOUND, Score
 from daemon.errors import DaemonError
 from daemon.monitoring.pace import quantile, spoken_s
@@ -92,7 +92,7 @@ def run_selfcheck(
     movie = simulate(params, SEED)
     with _places(config, folder, keep) as (folders, database):
         folders.config.write_text(config_text(folders, database, config), encoding="utf-8")
-        results = Results(database)
+        results = DemoResults(database)
         acquire(movie, folders, results, PACE_S, TIMEOUT_S)
         findings += _accuracy(judge(movie, results))
         findings += _speed(movie, results, folders, max_lag_s)
@@ -168,7 +168,7 @@ def _accuracy(score: Score) -> Iterator[Finding]:
         yield Finding(name, f"{found} of {true} found, {false} false", found >= least)
 
 
-def _speed(movie: Movie, results: Results, folders: DemoFolders, max_lag_s: float | None) -> Iterator[Finding]:
+def _speed(movie: Movie, results: DemoResults, folders: DemoFolders, max_lag_s: float | None) -> Iterator[Finding]:
     works = np.sort(results.seconds_per_stack())
     work = float(np.median(works))
     voxels = int(np.prod(movie.params.shape))
@@ -181,7 +181,7 @@ def _speed(movie: Movie, results: Results, folders: DemoFolders, max_lag_s: floa
     yield Finding("lag", text, None if max_lag_s is None else p95 <= max_lag_s)
 
 
-def _lags(results: Results, folders: DemoFolders) -> Iterator[float]:
+def _lags(results: DemoResults, folders: DemoFolders) -> Iterator[float]:
     """Seconds from the last byte of each file to its record."""
     for t, completed in results.completed_at().items():
         written = (folders.incoming / f"{STEM}_t{t:03d}.ome.tif").stat().st_mtime

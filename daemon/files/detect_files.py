@@ -22,7 +22,7 @@ COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score")
 
 
 @dataclass(frozen=True)
-class DetectOrder:
+class DetectOptions:
     """Where events are to be found, and how."""
 
     images: Sequence[Path]
@@ -39,27 +39,27 @@ class DetectOrder:
             raise UsageError(f"--min-score {self.min_score} is not between 0 and 1: give the least confidence, as 0.5.")
 
 
-def detect_files(order: DetectOrder) -> int:
+def detect_files(options: DetectOptions) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
     from nuset_engine.events import EventDetector
 
-    wanted = targets(order.images, order.output, ".events.csv")
-    detector = EventDetector(order.weights, order.nuclei_weights, order.min_score, runtime=order.runtime)
-    return write_each(wanted, lambda image, target: _write(target, _events(image, order, detector)))
+    wanted = targets(options.images, options.output, ".events.csv")
+    detector = EventDetector(options.weights, options.nuclei_weights, options.min_score, runtime=options.runtime)
+    return write_each(wanted, lambda image, target: _write(target, _events(image, options, detector)))
 
 
-def _events(image: Path, order: DetectOrder, detector: EventDetector) -> list[tuple[int | float, ...]]:
+def _events(image: Path, options: DetectOptions, detector: EventDetector) -> list[tuple[int | float, ...]]:
     found = readers.open_acquisitions(image)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: split it, and detect in each.")
     with found[0] as acquisition:
-        return [row for t in acquisition.time_points for row in _time_point(acquisition, t, order, detector)]
+        return [row for t in acquisition.time_points for row in _time_point(acquisition, t, options, detector)]
 
 
 def _time_point(
-    acquisition: Acquisition, t: int, order: DetectOrder, detector: EventDetector
+    acquisition: Acquisition, t: int, options: DetectOptions, detector: EventDetector
 ) -> list[tuple[int | float, ...]]:
-    slices = detector.detect(nuclear_planes(acquisition, t, order.nuclear_channel))
+    slices = detector.detect(nuclear_planes(acquisition, t, options.nuclear_channel))
     return [
         (t, z, *(round(float(side), 1) for side in box), round(float(score), 3))
         for z, events in enumerate(slices)

@@ -31,7 +31,7 @@ REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe
 
 
 @dataclass(frozen=True)
-class EvaluationOrder:
+class EvaluationOptions:
     """What is compared: images and labels of the same names, segmented with which engine; where the details go."""
 
     images: Path
@@ -71,7 +71,7 @@ class _Scores:
         return pd.DataFrame(rows).T.rename_axis("method")
 
 
-def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
+def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     """Score every image; the overall row, or with `ablation` a row per method.
 
     With an output folder, `images.csv`, `overall.csv`, `report.html`, `worst.png` (the worst images with outlines) and
@@ -82,21 +82,21 @@ def evaluate_folders(order: EvaluationOrder) -> pd.DataFrame:
     DaemonError, EngineError
         If images and labels cannot be compared; all pairs are looked at before the first is segmented.
     """
-    pairs = order.pairs()
-    _check(pairs, order)
-    factory = load_factory(order.factory)
-    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
-    scores = _score(pairs, order, segmenter)
+    pairs = options.pairs()
+    _check(pairs, options)
+    factory = load_factory(options.factory)
+    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
+    scores = _score(pairs, options, segmenter)
     result, ablation = summarised(scores.engine), scores.ablation()
-    if order.output is not None:
+    if options.output is not None:
         subject = (
-            f"{order.images} with the weights {segmenter.weights_info.name} ({segmenter.weights_info.sha256[:12]})"
+            f"{options.images} with the weights {segmenter.weights_info.name} ({segmenter.weights_info.sha256[:12]})"
         )
-        _write(order.output, result, scores.sheet, subject, ablation)
+        _write(options.output, result, scores.sheet, subject, ablation)
     return result.overall if ablation is None else ablation[ABLATION_COLUMNS].astype(float)
 
 
-def _check(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder) -> None:
+def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> None:
     """Refuse pairs that cannot be compared, before hours are spent on those before them."""
     for name, image_path, labels_path in pairs:
         image, labels = grey(read_image(image_path)), read_image(labels_path)
@@ -109,20 +109,20 @@ def _check(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder) -> None:
             check_instances(labels)
         except EngineError as error:
             raise DaemonError(f"{labels_path} holds no instance labels: {error}") from error
-        if image.ndim == 3 and order.voxel_size_um is None:
+        if image.ndim == 3 and options.voxel_size_um is None:
             raise DaemonError(f"{name} is a stack: give the size of its voxels with --voxel-size Z,Y,X (micrometres).")
-        if image.ndim == 3 and order.ablation:
+        if image.ndim == 3 and options.ablation:
             raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
 
 
-def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmenter: StackSegmenter) -> _Scores:
+def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segmenter: StackSegmenter) -> _Scores:
     from tqdm import tqdm
 
-    scores, ladder = _Scores(), _ladder(order, segmenter) if order.ablation else None
+    scores, ladder = _Scores(), _ladder(options, segmenter) if options.ablation else None
     for name, image_path, labels_path in tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
         image, truth = read_image(image_path), read_image(labels_path)
         if ladder is None:
-            predicted = _segmented(grey(image), segmenter, order.voxel_size_um)
+            predicted = _segmented(grey(image), segmenter, options.voxel_size_um)
             scores.engine[name] = score_image(truth, predicted)
         else:
             found = ladder.labels(grey(image))
@@ -135,21 +135,21 @@ def _score(pairs: list[tuple[str, Path, Path]], order: EvaluationOrder, segmente
     return scores
 
 
-def _ladder(order: EvaluationOrder, segmenter: StackSegmenter) -> Ablation:
+def _ladder(options: EvaluationOptions, segmenter: StackSegmenter) -> Ablation:
     """The methods to compare; those with weights that saw no synthetic images only where there are such weights."""
     from nuset_engine.evaluation.ablation import SYNTHETIC, Ablation
     from nuset_engine.segment import Segmenter
 
     if not isinstance(segmenter, Segmenter):
         raise UsageError("--ablation takes NuSeT apart, and --engine names another segmenter: leave one of them out.")
-    other = order.real_only or segmenter.weights_info.manifest.get(REAL_ONLY)
+    other = options.real_only or segmenter.weights_info.manifest.get(REAL_ONLY)
     if other is None:
         complain(
             f"The row '{SYNTHETIC}' is left out, and the rows before it have weights that saw synthetic images: "
             "give weights trained with --synthetic-share 0 as --ablation-real-only."
         )
         return Ablation(segmenter)
-    return Ablation(segmenter, Segmenter(other, segmenter.params, order.threads, order.runtime))
+    return Ablation(segmenter, Segmenter(other, segmenter.params, options.threads, options.runtime))
 
 
 def _segmented(image: Pixels, segmenter: StackSegmenter, voxel_size_um: tuple[float, float, float] | None) -> Labels:

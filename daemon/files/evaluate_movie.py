@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from daemon.errors import DaemonError
-from daemon.files.evaluate import EvaluationOrder
+from daemon.files.evaluate import EvaluationOptions
 from daemon.output import complain
 from daemon.processing.engine_factory import load_factory, make_segmenter
 from nuset_engine.arrays import FloatsN, Labels, PlaneYX
@@ -29,33 +29,33 @@ from tracking.segments import gapless
 from tracking.tracker import Tracker, TrackUpdate
 
 
-def evaluate_movie(order: EvaluationOrder) -> pd.DataFrame:
+def evaluate_movie(options: EvaluationOptions) -> pd.DataFrame:
     """Score a movie; one row with the challenge's measures.
 
-    `order.images` is a folder of results (``res_track.txt`` and masks) or of images (``t000.tif`` and so on), which are
-    segmented and tracked first; `order.labels` is the truth. With an output folder, `tracking.csv` and, of images, the
-    results (``RES``) are written there.
+    `options.images` is a folder of results (``res_track.txt`` and masks) or of images (``t000.tif`` and so on), which
+    are segmented and tracked first; `options.labels` is the truth. With an output folder, `tracking.csv` and, of
+    images, the results (``RES``) are written there.
 
     Raises
     ------
     DaemonError
         If the two do not fit together.
     """
-    truth = open_ctc_folder(order.labels)
-    if is_ctc_folder(order.images):
-        table = _scores(truth, open_ctc_folder(order.images))
+    truth = open_ctc_folder(options.labels)
+    if is_ctc_folder(options.images):
+        table = _scores(truth, open_ctc_folder(options.images))
     else:
         with tempfile.TemporaryDirectory(prefix="nusetd-evaluate-") as scratch:
-            folder = Path(scratch) / "RES" if order.output is None else order.output / "RES"
-            _process(order, folder, Path(scratch))
+            folder = Path(scratch) / "RES" if options.output is None else options.output / "RES"
+            _process(options, folder, Path(scratch))
             table = _scores(truth, open_ctc_folder(folder))
-    if order.output is not None:
+    if options.output is not None:
         try:
-            order.output.mkdir(parents=True, exist_ok=True)
-            table.to_csv(order.output / "tracking.csv", lineterminator="\n")
+            options.output.mkdir(parents=True, exist_ok=True)
+            table.to_csv(options.output / "tracking.csv", lineterminator="\n")
         except OSError as error:
             raise DaemonError(
-                f"{order.output} cannot be written ({error.strerror}): choose another --output."
+                f"{options.output} cannot be written ({error.strerror}): choose another --output."
             ) from error
     return table
 
@@ -103,7 +103,7 @@ def _outlines(truth: CtcFolder, t: int, true: Labels, mask: Labels) -> list[Floa
     return [seg_ious(overlap(read_labels(path), mask if z is None else mask[z])) for z, path in of_frame.items()]
 
 
-def _process(order: EvaluationOrder, folder: Path, scratch: Path) -> None:
+def _process(options: EvaluationOptions, folder: Path, scratch: Path) -> None:
     """Segment and track the images of a movie, and write the results in the challenge's layout.
 
     Raises
@@ -111,26 +111,26 @@ def _process(order: EvaluationOrder, folder: Path, scratch: Path) -> None:
     DaemonError
         If the folder holds no movie, or stacks come without the size of their voxels.
     """
-    images = image_frames(order.images)
+    images = image_frames(options.images)
     if not images:
         raise DaemonError(
-            f"{order.images} is neither results (res_track.txt, mask000.tif, ...) nor images (t000.tif, ...) of the "
+            f"{options.images} is neither results (res_track.txt, mask000.tif, ...) nor images (t000.tif, ...) of the "
             "Cell Tracking Challenge: give one of the two."
         )
     if folder.exists():
         raise DaemonError(f"{folder} is there already: choose another --output.")
-    tracked = _tracked(order, images, scratch)
+    tracked = _tracked(options, images, scratch)
     tracks, numbers = gapless(tracked)
     tracked = tracked.assign(number=numbers)
     write_result(folder, tracks, _painted(tracked, images, scratch))
 
 
-def _tracked(order: EvaluationOrder, images: dict[int, Path], scratch: Path) -> pd.DataFrame:
+def _tracked(options: EvaluationOptions, images: dict[int, Path], scratch: Path) -> pd.DataFrame:
     """One row per nucleus: t, label, track_id, parent_track_id; the labels go to `scratch`."""
     from tqdm import tqdm
 
-    factory = load_factory(order.factory)
-    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
+    factory = load_factory(options.factory)
+    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
     tracker = Tracker()
     ids: dict[tuple[int, int], int] = {}
     parents: dict[int, int | None] = {}
@@ -143,10 +143,10 @@ def _tracked(order: EvaluationOrder, images: dict[int, Path], scratch: Path) -> 
 
     bar = tqdm(sorted(images.items()), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
     for t, path in bar:
-        planes = _planes(path, order.voxel_size_um)
-        volume = reconstruct(segmenter.segment_stack(planes), order.voxel_size_um, planes=planes)
+        planes = _planes(path, options.voxel_size_um)
+        volume = reconstruct(segmenter.segment_stack(planes), options.voxel_size_um, planes=planes)
         np.save(_scratch_file(scratch, t), volume.labels)
-        take(tracker.advance(measure(volume, {0: planes}, 0, order.voxel_size_um, t)))
+        take(tracker.advance(measure(volume, {0: planes}, 0, options.voxel_size_um, t)))
     take(tracker.finish())
     rows = [(t, label, track, parents[track]) for (t, label), track in sorted(ids.items())]
     return pd.DataFrame(rows, columns=["t", "label", "track_id", "parent_track_id"]).astype(

@@ -28,7 +28,7 @@ COLOURS = ("red", "green", "blue")  # as the readers name the channels of a pict
 
 
 @dataclass(frozen=True)
-class SegmentOrder:
+class SegmentOptions:
     """What is to be segmented, and how."""
 
     images: Sequence[Path]
@@ -41,12 +41,12 @@ class SegmentOrder:
     runtime: str
 
 
-def segment_files(order: SegmentOrder) -> int:
+def segment_files(options: SegmentOptions) -> int:
     """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
-    wanted = targets(order.images, order.output, ".labels.tif")
-    factory = load_factory(order.factory)
-    segmenter = make_segmenter(factory, order.weights, SegmentationParams(), order.threads, order.runtime)
-    return write_each(wanted, lambda image, target: write_labels(target, _labels(image, order, segmenter)))
+    wanted = targets(options.images, options.output, ".labels.tif")
+    factory = load_factory(options.factory)
+    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
+    return write_each(wanted, lambda image, target: write_labels(target, _labels(image, options, segmenter)))
 
 
 def write_labels(path: Path, labels: Labels) -> None:
@@ -65,13 +65,13 @@ def write_labels(path: Path, labels: Labels) -> None:
     os.replace(unfinished, path)
 
 
-def _labels(image: Path, order: SegmentOrder, segmenter: StackSegmenter) -> Labels:
-    found = readers.open_acquisitions(image, voxel_size_um=order.voxel_size_um)
+def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> Labels:
+    found = readers.open_acquisitions(image, voxel_size_um=options.voxel_size_um)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
         refuse_unmeasurable(acquisition)
-        points = [_time_point(acquisition, t, order.nuclear_channel, segmenter) for t in acquisition.time_points]
+        points = [_time_point(acquisition, t, options.nuclear_channel, segmenter) for t in acquisition.time_points]
     labels = np.stack(points)
     keep = (labels.shape[0] > 1, labels.shape[1] > 1)
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]

@@ -27,7 +27,7 @@ _DEFAULT_BIN = "/opt/nusetd/bin/nusetd"
 
 
 @dataclass(frozen=True)
-class Order:
+class InstallOptions:
     """What is to be installed, and where.
 
     Attributes
@@ -56,14 +56,14 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Step:
+class InstallStep:
     """One thing that is done: in words, and as a function (None: nothing is to be done)."""
 
     text: str
     do: Callable[[], None] | None = None
 
 
-def plan(order: Order) -> list[Step]:
+def plan(options: InstallOptions) -> list[InstallStep]:
     """Everything that `install` would do.
 
     Raises
@@ -71,18 +71,18 @@ def plan(order: Order) -> list[Step]:
     UsageError
         When a path is not absolute, or the program itself lies where the service cannot see it.
     """
-    _check(order)
-    unit = unit_text(order.user)
+    _check(options)
+    unit = unit_text(options.user)
     return [
-        _user(order),
-        *(_folder(order, path, mode) for path, mode in ((STATE, 0o750), (order.output, 0o2750))),
-        _config(order),
-        _file(order, UNIT, unit, "the unit"),
-        _file(order, DROP_IN, drop_in_text(order), "which folders it may read and write"),
+        _user(options),
+        *(_folder(options, path, mode) for path, mode in ((STATE, 0o750), (options.output, 0o2750))),
+        _config(options),
+        _file(options, UNIT, unit, "the unit"),
+        _file(options, DROP_IN, drop_in_text(options), "which folders it may read and write"),
     ]
 
 
-def install(order: Order, tell: Callable[[str], None], dry_run: bool) -> None:
+def install(options: InstallOptions, tell: Callable[[str], None], dry_run: bool) -> None:
     """Do, or with `dry_run` only tell, every step of the plan.
 
     Raises
@@ -90,8 +90,8 @@ def install(order: Order, tell: Callable[[str], None], dry_run: bool) -> None:
     DaemonError
         When a step fails.
     """
-    steps = plan(order)
-    if not dry_run and order.root == Path("/") and os.geteuid() != 0:
+    steps = plan(options)
+    if not dry_run and options.root == Path("/") and os.geteuid() != 0:
         raise DaemonError("Only root may install a service: put sudo before it, or look at it with --dry-run.")
     for step in steps:
         tell(step.text)
@@ -106,20 +106,20 @@ def install(order: Order, tell: Callable[[str], None], dry_run: bool) -> None:
             raise DaemonError(f"That failed ({said}): nothing after it was done; mend it and run again.") from error
 
 
-def next_steps(order: Order) -> list[str]:
+def next_steps(options: InstallOptions) -> list[str]:
     """What a person does next."""
     program = program_path()
     database = STATE / "nusetd.sqlite"
     return [
         f"1. Look at {CONFIG} (voxel sizes, channels, alerts), then check it as the service's user:",
-        f"     sudo -u {order.user} {program} check-config {CONFIG}",
+        f"     sudo -u {options.user} {program} check-config {CONFIG}",
         "2. Sign off the machine:",
-        f"     sudo -u {order.user} {program} selfcheck --config {CONFIG}",
+        f"     sudo -u {options.user} {program} selfcheck --config {CONFIG}",
         "3. Start it now and at every boot:",
         "     systemctl daemon-reload && systemctl enable --now nusetd",
         "4. See how it is:",
         f"     systemctl status nusetd; {program} status --database {database}; journalctl -u nusetd",
-        f"   People who ask for results belong into the group {order.user}: usermod -aG {order.user} PERSON",
+        f"   People who ask for results belong into the group {options.user}: usermod -aG {options.user} PERSON",
         "After changes: systemctl reload nusetd. Your own unit settings: systemctl edit nusetd.",
     ]
 
@@ -130,7 +130,7 @@ def unit_text(user: str) -> str:
     return re.sub(r"^(User|Group)=.*$", rf"\1={user}", text, flags=re.MULTILINE)
 
 
-def drop_in_text(order: Order) -> str:
+def drop_in_text(options: InstallOptions) -> str:
     """The drop-in with this machine's folders."""
     lines = [
         "# The folders of this machine, written by `nusetd install-service`; run it again when they change.",
@@ -139,22 +139,22 @@ def drop_in_text(order: Order) -> str:
         "ReadOnlyPaths=",
         "ReadWritePaths=",
     ]
-    at_home = [path for path in (*order.watch, order.output) if _is_at_home(path)]
+    at_home = [path for path in (*options.watch, options.output) if _is_at_home(path)]
     if at_home:
         lines += ["# Of the home directories only these folders are there.", "ProtectHome=tmpfs"]
-    for path in order.watch:
+    for path in options.watch:
         if path in at_home:
             lines.append(f"BindReadOnlyPaths={_escaped(path, bound=True)}")
         lines.append(f"ReadOnlyPaths={_escaped(path)}")
-    if order.output in at_home:
-        lines.append(f"BindPaths={_escaped(order.output, bound=True)}")
-    lines.append(f"ReadWritePaths={_escaped(order.output)}")
-    if order.groups:
-        lines += ["# Through these it may read the watched folders.", f"SupplementaryGroups={' '.join(order.groups)}"]
+    if options.output in at_home:
+        lines.append(f"BindPaths={_escaped(options.output, bound=True)}")
+    lines.append(f"ReadWritePaths={_escaped(options.output)}")
+    if options.groups:
+        lines += ["# Through these it may read the watched folders.", f"SupplementaryGroups={' '.join(options.groups)}"]
     return "\n".join(lines) + "\n"
 
 
-def config_text(order: Order) -> str:
+def config_text(options: InstallOptions) -> str:
     """The configuration to begin with: the example with this machine's folders."""
     text = shipped("nusetd.toml")
     begin, end = text.index("[[watch]]"), text.index("[service]")
@@ -162,9 +162,9 @@ def config_text(order: Order) -> str:
     # A JSON string is also a TOML string.
     blocks = [
         block.replace('"/data/microscope"', json.dumps(str(path))).replace(
-            '"/data/nuclei"', json.dumps(str(order.output))
+            '"/data/nuclei"', json.dumps(str(options.output))
         )
-        for path in order.watch
+        for path in options.watch
     ]
     return text[:begin] + "".join(blocks) + text[end:]
 
@@ -194,90 +194,90 @@ def program_path() -> Path:
     return Path(sys.executable).parent / "nusetd"
 
 
-def _check(order: Order) -> None:
-    for path in (*order.watch, order.output, order.root):
+def _check(options: InstallOptions) -> None:
+    for path in (*options.watch, options.output, options.root):
         if not path.is_absolute():
             raise UsageError(f"{path} is not an absolute path: the service starts in no particular folder.")
-    if len(set(order.watch)) < len(order.watch) or order.output in order.watch:
+    if len(set(options.watch)) < len(options.watch) or options.output in options.watch:
         raise UsageError("A folder is given twice: results never go into a watched folder, and each is watched once.")
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", order.user):
-        raise UsageError(f"{order.user!r} is no name for a user: use small letters, digits, - and _.")
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", options.user):
+        raise UsageError(f"{options.user!r} is no name for a user: use small letters, digits, - and _.")
     program = program_path()
-    if order.root == Path("/") and _is_at_home(program):
+    if options.root == Path("/") and _is_at_home(program):
         raise UsageError(
             f"nusetd is installed in {program.parent}, a home directory, which the service cannot see: install it "
             "elsewhere, for example with `python3 -m venv /opt/nusetd && /opt/nusetd/bin/pip install nusetd`."
         )
 
 
-def _user(order: Order) -> Step:
-    if _known_user(order) is not None:
-        return Step(f"user {order.user} is there already")
+def _user(options: InstallOptions) -> InstallStep:
+    if _known_user(options) is not None:
+        return InstallStep(f"user {options.user} is there already")
     command = ["useradd", "--system", "--user-group", "--home-dir", str(STATE), "--shell", "/usr/sbin/nologin"]
-    if order.root != Path("/"):
-        command += ["--prefix", str(order.root)]
-    command += [order.user]
+    if options.root != Path("/"):
+        command += ["--prefix", str(options.root)]
+    command += [options.user]
     if shutil.which("useradd") is None:
-        return Step(f"make the system user {order.user} yourself: useradd is not on this machine")
+        return InstallStep(f"make the system user {options.user} yourself: useradd is not on this machine")
 
     def make() -> None:
         subprocess.run(command, check=True, capture_output=True, text=True)
 
-    return Step(f"make the system user {order.user}", make)
+    return InstallStep(f"make the system user {options.user}", make)
 
 
-def _known_user(order: Order) -> tuple[int, int] | None:
-    """User and group id of the service's user in the system under `order.root`."""
-    if order.root == Path("/"):
+def _known_user(options: InstallOptions) -> tuple[int, int] | None:
+    """User and group id of the service's user in the system under `options.root`."""
+    if options.root == Path("/"):
         try:
-            entry = pwd.getpwnam(order.user)
+            entry = pwd.getpwnam(options.user)
         except KeyError:
             return None
         return entry.pw_uid, entry.pw_gid
     try:
-        lines = (order.root / "etc/passwd").read_text().splitlines()
+        lines = (options.root / "etc/passwd").read_text().splitlines()
     except OSError:
         return None
-    fields = next((line.split(":") for line in lines if line.startswith(f"{order.user}:")), None)
+    fields = next((line.split(":") for line in lines if line.startswith(f"{options.user}:")), None)
     return None if fields is None else (int(fields[2]), int(fields[3]))
 
 
-def _folder(order: Order, path: Path, mode: int) -> Step:
-    where = order.at(path)
+def _folder(options: InstallOptions, path: Path, mode: int) -> InstallStep:
+    where = options.at(path)
     if where.is_dir():
-        return Step(f"{where} is there already: see to it that {order.user} may write into it")
+        return InstallStep(f"{where} is there already: see to it that {options.user} may write into it")
 
     def make() -> None:
         where.mkdir(parents=True)
         where.chmod(mode)
-        owner = _known_user(order)
+        owner = _known_user(options)
         if owner is not None and os.geteuid() == 0:
             os.chown(where, *owner)
 
-    return Step(f"make {where} for {order.user}, readable by its group", make)
+    return InstallStep(f"make {where} for {options.user}, readable by its group", make)
 
 
-def _config(order: Order) -> Step:
-    where = order.at(CONFIG)
+def _config(options: InstallOptions) -> InstallStep:
+    where = options.at(CONFIG)
     if where.exists():
-        return Step(f"{where} is there already and stays as it is")
-    return Step(f"write {where}, a configuration to begin with", lambda: _write(where, config_text(order)))
+        return InstallStep(f"{where} is there already and stays as it is")
+    return InstallStep(f"write {where}, a configuration to begin with", lambda: _write(where, config_text(options)))
 
 
-def _file(order: Order, path: Path, text: str, what: str) -> Step:
-    where = order.at(path)
+def _file(options: InstallOptions, path: Path, text: str, what: str) -> InstallStep:
+    where = options.at(path)
     before = where.read_text(encoding="utf-8") if where.exists() else None
     if before == text:
-        return Step(f"{where} is there already and is the same")
+        return InstallStep(f"{where} is there already and is the same")
     if before is None:
-        return Step(f"write {where}, {what}", lambda: _write(where, text))
+        return InstallStep(f"write {where}, {what}", lambda: _write(where, text))
     kept = where.with_name(f"{where.name}.before")
 
     def replace() -> None:
         _write(kept, before)
         _write(where, text)
 
-    return Step(f"replace {where}, {what}; the old one is kept as {kept.name}", replace)
+    return InstallStep(f"replace {where}, {what}; the old one is kept as {kept.name}", replace)
 
 
 def _write(path: Path, text: str) -> None:

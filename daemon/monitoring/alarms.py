@@ -11,7 +11,7 @@ from typing import Any
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.pace import Pace, spoken_s
 from daemon.monitoring.report import RootReport
-from storage.query.health import Course, Problem, Step
+from storage.query.health import Course, FinishedTimepoint, Problem
 
 BEFORE = 5
 """Time points whose median a count is compared with."""
@@ -75,7 +75,9 @@ def problem_alerts(limits: AlertsConfig, problems: Sequence[Problem]) -> Iterato
         yield Alert(kind, problem.acquisition, f"{where[0].upper()}{where[1:]} {what}: {problem.reason}", facts)
 
 
-def _count(limits: AlertsConfig, acquisition: str, before: Sequence[Step], now: Step) -> Iterator[Alert]:
+def _count(
+    limits: AlertsConfig, acquisition: str, before: Sequence[FinishedTimepoint], now: FinishedTimepoint
+) -> Iterator[Alert]:
     if not limits.count_drop or len(before) < _LEAST_BEFORE:
         return
     usual = median(step.nuclei_count for step in before)
@@ -88,7 +90,9 @@ def _count(limits: AlertsConfig, acquisition: str, before: Sequence[Step], now: 
         yield Alert("count_collapsed", acquisition, message, facts)
 
 
-def _signal(limits: AlertsConfig, acquisition: str, first: Sequence[Step], now: Step) -> Iterator[Alert]:
+def _signal(
+    limits: AlertsConfig, acquisition: str, first: Sequence[FinishedTimepoint], now: FinishedTimepoint
+) -> Iterator[Alert]:
     signal = _number(now.quality.get("signal"))
     begun = [value for step in first if (value := _number(step.quality.get("signal"))) is not None and step.t < now.t]
     if not limits.signal_drop or signal is None or len(begun) < _LEAST_BEFORE:
@@ -103,7 +107,7 @@ def _signal(limits: AlertsConfig, acquisition: str, first: Sequence[Step], now: 
         yield Alert("bleached", acquisition, message, facts)
 
 
-def _slices(limits: AlertsConfig, acquisition: str, now: Step) -> Iterator[Alert]:
+def _slices(limits: AlertsConfig, acquisition: str, now: FinishedTimepoint) -> Iterator[Alert]:
     blank = list(now.quality.get("blank_slices") or ())
     if limits.missing_slices and len(blank) >= limits.missing_slices:
         shown = ", ".join(map(str, blank[:10])) + (", ..." if len(blank) > 10 else "")

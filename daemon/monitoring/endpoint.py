@@ -50,14 +50,14 @@ class Endpoint:
 
 
 def _server(host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    class Server(ThreadingHTTPServer):
+    class MetricsServer(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that goes away in the middle of an answer is nothing to talk about."""
 
-    return Server((host, port), handler)
+    return MetricsServer((host, port), handler)
 
 
 def _handler(metrics: Metrics, pulse: Pulse, clock: Callable[[], float]) -> type[BaseHTTPRequestHandler]:

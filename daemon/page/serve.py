@@ -29,7 +29,7 @@ _KINDS = {".json": "application/json", ".zattrs": "application/json", ".zarray":
           ".zgroup": "application/json", ".xml": "application/xml"}  # fmt: skip
 
 
-class Server(ThreadingHTTPServer):
+class StoreServer(ThreadingHTTPServer):
     """Listens on loopback only.
 
     Parameters
@@ -60,7 +60,7 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """Answers one connection's requests."""
 
-    server: Server
+    server: StoreServer
     protocol_version = "HTTP/1.1"
     server_version = "nusetd"
     sys_version = ""

@@ -25,7 +25,7 @@ PLATE = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.6, "pad": 2.0}
 
 
 @dataclass(frozen=True)
-class Scene:
+class TrackPicture:
     """What is drawn.
 
     Attributes
@@ -53,12 +53,12 @@ class Scene:
     subtitle: str = ""
 
 
-def draw(scene: Scene, path: Path) -> None:
+def draw(scene: TrackPicture, path: Path) -> None:
     """Write the picture as a PNG.
 
     Parameters
     ----------
-    scene : Scene
+    scene : TrackPicture
     path : Path
         Written at once; an existing file is replaced.
     """
@@ -102,7 +102,7 @@ def contrast(image: StackZYX) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-def _show_nuclei(top: Axes, side: Axes, scene: Scene, low: float, high: float) -> None:
+def _show_nuclei(top: Axes, side: Axes, scene: TrackPicture, low: float, high: float) -> None:
     """Outlines over the maximum projection, from above and from the side."""
     extents_um = np.array(scene.labels.shape) * scene.voxel_size_um
     _show_projection(top, scene, axis=0, low=low, high=high)
@@ -120,7 +120,7 @@ def _show_nuclei(top: Axes, side: Axes, scene: Scene, low: float, high: float) -
     side.set(xlim=(0, extents_um[2]), ylim=(extents_um[0], 0))
 
 
-def _show_projection(axes: Axes, scene: Scene, axis: int, low: float, high: float, dim: float = 1.0) -> None:
+def _show_projection(axes: Axes, scene: TrackPicture, axis: int, low: float, high: float, dim: float = 1.0) -> None:
     """Maximum projection along an axis, in micrometres; `dim` below 1 darkens it."""
     rows_um, columns_um = np.delete(np.array(scene.image.shape) * scene.voxel_size_um, axis)
     grey = np.clip((scene.image.max(axis=axis).astype(float) - low) / (high - low), 0, 1) ** 0.7
@@ -156,7 +156,7 @@ def outlines(labels: LabelsZYX, axis: int) -> Iterator[tuple[int, PointsYX]]:
             yield label, outline + corner
 
 
-def _show_tracks(axes: Axes, scene: Scene, low: float, high: float) -> LineCollection:
+def _show_tracks(axes: Axes, scene: TrackPicture, low: float, high: float) -> LineCollection:
     """Tracks coloured by time over the dimmed projection, with a mark where a mother divided."""
     from matplotlib.collections import LineCollection
 
@@ -214,7 +214,7 @@ def _by_track(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
         yield int(track), rows  # type: ignore[arg-type]
 
 
-def _show_lineages(axes: Axes, scene: Scene) -> None:
+def _show_lineages(axes: Axes, scene: TrackPicture) -> None:
     """A line per track over time from left to right, coloured as its nucleus, daughters forking from their mother."""
     parents = parents_of(scene.tracks)
     spans = {track: (int(rows["t"].min()), int(rows["t"].max())) for track, rows in _by_track(scene.tracks)}
@@ -289,7 +289,7 @@ def scale_bar_um(width_um: float) -> float:
     return float(max(step * decade for step in (1, 2, 5) if step * decade <= target * (1 + 1e-9)))
 
 
-def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, scene: Scene) -> None:
+def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, scene: TrackPicture) -> None:
     """The colour bar for time, in minutes where the frame interval is known."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 

@@ -97,7 +97,7 @@ class Worker:
         if not self.idle:
             self.kill()
         self._child.blame(patience_s)
-        self._child.bury(patience_s)
+        self._child.reap(patience_s)
 
     def _died(self, what: str) -> Died:
         self.model = None

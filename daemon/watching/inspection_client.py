@@ -67,7 +67,7 @@ class InspectionClient:
         self._waiting.clear()
         self._sent.clear()
         self._child.blame(_PATIENCE_S)
-        self._child.bury(_LAST_PATIENCE_S)
+        self._child.reap(_LAST_PATIENCE_S)
 
     def _hear(self) -> None:
         try:

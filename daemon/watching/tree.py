@@ -25,7 +25,7 @@ STORE_SUFFIX = ".zarr"
 
 
 @dataclass(frozen=True)
-class Pace:
+class SweepPlan:
     """How long what changed is watched closely, and how much of the rest is looked at in one sweep.
 
     Attributes
@@ -87,13 +87,13 @@ class Tree:
         recursive: bool,
         excluded: Iterable[Path],
         stands_for: Callable[[Path], Path | None] = lambda path: path,
-        pace: Pace | None = None,
+        plan: SweepPlan | None = None,
     ) -> None:
         self._root = os.fspath(root)
         self._recursive = recursive
         self._excluded = tuple(os.fspath(path) for path in excluded)
         self._stands_for = stands_for
-        self._pace = pace or Pace()
+        self._plan = plan or SweepPlan()
         self._folders: dict[str, _Folder] = {}
         self._seen: dict[str, Identity | None] = {}
         self._warm_folders: dict[str, float] = {}
@@ -120,12 +120,12 @@ class Tree:
             self._folders[self._root] = _Folder()
         self._visit(self._root, now, sights, strict=True)
         self._cool(self._warm_folders, now)
-        resting = _turn(self._folder_round, self._folders, self._pace.folders)
+        resting = _turn(self._folder_round, self._folders, self._plan.folders)
         for folder in dict.fromkeys([*self._warm_folders, *resting]):
             if folder != self._root:
                 self._visit(folder, now, sights)
         self._cool(self._warm_files, now)
-        resting = _turn(self._file_round, self._seen, self._pace.files)
+        resting = _turn(self._file_round, self._seen, self._plan.files)
         for path in dict.fromkeys([*self._warm_files, *resting]):
             self._look(path, now, sights)
         return sights
@@ -178,7 +178,7 @@ class Tree:
         if identity is None or identity == before:
             return
         self._seen[path] = identity
-        self._warm_files[path] = now + self._pace.warm_file_s
+        self._warm_files[path] = now + self._plan.warm_file_s
         sights.append(Sight(Path(path), identity))
 
     def _visit(self, folder: str, now: float, sights: list[Sight], strict: bool = False) -> None:
@@ -196,14 +196,14 @@ class Tree:
 
     def _list_if_changed(self, path: str, now: float, sights: list[Sight]) -> list[str]:
         """List a folder if its time changed of late; return the folders inside that were not known."""
-        known, pace = self._folders[path], self._pace
+        known, plan = self._folders[path], self._plan
         self.progress += 1
         status = os.stat(path)
         stamp = (status.st_mtime_ns, status.st_ino)
         if stamp != known.stamp:
-            known.stamp, known.hot_until = stamp, now + pace.hot_s
-            self._warm_folders[path] = now + pace.warm_folder_s
-        elif now >= known.hot_until and now - known.listed_at < pace.relist_s:
+            known.stamp, known.hot_until = stamp, now + plan.hot_s
+            self._warm_folders[path] = now + plan.warm_folder_s
+        elif now >= known.hot_until and now - known.listed_at < plan.relist_s:
             return []
         files, folders = self._entries(path, known.files)
         known.listed_at = now

@@ -76,7 +76,7 @@ class QueueState:
 
 
 @dataclass(frozen=True)
-class Step:
+class FinishedTimepoint:
     """What is known of one finished time point of an acquisition."""
 
     t: int
@@ -89,8 +89,8 @@ class Step:
 class Course:
     """How an acquisition went: its first finished time points, and those up to one of interest, both ascending."""
 
-    first: tuple[Step, ...]
-    latest: tuple[Step, ...]
+    first: tuple[FinishedTimepoint, ...]
+    latest: tuple[FinishedTimepoint, ...]
 
 
 def queue_state(connection: Connection, moment: datetime) -> QueueState:
@@ -137,7 +137,8 @@ def course(connection: Connection, acquisition_id: int, t: int, count: int) -> C
     latest = connection.execute(query.order_by(table.c.t.desc()).limit(count)).all()
     first = connection.execute(query.order_by(table.c.t).limit(3)).all()
     steps = [
-        tuple(Step(int(n), int(c or 0), q or {}, s or {}) for n, c, q, s in rows) for rows in (first, latest[::-1])
+        tuple(FinishedTimepoint(int(n), int(c or 0), q or {}, s or {}) for n, c, q, s in rows)
+        for rows in (first, latest[::-1])
     ]
     return Course(*steps)
 

@@ -28,7 +28,7 @@ from nuset_engine.evaluation.metrics import seg
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import reconstruct
 from tracking.evaluation.challenge import challenge_scores, match_frame
-from tracking.synthetic.movie import Frame, Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieFrame, MovieParams, simulate
 from tracking.tracker import Tracker
 
 VOXEL = (1.0, 0.3, 0.3)
@@ -95,7 +95,7 @@ class Judge:
         self.ids: dict[tuple[int, int], int] = {}
         self.parents: dict[int, int | None] = {}
 
-    def add(self, frame: Frame, slices: list[Slice]) -> None:
+    def add(self, frame: MovieFrame, slices: list[Slice]) -> None:
         """Reconstruct, measure, track and compare one frame."""
         image, truth = self.movie.render(frame)
         volume = reconstruct(slices, VOXEL, planes=image)

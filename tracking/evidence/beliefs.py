@@ -107,7 +107,7 @@ class Belief:
         Probabilities per nucleus and frame; `regain`: that a vanished nucleus returns; `flicker`: that a track that
         began from nothing ends again at once.
     cut : float
-        Probability per nucleus and frame that it is found in two pieces, none of which looks like one.
+        Probability per nucleus and frame that it is found in two fragments, none of which looks like one.
     link_scale, apart_scale, split_mean, split_scale : (F,) float64
         Laplace scales of the features along links, between neighbours, and mean and scale from parent to daughter.
     """

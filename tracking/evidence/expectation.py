@@ -10,7 +10,7 @@ from tracking.params import TrackingParams
 
 
 @dataclass(frozen=True)
-class Scene:
+class CostModel:
     """What costs are measured against: number of axes with any extent, distance between neighbours, beliefs."""
 
     dimensions: int

@@ -10,14 +10,14 @@ from nuset_engine.arrays import FloatsN, IntsN
 from tracking.arrays import FeaturesNF
 from tracking.evidence.costs import feature_cost, step_cost
 from tracking.evidence.endings import beginning_cost, missed_cost
-from tracking.evidence.expectation import Scene
+from tracking.evidence.expectation import CostModel
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest_pairs
 from tracking.evidence.sources import Sources, collect
 
 
 @dataclass(frozen=True)
-class Future:
+class Lookahead:
     """What later frames have shown of the M nuclei of a frame.
 
     Attributes
@@ -32,7 +32,7 @@ class Future:
     features: FeaturesNF
 
     @classmethod
-    def of(cls, frames: list[Frame], index: int) -> Future:
+    def of(cls, frames: list[Frame], index: int) -> Lookahead:
         """As the links stand; nothing is known yet where the next frame is the newest."""
         frame = frames[index]
         stays, features = np.full(len(frame), -1, np.int64), np.full_like(frame.features, np.nan)
@@ -47,7 +47,7 @@ class Future:
         return cls(stays, features)
 
 
-def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread: float, scene: Scene) -> FloatsN:
+def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread: float, model: CostModel) -> FloatsN:
     """What the next frame saves if frame `index` does not show a source but the next one does: (n,), 0 for most.
 
     Frames are decided one by one. Where a nucleus was missed, a neighbour without a better cause would take its place,
@@ -61,18 +61,18 @@ def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread
         Those of frame `index`, nearest frame first.
     unit_spread : float
         Spread of steps in unit time.
-    scene : Scene
+    model : CostModel
     """
     saving = np.zeros(len(sources))
     if index + 2 >= len(frames) or not len(sources):
         return saving  # the next frame has no links yet
-    after, belief = frames[index + 1], scene.belief
+    after, belief = frames[index + 1], model.belief
     orphans = np.flatnonzero((after.back == 0) | ((after.back > 1) & ~after.newborn))
-    later = _carried_on(frames, index, sources, scene)
+    later = _carried_on(frames, index, sources, model)
     if not len(orphans) or not len(later):
         return saving
     source, target, distance = nearest_pairs(later.place, after.positions[orphans], np.inf)
-    cost = step_cost(distance**2, unit_spread * np.sqrt(after.t - later.t[source]), scene.dimensions, scene.scale)
+    cost = step_cost(distance**2, unit_spread * np.sqrt(after.t - later.t[source]), model.dimensions, model.scale)
     change = after.features[orphans[target]] - later.features[source]
     cost = cost + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
     beginning = beginning_cost(after, np.full(len(after), -1), belief)[orphans[target]]
@@ -83,13 +83,13 @@ def regain_saving(frames: list[Frame], index: int, sources: Sources, unit_spread
     return saving
 
 
-def _carried_on(frames: list[Frame], index: int, sources: Sources, scene: Scene) -> Sources:
+def _carried_on(frames: list[Frame], index: int, sources: Sources, model: CostModel) -> Sources:
     """The first sources, as many as the next frame's memory reaches, carried with their neighbours into that frame.
 
     They are those that the frame after it would have if neither showed them.
     """
-    backs = range(1, min(scene.params.memory_frames, index) + 1)
+    backs = range(1, min(model.params.memory_frames, index) + 1)
     nothing = np.zeros(0, np.int64)
     rows = [nothing, nothing, *(sources.row[sources.back == back] for back in backs)]
     parts = [(np.full(len(some), back, np.int64), some) for back, some in enumerate(rows, start=1)]
-    return collect(frames, index + 2, parts, scene.scale)
+    return collect(frames, index + 2, parts, model.scale)

@@ -8,12 +8,12 @@ import numpy as np
 
 from nuset_engine.arrays import FloatsN, PointsZYX, RowsN
 from tracking.evidence.beliefs import Sums
-from tracking.evidence.expectation import Scene
+from tracking.evidence.expectation import CostModel
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 from tracking.linking.late_edit import complete
 from tracking.linking.packing import Solution
-from tracking.linking.step import Step
+from tracking.linking.step import LinkingStep
 
 OUTLIER2 = 25.0
 """Squared residuals count up to this many squared spreads, so that a wrong link teaches little."""
@@ -21,7 +21,7 @@ USUAL_RATE = 0.25
 """How fast the usual size of a track follows that of its nuclei."""
 
 
-def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
+def connect(frames: list[Frame], index: int, step: LinkingStep, model: CostModel) -> None:
     """Replace the connections of a frame by those of `step`, with what nuclei inherit along them, and its sums."""
     frame = frames[index]
     _clear(frame)
@@ -34,7 +34,7 @@ def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
     frame.length[target] = sources.length[linked] + 1
     frame.growth[target] = frame.features[target, 0] - sources.features[linked, 0]
     frame.usual[target] = _usual(sources.usual[linked], frame.features[target, 0])
-    scores = division_scores(step.solution, scene)
+    scores = division_scores(step.solution, model)
     for source, (first, second, _) in solution.divisions.items():
         daughters = np.array([first, second])
         _inherit(frame, step, np.array([source, source]), daughters)
@@ -45,18 +45,18 @@ def connect(frames: list[Frame], index: int, step: Step, scene: Scene) -> None:
             frame.cycle[daughters] = frame.t - sources.born_t[source]
     for source, (sister, delay, gain) in solution.late.items():
         seen = int(sources.back[source]), int(sources.row[source])
-        complete(frames, index, seen, delay, sister, _score(gain, scene))
-    frame.sums = _observed(frame, step, scene)
+        complete(frames, index, seen, delay, sister, _score(gain, model))
+    frame.sums = _observed(frame, step, model)
 
 
-def division_scores(solution: Solution, scene: Scene) -> dict[int, float]:
+def division_scores(solution: Solution, model: CostModel) -> dict[int, float]:
     """Probability of each division against the best that could be had without it, from what it saves over that."""
-    return {source: _score(gain, scene) for source, (_, _, gain) in solution.divisions.items()}
+    return {source: _score(gain, model) for source, (_, _, gain) in solution.divisions.items()}
 
 
-def _score(gain: float, scene: Scene) -> float:
+def _score(gain: float, model: CostModel) -> float:
     """Probability of a division that saves `gain` more than the best without it, beyond the least odds."""
-    odds = scene.params.min_division_score / (1 - scene.params.min_division_score)
+    odds = model.params.min_division_score / (1 - model.params.min_division_score)
     return float(1.0 / (1.0 + np.exp(-min(gain, 50.0)) / odds))
 
 
@@ -83,7 +83,7 @@ def _clear(frame: Frame) -> None:
     frame.length[:] = 1
 
 
-def _inherit(frame: Frame, step: Step, source: RowsN, target: RowsN) -> None:
+def _inherit(frame: Frame, step: LinkingStep, source: RowsN, target: RowsN) -> None:
     """Predecessor and own motion of `target`."""
     frame.back[target] = step.sources.back[source]
     frame.row[target] = step.sources.row[source]
@@ -92,14 +92,14 @@ def _inherit(frame: Frame, step: Step, source: RowsN, target: RowsN) -> None:
     frame.residual[target] = np.where(seen[:, None], own, 0.0)
 
 
-def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
+def _observed(frame: Frame, step: LinkingStep, model: CostModel) -> Sums:
     """Everything that one step contributes to the sums."""
     sources, match = step.sources, step.solution.match
     source = np.flatnonzero(match >= 0)
     parts: dict[str, Any] = {
         **_motion(frame, step, source),
-        **_risks(frame, step, scene),
-        **_features(frame, step, source, scene),
+        **_risks(frame, step, model),
+        **_features(frame, step, source, model),
     }
     sums = Sums(**parts)
     splits = step.solution.divisions
@@ -107,17 +107,17 @@ def _observed(frame: Frame, step: Step, scene: Scene) -> Sums:
         parents = np.array(list(splits))
         pairs = np.array([splits[p][:2] for p in splits])
         a, b = frame.positions[pairs[:, 0]], frame.positions[pairs[:, 1]]
-        ratio = np.log(np.maximum(np.linalg.norm(a - b, axis=1), 1e-3 * scene.scale) / scene.scale)
+        ratio = np.log(np.maximum(np.linalg.norm(a - b, axis=1), 1e-3 * model.scale) / model.scale)
         spread2 = step.expected.unit_spread**2 * np.maximum(frame.t - sources.t[parents], 1e-9)
         off2 = (((a + b) / 2 - step.expected.flow[parents]) ** 2).sum(axis=1) / spread2
-        weight = np.array(list(division_scores(step.solution, scene).values()))
+        weight = np.array(list(division_scores(step.solution, model).values()))
         sums.split_n = float(weight.sum())
         sums.split_log, sums.split_log2 = float(weight @ ratio), float(weight @ ratio**2)
         sums.split_r2 = float(weight @ np.minimum(off2, OUTLIER2))
     return sums
 
 
-def _motion(frame: Frame, step: Step, source: RowsN) -> dict[str, float]:
+def _motion(frame: Frame, step: LinkingStep, source: RowsN) -> dict[str, float]:
     """Spread of steps, and how far nuclei repeat their own motion."""
     sources, expected = step.sources, step.expected
     source = source[sources.back[source] == 1]
@@ -144,11 +144,11 @@ def _motion(frame: Frame, step: Step, source: RowsN) -> dict[str, float]:
     }
 
 
-def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
+def _risks(frame: Frame, step: LinkingStep, model: CostModel) -> dict[str, float]:
     """Divisions and the time at risk of them; nuclei lost, found again, and come from nothing."""
     sources, match = step.sources, step.solution.match
     weight = np.zeros(len(sources))
-    weight[list(step.solution.divisions)] = list(division_scores(step.solution, scene).values())
+    weight[list(step.solution.divisions)] = list(division_scores(step.solution, model).values())
     divided = weight > 0
     recent = (sources.back == 1) & (len(frame) > 0)  # an empty frame is a missed one: nothing vanished
     active = (match >= 0) | divided
@@ -174,7 +174,7 @@ def _risks(frame: Frame, step: Step, scene: Scene) -> dict[str, float]:
     }
 
 
-def _features(frame: Frame, step: Step, source: RowsN, scene: Scene) -> dict[str, tuple[float, ...]]:
+def _features(frame: Frame, step: LinkingStep, source: RowsN, model: CostModel) -> dict[str, tuple[float, ...]]:
     """Changes of features along links and at divisions, and differences between nuclei that are not the same."""
     features, sources, match = frame.features, step.sources, step.solution.match
     link = np.abs(features[match[source]] - sources.features[source])
@@ -183,7 +183,7 @@ def _features(frame: Frame, step: Step, source: RowsN, scene: Scene) -> dict[str
     parents = np.array(list(splits), np.int64)
     pairs = np.array([splits[p][:2] for p in splits], np.int64).reshape(-1, 2)
     change = features[pairs].mean(axis=1) - sources.usual_features()[parents]
-    weight = np.array(list(division_scores(step.solution, scene).values())).reshape(-1, 1)
+    weight = np.array(list(division_scores(step.solution, model).values())).reshape(-1, 1)
     columns = {
         "feature_link": np.nansum(link, axis=0),
         "feature_link_n": np.isfinite(link).sum(axis=0),

@@ -47,9 +47,9 @@ def joined(solution: Solution, triples: Triples, size: FloatsN) -> Solution:
     lead = dict(zip(named, triples.lead.tolist(), strict=True))
     match, divisions = solution.match.copy(), {}
     for source, (first, second, gain) in solution.divisions.items():
-        over_pieces = lead[source, first, second]
-        if over_pieces > 0:
-            divisions[source] = (first, second, min(gain, over_pieces))
+        over_fragments = lead[source, first, second]
+        if over_fragments > 0:
+            divisions[source] = (first, second, min(gain, over_fragments))
         else:
             match[source] = first if size[first] >= size[second] else second
     return Solution(match, divisions)

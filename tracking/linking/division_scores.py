@@ -16,7 +16,7 @@ from tracking.linking.exact import best_choice
 from tracking.linking.packing import REGION_SOURCES, Packing, Solution, Triples
 
 DECISIVE = 8.0
-"""Rivals that fall short by more than this leave no doubt (a score above 0.9996)."""
+"""Competing divisions that fall short by more than this leave no doubt (a score above 0.9996)."""
 
 
 def scored(packing: Packing, pairs: CandidateLinks, triples: Triples, worth: FloatsN, price: FloatsN) -> Solution:
@@ -39,8 +39,8 @@ def scored(packing: Packing, pairs: CandidateLinks, triples: Triples, worth: Flo
         near = np.concatenate([by_source.rows(source), touching])
         region = _region(packing, triples, source, near[promise[near] > least])
         rows = np.concatenate([by_source.rows(s) for s in region])
-        rivals = rows[promise[rows] > least]
-        gains[source] = (first, second, max(0.0, min(gain, _lead(packing, pairs, triples, source, region, rivals))))
+        competing = rows[promise[rows] > least]
+        gains[source] = (first, second, max(0.0, min(gain, _lead(packing, pairs, triples, source, region, competing))))
     return Solution(np.array(packing.match, np.int64), gains)
 
 
@@ -75,24 +75,28 @@ def _region(packing: Packing, triples: Triples, source: int, near: RowsN) -> lis
 
 
 def _lead(
-    packing: Packing, pairs: CandidateLinks, triples: Triples, source: int, region: list[int], rivals: RowsN
+    packing: Packing, pairs: CandidateLinks, triples: Triples, source: int, region: list[int], competing: RowsN
 ) -> float:
-    """What a region saves now over the most that it can save with rivals of the division of `source`."""
+    """What a region saves now over the most that it can save with what competes with the division of `source`."""
     inside = np.zeros(pairs.sources + 1, bool)  # the last one stands for no owner
     inside[[*region, -1]] = True
     first, second, _ = packing.division[source]
-    usable = inside[packing.owner[triples.first[rivals]]] & inside[packing.owner[triples.second[rivals]]]
-    same = (triples.source[rivals] == source) & (triples.first[rivals] == first) & (triples.second[rivals] == second)
-    rivals = rivals[usable & ~same]
+    usable = inside[packing.owner[triples.first[competing]]] & inside[packing.owner[triples.second[competing]]]
+    same = (
+        (triples.source[competing] == source)
+        & (triples.first[competing] == first)
+        & (triples.second[competing] == second)
+    )
+    competing = competing[usable & ~same]
     kept = [(s, *packing.division[s]) for s in region if s in packing.division and s != source]
-    if not len(rivals) and not kept:
+    if not len(competing) and not kept:
         return np.inf
     links = np.concatenate([np.arange(packing.source_starts[s], packing.source_starts[s + 1]) for s in region])
     links = links[inside[packing.owner[pairs.target[links]]]]
-    # Divisions that are there stay possible even where they are no rivals.
+    # Divisions that are there stay possible even where they do not compete.
     table = np.array([(s, a, b) for s, a, b, _ in kept], np.int64).reshape(-1, 3)
-    table = np.concatenate([table, np.stack([triples.source, triples.first, triples.second], axis=1)[rivals]])
-    saving = np.concatenate([pairs.saving[links], [v for *_, v in kept], triples.saving[rivals]])
+    table = np.concatenate([table, np.stack([triples.source, triples.first, triples.second], axis=1)[competing]])
+    saving = np.concatenate([pairs.saving[links], [v for *_, v in kept], triples.saving[competing]])
     link, split = np.arange(len(links)), len(links) + np.arange(len(table))
     targets = pairs.sources + np.concatenate([pairs.target[links], table[:, 1], table[:, 2]])
     uses = np.concatenate([pairs.source[links], table[:, 0], targets])

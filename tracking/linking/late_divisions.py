@@ -20,7 +20,7 @@ from tracking.evidence.costs import (
     separation_cost,
     step_cost,
 )
-from tracking.evidence.expectation import Expectation, Scene
+from tracking.evidence.expectation import CostModel, Expectation
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 from tracking.evidence.sources import Sources, collect
@@ -113,14 +113,14 @@ def late_sisters(
     sources: Sources,
     expected: Expectation,
     beginning: FloatsN,
-    scene: Scene,
+    model: CostModel,
 ) -> Sisters:
     """All late sisters in frame `index` that are more likely than a nucleus from nothing, at cost `beginning` (M,)."""
-    past = births(frames, index, first, sources, scene.params.memory_frames)
+    past = births(frames, index, first, sources, model.params.memory_frames)
     empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
     parts = [empty]
-    if scene.params.find_divisions and len(frames[index]):
-        parts += [_of_delay(frames, index, some, sources, expected, scene) for some in past if len(some.source)]
+    if model.params.find_divisions and len(frames[index]):
+        parts += [_of_delay(frames, index, some, sources, expected, model) for some in past if len(some.source)]
     source, target, saving, delay = (np.concatenate(column) for column in zip(*parts, strict=True))
     saving = saving + beginning[target]
     order = np.lexsort((-saving, target, source))
@@ -129,24 +129,24 @@ def late_sisters(
     return Sisters(source[keep], target[keep], saving[keep], delay[keep])
 
 
-def _within_reach(frame: Frame, past: Births, expected: Expectation, scene: Scene) -> tuple[RowsN, RowsN]:
+def _within_reach(frame: Frame, past: Births, expected: Expectation, model: CostModel) -> tuple[RowsN, RowsN]:
     """Which births (N,) and which nuclei of the frame (N,) are near enough to be sisters."""
-    belief, count = scene.belief, min(SISTERS, len(frame))
+    belief, count = model.belief, min(SISTERS, len(frame))
     distance, target = nearest(frame.positions, expected.flow[past.source], count)
     one = np.repeat(np.arange(len(past.source)), count)
-    usual = scene.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
-    reach = scene.params.division_range or usual + 2.0 * expected.spread[past.source[one]]
+    usual = model.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
+    reach = model.params.division_range or usual + 2.0 * expected.spread[past.source[one]]
     near = distance.reshape(-1) <= reach
     return one[near], target.reshape(-1)[near]
 
 
 def _of_delay(
-    frames: list[Frame], index: int, past: Births, sources: Sources, expected: Expectation, scene: Scene
+    frames: list[Frame], index: int, past: Births, sources: Sources, expected: Expectation, model: CostModel
 ) -> tuple[RowsN, RowsN, FloatsN, IntsN]:
     """Source, target, saving but for the beginning, and delay of all late sisters of one delay."""
-    belief, frame, born = scene.belief, frames[index], frames[index - past.delay]
-    parents = collect(frames, index - past.delay, [(np.ones(len(past.parent), np.int64), past.parent)], scene.scale)
-    one, target = _within_reach(frame, past, expected, scene)
+    belief, frame, born = model.belief, frames[index], frames[index - past.delay]
+    parents = collect(frames, index - past.delay, [(np.ones(len(past.parent), np.int64), past.parent)], model.scale)
+    one, target = _within_reach(frame, past, expected, model)
     apart = frame.positions[target] - expected.flow[past.source[one]]
     own = born.residual[past.row]
     unit = expected.unit_spread * np.sqrt(np.maximum(born.t - parents.t, 1e-9))
@@ -154,11 +154,11 @@ def _of_delay(
     middle = own[one] + apart / 2
     length = np.linalg.norm(apart, axis=1)
     since = belief.young_factor * expected.unit_spread * np.sqrt(2.0 * (frame.t - born.t))
-    blur = since / (scene.scale * np.exp(belief.split_log))
+    blur = since / (model.scale * np.exp(belief.split_log))
     wider = replace(belief, split_sd=float(np.hypot(belief.split_sd, blur)))
     spread = np.hypot(belief.split_factor * unit[one], since / 2)
-    cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scene.scale)
-    cost = cost + separation_cost(length, wider, scene.dimensions, scene.scale)
+    cost = step_cost((middle**2).sum(axis=1), spread, model.dimensions, model.scale)
+    cost = cost + separation_cost(length, wider, model.dimensions, model.scale)
     features = (
         parents.features[one],
         parents.usual_features()[one],
@@ -173,8 +173,8 @@ def _of_delay(
     # As a plain link, which is what it is now.
     keep = np.where(parents.young, belief.young_persistence, belief.persistence)
     off2 = ((own - keep[:, None] * parents.residual) ** 2).sum(axis=1)
-    plain = step_cost(off2, unit * np.where(parents.young, belief.young_factor, 1.0), scene.dimensions, scene.scale)
+    plain = step_cost(off2, unit * np.where(parents.young, belief.young_factor, 1.0), model.dimensions, model.scale)
     change = born.features[past.row] - parents.features
     plain = plain + feature_cost(change, np.zeros(change.shape[1]), belief.link_scale, belief)
-    odds = scene.params.min_division_score / (1 - scene.params.min_division_score)
+    odds = model.params.min_division_score / (1 - model.params.min_division_score)
     return past.source[one], target, plain[one] - cost - np.log(odds), np.full(len(one), past.delay)

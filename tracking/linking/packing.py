@@ -22,9 +22,9 @@ class Triples:
     source, first, second : (E,) int64
         A source and its two targets, first < second.
     saving : (E,) float64
-        What it saves that the source is both, as daughters or as its pieces.
+        What it saves that the source is both, as daughters or as its fragments.
     lead : (E,) float64
-        How much more that is as daughters than as pieces.
+        How much more that is as daughters than as fragments.
     """
 
     source: RowsN

@@ -18,10 +18,10 @@ from tracking.evidence.costs import (
     step_cost,
 )
 from tracking.evidence.endings import beginning_cost, ending_cost
-from tracking.evidence.expectation import Expectation, Scene
-from tracking.evidence.fragments import pieces_cost
+from tracking.evidence.expectation import CostModel, Expectation
+from tracking.evidence.fragments import fragments_cost
 from tracking.evidence.frame import Frame
-from tracking.evidence.lookahead import Future, regain_saving
+from tracking.evidence.lookahead import Lookahead, regain_saving
 from tracking.evidence.motion import local_flow, spacing, whole_shift
 from tracking.evidence.neighbours import nearest, nearest_pairs
 from tracking.evidence.sources import Sources, open_ends
@@ -82,113 +82,113 @@ class Anchors:
         return cls(source, places - sources.place[source], np.arange(len(source)) < len(linked))
 
 
-def expect(sources: Sources, frame: Frame, anchors: Anchors, scene: Scene) -> Expectation:
+def expect(sources: Sources, frame: Frame, anchors: Anchors, model: CostModel) -> Expectation:
     """Expected places from what is known or guessed about the motion of some nuclei."""
-    belief = scene.belief
+    belief = model.belief
     own = np.full(len(sources), -1, np.int64)
     own[anchors.source] = np.arange(len(anchors.source))
     at = sources.place[anchors.source]
-    flow = sources.place + local_flow(at, anchors.step, sources.place, own, scene.scale)
+    flow = sources.place + local_flow(at, anchors.step, sources.place, own, model.scale)
     keep = np.where(sources.young, belief.young_persistence, belief.persistence) * (sources.back == 1)
     place = flow + keep[:, None] * sources.residual
     elapsed = np.maximum(frame.t - sources.t, 1e-9)
     off = np.linalg.norm(at + anchors.step - place[anchors.source], axis=1) / np.sqrt(elapsed[anchors.source])
     plain = anchors.plain & ~sources.young[anchors.source]
-    unit = _spread(off[plain], float(np.median(elapsed)) if len(elapsed) else 1.0, scene)
+    unit = _spread(off[plain], float(np.median(elapsed)) if len(elapsed) else 1.0, model)
     factor = np.where(sources.young, belief.young_factor, 1.0)
     return Expectation(flow, place, unit * np.sqrt(elapsed) * factor, unit)
 
 
-def _spread(off: FloatsN, elapsed: float, scene: Scene) -> float:
+def _spread(off: FloatsN, elapsed: float, model: CostModel) -> float:
     """Spread per axis and unit time: the median of what is seen now, joined with what was seen before."""
-    before = scene.belief.spread
-    prior = before if before is not None else FIRST_SPREAD * scene.scale / np.sqrt(elapsed)
-    median_of_unit = {1: 0.674, 2: 1.177, 3: 1.538}[scene.dimensions]
+    before = model.belief.spread
+    prior = before if before is not None else FIRST_SPREAD * model.scale / np.sqrt(elapsed)
+    median_of_unit = {1: 0.674, 2: 1.177, 3: 1.538}[model.dimensions]
     seen = float(np.median(off)) / median_of_unit if len(off) else prior
     weight = len(off) / (len(off) + SPREAD_PRIOR)
-    floor = 0.02 * scene.scale / np.sqrt(elapsed)
+    floor = 0.02 * model.scale / np.sqrt(elapsed)
     return float(np.exp(weight * np.log(max(seen, floor)) + (1 - weight) * np.log(max(prior, floor))))
 
 
-def first_guess(sources: Sources, frame: Frame, usual_shift: VectorZYX, scene: Scene) -> RowsN:
+def first_guess(sources: Sources, frame: Frame, usual_shift: VectorZYX, model: CostModel) -> RowsN:
     """Links of nuclei of the frame before by trackpy, after whole-sample motion was taken off."""
     recent = np.flatnonzero(sources.back == 1)
-    shift = whole_shift(sources.place[recent], frame.positions, usual_shift, scene.scale)
-    keep = np.where(sources.young[recent], scene.belief.young_persistence, scene.belief.persistence)
+    shift = whole_shift(sources.place[recent], frame.positions, usual_shift, model.scale)
+    keep = np.where(sources.young[recent], model.belief.young_persistence, model.belief.persistence)
     expected = sources.place[recent] + shift + keep[:, None] * sources.residual[recent]
-    reach = scene.params.search_range or scene.scale
+    reach = model.params.search_range or model.scale
     guess = np.full(len(sources), -1, np.int64)
     guess[recent] = link(expected, frame.positions, reach)
     return guess
 
 
 def possible_links(
-    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: FloatsN, scene: Scene
+    sources: Sources, frame: Frame, expected: Expectation, lookahead: Lookahead, ending: FloatsN, model: CostModel
 ) -> CandidateLinks:
     """Links that are more likely than an end and a beginning; `ending` (n,) is what the end of each source costs."""
-    belief = scene.belief
-    reach = scene.params.search_range or np.inf
+    belief = model.belief
+    reach = model.params.search_range or np.inf
     source, target, distance = nearest_pairs(expected.place, frame.positions, reach)
     doubtful = (sources.suspect | sources.fused)[source] | (frame.suspect | frame.fused)[target]
-    spread = np.hypot(expected.spread[source], OFF_CENTRE * scene.scale * doubtful)
-    cost = step_cost(distance**2, spread, scene.dimensions, scene.scale)
+    spread = np.hypot(expected.spread[source], OFF_CENTRE * model.scale * doubtful)
+    cost = step_cost(distance**2, spread, model.dimensions, model.scale)
     cost = cost + _over_time(
         lambda features: feature_cost(
             features[target] - sources.features[source], np.zeros(features.shape[1]), belief.link_scale, belief
         ),
         frame,
-        future,
+        lookahead,
     )
-    beginning = beginning_cost(frame, future.stays, belief)
+    beginning = beginning_cost(frame, lookahead.stays, belief)
     saving = ending[source] + beginning[target] - cost
     return CandidateLinks.build(source, target, saving, len(sources), len(frame))
 
 
-def _over_time(cost: Callable[[FeaturesNF], FloatsN], frame: Frame, future: Future) -> FloatsN:
+def _over_time(cost: Callable[[FeaturesNF], FloatsN], frame: Frame, lookahead: Lookahead) -> FloatsN:
     """Cost of the features now and, where they are known, by a third one frame later: errors seldom last, sizes do."""
-    now, later = cost(frame.features), cost(future.features)
+    now, later = cost(frame.features), cost(lookahead.features)
     return np.asarray(np.where(later == 0.0, now, (2.0 * now + later) / 3.0))  # what is not known costs nothing
 
 
 def possible_divisions(
-    sources: Sources, frame: Frame, expected: Expectation, future: Future, ending: FloatsN, scene: Scene
+    sources: Sources, frame: Frame, expected: Expectation, lookahead: Lookahead, ending: FloatsN, model: CostModel
 ) -> Triples:
-    """Divisions, or nuclei in two pieces, that are more likely than an end and two beginnings."""
-    belief, scale = scene.belief, scene.scale
-    if len(frame) < 2 or not scene.params.find_divisions:
+    """Divisions, or nuclei in two fragments, that are more likely than an end and two beginnings."""
+    belief, scale = model.belief, model.scale
+    if len(frame) < 2 or not model.params.find_divisions:
         nothing = np.zeros(0, np.int64)
         return Triples(nothing, nothing, nothing, np.zeros(0), np.zeros(0))
-    source, first, second = _daughter_pairs(expected, frame, scene)
+    source, first, second = _daughter_pairs(expected, frame, model)
     apart = np.linalg.norm(frame.positions[first] - frame.positions[second], axis=1)
-    near = apart <= (scene.params.division_range or np.inf)
+    near = apart <= (model.params.division_range or np.inf)
     source, first, second, apart = source[near], first[near], second[near], apart[near]
     middle = (frame.positions[first] + frame.positions[second]) / 2 - expected.flow[source]
     spread = belief.split_factor * expected.unit_spread * np.sqrt(np.maximum(frame.t - sources.t[source], 1e-9))
-    cost = step_cost((middle**2).sum(axis=1), spread, scene.dimensions, scale)
+    cost = step_cost((middle**2).sum(axis=1), spread, model.dimensions, scale)
     usual = sources.usual_features()
     cost = cost + _over_time(
         lambda features: daughter_features(
             sources.features[source], usual[source], features[first], features[second], belief
         ),
         frame,
-        future,
+        lookahead,
     )
     cost = cost - np.log(division_probability(sources, float(frame.t), belief))[source]
     cost = cost + doubtful_parent_cost(sources, belief)[source]
-    beginning = beginning_cost(frame, future.stays, belief)
+    beginning = beginning_cost(frame, lookahead.stays, belief)
     most = ending[source] + beginning[first] + beginning[second]
-    most = most - separation_cost(apart, belief, scene.dimensions, scale)
-    divided = most - cost - np.log(scene.params.min_division_score / (1 - scene.params.min_division_score))
-    in_pieces = most - pieces_cost(sources, frame, expected, (source, first, second), scene)
-    saving = np.maximum(divided, in_pieces)
+    most = most - separation_cost(apart, belief, model.dimensions, scale)
+    divided = most - cost - np.log(model.params.min_division_score / (1 - model.params.min_division_score))
+    as_fragments = most - fragments_cost(sources, frame, expected, (source, first, second), model)
+    saving = np.maximum(divided, as_fragments)
     good = saving > 0
-    return Triples(source[good], first[good], second[good], saving[good], (divided - in_pieces)[good])
+    return Triples(source[good], first[good], second[good], saving[good], (divided - as_fragments)[good])
 
 
-def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[RowsN, RowsN, RowsN]:
+def _daughter_pairs(expected: Expectation, frame: Frame, model: CostModel) -> tuple[RowsN, RowsN, RowsN]:
     """All pairs of the nuclei nearest to where each source is expected, within reach of daughters."""
     count = min(DAUGHTERS, len(frame))
-    usual = scene.scale * np.exp(scene.belief.split_log + 2.5 * scene.belief.split_sd)
+    usual = model.scale * np.exp(model.belief.split_log + 2.5 * model.belief.split_sd)
     distance, row = nearest(frame.positions, expected.flow, count)
     one, two = np.triu_indices(count, 1)
     reach = usual / 2 + 4.0 * expected.spread[:, None]
@@ -198,7 +198,7 @@ def _daughter_pairs(expected: Expectation, frame: Frame, scene: Scene) -> tuple[
 
 
 @dataclass(frozen=True)
-class Step:
+class LinkingStep:
     """A frame's solution with what it was found among."""
 
     sources: Sources
@@ -212,9 +212,9 @@ def solve_step(
     first: int,
     guess_links: bool,
     usual_shift: VectorZYX,
-    future: Future,
-    scene: Scene,
-) -> Step:
+    lookahead: Lookahead,
+    model: CostModel,
+) -> LinkingStep:
     """Connect frame `index` to the frames before it.
 
     Parameters
@@ -225,29 +225,29 @@ def solve_step(
         The frame has no links yet: trackpy makes the first ones. Else its present links are the first guess.
     usual_shift : (3,) float64
         Drift of the whole sample so far.
-    future : Future
+    lookahead : Lookahead
         What later frames have shown of its nuclei.
     """
     frame = frames[index]
-    sources = open_ends(frames, index, scene.params.memory_frames, scene.scale)
-    ending = ending_cost(sources, scene.belief)
+    sources = open_ends(frames, index, model.params.memory_frames, model.scale)
+    ending = ending_cost(sources, model.belief)
     if guess_links:
-        guess = Solution(first_guess(sources, frame, usual_shift, scene), {})
-        expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
-        pairs = possible_links(sources, frame, expected, future, ending, scene)
-        triples = possible_divisions(sources, frame, expected, future, ending, scene)
+        guess = Solution(first_guess(sources, frame, usual_shift, model), {})
+        expected = expect(sources, frame, Anchors.of(sources, frame, guess), model)
+        pairs = possible_links(sources, frame, expected, lookahead, ending, model)
+        triples = possible_divisions(sources, frame, expected, lookahead, ending, model)
         guess = joined(decide(pairs, triples, score=False), triples, frame.size)
     else:
         guess = present_solution(sources, frame)
-    expected = expect(sources, frame, Anchors.of(sources, frame, guess), scene)
+    expected = expect(sources, frame, Anchors.of(sources, frame, guess), model)
     sisters = late_sisters(
-        frames, index, first, sources, expected, beginning_cost(frame, future.stays, scene.belief), scene
+        frames, index, first, sources, expected, beginning_cost(frame, lookahead.stays, model.belief), model
     )
-    ending = ending - regain_saving(frames, index, sources, expected.unit_spread, scene)
-    pairs = sisters.added(possible_links(sources, frame, expected, future, ending, scene))
-    triples = possible_divisions(sources, frame, expected, future, ending, scene)
+    ending = ending - regain_saving(frames, index, sources, expected.unit_spread, model)
+    pairs = sisters.added(possible_links(sources, frame, expected, lookahead, ending, model))
+    triples = possible_divisions(sources, frame, expected, lookahead, ending, model)
     solution = joined(decide(pairs, triples), triples, frame.size)
-    return Step(sources, expected, sisters.divided(solution))
+    return LinkingStep(sources, expected, sisters.divided(solution))
 
 
 def present_solution(sources: Sources, frame: Frame) -> Solution:

@@ -13,7 +13,7 @@ from nuset_engine.synthetic.optics import MissedSlice, Optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import NucleusShapes
 from tracking.errors import TrackingError
-from tracking.synthetic.tissue import Pace, age, begin_mitosis, divide, grow, settle, shapes_of, turns, wander
+from tracking.synthetic.tissue import PhaseDurations, age, begin_mitosis, divide, grow, settle, shapes_of, turns, wander
 
 LATE_FRAMES = 3
 """Frames between the last division and the end, so that daughters can be followed."""
@@ -109,13 +109,13 @@ class MovieParams:
         return [(n, 1) for n in ones if getattr(self, n) < 1] + [(n, 0) for n in zeros if getattr(self, n) < 0]
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> PhaseDurations:
         """Duration of the phases in frames."""
-        return Pace(self.mitosis_frames, self.dying_frames, self.recovery_frames)
+        return PhaseDurations(self.mitosis_frames, self.dying_frames, self.recovery_frames)
 
 
 @dataclass(frozen=True)
-class Frame:
+class MovieFrame:
     """The truth of one time point: nucleus i has label i + 1 in the rendered label image."""
 
     t: int
@@ -140,7 +140,7 @@ class Movie:
 
     params: MovieParams
     seed: int
-    frames: tuple[Frame, ...]
+    frames: tuple[MovieFrame, ...]
     divisions: tuple[Division, ...]
 
     def parents(self) -> dict[int, int]:
@@ -166,7 +166,7 @@ class Movie:
         table["parent_track_id"] = table["track_id"].map(parents).astype("Int64")
         return table
 
-    def render(self, frame: Frame, optics: Optics | None = None) -> tuple[StackU16, LabelsZYX]:
+    def render(self, frame: MovieFrame, optics: Optics | None = None) -> tuple[StackU16, LabelsZYX]:
         """Image and labels (Z, Y, X) uint16 of one frame; the order in which frames are rendered plays no part."""
         params = self.params
         rng = np.random.default_rng([self.seed, frame.t, 3])
@@ -205,7 +205,7 @@ def simulate(params: MovieParams | None = None, seed: int = 0) -> Movie:
             culture.advance(t)
         if t in recorded:
             shapes = shapes_of(culture.tissue, params.pace, offsets[t])
-            frames.append(Frame(t, shapes, culture.tissue.track_id.copy(), missed.get(t, ())))
+            frames.append(MovieFrame(t, shapes, culture.tissue.track_id.copy(), missed.get(t, ())))
     return Movie(params, seed, tuple(frames), tuple(culture.divisions))
 
 

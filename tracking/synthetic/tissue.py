@@ -67,7 +67,7 @@ class Tissue:
 
 
 @dataclass(frozen=True)
-class Pace:
+class PhaseDurations:
     """How many frames the phases take."""
 
     mitosis: int
@@ -110,7 +110,7 @@ def grow(rng: np.random.Generator, centres: PointsZYX, cluster: IntsN, radius_um
     )
 
 
-def shapes_of(tissue: Tissue, pace: Pace, offset_um: VectorZYX) -> NucleusShapes:
+def shapes_of(tissue: Tissue, pace: PhaseDurations, offset_um: VectorZYX) -> NucleusShapes:
     """What the nuclei look like in the phase that each is in.
 
     A nucleus in mitosis shrinks, brightens and flattens into a plate across its axis of division; its daughters begin
@@ -119,7 +119,7 @@ def shapes_of(tissue: Tissue, pace: Pace, offset_um: VectorZYX) -> NucleusShapes
     Parameters
     ----------
     tissue : Tissue
-    pace : Pace
+    pace : PhaseDurations
     offset_um : (3,) float64
         Position of the sample under the microscope.
 
@@ -145,7 +145,7 @@ def shapes_of(tissue: Tissue, pace: Pace, offset_um: VectorZYX) -> NucleusShapes
 
 def settle(
     tissue: Tissue,
-    pace: Pace,
+    pace: PhaseDurations,
     homes: PointsZYX,
     shell_um: FloatsN,
     walls: tuple[VectorZYX, VectorZYX],
@@ -157,7 +157,7 @@ def settle(
     Parameters
     ----------
     tissue : Tissue
-    pace : Pace
+    pace : PhaseDurations
     homes : (C, 3) float64
         Centres of the clusters.
     shell_um : (C,) float64
@@ -182,7 +182,7 @@ def settle(
         tissue.position = np.clip(tissue.position + force, floor, ceiling)
 
 
-def _cells(tissue: Tissue, pace: Pace) -> NucleusShapes:
+def _cells(tissue: Tissue, pace: PhaseDurations) -> NucleusShapes:
     """The room that each nucleus's cell keeps: all of it while chromatin is condensed; a dividing cell is round."""
     dying, mitotic = _progress(tissue.dying, pace.dying), _progress(tissue.mitosis, pace.mitosis)
     axes = (tissue.radius * (1 - 0.38 * dying))[:, None] * tissue.stretch ** (1 - np.maximum(mitotic, dying))[:, None]
@@ -209,13 +209,13 @@ def turns(vectors: PointsZYX) -> RotationsN33:
     return rotations
 
 
-def age(tissue: Tissue, pace: Pace, growth: float) -> RowsN:
+def age(tissue: Tissue, pace: PhaseDurations, growth: float) -> RowsN:
     """Advance every phase by a frame, in place, and remove the dead.
 
     Parameters
     ----------
     tissue : Tissue
-    pace : Pace
+    pace : PhaseDurations
     growth : float
         Relative growth of the radius in interphase per frame.
 

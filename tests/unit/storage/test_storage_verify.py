@@ -16,7 +16,7 @@ from cases.processed import COUNT, TIME_POINTS, process
 
 from storage.errors import StorageError
 from storage.omezarr.image_store import ImageStore
-from storage.verify import Finding, verify
+from storage.verify import Mismatch, verify
 
 
 @pytest.fixture(scope="module", params=["0.4", "0.5"])
@@ -27,9 +27,9 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder
 
 
-def findings(output: Path, source: bool = True) -> list[Finding]:
+def mismatches(output: Path, source: bool = True) -> list[Mismatch]:
     """Everything that does not agree."""
-    return [finding for checked in verify(output, "embryo", source) for finding in checked.findings]
+    return [mismatch for checked in verify(output, "embryo", source) for mismatch in checked.mismatches]
 
 
 def change(output: Path, statement: str) -> None:
@@ -51,7 +51,7 @@ def output(original: Path, tmp_path: Path) -> Path:
 
 def test_what_was_processed_agrees(output: Path) -> None:
     checked = list(verify(output, "embryo"))
-    assert [(one.t, one.nuclei, one.findings) for one in checked] == [(t, COUNT, ()) for t in range(TIME_POINTS)]
+    assert [(one.t, one.nuclei, one.mismatches) for one in checked] == [(t, COUNT, ()) for t in range(TIME_POINTS)]
 
 
 SPOILT: dict[str, tuple[str, tuple[int, int | None, str]]] = {
@@ -79,7 +79,7 @@ SPOILT: dict[str, tuple[str, tuple[int, int | None, str]]] = {
 def test_each_disagreement_of_the_rows_is_named(output: Path, name: str) -> None:
     statement, (t, label, words) = SPOILT[name]
     change(output, statement)
-    found = findings(output)
+    found = mismatches(output)
     assert any((one.t, one.label) == (t, label) and words in one.what for one in found), found
     assert {one.t for one in found} == {t}
 
@@ -91,15 +91,15 @@ def test_other_pixels_in_the_source_are_named(output: Path) -> None:
     with path.open("r+b") as file:
         file.seek(start)
         file.write(b"\xff\xff")
-    assert [(one.t, one.label) for one in findings(output)] == [(1, None)]
-    assert "(channel 0, slice 1)" in findings(output)[0].what
-    assert findings(output, source=False) == []
+    assert [(one.t, one.label) for one in mismatches(output)] == [(1, None)]
+    assert "(channel 0, slice 1)" in mismatches(output)[0].what
+    assert mismatches(output, source=False) == []
 
 
 def test_a_source_that_is_gone_is_named(output: Path) -> None:
     (output.parent / "embryo.tif").unlink()
-    assert {one.t for one in findings(output)} == {0, 1}
-    assert all("source that cannot be read" in one.what for one in findings(output))
+    assert {one.t for one in mismatches(output)} == {0, 1}
+    assert all("source that cannot be read" in one.what for one in mismatches(output))
 
 
 def folder_of(store: Path, name: str) -> Path:
@@ -157,7 +157,7 @@ def test_a_damaged_store_is_one_sentence_and_left_as_it_is(output: Path, name: s
     DAMAGE[name](store)
     before = contents(store)
     try:
-        sentences = [one.what for one in findings(output) if one.t in (0, None) and one.label is None]
+        sentences = [one.what for one in mismatches(output) if one.t in (0, None) and one.label is None]
     except StorageError as error:
         sentences = [str(error)]
     assert len(sentences) == 1, sentences

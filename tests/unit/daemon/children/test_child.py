@@ -117,7 +117,7 @@ def test_what_hangs_is_not_waited_for(child: Echo) -> None:
     pid, began = child.pid, time.monotonic()
     assert child.blame(0.2) == Blame("killed", "hang", ("two",))
     assert time.monotonic() - began < 30.0
-    child.bury(60.0)
+    child.reap(60.0)
     assert not Path(f"/proc/{pid}").exists()
 
 

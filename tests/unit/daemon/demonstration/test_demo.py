@@ -15,9 +15,9 @@ import tifffile
 from daemon.configuration import config
 from daemon.configuration.machine import machine_faults
 from daemon.demonstration import demo, demo_service
-from daemon.demonstration.demo_service import Service, write_config
+from daemon.demonstration.demo_service import ServiceProcess, write_config
 from daemon.demonstration.microscope import PIECES, Microscope, tiff_bytes, write_in_pieces
-from daemon.demonstration.results import Progress, Results
+from daemon.demonstration.results import DemoProgress, DemoResults
 from daemon.errors import DaemonError, UsageError
 from tracking.synthetic.movie import Movie, MovieParams, simulate
 
@@ -28,7 +28,7 @@ def movie() -> Movie:
     return simulate(MovieParams(shape=(5, 48, 48), frames=3, nuclei=2, clusters=1, divisions=0), 1)
 
 
-def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None]]) -> Results:
+def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None]]) -> DemoResults:
     """A database with one acquisition, made from the tables of the contract."""
     from sqlalchemy import create_engine, insert
 
@@ -57,7 +57,7 @@ def database(path: Path, state: str, timepoints: list[tuple[int, str, str | None
             values = {"acquisition_id": 1, "t": t, "label": label, "track_id": track, "centroid_y_um": 1.0}
             connection.execute(insert(tables.nuclei).values(values | {"centroid_x_um": 2.0}))
     engine.dispose()
-    return Results(path)
+    return DemoResults(path)
 
 
 def test_folders_are_made_and_an_empty_folder_will_do(tmp_path: Path) -> None:
@@ -142,16 +142,16 @@ def test_a_stopped_microscope_ends_and_a_full_disk_is_kept_as_an_error(movie: Mo
     failing = Microscope(movie, tmp_path / "missing", tmp_path, pace_s=0.0)
     failing.run()
     with pytest.raises(DaemonError, match="cannot be written to"):
-        demo._is_over(failing, Progress(), now=0.0)
+        demo._is_over(failing, DemoProgress(), now=0.0)
 
 
 def test_progress_is_read_from_the_database_from_before_it_exists(tmp_path: Path) -> None:
-    results = Results(tmp_path / "nusetd.sqlite")
-    assert results.progress() == Progress()
+    results = DemoResults(tmp_path / "nusetd.sqlite")
+    assert results.progress() == DemoProgress()
     sqlite3.connect(tmp_path / "nusetd.sqlite").close()
-    assert results.progress() == Progress()
+    assert results.progress() == DemoProgress()
     results = database(tmp_path / "b.sqlite", "partial", [(0, "done", None), (1, "failed", "it was cut short")])
-    assert results.progress() == Progress("partial", 1, 1, "it was cut short")
+    assert results.progress() == DemoProgress("partial", 1, 1, "it was cut short")
     assert results.name() == "demo"
     assert results.zarr() == Path("/somewhere/demo.ome.zarr")
     assert results.seconds_per_stack() == pytest.approx([2.5])
@@ -163,14 +163,14 @@ def test_progress_is_read_from_the_database_from_before_it_exists(tmp_path: Path
 @pytest.mark.parametrize(
     ("progress", "now", "over"),
     [
-        (Progress("processing", 3, 3), 1000.0, False),
-        (Progress("complete", 2, 2), 1000.0, False),
-        (Progress("complete", 3, 2), 1000.0, False),
-        (Progress("complete", 3, 3), 0.0, True),
-        (Progress("partial", 2, 2, "x"), 1.0, False),
+        (DemoProgress("processing", 3, 3), 1000.0, False),
+        (DemoProgress("complete", 2, 2), 1000.0, False),
+        (DemoProgress("complete", 3, 2), 1000.0, False),
+        (DemoProgress("complete", 3, 3), 0.0, True),
+        (DemoProgress("partial", 2, 2, "x"), 1.0, False),
     ],
 )
-def test_all_is_over_when_all_is_done(movie: Movie, progress: Progress, now: float, over: bool) -> None:
+def test_all_is_over_when_all_is_done(movie: Movie, progress: DemoProgress, now: float, over: bool) -> None:
     microscope = Microscope(movie, Path(), Path(), pace_s=0.0)
     assert demo._is_over(microscope, progress, now) is False, "not before the last file is written"
     microscope.finished_at = 0.0
@@ -181,10 +181,10 @@ def test_what_the_service_set_aside_is_told(movie: Movie) -> None:
     microscope = Microscope(movie, Path(), Path(), pace_s=0.0)
     microscope.finished_at = 0.0
     with pytest.raises(DaemonError, match="did 2 of 3 stacks and set the rest aside: the disk was full"):
-        demo._is_over(microscope, Progress("partial", 2, 2, "the disk was full"), demo.NOTICE_S)
+        demo._is_over(microscope, DemoProgress("partial", 2, 2, "the disk was full"), demo.NOTICE_S)
 
 
-def fake_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> Service:
+def fake_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> ServiceProcess:
     """A service whose process runs a small program instead."""
     script = tmp_path / "program.py"
     script.write_text(program)
@@ -192,10 +192,10 @@ def fake_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) 
     launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')
     launcher.chmod(0o755)
     monkeypatch.setattr(demo_service.sys, "executable", str(launcher))
-    return Service(tmp_path / "nusetd.toml", tmp_path / "service.log")
+    return ServiceProcess(tmp_path / "nusetd.toml", tmp_path / "service.log")
 
 
-def check_when_ended(service: Service) -> None:
+def check_when_ended(service: ServiceProcess) -> None:
     """Run the service until it ends by itself, then look after it."""
     with service:
         os.waitid(os.P_PID, service.pid, os.WEXITED | os.WNOWAIT)
@@ -216,13 +216,13 @@ signal.pause()
 """
 
 
-def wait_for(ready: Path, service: Service) -> None:
+def wait_for(ready: Path, service: ServiceProcess) -> None:
     """Until the service's program says that it listens."""
     while not ready.exists():
         service.check()
 
 
-def end_when_ready(service: Service, ready: Path, number: signal.Signals) -> None:
+def end_when_ready(service: ServiceProcess, ready: Path, number: signal.Signals) -> None:
     """Send this process a signal that ends a demonstration."""
     with demo._terminable(), service:
         wait_for(ready, service)

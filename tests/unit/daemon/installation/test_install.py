@@ -15,7 +15,7 @@ import pytest
 from daemon import cli
 from daemon.configuration import config
 from daemon.installation import install
-from daemon.installation.install import CONFIG, DROP_IN, STATE, UNIT, Order
+from daemon.installation.install import CONFIG, DROP_IN, STATE, UNIT, InstallOptions
 
 ROOT = Path(__file__).parents[4]
 
@@ -38,9 +38,9 @@ def run(root: Path, *more: str) -> int:
     return cli.main(["install-service", "--root", str(root), "--watch", "/data/in", "--output", "/data/out", *more])
 
 
-def order(root: Path = Path("/r"), **changes: object) -> Order:
+def options(root: Path = Path("/r"), **changes: object) -> InstallOptions:
     values = {"watch": (Path("/data/in"),), "output": Path("/data/out"), "root": root} | changes
-    return Order(**values)  # type: ignore[arg-type]
+    return InstallOptions(**values)  # type: ignore[arg-type]
 
 
 def test_everything_is_where_it_belongs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +98,7 @@ def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path
     units = tmp_path / "units"
     (units / "nusetd.service.d").mkdir(parents=True)
     (units / "nusetd.service").write_text(text)
-    wanted = order(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",))
+    wanted = options(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",))
     (units / "nusetd.service.d/data.conf").write_text(install.drop_in_text(wanted))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(units / "nusetd.service")],
@@ -112,7 +112,7 @@ def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path
 
 
 def test_folders_in_home_directories_are_let_in_and_nothing_else_of_them() -> None:
-    text = install.drop_in_text(order(watch=(Path("/home/lab/in"), Path("/data/x")), output=Path("/home/lab/o ut")))
+    text = install.drop_in_text(options(watch=(Path("/home/lab/in"), Path("/data/x")), output=Path("/home/lab/o ut")))
     settings = re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
     assert ("ProtectHome", "tmpfs") in settings
     assert ("BindReadOnlyPaths", "-/home/lab/in") in settings

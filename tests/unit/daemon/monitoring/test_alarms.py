@@ -11,7 +11,7 @@ from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import course_alerts, pace_alerts, problem_alerts, root_alerts
 from daemon.monitoring.pace import pace_of
 from daemon.monitoring.report import RootReport
-from storage.query.health import Course, Problem, QueueState, Step
+from storage.query.health import Course, FinishedTimepoint, Problem, QueueState
 
 LIMITS = AlertsConfig()
 
@@ -19,7 +19,7 @@ LIMITS = AlertsConfig()
 def course(counts: list[int], signals: list[float | None] | None = None, blank: list[int] | None = None) -> Course:
     values = signals or [100.0] * len(counts)
     steps = [
-        Step(t, count, {"signal": s, "blank_slices": []})
+        FinishedTimepoint(t, count, {"signal": s, "blank_slices": []})
         for t, (count, s) in enumerate(zip(counts, values, strict=True))
     ]
     if blank:

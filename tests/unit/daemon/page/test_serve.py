@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import DaemonError
-from daemon.page.serve import Server, part
+from daemon.page.serve import StoreServer, part
 from daemon.page.served_stores import ServedStores
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore
@@ -46,15 +46,15 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(output: Path) -> Iterator[Server]:
+def server(output: Path) -> Iterator[StoreServer]:
     """A server on a free port."""
-    with Server(ServedStores(f"sqlite:///{output}/nusetd.sqlite"), port=0) as made:
+    with StoreServer(ServedStores(f"sqlite:///{output}/nusetd.sqlite"), port=0) as made:
         threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield made
         made.shutdown()
 
 
-def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def ask(server: StoreServer, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Send a request exactly as written; status, headers, content."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     try:
@@ -79,7 +79,7 @@ def known_stores(database: str) -> ServedStores:
 STORE = "/embryo%201.ome.zarr"
 
 
-def test_stores_are_listed_and_open_in_zarr(server: Server) -> None:
+def test_stores_are_listed_and_open_in_zarr(server: StoreServer) -> None:
     pytest.importorskip("aiohttp", reason="reading over HTTP needs fsspec[http]")
     [found] = json.loads(ask(server, "/")[2])["stores"]
     assert found == {"acquisition": "embryo 1", "url": server.base + STORE}
@@ -87,7 +87,7 @@ def test_stores_are_listed_and_open_in_zarr(server: Server) -> None:
     np.testing.assert_array_equal(np.asarray(group["labels/nuclei/0"][0]), squares(0, 6, SIZE[2:]))  # type: ignore[index]
 
 
-def test_pages_of_other_origins_may_read(server: Server) -> None:
+def test_pages_of_other_origins_may_read(server: StoreServer) -> None:
     for path in (f"{STORE}/zarr.json", f"{STORE}/0/c/9/9", "/"):
         assert ask(server, path)[1]["Access-Control-Allow-Origin"] == "*"
     status, headers, _ = ask(server, STORE, "OPTIONS", Origin="https://example.org")
@@ -96,7 +96,7 @@ def test_pages_of_other_origins_may_read(server: Server) -> None:
     assert headers["Access-Control-Allow-Private-Network"] == "true"
 
 
-def test_parts_of_files(server: Server, output: Path) -> None:
+def test_parts_of_files(server: StoreServer, output: Path) -> None:
     path = f"{STORE}/0/c/0/0/0/0/0"
     whole = (output / "embryo 1.ome.zarr/0/c/0/0/0/0/0").read_bytes()
     status, headers, content = ask(server, path)
@@ -121,7 +121,7 @@ def test_parts_of_files(server: Server, output: Path) -> None:
         f"{STORE}/" + "a" * 5000, "/%ff%fe", f"{STORE}//zarr.json",
     ],
 )  # fmt: skip
-def test_nothing_else_is_given_out(server: Server, path: str) -> None:
+def test_nothing_else_is_given_out(server: StoreServer, path: str) -> None:
     status, _, content = ask(server, path)
     assert status == 404
     assert b"secret" not in content
@@ -135,16 +135,16 @@ def test_no_address_leads_out_of_a_store(output: Path, parts: list[str]) -> None
     assert found is None or found.is_relative_to(output / "embryo 1.ome.zarr")
 
 
-def test_files_cannot_be_written(server: Server, output: Path) -> None:
+def test_files_cannot_be_written(server: StoreServer, output: Path) -> None:
     for method in ("PUT", "POST", "DELETE", "PATCH"):
         assert ask(server, f"{STORE}/zarr.json", method, Content_Length="0")[0] == 501
     assert (output / "embryo 1.ome.zarr/zarr.json").exists()
 
 
-def test_it_listens_on_loopback_only_and_a_taken_port_is_one_sentence(server: Server) -> None:
+def test_it_listens_on_loopback_only_and_a_taken_port_is_one_sentence(server: StoreServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
     with pytest.raises(DaemonError, match="choose another with --port"):
-        Server(server.served, server.server_address[1])
+        StoreServer(server.served, server.server_address[1])
 
 
 @given(st.binary(max_size=40), st.text("0123456789-", max_size=8))
@@ -161,7 +161,7 @@ def test_a_part_is_what_it_asks_for_or_nothing(content: bytes, asked: str) -> No
             assert content[first:end] == content[-int(high) :]
 
 
-def test_links_carry_the_store(server: Server) -> None:
+def test_links_carry_the_store(server: StoreServer) -> None:
     from daemon.page import links
 
     store = server.base + STORE

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.plots.picture import Scene, draw, lineage_order, outlines, parents_of, scale_bar_um
+from daemon.plots.picture import TrackPicture, draw, lineage_order, outlines, parents_of, scale_bar_um
 
 
 def tracks(*rows: tuple[int, float, float, int, int | None]) -> pd.DataFrame:
@@ -21,16 +21,16 @@ def tracks(*rows: tuple[int, float, float, int, int | None]) -> pd.DataFrame:
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene() -> TrackPicture:
     """Two daughters of one mother."""
     labels = np.zeros((4, 40, 60), dtype=np.uint32)
     labels[1:3, 5:15, 5:15], labels[1:3, 20:35, 30:50] = 1, 2
     table = tracks((0, 8, 8, 7, None), (1, 3, 3, 8, 7), (1, 9, 14, 9, 7))
     image = (labels > 0).astype(np.uint16) * 500 + 100
-    return Scene(image, labels, (1.0, 0.35, 0.35), table, np.array([8, 9]), 300.0, "title", "subtitle")
+    return TrackPicture(image, labels, (1.0, 0.35, 0.35), table, np.array([8, 9]), 300.0, "title", "subtitle")
 
 
-def test_the_picture_is_a_png_of_fair_size(scene: Scene, tmp_path: Path) -> None:
+def test_the_picture_is_a_png_of_fair_size(scene: TrackPicture, tmp_path: Path) -> None:
     import matplotlib.image
 
     draw(scene, tmp_path / "a.png")
@@ -39,19 +39,19 @@ def test_the_picture_is_a_png_of_fair_size(scene: Scene, tmp_path: Path) -> None
     assert len(np.unique((pixels * 255).round() @ 256 ** np.arange(pixels.shape[2]))) > 50
 
 
-def test_results_without_nuclei_tracks_or_times_can_be_drawn(scene: Scene, tmp_path: Path) -> None:
+def test_results_without_nuclei_tracks_or_times_can_be_drawn(scene: TrackPicture, tmp_path: Path) -> None:
     nothing = replace(scene, labels=scene.labels * 0, tracks=scene.tracks[:0], track_of=np.empty(0, dtype=int))
     for name, odd in {"empty": nothing, "timeless": replace(scene, frame_interval_s=None)}.items():
         draw(odd, tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
-def test_single_planes_can_be_drawn(scene: Scene, tmp_path: Path) -> None:
+def test_single_planes_can_be_drawn(scene: TrackPicture, tmp_path: Path) -> None:
     draw(replace(scene, image=scene.image[1:2], labels=scene.labels[1:2]), tmp_path / "flat.png")
     assert (tmp_path / "flat.png").exists()
 
 
-def test_an_outline_runs_around_the_shadow(scene: Scene) -> None:
+def test_an_outline_runs_around_the_shadow(scene: TrackPicture) -> None:
     found = dict(outlines(scene.labels, axis=0))
     assert set(found) == {1, 2}
     assert found[2].min(axis=0) == pytest.approx([19.5, 29.5])

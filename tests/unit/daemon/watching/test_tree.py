@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon.watching.readiness import Identity
-from daemon.watching.tree import Pace, Tree
+from daemon.watching.tree import SweepPlan, Tree
 
-PACE = Pace(hot_s=20.0, warm_folder_s=100.0, warm_file_s=50.0, relist_s=1000.0, folders=5, files=5)
+PLAN = SweepPlan(hot_s=20.0, warm_folder_s=100.0, warm_file_s=50.0, relist_s=1000.0, folders=5, files=5)
 
 
 class Costs:
@@ -54,7 +54,7 @@ def test_the_cost_of_a_sweep_does_not_grow_with_what_is_known(tmp_path: Path, mo
     for size in (20, 200):
         root = tmp_path / str(size)
         root.mkdir()
-        tree = Tree(filled(root, size, 4), True, [], pace=PACE)
+        tree = Tree(filled(root, size, 4), True, [], plan=PLAN)
         assert len(tree.sweep(0.0)) == 4 * size
         tree.sweep(150.0)
         with monkeypatch.context() as counted:
@@ -64,7 +64,7 @@ def test_the_cost_of_a_sweep_does_not_grow_with_what_is_known(tmp_path: Path, mo
 
 
 def test_a_new_file_in_an_old_folder_is_found_after_one_round(tmp_path: Path) -> None:
-    tree = Tree(filled(tmp_path, 20, 1), True, [], pace=PACE)
+    tree = Tree(filled(tmp_path, 20, 1), True, [], plan=PLAN)
     tree.sweep(0.0)
     tree.sweep(150.0)
     (tmp_path / "day 7" / "new.tif").write_bytes(b"x")
@@ -73,14 +73,14 @@ def test_a_new_file_in_an_old_folder_is_found_after_one_round(tmp_path: Path) ->
 
 
 def test_a_new_file_in_a_folder_in_use_is_found_at_once(tmp_path: Path) -> None:
-    tree = Tree(filled(tmp_path, 20, 1), True, [], pace=PACE)
+    tree = Tree(filled(tmp_path, 20, 1), True, [], plan=PLAN)
     tree.sweep(0.0)
     (tmp_path / "day 19" / "new.tif").write_bytes(b"x")
     assert found(tree, 99.0) == ["new.tif"]
 
 
 def test_a_file_that_is_written_in_place_is_found_at_once_while_it_is_young_else_in_turn(tmp_path: Path) -> None:
-    tree = Tree(filled(tmp_path, 4, 5), True, [], pace=PACE)
+    tree = Tree(filled(tmp_path, 4, 5), True, [], plan=PLAN)
     tree.sweep(0.0)
     path = tmp_path / "day 3" / "4.tif"
     path.write_bytes(b"more")
@@ -93,7 +93,7 @@ def test_a_file_that_is_written_in_place_is_found_at_once_while_it_is_young_else
 
 def test_a_folder_whose_time_stands_still_is_listed_all_the_same(tmp_path: Path) -> None:
     """Some disks do not keep the times of folders, and coarse clocks hide a change in the same tick."""
-    tree = Tree(tmp_path, True, [], pace=PACE)
+    tree = Tree(tmp_path, True, [], plan=PLAN)
     tree.sweep(0.0)
     times = tmp_path.stat()
 
@@ -113,7 +113,7 @@ def test_folders_that_are_moved_in_moved_away_and_renamed(tmp_path: Path) -> Non
     root.mkdir()
     (aside / "deep" / "er").mkdir(parents=True)
     (aside / "deep" / "er" / "a.tif").write_bytes(b"x")
-    tree = Tree(root, True, [], pace=PACE)
+    tree = Tree(root, True, [], plan=PLAN)
     assert found(tree, 0.0) == []
     (aside / "deep").rename(root / "deep")
     assert found(tree, 1.0) == ["a.tif"]
@@ -131,14 +131,14 @@ def test_what_was_known_before_is_not_reported_unless_it_is_different(tmp_path: 
     same, other = tmp_path / "day 0" / "0.tif", tmp_path / "day 0" / "1.tif"
     known = {str(path): Identity(path.stat().st_size, path.stat().st_mtime_ns) for path in (same, other)}
     other.write_bytes(b"more")
-    tree = Tree(tmp_path, True, [], pace=PACE)
+    tree = Tree(tmp_path, True, [], plan=PLAN)
     tree.know(known)
     assert found(tree, 0.0) == ["1.tif", "2.tif"]
 
 
 def test_what_is_forgotten_is_reported_again(tmp_path: Path) -> None:
     filled(tmp_path, 1, 2)
-    tree = Tree(tmp_path, True, [], pace=PACE)
+    tree = Tree(tmp_path, True, [], plan=PLAN)
     tree.sweep(0.0)
     tree.forget(tmp_path / "day 0" / "1.tif")
     assert found(tree, 1.0) == ["1.tif"]
@@ -154,7 +154,7 @@ def test_a_file_that_may_not_be_read_is_another_one_when_it_may(
     def refused(path: object, *rest: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    tree = Tree(tmp_path, True, [], pace=PACE)
+    tree = Tree(tmp_path, True, [], plan=PLAN)
     with monkeypatch.context() as closed:
         closed.setattr(os, "open", refused)
         (sight,) = tree.sweep(0.0)

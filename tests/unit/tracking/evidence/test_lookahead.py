@@ -7,7 +7,7 @@ import numpy as np
 from nuset_engine.nuclei import Nuclei
 from tests.unit.tracking.movies import wandering
 from tracking.evidence.beliefs import believe
-from tracking.evidence.expectation import Scene
+from tracking.evidence.expectation import CostModel
 from tracking.evidence.lookahead import regain_saving
 from tracking.evidence.sources import open_ends
 from tracking.tracker import Tracker
@@ -25,8 +25,8 @@ def tracked(seen_again: bool) -> tuple[np.ndarray, int]:
     memory = tracker._memory
     index = next(i for i, frame in enumerate(memory.frames) if frame.t == WHEN)
     sources = open_ends(memory.frames, index, 2, 10.0)
-    scene = Scene(3, 10.0, believe(memory.sums, 1.0), tracker.params)
-    saving = regain_saving(memory.frames, index, sources, 0.6, scene)
+    model = CostModel(3, 10.0, believe(memory.sums, 1.0), tracker.params)
+    saving = regain_saving(memory.frames, index, sources, 0.6, model)
     of = int(np.flatnonzero(memory.frames[index - 1].labels[sources.row] == ROW + 1)[0])
     return saving, of
 
@@ -47,6 +47,6 @@ def test_the_newest_frame_knows_no_future() -> None:
     for t, places in enumerate(movie):
         tracker.advance(Nuclei.from_positions(t, places[: len(places) - (t >= 2)]))
     memory = tracker._memory
-    scene = Scene(3, 10.0, believe(memory.sums, 1.0), tracker.params)
+    model = CostModel(3, 10.0, believe(memory.sums, 1.0), tracker.params)
     sources = open_ends(memory.frames, 3, 2, 10.0)
-    np.testing.assert_array_equal(regain_saving(memory.frames, 3, sources, 0.6, scene), np.zeros(len(sources)))
+    np.testing.assert_array_equal(regain_saving(memory.frames, 3, sources, 0.6, model), np.zeros(len(sources)))
