@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 # Images as they come: any real dtype.
 Pixels = NDArray[Any]  # any axes
 ImageYX = NDArray[Any]  # (Y, X), or (Y, X, 3 or 4) in colour
+ImageYXS = NDArray[Any]  # (Y, X, samples)
 PlaneYX = NDArray[Any]  # (Y, X)
 StackZYX = NDArray[Any]  # (Z, Y, X)
 

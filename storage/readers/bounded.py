@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 # No microscope's description of an image is longer; a damaged length may claim any number.
 LARGEST_METADATA = 1 << 28
@@ -59,7 +59,7 @@ class BoundedFile:
             raise BrokenFileError(f"{what} claims {length} bytes")
         return self.at(offset, length, what)
 
-    def unpack(self, code: str, offset: int, what: str) -> tuple:
+    def unpack(self, code: str, offset: int, what: str) -> tuple[Any, ...]:
         """Return the values of a `struct` format at `offset`."""
         return struct.unpack(code, self.at(offset, struct.calcsize(code), what))
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.voxels import VoxelSize
 from storage.acquisition import Acquisition, PlaneSource
 from storage.description import Origin, Origins, VoxelSource
@@ -53,10 +54,10 @@ class HandleSource(ABC, Generic[Handle]):
         """Open the file."""
 
     @abstractmethod
-    def _read(self, handle: Handle, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: Handle, t: int, c: int, z: int) -> PlaneYX:
         """Read a (Y, X) plane."""
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         try:
             plane = np.asarray(self._read(self._opened(), t, c, z))

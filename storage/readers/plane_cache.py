@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
-import numpy as np
+from nuset_engine.arrays import PlaneYX
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 KEPT_BYTES = 128 * 2**20  # of a time point, all channels: a stack of 30 x 1024 x 1024 in two channels of 16 bits
 
 
-class CachedPlanes(Sequence[np.ndarray]):
+class CachedPlanes(Sequence[PlaneYX]):
     """The slices of one channel, (Y, X) each and not writable: the first that fit into `room` bytes are read once.
 
     The others are read whenever they are asked for, so that a stack of any size needs no more memory.
     """
 
-    def __init__(self, planes: Sequence[np.ndarray], room: int) -> None:
+    def __init__(self, planes: Sequence[PlaneYX], room: int) -> None:
         self._planes = planes
         self._room = room
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[int, PlaneYX] = {}
 
     def __len__(self) -> int:
         return len(self._planes)
 
     @overload
-    def __getitem__(self, z: int) -> np.ndarray: ...
+    def __getitem__(self, z: int) -> PlaneYX: ...
 
     @overload
-    def __getitem__(self, z: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, z: slice) -> list[PlaneYX]: ...
 
-    def __getitem__(self, z: int | slice) -> np.ndarray | list[np.ndarray]:
+    def __getitem__(self, z: int | slice) -> PlaneYX | list[PlaneYX]:
         if isinstance(z, slice):
             return [self[i] for i in range(*z.indices(len(self)))]
         index = z + len(self) if z < 0 else z
@@ -45,7 +45,7 @@ class CachedPlanes(Sequence[np.ndarray]):
             self._kept[index] = plane
         return plane
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[PlaneYX]:
         return (self[z] for z in range(len(self)))
 
 

@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nuset_engine.arrays import Pixels, PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BrokenFileError
@@ -21,10 +23,15 @@ from storage.readers.leica import structure
 from storage.readers.leica.structure import LifImage
 from storage.readers.length_units import micrometres
 
+if TYPE_CHECKING:
+    import liffile
+
+MomentsN = NDArray[np.datetime64]  # (N,)
+
 _PLACE = "TCZYXS"
 
 
-class LifSource(ExtentSource[Any]):
+class LifSource(ExtentSource["liffile.LifFile"]):
     """Planes of one image of a project, at one place along its further dimensions."""
 
     def __init__(
@@ -40,14 +47,19 @@ class LifSource(ExtentSource[Any]):
         """Return where the time point is in the image's memory block."""
         return [[Extent(str(self._path), *run)] for run in self._said.runs(t)]
 
-    def _open(self) -> Any:
+    def _open(self) -> liffile.LifFile:
         return _opened(self._path)
 
-    def _read(self, handle: Any, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: liffile.LifFile, t: int, c: int, z: int) -> PlaneYX:
+        import liffile
+
         channel, sample = divmod(c, self._sizes.get("S", 1))
         where = {"T": t, "C": channel, "Z": z, **self._fixed}
         image = handle.images[self._index]
-        frame = image.frame(**{letter: n for letter, n in where.items() if letter in self._sizes})
+        if not isinstance(image, liffile.LifImage):
+            raise TypeError("it holds no grey values")
+        wanted: dict[str, Any] = {letter: n for letter, n in where.items() if letter in self._sizes}
+        frame: Pixels = image.frame(**wanted)
         if {"Y", "X"} - set(self._sizes) or frame.shape[:2] != (self._sizes["Y"], self._sizes["X"]):
             raise ValueError(f"its planes are {frame.shape} of {self._sizes}, not rows and columns")
         return frame[..., sample] if "S" in self._sizes else frame
@@ -88,7 +100,7 @@ def open_lif(path: Path, axes: str | None = None) -> list[Acquisition]:
     return acquisitions(path, "lif", found, (path,))
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> liffile.LifFile:
     import liffile
 
     try:
@@ -99,7 +111,9 @@ def _opened(path: Path) -> Any:
         raise BrokenFileError(f"its description is damaged ({first_line(error)})") from error
 
 
-def _acquisitions_of(path: Path, index: int, image: Any, said: LifImage) -> list[tuple[Image, LifSource]]:
+def _acquisitions_of(
+    path: Path, index: int, image: liffile.LifImageABC, said: LifImage
+) -> list[tuple[Image, LifSource]]:
     """Return an acquisition for each place along dimensions beyond time, channel, z, y and x."""
     try:
         sizes = {str(letter): int(size) for letter, size in image.sizes.items()}
@@ -118,7 +132,7 @@ def _acquisitions_of(path: Path, index: int, image: Any, said: LifImage) -> list
     return found
 
 
-def _image(name: str, sizes: Mapping[str, int], dtype: np.dtype, stamps: Any, said: LifImage) -> Image:
+def _image(name: str, sizes: Mapping[str, int], dtype: np.dtype, stamps: MomentsN | None, said: LifImage) -> Image:
     size = {letter: sizes.get(letter, 1) for letter in _PLACE}
     lengths = _lengths(said.element)
     started, seconds = _times(stamps, size["T"])
@@ -175,7 +189,7 @@ def _channel_names(element: ElementTree.Element) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _times(stamps: Any, size_t: int) -> tuple[str | None, tuple[float, ...]]:
+def _times(stamps: MomentsN | None, size_t: int) -> tuple[str | None, tuple[float, ...]]:
     """Return when it began (UTC) and the seconds from then to each time point; there is a stamp for every plane."""
     if stamps is None or not len(stamps):
         return None, ()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
@@ -125,7 +126,7 @@ class MmstackSource(ExtentSource[_Files]):
     def _open(self) -> _Files:
         return _Files(self._files)
 
-    def _read(self, handle: _Files, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: _Files, t: int, c: int, z: int) -> PlaneYX:
         page = self._planes[t, c, z]
         return np.frombuffer(handle.read(page, page.bytes), f"<u{page.bits // 8}").reshape(page.height, page.width)
 
@@ -139,7 +140,8 @@ def is_mmstack(path: Path) -> bool:
         return False
     if len(head) < 36 or head[:4] != b"II*\0":
         return False
-    return struct.unpack_from("<I", head, 8)[0] == _INDEX and struct.unpack_from("<I", head, 32)[0] == _SUMMARY
+    index, summary = (struct.unpack_from("<I", head, at)[0] for at in (8, 32))
+    return bool(index == _INDEX and summary == _SUMMARY)
 
 
 def probe(path: Path) -> Completion:

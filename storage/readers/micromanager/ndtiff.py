@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
@@ -124,7 +125,7 @@ class NdtiffSource(ExtentSource[_Stacks]):
     def _open(self) -> _Stacks:
         return _Stacks(self._path.parent)
 
-    def _read(self, handle: _Stacks, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: _Stacks, t: int, c: int, z: int) -> PlaneYX:
         entry = self._planes[t, c, z]
         if entry.compression:
             raise ValueError(f"compression {entry.compression} is not read")

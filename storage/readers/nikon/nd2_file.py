@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BrokenFileError
@@ -20,6 +21,12 @@ from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSourc
 from storage.readers.length_units import micrometres
 from storage.readers.nikon import structure
 from storage.readers.nikon.structure import Nd2Layout
+
+if TYPE_CHECKING:
+    import nd2
+    from nd2.structures import Attributes
+
+Answer = TypeVar("Answer")
 
 MOST_COMPONENTS = 64  # of a channel; colour has three
 _FRAME_AXES = "CYXS"  # those inside a frame
@@ -53,7 +60,7 @@ class _Shape:
         return index
 
 
-class Nd2Source(ExtentSource[Any]):
+class Nd2Source(ExtentSource["nd2.ND2File"]):
     """Planes of one position."""
 
     def __init__(self, path: Path, shape: _Shape, frames: Mapping[int, tuple[int, int]], position: int) -> None:
@@ -67,10 +74,10 @@ class Nd2Source(ExtentSource[Any]):
         numbers = (self._shape.frame({"T": t, "Z": z, "P": self._position}) for z in range(self._shape.size("Z")))
         return [[Extent(str(self._path), *self._frames[number])] for number in numbers]
 
-    def _open(self) -> Any:
+    def _open(self) -> nd2.ND2File:
         return _opened(self._path)
 
-    def _read(self, handle: Any, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: nd2.ND2File, t: int, c: int, z: int) -> PlaneYX:
         shape = self._shape
         channel, sample = divmod(c, shape.samples)
         frame = handle.read_frame(shape.frame({"T": t, "Z": z, "P": self._position}))
@@ -125,7 +132,7 @@ class _Said:
     interval_s: float | None
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> nd2.ND2File:
     import nd2
 
     try:
@@ -136,7 +143,7 @@ def _opened(path: Path) -> Any:
         raise BrokenFileError(f"its description is damaged ({first_line(error)})") from error
 
 
-def _asked(path_of: Any) -> Any:
+def _asked(path_of: Callable[[], Answer]) -> Answer:
     """Return what the library reads late, without its warnings."""
     try:
         with warnings.catch_warnings():
@@ -148,7 +155,7 @@ def _asked(path_of: Any) -> Any:
         raise BrokenFileError(f"its description is damaged ({first_line(error)})") from error
 
 
-def _shape(file: Any, layout: Nd2Layout) -> _Shape:
+def _shape(file: nd2.ND2File, layout: Nd2Layout) -> _Shape:
     attributes, sizes = _asked(lambda: file.attributes), _asked(lambda: dict(file.sizes))
     odd = [letter for letter in sizes if letter not in "TPZ" + _FRAME_AXES]
     if odd:
@@ -172,14 +179,14 @@ def _shape(file: Any, layout: Nd2Layout) -> _Shape:
     return shape
 
 
-def _dtype(attributes: Any, bytes_per_pixel: int) -> np.dtype:
+def _dtype(attributes: Attributes, bytes_per_pixel: int) -> np.dtype:
     kind = "f" if attributes.pixelDataType == "float" else "u"
     if kind == "f" and bytes_per_pixel != 4:
         raise BrokenFileError("its description is damaged (it claims floating point numbers of 16 bit)")
     return np.dtype(f"<{kind}{bytes_per_pixel}")
 
 
-def _refuse_countless_components(file: Any) -> None:
+def _refuse_countless_components(file: nd2.ND2File) -> None:
     """Look at the numbers of components before the library makes lists as long as a damaged file claims."""
     chunks = _asked(lambda: file.unstructured_metadata(include={"ImageMetadataSeqLV|0", "ImageMetadataSeq|0"}))
     left: list[Any] = [chunks]
@@ -191,7 +198,7 @@ def _refuse_countless_components(file: Any) -> None:
                 raise BrokenFileError(f"its description is damaged (it claims {value} components a channel)")
 
 
-def _described(file: Any) -> _Said:
+def _described(file: nd2.ND2File) -> _Said:
     loops = _asked(lambda: file.experiment)
     try:
         _refuse_countless_components(file)
@@ -208,7 +215,7 @@ def _described(file: Any) -> _Said:
     return _Said((z_um, yx_um[0], yx_um[1]), names, period / 1000.0 if period else None)
 
 
-def _position_names(file: Any, count: int) -> list[str]:
+def _position_names(file: nd2.ND2File, count: int) -> list[str]:
     loops = _asked(lambda: file.experiment)
     points = next((loop.parameters.points for loop in loops if loop.type == "XYPosLoop"), ())
     return [str(points[i].name or f"P{i}") if i < len(points) else f"P{i}" for i in range(count)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
@@ -155,7 +156,7 @@ class OifSource(HandleSource[_Oib | _Oif]):
         self._stamp = file_stamp(self._path.stat())
         return _opened(self._path)
 
-    def _read(self, handle: _Oib | _Oif, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: _Oib | _Oif, t: int, c: int, z: int) -> PlaneYX:
         import tifffile
 
         with handle.open_file(self._planes[t, c, z]) as file, tifffile.TiffFile(file) as tif:
@@ -226,7 +227,7 @@ def _read_settings(path: Path) -> _Settings:
             raise BrokenFileError(f"its settings lack {first_line(error)}") from error
 
 
-def _settings(path: Path, main: Any, sizes: Mapping[str, int], names: list[str]) -> _Settings:
+def _settings(path: Path, main: Mapping[str, Any], sizes: Mapping[str, int], names: list[str]) -> _Settings:
     odd = [letter for letter, size in sizes.items() if letter not in "XYZTCL" and size > 1]
     if odd or not {"X", "Y"} <= set(sizes):
         raise UnreadableInputError(
@@ -265,13 +266,15 @@ def _planes(names: list[str], sizes: Mapping[str, int]) -> dict[Place, str]:
     return found
 
 
-def _voxel(main: Any, reference: Any, size_z: int) -> Voxel:
+def _voxel(main: Mapping[str, Any], reference: Mapping[str, Any], size_z: int) -> Voxel:
     y_um = micrometres(reference.get("HeightConvertValue"), reference.get("HeightUnit"))
     x_um = micrometres(reference.get("WidthConvertValue"), reference.get("WidthUnit"))
     return (_step(main, "Z", size_z, micrometres), y_um, x_um)
 
 
-def _step(main: Any, letter: str, size: int, convert: Any) -> float | None:
+def _step(
+    main: Mapping[str, Any], letter: str, size: int, convert: Callable[[object, object], float | None]
+) -> float | None:
     """Return the distance of neighbours along an axis: its interval, else its extent over the number of steps."""
     if size < 2:
         return None
@@ -283,7 +286,7 @@ def _step(main: Any, letter: str, size: int, convert: Any) -> float | None:
     return None
 
 
-def _channel_names(main: Any, channels: int, lambdas: int) -> tuple[str, ...]:
+def _channel_names(main: Mapping[str, Any], channels: int, lambdas: int) -> tuple[str, ...]:
     names = []
     for i in range(1, channels + 1):
         channel = main.get(f"Channel {i} Parameters") or {}

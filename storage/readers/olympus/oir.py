@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
@@ -81,7 +82,7 @@ class OirSource(ExtentSource[_Files]):
     def _open(self) -> _Files:
         return _Files(self._files)
 
-    def _read(self, handle: _Files, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: _Files, t: int, c: int, z: int) -> PlaneYX:
         data = b"".join(handle.read(*piece) for piece in self._planes[t, c, z])
         return np.frombuffer(data, self._dtype).reshape(self._shape)
 

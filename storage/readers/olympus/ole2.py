@@ -41,7 +41,7 @@ class _Compound:
         major, _, shift = file.unpack("<HHH", 26, "its header")
         if (major, shift) not in ((3, 9), (4, 12)):
             raise BrokenFileError(f"its header is damaged (version {major}, sectors of 2^{shift} bytes)")
-        self._sector = 1 << shift
+        self._sector: int = 1 << shift
         self._major = major
         fields = file.unpack("<IIIIIIIII", 40, "its header")
         _, fat_sectors, self._directory, _, self._cutoff, mini_fat, mini_fat_sectors, difat, difat_sectors = fields

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers.bounded import BrokenFileError
@@ -52,7 +53,7 @@ class PlanesSource:
         self._shape = shape
         self._dtype = dtype
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         path = self._files[t, c, z]
         with _single(path) as plane:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.readers.fingerprint import fingerprint, of_files
@@ -29,7 +30,7 @@ class SequenceSource:
         self._dtype = dtype
         self._open: tuple[int, Acquisition] | None = None
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         return self._member(t).source.plane(0, c, z)
 

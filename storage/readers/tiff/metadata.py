@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.readers.image import Voxel
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.tiff import ome_xml
+
+if TYPE_CHECKING:
+    import tifffile
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Metadata:
     in_order: bool = False
 
 
-def read(tif: Any, series_index: int) -> Metadata:
+def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
     """Return the metadata of one image of an open `tifffile.TiffFile`.
 
     The resolution tags of a plain TIFF are not used: they are print sizes, and programs fill them with 1 or 72.
@@ -35,7 +38,7 @@ def read(tif: Any, series_index: int) -> Metadata:
     if tif.is_ome and tif.ome_metadata:
         return _from_ome(tif.ome_metadata, series_index)
     if tif.is_imagej:
-        return _from_imagej(tif.imagej_metadata or {}, tif.pages[0].tags)
+        return _from_imagej(tif.imagej_metadata or {}, tif.pages.first.tags)
     if tif.is_lsm:
         return _from_lsm(tif.lsm_metadata or {})
     return Metadata("tiff")
@@ -49,7 +52,7 @@ def _from_ome(text: str, index: int) -> Metadata:
     )
 
 
-def _from_imagej(values: dict[str, Any], tags: Any) -> Metadata:
+def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     unit = values.get("unit")
     pixels = [_length_of_pixel(tags, f"{axis}Resolution") for axis in "YX"]
     y_um, x_um = (
@@ -63,7 +66,7 @@ def _from_imagej(values: dict[str, Any], tags: Any) -> Metadata:
     return Metadata("imagej-tiff", (z_um, y_um, x_um), seconds(interval, values.get("tunit", "s")), names)
 
 
-def _length_of_pixel(tags: Any, name: str) -> float | None:
+def _length_of_pixel(tags: tifffile.TiffTags, name: str) -> float | None:
     if name not in tags:
         return None
     pixels, units = tags[name].value

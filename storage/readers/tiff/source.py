@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nuset_engine.arrays import Pixels, PlaneYX
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers.axes import Axes, arranged
@@ -82,7 +83,7 @@ class TiffSource:
         self._pages = pages
         self._tif: tifffile.TiffFile | None = None
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         try:
             page = self._page(self._axes.page_index(t, c, z)).reshape(self._axes.page_shape)
@@ -117,17 +118,17 @@ class TiffSource:
         """Leave the open file behind when pickled."""
         return {**self.__dict__, "_tif": None}
 
-    def _file(self) -> Any:
+    def _file(self) -> tifffile.TiffFile:
         if self._tif is None:
             import tifffile
 
             self._tif = opened(self._path) if self._pages is None else tifffile.TiffFile(self._path)
         return self._tif
 
-    def _series(self) -> Any:
+    def _series(self) -> tifffile.TiffPageSeries:
         return self._file().series[self._series_index]
 
-    def _page(self, index: int) -> np.ndarray:
+    def _page(self, index: int) -> Pixels:
         if self._pages is not None:
             import tifffile
 
@@ -143,9 +144,10 @@ class TiffSource:
             with _opened_for(page):
                 return page.asarray()
         # Pixels lie in one run, maybe behind a single page (ImageJ beyond 4 GB): read just the plane's bytes.
-        handle = series[0].parent.filehandle
+        whole = _first_page(series).parent
+        handle = whole.filehandle
         count = int(np.prod(self._axes.page_shape))
-        dtype = self._dtype.newbyteorder(series[0].parent.byteorder)
+        dtype = self._dtype.newbyteorder(whole.byteorder)
         handle.seek(offset + index * count * dtype.itemsize)
         data = handle.read(count * dtype.itemsize)
         return np.frombuffer(data, dtype=dtype, count=count)
@@ -168,12 +170,19 @@ class TiffSource:
         series = self._series()
         if series.dataoffset is not None:
             count = int(np.prod(self._axes.page_shape)) * self._dtype.itemsize
-            return [Extent(str(series[0].parent.filehandle.path), series.dataoffset + index * count, count)]
+            return [Extent(str(_first_page(series).parent.filehandle.path), series.dataoffset + index * count, count)]
         page = series[index]
         if page is None:
             return []
         file = str(page.parent.filehandle.path)
         return [Extent(file, *run) for run in zip(page.dataoffsets, page.databytecounts, strict=False)]
+
+
+def _first_page(series: tifffile.TiffPageSeries) -> tifffile.TiffPage | tifffile.TiffFrame:
+    page = series[0]
+    if page is None:
+        raise ValueError("the file does not hold its first page")
+    return page
 
 
 def _start(runs: list[Extent]) -> int:
@@ -185,7 +194,7 @@ def _length(runs: list[Extent]) -> int:
 
 
 @contextmanager
-def _opened_for(page: Any) -> Iterator[Any]:
+def _opened_for(page: tifffile.TiffPage | tifffile.TiffFrame) -> Iterator[tifffile.FileHandle]:
     """Give the open file of a page: tifffile closes the further files of an image once it has found their pages."""
     handle = page.parent.filehandle
     was_closed = handle.closed
@@ -267,7 +276,9 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
     return _Found(images, len(walk.offsets), grows)
 
 
-def _pages_of(path: Path, tif: Any, series: Any, walk: Walk) -> tuple[PageIndex | None, bool]:
+def _pages_of(
+    path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, walk: Walk
+) -> tuple[PageIndex | None, bool]:
     """Return where the pages of a series are, and whether some of them are not there (yet).
 
     None where they are not pages of this file alone, as for images in several files, planes behind a single page, and
@@ -297,7 +308,7 @@ def _pages_of(path: Path, tif: Any, series: Any, walk: Walk) -> tuple[PageIndex 
 def _acquisitions(
     path: Path,
     index: int,
-    series: Any,
+    series: tifffile.TiffPageSeries,
     said: metadata.Metadata,
     given: str | None,
     several: bool,
@@ -316,7 +327,13 @@ def _acquisitions(
 
 
 def _acquisition(
-    path: Path, index: int, own: str, series: Any, said: metadata.Metadata, axes: Axes, pages: PageIndex | None
+    path: Path,
+    index: int,
+    own: str,
+    series: tifffile.TiffPageSeries,
+    said: metadata.Metadata,
+    axes: Axes,
+    pages: PageIndex | None,
 ) -> Acquisition:
     """Return one acquisition; `own` is what tells it from others in the same file."""
     dtype = np.dtype(series.dtype)

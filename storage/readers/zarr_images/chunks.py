@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import zarr
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Chunks:
     separator: str
 
     @classmethod
-    def of_array(cls, folder: Path, array: Any, letters: str) -> Chunks:
+    def of_array(cls, folder: Path, array: zarr.Array[Any], letters: str) -> Chunks:
         """Return the chunks of an open array in a folder, whose axes have these letters."""
         size = array.shards or array.chunks
         grid = tuple(max(1, math.ceil(n / step)) for n, step in zip(array.shape, size, strict=True))
@@ -43,7 +46,7 @@ class Chunks:
             prefix, separator = "", str(metadata.dimension_separator)
         else:
             encoding = metadata.chunk_key_encoding
-            separator = str(encoding.separator)
+            separator = str(encoding.separator)  # type: ignore[attr-defined]  # both kinds that there are have it
             prefix = f"c{separator}" if encoding.name == "default" else ""
         return cls(folder, grid, None if t < 0 else (t, int(size[t])), prefix, separator)
 

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX, StackZYX
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.naming import OWN_ATTRIBUTE
@@ -21,6 +22,9 @@ from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
 from storage.readers.zarr_images.chunks import Chunks
 from storage.readers.zarr_images.sound_blosc import guard
+
+if TYPE_CHECKING:
+    import zarr
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,18 @@ class ZarrSource:
         self._root = root
         self._array_path = array_path
         self._letters = letters
-        self._array: Any = None
-        self._block: tuple[tuple[int, int, int], np.ndarray] | None = None
+        self._array: zarr.Array[Any] | None = None
+        self._block: tuple[tuple[int, int, int], StackZYX] | None = None
         self._chunks: Chunks | None = None
         self._former: dict[Path, str] = {}
 
-    def plane(self, t: int, c: int, z: int) -> np.ndarray:
+    def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         array = self._opened()
         depth = array.chunks[self._letters.index("z")] if "z" in self._letters else 1
         key = (t, c, z // depth)
         if self._block is None or self._block[0] != key:
-            where = {"t": t, "c": c, "z": slice(key[2] * depth, (key[2] + 1) * depth)}
+            where: dict[str, int | slice] = {"t": t, "c": c, "z": slice(key[2] * depth, (key[2] + 1) * depth)}
             index = tuple(where.get(letter, slice(None)) for letter in self._letters)
             try:
                 block = np.asarray(array[index])
@@ -104,7 +108,7 @@ class ZarrSource:
         """Leave the open array behind when pickled."""
         return {**self.__dict__, "_array": None, "_block": None}
 
-    def _opened(self) -> Any:
+    def _opened(self) -> zarr.Array[Any]:
         import zarr
 
         if self._array is None:
@@ -180,13 +184,13 @@ def _groups(path: Path) -> list[tuple[str, Mapping[str, Any], bool]]:
     return [(inside, one, len(found) > 1) for inside, one in found]
 
 
-def _group(path: Path, inside: str) -> Any:
+def _group(path: Path, inside: str) -> zarr.Group:
     import zarr
 
     return zarr.open_group(store=str(path), path=inside, mode="r")
 
 
-def _ome(group: Any) -> Mapping[str, Any]:
+def _ome(group: zarr.Group) -> Mapping[str, Any]:
     """Return the OME attributes, wherever the version puts them."""
     attributes = dict(group.attrs)
     inside = attributes.get("ome")

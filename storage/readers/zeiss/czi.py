@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nuset_engine.arrays import ImageYXS, PlaneYX, ValuesN
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
@@ -72,7 +73,7 @@ class CziSource(ExtentSource[BoundedFile]):
     def _open(self) -> BoundedFile:
         return BoundedFile(self._path)
 
-    def _read(self, handle: BoundedFile, t: int, c: int, z: int) -> np.ndarray:
+    def _read(self, handle: BoundedFile, t: int, c: int, z: int) -> PlaneYX:
         planes = self._planes
         channel, sample = divmod(c, planes.samples)
         plane = np.zeros(planes.plane_shape, planes.dtype)
@@ -161,7 +162,7 @@ def _planes(path: Path, blocks: Sequence[Block]) -> _Planes:
     return _Planes(dict(by_place), (sizes[0], sizes[1], sizes[2]), (y, x), shape, np.dtype(dtype), samples)
 
 
-def _decoded(file: BoundedFile, block: Block) -> np.ndarray:
+def _decoded(file: BoundedFile, block: Block) -> ImageYXS:
     """Return the pixels of a subblock, (height, width, samples)."""
     import imagecodecs
 
@@ -187,7 +188,7 @@ def _decoded(file: BoundedFile, block: Block) -> np.ndarray:
     raise ValueError(f"compression {block.compression} is not read: export it as OME-TIFF")
 
 
-def _zstd_with_header(data: bytes, dtype: np.dtype, expected: int) -> np.ndarray:
+def _zstd_with_header(data: bytes, dtype: np.dtype, expected: int) -> ValuesN:
     """A header of 1 or 3 bytes; its flag says that low and high bytes of 16 bit pixels lie apart."""
     import imagecodecs
 
