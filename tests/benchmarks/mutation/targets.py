@@ -4,15 +4,15 @@ from __future__ import annotations
 
 _TRACKER = (
     "tests/unit/tracking/linking/test_link.py",
-    "tests/unit/tracking/linking/test_late.py",
-    "tests/unit/tracking/linking/test_doubt.py",
+    "tests/unit/tracking/linking/test_late_divisions.py",
+    "tests/unit/tracking/linking/test_doubtful_parents.py",
     "tests/unit/tracking/test_tracker.py",
     "tests/unit/tracking/test_online.py",
 )
 _CATALOG = (
-    "tests/unit/storage/database/test_storage_catalog.py",
-    "tests/unit/storage/database/test_storage_commit.py",
-    "tests/unit/storage/database/test_storage_states.py",
+    "tests/unit/storage/database/test_catalog.py",
+    "tests/unit/storage/database/test_commits.py",
+    "tests/unit/storage/schema/test_states.py",
     "tests/properties/test_storage_queue.py",
 )
 _STORE = ("tests/contracts/test_store_replacement.py", "tests/contracts/test_store_contract.py")
@@ -34,15 +34,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "storage/omezarr/exchange.py": _STORE,
     "storage/omezarr/growing.py": _STORE,
     # what is damaged is refused
-    "storage/readers/tiff/chain.py": ("tests/unit/storage/readers/test_storage_tiff.py",),
-    "storage/readers/zarr_images/sound_blosc.py": ("tests/unit/storage/readers/test_storage_blosc.py",),
+    "storage/readers/tiff/chain.py": ("tests/unit/storage/readers/test_tiff.py",),
+    "storage/readers/zarr_images/sound_blosc.py": ("tests/unit/storage/readers/test_sound_blosc.py",),
     # final ids never change, and a tracker goes on as if it had never stopped
     "tracking/tracker.py": _TRACKER,
     "tracking/state.py": ("tests/unit/tracking/test_online.py", "tests/unit/tracking/test_tracker.py"),
     "tracking/linking/step.py": _TRACKER,
     # what is asked for is what is shown
     "storage/query/filters.py": (
-        "tests/unit/storage/query/test_storage_filters.py",
+        "tests/unit/storage/query/test_filters.py",
         "tests/unit/storage/query/test_storage_queries.py",
     ),
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.tracking.evaluation.test_metrics import TRUE
+from tests.unit.tracking.evaluation.test_link_scores import TRUE
 from tracking.errors import TrackingError
 from tracking.evaluation.challenge import MEASURES, challenge_scores, match_frame
 from tracking.segments import gapless

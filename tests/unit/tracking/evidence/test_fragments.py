@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.tracking.linking.test_doubt import WHEN, WHOLE, divisions, play, sized
+from tests.unit.tracking.linking.test_doubtful_parents import WHEN, WHOLE, divisions, play, sized
 from tests.unit.tracking.movies import wandering
 from tracking.linking.decide import joined
 from tracking.linking.packing import Solution, Triples
