@@ -23,7 +23,7 @@ from daemon.watching.series import spans
 from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.errors import StorageError
-from storage.omezarr.empty_store import Image
+from storage.omezarr.empty_store import ImageKind
 from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SILENCE_S = 900.0
 
 
 @dataclass(frozen=True)
-class Order:
+class ProcessOptions:
     """What is to be processed, and how.
 
     Attributes
@@ -55,7 +55,7 @@ class Order:
     nuclear_channel: int | str | None = None
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
-    image: Image = "copy"
+    image: ImageKind = "copy"
     database: str | None = None
 
 
@@ -67,28 +67,28 @@ class _Outcome:
     faults: int = 0
 
 
-def process(order: Order) -> int:
+def process(options: ProcessOptions) -> int:
     """Process everything that the order names; return the exit code: 0 only when all of it succeeded."""
-    if order.database is not None:
-        database = naming.database_url(order.database)
-    elif isinstance(order.output, Path):
-        database = naming.database_url(naming.database_path(order.output))
+    if options.database is not None:
+        database = naming.database_url(options.database)
+    elif isinstance(options.output, Path):
+        database = naming.database_url(naming.database_path(options.output))
     else:
-        raise UsageError(f"{order.output} is no folder: say with --database where the rows go.")
-    make_folder(order.output)
+        raise UsageError(f"{options.output} is no folder: say with --database where the rows go.")
+    make_folder(options.output)
     outcome = _Outcome()
     with Catalog.open(database) as catalog, Bars() as bars:
-        engine = order.engine
-        lock = worker_lock(catalog, order.output)
+        engine = options.engine
+        lock = worker_lock(catalog, options.output)
         setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock, engine.runtime)
         worker = Worker(setup, _SILENCE_S, time.monotonic)
         queue_loop = QueueLoop(catalog, worker, RetryPolicy(attempts=3, pause_s=1.0), bars.show)
         try:
-            groups = _groups(order, catalog, outcome)
+            groups = _groups(options, catalog, outcome)
             while queue_loop.model is None and groups:
                 queue_loop.step(0.5)
             for paths in groups:
-                _take_up(paths, order, catalog, queue_loop, outcome)
+                _take_up(paths, options, catalog, queue_loop, outcome)
             while queue_loop.owing:
                 queue_loop.step(0.5)
         finally:
@@ -96,10 +96,10 @@ def process(order: Order) -> int:
         return _report(catalog, outcome)
 
 
-def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
+def _groups(options: ProcessOptions, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
     """The files of each acquisition; one that is not whole is complained about, and set aside if nothing of it is."""
     whole: list[Path] = []
-    for path in _candidates(order):
+    for path in _candidates(options):
         try:
             completion = readers.probe(path)
         except (StorageError, OSError) as error:
@@ -112,37 +112,46 @@ def _groups(order: Order, catalog: Catalog, outcome: _Outcome) -> list[list[Path
             _complain(path, completion.refusal, catalog, outcome)
             continue
         whole.append(path)
-    return list(readers.group(whole, order.pattern).values())
+    return list(readers.group(whole, options.pattern).values())
 
 
-def _candidates(order: Order) -> list[Path]:
+def _candidates(options: ProcessOptions) -> list[Path]:
     found: dict[Path, None] = {}
-    for given in (path.absolute() for path in order.paths):
-        found.update(dict.fromkeys(readers.discover(given, order.pattern)))
+    for given in (path.absolute() for path in options.paths):
+        found.update(dict.fromkeys(readers.discover(given, options.pattern)))
     if not found:
-        raise DaemonError(f"There is no image in {', '.join(map(str, order.paths))}: nothing was processed.")
+        raise DaemonError(f"There is no image in {', '.join(map(str, options.paths))}: nothing was processed.")
     return list(found)
 
 
-def _take_up(paths: list[Path], order: Order, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome) -> None:
+def _take_up(
+    paths: list[Path], options: ProcessOptions, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome
+) -> None:
     assert queue_loop.model is not None
     try:
-        found = readers.open_acquisitions(paths, voxel_size_um=order.voxel_size_um, pattern=order.pattern)
+        found = readers.open_acquisitions(paths, voxel_size_um=options.voxel_size_um, pattern=options.pattern)
         for acquisition in found:
             with acquisition:
-                _admit(acquisition, order, catalog, queue_loop, outcome, queue_loop.model)
+                _admit(acquisition, options, catalog, queue_loop, outcome, queue_loop.model)
     except (StorageError, DaemonError, OSError) as error:
         _complain(paths[0], str(error), catalog, outcome)
 
 
 def _admit(
-    acquisition: Acquisition, order: Order, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome, model: Ready
+    acquisition: Acquisition,
+    options: ProcessOptions,
+    catalog: Catalog,
+    queue_loop: QueueLoop,
+    outcome: _Outcome,
+    model: Ready,
 ) -> None:
     absent = sorted(set(range(acquisition.time_points[-1])) - set(acquisition.time_points))
     if absent:
         complain(f"{acquisition.name}: time points {spans(absent)} are not there and are passed over.")
-    recipe = Recipe(model, order.processing, order.nuclear_channel, order.ome_zarr_version, order.pattern, order.image)
-    row = pipeline.admit(catalog, acquisition, recipe, order.output)
+    recipe = Recipe(
+        model, options.processing, options.nuclear_channel, options.ome_zarr_version, options.pattern, options.image
+    )
+    row = pipeline.admit(catalog, acquisition, recipe, options.output)
     if row.id not in outcome.rows:
         outcome.rows.append(row.id)
     queue_loop.end(row.id)

@@ -39,12 +39,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Process everything."""
     from daemon import logs
     from daemon.configuration.config import EngineConfig, Processing
-    from daemon.process import Order, process
+    from daemon.process import ProcessOptions, process
     from storage import naming
 
     logs.set_up("error")
     return process(
-        Order(
+        ProcessOptions(
             paths=options.existing(arguments.paths),
             output=naming.as_place(arguments.output),
             engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads, arguments.runtime),

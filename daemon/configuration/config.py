@@ -18,7 +18,7 @@ from nuset_engine.reconstruction.volume import VolumeParams
 from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
-from storage.omezarr.empty_store import Image
+from storage.omezarr.empty_store import ImageKind
 from storage.readers.names import acquisition_key
 from tracking.params import TrackingParams
 
@@ -65,7 +65,7 @@ class WatchConfig:
     give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
     ome_zarr_version: str = "0.4"
-    image: Image = "copy"
+    image: ImageKind = "copy"
 
     @property
     def settle(self) -> SettleRules:
@@ -223,7 +223,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
-        image="reference" if table.choice("image", defaults.image, get_args(Image)) == "reference" else "copy",
+        image="reference" if table.choice("image", defaults.image, get_args(ImageKind)) == "reference" else "copy",
     )
     if watch.pattern is not None:
         try:

@@ -11,10 +11,8 @@ import pandas as pd
 
 from nuset_engine.arrays import LabelsZYX
 from nuset_engine.overlap import overlap
+from tracking.evaluation.link_scores import Node
 from tracking.synthetic.movie import Division, Movie
-
-Node = tuple[int, int]
-"""A nucleus at one time point: t and label."""
 
 IOU = 0.5
 BOUND = 0.95

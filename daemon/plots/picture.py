@@ -53,19 +53,19 @@ class TrackPicture:
     subtitle: str = ""
 
 
-def draw(scene: TrackPicture, path: Path) -> None:
+def draw(picture: TrackPicture, path: Path) -> None:
     """Write the picture as a PNG.
 
     Parameters
     ----------
-    scene : TrackPicture
+    picture : TrackPicture
     path : Path
         Written at once; an existing file is replaced.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    depth_um, height_um, width_um = np.array(scene.labels.shape) * scene.voxel_size_um
+    depth_um, height_um, width_um = np.array(picture.labels.shape) * picture.voxel_size_um
     side_share = float(np.clip(depth_um / height_um, 0.06, 0.6))
     panel_in = 6.0
     height_in = panel_in * (height_um / width_um) * (1 + side_share) + 1.0
@@ -85,14 +85,14 @@ def draw(scene: TrackPicture, path: Path) -> None:
     )
     tops = [figure.add_subplot(grid[0, k]) for k in range(2)]
     sides = [figure.add_subplot(grid[1, k]) for k in range(2)]
-    low, high = contrast(scene.image)
-    _show_nuclei(tops[0], sides[0], scene, low, high)
-    mappable = _show_tracks(tops[1], scene, low, high)
-    _show_lineages(sides[1], scene)
+    low, high = contrast(picture.image)
+    _show_nuclei(tops[0], sides[0], picture, low, high)
+    mappable = _show_tracks(tops[1], picture, low, high)
+    _show_lineages(sides[1], picture)
     add_scale_bar(tops[0], width_um, height_um)
-    _add_colour_bar(figure, figure.add_subplot(grid[0, 2]), mappable, scene)
-    figure.text(0.02, 1 - 0.25 / height_in, scene.title, color=INK, fontsize=15, va="center", weight="bold")
-    figure.text(0.02, 1 - 0.52 / height_in, scene.subtitle, color=QUIET, fontsize=10.5, va="center")
+    _add_colour_bar(figure, figure.add_subplot(grid[0, 2]), mappable, picture)
+    figure.text(0.02, 1 - 0.25 / height_in, picture.title, color=INK, fontsize=15, va="center", weight="bold")
+    figure.text(0.02, 1 - 0.52 / height_in, picture.subtitle, color=QUIET, fontsize=10.5, va="center")
     figure.savefig(path, dpi=120, facecolor=PAPER)
 
 
@@ -102,28 +102,28 @@ def contrast(image: StackZYX) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-def _show_nuclei(top: Axes, side: Axes, scene: TrackPicture, low: float, high: float) -> None:
+def _show_nuclei(top: Axes, side: Axes, picture: TrackPicture, low: float, high: float) -> None:
     """Outlines over the maximum projection, from above and from the side."""
-    extents_um = np.array(scene.labels.shape) * scene.voxel_size_um
-    _show_projection(top, scene, axis=0, low=low, high=high)
-    _show_projection(side, scene, axis=1, low=low, high=high)
+    extents_um = np.array(picture.labels.shape) * picture.voxel_size_um
+    _show_projection(top, picture, axis=0, low=low, high=high)
+    _show_projection(side, picture, axis=1, low=low, high=high)
     palette = colours()
-    for label, outline in outlines(scene.labels, axis=0):
-        y, x = (outline + 0.5).T * np.array(scene.voxel_size_um[1:])[:, None]
-        top.plot(x, y, color=palette[scene.track_of[label - 1] % len(palette)], linewidth=0.9)
-    for label, outline in outlines(scene.labels, axis=1):
-        z, x = (outline + 0.5).T * np.array([scene.voxel_size_um[0], scene.voxel_size_um[2]])[:, None]
-        side.plot(x, z, color=palette[scene.track_of[label - 1] % len(palette)], linewidth=0.7)
-    _name(top, f"{len(np.unique(scene.labels)) - 1} nuclei at the last time point, from above")
+    for label, outline in outlines(picture.labels, axis=0):
+        y, x = (outline + 0.5).T * np.array(picture.voxel_size_um[1:])[:, None]
+        top.plot(x, y, color=palette[picture.track_of[label - 1] % len(palette)], linewidth=0.9)
+    for label, outline in outlines(picture.labels, axis=1):
+        z, x = (outline + 0.5).T * np.array([picture.voxel_size_um[0], picture.voxel_size_um[2]])[:, None]
+        side.plot(x, z, color=palette[picture.track_of[label - 1] % len(palette)], linewidth=0.7)
+    _name(top, f"{len(np.unique(picture.labels)) - 1} nuclei at the last time point, from above")
     _name(side, "the same from the side")
     top.set(xlim=(0, extents_um[2]), ylim=(extents_um[1], 0))
     side.set(xlim=(0, extents_um[2]), ylim=(extents_um[0], 0))
 
 
-def _show_projection(axes: Axes, scene: TrackPicture, axis: int, low: float, high: float, dim: float = 1.0) -> None:
+def _show_projection(axes: Axes, picture: TrackPicture, axis: int, low: float, high: float, dim: float = 1.0) -> None:
     """Maximum projection along an axis, in micrometres; `dim` below 1 darkens it."""
-    rows_um, columns_um = np.delete(np.array(scene.image.shape) * scene.voxel_size_um, axis)
-    grey = np.clip((scene.image.max(axis=axis).astype(float) - low) / (high - low), 0, 1) ** 0.7
+    rows_um, columns_um = np.delete(np.array(picture.image.shape) * picture.voxel_size_um, axis)
+    grey = np.clip((picture.image.max(axis=axis).astype(float) - low) / (high - low), 0, 1) ** 0.7
     extent = (0, columns_um, rows_um, 0)
     axes.imshow(grey * dim, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="equal", interpolation="bilinear")
     axes.set_axis_off()
@@ -156,23 +156,25 @@ def outlines(labels: LabelsZYX, axis: int) -> Iterator[tuple[int, PointsYX]]:
             yield label, outline + corner
 
 
-def _show_tracks(axes: Axes, scene: TrackPicture, low: float, high: float) -> LineCollection:
+def _show_tracks(axes: Axes, picture: TrackPicture, low: float, high: float) -> LineCollection:
     """Tracks coloured by time over the dimmed projection, with a mark where a mother divided."""
     from matplotlib.collections import LineCollection
 
-    extents_um = np.array(scene.labels.shape) * scene.voxel_size_um
-    _show_projection(axes, scene, axis=0, low=low, high=high, dim=0.4)
-    segments, times, births = _segments(scene.tracks)
+    extents_um = np.array(picture.labels.shape) * picture.voxel_size_um
+    _show_projection(axes, picture, axis=0, low=low, high=high, dim=0.4)
+    segments, times, births = _segments(picture.tracks)
     lines = LineCollection(list(segments), array=times, cmap="plasma", linewidths=1.9, capstyle="round")
-    lines.set_clim(scene.tracks["t"].min() if len(scene.tracks) else 0, scene.tracks["t"].max() if len(times) else 1)
+    lines.set_clim(
+        picture.tracks["t"].min() if len(picture.tracks) else 0, picture.tracks["t"].max() if len(times) else 1
+    )
     axes.add_collection(lines)
-    last = scene.tracks[scene.tracks["t"] == scene.tracks["t"].max()]
+    last = picture.tracks[picture.tracks["t"] == picture.tracks["t"].max()]
     axes.scatter(last["centroid_x_um"], last["centroid_y_um"], s=9, color=INK, linewidths=0, zorder=3)
     if len(births):
         axes.scatter(births[:, 1], births[:, 0], s=90, facecolors="none", edgecolors=INK, linewidths=1.2, zorder=4)
     axes.set(xlim=(0, extents_um[2]), ylim=(extents_um[1], 0))
     count = len(births)
-    _name(axes, f"{scene.tracks['track_id'].nunique()} tracks, {count} division{'' if count == 1 else 's'} (circles)")
+    _name(axes, f"{picture.tracks['track_id'].nunique()} tracks, {count} division{'' if count == 1 else 's'} (circles)")
     return lines
 
 
@@ -214,10 +216,10 @@ def _by_track(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
         yield int(track), rows  # type: ignore[arg-type]
 
 
-def _show_lineages(axes: Axes, scene: TrackPicture) -> None:
+def _show_lineages(axes: Axes, picture: TrackPicture) -> None:
     """A line per track over time from left to right, coloured as its nucleus, daughters forking from their mother."""
-    parents = parents_of(scene.tracks)
-    spans = {track: (int(rows["t"].min()), int(rows["t"].max())) for track, rows in _by_track(scene.tracks)}
+    parents = parents_of(picture.tracks)
+    spans = {track: (int(rows["t"].min()), int(rows["t"].max())) for track, rows in _by_track(picture.tracks)}
     height = {track: row for row, track in enumerate(lineage_order(list(spans), parents))}
     palette = colours()
     for track, (start, end) in spans.items():
@@ -289,15 +291,15 @@ def scale_bar_um(width_um: float) -> float:
     return float(max(step * decade for step in (1, 2, 5) if step * decade <= target * (1 + 1e-9)))
 
 
-def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, scene: TrackPicture) -> None:
+def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, picture: TrackPicture) -> None:
     """The colour bar for time, in minutes where the frame interval is known."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     bar = figure.colorbar(mappable, cax=axes)
-    if scene.frame_interval_s:
-        minutes = scene.frame_interval_s / 60
+    if picture.frame_interval_s:
+        minutes = picture.frame_interval_s / 60
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t * minutes:g}"))
-    bar.set_label("time (min)" if scene.frame_interval_s else "time point", color=INK, fontsize=10)
+    bar.set_label("time (min)" if picture.frame_interval_s else "time point", color=INK, fontsize=10)
     bar.ax.yaxis.set_major_locator(MaxNLocator(7, integer=True))
     bar.ax.tick_params(colors=INK, labelsize=9)
     bar.outline.set_visible(False)

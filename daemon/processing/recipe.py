@@ -13,7 +13,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
-from storage.omezarr.empty_store import Image
+from storage.omezarr.empty_store import ImageKind
 from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Recipe:
     nuclear_channel: int | str | None = None
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
-    image: Image = "copy"
+    image: ImageKind = "copy"
 
     def params(self, channel: int) -> dict[str, Any]:
         """The plain values that are stored, and from which `Request.of` runs a time point again."""
@@ -71,7 +71,7 @@ class Request:
     tracking: TrackingParams
     nuclear_channel: int
     ome_zarr_version: str
-    image: Image
+    image: ImageKind
 
     @classmethod
     def of(cls, row: AcquisitionRow) -> Request:

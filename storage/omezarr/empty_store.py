@@ -22,12 +22,12 @@ from storage.omezarr.references import Reference
 if TYPE_CHECKING:
     import zarr
 
-Image = Literal["copy", "reference"]
+ImageKind = Literal["copy", "reference"]
 
 LABEL_DTYPE = np.dtype(np.uint32)
 
 
-def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: Image) -> None:
+def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: ImageKind) -> None:
     """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
 
     In a folder it is made beside its place and moved there when it is on the disk. At a URL its place is marked as

@@ -15,7 +15,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.naming import Place
 from storage.omezarr import corruption, ngff, places
-from storage.omezarr.empty_store import LABEL_DTYPE, Image, build
+from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.places import OutputStore, sweep_unfinished
 from storage.omezarr.published import PublishedState
@@ -48,7 +48,7 @@ class ImageStore:
 
     @classmethod
     def create(
-        cls, path: str | Path, acquisition: Acquisition, version: str = "0.4", image: Image = "copy"
+        cls, path: str | Path, acquisition: Acquisition, version: str = "0.4", image: ImageKind = "copy"
     ) -> ImageStore:
         """Return the store for an acquisition, made if it is not there; it appears whole or not at all.
 

@@ -82,7 +82,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TiffFormat:
     """Byte order and field widths: those of a classic TIFF or of a BigTIFF."""
 
     order: str
@@ -174,7 +174,7 @@ class Walk:
         self.chain = Chain(0, None)
         self.offsets = array("Q")
         self.notes: dict[Any, Any] = {}
-        self.layout: Layout | None = None
+        self.form: TiffFormat | None = None
         self._head = b""
         self._first: _Page | None = None
         self._last: _Page | None = None
@@ -183,8 +183,8 @@ class Walk:
 
     def _has_grown(self, file: BinaryIO, stamp: FileStamp) -> bool:
         """Say whether it is the same file, longer, with the same first and last page."""
-        before, layout = self._stamp, self.layout
-        if before is None or layout is None or self._first is None or self._last is None:
+        before, form = self._stamp, self.form
+        if before is None or form is None or self._first is None or self._last is None:
             return False
         if (before.device, before.inode) != (stamp.device, stamp.inode):
             return False
@@ -194,24 +194,24 @@ class Walk:
         if file.read(len(self._head)) != self._head:
             return False
         try:
-            return all(_page(file, stamp.size, layout, old.offset).same_as(old) for old in (self._first, self._last))
+            return all(_page(file, stamp.size, form, old.offset).same_as(old) for old in (self._first, self._last))
         except BrokenChainError:
             return False
 
     def _walk(self, file: BinaryIO, size: int) -> str | None:
         """Walk from the last page that was sound; return what is not whole."""
-        if self.layout is None or self._last is None:
-            self._head, self.layout, offset = _header(file, size)
+        if self.form is None or self._last is None:
+            self._head, self.form, offset = _header(file, size)
             self._seen, self._first = set(), None
         else:
-            offset = _page(file, size, self.layout, self._last.offset).following
+            offset = _page(file, size, self.form, self._last.offset).following
         if offset == 0 and self._last is None:
             return "it has no page yet"
         while offset:
             if offset in self._seen:
                 return f"its chain of pages runs in a circle after page {len(self._seen)}"
             try:
-                page = _page(file, size, self.layout, offset)
+                page = _page(file, size, self.form, offset)
                 self._first = self._first or page
                 _check_pixels(page, size, trusted=not self._first.lsm)
             except BrokenChainError as error:
@@ -253,7 +253,7 @@ def walked(path: Path) -> Walk:
     return known.go_on()
 
 
-def runs_of_pixels(path: Path, layout: Layout, offset: int) -> list[tuple[int, int]]:
+def runs_of_pixels(path: Path, form: TiffFormat, offset: int) -> list[tuple[int, int]]:
     """Return (offset, bytes) of the pixels of the page whose index is at `offset`, neighbours joined, in order.
 
     Raises
@@ -262,7 +262,7 @@ def runs_of_pixels(path: Path, layout: Layout, offset: int) -> list[tuple[int, i
         When there is no such page now.
     """
     with path.open("rb") as file:
-        page = _page(file, file.seek(0, 2), layout, offset)
+        page = _page(file, file.seek(0, 2), form, offset)
     starts = page.tags.get(STRIP_OFFSETS) or page.tags.get(TILE_OFFSETS) or ()
     counts = page.tags.get(STRIP_BYTES) or page.tags.get(TILE_BYTES) or ()
     joined: list[tuple[int, int]] = []
@@ -292,7 +292,7 @@ def _ends(path: Path, size: int, mtime_ns: int) -> bool:
         return False
 
 
-def _header(file: BinaryIO, size: int) -> tuple[bytes, Layout, int]:
+def _header(file: BinaryIO, size: int) -> tuple[bytes, TiffFormat, int]:
     """Return the header as far as it never changes, what it says of the layout, and where the first page is."""
     file.seek(0)
     head = file.read(16)
@@ -302,37 +302,37 @@ def _header(file: BinaryIO, size: int) -> tuple[bytes, Layout, int]:
     version = struct.unpack(order + "H", head[2:4])[0] if order and len(head) >= 4 else None
     if order is None or version not in (42, 43):
         raise BrokenChainError(f"it is no TIFF, whatever its name says (it begins with {head[:8]!r})")
-    layout = Layout(order, big=version == 43)
-    where = head[8:16] if layout.big else head[4:8]
-    return head[:16] if layout.big else head[:8], layout, layout.offset(where)
+    form = TiffFormat(order, big=version == 43)
+    where = head[8:16] if form.big else head[4:8]
+    return head[:16] if form.big else head[:8], form, form.offset(where)
 
 
-def _page(file: BinaryIO, size: int, layout: Layout, offset: int) -> _Page:
+def _page(file: BinaryIO, size: int, form: TiffFormat, offset: int) -> _Page:
     """Return a page's index."""
-    count_size = 8 if layout.big else 2
+    count_size = 8 if form.big else 2
     if offset + count_size > size:
         raise BrokenChainError("it breaks off: the index of a page lies behind its end")
     file.seek(offset)
-    count = layout.unpack("Q" if layout.big else "H", file.read(count_size))[0]
-    length = count * layout.entry_size + layout.offset_size
+    count = form.unpack("Q" if form.big else "H", file.read(count_size))[0]
+    length = count * form.entry_size + form.offset_size
     if count == 0 or offset + count_size + length > size:
         raise BrokenChainError("it breaks off inside the index of a page")
     table = file.read(length)
-    page = _Page(offset, table[: -layout.offset_size], layout.offset(table[-layout.offset_size :]))
-    for start in range(0, count * layout.entry_size, layout.entry_size):
-        _read_entry(file, size, layout, table[start : start + layout.entry_size], page)
+    page = _Page(offset, table[: -form.offset_size], form.offset(table[-form.offset_size :]))
+    for start in range(0, count * form.entry_size, form.entry_size):
+        _read_entry(file, size, form, table[start : start + form.entry_size], page)
     return page
 
 
-def _read_entry(file: BinaryIO, size: int, layout: Layout, entry: bytes, page: _Page) -> None:
-    tag, kind = layout.unpack("HH", entry[:4])
+def _read_entry(file: BinaryIO, size: int, form: TiffFormat, entry: bytes, page: _Page) -> None:
+    tag, kind = form.unpack("HH", entry[:4])
     if kind not in TYPE_SIZES:
         return
-    count = layout.offset(entry[4 : 4 + layout.offset_size])
-    inside = entry[4 + layout.offset_size :]
+    count = form.offset(entry[4 : 4 + form.offset_size])
+    inside = entry[4 + form.offset_size :]
     length = count * TYPE_SIZES[kind]
     if length > len(inside):
-        start = layout.offset(inside)
+        start = form.offset(inside)
         if start + length > size:
             raise BrokenChainError("it breaks off: a part of a page's index lies behind its end")
         if tag not in WANTED and tag != LSM_INFO:
@@ -346,7 +346,7 @@ def _read_entry(file: BinaryIO, size: int, layout: Layout, entry: bytes, page: _
     elif tag == DESCRIPTION:
         page.description = data.rstrip(b"\0").decode("utf-8", errors="replace")
     elif tag in WANTED and kind in INTEGER_CODES:
-        page.tags[tag] = layout.unpack(f"{count}{INTEGER_CODES[kind]}", data)
+        page.tags[tag] = form.unpack(f"{count}{INTEGER_CODES[kind]}", data)
 
 
 def _check_pixels(page: _Page, size: int, trusted: bool) -> None:

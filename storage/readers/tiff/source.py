@@ -21,7 +21,7 @@ from storage.readers.fingerprint import Extent, FreshFiles, fingerprint, gone, o
 from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
 from storage.readers.names import stem
 from storage.readers.tiff import metadata
-from storage.readers.tiff.chain import BrokenChainError, Layout, Walk, runs_of_pixels, walked
+from storage.readers.tiff.chain import BrokenChainError, TiffFormat, Walk, runs_of_pixels, walked
 
 if TYPE_CHECKING:
     import tifffile
@@ -40,13 +40,13 @@ class PageIndex:
         Those of the file's pages; of a file that grows, it grows too.
     first : int
         The page of the file that is the first of the image.
-    layout : Layout
+    form : TiffFormat
         How the file writes numbers.
     """
 
     offsets: array[int]
     first: int
-    layout: Layout
+    form: TiffFormat
 
     def of(self, page: int) -> int:
         """Return the offset of the index of a page of the image.
@@ -161,7 +161,7 @@ class TiffSource:
     def _runs(self, index: int) -> list[Extent]:
         if self._pages is not None:
             try:
-                runs = runs_of_pixels(self._path, self._pages.layout, self._pages.of(index))
+                runs = runs_of_pixels(self._path, self._pages.form, self._pages.of(index))
             except (BrokenChainError, IndexError):
                 return []
             except OSError as error:
@@ -286,7 +286,7 @@ def _pages_of(
     """
     place = {offset: i for i, offset in enumerate(walk.offsets)}
     behind_one_page = len(series) > len(walk.offsets) or math.prod(series.shape) != len(series) * series.keyframe.size
-    if tif.is_lsm or walk.layout is None or (behind_one_page and len(walk.offsets) <= 1):
+    if tif.is_lsm or walk.form is None or (behind_one_page and len(walk.offsets) <= 1):
         return None, False
     found = []
     for i in range(len(series)):
@@ -299,10 +299,10 @@ def _pages_of(
     if not there:
         return None, missing
     if all(n is None or n == there[0] + i for i, n in enumerate(found)):
-        return PageIndex(walk.offsets, there[0], walk.layout), missing
+        return PageIndex(walk.offsets, there[0], walk.form), missing
     if missing:
         return None, missing
-    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.layout), False
+    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.form), False
 
 
 def _acquisitions(

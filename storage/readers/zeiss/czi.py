@@ -23,7 +23,7 @@ from storage.readers.fingerprint import Extent
 from storage.readers.image import LARGEST_PLANE_PIXELS, ExtentSource, Image, Voxel, acquisitions
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.zeiss import structure
-from storage.readers.zeiss.structure import PIXEL_TYPES, Block, Layout
+from storage.readers.zeiss.structure import PIXEL_TYPES, Block, CziLayout
 
 UNCOMPRESSED, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_WITH_HEADER = 0, 1, 2, 4, 5, 6
 _DIMENSIONS = "Information/Image/Dimensions"
@@ -137,7 +137,7 @@ def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
     return acquisitions(path, "czi", found, (path,))
 
 
-def _scenes(path: Path, layout: Layout) -> dict[Scene, _Planes]:
+def _scenes(path: Path, layout: CziLayout) -> dict[Scene, _Planes]:
     by_scene: dict[Scene, list[Block]] = defaultdict(list)
     for block in layout.blocks:
         by_scene[block.scene].append(block)

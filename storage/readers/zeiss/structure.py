@@ -50,7 +50,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Layout:
+class CziLayout:
     """What the walk found: all subblocks at full resolution, the metadata (XML), time stamps in seconds."""
 
     blocks: tuple[Block, ...]
@@ -58,7 +58,7 @@ class Layout:
     time_stamps_s: tuple[float, ...]
 
 
-def read(path: Path) -> Layout:
+def read(path: Path) -> CziLayout:
     """Walk a CZI and see that every subblock of its directory is inside the file.
 
     Raises
@@ -79,7 +79,7 @@ def read(path: Path) -> Layout:
         if directory <= 0 or metadata <= 0:
             raise BrokenFileError("its directory is not written yet")
         blocks = _blocks(file, directory)
-        return Layout(blocks, _xml(file, metadata), _time_stamps(file, attachments))
+        return CziLayout(blocks, _xml(file, metadata), _time_stamps(file, attachments))
 
 
 def pixels_at(file: BoundedFile, block: Block) -> bytes:

@@ -43,6 +43,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # what is asked for is what is shown
     "storage/query/filters.py": (
         "tests/unit/storage/query/test_filters.py",
-        "tests/unit/storage/query/test_storage_queries.py",
+        "tests/unit/storage/query/test_question.py",
     ),
 }
