@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from sqlalchemy import text
@@ -67,7 +67,7 @@ class Results:
         """Return one row per acquisition."""
         return Question.acquisitions(self.url, Selection(where=where, columns=columns)).frame()
 
-    def sql(self, query: str, **values: Any) -> pd.DataFrame:
+    def sql(self, query: str, **values: object) -> pd.DataFrame:
         """Return what your own SELECT finds; it cannot write.
 
         Parameters

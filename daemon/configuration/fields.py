@@ -203,7 +203,7 @@ class Reader:
                 remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._known))}."
                 self.fault((name,), f"{name} is not a known key here; {remedy}")
 
-    def _take(self, name: str, default: Any) -> Any:
+    def _take(self, name: str, default: object) -> Any:  # noqa: ANN401 - what TOML holds, of any kind
         self._known.add(name)
         return self._values.get(name, default)
 
@@ -224,6 +224,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> object:
     """Arrays as tuples: frozen parameters hold no lists."""
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value

@@ -128,5 +128,5 @@ def _restored(kind: type[Params], stored: Mapping[str, Any]) -> Params:
     return kind(**{name: _hashable(value) for name, value in stored.items() if name in known})
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> object:
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value

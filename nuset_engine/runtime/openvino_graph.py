@@ -6,6 +6,7 @@ OpenVINO's own converters keep the doubling of the decoder in float32, and with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,14 +54,14 @@ def openvino_model(folded: keras.Model) -> Any:
     return ov.Model(outputs, [image], folded.name)
 
 
-def _activated(op: Any, layer: keras.Layer, value: Any) -> Any:
+def _activated(op: ModuleType, layer: keras.Layer, value: Any) -> Any:
     name = layer.activation.__name__
     if name not in ("relu", "linear"):
         raise EngineError(f"The layer {layer.name} ends in {name}, which has no counterpart in OpenVINO here.")
     return op.relu(value) if name == "relu" else value
 
 
-def _convolution(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
+def _convolution(op: ModuleType, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     kernel = np.asarray(layer.kernel)
     keeps = layer.padding == "same" or kernel.shape[:2] == (1, 1)
     if not keeps or any(side % 2 == 0 for side in kernel.shape[:2]) or max(layer.strides) > 1:
@@ -71,13 +72,13 @@ def _convolution(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     return _activated(op, layer, value)
 
 
-def _convolved(op: Any, value: Any, kernel: TensorF32, name: str) -> Any:
+def _convolved(op: ModuleType, value: Any, kernel: TensorF32, name: str) -> Any:
     margins = [side // 2 for side in kernel.shape[:2]]
     filters = op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32))
     return op.convolution(value, filters, [1, 1], margins, margins, [1, 1], name=name)
 
 
-def _doubled(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
+def _doubled(op: ModuleType, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     kernel = np.asarray(layer.kernel)
     if (
         kernel.shape[:2] != (4, 4)
@@ -113,12 +114,12 @@ def phases_kernel(kernel: TensorF32) -> TensorF32:
     return wide.reshape(3, 3, kernel.shape[3], 4 * kernel.shape[2])
 
 
-def _pooled(op: Any, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
+def _pooled(op: ModuleType, layer: keras.Layer, inputs: Sequence[Any]) -> Any:
     size = list(layer.pool_size)
     return op.max_pool(inputs[0], size, [1, 1], [0, 0], [0, 0], size).output(0)
 
 
-BUILDERS: dict[str, Callable[[Any, keras.Layer, Sequence[Any]], Any]] = {
+BUILDERS: dict[str, Callable[[ModuleType, keras.Layer, Sequence[Any]], Any]] = {
     "Conv2D": _convolution,
     "Conv2DTranspose": _doubled,
     "MaxPooling2D": _pooled,

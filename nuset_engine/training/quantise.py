@@ -12,6 +12,7 @@ import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def quantise(weights: WeightsInfo, config: TrainingConfig, note: Callable[[str],
     return save_int8(model, weights, {**made, "deviation": {k: round(v, 6) for k, v in asdict(found).items()}})
 
 
-def _quantised(nncf: Any, model: Any, crops: Sequence[InputYXC]) -> Any:
+def _quantised(nncf: ModuleType, model: Any, crops: Sequence[InputYXC]) -> Any:
     nncf.set_log_level(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         return nncf.quantize(

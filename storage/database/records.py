@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from nuset_engine.arrays import ValuesN
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
 from storage.errors import StorageError
 from storage.schema import tables
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 # Columns of the engine's table that have a column of their own in the database.
 MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in tables.nuclei.columns)
+Plain = bool | int | float | str | bytes | None
 _PLAIN = frozenset({bool, int, str, bytes, type(None)})
 _UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Plain:
     """Return a value as plain Python: numpy scalars unpacked, NaN and missing values None.
 
     Raises
@@ -37,7 +39,7 @@ def plain(value: Any) -> Any:
         For a value that the database cannot hold.
     """
     if type(value) in _PLAIN:
-        return value  # nearly always, and much faster
+        return value  # type: ignore[return-value]  # nearly always, and much faster
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
@@ -47,7 +49,7 @@ def plain(value: Any) -> Any:
     raise StorageError(f"{value!r} ({type(value).__name__}) cannot be stored: give a number, a text or nothing.")
 
 
-def plain_column(values: pd.Series | np.ndarray) -> list[Any]:
+def plain_column(values: pd.Series | ValuesN) -> list[Any]:
     """Return a column as plain Python values, fast for the usual dtypes."""
     array = np.asarray(values)
     if array.dtype.kind in "iub":

@@ -124,7 +124,7 @@ def _prototype() -> BufferPrototype:
     class Chunk(cpu.NDBuffer):
         """A chunk in memory."""
 
-        def all_equal(self, other: Any, equal_nan: bool = True) -> bool:
+        def all_equal(self, other: object, equal_nan: bool = True) -> bool:
             """Say whether every value is `other`."""
             if self.dtype.kind in "iu" and other == 0:
                 return not self.as_numpy_array().any()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,7 @@ def challenge_measures(
     module = _challenge_package()
     labels = [frame.true.tolist() for frame in frames], [frame.found.tolist() for frame in frames]
     pairs = [frame.pairs[:, 0].tolist() for frame in frames], [frame.pairs[:, 1].tolist() for frame in frames]
-    values: dict[str, Any] = {"SEG": seg}
+    values: dict[str, float | None] = {"SEG": seg}
     values |= _graph_measures(module, (true_tracks, found_tracks), labels, pairs)
     values["CT"] = module.ct(found_tracks, true_tracks, labels[0], *pairs)
     values["TF"] = module.tf(true_tracks, labels[0], *pairs)
@@ -91,11 +91,11 @@ def challenge_measures(
     values["BC"] = 2 * right / (2 * right + wrong + missed) if right + missed else None
     values["division_precision"] = right / (right + wrong) if right + wrong else None
     values["division_recall"] = right / (right + missed) if right + missed else None
-    return {name: float("nan") if values[name] is None else float(values[name]) for name in MEASURES}
+    return {name: float("nan") if (value := values[name]) is None else float(value) for name in MEASURES}
 
 
 def _graph_measures(
-    module: Any,
+    module: ModuleType,
     tracks: tuple[TracksLBEP, TracksLBEP],
     labels: tuple[list[list[int]], list[list[int]]],
     pairs: tuple[list[list[int]], list[list[int]]],
@@ -114,7 +114,11 @@ def _graph_measures(
 
 
 def challenge_scores(
-    true: pd.DataFrame, found: pd.DataFrame, matches: Iterable[tuple[tuple[int, int], tuple[int, int]]], **options: Any
+    true: pd.DataFrame,
+    found: pd.DataFrame,
+    matches: Iterable[tuple[tuple[int, int], tuple[int, int]]],
+    seg: float = np.nan,
+    frame_tolerance: int = 1,
 ) -> dict[str, float]:
     """The same from tables of tracked nuclei.
 
@@ -124,8 +128,8 @@ def challenge_scores(
         Columns t, label, track_id, parent_track_id (missing or 0: none). Tracks may have gaps.
     matches : iterable of (true node, found node)
         Nodes are (t, label): which nuclei are the same, for example from the IoU of their labels.
-    **options
-        `seg` and `frame_tolerance` of `challenge_measures`.
+    seg, frame_tolerance
+        As in `challenge_measures`.
     """
     true_tracks, true_number = gapless(true)
     found_tracks, found_number = gapless(found)
@@ -144,7 +148,7 @@ def challenge_scores(
         for t in range(start, stop)
     ]
     shift = np.array([0, start, start, 0])
-    return challenge_measures(true_tracks - shift, found_tracks - shift, frames, **options)
+    return challenge_measures(true_tracks - shift, found_tracks - shift, frames, seg, frame_tolerance)
 
 
 def _nodes(table: pd.DataFrame, number: IntsN) -> dict[tuple[int, int], int]:
@@ -152,7 +156,7 @@ def _nodes(table: pd.DataFrame, number: IntsN) -> dict[tuple[int, int], int]:
     return dict(zip(zip(table["t"].tolist(), table["label"].tolist(), strict=True), number.tolist(), strict=True))
 
 
-def _challenge_package() -> Any:
+def _challenge_package() -> ModuleType:
     """The package of the challenge.
 
     Raises
@@ -167,4 +171,5 @@ def _challenge_package() -> Any:
             "The measures of the Cell Tracking Challenge need its package py-ctcmetrics, which is not installed; "
             "install it with pip install py-ctcmetrics."
         ) from error
-    return metrics
+    module: ModuleType = metrics
+    return module

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import struct
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _HEADER = struct.Struct("<4B3I")
 _STORED = 0x2  # flag of a chunk that holds its content as it is
@@ -46,11 +49,12 @@ def guard() -> None:
     from zarr.codecs import BloscCodec
 
     class SoundBlosc(Blosc):
-        def decode(self, buf: Any, out: Any = None) -> Any:
+        def decode(self, buf: Buffer, out: Buffer | None = None) -> Buffer:
             fault = fault_of(memoryview(buf).cast("B"))
             if fault is not None:
                 raise ValueError(f"damaged Blosc chunk, {fault}")
-            return super().decode(buf, out)
+            decoded: Buffer = super().decode(buf, out)
+            return decoded
 
     class SoundBloscCodec(BloscCodec):
         @cached_property
