@@ -25,6 +25,7 @@ from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.worker_client import Worker
 from daemon.watching.folder_thread import FolderThread
+from daemon.watching.idle_lane import IdleLane
 from daemon.watching.inspection_client import InspectionClient
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
@@ -79,6 +80,8 @@ class Service:
         self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
         self._inspection_client = InspectionClient(config.service.reader_limit_s, clock)
+        own = InspectionClient(config.service.reader_limit_s, clock)
+        self._idle_lane = IdleLane(self._inspection_client, own, clock)
         self._queue_loop = QueueLoop(
             catalog, self._worker, RetryPolicy(), self._hear, self._is_reachable, self._look_again, clock, crash_record
         )
@@ -193,6 +196,7 @@ class Service:
         for intake in self._intakes.values():
             intake.tick(now)
         self._inspection_client.turn()
+        self._idle_lane.turn()
         if now >= self._next_requests:
             self._next_requests = now + _REQUESTS_S
             self._take_requests()
@@ -238,6 +242,7 @@ class Service:
         for intake in self._intakes.values():
             intake.stop()
         self._inspection_client.stop()
+        self._idle_lane.stop()
         self._worker.stop()
         try:
             self._queue_loop.abandon()
@@ -296,7 +301,15 @@ class Service:
         folder = FolderWatch(watch.path, watch.recursive, outputs, service.events, service.rescan_s, watch.pattern)
         folder_thread = FolderThread(folder, self._clock)
         return Intake(
-            watch, folder_thread, self._catalog, self._queue_loop, self._inspection_client, lambda: self._recipe(watch)
+            watch,
+            folder_thread,
+            self._catalog,
+            self._queue_loop,
+            self._inspection_client,
+            lambda: self._recipe(watch),
+            self._idle_lane,
+            self._is_reachable,
+            self._look_again,
         )
 
     def _recipe(self, watch: WatchConfig) -> Recipe | None:

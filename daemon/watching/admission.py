@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
-from daemon.watching.inspection import Answer, Open, Opened, Stuck, SupportsInspection
+from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
+from daemon.watching.moved import moved_here
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series, spans
+from daemon.watching.taken import sources
 from storage import readers
-from storage.database.taken_files import Source
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.schema.states import FINISHED
 
@@ -56,6 +57,7 @@ class _Order:
     request: Open
     group: Group | None = None
     ends: bool = True
+    gone: frozenset[str] | None = None  # sources of the same content that are not there any more; None: not asked yet
 
 
 class Admission:
@@ -67,6 +69,10 @@ class Admission:
     ----------
     try_again : callable
         Told of a path that has to be looked at anew, and of the pause (s) before.
+    reachable : callable
+        Says whether a source can be there at all: False while its watched folder is offline.
+    left : callable
+        Told of paths from which a source was moved away.
     """
 
     def __init__(
@@ -76,12 +82,16 @@ class Admission:
         queue_loop: QueueLoop,
         inspection_client: SupportsInspection,
         try_again: Callable[[Path, float], None],
+        reachable: Callable[[Path], bool] = lambda source: True,
+        left: Callable[[Iterable[Path]], None] = lambda files: None,
     ) -> None:
         self._watch = watch
         self._catalog = catalog
         self._queue_loop = queue_loop
         self._inspection_client = inspection_client
         self._try_again = try_again
+        self._reachable = reachable
+        self._left = left
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
         self._opened: deque[tuple[_Order, Opened]] = deque()
@@ -132,7 +142,7 @@ class Admission:
         """Take up what the database knows of this folder's files; return what each was when it was taken."""
         rows = {row.id: row for row in self._catalog.acquisitions()}
         known: dict[str, Identity] = {}
-        for source in self._catalog.files_taken(self._watch.path):
+        for source in self._catalog.sources.taken(self._watch.path):
             known[source.path] = Identity(source.size, source.mtime_ns, source.files, source.readable)
             row, path = rows[source.acquisition_id], Path(source.path)
             if row.state not in FINISHED and row.zarr_path is not None:
@@ -223,6 +233,8 @@ class Admission:
         paths, group = order.request.paths, order.group
         if answer.error is None:
             try:
+                if order.gone is None and self._asks_what_moved(order, answer):
+                    return
                 self._admit(order, answer, recipe)
             except DatabaseUnavailableError:
                 raise  # this turn is over, and the next one hands it in again
@@ -243,12 +255,30 @@ class Admission:
             self._troubles.pop(paths[0], None)
             self.refuse(paths[0], answer.identities[0] if answer.identities else None, answer.error)
 
+    def _asks_what_moved(self, order: _Order, answer: Opened) -> bool:
+        """Have it looked up whether sources with the same content are gone; False where there are none."""
+        elsewhere = {
+            one.source_path: one.files
+            for found in answer.found
+            for one in self._catalog.sources.elsewhere(found)
+            if all(self._reachable(file) for file in one.files)
+        }
+        if elsewhere:
+            self._inspection_client.ask(Gone(elsewhere), partial(self._hear_what_moved, order, answer))
+        return bool(elsewhere)
+
+    def _hear_what_moved(self, order: _Order, opened: Opened, answer: Answer) -> None:
+        gone = answer.sources if isinstance(answer, Missing) else frozenset()
+        self._opened.append((replace(order, gone=gone), opened))
+
     def _admit(self, order: _Order, answer: Opened, recipe: Recipe) -> None:
         taken = {}
         if order.ends or order.group is not None:
             taken = {p: i for p, i in zip(order.request.paths, answer.identities, strict=True) if i is not None}
         for found in answer.found:
-            row = pipeline.admit(self._catalog, found, recipe, self._watch.output, _sources(taken))
+            row = moved_here(self._catalog, found, order.gone or frozenset(), recipe, sources(taken), self._left)
+            if row is None:
+                row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken))
             logs.info("queued", acquisition=row.name, files=len(order.request.paths), state=row.state)
             if order.group is not None:
                 order.group.acquisition_id = row.id
@@ -259,7 +289,7 @@ class Admission:
 
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
         named = _printable(path)
-        taken = _sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
+        taken = sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
         self._catalog.set_aside_source(named, Path(named).stem, reason, taken)
         logs.warning("file set aside", path=named, reason=reason)
         group = self._group_of(path)
@@ -339,10 +369,6 @@ def _owner(source_path: str, known: Mapping[str, Identity]) -> str | None:
     """The known file that holds an acquisition on its own: it itself, or the one of whose images it is one."""
     choices = (source_path, source_path.rpartition("#")[0], os.path.dirname(source_path))
     return next((choice for choice in choices if choice in known), None)
-
-
-def _sources(taken: dict[Path, Identity]) -> tuple[Source, ...]:
-    return tuple(Source(os.fspath(p), i.size, i.mtime_ns, i.files, i.readable) for p, i in taken.items())
 
 
 def _printable(path: Path) -> str:

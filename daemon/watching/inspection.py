@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from storage import readers
 from storage.errors import IncompleteInputError, StorageError
 from storage.found import Found
 from storage.readers import Completion
+from storage.readers.presence import are_gone
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,27 @@ class Open:
         As `storage.readers.open_acquisitions` takes them.
     time_points : tuple of int, or None
         Of a growing file, those that are to be taken; None: all that are whole.
+    idle : bool
+        Only when the computer has nothing else to do.
     """
 
     paths: tuple[Path, ...]
     voxel_size_um: tuple[float, float, float] | None
     pattern: str | None
     time_points: tuple[int, ...] | None = None
+    idle: bool = False
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Request: which of these sources, each with its files, are not there any more?"""
+
+    sources: Mapping[str, tuple[Path, ...]]
+
+    @property
+    def path(self) -> Path:
+        """The first of them, to speak of."""
+        return Path(next(iter(self.sources)))
 
 
 @dataclass(frozen=True)
@@ -66,14 +82,21 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Answer to `Gone`: the sources of which no file is there."""
+
+    sources: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Stuck:
     """Instead of an answer: the process crashed over this request, or did not come to an end."""
 
     reason: str
 
 
-Request = Look | Open
-Answer = Looked | Opened | Stuck
+Request = Look | Open | Gone
+Answer = Looked | Opened | Missing | Stuck
 
 
 class SupportsInspection(Protocol):
@@ -86,6 +109,8 @@ def inspect(request: Request) -> Answer:
     """Answer a request; whatever is inside the files, this does not raise."""
     if isinstance(request, Look):
         return _look(request.path)
+    if isinstance(request, Gone):
+        return Missing(frozenset(name for name, files in request.sources.items() if are_gone(files)))
     try:
         identities = tuple(identify_image(path) for path in request.paths)
         return Opened(_open(request), identities)

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 from daemon import logs
 from daemon.children.child import Child, ChildGoneError
-from daemon.watching.inspection import Answer, Look, Open, Request, Stuck
+from daemon.watching.inspection import Answer, Open, Request, Stuck
 
 Then = Callable[[Answer], None]
 
@@ -97,7 +97,7 @@ class InspectionClient:
         then, *others = self._sent
         self._sent.clear()
         self._waiting.extendleft(reversed([*zip(blame.others, others, strict=True)]))
-        name = blame.request.path if isinstance(blame.request, Look) else blame.request.paths[0]
+        name = blame.request.paths[0] if isinstance(blame.request, Open) else blame.request.path
         how = f" ({blame.how})" if fate == "crashed" else ""
         logs.warning("reader " + fate, path=name)
         then(Stuck(f"The program that looks into files {fate}{how} over {name}."))

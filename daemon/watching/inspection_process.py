@@ -6,8 +6,8 @@ request after the other through that descriptor.
 
 from __future__ import annotations
 
-from daemon.children.parent import meet
-from daemon.watching.inspection import Request, inspect
+from daemon.children.parent import give_way, meet
+from daemon.watching.inspection import Open, Request, inspect
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
             request: Request = connection.recv()
         except EOFError:
             return
+        if isinstance(request, Open) and request.idle:
+            give_way()
         connection.send(inspect(request))
 
 

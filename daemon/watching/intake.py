@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from daemon.watching import readiness
 from daemon.watching.admission import Admission
 from daemon.watching.inspection import Answer, Look, Looked, Stuck, SupportsInspection
 from daemon.watching.readiness import Conclusion, Decision, Identity, Watched
+from daemon.watching.recheck import Rechecks, is_touched
 from daemon.watching.tree import Sight
 from daemon.watching.watch import DONE_SUFFIX
 from storage import readers
@@ -65,6 +66,12 @@ class Intake:
         Looks into files.
     recipe : callable
         Gives the recipe, or None while the model is not loaded: finished files wait for it.
+    idle_inspection : SupportsInspection, optional
+        Looks into files of which only the time changed, when nothing else is to be done.
+    reachable : callable
+        Says whether a source can be there at all: False while its watched folder is offline.
+    left : callable, optional
+        Told of paths from which a source was moved away, in this folder or another one.
     """
 
     def __init__(
@@ -75,6 +82,9 @@ class Intake:
         queue_loop: QueueLoop,
         inspection_client: SupportsInspection,
         recipe: Callable[[], Recipe | None],
+        idle_inspection: SupportsInspection | None = None,
+        reachable: Callable[[Path], bool] = lambda source: True,
+        left: Callable[[Iterable[Path]], None] | None = None,
     ) -> None:
         self._watch = watch
         self._folder = folder
@@ -91,7 +101,10 @@ class Intake:
         self._declared: set[str] = set()
         self._submitted: set[Path] = set()
         self._not_before: dict[Path, float] = {}
-        self.admission = Admission(watch, catalog, queue_loop, inspection_client, self._again)
+        self.admission = Admission(
+            watch, catalog, queue_loop, inspection_client, self._again, reachable, left or self._leave_behind
+        )
+        self._rechecks = Rechecks(watch, catalog, idle_inspection or inspection_client, self._same, self._follow)
 
     @property
     def root(self) -> Path:
@@ -119,6 +132,7 @@ class Intake:
             self._note(sight)
         if self._folder.online:
             self._ask_about_due()
+            self._rechecks.turn(now)
         self.admission.turn(now, self._recipe())
 
     def reconsider(self, path: Path) -> None:
@@ -144,7 +158,11 @@ class Intake:
         path = sight.path
         if path.name.endswith(DONE_SUFFIX):
             self._declare(path)
-        elif self._known.get(os.fspath(path)) != sight.identity:
+            return
+        before = self._known.get(os.fspath(path))
+        if path not in self._settling and is_touched(before, sight.identity):
+            self._rechecks.note(path, sight.identity, self._now)
+        elif before != sight.identity:
             self._follow(path, sight.identity)
 
     def _follow(self, path: Path, identity: Identity) -> None:
@@ -152,11 +170,21 @@ class Intake:
             self._leave(path, identity)
             self.admission.refuse(path, identity, "its name is not valid text (UTF-8): rename it.")
             return
+        self._rechecks.forget(path)
         if path not in self._settling:
             self.admission.expect(path)
         watched = readiness.observe(self._settling.get(path), identity, self._rules(path), self._now)
         pause = self._not_before.pop(path, watched.next_look)
         self._schedule(path, replace(watched, next_look=max(watched.next_look, pause)))
+
+    def _leave_behind(self, files: Iterable[Path]) -> None:
+        for path in files:
+            self.reconsider(path)
+
+    def _same(self, path: Path, identity: Identity) -> None:
+        """A touched file holds what it held."""
+        if path not in self._settling:
+            self._known[os.fspath(path)] = identity
 
     def _schedule(self, path: Path, watched: Watched) -> None:
         before = self._settling.get(path)

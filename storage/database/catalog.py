@@ -19,6 +19,7 @@ from storage.connection.lock import ServerLock, WriterLock
 from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
 from storage.database.records import nuclei_from_rows
 from storage.database.service_reports import write_report
+from storage.database.source_book import SourceBook
 from storage.description import Description
 from storage.query import health
 from storage.schema.migrate import upgrade
@@ -144,19 +145,18 @@ class Catalog:
 
         Parameters
         ----------
-        seen : mapping of the time point to the fingerprint of its source
+        seen, former : mappings of the time point to its fingerprint, as now and as versions before made it
         files : mapping of the time point to the file that holds it, to be kept with the result
         taken : the files that they are from, which are noted as taken in the same transaction
-        former : their fingerprints as versions before made them
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
             return registration.add_timepoints(connection, acquisition_id, seen, files or {}, self._now(), former)
 
-    def files_taken(self, folder: Path) -> list[taken_files.Source]:
-        """Return the files that were taken, or set aside, from a folder and the folders inside."""
-        with self._transaction() as connection:
-            return taken_files.under(connection, folder)
+    @property
+    def sources(self) -> SourceBook:
+        """Where sources lie."""
+        return SourceBook(self._transaction)
 
     # What is asked
 

@@ -118,23 +118,23 @@ def add_timepoints(
     A fingerprint that a version before wrote is compared with `former`, and where the content is the same, brought up
     to date without a word.
     """
-    known = _known(connection, acquisition_id, seen)
+    there = known(connection, acquisition_id, seen)
     if any(t < 0 for t in seen):
         raise StorageError(
             f"Time point {min(seen)} is below 0: a file with a lower number arrived after the first one."
         )
-    new = sorted(t for t in seen if t not in known)
+    new = sorted(t for t in seen if t not in there)
     said = former or {}
-    same = {t for t in known if same_content(known[t]["fingerprint"], seen[t], said.get(t))}
-    changed = sorted(set(known) - same)
-    _refresh(connection, [known[t] for t in sorted(same)], seen)
+    same = {t for t in there if same_content(there[t]["fingerprint"], seen[t], said.get(t))}
+    changed = sorted(set(there) - same)
+    refresh(connection, [there[t] for t in sorted(same)], seen)
     queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
     if new:
         first = {"acquisition_id": acquisition_id, "tracks_final": False}
         connection.execute(insert(timepoints), [{**first, **queued, **_source(t, seen, files)} for t in new])
     for t in changed:
         values: dict[str, Any] = _source(t, seen, files)
-        if known[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
+        if there[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
             values |= queued
         here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
         connection.execute(update(timepoints).where(here).values(values))
@@ -143,7 +143,7 @@ def add_timepoints(
     return tuple(sorted(new + changed))
 
 
-def _known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) -> dict[int, RowMapping]:
+def known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) -> dict[int, RowMapping]:
     """Return what is written of time points, by t."""
     columns = (timepoints.c.id, timepoints.c.t, timepoints.c.state, timepoints.c.fingerprint)
     times, found = sorted(wanted), {}
@@ -154,7 +154,7 @@ def _known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) -
     return found
 
 
-def _refresh(connection: Connection, rows: Iterable[RowMapping], seen: Mapping[int, str]) -> None:
+def refresh(connection: Connection, rows: Iterable[RowMapping], seen: Mapping[int, str]) -> None:
     """Write the present fingerprints in place of those of versions before; what is running finds its own again."""
     for row in rows:
         if is_former(row["fingerprint"]) and row["state"] != TimepointState.RUNNING.value:

@@ -74,6 +74,12 @@ def stem(path: Path) -> str:
     return (title(text) or path.absolute().parent.name) if is_series(path) else text
 
 
+def file_of_image(path: Path) -> Path:
+    """Return the file (or OME-Zarr) that an acquisition's `source_path` is in: without the number of the image."""
+    choices = (path, Path(str(path).rpartition("#")[0] or path), path.parent)
+    return next((one for one in choices if suffix(one) is not None), path)
+
+
 def experiment(acquisition: Description) -> str | None:
     """Name of the experiment that an acquisition is one of several positions of (scenes of one file), or None."""
     if len(acquisition.files) != 1 or acquisition.source_path == acquisition.files[0]:

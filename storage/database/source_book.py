@@ -1,0 +1,165 @@
+"""Where sources lie: which files were taken, which of them only look different, and which lie elsewhere by now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, delete, select, update
+
+from storage.database import registration, taken_files
+from storage.database.registration import GEOMETRY, source_key
+from storage.found import Found
+from storage.readers import names
+from storage.readers.fingerprint import same_content
+from storage.schema.tables import acquisitions, sources, timepoints
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A source with the same content at another path: it was moved, if nothing of it is there any more.
+
+    Attributes
+    ----------
+    source_path : str
+    files : tuple of Path
+        What held its time points.
+    """
+
+    source_path: str
+    files: tuple[Path, ...]
+
+
+class SourceBook:
+    """The part of the catalog that knows about sources; every method is one transaction.
+
+    Parameters
+    ----------
+    transaction : callable
+        Gives a transaction of the one writer.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._transaction = transaction
+
+    def taken(self, folder: Path) -> list[taken_files.Source]:
+        """Return the files that were taken, or set aside, from a folder and the folders inside."""
+        with self._transaction() as connection:
+            return taken_files.under(connection, folder)
+
+    def confirm(self, found: Found, taken: Iterable[taken_files.Source] = ()) -> int | None:
+        """Return the acquisition that has the content that was found at its source's path; None when none has.
+
+        Fingerprints of versions before are brought up to date, and the files are noted as taken.
+        """
+        with self._transaction() as connection:
+            key = source_key(found.description.source_path)
+            here = (acquisitions.c.source_key == key) & acquisitions.c.zarr_path.is_not(None)
+            newest_first = select(acquisitions).where(here).order_by(acquisitions.c.id.desc())
+            for row in connection.execute(newest_first).mappings().all():
+                known = _matching(connection, row, found)
+                if known is not None:
+                    registration.refresh(connection, known.values(), _shifted(found, row))
+                    taken_files.note(connection, int(row["id"]), taken)
+                    return int(row["id"])
+        return None
+
+    def elsewhere(self, found: Found) -> tuple[Elsewhere, ...]:
+        """Return the sources at other paths with the content of one that is not known at its own."""
+        description = found.description
+        with self._transaction() as connection:
+            key = source_key(description.source_path)
+            here = acquisitions.c.source_key == key
+            if connection.execute(select(acquisitions.c.id).where(here).limit(1)).first() or not found.fingerprints:
+                return ()
+            places: dict[str, Elsewhere] = {}
+            for row in _alike(connection, found):
+                if row["source_path"] not in places and _matching(connection, row, found) is not None:
+                    places[row["source_path"]] = Elsewhere(row["source_path"], _files(connection, row))
+            return tuple(places.values())
+
+    def relocate(self, source_path: str, found: Found) -> None:
+        """Write down that all results of a source, which was moved, come from where it was found."""
+        description, key = found.description, source_key(source_path)
+        with self._transaction() as connection:
+            rows = connection.execute(select(acquisitions).where(acquisitions.c.source_key == key)).mappings().all()
+            for row in rows:
+                for path in _files(connection, row):  # whatever comes to lie there is another file
+                    connection.execute(delete(sources).where(sources.c.path == str(path)))
+                _move_timepoints(connection, row, str(description.source_path))
+                values = {
+                    "source_path": str(description.source_path),
+                    "source_key": source_key(description.source_path),
+                }
+                connection.execute(update(acquisitions).where(acquisitions.c.id == row["id"]).values(values))
+
+
+def _shifted(found: Found, row: RowMapping) -> dict[int, str]:
+    """Return the fingerprints by the time points as the row counts them."""
+    shift = (found.description.first_number or 0) - (row["first_number"] or 0)
+    return {t + shift: text for t, text in found.fingerprints.items()}
+
+
+def _matching(connection: Connection, row: RowMapping, found: Found) -> dict[int, RowMapping] | None:
+    """Return what is written of the time points that were found, where all of them have the same content."""
+    seen = _shifted(found, row)
+    shift = (found.description.first_number or 0) - (row["first_number"] or 0)
+    known = registration.known(connection, int(row["id"]), seen)
+    former = {t + shift: text for t, text in found.former.items()}
+    same = known.keys() == seen.keys() and all(
+        same_content(known[t]["fingerprint"], seen[t], former.get(t)) for t in seen
+    )
+    return known if same and seen else None
+
+
+def _alike(connection: Connection, found: Found) -> list[RowMapping]:
+    """Return the acquisitions, other than by reference, that have the geometry and the first fingerprint found."""
+    description, first = found.description, min(found.fingerprints)
+    geometry = {name: getattr(description, name) for name in GEOMETRY} | {"dtype": description.dtype.name}
+    times = (first - 1, first, first + 1)  # one file per time point: the first number may count as 0 there and 1 here
+    query = (
+        select(acquisitions)
+        .join(timepoints, timepoints.c.acquisition_id == acquisitions.c.id)
+        .where(*(acquisitions.c[name] == value for name, value in geometry.items()))
+        .where(acquisitions.c.zarr_path.is_not(None), timepoints.c.t.in_(times))
+        .where(timepoints.c.fingerprint.in_(_texts(found, first)) | timepoints.c.fingerprint.like(_file_text(found)))
+        .distinct()
+        .order_by(acquisitions.c.id.desc())
+    )
+    rows = connection.execute(query).mappings().all()
+    return [row for row in rows if row["params"].get("image", "copy") == "copy"]
+
+
+def _texts(found: Found, t: int) -> list[str]:
+    return [found.fingerprints[t], *([found.former[t]] if t in found.former else [])]
+
+
+def _file_text(found: Found) -> str:
+    """Return a pattern for the former fingerprint of a file, whatever its time of change."""
+    text = found.former.get(min(found.fingerprints), "")
+    parts = text.split("-")
+    return f"{parts[0]}-%-{parts[2]}" if len(parts) == 3 else "-"
+
+
+def _files(connection: Connection, row: RowMapping) -> tuple[Path, ...]:
+    """Return what holds the time points of an acquisition, as far as it is known."""
+    here = timepoints.c.acquisition_id == row["id"]
+    named = connection.execute(select(timepoints.c.source_file).where(here).distinct()).scalars()
+    paths = {Path(name) for name in named if name} or {Path(row["source_path"])}
+    return tuple(sorted(names.file_of_image(path) for path in paths))
+
+
+def _move_timepoints(connection: Connection, row: RowMapping, to: str) -> None:
+    """Write where each time point lies now: with its number in the new name, for one file per time point."""
+    here = timepoints.c.acquisition_id == row["id"]
+    if row["first_number"] is None or "*" not in Path(to).name:
+        connection.execute(update(timepoints).where(here).values(source_file=to))
+        return
+    before, _, behind = Path(row["source_path"]).name.partition("*")
+    for point in connection.execute(select(timepoints.c.id, timepoints.c.source_file).where(here)).mappings().all():
+        name = Path(point["source_file"] or "").name
+        number = name[len(before) : len(name) - len(behind)]
+        moved = str(Path(to).with_name(Path(to).name.replace("*", number, 1))) if name else None
+        connection.execute(update(timepoints).where(timepoints.c.id == point["id"]).values(source_file=moved))
