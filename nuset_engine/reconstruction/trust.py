@@ -24,11 +24,11 @@ def trust_table(stack: SectionStack, nodes: Nodes, columns: list[RowsN], gaps: l
 
     A split is suspected where a nucleus is less than half as thick as its width asks for and goes on in a neighbour
     above or below; a merge where it is far too thick, was only just not cut, or has a section that the
-    slices on both sides see as several.
+    slices on both sides see as several. Of a single plane one slice is expected.
     """
     peak = np.array([nodes.area[c].max() for c in columns])
     depth = np.array([depth_of(nodes, c) for c in columns], dtype=np.int64)
-    expected = np.maximum(np.rint(scale.slices(peak)), 1).astype(np.int64)
+    expected = np.clip(np.rint(scale.slices(peak)), 1, None if len(stack) > 1 else 1).astype(np.int64)
     border = _touches_border(stack, nodes, columns)
     bridged = np.zeros(len(columns), dtype=bool)
     bridged[[gap.nucleus - 1 for gap in gaps]] = True

@@ -276,7 +276,7 @@ def test_a_single_plane_passes_through_without_a_voxel_size():
     np.testing.assert_array_equal(volume.labels[0], np.array([0, 2, 1, 3])[plane])
     np.testing.assert_allclose(volume.trust["score"], [0.2, 0.1, 0.3])
     assert volume.trust["touches_border"].tolist() == [True, True, True]
-    assert volume.trust["slices_seen"].tolist() == [1, 1, 1]
+    assert volume.trust["slices_seen"].tolist() == volume.trust["slices_expected"].tolist() == [1, 1, 1]
     assert not volume.trust[["gap_bridged", "split_suspected", "merge_suspected"]].any(axis=None)
 
 
