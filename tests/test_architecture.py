@@ -23,7 +23,6 @@ LARGEST_ROOM = 15
 LARGER = ("daemon/commands", "storage/readers")
 """Rooms of many equal things, a file each: commands, and what readers of all formats share."""
 HEAVY = ("tensorflow", "keras", "matplotlib", "trackpy", "ome_zarr", "pyarrow", "dask")
-
 Graph = Mapping[str, set[str]]
 
 
@@ -78,6 +77,15 @@ def test_every_room_says_what_it_is() -> None:
     said = {_name(path): ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in ROOMS}
     short = [name for name, text in said.items() if len(text.split()) < 20 and ".migrations" not in name]
     assert short == []
+
+
+def test_a_name_means_one_thing() -> None:
+    """No two modules have a class, or another name for a type, that is called the same; type variables are local."""
+    where: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for name in _types(ast.parse(path.read_text(encoding="utf-8"))):
+            where.setdefault(name, []).append(_name(path))
+    assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
 
 
 def test_importing_a_room_loads_nothing_heavy() -> None:
@@ -137,6 +145,17 @@ def joined(graph: Graph, of: Callable[[str], str]) -> dict[str, set[str]]:
     for module, others in graph.items():
         groups.setdefault(of(module), set()).update(map(of, others))
     return {name: others - {name} for name, others in groups.items()}
+
+
+def _types(tree: ast.Module) -> Iterator[str]:
+    """Public classes of a module, and what it assigns to a capitalised name."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, made = node.targets[0].id, getattr(getattr(node.value, "func", None), "id", "")
+            if name[0].isupper() and not name.isupper() and made != "TypeVar":
+                yield name
 
 
 def circle(graph: Graph) -> list[str]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from daemon.watching.inspection import Answer, Request, SupportsInspection
+from daemon.watching.inspection import Answer, InspectionRequest, SupportsInspection
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -39,7 +39,7 @@ class IdleLane:
         self._live = live
         self._own = own
         self._clock = clock
-        self._waiting: deque[tuple[Request, Callable[[Answer], None]]] = deque()
+        self._waiting: deque[tuple[InspectionRequest, Callable[[Answer], None]]] = deque()
         self._asked_at = self._not_before = clock()
 
     @property
@@ -47,7 +47,7 @@ class IdleLane:
         """How many requests are not answered yet."""
         return len(self._waiting) + self._own.load
 
-    def ask(self, request: Request, then: Callable[[Answer], None]) -> None:
+    def ask(self, request: InspectionRequest, then: Callable[[Answer], None]) -> None:
         """Have a request answered at some time; `then` is called from a later `turn`."""
         self._waiting.append((request, then))
 

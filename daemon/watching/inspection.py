@@ -95,17 +95,17 @@ class Stuck:
     reason: str
 
 
-Request = Look | Open | Gone
+InspectionRequest = Look | Open | Gone
 Answer = Looked | Opened | Missing | Stuck
 
 
 class SupportsInspection(Protocol):
     """What an intake needs of whoever looks into files."""
 
-    def ask(self, request: Request, then: Callable[[Answer], None]) -> None: ...
+    def ask(self, request: InspectionRequest, then: Callable[[Answer], None]) -> None: ...
 
 
-def inspect(request: Request) -> Answer:
+def inspect(request: InspectionRequest) -> Answer:
     """Answer a request; whatever is inside the files, this does not raise."""
     if isinstance(request, Look):
         return _look(request.path)

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 from daemon import logs
 from daemon.children.child import Child, ChildGoneError
-from daemon.watching.inspection import Answer, Open, Request, Stuck
+from daemon.watching.inspection import Answer, InspectionRequest, Open, Stuck
 
 Then = Callable[[Answer], None]
 
@@ -31,8 +31,8 @@ class InspectionClient:
 
     def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:
         self._limit_s = limit_s
-        self._child: Child[Request, Answer] = Child("daemon.watching.inspection_process", clock)
-        self._waiting: deque[tuple[Request, Then]] = deque()
+        self._child: Child[InspectionRequest, Answer] = Child("daemon.watching.inspection_process", clock)
+        self._waiting: deque[tuple[InspectionRequest, Then]] = deque()
         self._sent: deque[Then] = deque()
 
     @property
@@ -50,7 +50,7 @@ class InspectionClient:
         """The process id, None when none runs."""
         return self._child.pid
 
-    def ask(self, request: Request, then: Then) -> None:
+    def ask(self, request: InspectionRequest, then: Then) -> None:
         """Have a request answered; `then` is called from a later `turn`."""
         self._waiting.append((request, then))
 
@@ -103,6 +103,6 @@ class InspectionClient:
         then(Stuck(f"The program that looks into files {fate}{how} over {name}."))
 
 
-def _weight(request: Request) -> int:
+def _weight(request: InspectionRequest) -> int:
     """Opening many files at once may take as long as each of them may."""
     return len(request.paths) if isinstance(request, Open) else 1

@@ -7,7 +7,7 @@ request after the other through that descriptor.
 from __future__ import annotations
 
 from daemon.children.parent import give_way, meet
-from daemon.watching.inspection import Open, Request, inspect
+from daemon.watching.inspection import InspectionRequest, Open, inspect
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     connection = meet()
     while True:
         try:
-            request: Request = connection.recv()
+            request: InspectionRequest = connection.recv()
         except EOFError:
             return
         if isinstance(request, Open) and request.idle:

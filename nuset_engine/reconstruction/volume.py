@@ -47,7 +47,7 @@ class SliceLabels(Protocol):
         """(n,) float, score of label i at ``scores[i - 1]``."""
 
 
-class Planes(Protocol):
+class SupportsPlanes(Protocol):
     """The planes of one channel, read lazily."""
 
     def __getitem__(self, z: int, /) -> PlaneYX: ...
@@ -120,7 +120,7 @@ def reconstruct(
     slices: Iterable[SliceLabels],
     voxel_size_um: VoxelSize | None,
     params: VolumeParams | None = None,
-    planes: Planes | None = None,
+    planes: SupportsPlanes | None = None,
 ) -> Volume:
     """Join the labels of slices to nuclei.
 

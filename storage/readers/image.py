@@ -26,6 +26,8 @@ from storage.readers.names import stem
 LARGEST_PLANE_PIXELS = 1 << 31
 MOST_PLANES = 10_000_000
 
+PlaneIndex = tuple[int, int, int]
+"""Time point, channel and slice."""
 Voxel = tuple[float | None, float | None, float | None]
 
 

@@ -23,14 +23,20 @@ from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion
 from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
-from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSource, Image, acquisitions, first_line
+from storage.readers.image import (
+    LARGEST_PLANE_PIXELS,
+    MOST_PLANES,
+    ExtentSource,
+    Image,
+    PlaneIndex,
+    acquisitions,
+    first_line,
+)
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.parts import companions
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
-
-Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class _Page:
 class _Stack:
     """All planes of one position by place, what the summary says, and whether every file was closed."""
 
-    planes: Mapping[int, Mapping[Place, _Page]]
+    planes: Mapping[int, Mapping[PlaneIndex, _Page]]
     summary: Mapping[str, Any]
     closed: bool
 
@@ -67,7 +73,7 @@ class _Stack:
         return max(there, planned if isinstance(planned, int) and planned > 0 else 1)
 
     @property
-    def sizes(self) -> Place:
+    def sizes(self) -> tuple[int, int, int]:
         """(t, c, z) as planned."""
         return (self.size("time", "Frames", 0), self.size("channel", "Channels", 1), self.size("z", "Slices", 2))
 
@@ -99,10 +105,10 @@ class _Files:
 class MmstackSource(ExtentSource[_Files]):
     """Planes of one position."""
 
-    def __init__(self, files: Sequence[Path], planes: Mapping[Place, _Page]) -> None:
+    def __init__(self, files: Sequence[Path], planes: Mapping[PlaneIndex, _Page]) -> None:
         super().__init__(files[0], files)
         self._planes = planes
-        self._by_t: dict[int, list[tuple[Place, _Page]]] = {}
+        self._by_t: dict[int, list[tuple[PlaneIndex, _Page]]] = {}
 
     def extents(self, t: int) -> list[list[Extent]]:
         """Return where the time point's planes are."""
@@ -114,7 +120,7 @@ class MmstackSource(ExtentSource[_Files]):
         with FreshFiles() as files:
             return of_page_starts(pages, files)
 
-    def _of(self, t: int) -> list[tuple[Place, _Page]]:
+    def _of(self, t: int) -> list[tuple[PlaneIndex, _Page]]:
         if not self._by_t:
             for place in sorted(self._planes):
                 self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
@@ -184,7 +190,7 @@ def open_mmstack(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 
 def _read_stack(files: Sequence[Path]) -> _Stack:
-    planes: dict[int, dict[Place, _Page]] = {}
+    planes: dict[int, dict[PlaneIndex, _Page]] = {}
     summary: Mapping[str, Any] = {}
     closed = True
     for number, path in enumerate(files):
@@ -310,7 +316,7 @@ def _image(files: Sequence[Path], stack: _Stack, position: int) -> Image:
     )
 
 
-def _time_stamps(files: Sequence[Path], planes: Mapping[Place, _Page], size_t: int) -> tuple[float, ...]:
+def _time_stamps(files: Sequence[Path], planes: Mapping[PlaneIndex, _Page], size_t: int) -> tuple[float, ...]:
     """Return seconds from the first time point; empty unless each says when it was."""
     if not 1 < size_t <= 10_000 or any((t, 0, 0) not in planes for t in range(size_t)):
         return ()

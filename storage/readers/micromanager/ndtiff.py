@@ -21,7 +21,7 @@ from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion
 from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
-from storage.readers.image import MOST_PLANES, ExtentSource, Image, acquisitions, first_line
+from storage.readers.image import MOST_PLANES, ExtentSource, Image, PlaneIndex, acquisitions, first_line
 from storage.readers.length_units import micrometres
 from storage.readers.parts import companions
 from storage.readers.tiff.chain import walk
@@ -29,8 +29,6 @@ from storage.readers.tiff.chain import walk
 PIXEL_TYPES = {0: np.uint8, 1: np.uint16, 3: np.uint16, 4: np.uint16, 5: np.uint16, 6: np.uint16}
 _T, _C, _Z = "time", "channel", "z"
 _MOST_STAMPS = 10_000  # time points whose own metadata is read
-
-Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,11 @@ class Entry:
 class _Position:
     """The planes of one acquisition by place, and the names of its channels."""
 
-    planes: Mapping[Place, Entry]
+    planes: Mapping[PlaneIndex, Entry]
     channels: tuple[str, ...]
 
     @property
-    def sizes(self) -> Place:
+    def sizes(self) -> tuple[int, int, int]:
         t, c, z = (max(place[i] for place in self.planes) + 1 for i in range(3))
         return (t, c, z)
 
@@ -98,10 +96,10 @@ class _Stacks:
 class NdtiffSource(ExtentSource[_Stacks]):
     """Planes read where the index says that they are."""
 
-    def __init__(self, path: Path, planes: Mapping[Place, Entry]) -> None:
+    def __init__(self, path: Path, planes: Mapping[PlaneIndex, Entry]) -> None:
         super().__init__(path, ())
         self._planes = planes
-        self._by_t: dict[int, list[tuple[Place, Entry]]] = {}
+        self._by_t: dict[int, list[tuple[PlaneIndex, Entry]]] = {}
 
     def extents(self, t: int) -> list[list[Extent]]:
         """Return where the time point's planes are."""
@@ -113,7 +111,7 @@ class NdtiffSource(ExtentSource[_Stacks]):
         with FreshFiles() as files:
             return of_page_starts(pages, files)
 
-    def _of(self, t: int) -> list[tuple[Place, Entry]]:
+    def _of(self, t: int) -> list[tuple[PlaneIndex, Entry]]:
         if not self._by_t:
             for place in sorted(self._planes):
                 self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
@@ -218,7 +216,7 @@ def _positions(path: Path, entries: Sequence[Entry]) -> dict[str, _Position]:
     index = {name: i for i, name in enumerate(order)}
     numbers = [{name: _number(entry.axes.get(name, 0)) for name in (_T, _Z)} for entry in entries]
     first = {name: min(one[name] for one in numbers) for name in (_T, _Z)}
-    found: dict[str, dict[Place, Entry]] = {}
+    found: dict[str, dict[PlaneIndex, Entry]] = {}
     for entry, number in zip(entries, numbers, strict=True):
         others = " ".join(f"{k}{v}" for k, v in sorted(entry.axes.items()) if k not in (_T, _C, _Z))
         place = (number[_T] - first[_T], index[str(entry.axes.get(_C, ""))], number[_Z] - first[_Z])

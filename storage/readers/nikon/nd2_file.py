@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import nd2
     from nd2.structures import Attributes
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 MOST_COMPONENTS = 64  # of a channel; colour has three
 _FRAME_AXES = "CYXS"  # those inside a frame
@@ -143,7 +143,7 @@ def _opened(path: Path) -> nd2.ND2File:
         raise BrokenFileError(f"its description is damaged ({first_line(error)})") from error
 
 
-def _asked(path_of: Callable[[], Answer]) -> Answer:
+def _asked(path_of: Callable[[], T]) -> T:
     """Return what the library reads late, without its warnings."""
     try:
         with warnings.catch_warnings():

@@ -24,7 +24,7 @@ from storage.readers.bounded import LARGEST_METADATA, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.file_stamp import FileStamp, file_stamp
 from storage.readers.fingerprint import VERSION, Extent, fingerprint, gone, of_content, of_files
-from storage.readers.image import MOST_PLANES, HandleSource, Image, Voxel, acquisitions, first_line
+from storage.readers.image import MOST_PLANES, HandleSource, Image, PlaneIndex, Voxel, acquisitions, first_line
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import OIB_SUFFIXES, suffix
 from storage.readers.olympus import ole2
@@ -32,7 +32,6 @@ from storage.readers.parts import OIF_FOLDER
 from storage.readers.tiff.chain import is_whole
 
 _PLANE_NAME = re.compile(r"s_(?P<axes>([A-Z]\d+)+)\.tif\Z", re.IGNORECASE)
-Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class _Settings:
     """What the settings file says, and the names of the planes that are there, by place (t, c, z)."""
 
     image: Image
-    planes: Mapping[Place, str]
+    planes: Mapping[PlaneIndex, str]
 
     @property
     def time_points(self) -> tuple[int, ...]:
@@ -122,7 +121,7 @@ class _Oif:
 class OifSource(HandleSource[_Oib | _Oif]):
     """Planes, each a TIFF of its own."""
 
-    def __init__(self, path: Path, planes: Mapping[Place, str], shape: tuple[int, int]) -> None:
+    def __init__(self, path: Path, planes: Mapping[PlaneIndex, str], shape: tuple[int, int]) -> None:
         super().__init__(path, (path,))
         self._planes = dict(planes)
         self._shape = shape
@@ -251,9 +250,9 @@ def _settings(path: Path, main: Mapping[str, Any], sizes: Mapping[str, int], nam
     return replace(settings, image=replace(image, time_points=settings.time_points))
 
 
-def _planes(names: list[str], sizes: Mapping[str, int]) -> dict[Place, str]:
+def _planes(names: list[str], sizes: Mapping[str, int]) -> dict[PlaneIndex, str]:
     """Return the names of planes by place; numbers in names count from 1."""
-    found: dict[Place, str] = {}
+    found: dict[PlaneIndex, str] = {}
     for name in names:
         told = _PLANE_NAME.search(name)
         if told is None:

@@ -19,7 +19,15 @@ from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import Extent
-from storage.readers.image import LARGEST_PLANE_PIXELS, MOST_PLANES, ExtentSource, Image, acquisitions, first_line
+from storage.readers.image import (
+    LARGEST_PLANE_PIXELS,
+    MOST_PLANES,
+    ExtentSource,
+    Image,
+    PlaneIndex,
+    acquisitions,
+    first_line,
+)
 from storage.readers.length_units import micrometres
 from storage.readers.olympus import oir_structure
 from storage.readers.olympus.oir_structure import OirLayout, Piece
@@ -27,8 +35,6 @@ from storage.readers.parts import companions
 
 _DTYPES = {1: "<u1", 2: "<u2", 4: "<f4"}
 _AXES = {"T": "TIMELAPSE", "L": "LAMBDA", "Z": "ZSTACK"}
-
-Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class _Oir:
     `declared` is the number of planes that the settings speak of.
     """
 
-    planes: Mapping[Place, Sequence[Piece]]
+    planes: Mapping[PlaneIndex, Sequence[Piece]]
     image: Image
     declared: int
 

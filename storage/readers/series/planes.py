@@ -18,7 +18,7 @@ from storage.errors import StorageError, UnreadableInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import fingerprint, of_files
-from storage.readers.image import MOST_PLANES, Image, acquisitions
+from storage.readers.image import MOST_PLANES, Image, PlaneIndex, acquisitions
 from storage.readers.names import stem
 from storage.readers.series.plane_names import members, numbers
 from storage.readers.tiff.chain import is_whole
@@ -26,15 +26,13 @@ from storage.readers.tiff.source import open_tiff
 
 READER = "tiff-planes"
 
-Place = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class _Grid:
     """The files by place (t, c, z); slices and channels count from the lowest number, time points from 0 or 1."""
 
-    files: Mapping[Place, Path]
-    sizes: Place
+    files: Mapping[PlaneIndex, Path]
+    sizes: PlaneIndex
     start: int
 
     @property
@@ -48,7 +46,7 @@ class _Grid:
 class PlanesSource:
     """Planes, each a file."""
 
-    def __init__(self, files: Mapping[Place, Path], shape: tuple[int, int], dtype: np.dtype) -> None:
+    def __init__(self, files: Mapping[PlaneIndex, Path], shape: tuple[int, int], dtype: np.dtype) -> None:
         self._files = dict(files)
         self._shape = shape
         self._dtype = dtype

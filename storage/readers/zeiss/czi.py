@@ -20,7 +20,7 @@ from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import Extent
-from storage.readers.image import LARGEST_PLANE_PIXELS, ExtentSource, Image, Voxel, acquisitions
+from storage.readers.image import LARGEST_PLANE_PIXELS, ExtentSource, Image, PlaneIndex, Voxel, acquisitions
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.zeiss import structure
 from storage.readers.zeiss.structure import PIXEL_TYPES, Block, CziLayout
@@ -30,14 +30,13 @@ _DIMENSIONS = "Information/Image/Dimensions"
 _BIG_PIXELS = 1 << 30  # a subblock of more bytes is no tile of a microscope
 
 Scene = tuple[tuple[str, int], ...]
-Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class _Planes:
     """The subblocks of one scene by place (t, c, z, each from 0), and the sizes that they span."""
 
-    blocks: Mapping[Place, Sequence[Block]]
+    blocks: Mapping[PlaneIndex, Sequence[Block]]
     sizes: tuple[int, int, int]
     origin: tuple[int, int]
     plane_shape: tuple[int, int]
@@ -49,7 +48,7 @@ class _Planes:
         """Those of which every plane is there."""
         return tuple(t for t in range(self.sizes[0]) if all(place in self.blocks for place in self.places(t)))
 
-    def places(self, t: int) -> list[Place]:
+    def places(self, t: int) -> list[PlaneIndex]:
         """Return the places of a time point's planes."""
         return [(t, c, z) for c in range(self.sizes[1]) for z in range(self.sizes[2])]
 
@@ -155,7 +154,7 @@ def _planes(path: Path, blocks: Sequence[Block]) -> _Planes:
     shape = (max(b.y + b.height for b in blocks) - y, max(b.x + b.width for b in blocks) - x)
     if shape[0] * shape[1] > LARGEST_PLANE_PIXELS or np.prod(sizes, dtype=float) > 100 * len(blocks) + 1000:
         raise UnreadableInputError(f"{path} claims {sizes} planes of {shape} pixels: it is damaged.")
-    by_place: dict[Place, list[Block]] = defaultdict(list)
+    by_place: dict[PlaneIndex, list[Block]] = defaultdict(list)
     for block in blocks:
         t, c, z = (block.place[i] - first[i] for i in range(3))
         by_place[t, c, z].append(block)

@@ -12,7 +12,7 @@ import tifffile
 from daemon.configuration.config import Processing, WatchConfig
 from daemon.processing.messages import Ready
 from daemon.processing.recipe import Recipe
-from daemon.watching.inspection import Answer, Request, inspect
+from daemon.watching.inspection import Answer, InspectionRequest, inspect
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
@@ -37,10 +37,10 @@ class Reader:
     """Looks into files where the service asks a process to: the same function, called at once."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[Request, Callable[[Answer], None]]] = []
-        self.asked: list[Request] = []
+        self.waiting: list[tuple[InspectionRequest, Callable[[Answer], None]]] = []
+        self.asked: list[InspectionRequest] = []
 
-    def ask(self, request: Request, then: Callable[[Answer], None]) -> None:
+    def ask(self, request: InspectionRequest, then: Callable[[Answer], None]) -> None:
         self.waiting.append((request, then))
 
     def turn(self) -> None:
@@ -49,7 +49,7 @@ class Reader:
             self.asked.append(request)
             then(self.answer(request))
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: InspectionRequest) -> Answer:
         return inspect(request)
 
 

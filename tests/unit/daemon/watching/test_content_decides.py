@@ -15,7 +15,7 @@ from cases.stored import pixels
 from desk import MODEL, Desk
 
 from daemon.watching.idle_lane import IdleLane
-from daemon.watching.inspection import Answer, Look, Looked, Open, Request
+from daemon.watching.inspection import Answer, InspectionRequest, Look, Looked, Open
 from storage.database.catalog import Catalog
 
 ARRAY = pixels(3, 1, 2)
@@ -184,13 +184,13 @@ class Client:
     """Looks into files when told to."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Request, Callable[[Answer], None]]] = []
+        self.asked: list[tuple[InspectionRequest, Callable[[Answer], None]]] = []
 
     @property
     def load(self) -> int:
         return len(self.asked)
 
-    def ask(self, request: Request, then: Callable[[Answer], None]) -> None:
+    def ask(self, request: InspectionRequest, then: Callable[[Answer], None]) -> None:
         self.asked.append((request, then))
 
     def turn(self) -> None:
