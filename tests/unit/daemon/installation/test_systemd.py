@@ -11,7 +11,7 @@ import pytest
 
 from daemon.configuration import config
 from daemon.configuration.alerts import AlertsConfig
-from daemon.configuration.config import ServiceConfig, WatchConfig
+from daemon.configuration.config import EngineConfig, ServiceConfig, WatchConfig
 
 SYSTEMD = Path(__file__).parents[4] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
@@ -47,6 +47,12 @@ def test_the_example_is_valid_as_it_stands_and_with_everything_in_it(tmp_path: P
     everything = config.parse(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE), EXAMPLE)
     assert len(as_it_stands.watch) == len(everything.watch) == 1
     assert everything.watch[0].voxel_size_um == (2.0, 0.3, 0.3)
+
+
+def test_the_example_shows_every_setting() -> None:
+    shown = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
+    tables = (WatchConfig(Path(), Path()), ServiceConfig(), EngineConfig(), AlertsConfig())
+    assert [name for table in tables for name in vars(table) if name not in shown] == []
 
 
 def test_the_example_shows_the_true_defaults() -> None:
