@@ -61,6 +61,8 @@ def _settings(threads: int | None) -> dict[str, object]:
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
         "ENABLE_CPU_PINNING": False,  # several workers would all be pinned to the same cores
+        # What is prepared for a shape, some 6 MiB, is kept for about ten of them; by default for thousands.
+        "CPU_RUNTIME_CACHE_CAPACITY": 400,
     }
     if threads is not None:
         chosen["INFERENCE_NUM_THREADS"] = threads

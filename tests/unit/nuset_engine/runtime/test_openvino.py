@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -102,3 +103,21 @@ def test_prediction_has_the_shape_of_its_input(shape: tuple[int, int]) -> None:
     (found,) = Predictor(weights).predict(np.zeros((1, *shape, weights.channels), np.float32))
     assert found.foreground.shape == found.ridge.shape == shape
     assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
+
+
+def test_planes_of_ever_new_sizes_do_not_fill_the_memory() -> None:
+    """What OpenVINO prepares for each size is forgotten again: 200 MiB would be kept of these, and are not."""
+    weights = find_weights("fluorescence")
+    twin = load_int8(weights)
+    sizes = [(16 * high, 16 * wide) for high in range(1, 7) for wide in range(1, 11)]
+    for size in sizes[:25]:
+        twin(np.zeros((1, *size, weights.channels), np.float32))
+    before = _resident_mib()
+    for size in sizes[25:]:
+        twin(np.zeros((1, *size, weights.channels), np.float32))
+    assert _resident_mib() - before < 120
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
