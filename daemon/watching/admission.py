@@ -51,12 +51,12 @@ class Group:
 
 
 @dataclass(frozen=True)
-class _Order:
-    """Files that are being opened: for a group, or on their own; `ends` when nothing more will come of them."""
+class _Opening:
+    """Files that are being opened: for a group, or on their own; `is_last` when nothing more will come of them."""
 
     request: Open
     group: Group | None = None
-    ends: bool = True
+    is_last: bool = True
     gone: frozenset[str] | None = None  # sources of the same content that are not there any more; None: not asked yet
 
 
@@ -94,7 +94,7 @@ class Admission:
         self._left = left
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
-        self._opened: deque[tuple[_Order, Opened]] = deque()
+        self._opened: deque[tuple[_Opening, Opened]] = deque()
         self._refused: deque[tuple[Path, Identity | None, str]] = deque()
         self._groups: dict[Path, Group] = {}
         self._active: dict[Path, Group] = {}
@@ -170,7 +170,7 @@ class Admission:
             self._queue(*self._opened[0], recipe)
             self._opened.popleft()
         for path in list(islice(self._growing, _PER_TURN)):
-            self._open([path], ends=False, time_points=self._growing.pop(path))
+            self._open([path], is_last=False, time_points=self._growing.pop(path))
         for path in list(islice(self._finished, _PER_TURN)):
             self._take(path, self._finished.pop(path), now)
         for group in list(self._active.values()):
@@ -199,7 +199,7 @@ class Admission:
             if group.acquisition_id is not None and not self._is_current(group.acquisition_id, recipe):
                 self._begin_anew(group)
                 return
-            self._open([group.files[number] for number in release.ready], group, ends=False)
+            self._open([group.files[number] for number in release.ready], group, is_last=False)
         if group.series.is_over(now, quiet_s) and not group.arriving and not group.opening:
             group.over = True
             del self._active[group.key.path]
@@ -210,32 +210,32 @@ class Admission:
         self,
         paths: list[Path],
         group: Group | None = None,
-        ends: bool = True,
+        is_last: bool = True,
         time_points: tuple[int, ...] | None = None,
     ) -> None:
         for start in range(0, len(paths), _TOGETHER):
             some = tuple(paths[start : start + _TOGETHER])
             request = Open(some, self._watch.voxel_size_um, self._watch.pattern, time_points)
-            order = _Order(request, group, ends)
+            opening = _Opening(request, group, is_last)
             if group is not None:
                 group.opening += 1
-            self._inspection_client.ask(request, partial(self._hear, order))
+            self._inspection_client.ask(request, partial(self._hear, opening))
 
-    def _hear(self, order: _Order, answer: Answer) -> None:
+    def _hear(self, opening: _Opening, answer: Answer) -> None:
         if isinstance(answer, Stuck):
-            tries = self._troubles.get(order.request.paths[0], 0) + 1
+            tries = self._troubles.get(opening.request.paths[0], 0) + 1
             answer = Opened(error=answer.reason, may_pass=tries < _STUCK_TRIES)
         assert isinstance(answer, Opened)
-        self._opened.append((order, answer))
+        self._opened.append((opening, answer))
 
-    def _queue(self, order: _Order, answer: Opened, recipe: Recipe) -> None:
+    def _queue(self, opening: _Opening, answer: Opened, recipe: Recipe) -> None:
         """Queue the time points of what was opened; a file that cannot be is set aside, the others go on."""
-        paths, group = order.request.paths, order.group
+        paths, group = opening.request.paths, opening.group
         if answer.error is None:
             try:
-                if order.gone is None and self._asks_what_moved(order, answer):
+                if opening.gone is None and self._asks_what_moved(opening, answer):
                     return
-                self._admit(order, answer, recipe)
+                self._admit(opening, answer, recipe)
             except DatabaseUnavailableError:
                 raise  # this turn is over, and the next one hands it in again
             except (StorageError, DaemonError) as error:
@@ -246,7 +246,7 @@ class Admission:
             self._troubles.pop(paths[0], None)
         elif len(paths) > 1:
             for path in paths:
-                self._open([path], group, order.ends, order.request.time_points)
+                self._open([path], group, opening.is_last, opening.request.time_points)
         elif answer.may_pass:
             tries = self._troubles[paths[0]] = self._troubles.get(paths[0], 0) + 1
             logs.warning("file cannot be opened now", path=paths[0], attempt=tries, reason=answer.error)
@@ -255,7 +255,7 @@ class Admission:
             self._troubles.pop(paths[0], None)
             self.refuse(paths[0], answer.identities[0] if answer.identities else None, answer.error)
 
-    def _asks_what_moved(self, order: _Order, answer: Opened) -> bool:
+    def _asks_what_moved(self, opening: _Opening, answer: Opened) -> bool:
         """Have it looked up whether sources with the same content are gone; False where there are none."""
         elsewhere = {
             one.source_path: one.files
@@ -264,25 +264,25 @@ class Admission:
             if all(self._reachable(file) for file in one.files)
         }
         if elsewhere:
-            self._inspection_client.ask(Gone(elsewhere), partial(self._hear_what_moved, order, answer))
+            self._inspection_client.ask(Gone(elsewhere), partial(self._hear_what_moved, opening, answer))
         return bool(elsewhere)
 
-    def _hear_what_moved(self, order: _Order, opened: Opened, answer: Answer) -> None:
+    def _hear_what_moved(self, opening: _Opening, opened: Opened, answer: Answer) -> None:
         gone = answer.sources if isinstance(answer, Missing) else frozenset()
-        self._opened.append((replace(order, gone=gone), opened))
+        self._opened.append((replace(opening, gone=gone), opened))
 
-    def _admit(self, order: _Order, answer: Opened, recipe: Recipe) -> None:
+    def _admit(self, opening: _Opening, answer: Opened, recipe: Recipe) -> None:
         taken = {}
-        if order.ends or order.group is not None:
-            taken = {p: i for p, i in zip(order.request.paths, answer.identities, strict=True) if i is not None}
+        if opening.is_last or opening.group is not None:
+            taken = {p: i for p, i in zip(opening.request.paths, answer.identities, strict=True) if i is not None}
         for found in answer.found:
-            row = moved_here(self._catalog, found, order.gone or frozenset(), recipe, sources(taken), self._left)
+            row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
                 row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken))
-            logs.info("queued", acquisition=row.name, files=len(order.request.paths), state=row.state)
-            if order.group is not None:
-                order.group.acquisition_id = row.id
-            elif order.ends:
+            logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
+            if opening.group is not None:
+                opening.group.acquisition_id = row.id
+            elif opening.is_last:
                 self._queue_loop.end(row.id)
             else:
                 self._queue_loop.reopen(row.id)

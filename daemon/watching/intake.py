@@ -94,7 +94,7 @@ class Intake:
         self._resumed = False
         self._settling: dict[Path, Watched] = {}
         self._due: list[tuple[float, Path]] = []
-        self._asked: set[Path] = set()
+        self._in_inspection: set[Path] = set()
         self._stuck: dict[Path, int] = {}
         self._known: dict[str, Identity] = {}
         self._grown: dict[Path, set[int]] = {}
@@ -208,16 +208,16 @@ class Intake:
     # Looking into files
 
     def _ask_about_due(self) -> None:
-        while self._due and self._due[0][0] <= self._now and len(self._asked) < _AT_ONCE:
+        while self._due and self._due[0][0] <= self._now and len(self._in_inspection) < _AT_ONCE:
             _, path = heapq.heappop(self._due)
             watched = self._settling.get(path)
-            if watched is not None and path not in self._asked and readiness.is_due(watched, self._now):
-                self._asked.add(path)
+            if watched is not None and path not in self._in_inspection and readiness.is_due(watched, self._now):
+                self._in_inspection.add(path)
                 self._inspection_client.ask(Look(path), partial(self._looked, path))
 
     def _looked(self, path: Path, answer: Answer) -> None:
         """A file was looked into: has it changed, and if not, does its format say that it is whole?"""
-        self._asked.discard(path)
+        self._in_inspection.discard(path)
         before = self._settling.get(path)
         if before is None:
             return

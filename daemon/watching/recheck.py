@@ -49,7 +49,7 @@ class Rechecks:
         self._same = same
         self._changed = changed
         self._resting: dict[Path, tuple[Identity, float]] = {}
-        self._asked: dict[Path, Identity] = {}
+        self._in_inspection: dict[Path, Identity] = {}
         self._answers: deque[tuple[Path, Answer]] = deque()
 
     def note(self, path: Path, identity: Identity, now: float) -> None:
@@ -59,7 +59,7 @@ class Rechecks:
     def forget(self, path: Path) -> None:
         """A file is followed as one that changed."""
         self._resting.pop(path, None)
-        self._asked.pop(path, None)
+        self._in_inspection.pop(path, None)
 
     def turn(self, now: float) -> None:
         """Ask about files that have come to rest, decide what was answered."""
@@ -69,26 +69,26 @@ class Rechecks:
         quiet = [path for path, (_, since) in self._resting.items() if now - since >= self._watch.settle.quiet_s]
         for path in quiet:
             identity, _ = self._resting.pop(path)
-            if path not in self._asked:
+            if path not in self._in_inspection:
                 request = Open((path,), self._watch.voxel_size_um, self._watch.pattern, idle=True)
                 self._inspection.ask(request, partial(self._hear, path))
-            self._asked[path] = identity
+            self._in_inspection[path] = identity
 
     def _hear(self, path: Path, answer: Answer) -> None:
         self._answers.append((path, answer))
 
     def _decide(self, path: Path, answer: Answer) -> None:
-        if path not in self._asked:
+        if path not in self._in_inspection:
             return
         if isinstance(answer, Opened) and answer.error is None and answer.found and answer.identities[0] is not None:
             identity = answer.identities[0]
             taken = sources({path: identity})
             if all(self._catalog.sources.confirm(found, taken) is not None for found in answer.found):
-                del self._asked[path]
+                del self._in_inspection[path]
                 logs.debug("touched, and the same", path=path)
                 self._same(path, identity)
                 return
-        self._changed(path, self._asked.pop(path))
+        self._changed(path, self._in_inspection.pop(path))
 
 
 def is_touched(before: Identity | None, now: Identity) -> bool:

@@ -15,7 +15,7 @@ from storage import readers
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
-    from storage.database.requests import Asked
+    from storage.database.requests import SubmitRequest
 
 _LOOK_S = 0.2
 
@@ -35,14 +35,14 @@ def submit(paths: Sequence[Path], database: str, wait_s: float) -> int:
         answers = [_answer(catalog, number, wait_s) for number in numbers]
     finally:
         catalog.close()
-    for asked in answers:
-        if asked.answer is None:
-            say(f"{asked.path}: noted; the service takes it when it runs.")
-        elif asked.accepted:
-            say(asked.answer)
+    for request in answers:
+        if request.answer is None:
+            say(f"{request.path}: noted; the service takes it when it runs.")
+        elif request.accepted:
+            say(request.answer)
         else:
-            complain(asked.answer)
-    return 1 if any(asked.accepted is False for asked in answers) else 0
+            complain(request.answer)
+    return 1 if any(request.accepted is False for request in answers) else 0
 
 
 def _files(path: Path) -> list[Path]:
@@ -52,11 +52,11 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _answer(catalog: Catalog, number: int, wait_s: float) -> Asked:
+def _answer(catalog: Catalog, number: int, wait_s: float) -> SubmitRequest:
     until = time.monotonic() + wait_s
     while True:
-        asked = catalog.answer_to(number)
-        assert asked is not None  # it was written a moment ago, and nobody removes requests
-        if asked.answer is not None or time.monotonic() >= until:
-            return asked
+        request = catalog.answer_to(number)
+        assert request is not None  # it was written a moment ago, and nobody removes requests
+        if request.answer is not None or time.monotonic() >= until:
+            return request
         time.sleep(_LOOK_S)

@@ -165,7 +165,7 @@ class Catalog:
         with self._transaction() as connection:
             return requests.ask(connection, path, self._now())
 
-    def unanswered(self) -> list[requests.Asked]:
+    def unanswered(self) -> list[requests.SubmitRequest]:
         """Return what was asked and not answered yet, oldest first."""
         with self._transaction() as connection:
             return requests.unanswered(connection)
@@ -175,7 +175,7 @@ class Catalog:
         with self._transaction() as connection:
             requests.answer(connection, number, accepted, text, self._now())
 
-    def answer_to(self, number: int) -> requests.Asked | None:
+    def answer_to(self, number: int) -> requests.SubmitRequest | None:
         """Return a request with what the service made of it."""
         with self._transaction() as connection:
             return requests.answer_to(connection, number)

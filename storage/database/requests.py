@@ -10,7 +10,7 @@ from storage.schema.tables import requests
 
 
 @dataclass(frozen=True)
-class Asked:
+class SubmitRequest:
     """A file that is to be taken as it is, now; `accepted` is None until the service has answered."""
 
     id: int
@@ -26,11 +26,11 @@ def ask(connection: Connection, path: str, now: str) -> int:
     return int(key[0])
 
 
-def unanswered(connection: Connection) -> list[Asked]:
+def unanswered(connection: Connection) -> list[SubmitRequest]:
     """Return the requests that wait for an answer, oldest first."""
     waiting = requests.c.answered_at.is_(None)
     rows = connection.execute(select(requests).where(waiting).order_by(requests.c.id)).mappings()
-    return [Asked(int(row["id"]), str(row["path"])) for row in rows]
+    return [SubmitRequest(int(row["id"]), str(row["path"])) for row in rows]
 
 
 def answer(connection: Connection, number: int, accepted: bool, text: str, now: str) -> None:
@@ -39,7 +39,7 @@ def answer(connection: Connection, number: int, accepted: bool, text: str, now: 
     connection.execute(update(requests).where(requests.c.id == number).values(values))
 
 
-def answer_to(connection: Connection, number: int) -> Asked | None:
+def answer_to(connection: Connection, number: int) -> SubmitRequest | None:
     """Return a request with what the service made of it."""
     row = connection.execute(select(requests).where(requests.c.id == number)).mappings().one_or_none()
-    return None if row is None else Asked(number, str(row["path"]), row["accepted"], row["answer"])
+    return None if row is None else SubmitRequest(number, str(row["path"]), row["accepted"], row["answer"])

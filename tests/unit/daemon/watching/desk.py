@@ -20,7 +20,7 @@ from storage.database.catalog import Catalog
 MODEL = Ready("test", "0" * 64)
 
 
-class Ends:
+class EndedAcquisitions:
     """Stands where the queue loop is: notes which acquisitions ended."""
 
     def __init__(self) -> None:
@@ -61,10 +61,10 @@ class Desk:
         self.incoming.mkdir(exist_ok=True)
         base = WatchConfig(self.incoming, root / "out", voxel_size_um=(1.0, 0.5, 0.5), acquisition_quiet_s=30.0)
         self.watch = replace(base, **options)  # type: ignore[arg-type]  # options are fields of it
-        self.catalog, self.ends, self.model = catalog, Ends(), MODEL
+        self.catalog, self.queue_loop, self.model = catalog, EndedAcquisitions(), MODEL
         self.folder = FolderWatch(self.incoming, True, [root / "out"], False, 1.0, self.watch.pattern)
         self.reader = Reader()
-        self.intake = Intake(self.watch, self.folder, catalog, self.ends, self.reader, self.recipe)  # type: ignore[arg-type]
+        self.intake = Intake(self.watch, self.folder, catalog, self.queue_loop, self.reader, self.recipe)  # type: ignore[arg-type]
 
     def recipe(self) -> Recipe | None:
         return Recipe(self.model, Processing()) if self.model else None

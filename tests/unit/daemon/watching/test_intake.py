@@ -24,7 +24,7 @@ def test_a_whole_file_is_queued_after_the_quiet_period_and_ends_at_once(desk: De
     assert desk.queued() == {}
     desk.run(2.0, 2.5)
     assert desk.queued() == {"stack": [0]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
 
 
 def test_a_series_grows_and_ends_after_its_own_quiet_time(desk: Desk) -> None:
@@ -33,13 +33,13 @@ def test_a_series_grows_and_ends_after_its_own_quiet_time(desk: Desk) -> None:
     desk.put("a_t1.tif")
     desk.run(5.5, 10.0)
     assert desk.queued() == {"a": [0, 1]}
-    assert desk.ends.ended == set()
+    assert desk.queue_loop.ended == set()
     desk.run(10.5, 45.0)
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
     desk.put("a_t2.tif")
     desk.run(45.5, 50.0)
     assert desk.queued() == {"a": [0, 1, 2]}
-    assert desk.ends.ended == set(), "more came after all"
+    assert desk.queue_loop.ended == set(), "more came after all"
 
 
 def test_finished_files_wait_for_the_model(desk: Desk) -> None:

@@ -34,12 +34,12 @@ def test_a_growing_file_is_taken_time_point_by_time_point(desk: Desk) -> None:
     microscope.write(1)
     desk.run(10.5, 20.0)
     assert desk.queued() == {"a": [0, 1]}
-    assert desk.ends.ended == set()
+    assert desk.queue_loop.ended == set()
     before = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
     microscope.write(2)
     desk.run(20.5, 30.0)
     assert desk.queued() == {"a": [0, 1, 2]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
     after = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
     assert {t: after[t] for t in before} == before, "what was taken is not taken again"
 
@@ -58,10 +58,10 @@ def test_an_acquisition_that_stops_early_is_taken_as_far_as_it_goes_and_says_so(
     microscope = Microscope(desk.incoming / "a.ome.tif", 5, 2)
     microscope.write(5)
     desk.run(0.0, 29.0)
-    assert desk.ends.ended == set(), "more may come"
+    assert desk.queue_loop.ended == set(), "more may come"
     desk.run(29.5, 45.0)
     assert desk.queued() == {"a": [0, 1]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
     for t in range(2):
         job = desk.catalog.claim_next()
         assert job is not None
@@ -82,11 +82,11 @@ def test_an_acquisition_that_stops_early_is_taken_as_far_as_it_goes_and_says_so(
 def test_a_note_says_that_a_file_is_done(desk: Desk, note: str) -> None:
     Microscope(desk.incoming / "a.ome.tif", 5, 2).write(5)
     desk.run(0.0, 8.0)
-    assert desk.ends.ended == set()
+    assert desk.queue_loop.ended == set()
     (desk.incoming / note).touch()
     desk.run(8.5, 10.5)
     assert desk.queued() == {"a": [0, 1]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
 
 
 def test_a_note_ends_a_series_and_passes_over_its_gaps(desk: Desk) -> None:
@@ -97,7 +97,7 @@ def test_a_note_ends_a_series_and_passes_over_its_gaps(desk: Desk) -> None:
     (desk.incoming / "a.done").touch()
     desk.run(6.5, 8.0)
     assert desk.queued() == {"a": [0, 1, 3]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
 
 
 def test_a_note_beside_a_folder_is_about_all_in_it_and_may_come_first(desk: Desk) -> None:
@@ -108,7 +108,7 @@ def test_a_note_beside_a_folder_is_about_all_in_it_and_may_come_first(desk: Desk
     desk.put("day/c.tif")
     desk.run(1.5, 3.0)
     assert desk.queued() == {"b": [0], "c": [0]}
-    assert len(desk.ends.ended) == 2
+    assert len(desk.queue_loop.ended) == 2
 
 
 def test_what_is_submitted_is_taken_as_it_is(desk: Desk) -> None:
@@ -117,7 +117,7 @@ def test_what_is_submitted_is_taken_as_it_is(desk: Desk) -> None:
     desk.intake.submit(desk.incoming / "a.ome.tif")
     desk.run(1.5, 2.5)
     assert desk.queued() == {"a": [0, 1]}
-    assert desk.ends.ended == {1}
+    assert desk.queue_loop.ended == {1}
 
 
 def test_nothing_is_opened_again_after_a_restart(desk: Desk, tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ def test_nothing_is_opened_again_after_a_restart(desk: Desk, tmp_path: Path) -> 
     again = Desk(tmp_path, desk.catalog)
     again.run(0.0, 10.0)
     assert again.reader.asked == []
-    assert again.ends.ended == {1}, "what was whole before is finished, the series may go on"
+    assert again.queue_loop.ended == {1}, "what was whole before is finished, the series may go on"
     again.put("a_t2.tif")
     again.run(10.5, 15.0)
     assert [one.paths[0].name for one in again.reader.asked if isinstance(one, Open)] == ["a_t2.tif"]
     assert again.queued() == {**queued, "a": [0, 1, 2]}
     again.run(15.5, 50.0)
-    assert len(again.ends.ended) == 2
+    assert len(again.queue_loop.ended) == 2
 
 
 def test_a_file_that_changed_while_the_service_was_away_is_taken_again(desk: Desk, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_new_weights_begin_an_unfinished_series_anew_and_never_mix(desk: Desk, t
     old, new = desk.catalog.acquisitions()
     assert (old.model_name, new.model_name) == ("test", "better")
     assert {point.state for point in desk.catalog.timepoints(old.id)} == {TimepointState.FAILED}
-    assert old.id in again.ends.ended
+    assert old.id in again.queue_loop.ended
     assert [point.t for point in desk.catalog.timepoints(new.id)] == [0, 1, 2]
 
 
