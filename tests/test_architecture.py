@@ -102,6 +102,15 @@ def test_importing_a_room_loads_nothing_heavy() -> None:
     assert run.returncode == 0, run.stderr
 
 
+def test_what_the_benchmark_of_tests_names_is_there() -> None:
+    """Its table of modules and their tests follows what is moved."""
+    table = ast.parse((ROOT / "tests" / "benchmarks" / "mutation" / "targets.py").read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(table) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    paths = {text for text in texts if "/" in text and text.endswith(".py")}
+    assert len(paths) > 20
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
 def test_top_level_holds_what_the_layout_says() -> None:
     """No other top-level folder than the four packages, tests and systemd."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
