@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
-from typing import Any
 
 from daemon.errors import EngineFailedError
+from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.params import SegmentationParams
 from nuset_engine.runtime.names import AUTO
+
+Factory = Callable[..., StackSegmenter]
 
 # TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
 QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def load_factory(path: str) -> Callable[..., Any]:
+def load_factory(path: str) -> Factory:
     """Import `module:callable`.
 
     Returns
@@ -39,12 +41,13 @@ def load_factory(path: str) -> Callable[..., Any]:
         raise EngineFailedError(f"The engine {path} cannot be imported ({error}): check its name.") from error
     if not callable(factory):
         raise EngineFailedError(f"The engine {path} is not there: write its factory as 'module:callable'.")
-    return factory
+    made: Factory = factory
+    return made
 
 
 def make_segmenter(
-    factory: Callable[..., Any], weights: str, params: SegmentationParams, threads: int | None, runtime: str
-) -> Any:
+    factory: Factory, weights: str, params: SegmentationParams, threads: int | None, runtime: str
+) -> StackSegmenter:
     """Call a factory; only one that is asked for a runtime need know what that is."""
     asked = {} if runtime == AUTO else {"runtime": runtime}
     return factory(weights=weights, params=params, threads=threads, **asked)
