@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import pipeline
+from daemon.assembly import Assembly, Hooks, Rules, assemble, make_folder
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain, say
-from daemon.processing.messages import EngineSetup, Ready
-from daemon.processing.queue_loop import QueueLoop
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.worker_client import Worker
 from daemon.progress import Bars
-from daemon.service import make_folder, worker_lock
+from daemon.watching.inspection import Answer, Gone, Look, Looked, Missing, Open, Opened, Request, Stuck
+from daemon.watching.moved import moved_here
 from daemon.watching.series import spans
 from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.errors import StorageError
+from storage.found import Found
 from storage.omezarr.empty_store import ImageKind
 from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.configuration.config import EngineConfig, Processing
-    from storage.acquisition import Acquisition
 
-_SILENCE_S = 900.0
+_TURN_S = 0.2
+_RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0, retry_policy=RetryPolicy(attempts=3, pause_s=1.0))
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,27 @@ class ProcessOptions:
 
 
 @dataclass
-class _Outcome:
-    """What became of the order so far: acquisitions by id, and what could not be taken up at all."""
+class _Run:
+    """What is under way, and what became of it: acquisitions by id, and how much could not be taken up at all."""
 
+    options: ProcessOptions
+    catalog: Catalog
+    parts: Assembly
     rows: list[int] = field(default_factory=list)
     faults: int = 0
+
+    def asked(self, *requests: Request) -> list[Answer]:
+        """Have files looked into by a process of its own, which a hostile one may crash, while the worker goes on."""
+        answers: dict[int, Answer] = {}
+        client = self.parts.inspection_client
+        for number, request in enumerate(requests):
+            client.ask(request, partial(answers.__setitem__, number))
+        while len(answers) < len(requests):
+            client.turn()
+            if self.parts.queue_loop.model is not None:  # the engine is not loaded before there is something to do
+                self.parts.queue_loop.step(0.0)
+            wait(self.parts.connections, _TURN_S)
+        return [answers[number] for number in range(len(requests))]
 
 
 def process(options: ProcessOptions) -> int:
@@ -76,43 +93,38 @@ def process(options: ProcessOptions) -> int:
     else:
         raise UsageError(f"{options.output} is no folder: say with --database where the rows go.")
     make_folder(options.output)
-    outcome = _Outcome()
     with Catalog.open(database) as catalog, Bars() as bars:
-        engine = options.engine
-        lock = worker_lock(catalog, options.output)
-        setup = EngineSetup(engine.factory, engine.weights, engine.threads, lock, engine.runtime)
-        worker = Worker(setup, _SILENCE_S, time.monotonic)
-        queue_loop = QueueLoop(catalog, worker, RetryPolicy(attempts=3, pause_s=1.0), bars.show)
+        parts = assemble(catalog, options.engine, options.output, _RULES, Hooks(bars.show))
+        run = _Run(options, catalog, parts)
         try:
-            groups = _groups(options, catalog, outcome)
-            while queue_loop.model is None and groups:
-                queue_loop.step(0.5)
+            groups = _groups(run)
+            while parts.queue_loop.model is None and groups:
+                parts.queue_loop.step(0.5)
             for paths in groups:
-                _take_up(paths, options, catalog, queue_loop, outcome)
-            while queue_loop.owing:
-                queue_loop.step(0.5)
+                _take_up(paths, run)
+            while parts.queue_loop.owing:
+                parts.queue_loop.step(0.5)
         finally:
-            worker.stop()
-        return _report(catalog, outcome)
+            parts.stop()
+        return _report(run)
 
 
-def _groups(options: ProcessOptions, catalog: Catalog, outcome: _Outcome) -> list[list[Path]]:
+def _groups(run: _Run) -> list[list[Path]]:
     """The files of each acquisition; one that is not whole is complained about, and set aside if nothing of it is."""
     whole: list[Path] = []
-    for path in _candidates(options):
-        try:
-            completion = readers.probe(path)
-        except (StorageError, OSError) as error:
-            _complain(path, str(error), catalog, outcome)
-            continue
-        if completion.state == "growing" and completion.time_points_ready:
-            outcome.faults += 1
-            complain(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.")
-        elif completion.state != "complete":
-            _complain(path, completion.refusal, catalog, outcome)
-            continue
-        whole.append(path)
-    return list(readers.group(whole, options.pattern).values())
+    paths = _candidates(run.options)
+    for path, answer in zip(paths, run.asked(*(Look(path, own=True) for path in paths)), strict=True):
+        if not isinstance(answer, Looked) or answer.completion is None:
+            _complain(path, _why_not(path, answer), run)
+        elif answer.completion.state == "growing" and answer.completion.time_points_ready:
+            run.faults += 1
+            complain(f"{answer.completion.reason.rstrip('.')}: it is processed as far as it goes.")
+            whole.append(path)
+        elif answer.completion.state != "complete":
+            _complain(path, answer.completion.refusal, run)
+        else:
+            whole.append(path)
+    return list(readers.group(whole, run.options.pattern).values())
 
 
 def _candidates(options: ProcessOptions) -> list[Path]:
@@ -124,55 +136,61 @@ def _candidates(options: ProcessOptions) -> list[Path]:
     return list(found)
 
 
-def _take_up(
-    paths: list[Path], options: ProcessOptions, catalog: Catalog, queue_loop: QueueLoop, outcome: _Outcome
-) -> None:
-    assert queue_loop.model is not None
+def _why_not(path: Path, answer: Answer) -> str:
+    if isinstance(answer, Stuck):
+        return f"{answer.reason.rstrip('.')}: convert or remove the file, or look after its disk."
+    return f"{path} cannot be read: see that it is there and may be read."
+
+
+def _take_up(paths: list[Path], run: _Run) -> None:
+    """Open what makes up one acquisition, or several in one file, and queue it."""
+    (answer,) = run.asked(Open(tuple(paths), run.options.voxel_size_um, run.options.pattern))
+    if not isinstance(answer, Opened) or answer.error is not None:
+        _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
+        return
     try:
-        found = readers.open_acquisitions(paths, voxel_size_um=options.voxel_size_um, pattern=options.pattern)
-        for acquisition in found:
-            with acquisition:
-                _admit(acquisition, options, catalog, queue_loop, outcome, queue_loop.model)
+        for found in answer.found:
+            _admit(found, run)
     except (StorageError, DaemonError, OSError) as error:
-        _complain(paths[0], str(error), catalog, outcome)
+        _complain(paths[0], str(error), run)
 
 
-def _admit(
-    acquisition: Acquisition,
-    options: ProcessOptions,
-    catalog: Catalog,
-    queue_loop: QueueLoop,
-    outcome: _Outcome,
-    model: Ready,
-) -> None:
-    absent = sorted(set(range(acquisition.time_points[-1])) - set(acquisition.time_points))
+def _admit(found: Found, run: _Run) -> None:
+    options, model, there = run.options, run.parts.queue_loop.model, found.description.time_points
+    assert model is not None
+    absent = sorted(set(range(there[-1])) - set(there)) if there else []
     if absent:
-        complain(f"{acquisition.name}: time points {spans(absent)} are not there and are passed over.")
+        complain(f"{found.description.name}: time points {spans(absent)} are not there and are passed over.")
     recipe = Recipe(
         model, options.processing, options.nuclear_channel, options.ome_zarr_version, options.pattern, options.image
     )
-    row = pipeline.admit(catalog, acquisition, recipe, options.output)
-    if row.id not in outcome.rows:
-        outcome.rows.append(row.id)
-    queue_loop.end(row.id)
+    elsewhere = {one.source_path: one.files for one in run.catalog.sources.elsewhere(found)}
+    (gone,) = run.asked(Gone(elsewhere)) if elsewhere else (Missing(frozenset()),)
+    moved = gone.sources if isinstance(gone, Missing) else frozenset()
+    row = moved_here(run.catalog, found, moved, recipe, ())
+    if row is None:
+        row = pipeline.admit(run.catalog, found, recipe, options.output)
+    if row.id not in run.rows:
+        run.rows.append(row.id)
+    run.parts.queue_loop.end(row.id)
 
 
-def _complain(path: Path, reason: str, catalog: Catalog, outcome: _Outcome) -> None:
+def _complain(path: Path, reason: str, run: _Run) -> None:
     """One sentence for the person, the same in the database."""
-    outcome.faults += 1
-    catalog.set_aside_source(path, path.stem, reason)
+    run.faults += 1
+    run.catalog.set_aside_source(path, path.stem, reason)
     complain(reason if path.name in reason else f"{path}: {reason}")
 
 
-def _report(catalog: Catalog, outcome: _Outcome) -> int:
+def _report(run: _Run) -> int:
     """Where the results are, one line per acquisition; what failed, to standard error."""
     states: Counter[AcquisitionState] = Counter()
-    for row_id in outcome.rows:
-        row = catalog.acquisition(row_id)
+    for row_id in run.rows:
+        row = run.catalog.acquisition(row_id)
         states[row.state] += 1
-        count = sum(point.nuclei_count or 0 for point in catalog.timepoints(row_id))
+        count = sum(point.nuclei_count or 0 for point in run.catalog.timepoints(row_id))
         say(f"{row.name}: {row.state}, {count} nuclei in {row.size_t} time points, {row.zarr_path}")
         if row.state is not AcquisitionState.COMPLETE:
             complain(f"{row.name}: {row.error or row.state.meaning}")
-    failed = outcome.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
+    failed = run.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
     return 1 if failed else 0

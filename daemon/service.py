@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import time
@@ -12,27 +11,21 @@ from pathlib import Path
 from types import FrameType
 
 from daemon import logs
+from daemon.assembly import Hooks, Rules, assemble, crash_record, make_folder
 from daemon.configuration import reload
 from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
-from daemon.installation.state_folder import state_folder
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
-from daemon.processing.crash_record import SUFFIX, CrashRecord
-from daemon.processing.messages import EngineSetup
-from daemon.processing.queue_loop import QueueLoop, Seen
+from daemon.processing.crash_record import CrashRecord
+from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.worker_client import Worker
 from daemon.watching.folder_thread import FolderThread
-from daemon.watching.idle_lane import IdleLane
-from daemon.watching.inspection_client import InspectionClient
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
-from storage import naming
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.omezarr import places
 
 _TURN_S = 0.2  # the loop turns at least five times a second
 _REQUESTS_S = 1.0  # what people ask for is looked up this often
@@ -77,14 +70,11 @@ class Service:
         # Plain values: the handlers of signals interrupt the main loop anywhere, also where it would hold a lock.
         self._asked_to_stop = self._asked_to_hurry = self._asked_to_reload = False
         self._state = "starting"
-        self._worker = Worker(engine_setup(config, catalog), config.service.worker_silence_s, clock)
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
-        self._inspection_client = InspectionClient(config.service.reader_limit_s, clock)
-        own = InspectionClient(config.service.reader_limit_s, clock)
-        self._idle_lane = IdleLane(self._inspection_client, own, clock)
-        self._queue_loop = QueueLoop(
-            catalog, self._worker, RetryPolicy(), self._hear, self._is_reachable, self._look_again, clock, crash_record
-        )
+        rules = Rules(config.service.worker_silence_s, config.service.reader_limit_s)
+        hooks = Hooks(self._hear, self._is_reachable, self._look_again)
+        self._parts = assemble(catalog, config.engine, config.watch[0].output, rules, hooks, clock, crash_record)
+        self._queue_loop = self._parts.queue_loop
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
@@ -192,17 +182,16 @@ class Service:
 
     def _work(self) -> None:
         now = self._clock()
-        self._inspection_client.turn()
+        self._parts.inspection_client.turn()
         for intake in self._intakes.values():
             intake.tick(now)
-        self._inspection_client.turn()
-        self._idle_lane.turn()
+        self._parts.inspection_client.turn()
+        self._parts.idle_lane.turn()
         if now >= self._next_requests:
             self._next_requests = now + _REQUESTS_S
             self._take_requests()
-        waiting = [c for c in (self._inspection_client.connection, self._worker.connection) if c is not None]
-        if waiting:
-            wait(waiting, _TURN_S)
+        if self._parts.connections:
+            wait(self._parts.connections, _TURN_S)
         else:
             time.sleep(_TURN_S)
         self._queue_loop.step(0.0)
@@ -241,9 +230,7 @@ class Service:
             self._notifier.stopping(failure or "stopping")
         for intake in self._intakes.values():
             intake.stop()
-        self._inspection_client.stop()
-        self._idle_lane.stop()
-        self._worker.stop()
+        self._parts.stop()
         try:
             self._queue_loop.abandon()
         except StorageError as error:
@@ -257,7 +244,7 @@ class Service:
         return Live(
             state=self._state,
             model=None if model is None else f"{model.model_name} ({model.model_sha256[:12]})",
-            worker_pid=self._worker.pid,
+            worker_pid=self._parts.worker.pid,
             working_on=self._queue_loop.working_on,
             worker_deaths=self._queue_loop.deaths,
             roots=[Root(w.path, w.output, intake.online, intake.settling) for w, intake in self._intakes.items()],
@@ -305,9 +292,9 @@ class Service:
             folder_thread,
             self._catalog,
             self._queue_loop,
-            self._inspection_client,
+            self._parts.inspection_client,
             lambda: self._recipe(watch),
-            self._idle_lane,
+            self._parts.idle_lane,
             self._is_reachable,
             self._look_again,
         )
@@ -328,9 +315,9 @@ def run_service(config: Config, origin: Path | None = None) -> int:
     try:
         for watch in config.watch:
             make_folder(watch.output)
-        with Catalog.open(config.database) as catalog, _crash_record(config, catalog) as crash_record:
-            crash_record.judge(catalog, RetryPolicy().crashes)
-            service = Service(config, catalog, Notifier(), origin=origin, crash_record=crash_record)
+        with Catalog.open(config.database) as catalog, crash_record(catalog, config.watch[0].output) as record:
+            record.judge(catalog, RetryPolicy().crashes)
+            service = Service(config, catalog, Notifier(), origin=origin, crash_record=record)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, service.ask_to_stop)
             signal.signal(signal.SIGHUP, service.ask_to_reload)
@@ -343,45 +330,3 @@ def run_service(config: Config, origin: Path | None = None) -> int:
         logs.log.exception("a fault in nusetd ended the service")
         return 1
     return 0
-
-
-def worker_lock(catalog: Catalog, output: naming.Place) -> str:
-    """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
-    return f"{_beside(catalog, output)}.worker.lock"
-
-
-def _crash_record(config: Config, catalog: Catalog) -> CrashRecord:
-    return CrashRecord(Path(f"{_beside(catalog, config.watch[0].output)}{SUFFIX}"))
-
-
-def _beside(catalog: Catalog, output: naming.Place) -> Path:
-    database = naming.sqlite_path(catalog.url)
-    if database is not None:
-        return database
-    name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
-    return output / "nusetd" if isinstance(output, Path) else state_folder() / name
-
-
-def engine_setup(config: Config, catalog: Catalog) -> EngineSetup:
-    """What the worker is told."""
-    engine = config.engine
-    lock = worker_lock(catalog, config.watch[0].output)
-    return EngineSetup(engine.factory, engine.weights, engine.threads, lock, engine.runtime)
-
-
-def make_folder(path: naming.Place) -> None:
-    """Make an output folder; of a URL, see that there is a package for its protocol.
-
-    Raises
-    ------
-    DaemonError, StorageError
-        When it cannot be made, or used.
-    """
-    if isinstance(path, str):
-        places.store_at(path)
-        return
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"{path} cannot be made ({error.strerror}): choose another output folder."
-        raise DaemonError(reason) from error

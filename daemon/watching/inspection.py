@@ -19,9 +19,10 @@ from storage.readers.presence import are_gone
 
 @dataclass(frozen=True)
 class Look:
-    """Request: what is this file, and does its format say that it is whole?"""
+    """Request: what is this file, and does its format say that it is whole? With `own`, results of ours count too."""
 
     path: Path
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class SupportsInspection(Protocol):
 def inspect(request: InspectionRequest) -> Answer:
     """Answer a request; whatever is inside the files, this does not raise."""
     if isinstance(request, Look):
-        return _look(request.path)
+        return _look(request)
     if isinstance(request, Gone):
         return Missing(frozenset(name for name, files in request.sources.items() if are_gone(files)))
     try:
@@ -124,11 +125,12 @@ def inspect(request: InspectionRequest) -> Answer:
         return Opened(error=f"{request.paths[0]} cannot be read ({type(error).__name__}: {error}): export it again.")
 
 
-def _look(path: Path) -> Looked:
+def _look(request: Look) -> Looked:
+    path = request.path
     started, before = time.perf_counter(), identify_image(path)
     if before is None:
         return Looked(None)
-    if readers.is_own(path):
+    if not request.own and readers.is_own(path):
         return Looked(before, own=True)
     try:
         completion = readers.probe(path)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from daemon.assembly import crash_record, worker_lock
 from daemon.configuration import config
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX
-from daemon.service import _crash_record, worker_lock
 
 SERVER: Any = SimpleNamespace(url="postgresql+pg8000://lab@server/nuclei")
 
@@ -52,7 +52,7 @@ def test_lock_and_crash_of_a_server_with_output_behind_a_url_lie_there(
     text = f'database = "{SERVER.url}"\n[[watch]]\npath = "in"\noutput = "memory://nuclei"\n'
     (home / "in").mkdir()
     given = config.parse(text, home / "nusetd.toml")
-    with _crash_record(given, SERVER):
+    with crash_record(SERVER, given.watch[0].output):
         crash = [path for path in (home / "state").iterdir() if path.name.endswith(SUFFIX)]
         assert len(crash) == 1
         assert worker_lock(SERVER, "memory://nuclei") == f"{str(crash[0]).removesuffix(SUFFIX)}.worker.lock"

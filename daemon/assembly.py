@@ -1,0 +1,140 @@
+"""The parts of a run and how they hang together: made here for the service and for `nusetd process` alike."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from daemon.configuration.config import EngineConfig
+from daemon.errors import DaemonError
+from daemon.installation.state_folder import state_folder
+from daemon.processing.crash_record import SUFFIX, CrashRecord
+from daemon.processing.messages import EngineSetup
+from daemon.processing.queue_loop import QueueLoop, Seen
+from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.worker_client import Worker
+from daemon.watching.idle_lane import IdleLane
+from daemon.watching.inspection_client import InspectionClient
+from storage import naming
+from storage.database.catalog import Catalog
+from storage.omezarr import places
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long is waited, and how often tried.
+
+    Attributes
+    ----------
+    worker_silence_s : float
+        A worker that says nothing for this long hangs.
+    reader_limit_s : float
+        A file that is looked into for longer than this hangs its reader.
+    retry_policy : RetryPolicy
+    """
+
+    worker_silence_s: float
+    reader_limit_s: float
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the queue loop tells and asks whoever runs it, see `QueueLoop`."""
+
+    observer: Callable[[Seen], None] | None = None
+    reachable: Callable[[Path], bool] = lambda source: True
+    look_again: Callable[[Iterable[Path]], None] = lambda files: None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts: the worker with its queue, and those who look into files."""
+
+    worker: Worker
+    queue_loop: QueueLoop
+    inspection_client: InspectionClient
+    idle_lane: IdleLane
+
+    @property
+    def connections(self) -> list[Connection]:
+        """What to wait for when there is nothing else to do."""
+        return [one for one in (self.inspection_client.connection, self.worker.connection) if one is not None]
+
+    def stop(self) -> None:
+        """End the processes."""
+        self.inspection_client.stop()
+        self.idle_lane.stop()
+        self.worker.stop()
+
+
+def assemble(
+    catalog: Catalog,
+    engine: EngineConfig,
+    output: naming.Place,
+    rules: Rules,
+    hooks: Hooks,
+    clock: Callable[[], float] = time.monotonic,
+    crash_record: CrashRecord | None = None,
+) -> Assembly:
+    """Put the parts together; no process is started yet.
+
+    Parameters
+    ----------
+    output : Path or URL
+        Where results go, the first place of several.
+    """
+    setup = EngineSetup(engine.factory, engine.weights, engine.threads, worker_lock(catalog, output), engine.runtime)
+    worker = Worker(setup, rules.worker_silence_s, clock)
+    queue_loop = QueueLoop(
+        catalog,
+        worker,
+        rules.retry_policy,
+        hooks.observer,
+        hooks.reachable,
+        hooks.look_again,
+        clock,
+        crash_record,
+    )
+    live, own = (InspectionClient(rules.reader_limit_s, clock) for _ in range(2))
+    return Assembly(worker, queue_loop, live, IdleLane(live, own, clock))
+
+
+def worker_lock(catalog: Catalog, output: naming.Place) -> str:
+    """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
+    return f"{_beside(catalog, output)}.worker.lock"
+
+
+def crash_record(catalog: Catalog, output: naming.Place) -> CrashRecord:
+    """Where a crash leaves a trace: in the same place."""
+    return CrashRecord(Path(f"{_beside(catalog, output)}{SUFFIX}"))
+
+
+def make_folder(path: naming.Place) -> None:
+    """Make an output folder; of a URL, see that there is a package for its protocol.
+
+    Raises
+    ------
+    DaemonError, StorageError
+        When it cannot be made, or used.
+    """
+    if isinstance(path, str):
+        places.store_at(path)
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{path} cannot be made ({error.strerror}): choose another output folder."
+        raise DaemonError(reason) from error
+
+
+def _beside(catalog: Catalog, output: naming.Place) -> Path:
+    database = naming.sqlite_path(catalog.url)
+    if database is not None:
+        return database
+    name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
+    return output / "nusetd" if isinstance(output, Path) else state_folder() / name
