@@ -17,7 +17,7 @@ from daemon.output import complain, say
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
-from daemon.watching.inspection import Answer, Gone, Look, Looked, Missing, Open, Opened, Request, Stuck
+from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
 from daemon.watching.moved import moved_here
 from daemon.watching.series import spans
 from storage import naming, readers
@@ -70,7 +70,7 @@ class _Run:
     rows: list[int] = field(default_factory=list)
     faults: int = 0
 
-    def asked(self, *requests: Request) -> list[Answer]:
+    def asked(self, *requests: InspectionRequest) -> list[Answer]:
         """Have files looked into by a process of its own, which a hostile one may crash, while the worker goes on."""
         answers: dict[int, Answer] = {}
         client = self.parts.inspection_client

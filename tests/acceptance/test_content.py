@@ -1,4 +1,4 @@
-"""Whole processes and what becomes of sources: touched, moved, copied, changed in part; and one that crashes readers."""
+"""Whole processes and what becomes of sources: touched, moved, copied, changed in part; and one that is hostile."""
 
 from __future__ import annotations
 
