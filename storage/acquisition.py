@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, overload
+from typing import Protocol, Self
 
 from nuset_engine.arrays import PlaneYX
+from nuset_engine.planes.lazy import LazyPlanes
 from storage.description import Description, checked_voxel_size
 from storage.errors import StorageError
 from storage.spans import spoken
@@ -34,39 +36,6 @@ class PlaneSource(Protocol):
     def close(self) -> None:
         """Close open files; a later read opens them again."""
         ...
-
-
-class Planes(Sequence[PlaneYX]):
-    """The slices of one channel at one time point, read when indexed.
-
-    ``len()`` is the number of slices; ``planes[z]`` is (Y, X); a slice object gives a list of planes.
-    """
-
-    def __init__(self, source: PlaneSource, t: int, c: int, size_z: int) -> None:
-        self._source = source
-        self._t = t
-        self._c = c
-        self._size_z = size_z
-
-    def __len__(self) -> int:
-        return self._size_z
-
-    @overload
-    def __getitem__(self, z: int) -> PlaneYX: ...
-
-    @overload
-    def __getitem__(self, z: slice) -> list[PlaneYX]: ...
-
-    def __getitem__(self, z: int | slice) -> PlaneYX | list[PlaneYX]:
-        if isinstance(z, slice):
-            return [self[i] for i in range(*z.indices(self._size_z))]
-        index = z + self._size_z if z < 0 else z
-        if not 0 <= index < self._size_z:
-            raise IndexError(f"slice {z} is outside of 0..{self._size_z - 1}")
-        return self._source.plane(self._t, self._c, index)
-
-    def __iter__(self) -> Iterator[PlaneYX]:
-        return (self[z] for z in range(self._size_z))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +71,10 @@ class Acquisition(Description):
             raise StorageError(f"{self.name} has no slice {z}: its slices are 0 to {self.size_z - 1}.")
         return self.source.plane(t, c, z)
 
-    def planes(self, t: int, c: int) -> Planes:
-        """Return the slices of channel c at time point t, (Y, X) each, read when indexed."""
+    def planes(self, t: int, c: int, room: int = 0) -> LazyPlanes:
+        """Return the slices of channel c at time point t, (Y, X) each, read when indexed; `room` bytes are kept."""
         self._check(t, c)
-        return Planes(self.source, t, c, self.size_z)
+        return LazyPlanes(partial(self.source.plane, t, c), self.size_z, room)
 
     def fingerprint(self, t: int) -> str:
         """Return a text that changes when the content of time point t does, see `storage.readers.fingerprint`."""

@@ -17,7 +17,7 @@ from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.params import SegmentationParams
-from nuset_engine.planes.colour import GreyPlanes
+from nuset_engine.planes.colour import grey_planes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
 
@@ -80,7 +80,7 @@ def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> 
 def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -> Sequence[PlaneYX]:
     """The slices that show the nuclei: of the wanted or the nuclear channel; of a picture, all colours."""
     if wanted is None and acquisition.channel_names == COLOURS:
-        return GreyPlanes([acquisition.planes(t, channel) for channel in range(len(COLOURS))])
+        return grey_planes([acquisition.planes(t, channel) for channel in range(len(COLOURS))])
     return acquisition.planes(t, choose_channel(acquisition, wanted))
 
 

@@ -17,6 +17,7 @@ from nuset_engine.inference.passes import PlaneMaps, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
+from nuset_engine.planes.lazy import LazyPlanes
 from nuset_engine.planes.normalize import (
     BLANK,
     LARGEST_SAMPLE,
@@ -109,31 +110,20 @@ class Sighting:
     evidence: float
 
 
-class SampledPlanes(Sequence[PlaneYX]):
+class SampledPlanes(LazyPlanes):
     """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
 
     Parameters
     ----------
     planes : sequence of (Y, X)
-        Read again whenever one is asked for, unless all of the chosen fit into `KEPT_BYTES`.
+        Those of the chosen that do not fit into `KEPT_BYTES` are read again whenever one is asked for.
     """
 
     def __init__(self, planes: Sequence[PlaneYX]) -> None:
-        count, self._planes = len(planes), planes
+        count = len(planes)
         spread = np.linspace(0, count - 1, SAMPLED_PLANES + 2)[1:-1].round().astype(int)
-        self._places = range(count) if count <= SAMPLED_PLANES else [int(z) for z in spread]
-        self._kept: dict[int, PlaneYX] = {}
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, index: int) -> PlaneYX:  # type: ignore[override]
-        if index in self._kept:
-            return self._kept[index]
-        plane = np.asarray(self._planes[self._places[index]])
-        if plane.nbytes * len(self) <= KEPT_BYTES:
-            self._kept[index] = plane
-        return plane
+        chosen = range(count) if count <= SAMPLED_PLANES else [int(z) for z in spread]
+        super().__init__(lambda i: np.asarray(planes[chosen[i]]), len(chosen), KEPT_BYTES)
 
     def values(self, exposure: Exposure) -> list[FloatsN]:
         """Finite values (N,) float64 of each plane as `exposure` shows it, as many as statistics need."""

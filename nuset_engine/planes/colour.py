@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nuset_engine.arrays import ImageYX, PlaneF32, PlaneYX
+from nuset_engine.planes.lazy import LazyPlanes
 
 
 def grey(image: ImageYX) -> PlaneYX:
@@ -21,24 +22,11 @@ def grey(image: ImageYX) -> PlaneYX:
     return brightness
 
 
-class GreyPlanes(Sequence[PlaneF32]):
-    """The slices of a stack in several colours as planes of brightness, made when asked for.
+def grey_planes(colours: Sequence[Sequence[PlaneYX]]) -> LazyPlanes:
+    """Return the slices of a stack in several colours, each (Y, X), as brightness (Y, X) float32."""
 
-    Parameters
-    ----------
-    colours : sequence of sequences of (Y, X)
-        The slices in each colour.
-    """
+    def brightness(z: int) -> PlaneF32:
+        mixed: PlaneF32 = np.stack([np.asarray(colour[z]) for colour in colours]).mean(axis=0, dtype=np.float32)
+        return mixed
 
-    def __init__(self, colours: Sequence[Sequence[PlaneYX]]) -> None:
-        self._colours = colours
-
-    def __len__(self) -> int:
-        """Number of slices."""
-        return len(self._colours[0])
-
-    def __getitem__(self, z: int) -> PlaneF32:  # type: ignore[override]
-        """Slice `z` (Y, X) float32."""
-        colours = np.stack([np.asarray(colour[z]) for colour in self._colours])
-        brightness: PlaneF32 = colours.mean(axis=0, dtype=np.float32)
-        return brightness
+    return LazyPlanes(brightness, len(colours[0]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, PlaneYX
+from nuset_engine.planes.lazy import LazyPlanes
 
 _STRIDE = 8  # every eighth pixel in each direction says enough about the background
 _DARK_PERCENT = 10.0
@@ -44,32 +44,13 @@ class Quality:
         return float(known.mean()) - self.background
 
 
-class WatchedPlanes(Sequence[PlaneYX]):
+class WatchedPlanes(LazyPlanes):
     """The planes of a stack, (Y, X) each, passed on as they are while their quality is noted."""
 
     def __init__(self, planes: Sequence[PlaneYX]) -> None:
-        self._planes = planes
+        super().__init__(planes.__getitem__, len(planes), seen=self._note)
         self._blank: dict[int, bool] = {}
         self._dark: dict[int, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._planes)
-
-    @overload
-    def __getitem__(self, z: int) -> PlaneYX: ...
-
-    @overload
-    def __getitem__(self, z: slice) -> list[PlaneYX]: ...
-
-    def __getitem__(self, z: int | slice) -> PlaneYX | list[PlaneYX]:
-        if isinstance(z, slice):
-            return [self[i] for i in range(*z.indices(len(self)))]
-        plane = self._planes[z]
-        self._note(z + len(self) if z < 0 else z, plane)
-        return plane
-
-    def __iter__(self) -> Iterator[PlaneYX]:
-        return (self[z] for z in range(len(self)))
 
     @property
     def quality(self) -> Quality:

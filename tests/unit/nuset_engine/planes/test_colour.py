@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.planes.colour import GreyPlanes, grey
+from nuset_engine.planes.colour import grey, grey_planes
 from nuset_engine.training.dataset import bright_nuclei
 
 
@@ -29,7 +29,7 @@ def test_planes_and_stacks_stay_as_they_are() -> None:
 
 def test_slices_in_colours_are_mixed_one_by_one() -> None:
     red, green, blue = (np.full((2, 3, 4), value, np.uint8) for value in (10, 20, 60))
-    planes = GreyPlanes([red, green, blue])
+    planes = grey_planes([red, green, blue])
     assert len(planes) == 2
     assert planes[1].shape == (3, 4)
     assert (planes[1] == 30).all()

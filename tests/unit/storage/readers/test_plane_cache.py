@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from cases.stored import acquisition, pixels
 
+from nuset_engine.planes.lazy import LazyPlanes
 from storage.readers import plane_cache
-from storage.readers.plane_cache import CachedPlanes, keep
+from storage.readers.plane_cache import keep
 
 PLANES = pixels(1, 1, 6, 8, 9)[0, 0]
 
@@ -26,7 +27,7 @@ class Counted(list[np.ndarray]):
 
 def test_what_fits_is_read_once_and_the_rest_each_time() -> None:
     planes = Counted(PLANES)
-    found = CachedPlanes(planes, 4 * PLANES[0].nbytes + 1)
+    found = LazyPlanes(planes.__getitem__, 6, 4 * PLANES[0].nbytes + 1)
     for _ in range(3):
         np.testing.assert_array_equal(np.stack(list(found)), PLANES)
     assert sorted(planes.reads) == [0, 1, 2, 3, *[4] * 3, *[5] * 3]
@@ -37,7 +38,7 @@ def test_what_fits_is_read_once_and_the_rest_each_time() -> None:
 
 
 def test_nobody_changes_what_others_will_see() -> None:
-    plane = CachedPlanes(list(PLANES.copy()), PLANES.nbytes)[2]
+    plane = LazyPlanes(list(PLANES.copy()).__getitem__, 6, PLANES.nbytes)[2]
     with pytest.raises(ValueError, match="read-only"):
         plane[0, 0] = 1
 
