@@ -92,7 +92,7 @@ def assemble(
     worker = Worker(setup, rules.worker_silence_s, clock)
     queue_loop = QueueLoop(
         catalog,
-        worker,
+        [worker],
         rules.retry_policy,
         hooks.observer,
         hooks.reachable,

@@ -1,46 +1,127 @@
 """The whole flow on one page: file -> Acquisition -> labels -> Nuclei -> tracks -> OME-Zarr and database.
 
-`nusetd run` and `nusetd process` both go through these steps, in this order, for every time point:
-
-    admit      daemon   a finished file becomes an acquisition with queued time points
-    analyse    worker   planes -> slice labels -> 3D nuclei -> table; image and labels safely on disk, not yet visible
-    commit     daemon   table -> tracks; rows, tracks and "done" in one transaction
-    publish    daemon   the labels become visible
-    paint      worker   final track ids as labels, once they cannot change any more
-    finish     daemon   nothing more will come: all tracks become final, are painted, and the acquisition is complete
+`nusetd run` and `nusetd process` go through the steps of `FLOW`. The queue loop (`daemon.processing.queue_loop`)
+executes this table and adds no order of its own: it reads it from its end, so that what is nearest to its end goes
+first, and gives a worker whatever is due. Many time points may be under way at once; they are analysed in any order and
+committed in the order of t in each acquisition.
 
 A process that is killed between two steps, or within one, loses nothing and doubles nothing: what is not committed is
-done again and gives the same, and what is committed but not yet visible or painted is made so (`queue_loop`).
+done again and gives the same, and what is committed but not yet visible or painted is made so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from daemon import logs
-from daemon.processing.messages import Analysed, PaintTask
+from daemon.processing import tracking
+from daemon.processing.messages import Analysed, Cause, PaintTask, ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
 from daemon.processing.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
-from storage.database.replay import replay, replay_all
 from storage.found import Found
 from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
-from tracking.errors import TrackerStateError
-from tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
+    from storage.database.renewal.replay import Replayed
     from storage.database.taken_files import Source
-    from storage.schema.rows import AcquisitionRow, TimepointJob
+    from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
+
+
+class Stage(Enum):
+    """How far a time point, and in the end its acquisition, has come."""
+
+    LANDED = "Its file is on disk, and not known to be whole."
+    ADMITTED = "It waits in the database's queue."
+    ANALYSED = "Its labels are on disk, its nuclei are known; its turn may have to come."
+    TRACKED = "Its nuclei are linked to those before it."
+    REPLAYED = "All tracks of its acquisition are made anew with it."
+    STAGED = "The new tracks lie aside in the database."
+    COMMITTED = "Its rows, its tracks and `done` are in the database."
+    PUBLISHED = "Its labels are visible."
+    FINAL = "Its tracks cannot change any more."
+    PAINTED = "Its tracks are visible as labels."
+    COMPLETE = "So it is with all of its acquisition, and nothing more is expected."
+    SET_ASIDE = "A person has to look: its error says why and what to do."
+
+
+class Runner(Enum):
+    """Who runs a step."""
+
+    WATCHER = "watching"  # daemon.watching, or `nusetd process`
+    WORKER = "worker"  # a process of its own: takes as long as it takes
+    LOOP = "loop"  # the daemon's main loop: takes a moment
+    THREAD = "thread"  # one transaction beside the main loop, which turns meanwhile
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transition: what is done, by whom, and where it goes when it fails.
+
+    Attributes
+    ----------
+    fails : mapping
+        Where each cause of a failure leads; once its attempts are used up (`RetryPolicy`), it leads to `SET_ASIDE`.
+    when_stopping : bool
+        Begun also while the service stops.
+    """
+
+    name: str
+    takes: Stage
+    gives: Stage
+    by: Runner
+    does: str
+    fails: Mapping[Cause, Stage] = field(default_factory=dict)
+    when_stopping: bool = False
+
+    def gives_up_at_once(self, cause: Cause) -> bool:
+        """Say whether a failure for this cause is for a person to look at, without another attempt."""
+        return self.fails.get(cause) is Stage.SET_ASIDE
+
+
+def _back_to(stage: Stage, *causes: Cause, **others: Stage) -> dict[Cause, Stage]:
+    return dict.fromkeys(causes, stage) | {Cause[name]: where for name, where in others.items()}
+
+
+_S, _C = Stage, Cause
+
+FLOW: tuple[Step, ...] = (
+    Step("admit", _S.LANDED, _S.ADMITTED, Runner.WATCHER, "a whole file becomes an acquisition with time points",
+         _back_to(_S.LANDED, _C.PASSING, _C.GONE, INPUT=_S.SET_ASIDE)),
+    Step("analyse", _S.ADMITTED, _S.ANALYSED, Runner.WORKER, "planes -> slice labels -> 3D labels on disk, a table",
+         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
+    Step("replay", _S.ANALYSED, _S.REPLAYED, Runner.WORKER, "late or changed ones: all tracks anew, once for all",
+         _back_to(_S.ANALYSED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
+    Step("stage", _S.REPLAYED, _S.STAGED, Runner.LOOP, "the new tracks are written aside, some at a time",
+         when_stopping=True),
+    Step("make current", _S.STAGED, _S.COMMITTED, Runner.THREAD, "new tracks and rows take the place of the old ones",
+         _back_to(_S.ANALYSED, _C.CHANGED), when_stopping=True),
+    Step("track", _S.ANALYSED, _S.TRACKED, Runner.WORKER, "the next one in order: nuclei -> track ids",
+         _back_to(_S.ADMITTED, _C.MEMORY, _C.CRASH, MACHINE=_S.ANALYSED, TRACKER=_S.ANALYSED, INPUT=_S.SET_ASIDE),
+         when_stopping=True),
+    Step("commit", _S.TRACKED, _S.COMMITTED, Runner.LOOP, "rows, tracks and `done`, in one transaction",
+         _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
+    Step("publish", _S.COMMITTED, _S.PUBLISHED, Runner.LOOP, "the labels become visible",
+         _back_to(_S.COMMITTED, _C.MACHINE), when_stopping=True),
+    Step("finish", _S.PUBLISHED, _S.FINAL, Runner.WORKER, "nothing more will come: the last tracks become final",
+         _back_to(_S.PUBLISHED, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.TRACKER)),
+    Step("paint", _S.FINAL, _S.PAINTED, Runner.WORKER, "final track ids as labels",
+         _back_to(_S.FINAL, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE), when_stopping=True),
+    Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial"),
+    Step("reopen", _S.COMPLETE, _S.ADMITTED, Runner.WATCHER, "more of it came, or a source changed"),
+    Step("retry", _S.SET_ASIDE, _S.ADMITTED, Runner.PERSON, "`nusetd retry`, or a changed source"),
+)  # fmt: skip
 
 
 def admit(
@@ -123,18 +204,22 @@ def analyse(
     return Analysed(nuclei, watch.seconds, facts)
 
 
-def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
-    """Link the nuclei to the tracks and make the time point done; False when its source changed meanwhile."""
-    watch, params = Stopwatch(), Request.of(job.acquisition).tracking
-    with watch.lap("track_s"):
-        tracker = None if job.needs_replay else _tracker(catalog, job.acquisition)
-        if tracker is None:
-            job = replace(job, needs_replay=True)
-            update, state = replay(catalog, job, analysed.nuclei, params)
-        else:
-            update, state = tracker.advance(analysed.nuclei), tracker.state()
-    timings = {**analysed.timings, **watch.seconds}
-    return catalog.commit_timepoint(job, analysed.nuclei, update, state, timings, analysed.quality)
+def track(task: TrackTask, trackers: tracking.Trackers) -> Tracked:
+    """Link the nuclei of the next time point to the tracks before it; at the end of all, make the last tracks final."""
+    return tracking.track(task, trackers)
+
+
+def replay(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
+    """Make all tracks anew, with the time points that came late or changed in their places."""
+    return tracking.make_anew(task, progress)
+
+
+def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool:
+    """Make the time point done, with rows and tracks; False when its source changed meanwhile."""
+    timings = {**found.timings, "track_s": tracked.seconds}
+    return catalog.commit_timepoint(
+        found.job, found.nuclei, tracked.update, tracked.state, timings, found.quality, tracked.measures
+    )
 
 
 def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
@@ -156,28 +241,3 @@ def paint(task: PaintTask) -> None:
     store = ImageStore.open(task.zarr_path)
     store.write_tracks(task.t, task.track_of)
     store.publish_tracks(task.t)
-
-
-def finish(catalog: Catalog, row: AcquisitionRow) -> None:
-    """Nothing more will come of this acquisition: all of its tracks become final."""
-    tracker = _tracker(catalog, row)
-    if tracker is None:
-        update, state = replay_all(catalog, row.id, Request.of(row).tracking)
-    else:
-        update, state = tracker.finish(), tracker.state()
-    catalog.finalise_tracks(row.id, update, state, anew=tracker is None)
-
-
-def _tracker(catalog: Catalog, row: AcquisitionRow) -> Tracker | None:
-    """The tracker as it was after the last commit; None where its state cannot be read, as after an upgrade.
-
-    The tracks are then made anew from the stored nuclei.
-    """
-    params, saved = Request.of(row).tracking, catalog.tracker_state(row.id)
-    if saved is None:
-        return Tracker(params)
-    try:
-        return Tracker.from_state(saved, params)
-    except TrackerStateError as error:
-        logs.warning("tracks made anew", acquisition=row.name, reason=error)
-        return None

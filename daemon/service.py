@@ -181,6 +181,9 @@ class Service:
             logs.warning("configuration partly taken over", reason=taken.for_restart)
 
     def _work(self) -> None:
+        if self._queue_loop.writing_beside:  # what follows needs the database
+            self._queue_loop.step(_TURN_S)
+            return
         now = self._clock()
         self._parts.inspection_client.turn()
         for intake in self._intakes.values():

@@ -10,7 +10,10 @@ from typing import Any
 
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.runtime.names import AUTO
+from storage.database.renewal.replay import Replayed
+from storage.database.track_measures import Measures
 from storage.schema.rows import AcquisitionRow
+from tracking.tracker import TrackUpdate
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,35 @@ class PaintTask:
     zarr_path: str
     t: int
     track_of: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class TrackTask:
+    """To the worker: link a time point to the tracks before it; without `nuclei`, make all tracks final.
+
+    Attributes
+    ----------
+    acquisition : AcquisitionRow
+    database : str
+        Where the tracker's state is read, unless the worker still has the tracker.
+    before, after : int or None
+        Names of the tracker's state before and after this step, given by the daemon; None: it is only in the database.
+    nuclei : Nuclei or None
+    """
+
+    acquisition: AcquisitionRow
+    database: str
+    before: int | None
+    after: int
+    nuclei: Nuclei | None = None
+
+
+@dataclass(frozen=True)
+class ReplayTask:
+    """To the worker: make the tracks of an acquisition anew, from what the database holds of it."""
+
+    acquisition: AcquisitionRow
+    database: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +110,20 @@ class Analysed:
 
 
 @dataclass(frozen=True)
+class Tracked:
+    """From the worker: what the tracker says now, its state as it is to be stored, measures of tracks that are final.
+
+    `after` is the name that the task gave to this state.
+    """
+
+    update: TrackUpdate
+    state: bytes
+    measures: Measures
+    after: int
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Painted:
     """From the worker: the track ids are safely on disk."""
 
@@ -90,6 +136,8 @@ class Cause(Enum):
     MEMORY = "The memory did not suffice: once more with a new worker, then it is set aside."
     GONE = "The source is not there: once more; while its watched folder is offline, until it is back."
     CHANGED = "The source changed while it was read: again, when it has been looked at anew."
+    TRACKER = "The stored state of the tracker cannot be read: its acquisition is tracked anew, then once more."
+    CRASH = "The worker died over it: once more, then it is set aside."
     MACHINE = (
         "The results cannot be written, such as on a full disk: nothing is wrong with the image, so until it works."
     )
@@ -104,6 +152,6 @@ class Failed:
     files: tuple[Path, ...] = ()
 
 
-Task = AnalyseTask | PaintTask
-Result = Analysed | Painted | Failed
+Task = AnalyseTask | TrackTask | ReplayTask | PaintTask
+Result = Analysed | Tracked | Replayed | Painted | Failed
 Message = Ready | CannotStart | Progress | Result

@@ -1,4 +1,4 @@
-"""Carries time points through the pipeline: one at a time, from the database's queue to the worker and back.
+"""The queue loop: executes the table of `daemon.pipeline`, from the database's queue to the workers and back.
 
 The same for the service and for `nusetd process`. What was left half done by a killed process is found at the start.
 """
@@ -7,56 +7,45 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
-from daemon.processing.messages import (
-    Analysed,
-    AnalyseTask,
-    CannotStart,
-    Cause,
-    Failed,
-    Painted,
-    PaintTask,
-    Progress,
-    Ready,
-)
+from daemon.pipeline import Runner
+from daemon.processing.beside import Beside
+from daemon.processing.messages import AnalyseTask, CannotStart, Cause, Failed, PaintTask, Progress, Ready
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.steps.analysing import Analysing
+from daemon.processing.steps.books import Books, LoopHandler, Seen, UnderWay, WorkerHandler
+from daemon.processing.steps.finishing import Completing, Finishing
+from daemon.processing.steps.linking import Committing, Tracking
+from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
+from daemon.processing.steps.showing import Painting, Publishing
 from daemon.processing.worker_client import Died, Event, Worker
-from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
-from storage.schema.states import FINISHED
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
     from storage.database.catalog import Catalog
-    from storage.schema.rows import AcquisitionRow, TimepointJob
+    from storage.schema.rows import AcquisitionRow
 
+__all__ = ["QueueLoop", "Seen"]
 
-@dataclass(frozen=True)
-class Seen:
-    """What an observer of the queue loop is told: `what` happened to a time point (None: to the acquisition)."""
-
-    what: str
-    acquisition: AcquisitionRow
-    t: int | None = None
-    done: int = 0
-    total: int = 0
-    reason: str | None = None
+_TURN_S = 0.2  # what the loop itself does in one turn, before others have theirs
+_HEARD = 32  # messages that are taken from a worker before the first of them is acted on
 
 
 class QueueLoop:
-    """Gives the worker its tasks and brings home what it did.
+    """Gives workers their tasks and brings home what they did.
 
     Parameters
     ----------
     catalog : Catalog
-    worker : Worker
+    workers : sequence of Worker
     retry_policy : RetryPolicy, optional
     observer : callable, optional
         Told what happens, for progress bars.
@@ -67,13 +56,13 @@ class QueueLoop:
     clock : callable, optional
         Steady seconds.
     crash_record : CrashRecord, optional
-        Notes what is brought home, in case that kills this process.
+        Notes what is committed, in case that kills this process.
     """
 
     def __init__(
         self,
         catalog: Catalog,
-        worker: Worker,
+        workers: Sequence[Worker],
         retry_policy: RetryPolicy | None = None,
         observer: Callable[[Seen], None] | None = None,
         reachable: Callable[[Path], bool] = lambda source: True,
@@ -81,70 +70,79 @@ class QueueLoop:
         clock: Callable[[], float] = time.monotonic,
         crash_record: CrashRecord | None = None,
     ) -> None:
-        self._catalog = catalog
-        self._worker = worker
-        self._retry_policy = retry_policy or RetryPolicy()
-        self._observer = observer or (lambda seen: None)
-        self._reachable = reachable
-        self._look_again = look_again
-        self._clock = clock
-        self._crash_record = crash_record
-        self._heard: deque[Event] = deque()  # what was heard and not brought home: the database may be away
-        self._job: TimepointJob | None = None
-        self._to_publish: dict[tuple[int, int], AcquisitionRow] = {}
-        self._to_sweep: dict[int, AcquisitionRow] = {}  # a worker died while it wrote there
-        self._stalled = 0  # failures in a row to write results
-        self._stalled_until = float("-inf")
-        self._painting: tuple[int, int] | None = None
-        self._to_paint: set[int] = set()
-        self._ended: set[int] = set()  # nothing more will come of these, and they are not finished yet
-        self._to_check: set[int] = set()  # those of them that may have become ready to be finished
-        self._final: set[int] = set()  # those of them whose tracks are final
+        policy = retry_policy or RetryPolicy()
+        self._books = Books(
+            catalog,
+            policy,
+            len(workers),
+            observer or (lambda seen: None),
+            reachable,
+            look_again,
+            clock,
+            crash_record=crash_record,
+        )
+        self._workers = list(workers)
+        self._heard: deque[tuple[Worker, Event]] = deque()  # and not brought home: the database may be away
+        self._under_way: dict[Worker, UnderWay] = {}
+        self._handlers = handlers(self._books)
+        self._beside = Beside()
+        self._over: Callable[[BaseException | None], None] | None = None  # what follows from the work beside
         self._deaths_without_work = 0
         self.deaths = 0  # of workers
-        self.model: Ready | None = None  # stays when the worker dies: its successor loads the same
         self.stopping = False
 
     @property
+    def model(self) -> Ready | None:
+        """What the workers have loaded; None before the first of them has."""
+        return self._books.model
+
+    @property
     def working(self) -> bool:
-        """True while the worker has a task, or did one that is not brought home."""
-        return self._job is not None or self._painting is not None
+        """True while a worker has a task, or something is not brought home."""
+        books = self._books
+        return bool(self._under_way or books.analysed or books.tracked or books.replayed or self._beside.busy)
 
     @property
     def working_on(self) -> str | None:
-        """The time point under way, for people."""
-        return None if self._job is None else f"{self._job.acquisition.name} t={self._job.t}"
+        """What is under way, for people."""
+        names = [_name(under.step, *under.handler.subject(under.work)) for under in self._under_way.values()]
+        return ", ".join(names) or None
+
+    @property
+    def writing_beside(self) -> bool:
+        """True while a long transaction is under way: whoever turns leaves the database alone meanwhile."""
+        return self._beside.busy
 
     @property
     def winding_down(self) -> bool:
         """True while there is something that a stop should wait for."""
-        return self.working or (bool(self._to_paint) and self._worker.idle and not self._is_stalled())
+        owes = bool(self._books.owed.to_paint) and any(worker.idle for worker in self._workers)
+        return self.working or (owes and not self._books.stall.lasts)
 
     @property
     def owing(self) -> bool:
-        """True while the worker has a task, paint is owed, or an acquisition that has ended is not finished."""
-        return self.working or bool(self._to_paint) or bool(self._ended)
+        """True while there is work, paint is owed, or an acquisition that has ended is not finished."""
+        return self.working or bool(self._books.owed.to_paint) or bool(self._books.endings)
 
     def abandon(self) -> None:
-        """The worker has been ended for good: what it was working on waits for the next start."""
-        for acquisition_id, t in self._catalog.requeue_running():
-            row = self._catalog.acquisition(acquisition_id)
+        """The workers have been ended for good: what they were working on waits for the next start."""
+        self._beside.wait()
+        for acquisition_id, t in self._books.catalog.requeue_running():
+            row = self._books.catalog.acquisition(acquisition_id)
             logs.info("abandoned, done anew at the next start", acquisition=row.name, t=t)
             pipeline.sweep(row)
-        self._job = self._painting = None
+        self._under_way.clear()
 
     def end(self, acquisition_id: int) -> None:
         """Nothing more will come of this acquisition: finish it when its last time point is done."""
-        self._ended.add(acquisition_id)
-        self._to_check.add(acquisition_id)
+        self._books.endings.end(acquisition_id)
 
     def reopen(self, acquisition_id: int) -> None:
         """Wait no longer for its end: more came after all, or it has been finished."""
-        for known in (self._ended, self._to_check, self._final):
-            known.discard(acquisition_id)
+        self._books.endings.reopen(acquisition_id)
 
     def step(self, wait_s: float) -> None:
-        """Hear what the worker has to say, waiting at most `wait_s`, and give it the next task.
+        """Hear what the workers have to say, waiting at most `wait_s`, and execute what is due.
 
         Raises
         ------
@@ -153,239 +151,173 @@ class QueueLoop:
         DatabaseUnavailableError
             When the database refuses; nothing is lost, the next step goes on where this one stopped.
         """
+        if not self._is_free(wait_s):
+            return
         self._bring_home()
-        if self._worker.pid is None and not self.stopping:
-            self._worker.start()
-        for event in self._worker.events(wait_s):
-            self._hear(event)
+        for worker in self._workers:
+            if worker.pid is None and not self.stopping:
+                worker.start()
+        self._hear(wait_s)
         self._bring_home()
-        if self._worker.idle and not self.working and not self._is_stalled():
-            self._publish_owed()
-            if self.stopping:
-                self._give_paint()
-            else:
-                self._assign()
+        if not self._heard and self._books.model is not None:
+            self._execute()
 
-    def _hear(self, event: Event) -> None:
+    def _is_free(self, wait_s: float) -> bool:
+        """Wait for the work beside the loop; False while it lasts."""
+        if self._over is None:
+            return True
+        self._beside.wait(wait_s)
+        if self._beside.busy:
+            return False
+        over, self._over = self._over, None
+        over(self._beside.outcome())
+        return True
+
+    # Hearing
+
+    def _hear(self, wait_s: float) -> None:
+        if len(self._workers) > 1:
+            wait([worker.connection for worker in self._workers if worker.connection is not None], wait_s)
+            wait_s = 0.0
+        for worker in self._workers:
+            for count, event in enumerate(worker.events(wait_s), start=1):
+                self._note(worker, event)
+                if count == _HEARD:
+                    break
+
+    def _note(self, worker: Worker, event: Event) -> None:
         if isinstance(event, CannotStart):
             raise EngineFailedError(event.reason)
-        if isinstance(event, Progress):
-            if self._job is not None:
-                self._tell("slices", self._job, done=event.done, total=event.total)
-        else:
-            self._heard.append(event)
+        if not isinstance(event, Progress):
+            self._heard.append((worker, event))
+        elif worker in self._under_way:
+            under = self._under_way[worker]
+            what = "slices" if under.step.name == "analyse" else "tracks"
+            self._books.tell(what, *under.handler.subject(under.work), done=event.done, total=event.total)
 
     def _bring_home(self) -> None:
         """Act on what was heard; what the database refuses is acted on again by the next step."""
-        while self._heard:
-            event = self._heard[0]
+        until = time.monotonic() + _TURN_S
+        while self._heard and time.monotonic() < until:
+            worker, event = self._heard[0]
             if isinstance(event, Ready):
-                self._begin(event)
+                self._begin(worker, event)
             elif isinstance(event, Died):
-                self._bury(event)
-            elif self._painting is not None:
-                self._painted(event)
-            elif self._job is not None:
-                self._settle(event)
+                self._bury(worker, event)
+            elif worker in self._under_way:
+                self._settle(worker, event)
             self._heard.popleft()
 
-    def _begin(self, ready: Ready) -> None:
+    def _begin(self, worker: Worker, ready: Ready) -> None:
         """A worker is ready, and its lock says that no other one writes any more: take up what a killed one left."""
-        owed = recover(self._catalog, self._to_sweep.values(), everywhere=self.model is None)
-        self._to_sweep.clear()
-        self._to_publish.update(owed.to_publish)
-        self._to_paint.update(owed.to_paint)
-        self.model = ready
-        logs.info("engine is ready", model=ready.model_name, sha256=ready.model_sha256[:12], pid=self._worker.pid)
+        books = self._books
+        if books.model is None:
+            recover(books)
+        elif not self._under_way:
+            recover(books, everywhere=False)
+        books.model = ready
+        logs.info("engine is ready", model=ready.model_name, sha256=ready.model_sha256[:12], pid=worker.pid)
 
-    def _assign(self) -> None:
-        """The next task: paint that is owed, else the next time point, else the end of what has ended."""
-        if self._give_paint():
-            return
-        while self._to_check and not self._to_paint:
-            number = min(self._to_check)
-            self._to_check.discard(number)
-            try:
-                self._finish_if_done(number)
-            except DatabaseUnavailableError:
-                self._to_check.add(number)
-                raise
-        if self._to_paint:
-            return
-        job = self._catalog.claim_next()
-        if job is None:
-            return
-        self._job = job
-        if self.model is not None and job.acquisition.model_sha256 != self.model.model_sha256:
-            reason = f"It was begun with other weights ({job.acquisition.model_name}): process its file anew."
-            self._heard.append(Failed(reason, Cause.INPUT))
-        elif not self._reachable(Path(job.acquisition.source_path)):
-            self._heard.append(Failed("Its watched folder is offline.", Cause.GONE))
+    def _settle(self, worker: Worker, event: Any) -> None:
+        under = self._under_way[worker]
+        if isinstance(event, Failed):
+            under.handler.fail(under.work, event)
+            if event.cause is Cause.MEMORY:
+                worker.stop()  # what it holds is given back with it; the next step starts another one
         else:
-            self._tell("started", job)
-            self._worker.give(AnalyseTask(job.acquisition, job.t, job.fingerprint))
-
-    def _settle(self, event: Event) -> None:
-        job = self._job
-        assert job is not None
-        if isinstance(event, Analysed):
-            self._commit(job, event)
-            self._stalled = 0
-        elif isinstance(event, Failed):
-            self._fail(job, event)
-        self._job = None
+            under.handler.end(under.work, event)
+        self._leave(worker)
         self._deaths_without_work = 0
-        if job.acquisition.id in self._ended:
-            self._to_check.add(job.acquisition.id)
 
-    def _fail(self, job: TimepointJob, failed: Failed) -> None:
-        allowed = self._retry_policy.allowed(failed.cause)
-        if failed.cause is Cause.GONE and not self._reachable(Path(job.acquisition.source_path)):
-            allowed = None
-        again = allowed is None or job.attempts < allowed
-        pause_s = self._retry_policy.pause(job.attempts)
-        if failed.cause is Cause.MACHINE:
-            pause_s = 0.0  # the whole queue waits
-        self._give_back(job, failed.reason, again, pause_s, counts=allowed is not None)
-        if failed.cause is Cause.MACHINE:
-            self._stall(failed.reason)
-        elif failed.cause is Cause.CHANGED:
-            self._look_again(failed.files)
-        elif failed.cause is Cause.MEMORY:
-            self._worker.stop()  # what it holds is given back with it; the next step starts another one
-
-    def _stall(self, reason: str) -> None:
-        """Results cannot be written: nothing is begun for a while that grows."""
-        self._stalled += 1
-        pause_s = self._retry_policy.pause(self._stalled)
-        self._stalled_until = self._clock() + pause_s
-        logs.error("results cannot be written, everything waits", seconds=pause_s, reason=reason)
-
-    def _is_stalled(self) -> bool:
-        return self._clock() < self._stalled_until
-
-    def _commit(self, job: TimepointJob, analysed: Analysed) -> None:
-        name, t = job.acquisition.name, job.t
-        try:
-            with nullcontext() if self._crash_record is None else self._crash_record.around(job):
-                done = pipeline.commit(self._catalog, job, analysed)
-        except StaleJobError as error:
-            logs.warning("result dropped", acquisition=name, t=t, reason=error)
-            return
-        except DatabaseUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
-            logs.log.exception("a fault in nusetd stopped a time point")
-            cause = Cause.MEMORY if isinstance(error, MemoryError) else Cause.INPUT
-            self._fail(job, Failed(f"A fault in nusetd stopped this time point ({error!r}).", cause))
-            return
-        if not done:
-            logs.info("source changed while it was processed", acquisition=name, t=t)
-            return
-        self._to_publish[(job.acquisition.id, job.t)] = job.acquisition
-        self._to_paint.add(job.acquisition.id)
-        count = len(analysed.nuclei.table)
-        logs.info("time point done", acquisition=name, t=t, nuclei=count, seconds=sum(analysed.timings.values()))
-        self._tell("done", job, done=count)
-
-    def _publish_owed(self) -> None:
-        """Show readers what is committed; the disk may refuse now and allow later."""
-        for (acquisition_id, t), row in list(self._to_publish.items()):
-            try:
-                pipeline.publish(self._catalog, row, t)
-            except DatabaseUnavailableError:
-                raise
-            except (StorageError, OSError) as error:
-                logs.error("time point not shown", acquisition=row.name, t=t, reason=error)
-                self._stall(str(error))
-                return
-            del self._to_publish[(acquisition_id, t)]
-
-    def _give_back(self, job: TimepointJob, reason: str, again: bool, pause_s: float, counts: bool = True) -> None:
-        try:
-            self._catalog.fail_timepoint(job, reason, retry=again, pause_s=pause_s, counts=counts)
-        except StaleJobError as error:
-            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
-            return
-        what = "time point is tried again" if again else "time point is set aside"
-        logs.warning(what, acquisition=job.acquisition.name, t=job.t, attempt=job.attempts, reason=reason)
-        self._tell("again" if again else "failed", job, reason=reason)
-
-    def _bury(self, death: Died) -> None:
-        """The worker is gone: its task is tried once more, then set aside; the next step starts another worker."""
-        job, painting, self._painting = self._job, self._painting, None
-        if job is None:
-            self.deaths += 1
-            logs.error("worker died", reason=death.reason)
+    def _bury(self, worker: Worker, death: Died) -> None:
+        """A worker is gone: its task is tried once more, then given up; the next step starts another worker."""
+        under = self._under_way.get(worker)
+        if under is not None:
+            what = "this time point" if under.handler.subject(under.work)[1] is not None else "its tracks"
+            under.handler.fail(under.work, Failed(f"{death.reason} while it worked on {what}.", Cause.CRASH))
+            self._leave(worker)
+        else:
             self._deaths_without_work += 1
-            if painting is not None and self._deaths_without_work == 2:
-                self._to_paint.discard(painting[0])  # not tried again before its next commit, or the next start
-                self._deaths_without_work = 0
-            if self._deaths_without_work >= 3:
-                raise EngineFailedError(f"{death.reason} three times before it did any work: see the log above.")
-            return
-        again = job.attempts < self._retry_policy.crashes
-        self._give_back(job, f"{death.reason} while it worked on this time point.", again, pause_s=0.0)
         self.deaths += 1
         logs.error("worker died", reason=death.reason)
-        self._to_sweep[job.acquisition.id] = job.acquisition
-        self._job = None
-        if job.acquisition.id in self._ended:
-            self._to_check.add(job.acquisition.id)
+        if self._deaths_without_work >= 3:
+            raise EngineFailedError(f"{death.reason} three times before it did any work: see the log above.")
 
-    def _give_paint(self) -> bool:
-        while self._to_paint:
-            acquisition_id = min(self._to_paint)
-            owed = self._catalog.unpainted_final(acquisition_id)
-            if owed:
-                t, track_of = owed[0]
-                path = self._catalog.acquisition(acquisition_id).zarr_path
-                self._painting = (acquisition_id, t)
-                self._worker.give(PaintTask(str(path), t, track_of))
-                return True
-            self._to_paint.discard(acquisition_id)
-        return False
+    def _leave(self, worker: Worker) -> None:
+        under = self._under_way.pop(worker)
+        if under.writes:
+            self._books.writing[under.handler.subject(under.work)[0].id] -= 1
 
-    def _painted(self, event: Event) -> None:
-        assert self._painting is not None
-        acquisition_id, t = self._painting
-        if isinstance(event, Painted):
-            self._catalog.mark_painted(acquisition_id, t)
-            self._stalled = 0
-        elif isinstance(event, Failed):
-            logs.error("tracks not painted", acquisition=acquisition_id, t=t, reason=event.reason)
-            if event.cause is Cause.MACHINE:
-                self._stall(event.reason)
-            else:  # not tried again before the next commit of this acquisition, or the next start
-                self._to_paint.discard(acquisition_id)
-        self._painting = None
+    # Executing the table
 
-    def _finish_if_done(self, acquisition_id: int) -> None:
-        """The end of an acquisition in two steps: its tracks become final, and when they are painted it is complete."""
-        if self._catalog.is_waiting(acquisition_id):
-            return  # asked again after its next time point
-        row = self._catalog.acquisition(acquisition_id)
-        try:
-            if row.state in FINISHED:
-                self.reopen(acquisition_id)
-            elif acquisition_id not in self._final:
-                pipeline.finish(self._catalog, row)
-                self._final.add(acquisition_id)
-                self._to_paint.add(acquisition_id)
-                self._to_check.add(acquisition_id)
+    def _execute(self) -> None:
+        """What is nearest to its end goes first: what the loop does itself, which takes moments, then the workers."""
+        self._books.look_over()
+        steps = [step for step in reversed(pipeline.FLOW) if step.when_stopping or not self.stopping]
+        until = time.monotonic() + _TURN_S
+        for step in steps:
+            if step.by is Runner.LOOP:
+                self._do(step, until)
+            elif step.by is Runner.THREAD and self._start(step):
+                return
+        self._books.look_over()
+        for step in steps:
+            if step.by is Runner.WORKER:
+                self._give(step)
+
+    def _do(self, step: pipeline.Step, until: float) -> None:
+        handler: LoopHandler[Any] = self._handlers[step.name]
+        while time.monotonic() < until and (work := handler.due()) is not None:
+            handler.do(work)
+
+    def _start(self, step: pipeline.Step) -> bool:
+        """Begin a long transaction beside the loop."""
+        handler: MakingCurrent = self._handlers[step.name]
+        work = handler.due()
+        if work is None:
+            return False
+        self._over = partial(handler.over, work)
+        self._beside.start(partial(handler.do, work))
+        return True
+
+    def _give(self, step: pipeline.Step) -> None:
+        handler: WorkerHandler[Any] = self._handlers[step.name]
+        for worker in self._workers:
+            if not worker.idle or worker in self._under_way or self._books.stall.lasts:
+                continue
+            work = handler.due()
+            if work is None:
+                return
+            task = handler.begin(work)
+            under = self._under_way[worker] = UnderWay(step, handler, work, isinstance(task, AnalyseTask | PaintTask))
+            if under.writes:
+                self._books.writing[handler.subject(work)[0].id] += 1
+            if isinstance(task, Failed):
+                self._heard.append((worker, task))
             else:
-                self._complete(acquisition_id)
-        except DatabaseUnavailableError:
-            raise
-        except Exception:  # noqa: BLE001  # the other acquisitions go on
-            self.reopen(acquisition_id)
-            logs.log.exception("acquisition cannot be finished", extra={"fields": {"acquisition": row.name}})
+                worker.give(task)
 
-    def _complete(self, acquisition_id: int) -> None:
-        row = self._catalog.complete_acquisition(acquisition_id)
-        self.reopen(acquisition_id)
-        logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
-        self._observer(Seen("finished", row, reason=row.error))
 
-    def _tell(self, what: str, job: TimepointJob, done: int = 0, total: int = 0, reason: str | None = None) -> None:
-        self._observer(Seen(what, job.acquisition, job.t, done, total, reason))
+def handlers(books: Books) -> dict[str, Any]:
+    """Who knows what is due of each step that workers, the loop and its thread run, by the step's name."""
+    steps = {step.name: step for step in pipeline.FLOW}
+    made: dict[str, Any] = {
+        name: kind(steps[name], books)
+        for name, kind in (
+            ("analyse", Analysing),
+            ("replay", Replaying),
+            ("stage", StagingTracks),
+            ("track", Tracking),
+            ("commit", Committing),
+            ("publish", Publishing),
+            ("finish", Finishing),
+            ("paint", Painting),
+            ("complete", Completing),
+        )
+    }
+    made["make current"] = MakingCurrent(steps["make current"], books, made["stage"])
+    return made
+
+
+def _name(step: pipeline.Step, row: AcquisitionRow, t: int | None) -> str:
+    return f"{row.name}: {step.name}" if t is None else f"{row.name} t={t}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
@@ -13,40 +12,34 @@ from storage.omezarr.image_store import sweep_unfinished
 from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
-    from storage.database.catalog import Catalog
+    from daemon.processing.steps.books import Books
     from storage.schema.rows import AcquisitionRow
 
 _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
 
 
-@dataclass
-class Owed:
-    """What readers of the stores are still owed: committed time points to show, acquisitions with tracks to paint."""
+def recover(books: Books, everywhere: bool = True) -> None:
+    """Take up what a process that died left half done; only to be called when no worker writes.
 
-    to_publish: dict[tuple[int, int], AcquisitionRow] = field(default_factory=dict)
-    to_paint: set[int] = field(default_factory=set)
-
-
-def recover(catalog: Catalog, to_sweep: Iterable[AcquisitionRow], everywhere: bool) -> Owed:
-    """Queue again what was running when a process died, and find what it had committed but not shown.
-
-    Only to be called when no worker writes. Partial files are removed from the stores `to_sweep`; with `everywhere`,
-    as at the start, from the output folders and the stores of all acquisitions that are in work.
+    At the start, `everywhere`: what was running is queued again, what was committed and not shown is owed, what was
+    analysed and not committed may have its turn, and partial files are removed from the output folders and from the
+    stores of all acquisitions that are in work. After the death of a worker: from the stores in which it wrote.
     """
+    catalog, owed = books.catalog, books.owed
+    if not everywhere:
+        _sweep(owed.to_sweep.values(), ())
+        owed.to_sweep.clear()
+        return
     interrupted = catalog.requeue_running()
     for acquisition_id, t in interrupted:
         logs.info("queued again after an interruption", acquisition=acquisition_id, t=t)
     rows = {row.id: row for row in catalog.acquisitions() if row.zarr_path is not None}
     unpublished, unpainted = catalog.all_unpublished(), catalog.unpainted()
-    if everywhere:
-        touched = {number for number, _ in (*interrupted, *unpublished, *unpainted)}
-        _sweep([row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
-    else:
-        _sweep(to_sweep, ())
-    return Owed(
-        {(number, t): rows[number] for number, t in unpublished if number in rows},
-        {number for number, _ in unpainted if number in rows},
-    )
+    touched = {number for number, _ in (*interrupted, *unpublished, *unpainted)}
+    _sweep([row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
+    owed.to_publish.update({(number, t): rows[number] for number, t in unpublished if number in rows})
+    owed.to_paint.update(number for number, _ in unpainted if number in rows)
+    books.to_look_at.update(catalog.acquisitions_with_kept())
 
 
 def _sweep(in_work: Iterable[AcquisitionRow], everything: Iterable[AcquisitionRow]) -> None:

@@ -33,5 +33,11 @@ class RetryPolicy:
 
     def allowed(self, cause: Cause) -> int | None:
         """How often something is tried that fails for this cause; None: until it works."""
-        counts = {Cause.INPUT: 1, Cause.PASSING: self.attempts, Cause.MEMORY: self.crashes, Cause.GONE: 2}
+        counts = {
+            Cause.INPUT: 1,
+            Cause.PASSING: self.attempts,
+            Cause.MEMORY: self.crashes,
+            Cause.CRASH: self.crashes,
+            Cause.GONE: 2,
+        }
         return counts.get(cause)

@@ -31,16 +31,20 @@ from daemon.processing.messages import (
     PaintTask,
     Progress,
     Ready,
+    ReplayTask,
     Result,
     Task,
+    TrackTask,
 )
 from daemon.processing.recipe import Request
+from daemon.processing.tracking import Trackers
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from storage import readers
 from storage.acquisition import Acquisition
-from storage.errors import IncompleteInputError, SourceGoneError, StorageError
+from storage.errors import DatabaseUnavailableError, IncompleteInputError, SourceGoneError, StorageError
 from storage.readers.fingerprint import is_former, same_content
+from tracking.errors import TrackerStateError
 
 # Errors of the operating system that say something about this moment, not about the image.
 _PASSING = frozenset(
@@ -51,9 +55,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Engine:
-    """The segmenters of this worker: one per set of parameters, all with the same weights."""
+    """What this worker has loaded: segmenters, one per set of parameters, all with the same weights; trackers."""
 
     def __init__(self, setup: EngineSetup) -> None:
+        self.trackers = Trackers()
         self._setup = setup
         self._factory = load_factory(setup.factory)
         self._segmenters: dict[SegmentationParams, Any] = {}
@@ -103,7 +108,13 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
         if isinstance(task, PaintTask):
             pipeline.paint(task)
             return Painted()
+        if isinstance(task, TrackTask):
+            return pipeline.track(task, engine.trackers)
+        if isinstance(task, ReplayTask):
+            return pipeline.replay(task, _Throttle(send))
         return _analyse(task, engine, send)
+    except TrackerStateError as error:
+        return Failed(str(error), Cause.TRACKER)
     except (StorageError, EngineError) as error:
         return Failed(str(error), _cause(error, task))
     except MemoryError:
@@ -118,9 +129,11 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
     segmenter = engine.segmenter(Request.of(task.acquisition).segmentation)
     acquisition = readers.reopen(task.acquisition, task.t)  # stays open: the next time point is often from it as well
-    progress = _Throttle(send, acquisition.size_z)
+    throttle, size_z = _Throttle(send), acquisition.size_z
     try:
-        found: Result = pipeline.analyse(acquisition, task.acquisition, task.t, segmenter, progress)
+        found: Result = pipeline.analyse(
+            acquisition, task.acquisition, task.t, segmenter, lambda done: throttle(done, size_z)
+        )
     except (StorageError, EngineError, OSError):
         if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
             return _read_while_it_changed(acquisition)
@@ -144,16 +157,15 @@ def _read_while_it_changed(acquisition: Acquisition) -> Failed:
 class _Throttle:
     """Passes progress on at most twice a second."""
 
-    def __init__(self, send: Callable[[Message], None], total: int) -> None:
+    def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
-        self._total = total
         self._last = float("-inf")
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now - self._last >= 0.5:
             self._last = now
-            self._send(Progress(done, self._total))
+            self._send(Progress(done, total))
 
 
 def _cause(error: BaseException | None, task: Task) -> Cause:
@@ -162,7 +174,9 @@ def _cause(error: BaseException | None, task: Task) -> Cause:
         return Cause.GONE
     if isinstance(error, IncompleteInputError):
         return Cause.PASSING  # it was whole when it was queued: it is being replaced
-    output = os.path.dirname(str(task.acquisition.zarr_path if isinstance(task, AnalyseTask) else task.zarr_path))
+    if isinstance(error, DatabaseUnavailableError):
+        return Cause.MACHINE
+    output = os.path.dirname(str(task.zarr_path if isinstance(task, PaintTask) else task.acquisition.zarr_path))
     while error is not None:
         if isinstance(error, OSError):
             place = str(error.filename or "")

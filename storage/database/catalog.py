@@ -3,98 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import select
 
 from nuset_engine.nuclei import Nuclei
 from storage import naming
-from storage.clock import Clock, iso, later, utc_now
-from storage.connection.availability import check_place, explained
-from storage.connection.engine import safe_url, writing_engine
-from storage.connection.lock import ServerLock, WriterLock
-from storage.database import claims, commits, lookups, progress_flags, registration, requests, taken_files
-from storage.database.records import nuclei_from_rows
+from storage.clock import later
+from storage.database import (
+    analysed,
+    claims,
+    commits,
+    lookups,
+    progress_flags,
+    registration,
+    requests,
+    taken_files,
+)
+from storage.database.renewal import replay, staged_tracks
 from storage.database.service_reports import write_report
 from storage.database.source_book import SourceBook
+from storage.database.writer import Writer
 from storage.description import Description
 from storage.query import health
-from storage.schema.migrate import upgrade
-from storage.schema.rows import AcquisitionRow, TimepointJob, TimepointRow, timepoint_row
+from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob, TimepointRow, timepoint_row
 from storage.schema.states import FINISHED, AcquisitionState, TimepointState
-from storage.schema.tables import nuclei as nuclei_table
 from storage.schema.tables import timepoints, tracker_states
 
 if TYPE_CHECKING:
+    from storage.database.track_measures import Measures
     from tracking.tracker import TrackUpdate
 
 
-class Catalog:
+class Catalog(Writer):
     """What is known, what is to be done and what was found, in a database that this object alone writes."""
-
-    def __init__(self, engine: Engine, lock: WriterLock | ServerLock | None, clock: Clock) -> None:
-        """Use `Catalog.open`, which checks and migrates."""
-        self._engine, self._lock, self._clock = engine, lock, clock
-
-    @classmethod
-    def open(cls, path_or_url: str | Path, clock: Clock = utc_now) -> Catalog:
-        """Open the database for writing; make it, or bring it to this version's schema, where needed.
-
-        Parameters
-        ----------
-        path_or_url : str or Path
-            A database file, a folder (its ``nusetd.sqlite``), or a database URL.
-        clock : callable
-            Gives the present moment.
-
-        Raises
-        ------
-        DatabaseUnavailableError
-            When another process writes to it, it lies on a network share, it is damaged or not ours.
-        NewerSchemaError
-            When a newer nusetd wrote it.
-        """
-        url = naming.database_url(path_or_url)
-        path = naming.sqlite_path(url)
-        lock: WriterLock | ServerLock
-        with ExitStack() as undone:
-            if path is not None:
-                check_place(path)
-                lock = WriterLock(naming.lock_path(path))
-                undone.callback(lock.release)
-            engine = writing_engine(url)
-            undone.callback(engine.dispose)
-            with explained(safe_url(url)):
-                if path is None:
-                    lock = ServerLock(engine)
-                    undone.callback(lock.release)
-                upgrade(engine)
-            undone.pop_all()
-        return cls(engine, lock, clock)
-
-    def close(self) -> None:
-        """Close the database and let another writer in."""
-        if isinstance(self._lock, ServerLock):
-            self._lock.release()
-        self._engine.dispose()
-        if isinstance(self._lock, WriterLock):
-            self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def url(self) -> str:
-        """The database's URL, without its password."""
-        return str(self._engine.url)
 
     # What is known
 
@@ -182,10 +125,13 @@ class Catalog:
 
     # What is to be done
 
-    def claim_next(self) -> TimepointJob | None:
-        """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do."""
+    def claim_next(self, at_once: int = 1) -> TimepointJob | None:
+        """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do.
+
+        At most `at_once` time points of one acquisition are processed at the same time.
+        """
         with self._transaction() as connection:
-            return claims.claim_next(connection, self._now())
+            return claims.claim_next(connection, self._now(), at_once)
 
     def commit_timepoint(
         self,
@@ -195,10 +141,12 @@ class Catalog:
         tracker_state: bytes,
         timings: Mapping[str, float] | None = None,
         quality: Mapping[str, Any] | None = None,
+        measures: Measures | None = None,
     ) -> bool:
         """Write rows, track ids, tracks and tracker state, and mark the time point as done, in one transaction.
 
-        Its labels must be on disk by now.
+        Its labels must be on disk by now. `measures` are those of the tracks that are final; where they are not given,
+        they are taken here, which takes a while.
 
         Returns
         -------
@@ -213,7 +161,7 @@ class Catalog:
         with self._transaction() as connection:
             now = self._now()
             return commits.commit_timepoint(
-                connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, now
+                connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, measures, now
             )
 
     def fail_timepoint(
@@ -261,8 +209,71 @@ class Catalog:
             completed_at = self._now() if state in FINISHED else None
             claims.set_state(connection, acquisition_id, state, error, completed_at)
 
-    def finalise_tracks(self, acquisition_id: int, update: TrackUpdate, state: bytes, anew: bool = False) -> None:
-        """Write what `Tracker.finish`, or (`anew`) `replay_all`, says; the acquisition's state stays as it is.
+    # What is analysed and waits
+
+    def turn_of(self, job: TimepointJob) -> analysed.Turn:
+        """Say when the result of a claimed time point can become rows."""
+        with self._transaction() as connection:
+            return analysed.turn_of(connection, job)
+
+    def keep(self, result: AnalysedTimepoint) -> None:
+        """Keep the result of a claimed time point until its turn comes; its labels must be on disk by now.
+
+        Raises
+        ------
+        StaleJobError
+            When the claim no longer counts.
+        """
+        with self._transaction() as connection:
+            analysed.keep(connection, result.job, result.nuclei, result.timings, result.quality)
+
+    def next_kept(self, acquisition_id: int) -> AnalysedTimepoint | None:
+        """Return the kept result whose turn it is, if there is one."""
+        with self._transaction() as connection:
+            return analysed.next_in_order(connection, acquisition_id)
+
+    def acquisitions_with_kept(self) -> tuple[int, ...]:
+        """Return the acquisitions that have kept results."""
+        with self._transaction() as connection:
+            return analysed.acquisitions_with_any(connection)
+
+    def set_aside_kept(self, acquisition_id: int, reason: str) -> tuple[int, ...]:
+        """Set aside the kept results of an acquisition, of which no tracks can be made; return their t."""
+        with self._transaction() as connection:
+            return analysed.set_aside(connection, acquisition_id, reason)
+
+    # Tracks made anew
+
+    def wants_replay(self, acquisition_id: int) -> bool:
+        """Say whether the tracks of an acquisition are to be made anew, and everything that it takes is there."""
+        with self._transaction() as connection:
+            return analysed.wants_replay(connection, acquisition_id)
+
+    def clear_staged(self, acquisition_id: int) -> bool:
+        """Remove some of what an interrupted replay left aside; True when nothing is left."""
+        with self._transaction() as connection:
+            return staged_tracks.clear(connection, acquisition_id)
+
+    def stage(self, acquisition_id: int, piece: staged_tracks.StagedRows) -> None:
+        """Write a piece of new tracks aside."""
+        with self._transaction() as connection:
+            staged_tracks.write(connection, acquisition_id, piece)
+
+    def make_current(self, acquisition_id: int, replayed: replay.Replayed) -> None:
+        """Let readers see the new tracks, all of which lie aside, in place of the old ones.
+
+        Raises
+        ------
+        StaleJobError
+            When what was replayed is not what is there any more: nothing changes.
+        """
+        with self._transaction() as connection:
+            staged_tracks.make_current(connection, acquisition_id, replayed, self._now())
+
+    def finalise_tracks(
+        self, acquisition_id: int, update: TrackUpdate, state: bytes, measures: Measures | None = None
+    ) -> None:
+        """Write what `Tracker.finish` says; the acquisition's state stays as it is.
 
         Raises
         ------
@@ -271,10 +282,10 @@ class Catalog:
         """
         with self._transaction() as connection:
             lookups.acquisition(connection, acquisition_id)
-            commits.finalise_tracks(connection, acquisition_id, update, state, anew)
+            commits.finalise_tracks(connection, acquisition_id, update, state, measures)
 
     def is_waiting(self, acquisition_id: int) -> bool:
-        """Say whether time points of an acquisition wait for their turn, or are being processed."""
+        """Say whether time points of an acquisition are awaited: queued, being processed, or analysed and kept."""
         with self._transaction() as connection:
             return claims.is_waiting(connection, acquisition_id)
 
@@ -317,6 +328,11 @@ class Catalog:
         """Return (t, {label: track id}) of time points whose tracks are final but not marked as painted, ascending."""
         with self._transaction() as connection:
             return progress_flags.unpainted_final(connection, acquisition_id)
+
+    def next_unpainted(self, acquisition_id: int) -> tuple[int, dict[int, int]] | None:
+        """Return the first of those of `unpainted_final` that is published; None when there is none."""
+        with self._transaction() as connection:
+            return progress_flags.next_unpainted(connection, acquisition_id)
 
     def mark_painted(self, acquisition_id: int, t: int) -> None:
         """Note that time point t is visible in ``labels/tracks``."""
@@ -379,22 +395,5 @@ class Catalog:
 
     def stored_nuclei(self, acquisition_id: int) -> Iterator[Nuclei]:
         """Give the tables of all time points that have one, in order of t, exactly as they were committed."""
-        unit = self.acquisition(acquisition_id).unit
-        for row in self.timepoints(acquisition_id):
-            if row.nuclei_count is None:
-                continue
-            here = (nuclei_table.c.acquisition_id == acquisition_id) & (nuclei_table.c.t == row.t)
-            with self._transaction() as connection:
-                rows = connection.execute(select(nuclei_table).where(here).order_by(nuclei_table.c.id)).mappings().all()
-            yield nuclei_from_rows(row.t, unit, rows)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with explained(self.url):
-            if isinstance(self._lock, ServerLock):
-                self._lock.hold()
-            with self._engine.begin() as connection:
-                yield connection
-
-    def _now(self) -> str:
-        return iso(self._clock())
+        with self._transaction() as connection:
+            return iter(list(replay.stored_nuclei(connection, acquisition_id)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
 
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
@@ -15,25 +15,42 @@ from storage.schema.states import (
     TimepointState,
     check_transition,
 )
-from storage.schema.tables import acquisitions, timepoints, tracker_states
+from storage.schema.tables import acquisitions, analysed_timepoints, timepoints, tracker_states
 
-UNSETTLED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)
+UNANALYSED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)
+UNSETTLED = (*UNANALYSED, TimepointState.ANALYSED.value)
+# Results of one acquisition that may wait for one before them: they take room.
+_AHEAD = 64
 
 
-def claim_next(connection: Connection, now: str) -> TimepointJob | None:
+def claim_next(connection: Connection, now: str, at_once: int = 1) -> TimepointJob | None:
     """Claim the first time point that is ready, of the oldest acquisition that has one.
 
-    A time point is ready when all before it in its acquisition are done or set aside: tracks grow forward.
+    A time point is ready when none before it in its acquisition waits for its turn, and fewer than `at_once` of them
+    are being processed: tracks grow forward, and what is analysed early has to be kept.
     """
-    before = timepoints.alias("before")
+    before, other, kept = (timepoints.alias(name) for name in ("before", "other", "kept"))
     waits = exists().where(
         and_(
             before.c.acquisition_id == timepoints.c.acquisition_id,
-            or_(
-                and_(before.c.state == TimepointState.QUEUED.value, before.c.t < timepoints.c.t),
-                before.c.state == TimepointState.RUNNING.value,
-            ),
+            before.c.state == TimepointState.QUEUED.value,
+            before.c.t < timepoints.c.t,
         )
+    )
+    running = (
+        select(func.count())
+        .where(other.c.acquisition_id == timepoints.c.acquisition_id, other.c.state == TimepointState.RUNNING.value)
+        .scalar_subquery()
+    )
+    early = (
+        select(func.count())
+        .where(
+            kept.c.acquisition_id == timepoints.c.acquisition_id,
+            kept.c.state == TimepointState.ANALYSED.value,
+            kept.c.t < timepoints.c.t,
+            kept.c.t > func.coalesce(_tracked(timepoints), -1),
+        )
+        .scalar_subquery()
     )
     ready = (
         select(timepoints.c.id)
@@ -41,7 +58,7 @@ def claim_next(connection: Connection, now: str) -> TimepointJob | None:
         .where(timepoints.c.state == TimepointState.QUEUED.value)
         .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
         .where(or_(timepoints.c.not_before.is_(None), timepoints.c.not_before <= now))
-        .where(~waits)
+        .where(~waits, running < at_once, early < _AHEAD)
         .order_by(timepoints.c.acquisition_id, timepoints.c.t)
         .limit(1)
     )
@@ -57,6 +74,9 @@ def give_back(
     """Queue a claimed time point again, or with `not_before` None set it aside."""
     row = held(connection, job)
     again = not_before is not None or row["fingerprint"] != job.fingerprint
+    if row["state"] == TimepointState.ANALYSED.value:
+        here = (analysed_timepoints.c.acquisition_id == job.acquisition_id) & (analysed_timepoints.c.t == job.t)
+        connection.execute(delete(analysed_timepoints).where(here))
     state = TimepointState.QUEUED if again else TimepointState.FAILED
     check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, _name(job))
     values: dict[str, Any] = {"state": state.value, "error": reason, "not_before": not_before}
@@ -74,7 +94,7 @@ def abandon(connection: Connection, acquisition_id: int, reason: str) -> None:
 
 
 def is_waiting(connection: Connection, acquisition_id: int) -> bool:
-    """Say whether any time point of an acquisition is queued or running."""
+    """Say whether any time point of an acquisition is not done, and not set aside either."""
     waiting = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state.in_(UNSETTLED))
     return connection.execute(select(timepoints.c.id).where(waiting).limit(1)).first() is not None
 
@@ -88,7 +108,8 @@ def held(connection: Connection, job: TimepointJob) -> RowMapping:
         When it was given back, done or claimed anew since.
     """
     row = connection.execute(select(timepoints).where(timepoints.c.id == job.id)).mappings().one_or_none()
-    if row is None or row["state"] != TimepointState.RUNNING.value or row["attempts"] != job.attempts:
+    claimed = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
+    if row is None or row["state"] not in claimed or row["attempts"] != job.attempts:
         raise StaleJobError(f"{_name(job)} is no longer claimed by attempt {job.attempts}: its result is dropped.")
     return row
 
@@ -164,6 +185,12 @@ def _claimed(connection: Connection, number: int, now: str) -> TimepointJob:
     owner = acquisitions.c.id == row["acquisition_id"]
     queued = acquisitions.c.state == AcquisitionState.QUEUED.value
     connection.execute(update(acquisitions).where(owner & queued).values(state=AcquisitionState.PROCESSING.value))
+    return job_of(connection, row)
+
+
+def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
+    """Return a claimed time point, from its row."""
+    owner = acquisitions.c.id == row["acquisition_id"]
     tracked = connection.execute(
         select(tracker_states.c.t).where(tracker_states.c.acquisition_id == row["acquisition_id"])
     ).scalar()
@@ -176,6 +203,12 @@ def _claimed(connection: Connection, number: int, now: str) -> TimepointJob:
         fingerprint=row["fingerprint"],
         needs_replay=tracked is not None and tracked >= row["t"],
     )
+
+
+def _tracked(table: Any) -> ScalarSelect[Any]:
+    """The last time point that the tracker of a row's acquisition has seen."""
+    mine = tracker_states.c.acquisition_id == table.c.acquisition_id
+    return select(tracker_states.c.t).where(mine).correlate(table).scalar_subquery()
 
 
 def _name(job: TimepointJob) -> str:

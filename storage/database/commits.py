@@ -9,10 +9,10 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.nuclei import Nuclei
-from storage.database import claims, progress_flags
+from storage.database import analysed, claims, progress_flags
 from storage.database.records import nuclei_records, plain, track_record
 from storage.database.registration import nusetd_version
-from storage.database.track_measures import with_measures
+from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.rows import TimepointJob
 from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
@@ -31,6 +31,7 @@ def commit_timepoint(
     tracker_state: bytes,
     timings: Mapping[str, float],
     quality: Mapping[str, Any],
+    measures: Measures | None,
     now: str,
 ) -> bool:
     """Write a time point's result; False (and queued again) when its source changed while it was processed."""
@@ -41,37 +42,50 @@ def commit_timepoint(
     state = TimepointState.QUEUED if changed else TimepointState.DONE
     check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, f"Time point {job.t}")
     here = timepoints.c.id == job.id
+    analysed.drop(connection, job.acquisition_id, job.t)
     if changed:
         connection.execute(update(timepoints).where(here).values(state=state.value, attempts=0, queued_at=now))
         return False
-    done = {
-        "state": state.value,
+    done = done_values(len(nuclei.table), timings, quality, job.fingerprint, now)
+    done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
+    connection.execute(update(timepoints).where(here).values(done))
+    if job.needs_replay:
+        _forget_tracks(connection, job.acquisition_id)
+    apply_update(connection, job.acquisition_id, track_update, measures, None if job.needs_replay else job.t)
+    _store_state(connection, job, tracker_state)
+    return True
+
+
+def done_values(
+    count: int, timings: Mapping[str, float], quality: Mapping[str, Any], fingerprint: str | None, now: str
+) -> dict[str, Any]:
+    """What a time point's row says from the moment on in which its nuclei are rows."""
+    return {
+        "state": TimepointState.DONE.value,
         "error": None,
-        "nuclei_count": len(nuclei.table),
+        "nuclei_count": count,
         "timings": {str(name): plain(value) for name, value in timings.items()},
         "quality": dict(quality),
         "completed_at": now,
         "tracks_final": False,
         "published_at": None,
         "painted_at": None,
-        "result_fingerprint": job.fingerprint,
+        "result_fingerprint": fingerprint,
         "result_version": nusetd_version(),
     }
-    done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
-    connection.execute(update(timepoints).where(here).values(done))
-    if job.needs_replay:
-        _forget_tracks(connection, job.acquisition_id)
-    apply_update(connection, job.acquisition_id, track_update, written_t=None if job.needs_replay else job.t)
-    _store_state(connection, job, tracker_state)
-    return True
 
 
 def apply_update(
-    connection: Connection, acquisition_id: int, track_update: TrackUpdate, written_t: int | None = None
+    connection: Connection,
+    acquisition_id: int,
+    track_update: TrackUpdate,
+    measures: Measures | None = None,
+    written_t: int | None = None,
 ) -> None:
     """Bring track ids of nuclei, tracks and the finality of frames to what the tracker says now.
 
-    The nuclei of time point `written_t` have just been written with their track ids.
+    The nuclei of time point `written_t` have just been written with their track ids. Final tracks are measured here,
+    which takes a few milliseconds each, where their `measures` are not given.
     """
     if track_update.removed_tracks:
         gone = [{"gone": int(number)} for number in track_update.removed_tracks]
@@ -81,18 +95,17 @@ def apply_update(
         _assign(connection, acquisition_id, frame, written_t)
     records = [track_record(acquisition_id, track) for track in track_update.tracks]
     if records:
-        records = with_measures(connection, acquisition_id, records)
-        upsert(connection, tracks, records, ("acquisition_id", "track_id"))
+        if measures is None:
+            measures = measured(connection, acquisition_id, records)
+        upsert(connection, tracks, with_measures(records, measures), ("acquisition_id", "track_id"))
 
 
 def finalise_tracks(
-    connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, anew: bool
+    connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, measures: Measures | None
 ) -> None:
-    """Write what the tracker says when nothing more will come, `anew` in place of all it said before."""
+    """Write what the tracker says when nothing more will come."""
     _refuse_waiting(connection, acquisition_id)
-    if anew:
-        _forget_tracks(connection, acquisition_id)
-    apply_update(connection, acquisition_id, track_update)
+    apply_update(connection, acquisition_id, track_update, measures)
     here = tracker_states.c.acquisition_id == acquisition_id
     connection.execute(update(tracker_states).where(here).values(state=state))
 

@@ -34,12 +34,15 @@ def unpainted(connection: Connection, acquisition_id: int) -> list[int]:
 
 def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
     """Return (t, {label: track id}) of the time points of `unpainted`."""
-    frames: dict[int, dict[int, int]] = {t: {} for t in unpainted(connection, acquisition_id)}
-    here = and_(nuclei.c.acquisition_id == acquisition_id, nuclei.c.track_id.is_not(None))
-    for t, mapping in frames.items():
-        columns = select(nuclei.c.label, nuclei.c.track_id).where(here & (nuclei.c.t == t)).order_by(nuclei.c.label)
-        mapping.update({int(label): int(track) for label, track in connection.execute(columns)})
-    return list(frames.items())
+    return [(t, _track_of(connection, acquisition_id, t)) for t in unpainted(connection, acquisition_id)]
+
+
+def next_unpainted(connection: Connection, acquisition_id: int) -> tuple[int, dict[int, int]] | None:
+    """Return the first of `unpainted_final` whose labels are visible: they are what is painted."""
+    owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
+    shown = owed & timepoints.c.published_at.is_not(None)
+    t = connection.execute(select(timepoints.c.t).where(shown).order_by(timepoints.c.t).limit(1)).scalar()
+    return None if t is None else (int(t), _track_of(connection, acquisition_id, int(t)))
 
 
 def mark_published(connection: Connection, acquisition_id: int, t: int, now: str) -> None:
@@ -59,3 +62,9 @@ def _pairs(connection: Connection, which: ColumnElement[bool]) -> list[tuple[int
 
 def _done(acquisition_id: int) -> ColumnElement[bool]:
     return and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state == TimepointState.DONE.value)
+
+
+def _track_of(connection: Connection, acquisition_id: int, t: int) -> dict[int, int]:
+    here = and_(nuclei.c.acquisition_id == acquisition_id, nuclei.c.t == t, nuclei.c.track_id.is_not(None))
+    columns = select(nuclei.c.label, nuclei.c.track_id).where(here).order_by(nuclei.c.label)
+    return {int(label): int(track) for label, track in connection.execute(columns)}

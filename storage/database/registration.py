@@ -17,9 +17,10 @@ from storage.description import Description
 from storage.errors import StorageError
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.states import AcquisitionState, TimepointState
-from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
+from storage.schema.tables import acquisitions, analysed_timepoints, timepoints, tracker_states, tracks
 
 _AT_ONCE = 500  # values in one query: every server takes so many
+_UNDER_WAY = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
 GEOMETRY = ("size_c", "size_z", "size_y", "size_x", "dtype")
 
 
@@ -136,6 +137,9 @@ def add_timepoints(
         values: dict[str, Any] = _source(t, seen, files)
         if there[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
             values |= queued
+        if there[t]["state"] == TimepointState.ANALYSED.value:
+            kept = analysed_timepoints.c.acquisition_id == acquisition_id
+            connection.execute(delete(analysed_timepoints).where(kept, analysed_timepoints.c.t == t))
         here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
         connection.execute(update(timepoints).where(here).values(values))
     if new or changed:
@@ -155,9 +159,9 @@ def known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) ->
 
 
 def refresh(connection: Connection, rows: Iterable[RowMapping], seen: Mapping[int, str]) -> None:
-    """Write the present fingerprints in place of those of versions before; what is running finds its own again."""
+    """Write the present fingerprints in place of those of versions before; what is under way finds its own again."""
     for row in rows:
-        if is_former(row["fingerprint"]) and row["state"] != TimepointState.RUNNING.value:
+        if is_former(row["fingerprint"]) and row["state"] not in _UNDER_WAY:
             values = {"fingerprint": seen[row["t"]]}
             connection.execute(update(timepoints).where(timepoints.c.id == row["id"]).values(values))
 

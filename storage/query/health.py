@@ -21,6 +21,9 @@ RECENT = 1000
 PROBLEMS = 10
 """Latest faults that are told."""
 
+UNDER_WAY = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
+"""States that count as running."""
+
 REPORT = "service"
 """The row of the service's report; there is one."""
 
@@ -98,14 +101,14 @@ def queue_state(connection: Connection, moment: datetime) -> QueueState:
     now, hour_ago = iso(moment), iso(moment - timedelta(hours=1))
     live = timepoints.join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
     waits = and_(
-        timepoints.c.state.in_((TimepointState.QUEUED.value, TimepointState.RUNNING.value)),
+        timepoints.c.state.in_((TimepointState.QUEUED.value, *UNDER_WAY)),
         acquisitions.c.state != AcquisitionState.SET_ASIDE.value,
     )
     is_paused = and_(timepoints.c.not_before.is_not(None), timepoints.c.not_before > now)
     late = timepoints.c.queued_at >= hour_ago
     query = select(
         func.count().filter(timepoints.c.state == TimepointState.QUEUED.value),
-        func.count().filter(timepoints.c.state == TimepointState.RUNNING.value),
+        func.count().filter(timepoints.c.state.in_(UNDER_WAY)),
         func.count().filter(is_paused),
         func.min(timepoints.c.queued_at).filter(~is_paused | timepoints.c.not_before.is_(None)),
         func.count().filter(late),

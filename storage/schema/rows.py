@@ -10,6 +10,8 @@ from storage.schema.states import AcquisitionState, TimepointState
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
+    from nuset_engine.nuclei import Nuclei
+
 
 @dataclass(frozen=True)
 class AcquisitionRow:
@@ -90,8 +92,8 @@ class TimepointJob:
     fingerprint : str
         What the source looked like when the job was claimed.
     needs_replay : bool
-        The tracker has already gone past `t` (a late or changed time point): tracks are to be rebuilt from the
-        first frame on with `storage.database.replay.replay`, not advanced.
+        The tracker has already gone past `t` (a late or changed time point): tracks are to be made anew from the
+        first frame on (`storage.database.renewal.replay`), not advanced.
     """
 
     id: int
@@ -105,6 +107,16 @@ class TimepointJob:
     def acquisition_id(self) -> int:
         """The acquisition's id."""
         return self.acquisition.id
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysedTimepoint:
+    """A claimed time point with what was found in it."""
+
+    job: TimepointJob
+    nuclei: Nuclei
+    timings: dict[str, float]
+    quality: dict[str, Any]
 
 
 def acquisition_row(row: RowMapping) -> AcquisitionRow:

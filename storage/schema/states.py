@@ -40,6 +40,7 @@ class TimepointState(_State):
 
     QUEUED = "queued", "Whole on disk and waiting for its turn."
     RUNNING = "running", "With the worker; after a crash it is queued again."
+    ANALYSED = "analysed", "Its labels and nuclei are on disk; its rows appear when those before it, or new tracks, do."
     DONE = "done", "Its labels are on disk and its rows are in the database."
     FAILED = "failed", "Set aside after its last attempt, `error` says why; `nusetd retry` queues it again."
 
@@ -73,9 +74,17 @@ TIMEPOINT_TRANSITIONS: Mapping[TimepointState, frozenset[TimepointState]] = {
     ),
     TimepointState.RUNNING: frozenset(
         {
+            TimepointState.ANALYSED,  # its turn to be committed has not come, or tracks are to be made anew with it
             TimepointState.DONE,  # committed
             TimepointState.QUEUED,  # crash, retry, or the source changed meanwhile
             TimepointState.FAILED,  # last attempt failed
+        }
+    ),
+    TimepointState.ANALYSED: frozenset(
+        {
+            TimepointState.DONE,  # committed
+            TimepointState.QUEUED,  # the source changed meanwhile
+            TimepointState.FAILED,  # no tracks can be made with it
         }
     ),
     TimepointState.DONE: frozenset({TimepointState.QUEUED}),  # the source changed afterwards

@@ -5,6 +5,8 @@ Every change here needs a migration in `storage.schema.migrations`; a test holds
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -117,66 +119,82 @@ timepoints = Table(
     Index(None, "completed_at"),
 )
 
+
+def _nucleus_columns() -> tuple[Column[Any], ...]:
+    """What is known of one nucleus at one time point, but for the row's own number."""
+    return (
+        Column("acquisition_id", Integer, nullable=False),
+        Column("t", Integer, nullable=False),
+        Column("label", BigInteger, nullable=False),
+        Column("track_id", BigInteger),
+        Column("score", Float),
+        Column("centroid_z_um", Float),
+        Column("centroid_y_um", Float),
+        Column("centroid_x_um", Float),
+        Column("centroid_z_px", Float),
+        Column("centroid_y_px", Float),
+        Column("centroid_x_px", Float),
+        Column("volume_um3", Float),
+        Column("area_um2", Float),
+        Column("volume_px", BigInteger),
+        Column("equivalent_diameter_um", Float),
+        Column("bbox_z0", Integer),
+        Column("bbox_y0", Integer),
+        Column("bbox_x0", Integer),
+        Column("bbox_z1", Integer),
+        Column("bbox_y1", Integer),
+        Column("bbox_x1", Integer),
+        Column("extent", Float),
+        Column("axis_major_length_um", Float),
+        Column("axis_minor_length_um", Float),
+        Column("elongation", Float),
+        Column("intensity_mean", Float),
+        Column("intensity_std", Float),
+        Column("intensity_min", Float),
+        Column("intensity_max", Float),
+        Column("slices_seen", Integer),
+        Column("slices_expected", Integer),
+        Column("gap_bridged", Boolean),
+        Column("split_suspected", Boolean),
+        Column("merge_suspected", Boolean),
+        Column("touches_border", Boolean),
+        Column("measurements", JSON),  # what has no column of its own, such as channel_1_mean
+    )
+
+
 nuclei = Table(
     "nuclei",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("acquisition_id", Integer, nullable=False),
-    Column("t", Integer, nullable=False),
-    Column("label", BigInteger, nullable=False),
-    Column("track_id", BigInteger),
-    Column("score", Float),
-    Column("centroid_z_um", Float),
-    Column("centroid_y_um", Float),
-    Column("centroid_x_um", Float),
-    Column("centroid_z_px", Float),
-    Column("centroid_y_px", Float),
-    Column("centroid_x_px", Float),
-    Column("volume_um3", Float),
-    Column("area_um2", Float),
-    Column("volume_px", BigInteger),
-    Column("equivalent_diameter_um", Float),
-    Column("bbox_z0", Integer),
-    Column("bbox_y0", Integer),
-    Column("bbox_x0", Integer),
-    Column("bbox_z1", Integer),
-    Column("bbox_y1", Integer),
-    Column("bbox_x1", Integer),
-    Column("extent", Float),
-    Column("axis_major_length_um", Float),
-    Column("axis_minor_length_um", Float),
-    Column("elongation", Float),
-    Column("intensity_mean", Float),
-    Column("intensity_std", Float),
-    Column("intensity_min", Float),
-    Column("intensity_max", Float),
-    Column("slices_seen", Integer),
-    Column("slices_expected", Integer),
-    Column("gap_bridged", Boolean),
-    Column("split_suspected", Boolean),
-    Column("merge_suspected", Boolean),
-    Column("touches_border", Boolean),
-    Column("measurements", JSON),  # what has no column of its own, such as channel_1_mean
+    *_nucleus_columns(),
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
     # With the label, SQLite can answer in order from it, and does not walk all time points instead.
     Index(None, "acquisition_id", "track_id", "t", "label"),
 )
 
+
+def _track_columns() -> tuple[Column[Any], ...]:
+    """What is known of one track, but for the row's own number and its acquisition."""
+    return (
+        Column("track_id", BigInteger, nullable=False),
+        Column("parent_track_id", BigInteger),
+        Column("first_t", Integer, nullable=False),
+        Column("last_t", Integer, nullable=False),
+        Column("nuclei_count", Integer, nullable=False),
+        Column("is_final", Boolean, nullable=False),
+        Column("division_score", Float),
+        # Measures of the whole track, once it is final (tracking.measures); in pixels where no voxel size is known.
+        *(Column(name, Float) for name in TRACK_MEASURES),
+    )
+
+
 tracks = Table(
     "tracks",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
-    Column("track_id", BigInteger, nullable=False),
-    Column("parent_track_id", BigInteger),
-    Column("first_t", Integer, nullable=False),
-    Column("last_t", Integer, nullable=False),
-    Column("nuclei_count", Integer, nullable=False),
-    Column("is_final", Boolean, nullable=False),
-    Column("division_score", Float),
-    # Measures of the whole track, once it is final (tracking.measures); lengths in pixels where no voxel size is known.
-    *(Column(name, Float) for name in TRACK_MEASURES),
+    *_track_columns(),
     UniqueConstraint("acquisition_id", "track_id"),
     Index(None, "acquisition_id", "parent_track_id"),
 )
@@ -226,4 +244,50 @@ requests = Table(
     Column("answered_at", String(32)),
     Column("answer", Text),
     Column("accepted", Boolean),
+)
+
+# Results that cannot become rows yet: one before them is not done, or tracks have to be made anew with them.
+analysed_timepoints = Table(
+    "analysed_timepoints",
+    metadata,
+    Column("acquisition_id", Integer, primary_key=True, autoincrement=False),
+    Column("t", Integer, primary_key=True, autoincrement=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fingerprint", Text),  # of the source that was analysed
+    Column("nuclei_count", Integer, nullable=False),
+    Column("timings", JSON, nullable=False),
+    Column("quality", JSON, nullable=False),
+    Column("measured", JSON(none_as_null=True)),
+    ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
+)
+
+analysed_nuclei = Table(
+    "analysed_nuclei",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    *_nucleus_columns(),
+    UniqueConstraint("acquisition_id", "t", "label"),
+    ForeignKeyConstraint(
+        ["acquisition_id", "t"],
+        ["analysed_timepoints.acquisition_id", "analysed_timepoints.t"],
+        ondelete="CASCADE",
+    ),
+)
+
+# Tracks that were made anew and are not current yet: what changes, and every track.
+staged_track_ids = Table(
+    "staged_track_ids",
+    metadata,
+    Column("nucleus_id", _Id, primary_key=True, autoincrement=False),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("track_id", BigInteger),
+)
+
+staged_tracks = Table(
+    "staged_tracks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
+    *_track_columns(),
+    UniqueConstraint("acquisition_id", "track_id"),
 )

@@ -16,10 +16,10 @@ if "run" in sys.orig_argv:
     from daemon import pipeline
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     good = pipeline.commit
-    def commit(catalog, job, analysed):
-        if job.t == 1:
+    def commit(catalog, found, tracked):
+        if found.job.t == 1:
             os.kill(os.getpid(), signal.SIGSEGV)
-        return good(catalog, job, analysed)
+        return good(catalog, found, tracked)
     pipeline.commit = commit
 """
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from cases.actor import MODEL, Actor
 
 from daemon import pipeline
 from daemon.configuration.config import Processing
 from daemon.errors import EngineFailedError
-from daemon.processing import queue_loop as conductor_module
 from daemon.processing.messages import (
     Analysed,
     AnalyseTask,
@@ -23,57 +23,21 @@ from daemon.processing.messages import (
     PaintTask,
     Ready,
     Task,
+    Tracked,
+    TrackTask,
 )
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.tracking import Trackers
 from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.schema.rows import TimepointJob
+from storage.schema.rows import AnalysedTimepoint
 from storage.schema.states import AcquisitionState, TimepointState
-
-MODEL = Ready("test", "0" * 64)
-
-
-class Actor:
-    """Plays the worker: takes tasks, says what the test puts into its mouth."""
-
-    def __init__(self) -> None:
-        self.pid: int | None = None
-        self.model: Ready | None = None
-        self.task: Task | None = None
-        self.given: list[Task] = []
-        self.lines: list[Event] = []
-        self.stopped = 0
-
-    @property
-    def idle(self) -> bool:
-        return self.model is not None and self.task is None
-
-    def start(self) -> None:
-        self.pid, self.lines = 1, [MODEL]
-
-    def stop(self) -> None:
-        self.pid = self.model = self.task = None
-        self.stopped += 1
-
-    def give(self, task: Task) -> None:
-        self.task = task
-        self.given.append(task)
-
-    def events(self, wait_s: float) -> Iterator[Event]:
-        lines, self.lines = self.lines, []
-        for line in lines:
-            if isinstance(line, Ready):
-                self.model = line
-            elif isinstance(line, Died):
-                self.pid = self.model = self.task = None
-            else:
-                self.task = None
-            yield line
+from tracking.tracker import Tracker
 
 
 class Stage:
@@ -88,19 +52,24 @@ class Stage:
         self.row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
         self.catalog, self.actor, self.seen = catalog, Actor(), list[Seen]()
         self.published: list[int] = []
-        monkeypatch.setattr(conductor_module.pipeline, "publish", self.publish)
+        monkeypatch.setattr(pipeline, "publish", self.publish)
         self.swept: list[int] = []
-        monkeypatch.setattr(conductor_module.pipeline, "sweep", lambda row: self.swept.append(row.id))
+        monkeypatch.setattr(pipeline, "sweep", lambda row: self.swept.append(row.id))
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
         self.queue_loop = QueueLoop(
             catalog,
-            self.actor,  # type: ignore[arg-type]
+            [self.actor],  # type: ignore[list-item]
             RetryPolicy(pause_s=0.0),
             self.seen.append,
             lambda source: self.reachable,
             self.looked_again.extend,
             lambda: self.now,
         )
+
+    def patience(self, pause_s: float) -> None:
+        """Pauses are of this length from now on."""
+        books = self.queue_loop._books
+        books.retry_policy = books.stall.retry_policy = RetryPolicy(pause_s=pause_s)
 
     def publish(self, catalog: Catalog, row: object, t: int) -> None:
         self.published.append(t)
@@ -229,7 +198,7 @@ def test_what_a_killed_service_left_is_taken_up(stage: Stage) -> None:
     job = stage.catalog.claim_next()
     assert job is not None
     nuclei = Nuclei.empty(0, "px")
-    tracker = pipeline.Tracker()
+    tracker = Tracker()
     update = tracker.advance(nuclei)
     stage.catalog.commit_timepoint(job, nuclei, update, tracker.state(), {})
     stage.catalog.claim_next()
@@ -271,7 +240,7 @@ def to_the_first_task(stage: Stage) -> AnalyseTask:
 
 def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
     """However long it lasts: no time point is set aside for a disk that is full."""
-    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
+    stage.patience(30.0)
     for failures in range(1, 9):
         to_the_first_task(stage)
         stage.step(Failed("No space left on device", Cause.MACHINE))
@@ -287,7 +256,7 @@ def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
 
 def test_after_a_success_the_next_full_disk_is_waited_for_from_the_shortest_pause_on(stage: Stage) -> None:
     """Results that were committed are one success, tracks that were painted the other."""
-    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
+    stage.patience(30.0)
     stage.queue_loop.end(stage.row.id)
 
     def pause_s() -> float:
@@ -302,7 +271,7 @@ def test_after_a_success_the_next_full_disk_is_waited_for_from_the_shortest_paus
     to_the_first_task(stage)
     assert [pause_s() for _ in range(3)] == [30.0, 60.0, 120.0]
     while not isinstance(stage.actor.task, PaintTask):
-        stage.step(*([stage.analysed()] if stage.actor.task else []))
+        stage.step(*([stage.analysed()] if isinstance(stage.actor.task, AnalyseTask) else []))
     assert [pause_s() for _ in range(2)] == [30.0, 60.0]
     begun = len(stage.actor.given)
     stage.step(Painted())
@@ -404,8 +373,8 @@ def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(
             raise StorageError("No space left on device")
         shown(catalog, row, t)
 
-    monkeypatch.setattr(conductor_module.pipeline, "publish", publish)
-    stage.queue_loop._retry_policy = RetryPolicy(pause_s=30.0)
+    monkeypatch.setattr(pipeline, "publish", publish)
+    stage.patience(30.0)
     to_the_first_task(stage)
     stage.step(stage.analysed())
     stage.step()
@@ -422,12 +391,12 @@ def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
 ) -> None:
     good = pipeline.commit
 
-    def commit(catalog: Catalog, job: TimepointJob, analysed: Analysed) -> bool:
-        if job.t == 1:
+    def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool:
+        if found.job.t == 1:
             raise ZeroDivisionError("nobody thought of that")
-        return good(catalog, job, analysed)
+        return good(catalog, found, tracked)
 
-    monkeypatch.setattr(conductor_module.pipeline, "commit", commit)
+    monkeypatch.setattr(pipeline, "commit", commit)
     stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE, TimepointState.FAILED, TimepointState.DONE]
@@ -436,10 +405,14 @@ def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
 
 
 def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def finish(catalog: Catalog, row: object) -> None:
-        raise ZeroDivisionError("nobody thought of that")
+    good = pipeline.track
 
-    monkeypatch.setattr(conductor_module.pipeline, "finish", finish)
+    def track(task: TrackTask, trackers: Trackers) -> Tracked:
+        if task.nuclei is None:
+            raise ZeroDivisionError("nobody thought of that")
+        return good(task, trackers)
+
+    monkeypatch.setattr(pipeline, "track", track)
     stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3

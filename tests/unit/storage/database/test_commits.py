@@ -14,9 +14,11 @@ from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.database.records import plain, plain_column
-from storage.database.replay import merged, replay, with_replaced
+from storage.database.renewal.replay import merged, replay
+from storage.database.renewal.staged_tracks import pieces
 from storage.errors import StorageError
-from storage.schema.rows import TimepointJob
+from storage.query.snapshots import snapshot
+from storage.schema.rows import AnalysedTimepoint, TimepointJob
 from tracking.graph import Track
 from tracking.params import TrackingParams
 from tracking.tracker import FrameTracks, Tracker, TrackUpdate
@@ -187,20 +189,24 @@ def test_old_rows_stay_until_the_new_ones_replace_them(catalog: Catalog) -> None
     assert catalog.unpublished(row.id) == [0]
 
 
-def test_a_late_time_point_takes_its_place_among_the_others() -> None:
-    frames = [nuclei(0), nuclei(2)]
-    assert [one.t for one in with_replaced(frames, nuclei(1))] == [0, 1, 2]
-    assert [one.t for one in with_replaced(frames, nuclei(3))] == [0, 2, 3]
-    changed = list(with_replaced(frames, nuclei(2, count=5)))
-    assert [(one.t, len(one)) for one in changed] == [(0, 3), (2, 5)]
-
-
 def test_a_merged_update_says_what_the_single_ones_leave_behind() -> None:
     first, second = one_to_one(0, 3, is_final=False), replace(one_to_one(1, 2), removed_tracks=(13,))
     update = merged([first, second])
     assert [frame.t for frame in update.frames] == [0, 1]
     assert [(track.track_id, track.last_t) for track in update.tracks] == [(11, 1), (12, 1)]
     assert update.removed_tracks == ()
+
+
+def renew(catalog: Catalog, acquisition_id: int, params: TrackingParams) -> None:
+    """Make the tracks of an acquisition anew."""
+    assert catalog.wants_replay(acquisition_id)
+    with snapshot(catalog.url) as connection:
+        replayed = replay(connection, acquisition_id, params)
+    while not catalog.clear_staged(acquisition_id):
+        pass
+    for piece in pieces(acquisition_id, replayed):
+        catalog.stage(acquisition_id, piece)
+    catalog.make_current(acquisition_id, replayed)
 
 
 def test_out_of_order_arrival_ends_like_arrival_in_order(catalog: Catalog) -> None:
@@ -212,11 +218,12 @@ def test_out_of_order_arrival_ends_like_arrival_in_order(catalog: Catalog) -> No
         catalog.add_timepoints(acquisition_id, {t: "x"})
         job, table = claimed(catalog), nuclei(t, 4, shift=0.5 * t)
         if job.needs_replay:
-            update, state = replay(catalog, job, table, params)
-        else:
-            saved = catalog.tracker_state(acquisition_id)
-            tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
-            update, state = tracker.advance(table), tracker.state()
+            catalog.keep(AnalysedTimepoint(job, table, {}, {}))
+            renew(catalog, acquisition_id, params)
+            return
+        saved = catalog.tracker_state(acquisition_id)
+        tracker = Tracker(params) if saved is None else Tracker.from_state(saved, params)
+        update, state = tracker.advance(table), tracker.state()
         catalog.commit_timepoint(job, table, update, state, {})
 
     for t in (0, 1, 2, 3, 4):

@@ -1,0 +1,69 @@
+"""The step that takes nearly all the time: a worker analyses a time point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon import logs, pipeline
+from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed
+from daemon.processing.steps.books import Books
+from storage.database.analysed import Turn
+from storage.errors import StaleJobError
+from storage.schema.rows import AnalysedTimepoint
+
+if TYPE_CHECKING:
+    from storage.schema.rows import AcquisitionRow, TimepointJob
+
+
+class Analysing:
+    """Claims time points; what is found in one goes on at once when it is the next in order, and is kept else."""
+
+    def __init__(self, step: pipeline.Step, books: Books) -> None:
+        self._step = step
+        self._books = books
+
+    def due(self) -> TimepointJob | None:
+        """The next time point in the queue."""
+        return self._books.catalog.claim_next(self._books.workers)
+
+    def begin(self, work: TimepointJob) -> AnalyseTask | Failed:
+        """What the worker is told."""
+        books, row = self._books, work.acquisition
+        if books.model is not None and row.model_sha256 != books.model.model_sha256:
+            reason = f"It was begun with other weights ({row.model_name}): process its file anew."
+            return Failed(reason, Cause.INPUT)
+        if not books.reachable(Path(row.source_path)):
+            return Failed("Its watched folder is offline.", Cause.GONE)
+        books.tell("started", row, work.t)
+        return AnalyseTask(row, work.t, work.fingerprint)
+
+    def end(self, work: TimepointJob, result: Analysed) -> None:
+        """Hand it on, or keep it until its turn comes."""
+        books = self._books
+        found = AnalysedTimepoint(work, result.nuclei, dict(result.timings), dict(result.quality))
+        try:
+            if books.catalog.turn_of(work) is not Turn.NOW:
+                books.catalog.keep(found)
+                books.settled(work.acquisition_id)
+                logs.info("time point waits for its turn", acquisition=work.acquisition.name, t=work.t)
+            else:
+                books.analysed.append(found)
+        except StaleJobError as error:
+            logs.warning("result dropped", acquisition=work.acquisition.name, t=work.t, reason=error)
+        books.stall.over()
+
+    def fail(self, work: TimepointJob, failed: Failed) -> None:
+        """Try it again, or set it aside."""
+        books = self._books
+        books.give_back(self._step, work, failed)
+        if failed.cause is Cause.MACHINE:
+            books.stall.begin(failed.reason)
+        elif failed.cause is Cause.CHANGED:
+            books.look_again(failed.files)
+        elif failed.cause is Cause.CRASH:
+            books.owed.to_sweep[work.acquisition_id] = work.acquisition
+
+    def subject(self, work: TimepointJob) -> tuple[AcquisitionRow, int | None]:
+        """The time point."""
+        return work.acquisition, work.t

@@ -1,0 +1,189 @@
+"""What the queue loop knows besides the database: work under way, what is owed, what ended, what waits."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from daemon import logs
+from daemon.processing.messages import Cause, Failed
+from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.steps.endings import Endings
+from daemon.processing.steps.owed import Owed
+from daemon.processing.steps.stall import Stall
+from storage.errors import StaleJobError
+
+if TYPE_CHECKING:
+    from daemon.pipeline import Step
+    from daemon.processing.crash_record import CrashRecord
+    from daemon.processing.messages import Ready, Task, Tracked
+    from storage.database.catalog import Catalog
+    from storage.database.renewal.replay import Replayed
+    from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob
+
+W = TypeVar("W")  # a piece of work
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an observer of the queue loop is told: `what` happened to a time point (None: to the acquisition)."""
+
+    what: str
+    acquisition: AcquisitionRow
+    t: int | None = None
+    done: int = 0
+    total: int = 0
+    reason: str | None = None
+
+
+class LoopHandler(Protocol[W]):
+    """What the queue loop asks about a step that it runs itself."""
+
+    def due(self) -> W | None:
+        """The next piece of work; it is due until it is done."""
+
+    def do(self, work: W) -> None:
+        """Do it. When the database refuses, it is still due."""
+
+
+class WorkerHandler(Protocol[W]):
+    """What the queue loop asks about a step that a worker runs."""
+
+    def due(self) -> W | None:
+        """The next piece of work that can be given to a worker now."""
+
+    def begin(self, work: W) -> Task | Failed:
+        """What the worker is told, or why it cannot be done. No use of the database: the work must not get lost."""
+
+    def end(self, work: W, result: Any) -> None:
+        """The worker did it. When the database refuses, this is called again."""
+
+    def fail(self, work: W, failed: Failed) -> None:
+        """It could not be done. When the database refuses, this is called again."""
+
+    def subject(self, work: W) -> tuple[AcquisitionRow, int | None]:
+        """The acquisition and the time point, if it is about one."""
+
+
+@dataclass
+class Books:
+    """Shared by the handlers of all steps.
+
+    Attributes
+    ----------
+    catalog, retry_policy, crash_record
+    workers : int
+        How many workers there are.
+    observer : callable
+        Told what happens, for progress bars.
+    reachable : callable
+        Says whether a source can be there at all: False while its watched folder is offline.
+    look_again : callable
+        Told of files that changed while they were read.
+    clock : callable
+        Steady seconds.
+    analysed, tracked
+        Results in memory whose next step is due.
+    replayed
+        Tracks that were made anew and are not current yet.
+    to_look_at : set of int
+        Acquisitions with kept results, of which one may have its turn now.
+    to_replay : set of int
+        Acquisitions whose tracks are to be made anew.
+    tracking : set of int
+        Acquisitions whose tracks are being worked on.
+    writing : Counter
+        Tasks that write into the store of an acquisition.
+    states : dict
+        Name of the tracker's committed state by acquisition.
+    model : Ready or None
+        Stays when a worker dies: its successor loads the same.
+    """
+
+    catalog: Catalog
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    workers: int = 1
+    observer: Callable[[Seen], None] = lambda seen: None
+    reachable: Callable[[Path], bool] = lambda source: True
+    look_again: Callable[[Iterable[Path]], None] = lambda files: None
+    clock: Callable[[], float] = time.monotonic
+    crash_record: CrashRecord | None = None
+    owed: Owed = field(default_factory=Owed)
+    endings: Endings = field(default_factory=Endings)
+    analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
+    tracked: deque[tuple[AnalysedTimepoint, Tracked]] = field(default_factory=deque)
+    replayed: deque[tuple[AcquisitionRow, Replayed]] = field(default_factory=deque)
+    to_look_at: set[int] = field(default_factory=set)
+    to_replay: set[int] = field(default_factory=set)
+    tracking: set[int] = field(default_factory=set)
+    writing: Counter[int] = field(default_factory=Counter)
+    states: dict[int, int] = field(default_factory=dict)
+    model: Ready | None = None
+    crashes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+
+    def __post_init__(self) -> None:
+        """Nothing is stalled in the beginning."""
+        self.stall = Stall(self.retry_policy, self.clock)
+
+    def tell(
+        self, what: str, row: AcquisitionRow, t: int | None = None, done: int = 0, total: int = 0, reason: str = ""
+    ) -> None:
+        """Tell the observer."""
+        self.observer(Seen(what, row, t, done, total, reason or None))
+
+    def settled(self, acquisition_id: int) -> None:
+        """A time point of an acquisition came further, or was set aside: others may have their turn now."""
+        self.to_look_at.add(acquisition_id)
+        self.endings.changed(acquisition_id)
+
+    def give_back(self, step: Step, job: TimepointJob, failed: Failed) -> None:
+        """A time point failed: it is tried again, as its step says, or set aside."""
+        allowed = self.retry_policy.allowed(failed.cause)
+        if failed.cause is Cause.GONE and not self.reachable(Path(job.acquisition.source_path)):
+            allowed = None
+        again = not step.gives_up_at_once(failed.cause) and (allowed is None or job.attempts < allowed)
+        at_once = failed.cause in (Cause.MACHINE, Cause.CRASH)  # the whole queue waits; another worker is started
+        pause_s = 0.0 if at_once else self.retry_policy.pause(job.attempts)
+        try:
+            self.catalog.fail_timepoint(job, failed.reason, retry=again, pause_s=pause_s, counts=allowed is not None)
+        except StaleJobError as error:
+            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+        else:
+            what = "time point is tried again" if again else "time point is set aside"
+            logs.warning(what, acquisition=job.acquisition.name, t=job.t, attempt=job.attempts, reason=failed.reason)
+            self.tell("again" if again else "failed", job.acquisition, job.t, reason=failed.reason)
+        self.settled(job.acquisition_id)
+
+    def look_over(self) -> None:
+        """Find out what may go on where something came further: kept results in order, or all tracks anew."""
+        busy = self.tracking | self.to_replay | {found.job.acquisition_id for found in self.analysed}
+        for number in sorted(self.to_look_at - busy):
+            if self.catalog.wants_replay(number):
+                self.to_replay.add(number)
+            elif (kept := self.catalog.next_kept(number)) is not None:
+                self.analysed.append(kept)
+            self.to_look_at.discard(number)
+
+    def may_try_again(self, name: str, acquisition_id: int) -> bool:
+        """A worker died, or ran out of memory, over a step of no time point: once more, then it is given up."""
+        self.crashes[name, acquisition_id] += 1
+        if self.crashes[name, acquisition_id] < self.retry_policy.crashes:
+            return True
+        del self.crashes[name, acquisition_id]
+        return False
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What a worker is at, or did and is not brought home; `writes` says whether it writes into the store."""
+
+    step: Step
+    handler: WorkerHandler[Any]
+    work: Any
+    writes: bool

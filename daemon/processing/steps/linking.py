@@ -1,0 +1,111 @@
+"""The next time point in order: a worker links it to the tracks, and its rows are committed."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from daemon import logs, pipeline
+from daemon.processing.messages import Cause, Failed, Tracked, TrackTask
+from daemon.processing.steps.books import Books
+from storage.errors import DatabaseUnavailableError, StaleJobError
+from storage.schema.rows import AnalysedTimepoint
+
+if TYPE_CHECKING:
+    from storage.schema.rows import AcquisitionRow
+
+TrackedTimepoint = tuple[AnalysedTimepoint, Tracked]
+
+
+class Tracking:
+    """One time point of each acquisition at a time."""
+
+    def __init__(self, step: pipeline.Step, books: Books) -> None:
+        self._step = step
+        self._books = books
+
+    def due(self) -> AnalysedTimepoint | None:
+        """The oldest of an acquisition whose tracks nobody works on."""
+        return next(
+            (found for found in self._books.analysed if found.job.acquisition_id not in self._books.tracking), None
+        )
+
+    def begin(self, work: AnalysedTimepoint) -> TrackTask:
+        """What the worker is told; the name of the state tells it whether it still has the tracker."""
+        books, number = self._books, work.job.acquisition_id
+        books.analysed.remove(work)
+        books.tracking.add(number)
+        return TrackTask(
+            work.job.acquisition, books.catalog.address, books.states.get(number), books.numbers(), work.nuclei
+        )
+
+    def end(self, work: AnalysedTimepoint, result: Tracked) -> None:
+        """Hand it on to be committed."""
+        self._books.tracked.append((work, result))
+
+    def fail(self, work: AnalysedTimepoint, failed: Failed) -> None:
+        """Make the tracks anew first, wait for the machine, or set the time point aside."""
+        books, job = self._books, work.job
+        if failed.cause is Cause.TRACKER:
+            logs.warning("tracks made anew", acquisition=job.acquisition.name, reason=failed.reason)
+            try:
+                books.catalog.keep(work)
+            except StaleJobError as error:
+                logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+            books.to_replay.add(job.acquisition_id)
+        elif failed.cause is Cause.MACHINE:
+            books.analysed.append(work)
+            books.stall.begin(failed.reason)
+        else:
+            books.give_back(self._step, job, failed)
+        books.tracking.discard(job.acquisition_id)
+
+    def subject(self, work: AnalysedTimepoint) -> tuple[AcquisitionRow, int | None]:
+        """The time point."""
+        return work.job.acquisition, work.job.t
+
+
+class Committing:
+    """The one transaction that makes a time point done."""
+
+    def __init__(self, step: pipeline.Step, books: Books) -> None:
+        self._step = step
+        self._books = books
+
+    def due(self) -> TrackedTimepoint | None:
+        """The oldest one."""
+        return self._books.tracked[0] if self._books.tracked else None
+
+    def do(self, work: TrackedTimepoint) -> None:
+        """Commit it; the service's own death meanwhile is counted against this time point, and no other."""
+        books, (found, tracked) = self._books, work
+        job = found.job
+        try:
+            with nullcontext() if books.crash_record is None else books.crash_record.around(job):
+                done = pipeline.commit(books.catalog, found, tracked)
+        except StaleJobError as error:
+            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+        except DatabaseUnavailableError:
+            raise  # it is still due
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
+            logs.log.exception("a fault in nusetd stopped a time point")
+            cause = Cause.MEMORY if isinstance(error, MemoryError) else Cause.INPUT
+            failed = Failed(f"A fault in nusetd stopped this time point ({error!r}).", cause)
+            books.give_back(self._step, job, failed)
+        else:
+            self._committed(found, tracked, done)
+        books.tracked.popleft()
+        books.tracking.discard(job.acquisition_id)
+        books.settled(job.acquisition_id)
+
+    def _committed(self, found: AnalysedTimepoint, tracked: Tracked, done: bool) -> None:
+        books, job = self._books, found.job
+        if not done:
+            logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.t)
+            return
+        books.states[job.acquisition_id] = tracked.after
+        books.owed.to_publish[job.acquisition_id, job.t] = job.acquisition
+        books.owed.to_paint.add(job.acquisition_id)
+        nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds
+        logs.info("time point done", acquisition=job.acquisition.name, t=job.t, nuclei=nuclei, seconds=seconds)
+        books.tell("done", job.acquisition, job.t, done=nuclei)

@@ -1,0 +1,62 @@
+"""A worker that is played by the test: it takes tasks, and says what the test puts into its mouth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daemon.processing.messages import Ready, ReplayTask, Task, TrackTask
+from daemon.processing.tracking import Trackers
+from daemon.processing.worker import answer
+from daemon.processing.worker_client import Died, Event
+
+MODEL = Ready("test", "0" * 64)
+
+
+class EngineOfTests:
+    """What a worker has loaded, without a network."""
+
+    def __init__(self) -> None:
+        self.trackers = Trackers()
+
+
+class Actor:
+    """Plays the worker."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.engine = EngineOfTests()
+        self.model: Ready | None = None
+        self.task: Task | None = None
+        self.given: list[Task] = []
+        self.lines: list[Event] = []
+        self.stopped = 0
+        self.tracks = True
+
+    @property
+    def idle(self) -> bool:
+        return self.model is not None and self.task is None
+
+    def start(self) -> None:
+        self.pid, self.lines = 1, [MODEL]
+
+    def stop(self) -> None:
+        self.pid = self.model = self.task = None
+        self.stopped += 1
+
+    def give(self, task: Task) -> None:
+        """Tracking is done as the worker does it, at once; the rest is up to the test."""
+        self.task = task
+        self.given.append(task)
+        if isinstance(task, TrackTask | ReplayTask) and self.tracks:
+            self.lines.append(answer(task, self.engine, lambda message: None))  # type: ignore[arg-type]
+
+    def events(self, wait_s: float) -> Iterator[Event]:
+        lines, self.lines = self.lines, []
+        for line in lines:
+            if isinstance(line, Ready):
+                self.model = line
+            elif isinstance(line, Died):
+                self.pid = self.model = self.task = None
+            else:
+                self.task = None
+            yield line
