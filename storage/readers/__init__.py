@@ -16,9 +16,12 @@ from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
+from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
 from storage.readers.series import sequence
 from storage.readers.series.plane_names import is_series
+from storage.readers.series.planes import PlanesSource
+from storage.readers.tiff.chain import is_whole
 from storage.readers.zarr_images.omezarr import is_own
 from storage.schema.rows import AcquisitionRow
 
@@ -102,9 +105,13 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
     if owner is None:
         raise SourceGoneError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
-    for one in open_acquisitions(owner, voxel_size_um=voxel, pattern="", axes=axes):
+    of_files = formats.is_of_files(owner)  # all of them are looked at only where a file of this time point is not whole
+    opened = formats.open_file(owner, axes) if of_files else open_acquisitions(owner, pattern="", axes=axes)
+    for one in opened:
         if str(one.source_path) == row.source_path:
-            return one
+            if of_files and not _is_there(one, t):
+                _checked(owner)
+            return one.with_voxel_size(voxel)
     raise UnreadableInputError(f"{owner} no longer holds the image {path.name}: put the former file back.")
 
 
@@ -129,6 +136,13 @@ def probe(path: str | Path) -> Completion:
 def _holds(path: Path) -> bool:
     """Say whether a path is an image, and not a scene's name or a folder around images."""
     return (path.exists() or is_series(path)) and names.suffix(path) is not None
+
+
+def _is_there(acquisition: Acquisition, t: int) -> bool:
+    """Say whether every file of a time point, of an image with one for each plane, is there and whole."""
+    source = acquisition.source
+    assert isinstance(source, OifSource | PlanesSource)  # the kinds that `formats.is_of_files` knows
+    return t in acquisition.time_points and all(is_whole(file) for file in source.files_of(t))
 
 
 def _checked(path: Path) -> tuple[int, ...] | None:

@@ -14,7 +14,7 @@ from storage.readers.leica import lif
 from storage.readers.micromanager import mmstack, ndtiff
 from storage.readers.nikon import nd2_file
 from storage.readers.olympus import oif, oir
-from storage.readers.parts import companions
+from storage.readers.parts import OIF_FOLDER, companions
 from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
@@ -79,13 +79,28 @@ def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
     UnreadableInputError
         When it is not an image that is read here.
     """
-    found = _images.of(
-        (path, axes),
-        _files_of(path),
-        lambda: format_of(path).open(path, axes),
-        lambda images: [file for image in images for file in image.files],
-    )
+    if is_of_files(path):
+        # A folder shows what comes and goes, not what is written in place: that is seen for each time point.
+        folder = path.parent if is_series(path) else path.with_name(path.name + OIF_FOLDER)
+        files = [folder, *([path] if path.exists() else [])]
+        found = _images.of((path, axes), files, lambda: format_of(path).open(path, axes), lasting=_are_complete)
+    else:
+        found = _images.of(
+            (path, axes),
+            _files_of(path),
+            lambda: format_of(path).open(path, axes),
+            lambda images: [file for image in images for file in image.files],
+        )
     return list(found)
+
+
+def is_of_files(path: Path) -> bool:
+    """Say whether an image has a file for each plane, of which one after the other may come."""
+    return is_series(path) or names.suffix(path) in names.OIF_SUFFIXES
+
+
+def _are_complete(images: Iterable[Acquisition]) -> bool:
+    return all(len(image.time_points) == image.size_t for image in images)
 
 
 def probe(path: Path) -> Completion:
@@ -98,7 +113,7 @@ def probe(path: Path) -> Completion:
 
 def _files_of(path: Path) -> list[Path]:
     """Return the files whose states tell whether what is known of an image still holds; none where others count too."""
-    if path.is_dir() or is_series(path) or names.suffix(path) in names.OIF_SUFFIXES:
+    if path.is_dir() or is_of_files(path):
         return []
     return [path, *companions(path)]
 

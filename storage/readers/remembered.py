@@ -34,6 +34,7 @@ class Remembered(Generic[Key, Value]):
         files: Sequence[Path],
         learn: Callable[[], Value],
         further: Callable[[Value], Sequence[Path]] = lambda value: (),
+        lasting: Callable[[Value], bool] = lambda value: True,
     ) -> Value:
         """Return what is known under a key, learned anew when one of the files changed a moment ago, or since.
 
@@ -45,6 +46,8 @@ class Remembered(Generic[Key, Value]):
         learn : callable
         further : callable
             Gives the files that turned out to count as well.
+        lasting : callable
+            Says whether a value is worth to be kept in mind.
         """
         before = self._known.pop(key, None)
         if before is not None and set(files) <= set(before[0]) and _stamps(before[0]) == before[1]:
@@ -56,7 +59,11 @@ class Remembered(Generic[Key, Value]):
             self._let_go(before[2])
         others = [path for path in further(value) if path not in files]
         stamps = (*stamps, *_stamps(others)) if stamps else ()
-        if len(stamps) == len(files) + len(others) > 0 and all(is_at_rest(stamp) for stamp in stamps):
+        if (
+            lasting(value)
+            and len(stamps) == len(files) + len(others) > 0
+            and all(is_at_rest(stamp) for stamp in stamps)
+        ):
             self._known[key] = ([*files, *others], stamps, value)
         while len(self._known) > self._room:
             _, (_, _, oldest) = self._known.popitem(last=False)

@@ -12,7 +12,9 @@ import numpy as np
 from nuset_engine.nuclei import Nuclei
 from storage.acquisition import Acquisition
 from storage.database.catalog import Catalog
+from storage.database.registration import source_key
 from storage.schema.rows import AcquisitionRow, TimepointJob
+from storage.schema.states import AcquisitionState
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 
@@ -124,3 +126,17 @@ def work_off(
         catalog.commit_timepoint(job, table, update, b"state after %d" % job.t, {"segment_s": 0.5})
         done.append((job.acquisition.id, job.t))
     return done
+
+
+def row_of(acquisition: Acquisition) -> AcquisitionRow:
+    """What the database would say about an acquisition."""
+    one = acquisition
+    voxel = one.voxel_size_um or (None, None, None)
+    return AcquisitionRow(
+        id=1, name=one.name, source_path=str(one.source_path), source_key=source_key(one.source_path),
+        state=AcquisitionState.QUEUED, reader=one.reader, size_t=one.size_t, size_c=one.size_c, size_z=one.size_z,
+        size_y=one.size_y, size_x=one.size_x, dtype=one.dtype.name, voxel_z_um=voxel[0], voxel_y_um=voxel[1],
+        voxel_x_um=voxel[2], voxel_source=one.voxel_source, frame_interval_s=one.frame_interval_s,
+        channel_names=one.channel_names, first_number=one.first_number, zarr_path="/out/x.ome.zarr", created_at="",
+        completed_at=None, error=None, model_name="m", model_sha256="0", params={}, nusetd_version="0",
+    )  # fmt: skip

@@ -12,14 +12,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from cases import czi_file, images, leica_file, lsm_file, mmstack_file, ndtiff_file, nikon_file, oir_file, olympus_file
-from cases.stored import pixels
+from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
-from storage.database.registration import source_key
 from storage.errors import StorageError
 from storage.readers import companions, discover, open_acquisitions, probe, reopen
 from storage.readers.fingerprint import is_former, same_content
-from storage.schema.rows import AcquisitionRow
 
 
 class ReaderContract:
@@ -238,22 +236,6 @@ class ReaderContract:
             file.rename(file.with_name(f"moved away {file.name}.old"))
         with pytest.raises(StorageError, match=r"bring it back|it is gone"):
             reopen(row, 0)
-
-
-def row_of(acquisition: Acquisition) -> AcquisitionRow:
-    """What the database would say about an acquisition."""
-    from storage.schema.states import AcquisitionState
-
-    one = acquisition
-    voxel = one.voxel_size_um or (None, None, None)
-    return AcquisitionRow(
-        id=1, name=one.name, source_path=str(one.source_path), source_key=source_key(one.source_path),
-        state=AcquisitionState.QUEUED, reader=one.reader, size_t=one.size_t, size_c=one.size_c, size_z=one.size_z,
-        size_y=one.size_y, size_x=one.size_x, dtype=one.dtype.name, voxel_z_um=voxel[0], voxel_y_um=voxel[1],
-        voxel_x_um=voxel[2], voxel_source=one.voxel_source, frame_interval_s=one.frame_interval_s,
-        channel_names=one.channel_names, first_number=one.first_number, zarr_path="/out/x.ome.zarr", created_at="",
-        completed_at=None, error=None, model_name="m", model_sha256="0", params={}, nusetd_version="0",
-    )  # fmt: skip
 
 
 class TestOmeTiff(ReaderContract):

@@ -124,13 +124,14 @@ class OifSource(HandleSource[_Oib | _Oif]):
     def __init__(self, path: Path, planes: Mapping[PlaneIndex, str], shape: tuple[int, int]) -> None:
         super().__init__(path, (path,))
         self._planes = dict(planes)
+        self._by_t: dict[int, list[str]] = {}
         self._shape = shape
         self._stamp: FileStamp | None = None  # of what is open
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the time point's planes, as they lie at the path now."""
         if suffix(self._path) not in OIB_SUFFIXES:
-            return of_files(_folder(self._path) / Path(name).name for name in self._of(t))
+            return of_files(self.files_of(t))
         try:
             if self._stamp != file_stamp(self._path.stat()):
                 self.close()
@@ -146,10 +147,17 @@ class OifSource(HandleSource[_Oib | _Oif]):
         """Return what versions before said: of a time point's planes where they are files, else of all together."""
         if suffix(self._path) in OIB_SUFFIXES:
             return super().former_fingerprint(t)
-        return fingerprint([_folder(self._path) / Path(name).name for name in self._of(t)])
+        return fingerprint(self.files_of(t))
+
+    def files_of(self, t: int) -> list[Path]:
+        """Return the files that the planes of a time point of an OIF are."""
+        return [_folder(self._path) / Path(name).name for name in self._of(t)]
 
     def _of(self, t: int) -> list[str]:
-        return [name for (when, _, _), name in sorted(self._planes.items()) if when == t]
+        if not self._by_t:
+            for place, name in sorted(self._planes.items()):
+                self._by_t.setdefault(place[0], []).append(name)
+        return self._by_t.get(t, [])
 
     def _open(self) -> _Oib | _Oif:
         self._stamp = file_stamp(self._path.stat())

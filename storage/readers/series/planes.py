@@ -48,6 +48,7 @@ class PlanesSource:
 
     def __init__(self, files: Mapping[PlaneIndex, Path], shape: tuple[int, int], dtype: np.dtype) -> None:
         self._files = dict(files)
+        self._by_t: dict[int, list[Path]] = {}
         self._shape = shape
         self._dtype = dtype
 
@@ -65,17 +66,21 @@ class PlanesSource:
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the time point's files."""
-        return of_files(self._of(t))
+        return of_files(self.files_of(t))
 
     def former_fingerprint(self, t: int) -> str:
         """Return what versions before said of the time point's files."""
-        return fingerprint(self._of(t))
+        return fingerprint(self.files_of(t))
 
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _of(self, t: int) -> list[Path]:
-        return [path for place, path in sorted(self._files.items()) if place[0] == t]
+    def files_of(self, t: int) -> list[Path]:
+        """Return the files that the planes of a time point are."""
+        if not self._by_t:
+            for place, path in sorted(self._files.items()):
+                self._by_t.setdefault(place[0], []).append(path)
+        return self._by_t.get(t, [])
 
 
 def probe(path: Path) -> Completion:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from cases import czi_file, images
-from cases.stored import pixels
+from cases import czi_file, images, olympus_file
+from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
-from storage.readers import open_acquisitions, probe
+from storage.errors import StorageError
+from storage.readers import open_acquisitions, probe, reopen
 from storage.readers.tiff import chain
+from storage.readers.tiff.chain import is_whole
 from storage.readers.zeiss import structure
 
 
@@ -67,6 +69,34 @@ def test_a_vendor_file_is_walked_once(tmp_path: Path, monkeypatch: pytest.Monkey
         found.plane(t, 0, 0)
     found.close()
     assert len(walks) == 2, "to see whether it is whole, and to open it"
+
+
+@pytest.mark.parametrize("write", [olympus_file.oif, images.tiff_planes])
+def test_of_an_image_with_a_file_for_each_plane_only_those_of_the_time_point_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: images.Writer
+) -> None:
+    array = pixels(6, 2, 3)
+    path = write(tmp_path, array)
+    (found,) = open_acquisitions(path)
+    row = row_of(found)
+    for folder in (tmp_path, *tmp_path.iterdir()):
+        old(folder)
+    reopen(row, 0)
+    looked: list[Path] = []
+    original = chain._ends
+    monkeypatch.setattr(chain, "_ends", lambda path, *state: looked.append(path) or original(path, *state))
+    for t in range(6):
+        looked.clear()
+        again = reopen(row, t)
+        assert len(looked) == 2 * 3
+        np.testing.assert_array_equal(again.plane(t, 1, 2), array[t, 1, 2])
+        again.fingerprint(t)
+    again.close()
+    cut = looked[-1]
+    cut.write_bytes(cut.read_bytes()[:50])
+    assert not is_whole(cut)
+    with pytest.raises(StorageError):
+        reopen(row, 5).plane(5, 1, 2)
 
 
 class Growing:
