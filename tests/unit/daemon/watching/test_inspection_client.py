@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from daemon.watching.inspection import Answer, Look, Looked, Open, Opened, Stuck, inspect
+from daemon.watching.inspection import Answer, Gone, Look, Looked, Missing, Open, Opened, Stuck, inspect
 from daemon.watching.inspection_client import InspectionClient
 
 
@@ -128,3 +128,29 @@ def test_a_reader_that_raises_costs_one_sentence(image: Path, monkeypatch: pytes
 def test_a_pipe_among_the_files_blocks_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.tif")
     assert inspect(Look(tmp_path / "pipe.tif")) == Looked(None)
+
+
+def test_what_can_wait_is_looked_into_by_a_process_that_gives_way(
+    image: Path, inspection_clients: Callable[..., InspectionClient]
+) -> None:
+    inspection_client, answers = inspection_clients(), list[Answer]()
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 1)
+    assert inspection_client.pid is not None
+    before = os.getpriority(os.PRIO_PROCESS, inspection_client.pid)
+    inspection_client.ask(Open((image,), None, None, idle=True), answers.append)
+    heard(inspection_client, answers, 2)
+    assert os.getpriority(os.PRIO_PROCESS, inspection_client.pid) == 19 > before
+
+
+def test_which_sources_are_gone(tmp_path: Path, inspection_clients: Callable[..., InspectionClient]) -> None:
+    inspection_client, answers = inspection_clients(), list[Answer]()
+    (tmp_path / "share").mkdir()
+    (tmp_path / "there.tif").write_bytes(b"x")
+    asked = {
+        "gone": (tmp_path / "gone.tif", tmp_path / "folder" / "gone.tif"),
+        "half": (tmp_path / "gone.tif", tmp_path / "there.tif"),
+        "unmounted": (tmp_path / "share" / "a.tif",),
+    }
+    inspection_client.ask(Gone(asked), answers.append)
+    assert heard(inspection_client, answers, 1) == [Missing(frozenset({"gone"}))]
