@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.processing import tracking
 from daemon.processing.messages import Analysed, Cause, PaintTask, ReplayTask, Tracked, TrackTask
-from daemon.processing.recipe import Recipe, Request, choose_channel, refuse_unmeasurable
+from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
 from daemon.processing.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
@@ -182,7 +182,7 @@ def analyse(
     progress : callable
         Told the number of slices done.
     """
-    request, watch = Request.of(row), Stopwatch()
+    request, watch = StoredRecipe.of(row), Stopwatch()
     channels = keep(acquisition, t)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)

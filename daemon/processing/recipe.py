@@ -42,7 +42,7 @@ class Recipe:
     image: ImageKind = "copy"
 
     def params(self, channel: int) -> dict[str, Any]:
-        """The plain values that are stored, and from which `Request.of` runs a time point again."""
+        """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""
         stored: dict[str, Any] = {name: asdict(getattr(self.processing, name)) for name in _SECTIONS}
         stored |= {"nuclear_channel": channel, "ome_zarr_version": self.ome_zarr_version, "pattern": self.pattern}
         if self.image != "copy":  # left out else: it came later, and equal results keep an equal recipe
@@ -63,7 +63,7 @@ _SECTIONS = {"segmentation": SegmentationParams, "volume": VolumeParams, "tracki
 
 
 @dataclass(frozen=True)
-class Request:
+class StoredRecipe:
     """The stored recipe of one acquisition, as objects again."""
 
     segmentation: SegmentationParams
@@ -74,7 +74,7 @@ class Request:
     image: ImageKind
 
     @classmethod
-    def of(cls, row: AcquisitionRow) -> Request:
+    def of(cls, row: AcquisitionRow) -> StoredRecipe:
         """Read the recipe of an acquisition from its row."""
         stored = row.params
         return cls(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from daemon.processing.messages import ReplayTask, Tracked, TrackTask
-from daemon.processing.recipe import Request
+from daemon.processing.recipe import StoredRecipe
 from storage.database.records import track_record
 from storage.database.renewal.replay import Replayed, replay
 from storage.database.track_measures import measured
@@ -47,7 +47,7 @@ class Trackers:
             return tracker
         mine = tracker_states.c.acquisition_id == task.acquisition.id
         stored = connection.execute(select(tracker_states.c.state).where(mine)).scalar()
-        params = Request.of(task.acquisition).tracking
+        params = StoredRecipe.of(task.acquisition).tracking
         return Tracker(params) if stored is None else Tracker.from_state(bytes(stored), params)
 
     def keep(self, task: TrackTask, tracker: Tracker) -> None:
@@ -78,4 +78,4 @@ def track(task: TrackTask, trackers: Trackers) -> Tracked:
 def make_anew(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
     """Make the tracks of an acquisition anew."""
     with snapshot(task.database) as connection:
-        return replay(connection, task.acquisition.id, Request.of(task.acquisition).tracking, progress)
+        return replay(connection, task.acquisition.id, StoredRecipe.of(task.acquisition).tracking, progress)

@@ -36,7 +36,7 @@ from daemon.processing.messages import (
     Task,
     TrackTask,
 )
-from daemon.processing.recipe import Request
+from daemon.processing.recipe import StoredRecipe
 from daemon.processing.tracking import Trackers
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
@@ -127,7 +127,7 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 
 
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
-    segmenter = engine.segmenter(Request.of(task.acquisition).segmentation)
+    segmenter = engine.segmenter(StoredRecipe.of(task.acquisition).segmentation)
     acquisition = readers.reopen(task.acquisition, task.t)  # stays open: the next time point is often from it as well
     throttle, size_z = _Throttle(send), acquisition.size_z
     try:
