@@ -11,17 +11,21 @@ have changed. Faults that change nothing that anybody could see are listed, with
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -30,6 +34,18 @@ from mutation.faults import Fault, faults_of
 from mutation.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = (
+    "numpy",
+    "pandas",
+    "scipy.optimize",
+    "scipy.ndimage",
+    "sqlalchemy",
+    "alembic",
+    "tifffile",
+    "zarr",
+    "hypothesis",
+)
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SLOWEST_S = 300.0  # by then the tests are caught in a loop, which counts as noticed
 
 
@@ -39,8 +55,10 @@ def main() -> int:
     chosen = {name: tests for name, tests in TARGETS.items() if options.module in name}
     every = [fault for name in sorted(chosen) for fault in faults_of(name, (ROOT / name).read_text(encoding="utf-8"))]
     drawn = random.Random(options.seed).sample(every, min(options.sample, len(every)))
-    print(f"{len(drawn)} of {len(every)} faults in {len(chosen)} modules, seed {options.seed}")
-    counts = {"killed": 0, "survived": 0, "equivalent": 0}
+    print(f"{len(drawn)} of {len(every)} faults in {len(chosen)} modules, seed {options.seed}", flush=True)
+    for name in LIBRARIES:  # once for all faults
+        importlib.import_module(name)
+    counts, sound = {"killed": 0, "survived": 0, "equivalent": 0}, set[str]()
     until, notes = time.monotonic() + 60 * options.minutes, Notes(options.notes)
     with tempfile.TemporaryDirectory() as folder:
         checkout = _copy(Path(folder) / "checkout")
@@ -51,6 +69,9 @@ def main() -> int:
             reason = reason_of(fault)
             found = "equivalent" if reason else notes.known(fault, chosen[fault.module])
             if found is None:
+                if fault.module not in sound and _fail(chosen[fault.module], checkout):
+                    raise SystemExit(f"The tests of {fault.module} fail without any fault: correct them first.")
+                sound.add(fault.module)
                 found = _tried(fault, chosen[fault.module], checkout)
                 notes.enter(fault, chosen[fault.module], found)
             counts[found] += 1
@@ -86,29 +107,52 @@ def _tried(fault: Fault, tests: tuple[str, ...], checkout: Path) -> str:
     place = checkout / fault.module
     whole = place.read_text(encoding="utf-8")
     place.write_text(fault.applied(whole), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    # No bytecode: the sources change within the second that it is told apart by.
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        run = subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True, **quiet)  # type: ignore[call-overload]
-        try:
-            return "killed" if run.wait(SLOWEST_S) else "survived"
-        except subprocess.TimeoutExpired:
-            return "killed"
-        finally:
-            _end(run)
+        return "killed" if _fail(tests, checkout) else "survived"
     finally:
         place.write_text(whole, encoding="utf-8")
 
 
-def _end(run: subprocess.Popen[bytes]) -> None:
-    """End a run with every process that it left behind."""
+def _fail(tests: tuple[str, ...], checkout: Path) -> bool:
+    """Run tests in a process of their own."""
+    child = os.fork()
+    if child == 0:
+        _run_tests(tests, checkout)
+    return _exit_code(child) != 0
+
+
+def _run_tests(tests: tuple[str, ...], checkout: Path) -> NoReturn:
+    """What the child does: the libraries are loaded already, the code under test and its tests are not."""
+    code = 1
     try:
-        os.killpg(run.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    run.wait()
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        os.chdir(checkout)
+        sys.path.insert(0, str(checkout))
+        # No bytecode: the sources change within the second that it is told apart by.
+        os.environ |= {"PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+        sys.dont_write_bytecode = True
+        code = int(pytest.main([*OPTIONS, *tests]))
+    finally:
+        os._exit(code)
+
+
+def _exit_code(child: int) -> int:
+    """Wait for the tests, and end every process that they leave behind; 1 where they are caught in a loop."""
+    until, code = time.monotonic() + SLOWEST_S, 1
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            break
+        time.sleep(0.02)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(child, 0)
+    return code
 
 
 class Notes:
