@@ -13,14 +13,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 import zarr
+
+from daemon.cli import main
 
 HERE = Path(__file__).parent
 ENGINE = "classical_engine:ClassicalEngine"
@@ -64,6 +67,15 @@ def nusetd(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "daemon.cli", *map(str, arguments)]
     seen = environment(**more)
     return subprocess.run(command, capture_output=True, text=True, check=False, env=seen, timeout=PATIENCE_S)
+
+
+def asked(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command that takes but a moment in this process, and answer as `nusetd` does."""
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([str(one) for one in arguments])
+    said = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(arguments, code, *said)
 
 
 @dataclass

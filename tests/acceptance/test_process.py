@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from lab import ENGINE, nusetd, stack, write_stack
+from lab import ENGINE, asked, nusetd, stack, write_stack
 
 FORMATS = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[3] / "shared" / "data")) / "formats"
 
@@ -47,34 +47,34 @@ def test_bad_files_cost_one_sentence_each_and_the_exit_code(processed: Path) -> 
 
 
 def test_acquisitions_are_listed_in_every_format(processed: Path) -> None:
-    found = json.loads(nusetd("acquisitions", "--database", processed, "--format", "json").stdout)
+    found = json.loads(asked("acquisitions", "--database", processed, "--format", "json").stdout)
     assert {row["name"]: row["state"] for row in found if row["state"] == "complete"} == {
         "exp": "complete",
         "plane": "complete",
     }
-    assert nusetd("acquisitions", "--database", processed).stdout.splitlines()[0].split()[0] == "id"
+    assert asked("acquisitions", "--database", processed).stdout.splitlines()[0].split()[0] == "id"
 
 
 def test_nuclei_and_tracks_of_an_acquisition_by_name(processed: Path) -> None:
     from io import StringIO
 
-    nuclei = pd.read_csv(StringIO(nusetd("nuclei", "exp", "--database", processed, "--format", "csv").stdout))
+    nuclei = pd.read_csv(StringIO(asked("nuclei", "exp", "--database", processed, "--format", "csv").stdout))
     assert sorted(nuclei["t"].value_counts().items()) == [(0, 5), (1, 5), (2, 5)]
     assert (nuclei["volume_um3"] > 10).all()
-    tracks = pd.read_csv(StringIO(nusetd("tracks", "exp", "--database", processed, "--format", "csv").stdout))
+    tracks = pd.read_csv(StringIO(asked("tracks", "exp", "--database", processed, "--format", "csv").stdout))
     assert len(tracks) == 5
     assert tracks["is_final"].all()
 
 
 def test_an_unknown_acquisition_is_one_sentence(processed: Path) -> None:
-    done = nusetd("nuclei", "nobody", "--database", processed)
+    done = asked("nuclei", "nobody", "--database", processed)
     assert done.returncode == 1
     assert "nobody" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_what_was_set_aside_is_queued_again_on_request(processed: Path) -> None:
-    done = nusetd("retry", "--failed", "--database", processed)
+    done = asked("retry", "--failed", "--database", processed)
     assert done.returncode == 0
     assert done.stdout.startswith("queued again: ")
 
@@ -92,14 +92,14 @@ def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
     first, second = (nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))
     assert first.returncode == second.returncode == 0
     assert first.stdout == second.stdout
-    found = json.loads(nusetd("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    found = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     assert len(found) == 1
 
 
 def test_segment_writes_labels_of_the_same_shape(tmp_path: Path) -> None:
     plane = write_stack(tmp_path / "plane.tif", stack(0)[3])
     whole = write_stack(tmp_path / "whole.tif", stack(0))
-    done = nusetd(
+    done = asked(
         "segment", plane, whole, "--output", tmp_path / "labels", "--voxel-size", "1,0.5,0.5", "--engine", ENGINE
     )
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_segment_writes_labels_of_the_same_shape(tmp_path: Path) -> None:
 def test_segment_goes_on_after_a_bad_image(tmp_path: Path) -> None:
     (tmp_path / "bad.tif").write_text("no image")
     plane = write_stack(tmp_path / "plane.tif", stack(0)[3])
-    done = nusetd("segment", tmp_path / "bad.tif", plane, "--output", tmp_path / "labels", "--engine", ENGINE)
+    done = asked("segment", tmp_path / "bad.tif", plane, "--output", tmp_path / "labels", "--engine", ENGINE)
     assert done.returncode == 1
     assert "bad.tif" in done.stderr
     assert [p.name for p in (tmp_path / "labels").iterdir()] == ["plane.labels.tif"]
@@ -122,7 +122,7 @@ def test_segment_goes_on_after_a_bad_image(tmp_path: Path) -> None:
 def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
     table = pd.DataFrame({"t": [1, 0, 2], "y": [5.2, 5.0, 5.1], "x": [9.0, 9.0, 9.1], "note": ["b", "a", "c"]})
     table.to_csv(tmp_path / "in.csv", index=False)
-    done = nusetd("track", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
+    done = asked("track", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     tracked = pd.read_csv(tmp_path / "out.csv")
     assert list(tracked["note"]) == ["b", "a", "c"]
@@ -134,7 +134,7 @@ def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
 def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) -> None:
     done = nusetd("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)
     assert done.returncode == 0, done.stderr
-    listed = json.loads(nusetd("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     found = {row["reader"]: row for row in listed}
     assert {row["state"] for row in listed} == {"complete"}
     assert {row["voxel_source"] for row in listed} == {"metadata"}

@@ -19,6 +19,19 @@ def write_series(lab: Lab, times: range, name: str = "exp") -> None:
         write_stack(lab.incoming / f"{name}_t{t:03d}.tif", stack(t))
 
 
+def assert_alone_and_light(lab: Lab) -> None:
+    """The watcher is free of TensorFlow, and alone on its database."""
+    assert lab.process is not None
+    mapped = Path(f"/proc/{lab.process.pid}/maps").read_text()
+    assert "tensorflow" not in mapped
+    assert "numpy" in mapped, "the look at the process shows its libraries"
+    command = Path(f"/proc/{lab.worker_pid()}/cmdline").read_text()
+    assert "daemon.processing.worker" in command
+    second = nusetd("run", "--config", lab.config)
+    assert second.returncode == 1
+    assert "Another nusetd" in second.stderr
+
+
 def test_files_present_at_start_and_files_that_land_later_become_one_acquisition(new_lab: Maker) -> None:
     lab = new_lab(acquisition_quiet_s=6.0)  # longer than a busy machine takes over the first link
     write_series(lab, range(2))
@@ -26,7 +39,10 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
     lab.wait(lambda: lab.done() == 2)
     write_series(lab, range(2, 5))
     lab.wait(lab.settled)
+    assert_alone_and_light(lab)
+    worker = lab.worker_pid()
     assert lab.stop() == 0
+    assert not Path(f"/proc/{worker}").exists()
     assert lab.states() == ["complete"]
     found = result(lab)
     assert [point[1:3] for point in found["timepoints"]] == [(t, "done") for t in range(5)]
@@ -38,25 +54,6 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
     painted = {(row["t"], row["label"]): row["track_id"] for row in found["nuclei"]}
     for (t, label), track in painted.items():
         assert set(np.unique(tracks[t][nuclei[t] == label])) == {track}
-
-
-def test_the_watcher_is_free_of_tensorflow_and_alone_on_its_database(new_lab: Maker) -> None:
-    lab = new_lab()
-    write_series(lab, range(2))
-    lab.start()
-    lab.wait(lambda: lab.done() == 2)
-    assert lab.process is not None
-    mapped = Path(f"/proc/{lab.process.pid}/maps").read_text()
-    assert "tensorflow" not in mapped
-    assert "numpy" in mapped, "the look at the process shows its libraries"
-    command = Path(f"/proc/{lab.worker_pid()}/cmdline").read_text()
-    assert "daemon.processing.worker" in command
-    second = nusetd("run", "--config", lab.config)
-    assert second.returncode == 1
-    assert "Another nusetd" in second.stderr
-    worker = lab.worker_pid()
-    assert lab.stop() == 0
-    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_without_events_everything_is_found_too(new_lab: Maker) -> None:
@@ -133,52 +130,37 @@ def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_ta
     assert_same(result(lab), result(undisturbed))
 
 
-def test_a_worker_that_is_killed_is_replaced_and_the_time_point_done(new_lab: Maker) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_after_sigterm_the_next_start_goes_on(new_lab: Maker) -> None:
     lab = new_lab()
-    write_series(lab, range(3))
+    write_series(lab, range(5))
     lab.start(NUSETD_TEST_PAUSE="0.5")
     lab.wait(lambda: lab.done() >= 1)
     os.kill(lab.worker_pid(), signal.SIGKILL)
+    lab.wait(lambda: "worker died" in lab.said())
+    killed_at = lab.done()
+    lab.wait(lambda: lab.done() > killed_at)
+    assert lab.stop() == 0
+    assert lab.rows("select count(*) from timepoints where state = 'running'") == [(0,)]
+    assert lab.done() < 5
+    lab.start()
     lab.wait(lab.settled)
+    assert lab.done() == 5
     assert lab.states() == ["complete"]
-    assert "worker died" in lab.said()
     assert lab.stop() == 0
 
 
-def test_a_time_point_that_kills_every_worker_is_set_aside_and_the_others_go_on(new_lab: Maker) -> None:
-    lab = new_lab()
+def test_a_worker_that_hangs_is_replaced_and_a_time_point_that_kills_every_worker_set_aside(
+    new_lab: Maker, tmp_path: Path
+) -> None:
+    lab = new_lab(worker_silence_s=6.0)
     write_series(lab, range(3))
     write_stack(lab.incoming / "exp_t001.tif", np.full_like(stack(0), 6666))
-    lab.start(NUSETD_TEST_POISON="6666")
+    (tmp_path / "hang").write_text("once")
+    lab.start(NUSETD_TEST_HANG=str(tmp_path / "hang"), NUSETD_TEST_POISON="6666")
     lab.wait(lab.settled)
     assert lab.states() == ["partial"]
     assert [state for (state,) in lab.rows("select state from timepoints order by t")] == ["done", "failed", "done"]
-    assert lab.stop() == 0
-
-
-def test_a_worker_that_hangs_is_replaced(new_lab: Maker, tmp_path: Path) -> None:
-    lab = new_lab(worker_silence_s=6.0)
-    write_series(lab, range(2))
-    (tmp_path / "hang").write_text("once")
-    lab.start(NUSETD_TEST_HANG=str(tmp_path / "hang"))
-    lab.wait(lab.settled)
-    assert lab.states() == ["complete"]
     assert "said nothing for 6 s" in lab.said()
-    assert lab.stop() == 0
-
-
-def test_sigterm_ends_it_in_order_and_the_next_start_goes_on(new_lab: Maker) -> None:
-    lab = new_lab()
-    write_series(lab, range(4))
-    lab.start(NUSETD_TEST_PAUSE="0.5")
-    lab.wait(lambda: lab.done() >= 1)
-    assert lab.stop() == 0
-    assert lab.rows("select count(*) from timepoints where state = 'running'") == [(0,)]
-    before = lab.done()
-    assert before < 4
-    lab.start()
-    lab.wait(lab.settled)
-    assert lab.done() == 4
     assert lab.stop() == 0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab, nusetd, stack, write_stack
+from lab import Lab, asked, nusetd, stack, write_stack
 
 Maker = Callable[..., Lab]
 
@@ -77,7 +77,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def status(lab: Lab) -> dict[str, dict]:
-    return json.loads(nusetd("status", "--database", lab.database, "--format", "json").stdout)
+    return json.loads(asked("status", "--database", lab.database, "--format", "json").stdout)
 
 
 def reported(lab: Lab) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) 
 
     os.rename(lab.incoming, lab.root / "away")
     lab.wait(lambda: get(port, "/readyz") == (503, f"{lab.incoming} cannot be reached\n"))
-    shown = nusetd("status", "--database", lab.database).stdout
+    shown = asked("status", "--database", lab.database).stdout
     assert f"{lab.incoming} OFFLINE since" in shown
     os.rename(lab.root / "away", lab.incoming)
     lab.wait(lambda: get(port, "/readyz")[0] == 200)
@@ -126,7 +126,7 @@ def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) 
     assert manager.count("WATCHDOG") >= before
     ended = status(lab)["service"]
     assert (ended["runs"], ended["state"]) == (False, "stopped")
-    assert "not running: stopped" in nusetd("status", "--database", lab.database).stdout
+    assert "not running: stopped" in asked("status", "--database", lab.database).stdout
 
 
 def test_a_reload_takes_a_valid_configuration_and_refuses_a_wrong_one(new_lab: Maker, manager: Manager) -> None:
@@ -189,11 +189,11 @@ def test_status_tells_of_a_service_that_was_killed_and_of_none_at_all(new_lab: M
     lab.start()
     lab.wait(lambda: lab.rows("select report from service_reports") != [])
     lab.kill()
-    assert "not running: ended without a word" in nusetd("status", "--database", lab.database).stdout
+    assert "not running: ended without a word" in asked("status", "--database", lab.database).stdout
     write_stack(lab.root / "image.tif", stack(0)[2])
     engine = ("--engine", "classical_engine:ClassicalEngine")
     assert nusetd("process", lab.root / "image.tif", "--output", lab.root / "p", *engine).returncode == 0
-    shown = nusetd("status", "--database", lab.root / "p")
+    shown = asked("status", "--database", lab.root / "p")
     assert shown.returncode == 0
     assert "none ever worked on this database" in shown.stdout
     assert "keeps up    yes: nothing waits" in shown.stdout
@@ -217,4 +217,4 @@ def test_a_collapsing_count_reaches_the_command(new_lab: Maker, tmp_path: Path) 
     assert [kind for kind, _ in told] == ["slices_missing", "count_collapsed"]
     assert json.loads(told[0][1])["facts"] == {"acquisition": "exp", "t": 3, "blank_slices": [2]}
     assert json.loads(told[1][1])["facts"] == {"acquisition": "exp", "t": 4, "nuclei": 0, "nuclei_before": 5}
-    assert "alerts      2 sent, 1 held back" in nusetd("status", "--database", lab.database).stdout
+    assert "alerts      2 sent, 1 held back" in asked("status", "--database", lab.database).stdout

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from lab import Lab, nusetd, result, stack, write_stack
+from lab import Lab, result, stack, write_stack
 
 Maker = Callable[..., Lab]
 
@@ -18,13 +18,13 @@ def test_submit_overrides_quiet_time_through_the_running_service(new_lab: Maker)
     lab.wait(lambda: "engine is ready" in lab.said())
     time.sleep(1.5)  # three sweeps
     assert lab.states() == []
-    answer = nusetd("submit", asked, "--database", lab.output)
+    answer = asked("submit", asked, "--database", lab.output)
     assert (answer.returncode, answer.stdout.strip()) == (0, f"{asked} is taken as it is now.")
     lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
     assert lab.rows("select name from acquisitions") == [("asked",)]
     assert lab.rows("select count(*) from nuclei") == [(5,)]
     elsewhere = write_stack(lab.root / "elsewhere.tif", stack(1))
-    refused = nusetd("submit", elsewhere, "--database", lab.output)
+    refused = asked("submit", elsewhere, "--database", lab.output)
     assert refused.returncode == 1
     assert f"{elsewhere} is in none of the watched folders" in refused.stderr
     assert other.exists()

@@ -24,7 +24,14 @@ def thinned(step: int) -> pd.DataFrame:
     return kept.assign(label=kept.groupby("t").cumcount() + 1)
 
 
-@pytest.mark.parametrize(("step", "link_f1", "division_f1"), [(1, 0.998, 0.92), (3, 0.992, 0.85), (5, 0.975, 0.70)])
+@pytest.mark.parametrize(
+    ("step", "link_f1", "division_f1"),
+    [
+        pytest.param(1, 0.998, 0.92, marks=pytest.mark.long),
+        pytest.param(3, 0.992, 0.85, marks=pytest.mark.long),
+        (5, 0.975, 0.70),
+    ],
+)
 def test_embryo(step: int, link_f1: float, division_f1: float) -> None:
     table = thinned(step)
     scores = scored(table)
@@ -32,6 +39,7 @@ def test_embryo(step: int, link_f1: float, division_f1: float) -> None:
     assert scores.division_f1 >= division_f1
 
 
+@pytest.mark.long
 def test_every_fifth_frame_with_nuclei_missing_and_false_ones() -> None:
     table = thinned(5)
     errors = [scored(disturbed(table, seed=seed)).link_f1 for seed in range(3)]  # one draw moves the score by 0.003

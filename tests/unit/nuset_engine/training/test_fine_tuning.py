@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy import ndimage as ndi
 from skimage.io import imsave
 from skimage.segmentation import find_boundaries
@@ -35,6 +36,7 @@ def precision(segmenter: Segmenter, pairs: list[Pair]) -> float:
     return float(np.mean([average_precision(t, f, [0.5])[0] for (_, t), f in zip(pairs, found, strict=True)]))
 
 
+@pytest.mark.long  # what it needs of the network is in `test_training`; this is how much it helps
 def test_a_handful_of_images_of_another_stain_improves_the_shipped_weights(
     segmenter: Segmenter, tmp_path: Path
 ) -> None:
