@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from lab import Lab, result, stack, write_stack
+from lab import Lab, asked, result, stack, write_stack
 
 Maker = Callable[..., Lab]
 
@@ -14,14 +14,14 @@ Maker = Callable[..., Lab]
 def test_submit_overrides_quiet_time_through_the_running_service(new_lab: Maker) -> None:
     lab = new_lab(quiet_s=3600.0, give_up_s=7200.0)
     lab.start()
-    asked, other = (write_stack(lab.incoming / f"{name}.tif", stack(0)) for name in ("asked", "other"))
+    wanted, other = (write_stack(lab.incoming / f"{name}.tif", stack(0)) for name in ("wanted", "other"))
     lab.wait(lambda: "engine is ready" in lab.said())
     time.sleep(1.5)  # three sweeps
     assert lab.states() == []
-    answer = asked("submit", asked, "--database", lab.output)
-    assert (answer.returncode, answer.stdout.strip()) == (0, f"{asked} is taken as it is now.")
+    answer = asked("submit", wanted, "--database", lab.output)
+    assert (answer.returncode, answer.stdout.strip()) == (0, f"{wanted} is taken as it is now.")
     lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
-    assert lab.rows("select name from acquisitions") == [("asked",)]
+    assert lab.rows("select name from acquisitions") == [("wanted",)]
     assert lab.rows("select count(*) from nuclei") == [(5,)]
     elsewhere = write_stack(lab.root / "elsewhere.tif", stack(1))
     refused = asked("submit", elsewhere, "--database", lab.output)
