@@ -34,7 +34,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "storage/omezarr/exchange.py": _STORE,
     "storage/omezarr/growing.py": _STORE,
     # what is damaged is refused
-    "storage/readers/tiff/chain.py": ("tests/unit/storage/readers/test_tiff.py",),
+    "storage/readers/tiff/chain.py": (
+        "tests/unit/storage/readers/test_tiff_chain.py",
+        "tests/unit/storage/readers/test_tiff.py",
+        "tests/unit/storage/readers/test_opened_once.py",
+    ),
     "storage/readers/zarr_images/sound_blosc.py": ("tests/unit/storage/readers/test_sound_blosc.py",),
     # final ids never change, and a tracker goes on as if it had never stopped
     "tracking/tracker.py": _TRACKER,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from daemon.configuration.settle_rules import SettleRules
 from daemon.watching.readiness import Decision, Identity, conclude, identify, is_due, observe
 
@@ -51,6 +54,47 @@ def test_whole_but_not_quiet_waits_for_the_rest_of_the_quiet_period() -> None:
     watched = observe(watched, Identity(20, 2), RULES, now=1.9)
     assert conclude(watched, whole=True, rules=RULES, now=3.8).decision is Decision.WAIT
     assert conclude(watched, whole=True, rules=RULES, now=3.9).decision is Decision.READY
+
+
+def test_time_points_of_a_growing_file_are_ripe_after_a_quiet_period_each() -> None:
+    """The file never rests; the clock begins anywhere."""
+    watched, taken = observe(None, Identity(10, 1), RULES, now=1000.0), list[tuple[int, ...]]()
+    for now, ready in ((1001.0, (0,)), (1002.0, (0, 1)), (1002.9, (0, 1)), (1003.0, (0, 1)), (1004.0, (0, 1, 2))):
+        watched = observe(watched, Identity(int(now * 10), 1), RULES, now)
+        conclusion = conclude(watched, whole=False, rules=RULES, now=now, ready=ready)
+        assert conclusion.decision is Decision.WAIT
+        assert conclusion.watched.next_look == now + RULES.peek_s, "a file that never rests is looked into now and then"
+        watched = conclusion.watched
+        taken.append(conclusion.ripe)
+    assert taken == [(), (), (), (0,), (0, 1)]
+    assert observe(watched, Identity(20_000, 2), RULES, 1005.0).ready == watched.ready
+    assert observe(watched, Identity(9, 2), RULES, 1005.0).ready == {}, "a smaller file is another one"
+
+
+def test_a_growing_file_that_stops_is_taken_as_far_as_it_goes_after_its_own_time() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=50.0)
+    early = conclude(watched, whole=False, rules=RULES, now=50.0 + RULES.partial_s - 0.1, ready=(1, 0))
+    assert early.decision is Decision.WAIT
+    assert early.watched.next_look == pytest.approx(50.0 + RULES.partial_s)
+    late = conclude(early.watched, whole=False, rules=RULES, now=50.0 + RULES.partial_s, ready=(1, 0))
+    assert (late.decision, late.ripe) == (Decision.PARTIAL, (0, 1))
+
+
+def test_the_next_look_comes_later_the_longer_it_is_silent_and_the_more_it_costs() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    assert conclude(watched, whole=False, rules=RULES, now=30.0).watched.next_look == 36.0
+    assert conclude(watched, whole=False, rules=RULES, now=4.0).watched.next_look == 6.0
+    assert conclude(watched, whole=False, rules=RULES, now=4.0, cost_s=1.0).watched.next_look == 24.0
+    assert conclude(watched, whole=False, rules=RULES, now=4.0).watched.last_look == 4.0
+
+
+def test_a_change_brings_the_next_look_no_later_than_a_peek_after_the_last_one() -> None:
+    watched = observe(None, Identity(10, 1), RULES, now=0.0)
+    for now in np.arange(1.0, 9.0):
+        watched = observe(watched, Identity(int(10 + now), 1), RULES, float(now))
+    assert watched.next_look == RULES.peek_s == 10.0
+    assert observe(watched, Identity(99, 1), RULES, 11.0).next_look == 11.0
+    assert SettleRules(quiet_s=0.1).peek_s == 1.0
 
 
 def test_quiet_but_not_whole_waits_and_is_given_up_only_after_the_stated_time() -> None:

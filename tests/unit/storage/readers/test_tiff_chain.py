@@ -1,0 +1,162 @@
+"""The walk along the pages of a TIFF: every layout, what it remembers, and when that is forgotten."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from cases.stored import pixels
+
+from storage.readers.tiff import chain
+from storage.readers.tiff.chain import is_whole, runs_of_pixels, walk, walked
+
+PLANES = pixels(1, 1, 3)[0, 0]
+PAGE_BYTES = PLANES[0].nbytes
+
+
+def pages(path: Path, count: int = 3, **options: object) -> Path:
+    """A TIFF with a page for each plane."""
+    with tifffile.TiffWriter(path, **options) as writer:  # type: ignore[arg-type]
+        for plane in PLANES[:count]:
+            writer.write(plane, contiguous=False, metadata=None)
+    return path
+
+
+def old(path: Path, seconds: float = 60.0) -> Path:
+    """Left alone for a while."""
+    past = time.time() - seconds
+    os.utime(path, (past, past))
+    return path
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_every_layout_is_walked_to_its_end(tmp_path: Path, order: str, big: bool) -> None:
+    path = pages(tmp_path / "a.tif", byteorder=order, bigtiff=big)
+    found = walk(path)
+    assert (found.fault, found.pages) == (None, 3)
+    assert (found.page_bytes, found.page_pixels) == (PAGE_BYTES, 20 * 24)
+    assert found.file_bytes == path.stat().st_size
+    with tifffile.TiffFile(path) as tif:
+        assert found.data_offset == tif.pages[0].dataoffsets[0]  # type: ignore[union-attr]
+        assert list(walked(path).offsets) == [page.offset for page in tif.pages]
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_file_that_ends_anywhere_is_not_whole(tmp_path: Path, big: bool) -> None:
+    content = pages(tmp_path / "a.tif", bigtiff=big).read_bytes()
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        spans = [(page.offset, page.dataoffsets[0]) for page in tif.pages]  # type: ignore[union-attr]
+    for size in {
+        cut for offset, data in spans for cut in (offset, offset + 1, offset + 9, data, data + PAGE_BYTES - 1)
+    }:
+        path = tmp_path / f"{size}.tif"
+        path.write_bytes(content[:size])
+        assert walk(path).fault is not None, size
+        assert not is_whole(path)
+
+
+def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(PLANES[0], metadata=None)
+        writer.write(PLANES[0, ::2, ::2], subfiletype=1, metadata=None)
+    assert walk(tmp_path / "a.tif").pages == 1
+    assert len(walked(tmp_path / "a.tif").offsets) == 2
+
+
+def test_what_was_at_rest_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = old(pages(tmp_path / "a.tif"))
+    first = walked(path)
+    monkeypatch.setattr(chain, "_page", lambda *given: pytest.fail("it was read again"))
+    assert walked(path) is first
+
+
+def test_what_was_written_just_now_may_change_without_a_trace_and_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two changes within the grain of the clock have one time of change."""
+    path = pages(tmp_path / "a.tif")
+    walked(path)
+    status = path.stat()
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        second, last = (tif.pages[i].offset for i in (1, 2))
+    content[last] = 0  # no tag is left in its index
+    with path.open("r+b") as file:
+        file.write(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    found = walked(path)
+    assert found.chain.fault is not None
+    assert list(found.offsets)[1:] == [second]
+
+
+def test_notes_live_as_long_as_the_file_only_grows(tmp_path: Path) -> None:
+    path = old(pages(tmp_path / "a.tif", 2))
+    walked(path).notes["seen"] = True
+    with tifffile.TiffWriter(path, append="force") as writer:
+        writer.write(PLANES[2], contiguous=False, metadata=None)
+    grown = walked(path)
+    assert grown.notes == {"seen": True}
+    assert grown.chain.pages == len(grown.offsets) == 3
+    other = pages(tmp_path / "b.tif", 3)
+    os.replace(other, path)
+    assert walked(path).notes == {}
+    assert walked(path).chain.pages == 3
+
+
+@pytest.mark.parametrize("shorter", [True, False])
+def test_another_image_in_the_same_file_is_walked_anew(tmp_path: Path, shorter: bool) -> None:
+    path = old(pages(tmp_path / "a.tif", 2))
+    walked(path).notes["seen"] = True
+    with tifffile.TiffWriter(tmp_path / "b.tif") as writer:
+        for plane in PLANES[: 1 if shorter else 3]:
+            writer.write(plane[:, :20] if shorter else np.tile(plane, (2, 1)), contiguous=False, metadata=None)
+    path.write_bytes((tmp_path / "b.tif").read_bytes())
+    found = walked(path)
+    assert found.notes == {}
+    assert found.chain == walk(tmp_path / "b.tif")
+
+
+def test_pixels_of_a_page_are_told_in_as_few_runs_as_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PLANES[0], rowsperstrip=5, metadata=None)
+    walk_of_it = walked(path)
+    assert walk_of_it.form is not None
+    ((start, size),) = runs_of_pixels(path, walk_of_it.form, walk_of_it.offsets[0])
+    assert (start, size) == (walk_of_it.chain.data_offset, PAGE_BYTES)
+    with path.open("rb") as file:
+        file.seek(start)
+        assert file.read(size) == PLANES[0].tobytes()
+    tiled = tmp_path / "tiled.tif"
+    tifffile.imwrite(tiled, np.zeros((64, 64), np.uint8), tile=(16, 16), compression="zlib", metadata=None)
+    form = walked(tiled).form
+    assert form is not None
+    with tifffile.TiffFile(tiled) as tif:
+        page = tif.pages[0]
+        expected = list(zip(page.dataoffsets, page.databytecounts, strict=True))  # type: ignore[union-attr]
+    runs = runs_of_pixels(tiled, form, walked(tiled).offsets[0])
+    assert sum(size for _, size in runs) == sum(size for _, size in expected)
+    covered = {byte for start, size in runs for byte in range(start, start + size)}
+    assert covered == {byte for start, size in expected for byte in range(start, start + size)}
+
+
+def test_what_cannot_be_opened_is_not_whole(tmp_path: Path) -> None:
+    assert not is_whole(tmp_path / "absent.tif")
+    (tmp_path / "folder.tif").mkdir()
+    assert not is_whole(tmp_path / "folder.tif")
+    assert is_whole(pages(tmp_path / "a.tif"))
+
+
+def test_only_so_many_walks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_WALKS_KEPT", 2)
+    first, second, third = (old(pages(tmp_path / f"{i}.tif", 1)) for i in range(3))
+    kept = walked(first)
+    walked(second)
+    assert walked(first) is kept
+    walked(third)
+    assert walked(first) is kept, "the one that was asked for longest ago goes"
+    assert set(chain._walks) == {first, third}
