@@ -58,7 +58,8 @@ def track_measures(
     Returns
     -------
     pandas.DataFrame
-        Indexed by track_id: `measure_names`. Duration and cycle (birth to division; missing unless both were seen),
+        Indexed by track_id: `measure_names`. Duration (first and last time point included), cycle (the duration of a
+        track whose birth and division were both seen: from division to division, each between two time points),
         net displacement (from first to last place), total displacement (length of the path: the sum of all steps), mean
         speed along the path, mean squared displacement over one time point, exponent and coefficient of diffusion (of
         MSD = 2 d D lag^exponent, d axes, lag in time points), growth (slope of the log size), and the
@@ -111,19 +112,19 @@ def _extended(position: PlacesND) -> PlacesND:
 def _measures(t: IntsN, position: PlacesND, size: FloatsN, born: FloatsN, divides: bool) -> list[float]:
     """Measures of one track, whose rows are in order of time, in the order of `measure_names`."""
     moves = np.linalg.norm(np.diff(position, axis=0), axis=1)
-    duration = float(t[-1] - t[0])
+    elapsed = float(t[-1] - t[0])
     lags, msd, independent = msd_curve(t, position)
     exponent, coefficient = diffusion(lags, msd, position.shape[1], independent)
     return [
-        duration,
+        elapsed + 1.0,
         float(np.linalg.norm(position[-1] - position[0])),
         float(moves.sum()),
-        float(moves.sum()) / duration if duration > 0 else np.nan,
+        float(moves.sum()) / elapsed if elapsed > 0 else np.nan,
         float(msd[0]) if len(lags) and lags[0] == 1 else np.nan,
         exponent,
         coefficient,
         _growth(t, size),
-        duration + 1.0 if born.any() and divides else np.nan,
+        elapsed + 1.0 if born.any() and divides else np.nan,
         float(t[-1]) if divides else np.nan,
     ]
 

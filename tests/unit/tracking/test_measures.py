@@ -20,7 +20,7 @@ def nuclei() -> pd.DataFrame:
 
 def test_directed_motion() -> None:
     measures = track_measures(nuclei(), frame_interval_s=10.0).loc[1]
-    assert measures["duration_s"] == 160.0
+    assert measures["duration_s"] == 170.0
     assert measures["net_displacement_um"] == pytest.approx(32.0)
     assert measures["total_displacement_um"] == pytest.approx(32.0)
     assert measures["mean_speed_um_per_s"] == pytest.approx(0.2)
@@ -33,7 +33,9 @@ def test_cycles_need_birth_and_division() -> None:
     measures = track_measures(nuclei())
     assert measures["cycle_frames"].dropna().to_dict() == {2: 4.0}
     assert "cycle_s" not in measures
-    assert track_measures(nuclei(), 10.0)["cycle_s"].dropna().to_dict() == {2: 40.0}
+    in_seconds = track_measures(nuclei(), 10.0)
+    assert in_seconds["cycle_s"].dropna().to_dict() == {2: 40.0}
+    assert in_seconds.loc[2, "duration_s"] == 40.0, "both count the first and the last time point"
     part = track_measures(nuclei()[lambda d: d["track_id"] == 2], dividing={2})
     pd.testing.assert_frame_equal(part, measures.loc[[2]])
     assert measures["division_t"].dropna().to_dict() == {1: 16.0, 2: 20.0}
@@ -69,7 +71,7 @@ def test_missed_time_points_are_no_steps() -> None:
 
 def test_a_single_nucleus_has_no_motion() -> None:
     measures = track_measures(nuclei().iloc[:1]).loc[1]
-    assert measures["duration_frames"] == 0
+    assert measures["duration_frames"] == 1
     assert np.isnan(measures["mean_speed_um_per_frame"])
 
 

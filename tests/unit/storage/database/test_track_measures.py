@@ -42,14 +42,14 @@ def tracks(catalog: Catalog, voxel: bool = True) -> pd.DataFrame:
 def test_final_tracks_are_measured(catalog: Catalog) -> None:
     measures = tracks(catalog)
     mother, daughter = measures.loc[1], measures.loc[2]
-    assert mother["duration_frames"] == 5
-    assert mother["duration_s"] == 300
+    assert mother["duration_frames"] == 6
+    assert mother["duration_s"] == 360
     assert mother["net_displacement_um"] == mother["total_displacement_um"] == pytest.approx(10.0)
     assert mother["mean_speed_um_per_s"] == pytest.approx(2 / 60)
     assert mother["msd_1_um2"] == pytest.approx(4.0)
     assert mother["volume_growth_per_frame"] == pytest.approx(np.log(2) / 4)
     assert mother["division_t"] == 5
-    assert daughter["duration_frames"] == 3
+    assert daughter["duration_frames"] == 4
     assert np.isnan(daughter["division_t"])
     assert np.isnan(mother["net_displacement_px"])
 

@@ -169,6 +169,24 @@ def test_measurements_of_an_older_database_are_columns_after_its_upgrade(tmp_pat
     assert before["channel_1_mean"].notna().all()
 
 
+def test_durations_of_an_older_database_count_as_those_of_now(tmp_path: Path) -> None:
+    from alembic import command
+
+    family.fill(tmp_path)
+    before = Question.tracks(tmp_path, family.NAME).frame()
+    assert before["duration_s"].notna().all()
+    engine = writing_engine(naming.database_url(tmp_path))
+    with engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+        older = connection.execute(text("SELECT duration_frames, duration_s, last_t - first_t FROM tracks")).all()
+    engine.dispose()
+    assert [tuple(row) for row in older] == [(span, 60.0 * span, span) for _, _, span in older]
+    Catalog.open(tmp_path).close()
+    pd.testing.assert_frame_equal(Question.tracks(tmp_path, family.NAME).frame(), before)
+
+
 def test_a_connection_has_the_settings_that_lose_nothing(migrated: Path) -> None:
     engine = writing_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
