@@ -12,7 +12,9 @@ depends_on = None
 TABLES = ("tracks", "staged_tracks")
 LONGER = """
 UPDATE {table} SET duration_frames = duration_frames {sign} 1,
-    duration_s = duration_s {sign} (SELECT a.frame_interval_s FROM acquisitions AS a WHERE a.id = {table}.acquisition_id)
+    duration_s = duration_s {sign} (
+        SELECT a.frame_interval_s FROM acquisitions AS a WHERE a.id = {table}.acquisition_id
+    )
 WHERE duration_frames IS NOT NULL
 """
 
