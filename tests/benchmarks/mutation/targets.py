@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _TRACKER = (
+    "tests/unit/tracking/test_pinned.py",
     "tests/unit/tracking/linking/test_link.py",
     "tests/unit/tracking/linking/test_late_divisions.py",
     "tests/unit/tracking/linking/test_doubtful_parents.py",
@@ -10,10 +11,10 @@ _TRACKER = (
     "tests/unit/tracking/test_online.py",
 )
 _CATALOG = (
+    "tests/unit/storage/database/test_claims.py",
     "tests/unit/storage/database/test_catalog.py",
     "tests/unit/storage/database/test_commits.py",
     "tests/unit/storage/schema/test_states.py",
-    "tests/properties/test_storage_queue.py",
 )
 _STORE = ("tests/contracts/test_store_replacement.py", "tests/contracts/test_store_contract.py")
 
@@ -32,7 +33,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "storage/omezarr/published.py": _STORE,
     "storage/omezarr/staging.py": _STORE,
     "storage/omezarr/exchange.py": _STORE,
-    "storage/omezarr/growing.py": _STORE,
+    "storage/omezarr/growing.py": ("tests/unit/storage/omezarr/test_growing.py", *_STORE),
     # what is damaged is refused
     "storage/readers/tiff/chain.py": (
         "tests/unit/storage/readers/test_tiff_chain.py",

@@ -1,0 +1,137 @@
+"""Claims, one by one: which time points an order is about, and which not."""
+
+from __future__ import annotations
+
+import pytest
+from cases.stored import Clock, acquisition, nuclei, one_to_one, register
+
+from storage.database.catalog import Catalog
+from storage.errors import StaleJobError
+from storage.schema.rows import AcquisitionRow
+from storage.schema.states import AcquisitionState, TimepointState
+
+
+def queued(catalog: Catalog, name: str, count: int = 3) -> AcquisitionRow:
+    """An acquisition with so many time points."""
+    row = register(catalog, acquisition(name=name))
+    catalog.add_timepoints(row.id, {t: f"{name} {t}" for t in range(count)})
+    return row
+
+
+def states(catalog: Catalog, row: AcquisitionRow) -> str:
+    """One letter per time point: q, r, d, f."""
+    return "".join(str(point.state)[0] for point in catalog.timepoints(row.id))
+
+
+def attempts(catalog: Catalog, row: AcquisitionRow) -> list[int]:
+    return [point.attempts for point in catalog.timepoints(row.id)]
+
+
+def test_a_crash_is_blamed_on_the_one_time_point_that_was_running(catalog: Catalog) -> None:
+    first, second = queued(catalog, "a"), queued(catalog, "b")
+    job = catalog.claim_next()
+    assert job is not None
+    assert (job.acquisition.id, job.t) == (first.id, 0)
+    for row, t in ((first, 1), (second, 0), (first, 9)):
+        assert catalog.blame(row.id, t, "It crashed.", 2) is None
+    assert (states(catalog, first), states(catalog, second)) == ("rqq", "qqq")
+    assert catalog.blame(first.id, 0, "It crashed.", 2) is TimepointState.QUEUED
+    assert catalog.timepoints(first.id)[0].error == "It crashed."
+    assert attempts(catalog, first) == [1, 0, 0], "it counts"
+    catalog.claim_next()
+    assert catalog.blame(first.id, 0, "It crashed.", 2) is TimepointState.FAILED
+    assert (states(catalog, first), states(catalog, second)) == ("fqq", "qqq")
+
+
+def test_an_interruption_counts_no_attempt(catalog: Catalog) -> None:
+    row = queued(catalog, "a")
+    catalog.claim_next()
+    assert attempts(catalog, row) == [1, 0, 0]
+    assert tuple(catalog.requeue_running()) == ((row.id, 0),)
+    assert (states(catalog, row), attempts(catalog, row)) == ("qqq", [0, 0, 0])
+    assert tuple(catalog.requeue_running()) == ()
+
+
+def test_what_pauses_holds_up_those_after_it_and_no_other_acquisition(catalog: Catalog, clock: Clock) -> None:
+    first, second = queued(catalog, "a"), queued(catalog, "b")
+    job = catalog.claim_next()
+    assert job is not None
+    catalog.fail_timepoint(job, "The share does not answer.", retry=True, pause_s=30)
+    other = catalog.claim_next()
+    assert other is not None
+    assert (other.acquisition.id, other.t) == (second.id, 0), "t = 1 of the first would be out of order"
+    clock.pass_seconds(29.9)
+    assert catalog.claim_next() is None
+    clock.pass_seconds(0.1)
+    again = catalog.claim_next()
+    assert again is not None
+    assert (again.acquisition.id, again.t, again.attempts) == (first.id, 0, 2)
+
+
+def test_a_failure_that_is_nobodys_fault_counts_no_attempt(catalog: Catalog) -> None:
+    row = queued(catalog, "a")
+    for counts, expected in ((False, 0), (True, 1), (True, 2)):
+        job = catalog.claim_next()
+        assert job is not None
+        catalog.fail_timepoint(job, "The disk is full.", retry=True, pause_s=0, counts=counts)
+        assert attempts(catalog, row) == [expected, 0, 0]
+
+
+@pytest.mark.parametrize("handed_in", ["fail", "commit"])
+def test_only_the_claim_that_counts_can_be_handed_in(catalog: Catalog, handed_in: str) -> None:
+    queued(catalog, "a")
+    lost = catalog.claim_next()
+    assert lost is not None
+    catalog.fail_timepoint(lost, "It is taken away.", retry=True, pause_s=0)
+    current = catalog.claim_next()
+    assert current is not None
+    hand_in = {
+        "fail": lambda: catalog.fail_timepoint(lost, "Too late.", retry=False, pause_s=0),
+        "commit": lambda: catalog.commit_timepoint(lost, nuclei(0), one_to_one(0, 3), b"", {}),
+    }[handed_in]
+    with pytest.raises(StaleJobError, match="attempt 1"):
+        hand_in()
+    catalog.commit_timepoint(current, nuclei(0), one_to_one(0, 3), b"", {})
+
+
+def test_a_retry_is_about_what_was_set_aside_of_the_acquisition_that_is_named(catalog: Catalog) -> None:
+    first, second = queued(catalog, "a", 2), queued(catalog, "b", 2)
+    for _ in range(4):
+        job = catalog.claim_next()
+        assert job is not None
+        if job.t == 0:
+            catalog.fail_timepoint(job, "It is damaged.", retry=False, pause_s=0)
+        else:
+            catalog.commit_timepoint(job, nuclei(1), one_to_one(1, 3, first_t=1), b"", {})
+    assert (states(catalog, first), states(catalog, second)) == ("fd", "fd")
+    assert tuple(catalog.retry(second.id)) == (second.id,)
+    assert (states(catalog, first), states(catalog, second)) == ("fd", "qd")
+    assert catalog.timepoints(second.id)[0].error is None
+    assert attempts(catalog, second)[0] == 0
+    assert tuple(catalog.retry()) == (first.id,)
+    assert states(catalog, first) == "qd"
+
+
+def test_what_is_set_aside_whole_is_not_claimed_before_it_is_retried(catalog: Catalog) -> None:
+    row, other = queued(catalog, "a"), queued(catalog, "b")
+    catalog.set_acquisition_state(row.id, AcquisitionState.SET_ASIDE, "It is not for us.")
+    job = catalog.claim_next()
+    assert job is not None
+    assert job.acquisition.id == other.id
+    assert catalog.acquisition(other.id).state is AcquisitionState.PROCESSING
+    assert tuple(catalog.retry(row.id)) == (row.id,)
+    assert catalog.acquisition(row.id).state is AcquisitionState.QUEUED
+    again = catalog.claim_next()
+    assert again is not None
+    assert again.acquisition.id == row.id
+
+
+def test_an_acquisition_waits_while_any_of_its_time_points_does(catalog: Catalog) -> None:
+    row, other = queued(catalog, "a", 1), queued(catalog, "b", 1)
+    assert catalog.is_waiting(row.id)
+    job = catalog.claim_next()
+    assert job is not None
+    assert catalog.is_waiting(row.id)
+    catalog.fail_timepoint(job, "It is damaged.", retry=False, pause_s=0)
+    assert not catalog.is_waiting(row.id)
+    assert catalog.is_waiting(other.id)
