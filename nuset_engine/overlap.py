@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.arrays import FloatsN, IntsN, Labels, MatrixNM
+from nuset_engine.arrays import FloatsN, IntsN, Labels, MatrixNM, ValuesN
 from nuset_engine.errors import EngineError
 
 _DENSE_LIMIT = 1 << 22  # entries up to which counting in a dense table is faster than sorting
@@ -56,7 +56,7 @@ class Overlap:
         """(P,) float64 part of the object of `b` that lies in that of `a`."""
         return self.shared / self.areas_b[self.columns]
 
-    def dense(self, values: FloatsN) -> MatrixNM:
+    def dense(self, values: ValuesN) -> MatrixNM:
         """(N, M) float64 matrix of a pair property (P,), 0 where a pair shares nothing; for small images and tests."""
         matrix = np.zeros((len(self.labels_a), len(self.labels_b)))
         matrix[self.rows, self.columns] = values

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from nuset_engine.arrays import FloatsN, IntsN
+from nuset_engine.arrays import FlagsN, FloatsN, IntsN
 from tracking.arrays import PlacesND
 from tracking.errors import TrackingError
 
@@ -109,7 +109,7 @@ def _extended(position: PlacesND) -> PlacesND:
     return position[:, extent if extent.any() else [False, False, True]]
 
 
-def _measures(t: IntsN, position: PlacesND, size: FloatsN, born: FloatsN, divides: bool) -> list[float]:
+def _measures(t: IntsN, position: PlacesND, size: FloatsN, born: FlagsN, divides: bool) -> list[float]:
     """Measures of one track, whose rows are in order of time, in the order of `measure_names`."""
     moves = np.linalg.norm(np.diff(position, axis=0), axis=1)
     elapsed = float(t[-1] - t[0])

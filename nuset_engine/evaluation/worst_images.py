@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nuset_engine.arrays import ImageYX, LabelsYX, MaskYX, PictureYX3, PlaneF32
+from nuset_engine.arrays import ImageYX, LabelsYX, MaskYX, PictureYX3
 from nuset_engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def outlines(labels: LabelsYX) -> MaskYX:
     return edges & (labels > 0)
 
 
-def _stretched(image: ImageYX) -> PlaneF32:
-    """The image as float32 in 0..1 between two percentiles; black where it is constant."""
+def _stretched(image: ImageYX) -> ImageYX:
+    """The image as numbers from 0 to 1 between two percentiles; black where it is constant."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32))
     low, high = np.percentile(values, GREY_RANGE)
     return np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)

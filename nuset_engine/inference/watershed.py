@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
-from nuset_engine.arrays import FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, ScoresN
+from nuset_engine.arrays import AnyFloatsN, FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, ScoresN
 from nuset_engine.inference.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
@@ -98,7 +98,7 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     return np.stack([found // size, found % size], axis=1), top
 
 
-def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: ScoresN, deepest: float) -> IntsN:
+def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: AnyFloatsN, deepest: float) -> IntsN:
     """What each label (0..N) becomes when neighbours without a valley between them are one nucleus.
 
     Two neighbours are one where the pass between them reaches `deepest` of the lower one's peak.
@@ -107,7 +107,7 @@ def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: ScoresN, deepest: fl
     ----------
     labels : (Y, X) int
     ridge : (Y, X) float32
-    peaks : (N + 1,) float32
+    peaks : (N + 1,) float
         Highest point of the distance map in each nucleus.
     deepest : float
         Between 0 and 1.

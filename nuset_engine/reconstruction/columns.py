@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from nuset_engine.arrays import FlagsN, FloatsN, MatrixNM, RowsN
 from nuset_engine.assignment import assign
 from nuset_engine.reconstruction.link import Nodes
 from nuset_engine.reconstruction.sections import SectionStack
+
+Areas = TypeVar("Areas", float, FloatsN)  # one, or one of each section
 
 FEWEST_FOR_SHAPE = 3  # columns from which the stack's own shape of nuclei is taken
 FEWEST_SLICES = 3  # of a column whose thickness is measured ..
@@ -54,15 +57,16 @@ class Scale:
     thickness_per_width: float = 1.0
     core_per_width: float = 1.0
 
-    def width_um(self, area_px: FloatsN | float) -> FloatsN:
+    def width_um(self, area_px: Areas) -> Areas:
         """Diameter of the circle of an area."""
-        return np.sqrt(np.asarray(area_px) * self.pixel_um2 * 4 / np.pi)
+        width: Areas = np.sqrt(area_px * self.pixel_um2 * 4 / np.pi)
+        return width
 
-    def slices(self, area_px: FloatsN | float) -> FloatsN:
+    def slices(self, area_px: Areas) -> Areas:
         """Number of slices (not rounded) that a nucleus with this largest area spans."""
         return self.width_um(area_px) * self.thickness_per_width / self.step_um
 
-    def core_slices(self, area_px: FloatsN | float) -> FloatsN:
+    def core_slices(self, area_px: Areas) -> Areas:
         """Number of slices (not rounded) in which a nucleus with this largest area is bright."""
         return self.width_um(area_px) * self.core_per_width / self.step_um
 
