@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from daemon.processing import tracking
 from daemon.processing.messages import Analysed, Cause, PaintTask, ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
+from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
@@ -169,7 +170,7 @@ def admit(
 
 
 def analyse(
-    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: Any, progress: Callable[[int], None]
+    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: StackSegmenter, progress: Callable[[int], None]
 ) -> Analysed:
     """Find and measure the nuclei of one time point, and bring its image and labels safely to disk.
 
@@ -177,7 +178,7 @@ def analyse(
     ----------
     acquisition : Acquisition
         What holds the time point, opened anew from `row`.
-    segmenter : Segmenter
+    segmenter : StackSegmenter
         Yields the labels of each slice, (Y, X) int32.
     progress : callable
         Told the number of slices done.

@@ -218,7 +218,7 @@ class QueueLoop:
         books.model = ready
         logs.info("engine is ready", model=ready.model_name, sha256=ready.model_sha256[:12], pid=worker.pid)
 
-    def _settle(self, worker: Worker, event: Any) -> None:
+    def _settle(self, worker: Worker, event: Any) -> None:  # noqa: ANN401 - each step has a result of its own
         under = self._under_way[worker]
         if isinstance(event, Failed):
             under.handler.fail(under.work, event)

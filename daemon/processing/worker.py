@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
 
 from daemon import logs, pipeline
 from daemon.children.parent import meet
@@ -37,6 +36,7 @@ from daemon.processing.messages import (
     TrackTask,
 )
 from daemon.processing.recipe import StoredRecipe
+from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.tracking import Trackers
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
@@ -61,9 +61,9 @@ class Engine:
         self.trackers = Trackers()
         self._setup = setup
         self._factory = load_factory(setup.factory)
-        self._segmenters: dict[SegmentationParams, Any] = {}
+        self._segmenters: dict[SegmentationParams, StackSegmenter] = {}
 
-    def segmenter(self, params: SegmentationParams) -> Any:
+    def segmenter(self, params: SegmentationParams) -> StackSegmenter:
         """Return the segmenter with these parameters, made when first asked for."""
         if params not in self._segmenters:
             self._segmenters.clear()  # one model in memory at a time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, FromClause, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
 
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
@@ -205,7 +205,7 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
     )
 
 
-def _tracked(table: Any) -> ScalarSelect[Any]:
+def _tracked(table: FromClause) -> ScalarSelect[Any]:
     """The last time point that the tracker of a row's acquisition has seen."""
     mine = tracker_states.c.acquisition_id == table.c.acquisition_id
     return select(tracker_states.c.t).where(mine).correlate(table).scalar_subquery()

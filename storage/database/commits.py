@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.nuclei import Nuclei
@@ -122,7 +122,7 @@ def complete(connection: Connection, acquisition_id: int, now: str) -> None:
     claims.set_state(connection, acquisition_id, final, reason, now)
 
 
-def upsert(connection: Connection, table: Any, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
+def upsert(connection: Connection, table: Table, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
     """Insert records, replacing those with the same key, in the words of the server at hand."""
     words = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement: Any = words.insert(table)

@@ -60,7 +60,7 @@ class WorkerHandler(Protocol[W]):
     def begin(self, work: W) -> Task | Failed:
         """What the worker is told, or why it cannot be done. No use of the database: the work must not get lost."""
 
-    def end(self, work: W, result: Any) -> None:
+    def end(self, work: W, result: Any) -> None:  # noqa: ANN401 - each step has a result of its own
         """The worker did it. When the database refuses, this is called again."""
 
     def fail(self, work: W, failed: Failed) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, RowMapping, and_, or_, select
 
+from nuset_engine.arrays import IntsN
 from nuset_engine.nuclei import Nuclei
 from storage.database import analysed
 from storage.database.records import nuclei_from_rows, track_record
@@ -69,10 +70,10 @@ class Replayed:
     tracked_t: int
     state: bytes
     points: tuple[ReplayedTimepoint, ...]
-    nucleus_ids: np.ndarray
-    track_ids: np.ndarray
+    nucleus_ids: IntsN
+    track_ids: IntsN
     taken: Mapping[int, int]
-    taken_tracks: Mapping[int, tuple[np.ndarray, np.ndarray]]
+    taken_tracks: Mapping[int, tuple[IntsN, IntsN]]
     tracks: tuple[dict[str, Any], ...]
 
     @property
@@ -86,8 +87,8 @@ class _Frame:
     """The stored nuclei of a time point with what is compared with the new tracks."""
 
     nuclei: Nuclei
-    ids: np.ndarray | None  # of its rows; None for a kept result
-    before: np.ndarray  # track ids, 0 for none
+    ids: IntsN | None  # of its rows; None for a kept result
+    before: IntsN  # track ids, 0 for none
 
 
 def replay(
@@ -192,7 +193,7 @@ def _membership(frames: list[_Frame], update: TrackUpdate, scale: MeasureScale) 
     return pd.concat(parts) if parts else pd.DataFrame({name: [] for name in ("t", "track_id", *scale.columns)})
 
 
-def _in_order(frame: _Frame, told: FrameTracks) -> np.ndarray:
+def _in_order(frame: _Frame, told: FrameTracks) -> IntsN:
     """Track ids of a frame's nuclei in the order of their rows."""
     labels = frame.nuclei.table["label"].to_numpy(np.int64)
     if np.array_equal(labels, told.labels):
@@ -229,7 +230,7 @@ def _outcome(
 ) -> Replayed:
     told = {frame.t: frame for frame in update.frames}
     points, ids, numbers = [], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    taken_tracks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    taken_tracks: dict[int, tuple[IntsN, IntsN]] = {}
     for frame in frames:
         said = told[frame.nuclei.t]
         now = _in_order(frame, said)

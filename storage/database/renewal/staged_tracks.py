@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, delete, insert, select, text, update
 
 from storage.database import analysed
 from storage.database.commits import done_values
@@ -144,7 +144,7 @@ def _done(row: RowMapping, point: ReplayedTimepoint, now: str) -> dict[str, Any]
     return {**done, "measured": row["measured"], "tracks_final": point.is_final}
 
 
-def _insert_from(connection: Connection, source: Any, into: Any, acquisition_id: int, last_t: int | None) -> None:
+def _insert_from(connection: Connection, source: Table, into: Table, acquisition_id: int, last_t: int | None) -> None:
     """Copy the rows of an acquisition from one table to another, in the order in which they were written."""
     names = [column.name for column in into.columns if column.name != "id"]
     query = select(*(source.c[name] for name in names)).where(source.c.acquisition_id == acquisition_id)
