@@ -105,10 +105,10 @@ class _Files:
 class MmstackSource(ExtentSource[_Files]):
     """Planes of one position."""
 
-    def __init__(self, files: Sequence[Path], planes: Mapping[PlaneIndex, _Page]) -> None:
+    def __init__(self, files: Sequence[Path], planes: Mapping[PlaneIndex, _Page], sizes: PlaneIndex) -> None:
         super().__init__(files[0], files)
         self._planes = planes
-        self._by_t: dict[int, list[tuple[PlaneIndex, _Page]]] = {}
+        _, self._size_c, self._size_z = sizes
 
     def extents(self, t: int) -> list[list[Extent]]:
         """Return where the time point's planes are."""
@@ -121,10 +121,8 @@ class MmstackSource(ExtentSource[_Files]):
             return of_page_starts(pages, files)
 
     def _of(self, t: int) -> list[tuple[PlaneIndex, _Page]]:
-        if not self._by_t:
-            for place in sorted(self._planes):
-                self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
-        return self._by_t.get(t, [])
+        places = ((t, c, z) for c in range(self._size_c) for z in range(self._size_z))
+        return [(place, self._planes[place]) for place in places if place in self._planes]
 
     def _extent(self, page: _Page) -> Extent:
         return Extent(str(self._files[page.file]), page.pixels, page.bytes)
@@ -180,8 +178,9 @@ def open_mmstack(path: Path, axes: str | None = None) -> list[Acquisition]:
     files = (path, *companions(path))
     try:
         stack = _read_stack(files)
+        sizes = stack.sizes
         found = [
-            (_image(files, stack, position), MmstackSource(files, stack.planes[position]))
+            (_image(files, stack, position), MmstackSource(files, stack.planes[position], sizes))
             for position in sorted(stack.planes)
         ]
     except (BrokenFileError, OSError) as error:

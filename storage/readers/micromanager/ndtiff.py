@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion
+from storage.readers.file_stamp import FileStamp, file_stamp
 from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
 from storage.readers.image import MOST_PLANES, ExtentSource, Image, PlaneIndex, acquisitions, first_line
 from storage.readers.length_units import micrometres
@@ -82,10 +85,13 @@ class _Stacks:
         self._folder = folder
         self._files: dict[str, BoundedFile] = {}
 
-    def read(self, name: str, offset: int, length: int) -> bytes:
+    def opened(self, name: str) -> BoundedFile:
         if name not in self._files:
             self._files[name] = BoundedFile(self._folder / name)
-        return self._files[name].at(offset, length, "a plane")
+        return self._files[name]
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        return self.opened(name).at(offset, length, "a plane")
 
     def close(self) -> None:
         files, self._files = self._files, {}
@@ -96,10 +102,10 @@ class _Stacks:
 class NdtiffSource(ExtentSource[_Stacks]):
     """Planes read where the index says that they are."""
 
-    def __init__(self, path: Path, planes: Mapping[PlaneIndex, Entry]) -> None:
+    def __init__(self, path: Path, planes: Mapping[PlaneIndex, Entry], sizes: PlaneIndex) -> None:
         super().__init__(path, ())
         self._planes = planes
-        self._by_t: dict[int, list[tuple[PlaneIndex, Entry]]] = {}
+        _, self._size_c, self._size_z = sizes
 
     def extents(self, t: int) -> list[list[Extent]]:
         """Return where the time point's planes are."""
@@ -112,10 +118,8 @@ class NdtiffSource(ExtentSource[_Stacks]):
             return of_page_starts(pages, files)
 
     def _of(self, t: int) -> list[tuple[PlaneIndex, Entry]]:
-        if not self._by_t:
-            for place in sorted(self._planes):
-                self._by_t.setdefault(place[0], []).append((place, self._planes[place]))
-        return self._by_t.get(t, [])
+        places = ((t, c, z) for c in range(self._size_c) for z in range(self._size_z))
+        return [(place, self._planes[place]) for place in places if place in self._planes]
 
     def _extent(self, entry: Entry) -> Extent:
         return Extent(str(self._path.parent / entry.file), entry.offset, entry.bytes)
@@ -169,28 +173,84 @@ def open_ndtiff(path: Path, axes: str | None = None) -> list[Acquisition]:
     return acquisitions(path, "ndtiff", found, files)
 
 
+class _Index:
+    """An index that is read on from where it was when it has grown.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        Those read so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self.entries: list[Entry] = []
+        self._where = 0
+        self._stamp: FileStamp | None = None
+        self._ends: tuple[tuple[int, bytes], ...] = ()  # (offset, bytes) of the first and of the last entry
+
+    def go_on(self) -> list[Entry]:
+        """Read what came, or everything where it is not the same index any more; return all entries.
+
+        Raises
+        ------
+        BrokenFileError
+            When it breaks off or is damaged.
+        """
+        stamp = file_stamp(self._path.stat())
+        with BoundedFile(self._path) as file:
+            if file.size == 0:
+                raise BrokenFileError("its index is empty")
+            if not self._has_grown(stamp, file):
+                self._begin()
+            self._stamp = stamp
+            while self._where < file.size:
+                self._read_one(file)
+        return list(self.entries)
+
+    def _has_grown(self, stamp: FileStamp, file: BoundedFile) -> bool:
+        """Say whether it is the same file, longer (or just read), with the same first and last entry."""
+        before = self._stamp
+        if before is None or (before.device, before.inode) != (stamp.device, stamp.inode):
+            return False
+        if file.size < self._where or (stamp.size <= before.size and stamp != before):
+            return False
+        return all(file.at(offset, len(data), "an entry of its index") == data for offset, data in self._ends)
+
+    def _read_one(self, file: BoundedFile) -> None:
+        texts, where = [], self._where
+        for _ in range(2):
+            (length,) = file.unpack("<I", where, "an entry of its index")
+            texts.append(file.metadata(where + 4, length, "an entry of its index"))
+            where += 4 + length
+        fields = file.unpack("<IiiiiIii", where, "an entry of its index")
+        entry = _entry(texts[0], texts[1], fields)
+        last = (self._where, file.at(self._where, where + 32 - self._where, "an entry of its index"))
+        self._ends = (self._ends[0], last) if self._ends else (last, last)
+        self.entries.append(entry)
+        self._where = where + 32
+
+
+_INDICES_KEPT = 4
+_indices: OrderedDict[Path, _Index] = OrderedDict()  # those of this process, the latest last
+
+
 def read_index(path: Path) -> list[Entry]:
-    """Return the entries of an index.
+    """Return the entries of an index, of which only those that came since the last time are read.
 
     Raises
     ------
     BrokenFileError
         When it breaks off or is damaged.
     """
-    entries, where = [], 0
-    with BoundedFile(path) as file:
-        if file.size == 0:
-            raise BrokenFileError("its index is empty")
-        while where < file.size:
-            texts = []
-            for _ in range(2):
-                (length,) = file.unpack("<I", where, "an entry of its index")
-                texts.append(file.metadata(where + 4, length, "an entry of its index"))
-                where += 4 + length
-            fields = file.unpack("<IiiiiIii", where, "an entry of its index")
-            where += 32
-            entries.append(_entry(texts[0], texts[1], fields))
-    return entries
+    index = _indices.pop(path, None) or _Index(path)
+    _indices[path] = index
+    while len(_indices) > _INDICES_KEPT:
+        _indices.popitem(last=False)
+    return index.go_on()
 
 
 def _entry(axes: bytes, file: bytes, fields: Sequence[int]) -> Entry:
@@ -264,12 +324,13 @@ def _fault_of_end(path: Path, entries: Sequence[Entry]) -> str | None:
 
 def _image(path: Path, name: str, position: _Position) -> tuple[Image, NdtiffSource]:
     first = min(position.planes)
-    entry, source = position.planes[first], NdtiffSource(path, position.planes)
+    entry, source = position.planes[first], NdtiffSource(path, position.planes, position.sizes)
     t, c, z = position.sizes
-    said = _metadata(path, entry)
     second = position.planes.get((first[0], first[1], first[2] + 1))
-    z_um = _distance(said, _metadata(path, second)) if second is not None else None
-    stamps = _time_stamps(path, position)
+    with closing(_Stacks(path.parent)) as stacks:
+        said = _metadata(stacks, entry)
+        z_um = _distance(said, _metadata(stacks, second)) if second is not None else None
+        stamps = _time_stamps(stacks, position)
     yx_um = micrometres(said.get("PixelSizeUm", said.get("PixelSize_um")), "um")
     image = Image(
         shape=(t, c, z, entry.height, entry.width),
@@ -284,11 +345,10 @@ def _image(path: Path, name: str, position: _Position) -> tuple[Image, NdtiffSou
     return image, source
 
 
-def _metadata(path: Path, entry: Entry) -> dict[str, Any]:
+def _metadata(stacks: _Stacks, entry: Entry) -> dict[str, Any]:
     """Return a plane's metadata; empty where it has none that can be read."""
     try:
-        with BoundedFile(path.parent / entry.file) as file:
-            said = json.loads(file.metadata(*entry.metadata, "the metadata of a plane"))
+        said = json.loads(stacks.opened(entry.file).metadata(*entry.metadata, "the metadata of a plane"))
     except (OSError, BrokenFileError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
@@ -305,7 +365,7 @@ def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _time_stamps(path: Path, position: _Position) -> tuple[float, ...]:
+def _time_stamps(stacks: _Stacks, position: _Position) -> tuple[float, ...]:
     """Return seconds from the first time point; empty unless every time point says when it was."""
     size_t = position.sizes[0]
     if not 1 < size_t <= _MOST_STAMPS:
@@ -313,7 +373,7 @@ def _time_stamps(path: Path, position: _Position) -> tuple[float, ...]:
     found = []
     for t in range(size_t):
         entry = next((position.planes[t, c, 0] for c in range(position.sizes[1]) if (t, c, 0) in position.planes), None)
-        said = _metadata(path, entry).get("ElapsedTime-ms") if entry is not None else None
+        said = _metadata(stacks, entry).get("ElapsedTime-ms") if entry is not None else None
         if not isinstance(said, int | float):
             return ()
         found.append(float(said) / 1000.0)

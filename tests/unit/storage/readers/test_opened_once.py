@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from cases import czi_file, images, olympus_file
+from cases import czi_file, images, ndtiff_file, olympus_file
 from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.readers import open_acquisitions, probe, reopen
+from storage.readers.micromanager import ndtiff
 from storage.readers.tiff import chain
 from storage.readers.tiff.chain import is_whole
 from storage.readers.zeiss import structure
@@ -139,6 +141,28 @@ def test_the_walk_goes_on_where_the_file_has_grown(tmp_path: Path, pages_read: l
         assert len(set(pages_read)) <= 5, "the first, the last, and those that came"
     found.close()
     assert verdict.state == "complete"
+
+
+def test_an_index_is_read_on_where_it_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = pixels(4, 1, 3)
+    path = ndtiff_file.dataset(tmp_path / "run", array)
+    whole = path.read_bytes()
+    entries = ndtiff.read_index(path)
+    sizes = [len(json.dumps(dict(one.axes))) for one in entries]
+    read: list[int] = []
+    original = ndtiff._entry
+    monkeypatch.setattr(ndtiff, "_entry", lambda *parts: read.append(1) or original(*parts))
+    other = tmp_path / "growing.index"
+    first = len(whole) // len(entries) * 6
+    assert len(whole) % len(entries) == 0, "all entries are as long as each other"
+    assert len(set(sizes)) == 1
+    for end in (first, first + first // 2, len(whole)):
+        other.write_bytes(whole[:end])
+        read.clear()
+        assert ndtiff.read_index(other) == entries[: end * len(entries) // len(whole)]
+    assert len(read) == 3, "those that came last"
+    other.write_bytes(whole[: len(whole) // 2])
+    assert ndtiff.read_index(other) == entries[: len(entries) // 2], "a shorter one is another one"
 
 
 def test_another_file_at_the_path_is_walked_from_its_start(tmp_path: Path) -> None:
