@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -170,6 +171,7 @@ def _source(t: int, seen: Mapping[int, str], files: Mapping[int, Path]) -> dict[
     return {"t": t, "fingerprint": seen[t], "source_file": str(files[t]) if t in files else None}
 
 
+@lru_cache(maxsize=1)
 def nusetd_version() -> str:
     """Return the installed version of nusetd."""
     try:

@@ -160,4 +160,5 @@ def _limited(acquisition: Acquisition, ready: tuple[int, ...] | None) -> Acquisi
     """Return the acquisition with the time points that can be read already."""
     if ready is None:
         return acquisition
-    return replace(acquisition, time_points=tuple(t for t in acquisition.time_points if t in set(ready)))
+    there = set(ready)
+    return replace(acquisition, time_points=tuple(t for t in acquisition.time_points if t in there))
