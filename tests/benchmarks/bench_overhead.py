@@ -35,11 +35,13 @@ from bench_store_cost import STACK, cells
 from daemon import pipeline
 from daemon.configuration.config import DEFAULT_ENGINE, Processing
 from daemon.processing.engine_factory import load_factory
-from daemon.processing.messages import PaintTask, Ready
+from daemon.processing.messages import PaintTask, Ready, TrackTask
 from daemon.processing.recipe import Recipe
+from daemon.processing.tracking import Trackers
 from nuset_engine.params import SegmentationParams
 from storage import readers
 from storage.database.catalog import Catalog
+from storage.schema.rows import AnalysedTimepoint
 
 VOXEL_UM = (1.0, 0.2, 0.2)
 LIMIT = 0.25
@@ -125,14 +127,15 @@ def run(folder: Path, count: int, account: Account) -> None:
     with Catalog.open(f"sqlite:///{folder / 'nusetd.sqlite'}") as catalog:
         found = readers.open_acquisitions(sorted(folder.glob("*.tif")), voxel_size_um=VOXEL_UM)
         pipeline.admit(catalog, found[0], Recipe(model, Processing()), folder)
+        trackers = Trackers()
         for done in range(count):
             if done == 1:
                 account.cpu.clear()
                 account.clock.clear()
-            time_point(catalog, Booked(segmenter, account), account)
+            time_point(catalog, Booked(segmenter, account), trackers, account)
 
 
-def time_point(catalog: Catalog, segmenter: Booked, account: Account) -> None:
+def time_point(catalog: Catalog, segmenter: Booked, trackers: Trackers, account: Account) -> None:
     """What daemon and worker do for one time point, tracks painted as soon as it is done."""
     with account.step("claim, open, fingerprint"):
         job = catalog.claim_next()
@@ -145,7 +148,9 @@ def time_point(catalog: Catalog, segmenter: Booked, account: Account) -> None:
             acquisition.close()
             acquisition.fingerprint(job.t)
     with account.step("link and commit"):
-        assert pipeline.commit(catalog, job, analysed)
+        task = TrackTask(job.acquisition, catalog.address, job.t, job.t + 1, analysed.nuclei)
+        found = AnalysedTimepoint(job, analysed.nuclei, analysed.timings, analysed.quality)
+        assert pipeline.commit(catalog, found, pipeline.track(task, trackers))
     with account.step("publish"):
         pipeline.publish(catalog, job.acquisition, job.t)
     labels = {int(label): int(label) for label in analysed.nuclei.table["label"]}

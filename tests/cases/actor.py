@@ -30,6 +30,7 @@ class Actor:
         self.given: list[Task] = []
         self.lines: list[Event] = []
         self.stopped = 0
+        self.connection = None  # there is nothing to wait for
         self.tracks = True
 
     @property
