@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cruelty import ENDLESS, finish, write_time_point
 from lab import HERE, Lab, assert_same, result, stack, write_stack
 
@@ -45,6 +46,7 @@ def start(lab: Lab, root: Path) -> None:
     lab.start(PYTHONPATH=os.pathsep.join([str(root), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
+@pytest.mark.long
 def test_kills_during_a_replay_and_while_its_tracks_are_staged(new_lab: Callable[..., Lab], tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(SLOWLY)
     undisturbed, lab = new_lab("undisturbed", **ENDLESS), new_lab("killed", **ENDLESS)
