@@ -70,20 +70,26 @@ def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sou
     index : int
         The frame to be solved; its own links and those of later frames are not looked at.
     memory : int
-        Frames that a nucleus may go unseen.
+        Time points that a nucleus may go unseen, be they frames without it or time points that are absent altogether.
     scale : float
         Distance between neighbours.
     """
     parts: list[tuple[IntsN, RowsN]] = []
+    reach = (memory + 1) * usual_interval(frames)
     for back in range(1, min(memory + 1, index) + 1):
         frame = frames[index - back]
-        is_open = np.ones(len(frame), bool)
+        is_open = np.full(len(frame), frames[index].t - frame.t <= reach)
         for later in range(index - back + 1, index):
             linked = frames[later].row[frames[later].back == later - (index - back)]
             is_open[linked] = False
         rows = np.flatnonzero(is_open)
         parts.append((np.full(len(rows), back, np.int64), rows))
     return collect(frames, index, parts, scale)
+
+
+def usual_interval(frames: list[Frame]) -> int:
+    """Difference of t between time points that follow each other: the smallest one, since any may be absent."""
+    return int(np.diff([frame.t for frame in frames]).min()) if len(frames) > 1 else 1
 
 
 def collect(frames: list[Frame], index: int, parts: list[tuple[IntsN, RowsN]], scale: float) -> Sources:

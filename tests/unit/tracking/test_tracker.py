@@ -74,6 +74,35 @@ def test_missing_time_points_are_gaps_in_t() -> None:
     assert len(play(movie).tracks) == 27
 
 
+def test_time_points_absent_for_longer_than_the_memory_end_all_tracks() -> None:
+    movie = {t: place for t, place in numbered(wandering(14)).items() if t not in (5, 6, 7)}
+    record = play(movie, TrackingParams(memory_frames=2))
+    assert len(record.tracks) == 54
+    assert not set(record.ids[4].values()) & set(record.ids[8].values())
+    assert len(play(movie, TrackingParams(memory_frames=3)).tracks) == 27
+
+
+def test_frames_without_a_nucleus_and_absent_ones_count_together() -> None:
+    movie = {t: place for t, place in numbered(wandering(12)).items() if t not in (5, 6)}
+    movie[4] = np.delete(movie[4], 13, axis=0)
+    record = play(movie, TrackingParams(memory_frames=2))
+    assert record.ids[3][14] != record.ids[7][14], "unseen at three time points"
+    assert record.ids[3][1] == record.ids[7][1], "unseen at two"
+
+
+def test_a_lone_nucleus_does_not_live_through_a_long_absence() -> None:
+    movie = {t: np.array([[0.0, 50.0, 50.0]]) for t in (0, 1, 2, 7, 8)}
+    assert len(play(movie, TrackingParams(memory_frames=2)).tracks) == 2
+
+
+@pytest.mark.parametrize("step", [3, 10])
+def test_a_series_that_counts_in_steps_is_a_series(step: int) -> None:
+    movie = {t * step: place for t, place in numbered(wandering(12)).items()}
+    assert len(play(movie).tracks) == 27
+    del movie[4 * step], movie[5 * step], movie[6 * step]
+    assert len(play(movie).tracks) == 54, "memory counts steps"
+
+
 def test_empty_frames_within_the_memory() -> None:
     movie = numbered(wandering())
     movie[4] = np.zeros((0, 3))
