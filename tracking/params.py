@@ -17,8 +17,8 @@ class TrackingParams:
     lag_frames : int
         An assignment may be reconsidered until this many later time points were seen; then it is final.
     memory_frames : int
-        A nucleus may go unseen for this many time points, absent ones included, and still keep its track. Where a series
-        counts in steps (every third number), steps are counted.
+        A nucleus may go unseen for this many time points, absent ones included, and still keep its track. Of a series
+        that counts in steps (every third number), steps are counted.
     search_range : float or None
         Farthest that a nucleus can be found from where it is expected, in the nuclei's unit; None: where chance
         becomes the better explanation, from the observed motion and the distances between neighbours.
