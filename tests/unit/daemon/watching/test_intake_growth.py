@@ -223,3 +223,12 @@ def test_thousands_of_files_of_a_series_are_opened_few_at_a_time(desk: Desk) -> 
     desk.run(0.0, 12.0)
     assert desk.queued() == {"a": list(range(100))}
     assert max(len(one.paths) for one in desk.reader.asked if isinstance(one, Open)) <= 16
+
+
+def test_of_a_growing_file_only_what_came_is_opened(desk: Desk) -> None:
+    microscope = Microscope(desk.incoming / "a.ome.tif", size_t=4, size_z=2)
+    for t in range(3):
+        microscope.write(2)
+        desk.run(20.0 * t, 20.0 * t + 19.5)
+    opened = [one.time_points for one in desk.reader.asked if isinstance(one, Open)]
+    assert opened == [(0,), (1,), (2,)]
