@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -106,26 +108,30 @@ def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, imag
     assert ImageStore.open(url).published_timepoints == (0,)
 
 
-def test_results_at_a_url_are_lazy_arrays_and_pictures(bucket: str, tmp_path: Path) -> None:
-    for name in ("here", "there"):
-        (tmp_path / name).mkdir()
-    family.fill(tmp_path / "here", SIZE[2:])
-    family.fill(tmp_path / "there", SIZE[2:], images=f"{bucket}/family")
-    here, there = (storage.open(tmp_path / name)[family.NAME] for name in ("here", "there"))
+@pytest.fixture(scope="module")
+def at_url(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database whose images are in the bucket."""
+    return family.fill(tmp_path_factory.mktemp("there"), SIZE[2:], images=f"{bucket}/family")
+
+
+def test_results_at_a_url_are_lazy_arrays_and_pictures(at_url: Path, tmp_path: Path) -> None:
+    here, there = (storage.open(place)[family.NAME] for place in (family.fill(tmp_path, SIZE[2:]), at_url))
     for level in (0, 1):
         np.testing.assert_array_equal(there.labels(level).compute(), here.labels(level).compute())
     np.testing.assert_array_equal(there.image()[2, 1].compute(), here.image()[2, 1].compute())
     np.testing.assert_array_equal(there.track_labels()[-1].compute(), here.track_labels()[-1].compute())
     for picture in ("summary", "nuclei"):
-        words = ["plot", family.NAME, "--database", str(tmp_path / "there"), "--picture", picture]
+        words = ["plot", family.NAME, "--database", str(at_url), "--picture", picture]
         output = tmp_path / f"{picture}.png"
         assert cli.main([*words, "--output", str(output)]) == 0
         assert output.read_bytes().startswith(b"\x89PNG")
 
 
-def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, tmp_path: Path) -> None:
-    family.fill(tmp_path, images=f"{bucket}/gone")
-    places.store_at(f"{bucket}/gone/{family.NAME}.ome.zarr").remove()  # type: ignore[union-attr]
+def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, at_url: Path, tmp_path: Path) -> None:
+    shutil.copy(at_url / "nusetd.sqlite", tmp_path)
+    with sqlite3.connect(tmp_path / "nusetd.sqlite") as connection:
+        connection.execute("UPDATE acquisitions SET zarr_path = ?", (f"{bucket}/gone/{family.NAME}.ome.zarr",))
+    connection.close()
     with pytest.raises(StorageError, match="it was moved"):
         storage.open(tmp_path)[family.NAME].labels()
 
