@@ -78,6 +78,6 @@ PlacesYX = NDArray[np.float32]  # (2, Y, X) y, x of every pixel
 GridF32 = NDArray[np.float32]  # any axes, those of the points that it belongs to
 
 # One place or direction.
-PointYX = NDArray[np.float64]  # (2,)
+PointYX = NDArray[np.floating]  # (2,) of any precision
 VectorZYX = NDArray[np.float64]  # (3,)
 Rotation33 = NDArray[np.float64]  # (3, 3)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuset_engine.arrays import FloatsN, IntsN, RowsN
+from nuset_engine.arrays import AnyFloatsN, FloatsN, IntsN, RowsN
 
 ROUNDS = 200
 """Dual values spread along alternating paths, which are short: a few tens of rounds reach their ends."""
 
 
-def assign(source: IntsN, target: IntsN, gain: FloatsN, *, at_once: bool = False) -> IntsN:
+def assign(source: IntsN, target: IntsN, gain: AnyFloatsN, *, at_once: bool = False) -> IntsN:
     """The one-to-one choice of pairs with the largest summed gain.
 
     Parameters
     ----------
     source, target : (L,) int64
         No pair twice.
-    gain : (L,) float64
+    gain : (L,) float
         Above 0.
     at_once : bool
         Solve all pairs as one sparse problem: for many groups, and for large ones. Else each connected group is solved
@@ -47,7 +47,7 @@ def assign(source: IntsN, target: IntsN, gain: FloatsN, *, at_once: bool = False
     return np.sort(np.concatenate(chosen))
 
 
-def _assign_group(part: IntsN, rows: IntsN, columns: IntsN, gain: FloatsN) -> IntsN:
+def _assign_group(part: IntsN, rows: IntsN, columns: IntsN, gain: AnyFloatsN) -> IntsN:
     """Positions of the chosen pairs of one connected group."""
     from scipy.optimize import linear_sum_assignment
 
@@ -62,7 +62,7 @@ def _assign_group(part: IntsN, rows: IntsN, columns: IntsN, gain: FloatsN) -> In
     return picked[picked >= 0]
 
 
-def _assign_sparse(source: IntsN, target: IntsN, gain: FloatsN) -> IntsN:
+def _assign_sparse(source: IntsN, target: IntsN, gain: AnyFloatsN) -> IntsN:
     """Positions of the chosen pairs of all groups together."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.arrays import LabelsYX, PlaneF32, PointsYX, PointYX
+from nuset_engine.arrays import LabelsYX, PlaneF32, PlaneFloat, PointsYX, PointYX
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _nuclei(rng: np.random.Generator, params: SyntheticParams) -> tuple[PlaneF32
     return image, labels
 
 
-def add_artefacts(rng: np.random.Generator, image: PlaneF32) -> None:
+def add_artefacts(rng: np.random.Generator, image: PlaneFloat) -> None:
     """Draw polygons, lines, fibres, debris or a glow that are no nuclei into `image` (Y, X), in place."""
     size_y, size_x = image.shape
     y, x = np.ogrid[:size_y, :size_x]

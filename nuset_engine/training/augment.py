@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.arrays import FloatsN, InputYXC, LabelsYX, MaskYX, PlacesYX, PlaneF32, PlaneYX, PointYX
+from nuset_engine.arrays import FloatsN, InputYXC, LabelsYX, MaskYX, PlacesYX, PlaneF32, PlaneFloat, PlaneYX, PointYX
 from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import add_artefacts
 
@@ -94,7 +94,7 @@ def random_warp(
     return Warp(where.astype(np.float32), np.all((where > -0.5) & (where < limits), axis=0))
 
 
-def _change_brightness(rng: np.random.Generator, image: PlaneF32, labels: LabelsYX) -> PlaneF32:
+def _change_brightness(rng: np.random.Generator, image: PlaneFloat, labels: LabelsYX) -> PlaneFloat:
     """Dim or brighten each nucleus by its own factor, above the local background."""
     background = np.percentile(image, 10)
     factors = np.exp(rng.normal(-0.3, rng.uniform(0.2, 0.8), int(labels.max(initial=0)) + 1)).astype(np.float32)
@@ -103,7 +103,7 @@ def _change_brightness(rng: np.random.Generator, image: PlaneF32, labels: Labels
     return background + (image - background) * np.clip(field, 0.08, 3)
 
 
-def _degrade(rng: np.random.Generator, image: PlaneF32, params: AugmentParams, zoom: float) -> PlaneF32:
+def _degrade(rng: np.random.Generator, image: PlaneFloat, params: AugmentParams, zoom: float) -> PlaneFloat:
     """Blur, loss of resolution, uneven light, noise, few grey levels."""
     if rng.random() < params.blur_chance:
         image = ndi.gaussian_filter(image, max(1.0, zoom) * rng.uniform(*params.blur_px))
@@ -126,9 +126,9 @@ def _degrade(rng: np.random.Generator, image: PlaneF32, params: AugmentParams, z
 
 
 def random_intensity(
-    rng: np.random.Generator, image: PlaneF32, labels: LabelsYX, params: AugmentParams, zoom: float = 1.0
-) -> PlaneF32:
-    """A crop (Y, X) as another microscope could have shown it; the result is near 0..1 float32.
+    rng: np.random.Generator, image: PlaneFloat, labels: LabelsYX, params: AugmentParams, zoom: float = 1.0
+) -> PlaneFloat:
+    """A crop (Y, X) as another microscope could have shown it; the result is near 0..1.
 
     `zoom` is network pixels per source pixel: where the source's are the larger ones, it is these that blur spans.
     """
@@ -144,7 +144,9 @@ def random_intensity(
     return np.minimum(image, rng.uniform(0.6, 1.2)) if rng.random() < 0.15 else image
 
 
-def random_normalize(rng: np.random.Generator, image: PlaneF32, foreground: MaskYX, params: AugmentParams) -> InputYXC:
+def random_normalize(
+    rng: np.random.Generator, image: PlaneFloat, foreground: MaskYX, params: AugmentParams
+) -> InputYXC:
     """Normalise as the coarse or as the fine pass would, with statistics as wrong as they may be there: (Y, X, 2)."""
     statistics = None if rng.random() < params.coarse_chance else foreground_statistics(image, foreground)
     if statistics is None:
