@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from daemon import logs
 from daemon.processing import tracking
 from daemon.processing.messages import Analysed, Cause, PaintTask, ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
@@ -157,6 +158,9 @@ def admit(
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
     )
+    if acquisition.doubts and not catalog.timepoints(row.id):  # said once, not with each time point of a series
+        for doubt in acquisition.doubts:
+            logs.warning("image in doubt", acquisition=row.name, reason=doubt)
     # The catalog counts time points from the number that was the first when it met the series.
     shift = (acquisition.first_number or 0) - (row.first_number or 0)
     catalog.add_timepoints(

@@ -158,6 +158,8 @@ def _take_up(paths: list[Path], run: _Run) -> None:
 def _admit(found: Found, run: _Run) -> None:
     options, model, there = run.options, run.parts.queue_loop.model, found.description.time_points
     assert model is not None
+    for doubt in found.description.doubts:
+        complain(doubt)
     absent = sorted(set(range(there[-1])) - set(there)) if there else []
     if absent:
         complain(f"{found.description.name}: time points {spans(absent)} are not there and are passed over.")

@@ -74,6 +74,9 @@ class Description:
         When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
     origins : Origins
         Where the other facts are from.
+    remarks : tuple of str
+        What people must know of how the file was understood: what it says against itself, what was left out or is
+        doubted. Each is one sentence that names the file.
     """
 
     name: str
@@ -95,12 +98,22 @@ class Description:
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
     origins: Origins = field(default_factory=Origins)
+    remarks: tuple[str, ...] = ()
 
     def file_of(self, t: int) -> Path:
         """Return what holds time point t: its own file where there is one per time point, else the source."""
         if self.first_number is None or len(self.files) != len(self.time_points):
             return self.source_path
         return self.files[self.time_points.index(t)]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What people must be told before they believe a result: remarks, and what was guessed; a sentence each."""
+        if self.origins.axes != "guessed":
+            return self.remarks
+        counts = [(self.size_z, "slices"), (self.size_t, "time points")]
+        taken = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
+        return (*self.remarks, f"{self.source_path} does not say what its planes are: they are taken for {taken}.")
 
     def channel(self, channel: int | str | None) -> int:
         """Return the index of a channel given by index or by name (case does not matter); None is the first.

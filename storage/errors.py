@@ -11,6 +11,10 @@ class UnreadableInputError(StorageError):
     """A file is not an image that any reader understands; waiting will not help."""
 
 
+class UnsupportedInputError(UnreadableInputError):
+    """A file is whole, and of a kind that is not read here: it is set aside at once, and its end is not waited for."""
+
+
 class IncompleteInputError(StorageError):
     """A file is an image whose end is missing: it may still be arriving, or its transfer broke."""
 

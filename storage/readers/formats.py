@@ -18,7 +18,7 @@ from storage.readers.parts import OIF_FOLDER, companions
 from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
-from storage.readers.tiff import source, tiff_probe
+from storage.readers.tiff import opening, tiff_probe
 from storage.readers.zarr_images import omezarr
 from storage.readers.zeiss import czi
 
@@ -58,7 +58,7 @@ _images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(_KE
 FORMATS = (
     Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
-    Format(names.TIFF_SUFFIXES, source.open_tiff, tiff_probe.probe),
+    Format(names.TIFF_SUFFIXES, opening.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
     Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
     Format(names.OIF_SUFFIXES + names.OIB_SUFFIXES, oif.open_oif, oif.probe),

@@ -22,7 +22,7 @@ from storage.readers.image import MOST_PLANES, Image, PlaneIndex, acquisitions
 from storage.readers.names import stem
 from storage.readers.series.plane_names import members, numbers
 from storage.readers.tiff.chain import is_whole
-from storage.readers.tiff.source import open_tiff
+from storage.readers.tiff.opening import open_tiff
 
 READER = "tiff-planes"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from storage.readers.file_stamp import FileStamp, file_stamp, is_at_rest
+from storage.readers.xml_text import decoded
 
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 WIDTH, HEIGHT, BITS, COMPRESSION, DESCRIPTION, SAMPLES = 256, 257, 258, 259, 270, 277
@@ -106,6 +107,16 @@ class TiffFormat:
         return self.unpack("Q" if self.big else "I", data)[0]
 
 
+@dataclass(frozen=True)
+class PageShape:
+    """What a page is, by its index: rows, columns, samples per pixel, and whether it is a smaller copy of another."""
+
+    y: int
+    x: int
+    samples: int
+    is_reduced: bool
+
+
 @dataclass
 class _Page:
     """The index of a page: `table` without the pointer to the page that follows."""
@@ -125,8 +136,13 @@ class _Page:
         return values[0] if values else default
 
     @property
+    def shape(self) -> PageShape:
+        reduced = bool(self.first(NEW_SUBFILE_TYPE, 0) & REDUCED_IMAGE)
+        return PageShape(self.first(HEIGHT, 0), self.first(WIDTH, 0), self.first(SAMPLES, 1), reduced)
+
+    @property
     def pixels(self) -> int:
-        return self.first(WIDTH, 0) * self.first(HEIGHT, 0) * self.first(SAMPLES, 1)
+        return self.shape.y * self.shape.x * self.shape.samples
 
 
 class Walk:
@@ -138,6 +154,8 @@ class Walk:
         What was seen so far.
     offsets : array of uint64
         Where the index of each page is whose pixels are there, reduced ones counted; it grows in place.
+    shapes : list of PageShape
+        What each of these pages is.
     notes : dict
         What others found out about these very pages; forgotten when another file lies at the path.
     """
@@ -173,6 +191,8 @@ class Walk:
     def _begin(self) -> None:
         self.chain = Chain(0, None)
         self.offsets = array("Q")
+        self.shapes: list[PageShape] = []
+        self._kinds: dict[PageShape, PageShape] = {}  # the many pages of a file are of few shapes
         self.notes: dict[Any, Any] = {}
         self.form: TiffFormat | None = None
         self._head = b""
@@ -218,7 +238,8 @@ class Walk:
                 return f"{error} (page {len(self._seen) + 1})"
             self._seen.add(offset)
             self.offsets.append(offset)
-            self._pages += not page.first(NEW_SUBFILE_TYPE, 0) & REDUCED_IMAGE
+            self.shapes.append(self._kinds.setdefault(page.shape, page.shape))
+            self._pages += not page.shape.is_reduced
             self._last, offset = page, page.following
         return None
 
@@ -344,7 +365,7 @@ def _read_entry(file: BinaryIO, size: int, form: TiffFormat, entry: bytes, page:
     if tag == LSM_INFO:
         page.lsm = data
     elif tag == DESCRIPTION:
-        page.description = data.rstrip(b"\0").decode("utf-8", errors="replace")
+        page.description = decoded(data.rstrip(b"\0"))
     elif tag in WANTED and kind in INTEGER_CODES:
         page.tags[tag] = form.unpack(f"{count}{INTEGER_CODES[kind]}", data)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Metadata:
     """What a TIFF says about its image; None or empty where it says nothing.
 
-    `in_order` says that the pages of one file follow each other as its planes do, also those that are yet to come.
+    `remarks` are the ends of sentences about the file that people must know.
     """
 
     dialect: str
@@ -27,7 +27,7 @@ class Metadata:
     image_name: str = ""
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
-    in_order: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
@@ -46,9 +46,19 @@ def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
 
 def _from_ome(text: str, index: int) -> Metadata:
     images = ome_xml.parse(text)
-    image = images[min(index, len(images) - 1)]
+    return of_ome(images[min(index, len(images) - 1)])
+
+
+def of_ome(image: ome_xml.OmeImage, remarks: tuple[str, ...] = ()) -> Metadata:
+    """Return what OME-XML says about one of its images."""
     return Metadata(
-        "ome-tiff", image.voxel_um, image.interval_s, image.channel_names, image.name, in_order=image.in_order
+        "ome-tiff",
+        image.voxel_um,
+        image.interval_s,
+        image.channel_names,
+        image.name,
+        time_stamps_s=image.stamps_s,
+        remarks=remarks,
     )
 
 
@@ -58,12 +68,26 @@ def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     y_um, x_um = (
         micrometres(length, values.get(f"{axis}unit", unit)) for axis, length in zip("yx", pixels, strict=True)
     )
-    z_um = micrometres(values.get("spacing"), values.get("zunit", unit))
+    spacing = values.get("spacing")  # negative where the stage went down
+    z_um = micrometres(abs(spacing) if isinstance(spacing, int | float) else None, values.get("zunit", unit))
     rate = values.get("fps")
     interval = values.get("finterval") or (1.0 / rate if isinstance(rate, int | float) and rate > 0 else None)
     labels = values.get("Labels") if values.get("channels", 1) > 1 else None
     names = tuple(str(n) for n in labels[: values["channels"]]) if labels else ()
-    return Metadata("imagej-tiff", (z_um, y_um, x_um), seconds(interval, values.get("tunit", "s")), names)
+    interval_s = seconds(interval, values.get("tunit", "s"))
+    remarks = _doubts_of_imagej(values, interval_s)
+    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, remarks=remarks)
+
+
+def _doubts_of_imagej(values: dict[str, Any], interval_s: float | None) -> tuple[str, ...]:
+    """ImageJ opens any sequence of images as slices; a frame interval is what is left of the time that they were."""
+    slices = values.get("slices", 1)
+    if interval_s is None or values.get("frames", 1) > 1 or slices < 2:
+        return ()
+    return (
+        f"has {slices} slices, one time point and a frame interval of {interval_s:g} s: it is read as slices, but if "
+        "they are time points, set them as frames in ImageJ (Image > Properties) and save it again",
+    )
 
 
 def _length_of_pixel(tags: tifffile.TiffTags, name: str) -> float | None:

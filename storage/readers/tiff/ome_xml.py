@@ -1,4 +1,4 @@
-"""The part of OME-XML that matters here: axes, sizes, voxel size, interval, channels, planes per file."""
+"""The part of OME-XML that matters here: axes, sizes, voxel size, times, channels, and where the planes are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,35 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from storage.errors import UnsupportedInputError
 from storage.readers.length_units import micrometres, seconds
+from storage.readers.xml_text import printable
+
+_ORDERS = {"XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"}
+_MODULO = ("ModuloAlongT", "ModuloAlongC", "ModuloAlongZ")
+_SPECTRAL = "lambda"  # along channels, it makes more of them
+
+
+@dataclass(frozen=True)
+class TiffData:
+    """One ``TiffData`` element: which pages hold the planes from `first` on, in the image's dimension order.
+
+    Attributes
+    ----------
+    first : (t, c, z); channels count planes, samples of a pixel aside
+    ifd : int or None
+        Number of the first page.
+    count : int or None
+        Planes.
+    file, uuid : str
+        Which file it speaks of; empty for this one.
+    """
+
+    first: tuple[int, int, int]
+    ifd: int | None
+    count: int | None
+    file: str = ""
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -14,8 +42,8 @@ class OmeImage:
     """One ``Image`` element.
 
     `voxel_um` holds (z, y, x), each None where the file does not say. `order` is OME's dimension order, fastest axis
-    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `in_order` says that the pages of
-    the one file follow each other as the planes do.
+    first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `stamps_s` are the times of the time points
+    by the planes' ``DeltaT``, empty where one has none. `own` is the name that the document gives to its own file.
     """
 
     name: str
@@ -23,17 +51,37 @@ class OmeImage:
     size_t: int
     size_c: int
     size_z: int
+    size_y: int
+    size_x: int
     samples: int
     voxel_um: tuple[float | None, float | None, float | None]
     interval_s: float | None
+    stamps_s: tuple[float, ...]
     channel_names: tuple[str, ...]
-    planes_by_file: dict[str, int]
-    in_order: bool = False
+    data: tuple[TiffData, ...]
+    own: str = ""
 
     @property
     def planes(self) -> int:
         """Number of planes in all files."""
         return self.size_t * self.size_z * max(1, self.size_c // self.samples)
+
+    @property
+    def planes_by_file(self) -> dict[str, int]:
+        """How many planes each named file holds; empty when no file is named (all are in this one)."""
+        planes: dict[str, int] = {}
+        for one in self.data:
+            if one.file:
+                planes[one.file] = planes.get(one.file, 0) + (1 if one.count is None else one.count)
+        return planes
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What a file says whose description is in another one: the name of that, and of itself."""
+
+    file: str
+    own: str
 
 
 def is_ome(description: str) -> bool:
@@ -41,73 +89,116 @@ def is_ome(description: str) -> bool:
     return description.rstrip().endswith("OME>") or "<OME " in description[:2000]
 
 
-def parse(text: str) -> tuple[OmeImage, ...]:
-    """Return the images of an OME-XML document.
+def companion(text: str) -> Companion | None:
+    """Return where the description is, of a file that has only pixels (``BinaryOnly``); None for others.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be parsed.
+    """
+    if "BinaryOnly" not in text:
+        return None
+    root = _parsed(text)
+    found = next(_children(root, "BinaryOnly"), None)
+    return None if found is None else Companion(found.get("MetadataFile", ""), root.get("UUID", ""))
+
+
+def parse(text: str, own: str | None = None) -> tuple[OmeImage, ...]:
+    """Return the images of an OME-XML document; `own` is what a file is called whose companion the document is.
 
     Raises
     ------
     ValueError
         When it cannot be parsed or has no image.
+    UnsupportedInputError
+        When it has axes that are not read here.
     """
+    root = _parsed(text)
+    _refuse_further_axes(root)
     try:
-        root = ElementTree.fromstring(text.encode("utf-8"))
-        images = tuple(_image(element, i) for i, element in enumerate(_children(root, "Image")))
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        called = root.get("UUID", "") if own is None else own
+        images = tuple(_image(element, i, called) for i, element in enumerate(_children(root, "Image")))
+    except (LookupError, ValueError) as error:
         raise ValueError(f"its OME-XML is damaged ({error})") from error
     if not images:
         raise ValueError("its OME-XML describes no image")
     return images
 
 
-def _image(element: ElementTree.Element, index: int) -> OmeImage:
+def _parsed(text: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(text)  # of a text, the declared encoding does not count any more
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ValueError(f"its OME-XML is damaged ({error})") from error
+
+
+def _refuse_further_axes(root: ElementTree.Element) -> None:
+    """Lifetimes, phases, angles: OME-XML keeps them within time, channels or slices, and says so far behind them."""
+    for element in root.iter():
+        name = element.tag.rpartition("}")[2]
+        kind = (element.get("Type") or "unknown").lower()
+        if name in _MODULO and not (kind == _SPECTRAL and name == "ModuloAlongC"):
+            raise UnsupportedInputError(
+                f"its axis {name[-1]} runs over {printable(kind)} as well: export each of them as an image of its own"
+            )
+
+
+def _image(element: ElementTree.Element, index: int, own: str) -> OmeImage:
     pixels = next(_children(element, "Pixels"), None)
     if pixels is None:
         raise ValueError("an image has no pixels")
     channels = list(_children(pixels, "Channel"))
-    samples = max([int(c.get("SamplesPerPixel", 1)) for c in channels], default=1)
+    sizes = {letter: int(pixels.attrib[f"Size{letter}"]) for letter in "TCZYX"}
+    order = pixels.attrib["DimensionOrder"]
+    if order not in _ORDERS or min(sizes.values()) < 1:
+        raise ValueError(f"its dimensions are {order} of {tuple(sizes.values())}")
     voxel = tuple(
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"
     )
     return OmeImage(
         name=element.get("Name") or f"Image {index}",
-        order=pixels.attrib["DimensionOrder"],
-        size_t=int(pixels.attrib["SizeT"]),
-        size_c=int(pixels.attrib["SizeC"]),
-        size_z=int(pixels.attrib["SizeZ"]),
-        samples=samples,
+        order=order,
+        size_t=sizes["T"],
+        size_c=sizes["C"],
+        size_z=sizes["Z"],
+        size_y=sizes["Y"],
+        size_x=sizes["X"],
+        samples=max([int(c.get("SamplesPerPixel", 1)) for c in channels], default=1),
         voxel_um=(voxel[0], voxel[1], voxel[2]),
         interval_s=seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")),
+        stamps_s=_stamps(pixels, sizes["T"]),
         channel_names=tuple(c.get("Name") or "" for c in channels),
-        planes_by_file=_planes_by_file(pixels),
-        in_order=_in_order(pixels, samples),
+        data=tuple(_tiff_data(data) for data in _children(pixels, "TiffData")),
+        own=own,
     )
 
 
-def _in_order(pixels: ElementTree.Element, samples: int) -> bool:
-    """Say whether whatever is said of single pages puts plane after plane into page after page, without any file."""
-    order = [letter for letter in pixels.attrib["DimensionOrder"] if letter in "TCZ"]
-    sizes = {"T": int(pixels.attrib["SizeT"]), "Z": int(pixels.attrib["SizeZ"])}
-    sizes["C"] = max(1, int(pixels.attrib["SizeC"]) // samples)
-    shifts = set()
-    for data in _children(pixels, "TiffData"):
-        plane, step = 0, 1
-        for letter in order:
-            plane, step = plane + step * int(data.get(f"First{letter}", 0)), step * sizes[letter]
-        shifts.add(int(data.get("IFD", 0)) - plane)
-        if any(True for _ in _children(data, "UUID")):
-            return False
-    return len(shifts) <= 1
+def _tiff_data(element: ElementTree.Element) -> TiffData:
+    first = tuple(int(element.get(f"First{letter}", 0)) for letter in "TCZ")
+    ifd, count = element.get("IFD"), element.get("PlaneCount")
+    uuid = next(_children(element, "UUID"), None)
+    return TiffData(
+        (first[0], first[1], first[2]),
+        None if ifd is None else int(ifd),
+        None if count is None else int(count),
+        "" if uuid is None else uuid.get("FileName", ""),
+        "" if uuid is None else (uuid.text or "").strip(),
+    )
 
 
-def _planes_by_file(pixels: ElementTree.Element) -> dict[str, int]:
-    """Return how many planes each named file holds; empty when no file is named (all are in this one)."""
-    planes: dict[str, int] = {}
-    for data in _children(pixels, "TiffData"):
-        for uuid in _children(data, "UUID"):
-            name = uuid.get("FileName")
-            if name:
-                planes[name] = planes.get(name, 0) + int(data.get("PlaneCount", 1))
-    return planes
+def _stamps(pixels: ElementTree.Element, size_t: int) -> tuple[float, ...]:
+    """Return the seconds from the first time point to each, by the earliest plane of each that says its time."""
+    earliest: dict[int, float] = {}
+    for plane in _children(pixels, "Plane"):
+        unit, t = plane.get("DeltaTUnit", "s"), int(plane.get("TheT", 0))
+        # A moment may be 0, or before the clock was started; a unit of time may not.
+        second = seconds(1, unit)
+        if second is not None and plane.get("DeltaT") is not None:
+            earliest[t] = min(float(plane.attrib["DeltaT"]) * second, earliest.get(t, float("inf")))
+    if sorted(earliest) != list(range(size_t)):
+        return ()
+    return tuple(float(f"{earliest[t] - earliest[0]:.9g}") for t in range(size_t))
 
 
 def _children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:

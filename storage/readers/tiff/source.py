@@ -1,9 +1,8 @@
-"""TIFF in the dialects that microscopes and their programs write: OME-TIFF, ImageJ, LSM, plain."""
+"""Planes of a TIFF: out of its pages, found by their place or by the library."""
 
 from __future__ import annotations
 
 import logging
-import math
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nuset_engine.arrays import Pixels, PlaneYX
-from storage.acquisition import Acquisition
-from storage.errors import StorageError, UnreadableInputError
-from storage.readers.axes import Axes, arranged
+from storage.errors import StorageError
+from storage.readers.axes import Axes
 from storage.readers.fingerprint import Extent, FreshFiles, fingerprint, gone, of_content, of_page_starts
-from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
-from storage.readers.names import stem
-from storage.readers.tiff import metadata
-from storage.readers.tiff.chain import BrokenChainError, TiffFormat, Walk, runs_of_pixels, walked
+from storage.readers.tiff.chain import BrokenChainError, TiffFormat, runs_of_pixels
 
 if TYPE_CHECKING:
     import tifffile
 
 # tifffile logs what it meets; whether a file is sound is decided by `tiff_probe`, and said once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+ABSENT = 0  # in place of the offset of a page: no page begins with the header
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,10 @@ class PageIndex:
         IndexError
             When it is not there, or not yet.
         """
-        return self.offsets[self.first + page]
+        offset = self.offsets[self.first + page]
+        if offset == ABSENT:
+            raise IndexError("the file does not hold it")
+        return offset
 
 
 class TiffSource:
@@ -216,152 +217,3 @@ def opened(path: Path) -> tifffile.TiffFile:
         tif.close()
         tif = tifffile.TiffFile(path, is_shaped=False)
     return tif
-
-
-def _images_of(tif: tifffile.TiffFile) -> list[int]:
-    """Indices of the series that are images: all but smaller copies and the previews of LSM."""
-    if tif.is_lsm:
-        return [0]
-    return [i for i, series in enumerate(tif.series) if not (i and series.keyframe.is_reduced)]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The images that were found in a file of so many pages; `grows` where the next pages will be further planes."""
-
-    images: list[Acquisition]
-    pages: int
-    grows: bool
-
-    def holds(self, pages: int) -> bool:
-        """Say whether this is true of the same file with so many pages."""
-        return pages == self.pages or (self.grows and pages > self.pages)
-
-
-def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
-    """Return the images of a TIFF: one, or several where its pages differ in shape or OME-XML says so.
-
-    What was found in it before is taken up again where the same file lies there.
-
-    Raises
-    ------
-    UnreadableInputError
-        When it holds nothing that is an image of this kind.
-    """
-    try:
-        walk = walked(path)
-        found = walk.notes.get(axes)
-        if found is None or not found.holds(len(walk.offsets)):
-            found = walk.notes[axes] = _look_into(path, axes, walk)
-    except UnreadableInputError:
-        raise
-    except Exception as error:  # damaged bytes make tifffile raise whatever its arithmetic stumbles over
-        raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
-    if not found.images:
-        raise UnreadableInputError(f"{path} is a TIFF without an image: export it again.")
-    return found.images
-
-
-def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
-    """Have the library arrange the pages, and note where they are."""
-    images, grows = [], False
-    with opened(path) as tif:
-        indices = _images_of(tif)
-        for i in indices:
-            said = metadata.read(tif, i)
-            pages, missing = _pages_of(path, tif, tif.series[i], walk)
-            grows = len(indices) == 1 and missing and pages is not None and said.in_order
-            pages = pages if grows or not missing else None
-            images += _acquisitions(path, i, tif.series[i], said, axes, len(indices) > 1, pages)
-    return _Found(images, len(walk.offsets), grows)
-
-
-def _pages_of(
-    path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, walk: Walk
-) -> tuple[PageIndex | None, bool]:
-    """Return where the pages of a series are, and whether some of them are not there (yet).
-
-    None where they are not pages of this file alone, as for images in several files, planes behind a single page, and
-    LSM, whose numbers have to be mended by the library.
-    """
-    place = {offset: i for i, offset in enumerate(walk.offsets)}
-    behind_one_page = len(series) > len(walk.offsets) or math.prod(series.shape) != len(series) * series.keyframe.size
-    if tif.is_lsm or walk.form is None or (behind_one_page and len(walk.offsets) <= 1):
-        return None, False
-    found = []
-    for i in range(len(series)):
-        page = series[i]
-        if page is not None and (page.offset not in place or page.parent is not tif):
-            return None, False
-        found.append(None if page is None else place[page.offset])
-    there = [n for n in found if n is not None]
-    missing = len(there) < len(found)
-    if not there:
-        return None, missing
-    if all(n is None or n == there[0] + i for i, n in enumerate(found)):
-        return PageIndex(walk.offsets, there[0], walk.form), missing
-    if missing:
-        return None, missing
-    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.form), False
-
-
-def _acquisitions(
-    path: Path,
-    index: int,
-    series: tifffile.TiffPageSeries,
-    said: metadata.Metadata,
-    given: str | None,
-    several: bool,
-    pages: PageIndex | None,
-) -> list[Acquisition]:
-    """Return the acquisitions in one series: one, or one for each position."""
-    arrangement = arranged(series.axes, series.shape, len(series), given, str(path))
-    places = arrangement.positions
-    if len(places) == 1:
-        return [_acquisition(path, index, str(index) if several else "", series, said, places[0], pages)]
-    where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
-    return [
-        _acquisition(path, index, f"{index} {name}" if several else name, series, said, axes, pages)
-        for name, axes in zip(where, places, strict=True)
-    ]
-
-
-def _acquisition(
-    path: Path,
-    index: int,
-    own: str,
-    series: tifffile.TiffPageSeries,
-    said: metadata.Metadata,
-    axes: Axes,
-    pages: PageIndex | None,
-) -> Acquisition:
-    """Return one acquisition; `own` is what tells it from others in the same file."""
-    dtype = np.dtype(series.dtype)
-    if math.prod(axes.page_shape) > LARGEST_PLANE_PIXELS:
-        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
-    if dtype.kind not in "uif" or dtype.itemsize > 8:
-        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
-    files = tuple(sorted({Path(page.parent.filehandle.path) for page in series if page is not None})) or (path,)
-    first = path if len(files) == 1 else files[0]  # every file of a set leads to the same acquisition
-    voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
-    return Acquisition(
-        name=f"{stem(first)}_{said.image_name if said.image_name and not axes.fixed else own}" if own else stem(first),
-        source_path=first.with_name(f"{first.name}#{own}") if own else first,
-        files=files,
-        reader=said.dialect,
-        size_t=axes.size("T"),
-        size_c=axes.size_c,
-        size_z=axes.size("Z"),
-        size_y=axes.size("Y"),
-        size_x=axes.size("X"),
-        dtype=dtype.newbyteorder("="),
-        voxel_size_um=voxel,
-        voxel_source=source,
-        frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
-        channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
-        time_points=tuple(range(axes.size("T"))),
-        origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
-        source=TiffSource(path, index, axes, files, dtype, pages),
-        time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
-        started_at=said.started_at,
-    )

@@ -9,9 +9,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import UnsupportedInputError
 from storage.readers.completion import Completion
-from storage.readers.tiff import ome_xml
-from storage.readers.tiff.chain import Chain, is_whole, walk
+from storage.readers.tiff import ome_planes, ome_xml
+from storage.readers.tiff.chain import Chain, Walk, is_whole, walked
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,38 @@ class Declared:
 def probe(path: Path) -> Completion:
     """Return whether a TIFF (OME-TIFF, ImageJ TIFF, BigTIFF) is whole."""
     try:
-        chain = walk(path)
+        walk = walked(path)
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
+    chain = walk.chain
     if chain.fault is not None:
         return Completion("incomplete", f"{path} is not a whole TIFF: {chain.fault}.")
     try:
-        declared = _declared(chain, path)
+        if ome_xml.is_ome(chain.description):
+            return _judged_by_ome(path, walk)
+        declared = _declared(chain)
     except ValueError as error:
         return Completion("incomplete", f"{path} is not a whole TIFF: {error}.")
+    except UnsupportedInputError as error:  # there is nothing to wait for
+        return Completion("complete", str(error))
     return _judged(path, chain, declared)
+
+
+def _judged_by_ome(path: Path, walk: Walk) -> Completion:
+    """Compare what OME-XML declares with the pages: those that it names for each plane, not their number alone."""
+    described = ome_planes.described(path, walk.chain.description)
+    others = ome_planes.files_beside(path, described)
+    if others:
+        planes = sum(image.planes_by_file.get(path.name, 0) for image in described)
+        return _judged(path, walk.chain, Declared(planes, others=others))
+    images = ome_planes.arranged(path, walk, described)
+    declared = sum(len(one.pages) for one in images)
+    ready = sum(n is not None for one in images for n in one.pages)
+    if ready == declared:
+        return Completion("complete", f"{path} is whole.")
+    times = images[0].time_points if len(images) == 1 and images[0].sizes[0] > 1 else None
+    reason = f"{path} holds {ready} of the {declared} planes that it declares."
+    return Completion("growing", reason, times)
 
 
 def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
@@ -58,14 +81,12 @@ def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
     return Completion("growing", f"{path} holds {planes} of the {declared.planes} planes that it declares.", ready)
 
 
-def _declared(chain: Chain, path: Path) -> Declared:
+def _declared(chain: Chain) -> Declared:
     text = chain.description
     if chain.lsm:
         return _declared_by_lsm(chain.lsm)
     if text.startswith("ImageJ="):
         return _declared_by_imagej(text)
-    if ome_xml.is_ome(text):
-        return _declared_by_ome(ome_xml.parse(text), path)
     if text.startswith('{"shape"'):
         return _declared_by_tifffile(text, chain)
     return Declared(1)
@@ -87,18 +108,6 @@ def _declared_by_imagej(text: str) -> Declared:
     per_t = sizes.get("channels", 1) * sizes.get("slices", 1)
     # RGB images count as one image each.
     return Declared(sizes.get("images", 1), per_t if sizes.get("frames", 1) > 1 else None, in_one_page=True)
-
-
-def _declared_by_ome(images: tuple[ome_xml.OmeImage, ...], path: Path) -> Declared:
-    named = any(image.planes_by_file for image in images)
-    if named and any(path.name in image.planes_by_file for image in images):
-        others = {name for image in images for name in image.planes_by_file} - {path.name}
-        safe = tuple(sorted(name for name in others if "/" not in name and "\0" not in name))
-        return Declared(sum(image.planes_by_file.get(path.name, 0) for image in images), others=safe)
-    # No file is named, or this one was renamed and is all that there is.
-    planes = sum(image.planes for image in images)
-    grows = len(images) == 1 and images[0].order.endswith("T") and images[0].size_t > 1
-    return Declared(planes, planes // images[0].size_t if grows else None)
 
 
 def _declared_by_tifffile(text: str, chain: Chain) -> Declared:

@@ -1,0 +1,221 @@
+"""TIFF in the dialects that microscopes and their programs write: OME-TIFF, ImageJ, LSM, plain."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storage.acquisition import Acquisition
+from storage.errors import UnreadableInputError
+from storage.readers.axes import Axes, arranged
+from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
+from storage.readers.names import stem
+from storage.readers.tiff import metadata, ome_planes, ome_xml
+from storage.readers.tiff.chain import Walk, walked
+from storage.readers.tiff.source import ABSENT, PageIndex, TiffSource, opened
+
+if TYPE_CHECKING:
+    import tifffile
+
+
+def _images_of(tif: tifffile.TiffFile) -> list[int]:
+    """Indices of the series that are images: all but smaller copies, wherever they stand, and the previews of LSM."""
+    if tif.is_lsm:
+        return [0]
+    return [i for i, series in enumerate(tif.series) if not series.keyframe.is_reduced] or [0]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The images that were found in a file of so many pages; `grows` where the next pages will be further planes."""
+
+    images: list[Acquisition]
+    pages: int
+    grows: bool
+
+    def holds(self, pages: int) -> bool:
+        """Say whether this is true of the same file with so many pages."""
+        return pages == self.pages or (self.grows and pages > self.pages)
+
+
+def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
+    """Return the images of a TIFF: one, or several where its pages differ in shape or OME-XML says so.
+
+    What was found in it before is taken up again where the same file lies there.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it holds nothing that is an image of this kind.
+    """
+    try:
+        walk = walked(path)
+        found = walk.notes.get(axes)
+        if found is None or not found.holds(len(walk.offsets)):
+            found = walk.notes[axes] = _look_into(path, axes, walk)
+    except UnreadableInputError:
+        raise
+    except Exception as error:  # damaged bytes make tifffile raise whatever its arithmetic stumbles over
+        raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
+    if not found.images:
+        raise UnreadableInputError(f"{path} is a TIFF without an image: export it again.")
+    return found.images
+
+
+def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
+    """Have the library arrange the pages, and note where they are."""
+    if walk.offsets and ome_xml.is_ome(walk.chain.description):
+        described = ome_planes.described(path, walk.chain.description)
+        if not ome_planes.files_beside(path, described):
+            return _by_ome(path, axes, walk, described)
+    images = []
+    with opened(path) as tif:
+        indices = _images_of(tif)
+        for i in indices:
+            said = metadata.read(tif, i)
+            pages, missing = _pages_of(path, tif, tif.series[i], walk)
+            pages = None if missing else pages
+            images += _acquisitions(path, i, tif.series[i], said, axes, len(indices) > 1, pages)
+    return _Found(images, len(walk.offsets), grows=False)
+
+
+def _by_ome(path: Path, given: str | None, walk: Walk, described: Sequence[ome_xml.OmeImage]) -> _Found:
+    """Take the pages as OME-XML and their sizes say, for images in this one file."""
+    import tifffile
+
+    found = ome_planes.arranged(path, walk, described)
+    grows = len(found) == 1 and found[0].missing and found[0].in_order
+    images = []
+    with tifffile.TiffFile(path) as tif:
+        for i, one in enumerate(found):
+            there = [n for n in one.pages if n is not None]
+            if not there:
+                continue  # nothing of it has come yet
+            tif.filehandle.seek(walk.offsets[there[0]])
+            page = tifffile.TiffPage(tif, index=there[0])
+            sizes = [one.sizes["TCZ".index(letter)] for letter in one.letters]
+            axes = arranged(one.letters + page.axes, (*sizes, *page.shape), len(one.pages), given, str(path))
+            own = str(i) if len(found) > 1 else ""
+            whole = None if grows or given is not None else one.time_points
+            said = metadata.of_ome(one.image, one.remarks)
+            pages = _index_of(walk, one, grows)
+            images.append(_acquisition(path, i, own, (path,), page.dtype, said, axes, pages, whole))
+    return _Found(images, len(walk.offsets), grows)
+
+
+def _index_of(walk: Walk, one: ome_planes.Arranged, grows: bool) -> PageIndex:
+    assert walk.form is not None  # there are pages
+    if one.in_order and (grows or not one.missing):
+        return PageIndex(walk.offsets, one.pages[0] or 0, walk.form)
+    return PageIndex(array("Q", (ABSENT if n is None else walk.offsets[n] for n in one.pages)), 0, walk.form)
+
+
+def _pages_of(
+    path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, walk: Walk
+) -> tuple[PageIndex | None, bool]:
+    """Return where the pages of a series are, and whether some of them are not there (yet).
+
+    None where they are not pages of this file alone, as for images in several files, planes behind a single page, and
+    LSM, whose numbers have to be mended by the library.
+    """
+    place = {offset: i for i, offset in enumerate(walk.offsets)}
+    behind_one_page = len(series) > len(walk.offsets) or math.prod(series.shape) != len(series) * series.keyframe.size
+    if tif.is_lsm or walk.form is None or (behind_one_page and len(walk.offsets) <= 1):
+        return None, False
+    found = []
+    for i in range(len(series)):
+        page = series[i]
+        if page is not None and (page.offset not in place or page.parent is not tif):
+            return None, False
+        found.append(None if page is None else place[page.offset])
+    there = [n for n in found if n is not None]
+    missing = len(there) < len(found)
+    if not there:
+        return None, missing
+    if all(n is None or n == there[0] + i for i, n in enumerate(found)):
+        return PageIndex(walk.offsets, there[0], walk.form), missing
+    if missing:
+        return None, missing
+    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.form), False
+
+
+def _acquisitions(
+    path: Path,
+    index: int,
+    series: tifffile.TiffPageSeries,
+    said: metadata.Metadata,
+    given: str | None,
+    several: bool,
+    pages: PageIndex | None,
+) -> list[Acquisition]:
+    """Return the acquisitions in one series: one, or one for each position."""
+    count = len(series) if pages is not None else _planes_of(series)
+    arrangement = arranged(series.axes, series.shape, count, given, str(path))
+    places = arrangement.positions
+    files = tuple(sorted({Path(page.parent.filehandle.path) for page in series if page is not None})) or (path,)
+    if len(places) == 1:
+        own = str(index) if several else ""
+        return [_acquisition(path, index, own, files, series.dtype, said, places[0], pages)]
+    where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
+    return [
+        _acquisition(path, index, f"{index} {name}" if several else name, files, series.dtype, said, axes, pages)
+        for name, axes in zip(where, places, strict=True)
+    ]
+
+
+def _planes_of(series: tifffile.TiffPageSeries) -> int:
+    """Return how many planes can be read alone: more than pages, where those lie behind one page in one run."""
+    if series.dataoffset is None:
+        return len(series)
+    over = [size for letter, size in zip(series.axes, series.shape, strict=True) if letter not in "YXS"]
+    inside = series.axes[len(over) :]
+    return max(len(series), math.prod(over)) if set(inside) <= set("YXS") else len(series)
+
+
+def _acquisition(
+    path: Path,
+    index: int,
+    own: str,
+    files: tuple[Path, ...],
+    kind: np.dtype | None,
+    said: metadata.Metadata,
+    axes: Axes,
+    pages: PageIndex | None,
+    time_points: tuple[int, ...] | None = None,
+) -> Acquisition:
+    """Return one acquisition; `own` is what tells it from others in the same file."""
+    dtype = np.dtype(kind)
+    if axes.size("Y") * axes.size("X") > LARGEST_PLANE_PIXELS:
+        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
+    if dtype.kind not in "uif" or dtype.itemsize > 8:
+        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
+    first = path if len(files) == 1 else files[0]  # every file of a set leads to the same acquisition
+    voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
+    return Acquisition(
+        name=f"{stem(first)}_{said.image_name if said.image_name and not axes.fixed else own}" if own else stem(first),
+        source_path=first.with_name(f"{first.name}#{own}") if own else first,
+        files=files,
+        reader=said.dialect,
+        size_t=axes.size("T"),
+        size_c=axes.size_c,
+        size_z=axes.size("Z"),
+        size_y=axes.size("Y"),
+        size_x=axes.size("X"),
+        dtype=dtype.newbyteorder("="),
+        voxel_size_um=voxel,
+        voxel_source=source,
+        frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
+        channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
+        time_points=tuple(range(axes.size("T"))) if time_points is None else time_points,
+        origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
+        source=TiffSource(path, index, axes, files, dtype, pages),
+        time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
+        started_at=said.started_at,
+        remarks=tuple(f"{first} {remark}." for remark in said.remarks),
+    )
