@@ -12,6 +12,7 @@ _TRACKER = (
 )
 _CATALOG = (
     "tests/unit/storage/database/test_claims.py",
+    "tests/unit/storage/database/test_measured.py",
     "tests/unit/storage/database/test_catalog.py",
     "tests/unit/storage/database/test_commits.py",
     "tests/unit/storage/schema/test_states.py",
