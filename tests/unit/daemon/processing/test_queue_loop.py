@@ -21,6 +21,7 @@ from daemon.processing.messages import (
     Failed,
     Painted,
     PaintTask,
+    Progress,
     Ready,
     Task,
     Tracked,
@@ -417,3 +418,10 @@ def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3
     assert not stage.queue_loop.owing
+
+
+def test_progress_is_told_in_the_slices_of_the_time_point_under_way(stage: Stage) -> None:
+    to_the_first_task(stage)
+    stage.step(Progress(1, 3))
+    told = stage.seen[-1]
+    assert (told.what, told.t, told.done, told.total) == ("slices", 0, 1, 3)

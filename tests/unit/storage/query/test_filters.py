@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table,
 from sqlalchemy.dialects import postgresql
 
 from storage.errors import WrongRequestError
-from storage.query.filters import condition
+from storage.query.filters import MOST_WORDS, condition
 
 TABLE = Table(
     "things",
@@ -176,3 +176,11 @@ def holds(tree: Any, row: dict[str, Any]) -> bool | None:
 @given(TREES)
 def test_conditions_agree_with_python(tree: Any) -> None:
     assert kept(written(tree)) == [row["id"] for row in ROWS if holds(tree, row)]
+
+
+def test_a_filter_has_so_many_words_and_not_one_more() -> None:
+    most = "not " + " and ".join(["id > 9"] * (MOST_WORDS // 4))
+    assert len(most.split()) == MOST_WORDS == 500
+    assert kept(most) == []
+    with pytest.raises(WrongRequestError, match="The filter has 501 words, 500 can be read"):
+        kept("not " + most)
