@@ -2,6 +2,7 @@
 
     python tests/benchmarks/bench_engine_speed.py total       per megapixel at 20 and 60 px, and what of it is network
     python tests/benchmarks/bench_engine_speed.py images      the same on the development images, and the scores
+    python tests/benchmarks/bench_engine_speed.py start       a new process with the weights loaded, by each runtime
     python tests/benchmarks/bench_engine_speed.py parts       folded, traced, batched, blank tiles, statistics reused
     python tests/benchmarks/bench_engine_speed.py memory      peak memory of a 4096 x 4096 plane (--edge for others)
 
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -100,6 +103,31 @@ def images(weights: str, names: list[str]) -> pd.DataFrame:
     return compared(pd.DataFrame(rows).T, len(names))
 
 
+START = """
+import sys, time
+began = time.perf_counter()
+import daemon.processing.worker
+from nuset_engine.segment import Segmenter
+Segmenter(sys.argv[1], runtime=sys.argv[2])
+seconds = time.perf_counter() - began
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # rusage would count the parent's
+print(seconds, time.process_time(), int(peak.split()[1]) / 1024)
+"""
+
+
+def start(weights: str, names: list[str]) -> pd.DataFrame:
+    """A worker's start until it has the network, the quickest of three: seconds, CPU seconds, memory."""
+    rows: dict[str, list[float]] = {}
+    for _ in range(3):
+        for name in names:
+            done = subprocess.run(
+                [sys.executable, "-c", START, weights, name], capture_output=True, text=True, check=True
+            )
+            row = [float(value) for value in done.stdout.split()]
+            rows[name] = min(rows.get(name, row), row)
+    return pd.DataFrame(rows, index=["s", "CPU s", "peak MiB"]).T
+
+
 def compared(table: pd.DataFrame, each: int) -> pd.DataFrame:
     """With the CPU time over that of the first runtime, row by row."""
     first = table["CPU s/MP"].to_numpy()[::each].repeat(each)
@@ -167,7 +195,7 @@ def memory(segmenter: Segmenter, edge: int, diameter_px: float) -> pd.DataFrame:
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["total", "images", "parts", "memory"])
+    parser.add_argument("what", choices=["total", "images", "start", "parts", "memory"])
     parser.add_argument("--weights", default="fluorescence")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES[1:], help="default: all that can be had here")
     parser.add_argument("--edge", type=int, default=4096)
@@ -179,7 +207,7 @@ def main() -> None:
     elif arguments.what == "parts":
         table = parts(Segmenter(arguments.weights, runtime=TENSORFLOW))
     else:
-        table = {"total": total, "images": images}[arguments.what](arguments.weights, names)
+        table = {"total": total, "images": images, "start": start}[arguments.what](arguments.weights, names)
     print(table.round(3).to_string())
 
 

@@ -57,7 +57,11 @@ class Watched:
 
     def labels(self, image: np.ndarray) -> np.ndarray:
         """Labels of a plane, with the clocks running."""
-        with self._named(survey, "look", "looks"), self._named(survey.CoarsePass, "at", "coarse"), self.whole.running():
+        with (
+            self._named(survey, "look", "looks"),
+            self._named(survey.CoarsePass, "at", "coarse"),
+            self.whole.running(),
+        ):
             return self.segmenter.segment_plane(image).labels
 
     @contextmanager
