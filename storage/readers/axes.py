@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from storage.description import Origin
-from storage.errors import UnreadableInputError
+from storage.errors import UnreadableInputError, UnsupportedInputError
 
-POSITIONS = "PMR"  # as TIFF dialects name what differs between positions, tiles, regions: each is an image of its own
+POSITIONS = "PMRV"  # as TIFF dialects name positions, tiles, regions, views: each is an image of its own
 KNOWN = "TCZYXS" + POSITIONS
+SPECTRAL = "E"  # wavelengths are channels
+REFUSED = {"A": "angles", "F": "phases", "H": "lifetimes", "L": "exposures"}
+"""What makes an image only when it is put together, and that is the business of the program that took it."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,19 @@ def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, 
     ------
     UnreadableInputError
         When the dimensions cannot be understood.
+    UnsupportedInputError
+        When one of them is of a kind that is not read here.
     """
     kept = [(letter, int(size)) for letter, size in zip(letters, shape, strict=True) if size != 1 or letter in "YX"]
     if given is not None:
         kept = _renamed(kept, given, what)
-    names = [letter for letter, _ in kept]
+    names = ["C" if letter == SPECTRAL else letter for letter, _ in kept]
+    refused = next((letter for letter in names if letter in REFUSED), None)
+    if refused is not None:
+        raise UnsupportedInputError(
+            f"{what} holds {dict(kept)[refused]} {REFUSED[refused]} of each plane, which are not read here: "
+            "put them together in the program that took them, and export the result."
+        )
     unnamed = [i for i, letter in enumerate(names) if letter not in KNOWN]
     for i, free in zip(unnamed, [letter for letter in "ZT" if letter not in names], strict=False):
         names[i] = free

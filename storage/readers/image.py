@@ -133,6 +133,10 @@ class Image:
     name : str
         Of the scene, position or series; used where a file holds several.
     time_points : tuple of int, or None for all
+    number : int or None
+        Behind ``#``, where some images of a file are left out and the others keep theirs; else they are counted.
+    remarks : tuple of str
+        The ends of sentences about the file that people must know.
     """
 
     shape: tuple[int, int, int, int, int]
@@ -145,6 +149,8 @@ class Image:
     name: str = ""
     time_points: tuple[int, ...] | None = None
     samples: int = field(default=1)
+    number: int | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def acquisitions(
@@ -160,11 +166,13 @@ def acquisitions(
     if not images:
         raise UnreadableInputError(f"{path} holds no image: export it again.")
     names = Counter(image.name for image, _ in images)
+    several = len(images) > 1 or any(image.number is not None for image, _ in images)
     found = []
     for i, (image, source) in enumerate(images):
-        own = image.name if image.name and names[image.name] == 1 else f"{image.name}{'-' if image.name else ''}{i}"
-        where = path.with_name(f"{path.name}#{i}") if len(images) > 1 else path
-        name = f"{stem(path)}_{own}" if len(images) > 1 else stem(path)
+        n = i if image.number is None else image.number
+        own = image.name if image.name and names[image.name] == 1 else f"{image.name}{'-' if image.name else ''}{n}"
+        where = path.with_name(f"{path.name}#{n}") if several else path
+        name = f"{stem(path)}_{own}" if several else stem(path)
         found.append(_acquisition(path, reader, image, source, tuple(files), where, name))
     return found
 
@@ -200,6 +208,7 @@ def _acquisition(
         source=source,
         time_stamps_s=stamps,
         started_at=image.started_at,
+        remarks=tuple(f"{path} {remark}." for remark in image.remarks),
     )
 
 

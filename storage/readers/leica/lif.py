@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,15 @@ from numpy.typing import NDArray
 
 from nuset_engine.arrays import Pixels, PlaneYX
 from storage.acquisition import Acquisition
-from storage.errors import UnreadableInputError
+from storage.errors import UnreadableInputError, UnsupportedInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion
 from storage.readers.fingerprint import Extent
 from storage.readers.image import ExtentSource, Image, acquisitions, first_line
-from storage.readers.leica import structure
+from storage.readers.leica import stopped, structure
 from storage.readers.leica.structure import LifImage
 from storage.readers.length_units import micrometres
+from storage.readers.xml_text import printable
 
 if TYPE_CHECKING:
     import liffile
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 MomentsN = NDArray[np.datetime64]  # (N,)
 
 _PLACE = "TCZYXS"
+_SPECTRAL = "λΛ"  # wavelengths of emission and of excitation: channels
 
 
 class LifSource(ExtentSource["liffile.LifFile"]):
@@ -55,6 +58,8 @@ class LifSource(ExtentSource["liffile.LifFile"]):
 
         channel, sample = divmod(c, self._sizes.get("S", 1))
         where = {"T": t, "C": channel, "Z": z, **self._fixed}
+        for letter in _SPECTRAL:
+            where["C"], where[letter] = divmod(where["C"], self._sizes.get(letter, 1))
         image = handle.images[self._index]
         if not isinstance(image, liffile.LifImage):
             raise TypeError("it holds no grey values")
@@ -69,10 +74,15 @@ def probe(path: Path) -> Completion:
     """Return whether a LIF is whole: the memory block of each image that it describes is there."""
     try:
         images = structure.read(path)
+        taken = [stopped.time_points(path, image) for image in images]
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     except BrokenFileError as error:
         return Completion("incomplete", f"{path} is not a whole LIF: {error}.")
+    times = images[0].sizes.get("T", 1)
+    if len(images) == 1 and len(taken[0]) < times:  # of several, each has its own, and the others are not waited for
+        reason = f"{path} holds {len(taken[0])} of the {times} time points that it declares: it was stopped early."
+        return Completion("growing", reason, taken[0], len(taken[0]), times)
     return Completion("complete", f"{path} is whole, with {len(images)} images.")
 
 
@@ -83,6 +93,8 @@ def open_lif(path: Path, axes: str | None = None) -> list[Acquisition]:
     ------
     UnreadableInputError
         When it is none, or is damaged.
+    UnsupportedInputError
+        When none of its images is of a kind that is read here.
     """
     del axes  # a LIF names its axes
     try:
@@ -90,14 +102,40 @@ def open_lif(path: Path, axes: str | None = None) -> list[Acquisition]:
         with _opened(path) as file:
             if len(file.images) != len(described):
                 raise BrokenFileError(f"{len(file.images)} of its {len(described)} images can be read")
-            found = [
-                one
-                for i, (image, said) in enumerate(zip(file.images, described, strict=True))
-                for one in _acquisitions_of(path, i, image, said)
-            ]
+            found, counts, left_out = [], [], []
+            for i, (image, said) in enumerate(zip(file.images, described, strict=True)):
+                sizes = _sizes(image, said)
+                counts.append(math.prod(size for letter, size in sizes.items() if letter not in _PLACE))
+                try:
+                    found.append(_acquisitions_of(path, i, image, said, sizes))
+                except UnsupportedInputError as error:
+                    left_out.append(str(error))
+                    found.append([])
     except (OSError, BrokenFileError) as error:
         raise UnreadableInputError(f"{path} cannot be read as a LIF ({first_line(error)}): export it again.") from error
-    return acquisitions(path, "lif", found, (path,))
+    if left_out and not any(found):
+        raise UnsupportedInputError(f"{path} is not read here: {left_out[0]}.")
+    if sum(map(len, found)) not in (1, sum(counts)) or left_out:
+        found = _numbered(found, counts, tuple(f"has an image that is left out: {reason}" for reason in left_out))
+    return acquisitions(path, "lif", [one for of_one in found for one in of_one], (path,))
+
+
+def _numbered(
+    found: Sequence[Sequence[tuple[Image, LifSource]]], counts: Sequence[int], remarks: tuple[str, ...]
+) -> list[list[tuple[Image, LifSource]]]:
+    """Let images keep the numbers by which they are known, whatever is left out or put together before them.
+
+    The first one gets the remarks. `counts` are the places of each image along its further dimensions.
+    """
+    numbered: list[list[tuple[Image, LifSource]]] = []
+    start = 0
+    for of_one, count in zip(found, counts, strict=True):
+        numbered.append([])
+        for n, (image, source) in enumerate(of_one, start):
+            numbered[-1].append((replace(image, number=n, remarks=remarks), source))
+            remarks = ()
+        start += count
+    return numbered
 
 
 def _opened(path: Path) -> liffile.LifFile:
@@ -111,36 +149,54 @@ def _opened(path: Path) -> liffile.LifFile:
         raise BrokenFileError(f"its description is damaged ({first_line(error)})") from error
 
 
-def _acquisitions_of(
-    path: Path, index: int, image: liffile.LifImageABC, said: LifImage
-) -> list[tuple[Image, LifSource]]:
-    """Return an acquisition for each place along dimensions beyond time, channel, z, y and x."""
+def _sizes(image: liffile.LifImageABC, said: LifImage) -> dict[str, int]:
+    """Return the sizes of an image by letter."""
     try:
         sizes = {str(letter): int(size) for letter, size in image.sizes.items()}
-        dtype = np.dtype(image.dtype)
-        stamps = image.timestamps
     except Exception as error:  # as in `_opened`: the library reads these late
         raise BrokenFileError(f"the description of {said.name} is damaged ({first_line(error)})") from error
-    further = {letter: size for letter, size in sizes.items() if letter not in _PLACE}
-    if math.prod(further.values()) > 10_000:
+    if math.prod(size for letter, size in sizes.items() if letter not in _PLACE) > 10_000:
         raise BrokenFileError(f"{said.name} claims the sizes {sizes}")
+    return sizes
+
+
+def _acquisitions_of(
+    path: Path, index: int, image: liffile.LifImageABC, said: LifImage, sizes: Mapping[str, int]
+) -> list[tuple[Image, LifSource]]:
+    """Return an acquisition for each place along dimensions beyond time, channel, wavelength, z, y and x."""
+    if not {"Y", "X"} <= set(sizes):
+        scan = "".join(letter.lower() for letter in sizes if letter in "XYZ") or "point"
+        raise UnsupportedInputError(
+            f"{printable(said.name)} is a scan of {scan}, without whole planes; take or export it as planes of x and y"
+        )
+    if "H" in sizes:
+        raise UnsupportedInputError(
+            f"{printable(said.name)} holds lifetimes, not grey values; export its intensities as an image"
+        )
+    try:
+        dtype, stamps = np.dtype(image.dtype), image.timestamps
+    except Exception as error:
+        raise BrokenFileError(f"the description of {said.name} is damaged ({first_line(error)})") from error
+    further = {letter: size for letter, size in sizes.items() if letter not in _PLACE + _SPECTRAL}
     found = []
     for place in product(*(range(size) for size in further.values())):
         fixed = dict(zip(further, place, strict=True))
         name = " ".join([said.name, *(f"{letter}{n}" for letter, n in fixed.items())])
-        found.append((_image(name, sizes, dtype, stamps, said), LifSource(path, index, said, sizes, fixed)))
+        image_said = replace(_image(name, sizes, dtype, stamps, said), time_points=stopped.time_points(path, said))
+        found.append((image_said, LifSource(path, index, said, sizes, fixed)))
     return found
 
 
 def _image(name: str, sizes: Mapping[str, int], dtype: np.dtype, stamps: MomentsN | None, said: LifImage) -> Image:
     size = {letter: sizes.get(letter, 1) for letter in _PLACE}
+    wavelengths = math.prod(sizes.get(letter, 1) for letter in _SPECTRAL)
     lengths = _lengths(said.element)
     started, seconds = _times(stamps, size["T"])
     return Image(
-        shape=(size["T"], size["C"] * size["S"], size["Z"], size["Y"], size["X"]),
+        shape=(size["T"], size["C"] * wavelengths * size["S"], size["Z"], size["Y"], size["X"]),
         dtype=dtype,
         voxel_um=(lengths.get("Z"), lengths.get("Y"), lengths.get("X")),
-        channel_names=_channel_names(said.element),
+        channel_names=_channel_names(said.element) if wavelengths == 1 else (),
         interval_s=_interval(said.element),
         time_stamps_s=seconds,
         started_at=started,

@@ -36,6 +36,26 @@ class LifImage:
     needed: int
     offset: int = 0
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of X, Y, Z and T, as far as it has them."""
+        letters = {"1": "X", "2": "Y", "3": "Z", "4": "T"}
+        numbers = ((letters.get(d.get("DimID", "")), int(d.attrib["NumberOfElements"])) for d in self._axes())
+        return {letter: number for letter, number in numbers if letter is not None}
+
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        return len(self.element.findall(f"{_DESCRIPTION}/Channels/ChannelDescription"))
+
+    @property
+    def stamps(self) -> int:
+        """How many planes have a time stamp; 0 where nothing is said of times."""
+        listed = self.element.find("./Data/Image/TimeStampList")
+        if listed is None:
+            return 0
+        return len((listed.text or "").split()) or len(listed.findall("./TimeStamp"))
+
     def runs(self, t: int) -> list[tuple[int, int]]:
         """Return (offset, bytes) of what belongs to a time point: one run, or several where time is not slowest."""
         steps = [(d.get("DimID"), int(d.attrib["NumberOfElements"]), int(d.attrib["BytesInc"])) for d in self._axes()]

@@ -248,7 +248,7 @@ class Walk:
         if first is None:
             return Chain(self._pages, fault, file_bytes=size)
         starts = first.tags.get(STRIP_OFFSETS) or first.tags.get(TILE_OFFSETS) or (0,)
-        one_page = first.pixels * first.first(BITS, 8) // 8
+        one_page = first.pixels * first.first(BITS, 1) // 8
         return Chain(self._pages, fault, first.description, one_page, first.pixels, starts[0], size, first.lsm)
 
 
@@ -380,7 +380,7 @@ def _check_pixels(page: _Page, size: int, trusted: bool) -> None:
     ends = [start + length for start, length in zip(offsets, counts, strict=True) if length]
     if not ends or any(start == 0 for start, length in zip(offsets, counts, strict=True) if length):
         raise BrokenChainError("a page has no pixels yet")
-    needed = page.pixels * page.first(BITS, 8) // 8
+    needed = page.pixels * page.first(BITS, 1) // 8
     if trusted and page.first(COMPRESSION, 1) == 1 and sum(counts) < needed:
         raise BrokenChainError(f"a page of {needed} bytes has only {sum(counts)} of them")
     if max(ends) > size:

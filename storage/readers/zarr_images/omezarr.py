@@ -13,13 +13,14 @@ import numpy as np
 
 from nuset_engine.arrays import PlaneYX, StackZYX
 from storage.acquisition import Acquisition
-from storage.errors import StorageError, UnreadableInputError
+from storage.errors import StorageError, UnreadableInputError, UnsupportedInputError
 from storage.naming import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
 from storage.readers.fingerprint import Extent, FreshFiles, of_content
 from storage.readers.image import channel_names, first_line, origins, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
+from storage.readers.xml_text import printable
 from storage.readers.zarr_images.chunks import Chunks
 from storage.readers.zarr_images.sound_blosc import guard
 
@@ -33,7 +34,7 @@ class _Image:
 
     array_path: str
     letters: str
-    scale: tuple[float, ...]
+    scale: tuple[float | None, ...]
     units: tuple[str | None, ...]
     name: str
     channels: tuple[str, ...]
@@ -125,6 +126,8 @@ def probe(path: Path) -> Completion:
     """
     try:
         images = open_ome_zarr(path)
+    except UnsupportedInputError as error:  # there is nothing to wait for
+        return Completion("complete", str(error))
     except StorageError as error:
         return Completion("incomplete", str(error))
     declared, written = images[0].size_t, set(images[0].time_points)
@@ -153,6 +156,8 @@ def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
         return [
             _acquisition(path, group_path, attributes, several) for group_path, attributes, several in _groups(path)
         ]
+    except UnsupportedInputError as error:
+        raise UnsupportedInputError(f"{path} is not read here: {error}.") from error
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise UnreadableInputError(
             f"{path} is not a readable OME-Zarr ({first_line(error)}): export it again."
@@ -173,9 +178,7 @@ def _groups(path: Path) -> list[tuple[str, Mapping[str, Any], bool]]:
     if "multiscales" in attributes:
         return [("", attributes, False)]
     if "plate" in attributes:
-        raise UnreadableInputError(
-            f"{path} is a plate, which is not read as a whole: give the folder of one of its fields."
-        )
+        raise UnsupportedInputError("it is a plate, which is not one image; give the folder of one of its fields")
     if "bioformats2raw.layout" not in attributes:
         raise UnreadableInputError(f"{path} is a Zarr folder without an OME-Zarr image: export it as OME-Zarr.")
     found: list[tuple[str, Mapping[str, Any]]] = []
@@ -200,10 +203,11 @@ def _ome(group: zarr.Group) -> Mapping[str, Any]:
 def _image(group_path: str, attributes: Mapping[str, Any]) -> _Image:
     multiscale = attributes["multiscales"][0]
     dataset = multiscale["datasets"][0]
-    scale = [1.0] * len(multiscale["axes"])
+    _refuse_versions_before_axes(group_path, attributes)
+    scale: list[float | None] = [None] * len(multiscale["axes"])  # nothing stands for what is not said
     for transform in (*dataset.get("coordinateTransformations", ()), *multiscale.get("coordinateTransformations", ())):
         if transform.get("type") == "scale":
-            scale = [a * float(b) for a, b in zip(scale, transform["scale"], strict=True)]
+            scale = [float(b) * (1.0 if a is None else a) for a, b in zip(scale, transform["scale"], strict=True)]
     omero = attributes.get("omero") or {}
     return _Image(
         array_path=f"{group_path}/{dataset['path']}".lstrip("/"),
@@ -213,6 +217,16 @@ def _image(group_path: str, attributes: Mapping[str, Any]) -> _Image:
         name=str(multiscale.get("name") or ""),
         channels=tuple(str(channel.get("label") or "") for channel in omero.get("channels", ())),
     )
+
+
+def _refuse_versions_before_axes(group_path: str, attributes: Mapping[str, Any]) -> None:
+    multiscale = attributes["multiscales"][0]
+    said = multiscale.get("axes")
+    if said is None or not all(isinstance(axis, dict) for axis in said):
+        version = multiscale.get("version") or ("0.1 or 0.2" if said is None else "0.3")
+        raise UnsupportedInputError(
+            f"{group_path or 'it'} is OME-Zarr {printable(str(version))}, which gives axes no units; write it as 0.4"
+        )
 
 
 def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], several: bool) -> Acquisition:

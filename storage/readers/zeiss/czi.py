@@ -16,7 +16,7 @@ import numpy as np
 
 from nuset_engine.arrays import ImageYXS, PlaneYX, ValuesN
 from storage.acquisition import Acquisition
-from storage.errors import UnreadableInputError
+from storage.errors import UnreadableInputError, UnsupportedInputError
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import Extent
@@ -90,6 +90,8 @@ def probe(path: Path) -> Completion:
         layout = structure.read(path)
         scenes = _scenes(path, layout)
         declared = _declared(_root(layout.xml))
+    except UnsupportedInputError as error:  # there is nothing to wait for
+        return Completion("complete", str(error))
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     except (BrokenFileError, UnreadableInputError) as error:
@@ -137,6 +139,12 @@ def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 
 def _scenes(path: Path, layout: CziLayout) -> dict[Scene, _Planes]:
+    phases = {dict(block.scene).get("H", 0) for block in layout.blocks}
+    if len(phases) > 1:
+        raise UnsupportedInputError(
+            f"{path} holds {len(phases)} phases of each plane (raw Airyscan or structured illumination), which are not "
+            "read here: process it in ZEN, and hand in the result."
+        )
     by_scene: dict[Scene, list[Block]] = defaultdict(list)
     for block in layout.blocks:
         by_scene[block.scene].append(block)

@@ -1,0 +1,84 @@
+"""ImageJ's files: planes behind one page, slices that may be time points, lengths with a sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from storage.acquisition import Acquisition
+from storage.readers import open_acquisitions, probe
+
+
+def opened(path: Path) -> Acquisition:
+    assert probe(path).state == "complete"
+    (found,) = open_acquisitions(path)
+    return found
+
+
+def bytes_read() -> int:
+    """Bytes that this process has read from files so far."""
+    said = dict(line.split(": ") for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines())
+    return int(said["rchar"])
+
+
+def behind_one_page(path: Path, planes: int, edge: int = 1024) -> Path:
+    """A hyperstack of one index and all planes behind it, mostly a hole; two planes hold their number."""
+    text = f"ImageJ=1.54f\nimages={planes}\nslices=2\nframes={planes // 2}\nhyperstack=true\nspacing=2.0\nunit=um\n"
+    tifffile.imwrite(path, np.zeros((edge, edge), np.uint16), description=text, metadata=None, resolution=(4.0, 2.0))
+    with tifffile.TiffFile(path) as tif:
+        start, size = tif.pages.first.dataoffsets[0], sum(tif.pages.first.databytecounts)
+    with path.open("r+b") as file:
+        file.truncate(start + planes * size)
+        for n in (1, planes - 1):
+            file.seek(start + n * size)
+            file.write(np.full(edge, n, np.uint16).tobytes())
+    return path
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what is read")
+@pytest.mark.parametrize("planes", [64, 2200])
+def test_of_planes_behind_one_page_just_the_plane_is_read(tmp_path: Path, planes: int) -> None:
+    """Also beyond 4 GiB, where offsets in the file's own numbers end."""
+    path, size = behind_one_page(tmp_path / "a.tif", planes), 2 << 20
+    assert (path.stat().st_size > 4 << 30) == (planes > 2048)
+    with opened(path) as found:
+        assert (found.size_t, found.size_c, found.size_z) == (planes // 2, 1, 2)
+        found.plane(0, 0, 0)  # now it is open
+        before = bytes_read()
+        assert int(found.plane(0, 0, 1)[0, 5]) == 1
+        assert int(found.plane(planes // 2 - 1, 0, 1)[0, 5]) == planes - 1
+        assert bytes_read() - before < 2.1 * size
+        before = bytes_read()
+        found.fingerprint(0)
+        assert bytes_read() - before < 2 * size
+
+
+def test_slices_with_a_frame_interval_are_doubted(tmp_path: Path) -> None:
+    stack = np.zeros((8, 16, 24), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX", "finterval": 30.0})
+    (doubt,) = opened(tmp_path / "a.tif").doubts
+    assert str(tmp_path / "a.tif") in doubt
+    assert "8 slices, one time point and a frame interval of 30 s" in doubt
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "more"),
+    [
+        ((8, 16, 24), "ZYX", {}),
+        ((8, 16, 24), "TYX", {"finterval": 30.0}),
+        ((2, 3, 16, 24), "TZYX", {"finterval": 30.0}),
+    ],
+)
+def test_other_hyperstacks_are_not_doubted(tmp_path: Path, shape: tuple, axes: str, more: dict) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, np.uint16), imagej=True, metadata={"axes": axes, **more})
+    assert opened(tmp_path / "a.tif").doubts == ()
+
+
+def test_a_negative_spacing_is_a_distance(tmp_path: Path) -> None:
+    said = {"axes": "ZYX", "spacing": -1.5, "unit": "um"}
+    stack = np.zeros((5, 16, 24), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(5.0, 5.0), metadata=said)
+    assert opened(tmp_path / "a.tif").voxel_size_um == (1.5, 0.2, 0.2)
