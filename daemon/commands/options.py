@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,16 @@ def port(text: str) -> int:
     if text.isdecimal() and int(text) < 65536:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 0 to 65535")
+
+
+def origin(text: str) -> str:
+    """The origin of web pages, as browsers write it."""
+    found = re.fullmatch(r"(https?://[^/?#@\s*]+)/?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the origin of pages: give scheme and host, as in https://example.org"
+        )
+    return found.group(1).lower()
 
 
 def positive_int(text: str) -> int:

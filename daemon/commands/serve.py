@@ -15,13 +15,19 @@ EXAMPLE = "nusetd serve --database results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    from daemon.page import links
     from daemon.page.serve import PORT
 
     parser.add_argument(
         "--port", type=options.port, default=PORT, help=f"port on loopback, 0 for a free one (default: {PORT})"
     )
     parser.add_argument(
-        "--origin", default="*", metavar="URL", help="whose pages may read, as in https://example.org (default: all)"
+        "--origin",
+        action="append",
+        type=options.origin,
+        metavar="URL",
+        help="whose pages may read, as in https://example.org; may be given several times "
+        f"(default: {' and '.join(links.ORIGINS)})",
     )
     options.add_database(parser)
 
@@ -31,13 +37,14 @@ def execute(arguments: argparse.Namespace) -> int:
     import signal
 
     from daemon.output import complain, say
+    from daemon.page import links
     from daemon.page.serve import StoreServer
     from daemon.page.served_stores import ServedStores, address
     from storage import naming
 
     served = ServedStores(naming.database_url(arguments.database))
     offers = served.offers()
-    with StoreServer(served, arguments.port, arguments.origin) as server:
+    with StoreServer(served, arguments.port, arguments.origin or links.ORIGINS) as server:
         for offer in offers:
             say(f"{offer.acquisition}: {address(server.base, offer)}")
         complain(f"Serving on {server.base} until Ctrl-C.")

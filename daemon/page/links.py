@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 VIZARR = "https://hms-dbmi.github.io/vizarr/"
 NEUROGLANCER = "https://neuroglancer-demo.appspot.com/"
+ORIGINS = tuple("://".join(urlsplit(viewer)[:2]) for viewer in (VIZARR, NEUROGLANCER))
 
 
 def vizarr(store: str) -> str:

@@ -1,7 +1,10 @@
 """A small web server on loopback that gives the files of OME-Zarr stores to viewers in a browser.
 
-It reads and never writes. What viewers need and a plain file server lacks: permission for pages of other origins
+It reads and never writes. What viewers need and a plain file server lacks: permission for pages of named other origins
 (CORS), and parts of files (byte ranges), which shards are read by.
+
+Any page that is open in the browser of this computer can send requests here. So none is answered that was sent to a
+name which somebody had point to this computer (Host), nor to a page of an origin that is not named (Origin).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +28,8 @@ HOST = "127.0.0.1"
 PORT = 8765
 
 _BLOCK = 2**20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")  # no file has more bytes than 18 digits can tell
+_OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _KINDS = {".json": "application/json", ".zattrs": "application/json", ".zarray": "application/json",
           ".zgroup": "application/json", ".xml": "application/xml"}  # fmt: skip
 
@@ -37,15 +42,15 @@ class StoreServer(ThreadingHTTPServer):
     served : ServedStores
     port : int
         0 for any that is free.
-    origin : str
-        Whose pages may read: ``*`` for all, else one such as ``https://example.org``.
+    origins : sequence of str
+        Whose pages may read, such as ``https://example.org``; without it those of the viewers that links lead to.
     """
 
     daemon_threads = True
 
-    def __init__(self, served: ServedStores, port: int = PORT, origin: str = "*") -> None:
+    def __init__(self, served: ServedStores, port: int = PORT, origins: Sequence[str] = links.ORIGINS) -> None:
         self.served = served
-        self.origin = origin
+        self.origins = frozenset(origins)
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -68,6 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_OPTIONS(self) -> None:
         """Tell a browser that a page may ask."""
+        if self._refused(with_content=True):
+            return
         self.send_response(HTTPStatus.NO_CONTENT)
         self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
         self.send_header("Access-Control-Allow-Headers", "Range, If-None-Match, Content-Type")
@@ -86,15 +93,34 @@ class _Handler(BaseHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """Add what every answer carries."""
-        self.send_header("Access-Control-Allow-Origin", self.server.origin)
-        self.send_header("Access-Control-Expose-Headers", "Content-Length, Content-Range, ETag")
+        origin = self.headers.get("Origin") if self.headers else None  # there are none where the request is broken
+        if origin in self.server.origins:
+            self.send_header("Access-Control-Allow-Origin", str(origin))
+            self.send_header("Access-Control-Expose-Headers", "Content-Length, Content-Range, ETag")
+        self.send_header("Vary", "Origin")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing: a viewer asks for thousands of files."""
 
+    def _refused(self, with_content: bool) -> bool:
+        """Refuse what was sent to another name than this computer's, or by a page that may not read."""
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        if _name_of(host) not in _OWN_NAMES:
+            text = f"This server answers to {HOST} and localhost only: ask it under that name."
+            self._text(HTTPStatus.MISDIRECTED_REQUEST, text, "text/plain", with_content)
+            return True
+        if origin is None or origin == f"http://{host}" or origin in self.server.origins:
+            return False
+        text = "Pages of this origin may not read here: name it with --origin, if you trust it."
+        self._text(HTTPStatus.FORBIDDEN, text, "text/plain", with_content)
+        return True
+
     def _answer(self, with_content: bool) -> None:
+        if self._refused(with_content):
+            return
         path = urlsplit(self.path).path
         try:
             if path == "/":
@@ -174,6 +200,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_content:
             self.wfile.write(content)
+
+
+def _name_of(host: str) -> str | None:
+    """Return the name in a Host header, without the port: another one leads here where a port is forwarded."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def part(asked: str, size: int) -> tuple[int, int] | None:

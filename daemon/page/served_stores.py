@@ -14,12 +14,26 @@ from storage.query.question import Question
 
 @dataclass(frozen=True)
 class Offer:
-    """One store: its name in addresses, its acquisition, and its folder (None: it lies at the URL `place`)."""
+    """One store.
+
+    Attributes
+    ----------
+    name : str
+        In addresses.
+    acquisition : str
+    place : str
+        Its folder or URL.
+    folder : Path or None
+        None: it lies at the URL `place`.
+    source : Path
+        What its image was read from, which an image by reference still shows.
+    """
 
     name: str
     acquisition: str
     place: str
     folder: Path | None
+    source: Path
 
 
 class ServedStores:
@@ -39,7 +53,8 @@ class ServedStores:
     def file(self, address: str) -> Path | None:
         """Return the file behind an address (without its query), or None when there is none that may be given out.
 
-        Links are followed only to the arrays of an image by reference, which nusetd itself linked.
+        Links are followed only from an image by reference to the arrays of its own source. Whatever else a link leads
+        to is not given out, be it in the store or in that source.
         """
         parts = [unquote(part, errors="surrogateescape") for part in address.removeprefix("/").split("/")]
         if any(part in ("", ".", "..") or not _is_name(part) for part in parts):
@@ -51,7 +66,7 @@ class ServedStores:
             return None
         try:
             real = offer.folder.joinpath(*parts[1:]).resolve(strict=True)
-            allowed = any(real.is_relative_to(folder) for folder in _open_folders(offer.folder))
+            allowed = any(real.is_relative_to(folder) for folder in _open_folders(offer.folder, offer.source))
             return real if allowed and real.is_file() else None
         except (OSError, ValueError, RuntimeError):
             return None
@@ -69,15 +84,18 @@ def _offer(row: Mapping[Any, Any]) -> Offer:
         acquisition=name,
         place=str(place),
         folder=place if isinstance(place, Path) else None,
+        source=Path(str(row["source_path"])),
     )
 
 
-def _open_folders(store: Path) -> Iterator[Path]:
-    """Give the store itself, and what the links directly in it lead to."""
+def _open_folders(store: Path, source: Path) -> Iterator[Path]:
+    """Give the store itself, and the arrays of its source that are linked directly in it."""
     yield store.resolve()
     for inside in store.iterdir():
         if inside.is_symlink() and inside.name.isdecimal():
-            yield inside.resolve()
+            array = inside.resolve()
+            if array != source.resolve() and array.is_relative_to(source.resolve()):
+                yield array
 
 
 def address(base: str, offer: Offer) -> str:

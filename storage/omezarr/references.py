@@ -15,6 +15,7 @@ from typing import Any
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.omezarr import corruption, ngff
+from storage.readers.confined import leading_out
 from storage.readers.length_units import micrometres, seconds
 
 
@@ -67,8 +68,9 @@ class Reference:
         Raises
         ------
         StorageError
-            When the disk knows no links.
+            When the disk knows no links, or the image names arrays that are not in its folder.
         """
+        refuse_outside(self.folder, ngff.dataset_paths(self.described))
         for i, inside in enumerate(ngff.dataset_paths(self.described)):
             try:
                 os.symlink(self.folder.absolute() / inside, group / str(i), target_is_directory=True)
@@ -97,6 +99,15 @@ def of(acquisition: Acquisition) -> Reference:
         group = zarr.open_group(folder, mode="r")
         version: ngff.Version = "0.4" if group.metadata.zarr_format == 2 else "0.5"
         return Reference(folder, version, ngff.ome(dict(group.attrs)))
+
+
+def refuse_outside(folder: Path, arrays: Sequence[str]) -> None:
+    """Refuse an image with arrays outside its folder, by their paths or by links: they would be shown as its own."""
+    for name in arrays:
+        if leading_out(folder, [folder / name / "zarr.json", folder / name / ".zarray"]) is not None:
+            raise StorageError(
+                f"{folder} cannot be referred to: its array {name!r} is not in it; let the image be copied."
+            )
 
 
 def refuse_at_url(place: str, reference: Reference | None) -> None:

@@ -17,6 +17,7 @@ from storage.errors import StorageError
 from storage.readers.axes import Axes
 from storage.readers.fingerprint import Extent, FreshFiles, fingerprint, gone, of_content, of_page_starts
 from storage.readers.tiff.chain import BrokenChainError, TiffFormat, runs_of_pixels
+from storage.readers.tiff.named_files import refuse_outside
 
 if TYPE_CHECKING:
     import tifffile
@@ -209,11 +210,23 @@ def _opened_for(page: tifffile.TiffPage | tifffile.TiffFrame) -> Iterator[tifffi
 
 
 def opened(path: Path) -> tifffile.TiffFile:
-    """Open a file so that pages which were written one by one come as the one stack that they are."""
+    """Open a file so that pages which were written one by one come as the one stack that they are.
+
+    Raises
+    ------
+    UnreadableInputError
+        When it names files outside its folder.
+    """
     import tifffile
 
-    tif = tifffile.TiffFile(path)
+    # What belongs to an NDTiff is found by its own index; with this file the library would follow any.
+    tif = tifffile.TiffFile(path, is_ndtiff=False)
+    try:
+        refuse_outside(path, tif.ome_metadata or "")
+    except BaseException:
+        tif.close()
+        raise
     if tif.is_shaped and len(tif.series) > 1:  # tifffile's writer, called for each page, describes each as an image
         tif.close()
-        tif = tifffile.TiffFile(path, is_shaped=False)
+        tif = tifffile.TiffFile(path, is_shaped=False, is_ndtiff=False)
     return tif

@@ -13,6 +13,7 @@ from storage.errors import UnsupportedInputError
 from storage.readers.completion import Completion
 from storage.readers.tiff import ome_planes, ome_xml
 from storage.readers.tiff.chain import Chain, Walk, is_whole, walked
+from storage.readers.tiff.named_files import is_outside
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def _judged_by_ome(path: Path, walk: Walk) -> Completion:
 
 
 def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
-    planes, others = chain.pages, tuple(path.with_name(name) for name in declared.others)
+    planes = chain.pages
+    others = tuple(path.with_name(name) for name in declared.others if not is_outside(path, name))
     if declared.in_one_page and chain.pages == 1 and chain.page_bytes:
         planes = (chain.file_bytes - chain.data_offset) // chain.page_bytes
     if planes >= declared.planes:

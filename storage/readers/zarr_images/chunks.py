@@ -52,12 +52,12 @@ class Chunks:
 
     def of(self, t: int) -> list[tuple[Path, int]]:
         """Return the chunks of a time point that are there, in the order of the grid, with their bytes."""
-        return [(path, path.stat().st_size) for path in self._paths(t) if path.is_file()]
+        return [(path, path.stat().st_size) for path in self.paths(t) if path.is_file()]
 
     def written(self, size_t: int) -> tuple[int, ...]:
         """Return the time points of which anything was written."""
         if self.time is None or self.time[0] > 0 or self.separator != "/" or len(self.grid) < 2:
-            return tuple(t for t in range(size_t) if any(path.is_file() for path in self._paths(t)))
+            return tuple(t for t in range(size_t) if any(path.is_file() for path in self.paths(t)))
         try:  # there is a folder for each
             names = {entry.name for entry in os.scandir(self.folder / self.prefix)}
         except OSError:
@@ -66,9 +66,10 @@ class Chunks:
 
     def are_all_there(self, t: int) -> bool:
         """Say whether no chunk of a time point is absent."""
-        return all(path.is_file() for path in self._paths(t))
+        return all(path.is_file() for path in self.paths(t))
 
-    def _paths(self, t: int) -> Iterator[Path]:
+    def paths(self, t: int) -> Iterator[Path]:
+        """Give the files of a time point's chunks, whether they are there or not."""
         numbers: list[range] = [range(n) for n in self.grid]
         if self.time is not None:
             axis, depth = self.time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError, UnsupportedInputError
 from storage.naming import OWN_ATTRIBUTE
 from storage.readers.completion import Completion
+from storage.readers.confined import leading_out
 from storage.readers.fingerprint import Extent, FreshFiles, of_content
 from storage.readers.image import channel_names, first_line, origins, voxel_size
 from storage.readers.length_units import micrometres, seconds
@@ -26,6 +27,10 @@ from storage.readers.zarr_images.sound_blosc import guard
 
 if TYPE_CHECKING:
     import zarr
+
+
+# What zarr may read of a group or an array besides its chunks.
+_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class ZarrSource:
         self._array: zarr.Array[Any] | None = None
         self._block: tuple[tuple[int, int, int], StackZYX] | None = None
         self._chunks: Chunks | None = None
+        self._inside: int | None = None  # a time point of which no chunk lies elsewhere
         self._former: dict[Path, str] = {}
 
     def plane(self, t: int, c: int, z: int) -> PlaneYX:
@@ -62,6 +68,8 @@ class ZarrSource:
         depth = array.chunks[self._letters.index("z")] if "z" in self._letters else 1
         key = (t, c, z // depth)
         if self._block is None or self._block[0] != key:
+            if self._inside != t:
+                self._refuse_links(t)
             where: dict[str, int | slice] = {"t": t, "c": c, "z": slice(key[2] * depth, (key[2] + 1) * depth)}
             index = tuple(where.get(letter, slice(None)) for letter in self._letters)
             try:
@@ -77,6 +85,7 @@ class ZarrSource:
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the chunks of time point t."""
         chunks = self.chunks()
+        self._refuse_links(t)
         extents = [[Extent(str(path), 0, size)] for path, size in chunks.of(t)]
         with FreshFiles() as files:
             return of_content(extents, files)
@@ -102,18 +111,23 @@ class ZarrSource:
 
     def close(self) -> None:
         """Forget the array; the next read opens it again."""
-        self._array = self._block = None
+        self._array = self._block = self._inside = None
         self._former.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open array behind when pickled."""
-        return {**self.__dict__, "_array": None, "_block": None}
+        return {**self.__dict__, "_array": None, "_block": None, "_inside": None}
+
+    def _refuse_links(self, t: int) -> None:
+        _refuse_outside(self._root, self.chunks().paths(t))
+        self._inside = t
 
     def _opened(self) -> zarr.Array[Any]:
         import zarr
 
         if self._array is None:
             guard()
+            _refuse_outside(self._root, (self._root / self._array_path / name for name in _METADATA))
             self._array = zarr.open_array(store=str(self._root), path=self._array_path, mode="r")
         return self._array
 
@@ -168,7 +182,7 @@ def is_own(path: Path) -> bool:
     """Say whether an OME-Zarr was written by this program, and so is no input."""
     try:
         return OWN_ATTRIBUTE in dict(_group(path, "").attrs)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, StorageError):
         return False
 
 
@@ -187,9 +201,20 @@ def _groups(path: Path) -> list[tuple[str, Mapping[str, Any], bool]]:
     return [(inside, one, len(found) > 1) for inside, one in found]
 
 
+def _refuse_outside(root: Path, files: Iterable[Path]) -> None:
+    """Refuse to read files of an OME-Zarr that are not in it."""
+    elsewhere = leading_out(root, files)
+    if elsewhere is not None:
+        raise UnreadableInputError(
+            f"{root} is not read: its {elsewhere.relative_to(root)} leads out of it, by its name or by a link; "
+            "copy what it leads to into it, or export it again."
+        )
+
+
 def _group(path: Path, inside: str) -> zarr.Group:
     import zarr
 
+    _refuse_outside(path, (path / inside / name for name in _METADATA))
     return zarr.open_group(store=str(path), path=inside, mode="r")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from cases.stored import acquisition, pixels, register, squares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.commands import options
 from daemon.errors import DaemonError
 from daemon.page.serve import StoreServer, part
 from daemon.page.served_stores import ServedStores
@@ -54,11 +57,15 @@ def server(output: Path) -> Iterator[StoreServer]:
         made.shutdown()
 
 
-def ask(server: StoreServer, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    server: StoreServer, path: str, method: str = "GET", host: str | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     """Send a request exactly as written; status, headers, content."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     try:
-        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.putrequest(method, path, skip_accept_encoding=True, skip_host=host is not None)
+        if host is not None:
+            connection.putheader("Host", host)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
         connection.endheaders()
@@ -87,13 +94,70 @@ def test_stores_are_listed_and_open_in_zarr(server: StoreServer) -> None:
     np.testing.assert_array_equal(np.asarray(group["labels/nuclei/0"][0]), squares(0, 6, SIZE[2:]))  # type: ignore[index]
 
 
-def test_pages_of_other_origins_may_read(server: StoreServer) -> None:
+@pytest.mark.parametrize("origin", ["https://hms-dbmi.github.io", "https://neuroglancer-demo.appspot.com"])
+def test_pages_of_the_linked_viewers_may_read(server: StoreServer, origin: str) -> None:
     for path in (f"{STORE}/zarr.json", f"{STORE}/0/c/9/9", "/"):
-        assert ask(server, path)[1]["Access-Control-Allow-Origin"] == "*"
-    status, headers, _ = ask(server, STORE, "OPTIONS", Origin="https://example.org")
+        headers = ask(server, path, Origin=origin)[1]
+        assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (origin, "Origin")
+    status, headers, _ = ask(server, STORE, "OPTIONS", Origin=origin)
     assert status == 204
     assert "Range" in headers["Access-Control-Allow-Headers"]
     assert headers["Access-Control-Allow-Private-Network"] == "true"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.org", "null", "http://127.0.0.1:1", "https://hms-dbmi.github.io.x"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_pages_of_any_other_origin_may_not(server: StoreServer, origin: str, method: str) -> None:
+    status, headers, content = ask(server, f"{STORE}/zarr.json", method, Origin=origin)
+    assert status == 403
+    assert "Access-Control-Allow-Origin" not in headers
+    assert b"nusetd" not in content
+
+
+def test_pages_without_an_origin_get_no_permission(server: StoreServer) -> None:
+    status, headers, _ = ask(server, f"{STORE}/zarr.json")
+    assert status == 200
+    assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_named_origins_replace_the_viewers(server: StoreServer) -> None:
+    with StoreServer(server.served, 0, ["https://lab.example"]) as other:
+        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        assert ask(other, "/", Origin="https://lab.example")[1]["Access-Control-Allow-Origin"] == "https://lab.example"
+        assert ask(other, "/", Origin="https://hms-dbmi.github.io")[0] == 403
+        assert ask(other, "/", Origin=other.base)[0] == 200  # its own list
+        other.shutdown()
+
+
+@pytest.mark.parametrize(
+    "host", ["attacker.example", "attacker.example:8765", "127.0.0.1.attacker.example", "", "[", "0"]
+)
+def test_a_name_that_somebody_points_here_is_not_answered(server: StoreServer, host: str) -> None:
+    for path in ("/", f"{STORE}/zarr.json"):
+        status, _, content = ask(server, path, host=host)
+        assert status == 421
+        assert b"embryo" not in content
+        assert b"zarr_format" not in content
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9000", "127.0.0.1:1", "[::1]:8765", "LOCALHOST"])
+def test_own_names_are_answered_whatever_port_was_forwarded(server: StoreServer, host: str) -> None:
+    assert ask(server, "/", host=host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "example.org", "https://example.org/page", "https://user@example.org", "file://"]
+)
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="not the origin"):
+        options.origin(text)
+
+
+def test_an_origin_is_taken_as_browsers_write_it() -> None:
+    assert options.origin("https://Example.org:8443/") == "https://example.org:8443"
 
 
 def test_parts_of_files(server: StoreServer, output: Path) -> None:
@@ -106,6 +170,8 @@ def test_parts_of_files(server: StoreServer, output: Path) -> None:
     assert headers["Content-Range"] == f"bytes 3-10/{len(whole)}"
     assert ask(server, path, Range="bytes=-20")[2] == whole[-20:]
     assert ask(server, path, Range=f"bytes={len(whole)}-")[0] == 416
+    for wild in (f"bytes=0-{'9' * 5000}", f"bytes={'9' * 5000}-", f"bytes=-{'1' * 5000}"):
+        assert ask(server, path, Range=wild)[0] == 416
     status, headers, content = ask(server, path, "HEAD")
     assert (status, headers["Content-Length"], content) == (200, str(len(whole)), b"")
     tag = headers["ETag"]
@@ -133,6 +199,33 @@ def test_no_address_leads_out_of_a_store(output: Path, parts: list[str]) -> None
     served = known_stores(f"sqlite:///{output}/nusetd.sqlite")
     found = served.file("/".join([STORE, *parts]))
     assert found is None or found.is_relative_to(output / "embryo 1.ome.zarr")
+
+
+def test_an_image_by_reference_shows_the_arrays_of_its_source_and_nothing_else(tmp_path: Path) -> None:
+    folder, source = tmp_path / "out", tmp_path / "in" / "raw.ome.zarr"
+    folder.mkdir()
+    (source / "full/0").mkdir(parents=True)
+    (source / "full/0/0").write_bytes(b"pixels")
+    (source / "notes").write_text("secret")
+    (source.parent / "secret").write_text("secret")
+    image = replace(acquisition(pixels(*SIZE), name="raw"), source_path=source)
+    with Catalog.open(folder) as catalog:
+        store = Path(str(register(catalog, image, output=folder).zarr_path))
+    store.mkdir()
+    served = ServedStores(f"sqlite:///{folder}/nusetd.sqlite")
+    os.symlink(source / "full", store / "0")
+    assert served.file("/raw.ome.zarr/0/0/0") == source / "full/0/0"
+    os.symlink(source.parent / "secret", source / "full/leak")  # the source turns hostile after it was linked
+    os.symlink(source.parent, source / "full/up")
+    os.symlink("/etc", store / "1")
+    os.symlink(source, store / "2")
+    for address in ("0/leak", "0/up/secret", "1/passwd", "1/hostname", "2/notes"):
+        assert served.file(f"/raw.ome.zarr/{address}") is None
+    (store / "0").unlink()
+    (source / "full").rename(source / "moved")
+    os.symlink("/etc", source / "full")  # what was linked becomes a link itself
+    os.symlink(source / "full", store / "0")
+    assert served.file("/raw.ome.zarr/0/passwd") is None
 
 
 def test_files_cannot_be_written(server: StoreServer, output: Path) -> None:
