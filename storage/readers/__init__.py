@@ -106,7 +106,11 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     if owner is None:
         raise SourceGoneError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
     of_files = formats.is_of_files(owner)  # all of them are looked at only where a file of this time point is not whole
-    opened = formats.open_file(owner, axes) if of_files else open_acquisitions(owner, pattern="", axes=axes)
+    if of_files:
+        opened = formats.open_file(owner, axes)
+    else:
+        known = formats.still_open(owner, axes, row.source_path, t)
+        opened = open_acquisitions(owner, pattern="", axes=axes) if known is None else known
     for one in opened:
         if str(one.source_path) == row.source_path:
             if of_files and not _is_there(one, t):

@@ -19,7 +19,9 @@ from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
 from storage.readers.tiff import opening, tiff_probe
+from storage.readers.tiff.source import TiffSource
 from storage.readers.zarr_images import omezarr
+from storage.readers.zarr_images.omezarr import ZarrSource
 from storage.readers.zeiss import czi
 
 
@@ -85,13 +87,51 @@ def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
         files = [folder, *([path] if path.exists() else [])]
         found = _images.of((path, axes), files, lambda: format_of(path).open(path, axes), lasting=_are_complete)
     else:
-        found = _images.of(
-            (path, axes),
-            _files_of(path),
-            lambda: format_of(path).open(path, axes),
-            lambda images: [file for image in images for file in image.files],
-        )
-    return list(found)
+        files, lasting = ([path], _are_complete) if path.is_dir() else (_files_of(path), lambda images: True)
+        found = _images.of((path, axes), files, lambda: format_of(path).open(path, axes), _files_behind, lasting)
+    return _current(found)
+
+
+def still_open(path: Path, axes: str | None, source_path: str, t: int) -> list[Acquisition] | None:
+    """Return the images in a file of which they are known, if what counts for one time point is as it was then.
+
+    None where they are not known, or where a look at the whole file costs no more with many time points.
+
+    Parameters
+    ----------
+    source_path : str
+        Which of the images the time point is of.
+    """
+
+    def asked(images: list[Acquisition]) -> list[Path]:
+        (image,) = [one for one in images if str(one.source_path) == source_path] or [images[0]]
+        if t not in image.time_points:
+            return []
+        if isinstance(image.source, ZarrSource):
+            return _files_behind(images)
+        if isinstance(image.source, TiffSource) and len(image.files) > 1:
+            files = image.source.files_of(t)
+            return [path, *files] if files else []
+        return []
+
+    found = _images.still((path, axes), asked)
+    return None if found is None else _current(found)
+
+
+def _files_behind(images: Iterable[Acquisition]) -> list[Path]:
+    """Return the files from which it is known what the images are."""
+    files: dict[Path, None] = {}
+    for image in images:
+        files |= dict.fromkeys(image.source.described_by() if isinstance(image.source, ZarrSource) else image.files)
+    return list(files)
+
+
+def _current(images: Iterable[Acquisition]) -> list[Acquisition]:
+    """Return images that hold no pixels of which it is not known whether they are still the same."""
+    for image in images:
+        if isinstance(image.source, ZarrSource):
+            image.source.forget_pixels()
+    return list(images)
 
 
 def is_of_files(path: Path) -> bool:

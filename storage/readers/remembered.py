@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,7 +26,7 @@ class Remembered(Generic[Key, Value]):
     def __init__(self, room: int, let_go: Callable[[Value], object] = lambda value: None) -> None:
         self._room = room
         self._let_go = let_go
-        self._known: OrderedDict[Key, tuple[Sequence[Path], tuple[FileStamp, ...], Value]] = OrderedDict()
+        self._known: OrderedDict[Key, tuple[Mapping[Path, FileStamp], Value]] = OrderedDict()
 
     def of(
         self,
@@ -50,13 +50,13 @@ class Remembered(Generic[Key, Value]):
             Says whether a value is worth to be kept in mind.
         """
         before = self._known.pop(key, None)
-        if before is not None and set(files) <= set(before[0]) and _stamps(before[0]) == before[1]:
+        if before is not None and set(files) <= before[0].keys() and _are_as(before[0], list(before[0])):
             self._known[key] = before
-            return before[2]
+            return before[1]
         stamps = _stamps(files)
         value = learn()
-        if before is not None and before[2] is not value:
-            self._let_go(before[2])
+        if before is not None and before[1] is not value:
+            self._let_go(before[1])
         others = [path for path in further(value) if path not in files]
         stamps = (*stamps, *_stamps(others)) if stamps else ()
         if (
@@ -64,11 +64,25 @@ class Remembered(Generic[Key, Value]):
             and len(stamps) == len(files) + len(others) > 0
             and all(is_at_rest(stamp) for stamp in stamps)
         ):
-            self._known[key] = ([*files, *others], stamps, value)
+            self._known[key] = (dict(zip([*files, *others], stamps, strict=True)), value)
         while len(self._known) > self._room:
-            _, (_, _, oldest) = self._known.popitem(last=False)
+            _, (_, oldest) = self._known.popitem(last=False)
             self._let_go(oldest)
         return value
+
+    def still(self, key: Key, asked: Callable[[Value], Sequence[Path]]) -> Value | None:
+        """Return what is known under a key if the files that are asked for are as they were then, else None.
+
+        Of a value from very many files only a few are looked at so.
+        """
+        known = self._known.get(key)
+        return None if known is None or not _are_as(known[0], asked(known[1])) else known[1]
+
+
+def _are_as(before: Mapping[Path, FileStamp], files: Sequence[Path]) -> bool:
+    """Say whether files, and at least one, are as they were before."""
+    now = _stamps(files)
+    return len(now) == len(files) > 0 and all(before.get(path) == stamp for path, stamp in zip(files, now, strict=True))
 
 
 def _stamps(files: Sequence[Path]) -> tuple[FileStamp, ...]:

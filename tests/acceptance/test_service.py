@@ -38,7 +38,7 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
     lab.start()
     lab.wait(lambda: lab.done() == 2)
     write_series(lab, range(2, 5))
-    lab.wait(lab.settled)
+    lab.wait(lambda: lab.done() == 5 and lab.settled())  # until they are seen, the first two are all that there is
     assert_alone_and_light(lab)
     worker = lab.worker_pid()
     assert lab.stop() == 0

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 SECTOR = 512
-_FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+_FREE, _END, _FAT, _DIFAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 
 
 def oif(folder: Path, array: np.ndarray) -> Path:
@@ -77,25 +77,33 @@ def compound_file(streams: dict[str, bytes]) -> bytes:
     counts = [-(-len(data) // SECTOR) for data in contents]
     directory = -(-(len(streams) + 1) // 4)
     used = directory + sum(counts)
-    tables = 1
-    while tables * (SECTOR // 4) < used + tables:
+    per_sector, tables, lists = SECTOR // 4, 1, 0  # lists: sectors that name tables for which the header has no room
+    while tables * per_sector < used + tables + lists:
         tables += 1
-    assert tables <= 109  # more would need a table of tables
-    fat = [_FAT] * tables + _run(tables, directory)
-    starts, position = [], tables + directory
+        lists = -(-max(0, tables - 109) // (per_sector - 1))
+    fat = [_FAT] * tables + [_DIFAT] * lists + _run(tables + lists, directory)
+    starts, position = [], tables + lists + directory
     for count in counts:
         starts.append(position)
         fat += _run(position, count)
         position += count
     fat += [_FREE] * (tables * (SECTOR // 4) - len(fat))
-    entries = _entry("Root Entry", 5, _END, 0, child=1 if streams else _FREE)
+    top, beside = _tree(list(streams))
+    entries = _entry("Root Entry", 5, _END, 0, child=top)
     for i, (name, data) in enumerate(zip(streams, contents, strict=True), start=1):
-        # A chain of right siblings is a tree, if not a balanced one.
-        entries += _entry(name, 2, starts[i - 1], len(data), right=i + 1 if i < len(streams) else _FREE)
+        entries += _entry(name, 2, starts[i - 1], len(data), *beside[i])
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
-    header += struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, tables, tables, 0, 4096, _END, 0, _END, 0)
-    header += struct.pack("<109I", *(list(range(tables)) + [_FREE] * (109 - tables)))
-    body = struct.pack(f"<{len(fat)}I", *fat) + entries.ljust(directory * SECTOR, b"\0")
+    header += struct.pack(
+        "<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, tables, tables + lists, 0, 4096, _END, 0,
+        tables if lists else _END, lists,
+    )  # fmt: skip
+    named = [*range(tables), *[_FREE] * (109 + lists * (per_sector - 1) - tables)]
+    header += struct.pack("<109I", *named[:109])
+    body = struct.pack(f"<{len(fat)}I", *fat)
+    for i in range(lists):
+        start, following = 109 + i * (per_sector - 1), tables + i + 1 if i + 1 < lists else _END
+        body += struct.pack(f"<{per_sector}I", *named[start : start + per_sector - 1], following)
+    body += entries.ljust(directory * SECTOR, b"\0")
     return header + body + b"".join(data.ljust(n * SECTOR, b"\0") for data, n in zip(contents, counts, strict=True))
 
 
@@ -104,8 +112,25 @@ def _run(start: int, count: int) -> list[int]:
     return [*range(start + 1, start + count), _END]
 
 
-def _entry(name: str, kind: int, start: int, size: int, right: int = _FREE, child: int = _FREE) -> bytes:
+def _tree(names: list[str]) -> tuple[int, dict[int, tuple[int, int]]]:
+    """The top of a balanced tree of entries, which count from 1, and what is left and right of each."""
+    order = [i for _, _, i in sorted((len(name), name.upper(), i) for i, name in enumerate(names, start=1))]
+    beside: dict[int, tuple[int, int]] = {}
+
+    def top_of(some: list[int]) -> int:
+        if not some:
+            return _FREE
+        middle = len(some) // 2
+        beside[some[middle]] = (top_of(some[:middle]), top_of(some[middle + 1 :]))
+        return some[middle]
+
+    return top_of(order), beside
+
+
+def _entry(
+    name: str, kind: int, start: int, size: int, left: int = _FREE, right: int = _FREE, child: int = _FREE
+) -> bytes:
     text = (name + "\0").encode("utf-16-le")
     return struct.pack(
-        "<64sHBBIII16sIQQIQ", text, len(text), kind, 1, _FREE, right, child, b"", 0, 0, 0, start, size
+        "<64sHBBIII16sIQQIQ", text, len(text), kind, 1, left, right, child, b"", 0, 0, 0, start, size
     )  # fmt: skip

@@ -82,6 +82,9 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
             pages, missing = _pages_of(path, tif, tif.series[i], walk)
             pages = None if missing else pages
             images += _acquisitions(path, i, tif.series[i], said, axes, len(indices) > 1, pages)
+    for image in images:
+        if len(image.files) > 1 and isinstance(image.source, TiffSource):
+            image.source.go_on_with(tif)
     return _Found(images, len(walk.offsets), grows=False)
 
 

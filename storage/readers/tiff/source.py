@@ -85,6 +85,10 @@ class TiffSource:
         self._pages = pages
         self._tif: tifffile.TiffFile | None = None
 
+    def go_on_with(self, tif: tifffile.TiffFile) -> None:
+        """Take over a file, closed, of which the library has found the pages in all the files of the image."""
+        self._tif = tif
+
     def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
         try:
@@ -109,6 +113,13 @@ class TiffSource:
         pages = [(f"{_start(runs)} {_length(runs)} " if runs else "absent", runs) for runs in self._extents(t)]
         with FreshFiles() as files:
             return of_page_starts(pages, files)
+
+    def files_of(self, t: int) -> list[Path]:
+        """Return the files that the pages of a time point lie in; none where that cannot be told any more."""
+        try:
+            return sorted({Path(run.file) for runs in self._extents(t) for run in runs})
+        except Exception:  # noqa: BLE001  # whatever a file that was damaged or removed makes tifffile raise
+            return []
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

@@ -64,6 +64,12 @@ class Chunks:
             return ()
         return tuple(t for t in range(size_t) if str(t // self.time[1]) in names)
 
+    @property
+    def listed(self) -> Path:
+        """The folder in which it shows which time points are written."""
+        nested = self.folder / self.prefix
+        return nested if nested.is_dir() else self.folder
+
     def are_all_there(self, t: int) -> bool:
         """Say whether no chunk of a time point is absent."""
         return all(path.is_file() for path in self.paths(t))

@@ -28,6 +28,8 @@ from storage.readers.zarr_images.sound_blosc import guard
 if TYPE_CHECKING:
     import zarr
 
+_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata")
+
 
 # What zarr may read of a group or an array besides its chunks.
 _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
@@ -102,6 +104,18 @@ class ZarrSource:
                 digest.update(f"{path.relative_to(start)} {status.st_size} {status.st_mtime_ns}\n".encode())
             self._former[start] = f"chunks-{digest.hexdigest()}"
         return self._former[start]
+
+    def described_by(self) -> list[Path]:
+        """Return the folders and files which tell what the array is, and which of its time points are written."""
+        inner, found = self._root / self._array_path, []
+        for folder in [self._root, *reversed([p for p in inner.parents if p.is_relative_to(self._root)][:-1]), inner]:
+            found += [folder, *(folder / name for name in _DOCUMENTS if (folder / name).is_file())]
+        return [*found, self.chunks().listed]
+
+    def forget_pixels(self) -> None:
+        """Forget what was read of chunks, which may be written again."""
+        self._block = None
+        self._former.clear()
 
     def chunks(self) -> Chunks:
         """Return where the array's chunks are."""

@@ -21,6 +21,7 @@ from storage.readers import open_acquisitions, probe, reopen
 from storage.readers.micromanager import ndtiff
 from storage.readers.tiff import chain
 from storage.readers.tiff.chain import is_whole
+from storage.readers.zarr_images import omezarr
 from storage.readers.zeiss import structure
 
 
@@ -99,6 +100,66 @@ def test_of_an_image_with_a_file_for_each_plane_only_those_of_the_time_point_are
     assert not is_whole(cut)
     with pytest.raises(StorageError):
         reopen(row, 5).plane(5, 1, 2)
+
+
+def test_of_an_image_with_a_file_for_each_time_point_only_that_of_the_time_point_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = pixels(6, 2, 3)
+    path = images.ome_tiff_files(tmp_path, array)
+    files = [old(file) for file in sorted(tmp_path.iterdir())]
+    (found,) = open_acquisitions(path)
+    row = row_of(found)
+    asked: list[Path] = []
+    original = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **how: (asked.append(self), original(self, **how))[1])
+    for t in range(6):
+        asked.clear()
+        again = reopen(row, t)
+        assert set(asked) <= {path, files[t], tmp_path}
+        np.testing.assert_array_equal(again.plane(t, 1, 2), array[t, 1, 2])
+    before = again.fingerprint(3)
+    other = tmp_path / "other"
+    other.mkdir()
+    array[3] += 1
+    images.ome_tiff_files(other, array)
+    os.replace(other / files[3].name, files[3])
+    again = reopen(row, 3)
+    assert again.fingerprint(3) != before
+    np.testing.assert_array_equal(again.plane(3, 1, 2), array[3, 1, 2])
+    files[4].write_bytes(files[4].read_bytes()[:300])
+    with pytest.raises(StorageError):
+        reopen(row, 4)
+    files[5].unlink()
+    with pytest.raises(StorageError):
+        reopen(row, 5)
+    again.close()
+
+
+@pytest.mark.parametrize("write", [images.ome_zarr_04, images.ome_zarr_05])
+def test_a_whole_ome_zarr_is_opened_once_and_its_pixels_are_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: images.Writer
+) -> None:
+    array = pixels(4, 1, 3)
+    path = write(tmp_path, array)
+    for one in (path, *path.rglob("*")):
+        old(one)
+    (found,) = open_acquisitions(path)
+    row, opened_groups = row_of(found), list[Path]()
+    original = omezarr._group
+    monkeypatch.setattr(omezarr, "_group", lambda path, inside: opened_groups.append(path) or original(path, inside))
+    for t in range(4):
+        np.testing.assert_array_equal(reopen(row, t).plane(t, 0, 2), array[t, 0, 2])
+    assert not opened_groups
+    before = reopen(row, 3).fingerprint(3)
+    zarr.open_group(path, mode="r+")["0"][3] = 7  # type: ignore[index]
+    again = reopen(row, 3)
+    assert again.fingerprint(3) != before
+    assert (again.plane(3, 0, 2) == 7).all()
+    document = path / ("zarr.json" if write is images.ome_zarr_05 else ".zattrs")
+    document.write_text("{}")
+    with pytest.raises(StorageError):
+        reopen(row, 3)
 
 
 class Growing:
