@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
+from daemon.plain_text import shown
+
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _NEEDS_QUOTES = frozenset(' "=\t')
 
@@ -51,7 +53,7 @@ def _render_value(value: object) -> str:
     if text and text.isprintable() and not _NEEDS_QUOTES.intersection(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'
+    return f'"{shown(escaped, allowed="")}"'
 
 
 class _LineFormatter(logging.Formatter):
@@ -62,7 +64,7 @@ class _LineFormatter(logging.Formatter):
         self._for_journal = for_journal
 
     def format(self, record: logging.LogRecord) -> str:
-        message = " ".join(record.getMessage().splitlines())
+        message = shown(" ".join(record.getMessage().splitlines()), allowed="")
         fields = render_fields(getattr(record, "fields", {}))
         if record.exc_info:
             trace = self.formatException(record.exc_info)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from daemon.plain_text import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,12 +18,12 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 def say(text: str) -> None:
     """One line of a result, to standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(shown(text) + "\n")
 
 
 def complain(text: str) -> None:
     """One line for the person at the terminal, to standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(shown(text) + "\n")
 
 
 def write_table(table: pd.DataFrame, form: str, brief: Sequence[str] = ()) -> None:
@@ -48,6 +51,11 @@ def write_pages(pages: Iterator[pyarrow.Table], form: str, brief: Sequence[str] 
     from storage.files.table_files import WRITERS
 
     sys.stdout.flush()
+    if form == "csv" and sys.stdout.isatty():
+        held = io.BytesIO()
+        WRITERS[form](pages, held)
+        sys.stdout.write(shown(held.getvalue().decode()))
+        return
     WRITERS[form](pages, sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
@@ -57,14 +65,14 @@ def _write_for_people(pages: Iterator[pyarrow.Table], brief: Sequence[str]) -> N
     from storage.query.answers import to_pandas
 
     first = to_pandas(next(pages))
-    shown = [name for name in brief if name in first and first[name].notna().any()] or list(first.columns)
-    text, widths = _for_people(first[shown], None)
+    chosen = [name for name in brief if name in first and first[name].notna().any()] or list(first.columns)
+    text, widths = _for_people(first[chosen], None)
     say(text)
     for page in pages:
-        text, widths = _for_people(to_pandas(page)[shown], widths)
+        text, widths = _for_people(to_pandas(page)[chosen], widths)
         say(text)
-    if len(shown) < first.shape[1] and len(first):
-        complain(f"({first.shape[1] - len(shown)} more columns with --format csv, json or parquet)")
+    if len(chosen) < first.shape[1] and len(first):
+        complain(f"({first.shape[1] - len(chosen)} more columns with --format csv, json or parquet)")
 
 
 def _for_people(table: pd.DataFrame, widths: Sequence[int] | None) -> tuple[str, Sequence[int]]:
@@ -84,7 +92,10 @@ def _for_people(table: pd.DataFrame, widths: Sequence[int] | None) -> tuple[str,
 def _written(column: pd.Series) -> list[str]:
     """Numbers as people write them: counts whole, measurements with four digits, nothing as a dash."""
     if column.dtype.kind != "f":
-        return ["-" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+        return [
+            "-" if missing else shown(str(value), allowed="")
+            for value, missing in zip(column, column.isna(), strict=True)
+        ]
     present = column.dropna()
     form = ".0f" if (present == present.round()).all() else ".4g"
     return ["-" if value != value else format(value, form) for value in column]

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from daemon.plain_text import shown
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -41,7 +43,7 @@ class Bars:
     def _new(self, seen: Seen) -> tqdm[NoReturn]:
         from tqdm import tqdm
 
-        title = f"{seen.acquisition.name} t={seen.t}"
+        title = shown(f"{seen.acquisition.name} t={seen.t}", allowed="")
         return tqdm(total=seen.acquisition.size_z, desc=title, unit="slice", file=sys.stderr, leave=False)
 
     def _close(self) -> None:

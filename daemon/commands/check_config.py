@@ -20,7 +20,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.configuration import config
     from daemon.configuration.machine import machine_faults
     from daemon.errors import ConfigError
-    from storage.connection.engine import safe_url
+    from storage.connection.database_url import safe_url
 
     try:
         checked = config.load(arguments.file)

@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     seen = status.look(url, utc_now())
     if arguments.format == "json":
         acquisitions = json.loads(table.to_json(orient="records"))
-        say(json.dumps({**seen.as_dict(), "acquisitions": acquisitions}, indent=2, ensure_ascii=False))
+        say(json.dumps({**seen.as_dict(), "acquisitions": acquisitions}, indent=2))
         return 0
     for line in status.lines(seen):
         say(line)

@@ -23,6 +23,7 @@ CONFIG = Path("/etc/nusetd/nusetd.toml")
 STATE = Path("/var/lib/nusetd")
 
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+_CONFIG_MODE = 0o640
 _DEFAULT_BIN = "/opt/nusetd/bin/nusetd"
 
 
@@ -259,9 +260,23 @@ def _folder(options: InstallOptions, path: Path, mode: int) -> InstallStep:
 
 def _config(options: InstallOptions) -> InstallStep:
     where = options.at(CONFIG)
-    if where.exists():
-        return InstallStep(f"{where} is there already and stays as it is")
-    return InstallStep(f"write {where}, a configuration to begin with", lambda: _write(where, config_text(options)))
+
+    def close() -> None:
+        """It may come to hold a password: only root changes it, only the service reads it."""
+        owner = _known_user(options)
+        if owner is not None and os.geteuid() == 0:
+            os.chown(where, 0, owner[1])
+        where.chmod(_CONFIG_MODE)
+
+    def make() -> None:
+        _write(where, config_text(options), _CONFIG_MODE)
+        close()
+
+    if not where.exists():
+        return InstallStep(f"write {where}, a configuration to begin with, readable by group {options.user}", make)
+    if where.stat().st_mode & 0o007:
+        return InstallStep(f"{where} is there already and stays as it is, read by group {options.user} only", close)
+    return InstallStep(f"{where} is there already and stays as it is")
 
 
 def _file(options: InstallOptions, path: Path, text: str, what: str) -> InstallStep:
@@ -280,10 +295,10 @@ def _file(options: InstallOptions, path: Path, text: str, what: str) -> InstallS
     return InstallStep(f"replace {where}, {what}; the old one is kept as {kept.name}", replace)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    path.chmod(0o644)
+    path.chmod(mode)
 
 
 def _is_at_home(path: Path) -> bool:

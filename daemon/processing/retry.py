@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from storage import naming
 from storage.clock import utc_now
+from storage.connection.database_url import safe_url
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError
@@ -53,6 +54,6 @@ def open_beside_the_service(database: str) -> Catalog:
     if present != HEAD:
         engine.dispose()
         raise DatabaseUnavailableError(
-            f"{engine.url} has the tables of another version of nusetd: start this version's service on it once."
+            f"{safe_url(url)} has the tables of another version of nusetd: start this version's service on it once."
         )
     return Catalog(engine, lock=None, clock=utc_now)

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from storage.connection.database_url import PASSWORD_FILE, parsed, password_from, safe_url
 from storage.errors import DatabaseUnavailableError
 from storage.naming import sqlite_path, wal_path
 
@@ -49,14 +50,6 @@ def _readable(url: str) -> str:
     return f"sqlite:///file:{quote(str(path.absolute()))}?immutable=1&uri=true"
 
 
-def safe_url(url: str) -> str:
-    """Return a database URL without its password, for messages; what is no URL comes back as it is."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
-
-
 def reason(error: DBAPIError) -> str:
     """Return what the server or the driver said, in its own words and no more."""
     said = error.orig.args[0] if error.orig is not None and error.orig.args else error.orig
@@ -68,17 +61,33 @@ def _engine(url: str, begin: str, query_only: bool) -> Engine:
         pool: dict[str, Any] = (
             {"poolclass": NullPool} if query_only else {"pool_pre_ping": not url.startswith("sqlite")}
         )
-        engine = create_engine(_with_driver(url), **pool)
+        engine = create_engine(parsed(_with_driver(url)), **pool)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        # What is said of a URL's form may quote it, with the password.
+        why = "it is no URL of a database" if isinstance(error, ArgumentError | ValueError) else str(error)
         raise DatabaseUnavailableError(
-            f"{safe_url(url)!r} is not a database that can be opened ({error}): give a path, or a URL such as "
+            f"{safe_url(url)!r} is not a database that can be opened ({why}): give a path, or a URL such as "
             "sqlite:///file or, with nusetd[postgresql] installed, postgresql://user:password@host/name."
-        ) from error
+        ) from None
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine, begin, query_only)
-    elif query_only:
+        return engine
+    _read_password(engine)
+    if query_only:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
+
+
+def _read_password(engine: Engine) -> None:
+    """Have each connection read its password anew from the file that the URL names, if it names one."""
+    file = engine.url.query.get(PASSWORD_FILE)
+    if not isinstance(file, str):
+        return
+
+    @event.listens_for(engine, "do_connect")
+    def on_connect(_dialect: object, _record: object, _arguments: object, named: dict[str, Any]) -> None:
+        named.pop(PASSWORD_FILE, None)  # it means nothing to the driver
+        named["password"] = password_from(file)
 
 
 def _with_driver(url: str) -> str:

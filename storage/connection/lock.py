@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from storage.connection.database_url import safe_url
 from storage.errors import DatabaseUnavailableError
 
 # Under which number a PostgreSQL server knows the lock, within one database. Any number would do; it never changes.
@@ -85,8 +86,9 @@ class ServerLock:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(text(f"SELECT pg_try_advisory_lock({_NUMBER})")).scalar():
             connection.close()
+            place = safe_url(self._engine.url.render_as_string(hide_password=False))
             raise DatabaseUnavailableError(
-                f"Another nusetd is writing to the database {self._engine.url}: "
+                f"Another nusetd is writing to the database {place}: "
                 "stop it first, or give this one a database of its own."
             )
         self._connection = connection

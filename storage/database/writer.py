@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine
 from storage import naming
 from storage.clock import Clock, iso, utc_now
 from storage.connection.availability import check_place, explained
-from storage.connection.engine import safe_url, writing_engine
+from storage.connection.database_url import safe_url
+from storage.connection.engine import writing_engine
 from storage.connection.lock import ServerLock, WriterLock
 from storage.schema.migrate import upgrade
 
@@ -82,7 +83,7 @@ class Writer:
     @property
     def url(self) -> str:
         """The database's URL, without its password."""
-        return str(self._engine.url)
+        return safe_url(self.address)
 
     @property
     def address(self) -> str:

@@ -14,6 +14,7 @@ from storage.errors import UnsupportedInputError
 from storage.readers.image import MOST_PLANES, PlaneIndex
 from storage.readers.tiff import ome_xml
 from storage.readers.tiff.chain import PageShape, Walk
+from storage.readers.tiff.named_files import is_outside
 from storage.readers.tiff.ome_xml import OmeImage, TiffData
 from storage.readers.xml_text import decoded, printable
 
@@ -76,6 +77,8 @@ def described(path: Path, text: str) -> tuple[OmeImage, ...]:
         if found is None:
             return ome_xml.parse(text)
         beside = path.with_name(Path(found.file).name) if found.file else None
+        if beside is not None and is_outside(path, beside.name):
+            beside = None
         if beside is None or not beside.is_file() or beside.stat().st_size > _LARGEST_COMPANION:
             raise UnsupportedInputError(
                 f"its description is in {printable(found.file) or 'a file without a name'}, which is not beside it: "

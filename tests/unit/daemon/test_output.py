@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from daemon.output import write_table
+from daemon import logs
+from daemon.output import complain, say, write_table
+from daemon.progress import Bars
 
 TABLE = pd.DataFrame({"name": ["a", "b"], "track_id": [1.0, np.nan], "volume_um3": [1.5, np.nan]})
 
@@ -49,3 +53,50 @@ def test_parquet_reads_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw))
     write_table(TABLE, "parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(raw.getvalue())), TABLE)
+
+
+HOSTILE = "a\x1b]0;owned\x07\x9b2J\u202eb\r"
+
+
+def _is_plain(text: str) -> bool:
+    return all(c.isprintable() or c in "\n\t" for c in text)
+
+
+def test_control_characters_never_reach_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pd.DataFrame({"name": [HOSTILE, "x\nforged row"], "n": [1, 2]})
+    say(HOSTILE)
+    complain(f"nusetd: {HOSTILE} cannot be read.")
+    write_table(table, "table")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    write_table(table, "csv")
+    out, err = capsys.readouterr()
+    assert _is_plain(out)
+    assert _is_plain(err)
+    assert "\nforged" not in out.split("name,n")[0].split('"name"')[0]
+    assert out.startswith("a\\x1b]0;owned\\x07\\x9b2J\\u202eb\\r\n")
+
+
+def test_programs_get_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(pd.DataFrame({"name": [HOSTILE]}), "csv")
+    assert HOSTILE in capsys.readouterr().out
+
+
+def test_logs_send_a_terminal_no_commands() -> None:
+    record = logging.LogRecord("nusetd", logging.ERROR, "", 0, f"{HOSTILE} cannot be read\nforged", (), None)
+    record.fields = {"path": HOSTILE}
+    assert _is_plain(line := logs._LineFormatter(for_journal=False).format(record))
+    assert "\n" not in line
+
+
+def test_a_progress_bar_sends_a_terminal_no_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    seen = SimpleNamespace(what="started", t=0, acquisition=SimpleNamespace(name="\x1b]0;owned\x07", size_z=3))
+    with Bars() as bars:
+        bars.show(seen)  # type: ignore[arg-type]
+        bar = bars._bar
+        assert bar is not None
+        assert bar.desc.startswith("\\x1b]0;owned\\x07 t=0")

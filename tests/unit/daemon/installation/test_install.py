@@ -61,6 +61,22 @@ def test_everything_is_where_it_belongs(root: Path, capsys: pytest.CaptureFixtur
     assert "systemctl daemon-reload && systemctl enable --now nusetd" in told
 
 
+def test_only_the_services_group_reads_the_configuration(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = root / "etc/nusetd/nusetd.toml"
+    assert run(root) == 0
+    assert own.stat().st_mode & 0o7777 == 0o640
+    if os.geteuid() == 0:
+        group = next(line.split(":")[3] for line in (root / "etc/passwd").read_text().splitlines() if "nusetd" in line)
+        assert (own.stat().st_uid, own.stat().st_gid) == (0, int(group))
+    own.chmod(0o644)  # as an older version wrote it
+    own.write_text("# mine\n")
+    assert run(root) == 0
+    assert (own.stat().st_mode & 0o7777, own.read_text()) == (0o640, "# mine\n")
+    own.chmod(0o600)  # what people closed further stays so
+    assert run(root) == 0
+    assert own.stat().st_mode & 0o7777 == 0o600
+
+
 def test_a_dry_run_shows_everything_and_does_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(root.rglob("*"))
     assert run(root, "--dry-run") == 0
