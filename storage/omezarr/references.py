@@ -17,6 +17,7 @@ from storage.errors import StorageError
 from storage.omezarr import corruption, ngff
 from storage.readers.confined import leading_out
 from storage.readers.length_units import micrometres, seconds
+from storage.readers.zarr_images.limits import refuse_absurd
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Reference:
         StorageError
             When the disk knows no links, or the image names arrays that are not in its folder.
         """
-        refuse_outside(self.folder, ngff.dataset_paths(self.described))
+        arrays = ngff.dataset_paths(self.described)
+        refuse_outside(self.folder, arrays)
+        refuse_absurd_sizes(self.folder, arrays)
         for i, inside in enumerate(ngff.dataset_paths(self.described)):
             try:
                 os.symlink(self.folder.absolute() / inside, group / str(i), target_is_directory=True)
@@ -108,6 +111,16 @@ def refuse_outside(folder: Path, arrays: Sequence[str]) -> None:
             raise StorageError(
                 f"{folder} cannot be referred to: its array {name!r} is not in it; let the image be copied."
             )
+
+
+def refuse_absurd_sizes(folder: Path, arrays: Sequence[str]) -> None:
+    """Refuse an image one of whose arrays claims an absurd size: who opens the result would read it."""
+    import zarr
+
+    for name in arrays:
+        with corruption.readable(folder, f"array {name!r}"):
+            array = zarr.open_array(store=str(folder), path=name, mode="r")
+            refuse_absurd(str(folder / name), array.shape, array.chunks)
 
 
 def refuse_at_url(place: str, reference: Reference | None) -> None:

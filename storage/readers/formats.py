@@ -53,6 +53,7 @@ def close_all(images: Iterable[Acquisition]) -> None:
         image.close()
 
 
+_TOO_DEEP = "{path} has metadata that are nested too deep to be read: it is damaged, export it again."
 _KEPT = 8  # files of which what was found is kept in mind
 _verdicts: Remembered[Path, Completion] = Remembered(_KEPT)
 _images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(_KEPT, close_all)
@@ -85,10 +86,10 @@ def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
         # A folder shows what comes and goes, not what is written in place: that is seen for each time point.
         folder = path.parent if is_series(path) else path.with_name(path.name + OIF_FOLDER)
         files = [folder, *([path] if path.exists() else [])]
-        found = _images.of((path, axes), files, lambda: format_of(path).open(path, axes), lasting=_are_complete)
+        found = _images.of((path, axes), files, lambda: _opened(path, axes), lasting=_are_complete)
     else:
         files, lasting = ([path], _are_complete) if path.is_dir() else (_files_of(path), lambda images: True)
-        found = _images.of((path, axes), files, lambda: format_of(path).open(path, axes), _files_behind, lasting)
+        found = _images.of((path, axes), files, lambda: _opened(path, axes), _files_behind, lasting)
     return _current(found)
 
 
@@ -134,6 +135,20 @@ def _current(images: Iterable[Acquisition]) -> list[Acquisition]:
     return list(images)
 
 
+def _opened(path: Path, axes: str | None) -> list[Acquisition]:
+    try:
+        return format_of(path).open(path, axes)
+    except RecursionError as error:  # JSON or the like in a file, nested without end
+        raise UnreadableInputError(_TOO_DEEP.format(path=path)) from error
+
+
+def _probed(path: Path) -> Completion:
+    try:
+        return format_of(path).probe(path)
+    except RecursionError:
+        return Completion("incomplete", _TOO_DEEP.format(path=path))
+
+
 def is_of_files(path: Path) -> bool:
     """Say whether an image has a file for each plane, of which one after the other may come."""
     return is_series(path) or names.suffix(path) in names.OIF_SUFFIXES
@@ -146,7 +161,7 @@ def _are_complete(images: Iterable[Acquisition]) -> bool:
 def probe(path: Path) -> Completion:
     """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
     try:
-        return _verdicts.of(path, _files_of(path), lambda: format_of(path).probe(path), lambda said: said.others)
+        return _verdicts.of(path, _files_of(path), lambda: _probed(path), lambda said: said.others)
     except UnreadableInputError as error:
         return Completion("incomplete", str(error))
 

@@ -56,13 +56,24 @@ class Chunks:
 
     def written(self, size_t: int) -> tuple[int, ...]:
         """Return the time points of which anything was written."""
-        if self.time is None or self.time[0] > 0 or self.separator != "/" or len(self.grid) < 2:
+        if self.time is None or self.time[0] > 0:
             return tuple(t for t in range(size_t) if any(path.is_file() for path in self.paths(t)))
-        try:  # there is a folder for each
-            names = {entry.name for entry in os.scandir(self.folder / self.prefix)}
+        # What is there is asked, not each time point that is declared: those may be millions, of which none came.
+        nested, depth = self.separator == "/", self.time[1]
+        try:
+            names = [entry.name for entry in os.scandir(self.folder / self.prefix if nested else self.folder)]
         except OSError:
             return ()
-        return tuple(t for t in range(size_t) if str(t // self.time[1]) in names)
+        if not nested:
+            ours = [name.removeprefix(self.prefix).split(self.separator) for name in names if self._is_chunk(name)]
+            names = [numbers[0] for numbers in ours if len(numbers) == len(self.grid)]
+        steps = {int(name) for name in names if name.isascii() and name.isdecimal() and name == str(int(name))}
+        return tuple(t for step in sorted(steps) for t in range(step * depth, min((step + 1) * depth, size_t)))
+
+    def _is_chunk(self, name: str) -> bool:
+        return name.startswith(self.prefix) and all(
+            n.isdecimal() for n in name[len(self.prefix) :].split(self.separator)
+        )
 
     @property
     def listed(self) -> Path:

@@ -23,6 +23,7 @@ from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
 from storage.readers.xml_text import printable
 from storage.readers.zarr_images.chunks import Chunks
+from storage.readers.zarr_images.limits import refuse_absurd
 from storage.readers.zarr_images.sound_blosc import guard
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class ZarrSource:
 
     def forget_pixels(self) -> None:
         """Forget what was read of chunks, which may be written again."""
-        self._block = None
+        self._block = self._inside = None
         self._former.clear()
 
     def chunks(self) -> Chunks:
@@ -142,7 +143,9 @@ class ZarrSource:
         if self._array is None:
             guard()
             _refuse_outside(self._root, (self._root / self._array_path / name for name in _METADATA))
-            self._array = zarr.open_array(store=str(self._root), path=self._array_path, mode="r")
+            array = zarr.open_array(store=str(self._root), path=self._array_path, mode="r")
+            refuse_absurd(str(self._root), array.shape, array.chunks)
+            self._array = array
         return self._array
 
 
@@ -186,7 +189,7 @@ def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
         ]
     except UnsupportedInputError as error:
         raise UnsupportedInputError(f"{path} is not read here: {error}.") from error
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+    except (OSError, KeyError, ValueError, TypeError, IndexError, RecursionError) as error:
         raise UnreadableInputError(
             f"{path} is not a readable OME-Zarr ({first_line(error)}): export it again."
         ) from error
@@ -196,7 +199,7 @@ def is_own(path: Path) -> bool:
     """Say whether an OME-Zarr was written by this program, and so is no input."""
     try:
         return OWN_ATTRIBUTE in dict(_group(path, "").attrs)
-    except (OSError, ValueError, KeyError, TypeError, StorageError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, StorageError):
         return False
 
 
