@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from nuset_engine.anchors import LEVELS
+from nuset_engine.planes.normalize import CHANNELS
 
 
 @contextmanager
@@ -41,7 +42,6 @@ with _without_native_chatter():
     import keras
     from keras import layers, ops
 
-INPUT_CHANNELS = 2
 LARGEST_STRIDE = 16
 PRIOR = 0.01  # share of positive anchors that the score layers start from (Lin et al. 2017, focal loss)
 
@@ -135,7 +135,7 @@ def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int
 
 
 def build_network(
-    architecture: Architecture | None = None, channels: int = INPUT_CHANNELS, folded: bool = False
+    architecture: Architecture | None = None, channels: int = CHANNELS, folded: bool = False
 ) -> keras.Model:
     """The untrained network; `folded` gives its quicker twin for inference, filled by `folding.folded_network`.
 

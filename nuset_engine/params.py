@@ -37,7 +37,7 @@ class SegmentationParams:
     """
 
     seed_score: float = 0.3
-    min_score: float = 0.6
+    min_score: float = 0.65
     nms_iou: float = 0.35
     foreground_threshold: float = 0.4
     soft_foreground_threshold: float = 0.6

@@ -117,6 +117,7 @@ class Segmenter:
             [plane.whole() for plane in planes],
             statistics.intensity,
             self.predictor(statistics.stacked),
+            stacked=statistics.stacked,
             tile=p.tile_px,
             min_score=p.seed_score,
             nms_iou=p.nms_iou,
@@ -137,7 +138,7 @@ class Segmenter:
         intensity = statistics.intensity
         small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
-            reading = Reading(intensity, p.tile_px, p.seed_score, p.nms_iou)
+            reading = Reading(intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
             return [label_by_bands(plane, reading, self.predictor(statistics.stacked), p) for plane in small]
         maps = self._read(small, statistics)
         return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nuset_engine.arrays import TensorF32
 from nuset_engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -179,13 +180,19 @@ def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) ->
     partial.replace(path)
     int8_path(path).unlink(missing_ok=True)  # of the weights that were here before
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    complete = {"format": FORMAT, "name": path.stem, "sha256": digest, **manifest}
+    complete = {"format": FORMAT, "name": path.stem, "sha256": digest, CHANNELS: model.input_shape[-1], **manifest}
     path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
     return WeightsInfo(path.stem, digest, complete, path)
 
 
+def _widened(kernel: TensorF32, channels: int) -> TensorF32:
+    """The first kernel (3, 3, inputs, outputs) for at least so many inputs; new ones count nothing."""
+    lacking = max(0, channels - kernel.shape[2])
+    return np.pad(kernel, ((0, 0), (0, 0), (0, lacking), (0, 0)))
+
+
 def load_weights(model: keras.Model, info: WeightsInfo) -> None:
-    """Put stored arrays into a model of the same architecture.
+    """Put stored arrays into a model of the same architecture, which may read more channels than they did.
 
     Raises
     ------
@@ -193,12 +200,15 @@ def load_weights(model: keras.Model, info: WeightsInfo) -> None:
         If names or shapes do not fit the model.
     """
     wanted = _arrays(model)
+    first = next(iter(wanted))
     with np.load(info.path, allow_pickle=False) as stored:
         unlike = sorted(set(wanted) ^ set(stored.files))
         if unlike:
             raise EngineError(f"{info.path} does not fit this network (first difference: {unlike[0]}); train again.")
         for name, variable in wanted.items():
             values = stored[name].astype(np.float32)
+            if name == first:
+                values = _widened(values, variable.shape[2])
             if values.shape != tuple(variable.shape):
                 raise EngineError(
                     f"{info.path} does not fit this network ({name} is {values.shape}, "

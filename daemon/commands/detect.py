@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nuclei-weights", default="fluorescence", metavar="WEIGHTS", help="weights of all nuclei, for scale"
     )
-    parser.add_argument("--min-score", type=float, default=0.3, help="least confidence of an event, 0 to 1 (0.3)")
+    parser.add_argument("--min-score", type=float, default=0.4, help="least confidence of an event, 0 to 1 (0.4)")
     options.add_runtime(parser)
     parser.add_argument(
         "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"

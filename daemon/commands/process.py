@@ -55,6 +55,5 @@ def execute(arguments: argparse.Namespace) -> int:
             pattern=arguments.pattern,
             image=arguments.image,
             database=arguments.database,
-            axes=arguments.axes,
         )
     )

@@ -35,6 +35,5 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=arguments.weights,
             threads=arguments.threads,
             runtime=arguments.runtime,
-            axes=arguments.axes,
         )
     )

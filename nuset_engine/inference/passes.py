@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nuset_engine.arrays import PlaneF32
+from nuset_engine.arrays import InputsNYXC, PlaneF32
 from nuset_engine.inference.predictor import Prediction, Predictor
 from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
 from nuset_engine.inference.tiling import Tile, tiles
@@ -44,15 +44,21 @@ class Windowed(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """How the network is read: normalisation, tile edge in network pixels, least score and overlap of proposals.
+    """How the network is read: normalisation, whether the planes are slices of a stack, tile edge in network pixels,
+    least score and overlap of proposals.
 
     The statistics are the same for all tiles and planes, so that nothing depends on how an image was cut.
     """
 
     statistics: IntensityStatistics
+    stacked: bool
     tile: int
     min_score: float
     nms_iou: float
+
+    def inputs(self, planes: Sequence[PlaneF32], predictor: Predictor) -> InputsNYXC:
+        """The network's inputs (N, Y, X, C) for planes of equal shape."""
+        return np.stack([normalize(plane, self.statistics, self.stacked, predictor.channels) for plane in planes])
 
 
 def shows_nothing(window: PlaneF32, statistics: IntensityStatistics) -> bool:
@@ -90,7 +96,7 @@ def _read_tile(plane: Windowed, part: Tile, reading: Reading, predictor: Predict
     window = plane[part.window]
     if shows_nothing(window, reading.statistics):
         return _nothing((part.core_y[1] - part.core_y[0], part.core_x[1] - part.core_x[0]))
-    (prediction,) = predictor.predict(normalize(window, reading.statistics)[None])
+    (prediction,) = predictor.predict(reading.inputs([window], predictor))
     found = decode_heads(prediction.heads, reading.min_score).shifted(part.y[0], part.x[0])
     start, stop = np.array([part.core_y, part.core_x]).T
     # A proposal belongs to the tile in whose core its middle lies; the half-open cores share none.
@@ -140,6 +146,7 @@ def run_network(
     statistics: IntensityStatistics,
     predictor: Predictor,
     *,
+    stacked: bool,
     tile: int,
     min_score: float,
     nms_iou: float,
@@ -149,14 +156,14 @@ def run_network(
     Small ones go through the network as one batch, larger ones in tiles of at most `tile` pixels; those that show
     nothing but background do not go through it. See `Reading` for the rest.
     """
-    reading = Reading(statistics, tile, min_score, nms_iou)
+    reading = Reading(statistics, stacked, tile, min_score, nms_iou)
     shape = (planes[0].shape[0], planes[0].shape[1])
     if max(shape) > tile:
         return [_tiled(plane, reading, predictor) for plane in planes]
     found = [_nothing(shape)] * len(planes)
     busy = [index for index, plane in enumerate(planes) if not shows_nothing(plane, statistics)]
     if busy:
-        batch = predictor.predict(np.stack([normalize(planes[index], statistics) for index in busy]))
+        batch = predictor.predict(reading.inputs([planes[index] for index in busy], predictor))
         for index, prediction in zip(busy, batch, strict=True):
             found[index] = _whole(prediction, reading)
     return found

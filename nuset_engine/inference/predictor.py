@@ -77,6 +77,11 @@ class Predictor:
         self._stride = 2 ** (len(weights.architecture["filters"]) - 1)
         self._run = load_network(weights, threads)
 
+    @property
+    def channels(self) -> int:
+        """Channels of the input, see `normalize.normalize`."""
+        return self.weights.channels
+
     def predict(self, inputs: InputsNYXC) -> list[Prediction]:
         """Predict a batch.
 

@@ -137,12 +137,19 @@ class SampledPlanes(LazyPlanes):
 
 
 def look(
-    plane: PlaneYX, factor: float, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
+    plane: PlaneYX,
+    factor: float,
+    statistics: IntensityStatistics,
+    exposure: Exposure,
+    predictor: Predictor,
+    stacked: bool,
 ) -> Sighting:
     """Try one resolution on the busiest window of a plane."""
     scaled = ScaledPlane(plane, factor, statistics.background, exposure)
     small = scaled[scaled.busiest(WINDOW_PX)[0]]
-    maps = run_network([small], statistics, predictor, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3)[0]
+    (maps,) = run_network(
+        [small], statistics, predictor, stacked=stacked, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3
+    )
     found = maps.proposals
     fits = (found.diameters > SEEN_PX[0]) & (found.diameters < SEEN_PX[1])
     if not fits.any():
@@ -156,7 +163,7 @@ def look(
 
 
 def best_sighting(
-    plane: PlaneYX, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor
+    plane: PlaneYX, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor, stacked: bool
 ) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
@@ -168,7 +175,7 @@ def best_sighting(
     for factor in FACTORS:
         if min(plane.shape) * factor < LEAST_PX:
             continue
-        sighting = look(plane, factor, statistics, exposure, predictor)
+        sighting = look(plane, factor, statistics, exposure, predictor, stacked)
         if sighting.evidence >= CERTAIN and CERTAIN_PX[0] <= sighting.diameter_px * factor <= CERTAIN_PX[1]:
             return sighting
         seen.append(sighting)
@@ -211,11 +218,11 @@ def survey(
     look_at = Liveliest.of(some, False)
     if look_at.whole.is_blank:
         return BLANK_STACK
-    seen = best_sighting(look_at.plane, look_at.own, look_at.exposure, predictor)
+    seen = best_sighting(look_at.plane, look_at.own, look_at.exposure, predictor, stacked)
     # Of the values as they are: a surface through dark nuclei is no background.
     if may_be_inverted(sample_values(look_at.plane)):
         negative = Liveliest.of(some, True)
-        other = best_sighting(negative.plane, negative.own, negative.exposure, predictor)
+        other = best_sighting(negative.plane, negative.own, negative.exposure, predictor, stacked)
         if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):
             look_at, seen = negative, other
     if seen.count == 0:
@@ -309,7 +316,13 @@ class CoarsePass:
     def _look(self, small: PlaneF32) -> PlaneMaps:
         p = self.params
         return run_network(
-            [small], self.whole, self.predictor, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
+            [small],
+            self.whole,
+            self.predictor,
+            stacked=self.stacked,
+            tile=p.tile_px,
+            min_score=p.seed_score,
+            nms_iou=p.nms_iou,
         )[0]
 
 

@@ -1,7 +1,9 @@
 """Intensity normalisation: of the whole image for the coarse pass, of the predicted foreground for the fine pass.
 
-The network sees two channels. The first is the paper's, ``(x - mean) / std`` of the foreground. The second compresses
-the range above the background, so that a nucleus at a tenth of the brightness of its neighbours is still seen.
+The network sees three views of the intensities. The first is the paper's, ``(x - mean) / std`` of the foreground. The
+others compress the range above the background, one strongly and one as a square root does, so that a nucleus at a
+tenth of the brightness of its neighbours is still seen. A fourth channel says whether a plane is a slice of a stack:
+then what lies above and below shows through, and is no nucleus of this slice.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import numpy as np
 
 from nuset_engine.arrays import FloatsN, InputYXC, Mask, Pixels
 
+CHANNELS = 4
 CLIP = 10.0
+BRIGHTEST = 3.0  # times the median nucleus: a few that are brighter still count as so bright in the statistics
 LARGEST_SAMPLE = 1 << 18  # pixels that statistics are taken from; more do not change them
 
 
@@ -97,6 +101,7 @@ def foreground_statistics(image: Pixels, foreground: Mask, minimum_px: int = 30)
     if min(nuclei.size, rest.size) * step < minimum_px or min(nuclei.size, rest.size) == 0:
         return None
     background = float(np.median(rest))
+    nuclei = np.minimum(nuclei, background + BRIGHTEST * max(float(np.median(nuclei)) - background, 0.0))
     contrast = float(nuclei.mean()) - background
     if contrast <= 0:
         return None
@@ -110,27 +115,35 @@ def foreground_statistics(image: Pixels, foreground: Mask, minimum_px: int = 30)
     )
 
 
-def normalize(image: Pixels, statistics: IntensityStatistics) -> InputYXC:
+def normalize(
+    image: Pixels, statistics: IntensityStatistics, stacked: bool = False, channels: int = CHANNELS
+) -> InputYXC:
     """The network's input.
 
     Parameters
     ----------
     image : (..., Y, X) any real dtype
     statistics : IntensityStatistics
+    stacked : bool
+        Whether the planes are slices of a stack.
+    channels : int
+        How many of the channels the weights read, the first ones; older weights read two.
 
     Returns
     -------
-    (..., Y, X, 2) float32, both channels within a few units of 0; pixels that are not finite count as background
+    (..., Y, X, channels) float32, within a few units of 0; pixels that are not finite count as background
     """
-    x = image.astype(np.float32)
-    if not np.isfinite(x).all():
-        x = np.where(np.isfinite(x), x, np.float32(statistics.background))
-    out = np.empty((*x.shape, 2), np.float32)
-    if statistics.is_blank:
-        out[...] = 0
-        return out
-    np.clip((x - statistics.mean) / statistics.std, -CLIP, CLIP, out=out[..., 0])
-    knee = 0.05 * statistics.contrast + statistics.noise
-    np.arcsinh((x - statistics.background) / knee, out=out[..., 1])
-    np.clip(out[..., 1], -CLIP, CLIP, out=out[..., 1])
-    return out
+    # The offset goes off first, in the image's own precision: what is left of a dim image on a high one is small.
+    x = image if image.dtype.kind == "f" else image.astype(np.float32)
+    above = (x - x.dtype.type(statistics.background)).astype(np.float32)
+    if not np.isfinite(above).all():
+        above = np.where(np.isfinite(above), above, np.float32(0))
+    views = np.zeros((*above.shape, CHANNELS), np.float32)
+    views[..., 3] = stacked
+    if not statistics.is_blank:
+        mean, contrast = statistics.mean - statistics.background, statistics.contrast
+        np.divide(above - np.float32(mean), np.float32(statistics.std), out=views[..., 0])
+        np.arcsinh(above / np.float32(0.05 * contrast + statistics.noise), out=views[..., 1])
+        np.multiply(2 * np.sign(above), np.sqrt(np.abs(above) / np.float32(contrast)), out=views[..., 2])
+        np.clip(views, -CLIP, CLIP, out=views)
+    return views if channels == CHANNELS else np.ascontiguousarray(views[..., :channels])

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nuset_engine.arrays import IntsN, LabelsYX, PlaneF32, PlaneYX, RotationsN33
+from nuset_engine.arrays import IntsN, LabelsYX, PlaneF32, PlaneYX, PointsZYX, Rotation33, RotationsN33, VectorZYX
 from nuset_engine.synthetic.confocal import SMALLEST_SECTION, random_optics
 from nuset_engine.synthetic.render import render
 from nuset_engine.synthetic.shapes import NucleusShapes, crowd
 
 SHAPE = (3, 256, 256)
+INTERPHASE, PROMETAPHASE, METAPHASE, ANAPHASE, TELOPHASE, BRIGHT, DYING, DAUGHTERS = range(8)
+IN_PLANE = 0.85  # share of the spindles that lie nearly in the plane, as in adherent cells
 LIKELY = 0.09  # share of nuclei in mitosis; one in eleven, many more than in tissue, so that there is enough to learn
 
 
@@ -57,47 +59,85 @@ def mitotic_slices(rng: np.random.Generator, likely: float = LIKELY) -> list[Mit
 
 
 def divide_some(rng: np.random.Generator, shapes: NucleusShapes, likely: float) -> tuple[NucleusShapes, IntsN]:
-    """Bring some nuclei into mitosis.
+    """Bring some nuclei into mitosis, and make some others easy to mistake for it.
 
     Returns
     -------
     shapes : NucleusShapes
-        The chosen ones as prometaphase (ragged and bright), metaphase (a plate) or anaphase (two plates side by side),
-        all others in interphase.
+        The chosen ones as prometaphase (ragged and bright), metaphase (a plate, now and then seen along its axis),
+        anaphase (two plates side by side) or telophase (two daughters that are still condensed). Of the others, in
+        interphase, some are bright, some are dying (shrunken, very bright, often in pieces), some are two small
+        daughters of a division that is over.
     event_of : (M + 1,) int32
         For each label that `render` gives, the number of the mitotic event that it belongs to; 0 for none.
     """
     n = len(shapes)
     chosen = (rng.random(n) < likely) | (shapes.condensation > 0)
-    stage = np.where(chosen, rng.integers(0, 3, n), -1)
-    centres, axes = shapes.centres_um.copy(), shapes.semi_axes_um.copy()
-    brightness, condensation = shapes.brightness.copy(), np.zeros(n)
-    radius = np.cbrt(axes.prod(axis=1))
-    condensation[chosen] = rng.uniform(0.7, 1.0, chosen.sum())
-    brightness[chosen] = np.maximum(brightness[chosen], 0.8) * rng.uniform(1.4, 2.6, chosen.sum())
-    axes[stage == 0] *= 0.85
-    rotations = shapes.rotations.copy()
-    plates = stage >= 1
-    rotations[plates] = spindles(rng, int(plates.sum()))
-    axes[plates] = radius[plates, None] * np.stack(
-        [
-            rng.uniform(0.28, 0.42, plates.sum()),
-            rng.uniform(0.8, 1.1, plates.sum()),
-            rng.uniform(0.7, 1.0, plates.sum()),
-        ],
-        axis=1,
+    stage = np.where(chosen, rng.choice([PROMETAPHASE, METAPHASE, ANAPHASE, TELOPHASE], n), INTERPHASE)
+    lookalike = rng.choice([INTERPHASE, BRIGHT, DYING, DAUGHTERS], n, p=[0.82, 0.08, 0.05, 0.05])
+    stage = np.where(chosen, stage, lookalike)
+    numbers = np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)
+    parts = [_figure(rng, shapes, i, int(stage[i])) for i in range(n)]
+    owner = np.repeat(np.arange(n), [len(p.centres) for p in parts])
+    rotations = [np.repeat(p.rotation[None], len(p.centres), axis=0) for p in parts]
+    figures = NucleusShapes(
+        np.concatenate([p.centres for p in parts]).reshape(-1, 3),
+        np.concatenate([p.semi_axes for p in parts]).reshape(-1, 3),
+        np.concatenate(rotations).reshape(-1, 3, 3),
+        np.concatenate([np.full(len(p.centres), p.brightness) for p in parts]),
+        np.concatenate([np.full(len(p.centres), p.condensation) for p in parts]),
+        (shapes.seeds[owner] + np.concatenate([np.arange(len(p.centres)) for p in parts])) % 2**31,
     )
-    pairs = np.flatnonzero(stage == 2)
-    apart = rotations[pairs, :, 0] * (radius[pairs] * rng.uniform(0.4, 0.95, len(pairs)))[:, None]
-    axes[pairs] *= (0.9, 0.8, 0.8)
-    centres[pairs] -= apart
-    twice = np.concatenate([np.arange(n), pairs])
-    centres = np.concatenate([centres, centres[pairs] + 2 * apart])
-    numbers = np.zeros(n, np.int32)
-    numbers[chosen] = np.arange(1, chosen.sum() + 1)
-    seeds = np.concatenate([shapes.seeds, (shapes.seeds[pairs] + 1) % 2**31])
-    figures = NucleusShapes(centres, axes[twice], rotations[twice], brightness[twice], condensation[twice], seeds)
-    return figures, np.concatenate([[0], numbers[twice]]).astype(np.int32)
+    return figures, np.concatenate([[0], numbers[owner]]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """What one nucleus becomes: centres (P, 3) and semi-axes (P, 3) of its parts, and what they have in common."""
+
+    centres: PointsZYX
+    semi_axes: PointsZYX
+    rotation: Rotation33
+    brightness: float
+    condensation: float
+
+
+def _figure(rng: np.random.Generator, shapes: NucleusShapes, index: int, stage: int) -> _Figure:
+    """The parts of a nucleus in its stage."""
+    centre, axes, turn = shapes.centres_um[index], shapes.semi_axes_um[index], shapes.rotations[index]
+    bright, radius = float(shapes.brightness[index]), float(np.cbrt(axes.prod()))
+    condensed = float(rng.uniform(0.7, 1.0))
+    glow = max(bright, 0.8) * float(rng.uniform(1.4, 2.6))
+    if stage == PROMETAPHASE:
+        return _Figure(centre[None], 0.85 * axes[None], turn, glow, condensed)
+    if stage in (METAPHASE, ANAPHASE, TELOPHASE):
+        spindle = spindles(rng, 1)[0] if rng.random() < IN_PLANE else turn
+        plate = radius * np.array([rng.uniform(0.28, 0.42), rng.uniform(0.8, 1.1), rng.uniform(0.7, 1.0)])
+        if stage == METAPHASE:
+            return _Figure(centre[None], plate[None], spindle, glow, condensed)
+        if stage == ANAPHASE:
+            apart, plate = rng.uniform(0.4, 0.95), plate * (0.9, 0.8, 0.8)
+        else:
+            apart, plate = rng.uniform(0.95, 1.4), plate * (1.25, 0.72, 0.72)
+            glow, condensed = 0.85 * glow, condensed - 0.25
+        return _Figure(_pair(centre, spindle[:, 0] * radius * apart), np.tile(plate, (2, 1)), spindle, glow, condensed)
+    if stage == BRIGHT:
+        return _Figure(centre[None], axes[None], turn, glow, 0.0)
+    if stage == DYING:
+        count = int(rng.integers(1, 5))
+        size = radius * rng.uniform(0.35, 0.6) / np.cbrt(count) * np.exp(rng.normal(0, 0.2, (count, 1)))
+        places = centre + rng.normal(0, 0.3 * radius, (count, 3)) * (count > 1)
+        return _Figure(places, np.repeat(size, 3, axis=1), turn, glow * float(rng.uniform(1, 1.6)), 0.3)
+    if stage == DAUGHTERS:
+        apart = spindles(rng, 1)[0][:, 0] * radius * rng.uniform(0.75, 1.2)
+        return _Figure(
+            _pair(centre, apart), np.tile(0.74 * axes, (2, 1)), turn, bright * float(rng.uniform(1, 1.3)), 0.0
+        )
+    return _Figure(centre[None], axes[None], turn, bright, 0.0)
+
+
+def _pair(centre: VectorZYX, apart: VectorZYX) -> PointsZYX:
+    return np.stack([centre - apart, centre + apart])
 
 
 def spindles(rng: np.random.Generator, count: int) -> RotationsN33:

@@ -145,14 +145,14 @@ def random_intensity(
 
 
 def random_normalize(
-    rng: np.random.Generator, image: PlaneFloat, foreground: MaskYX, params: AugmentParams
+    rng: np.random.Generator, image: PlaneFloat, foreground: MaskYX, params: AugmentParams, stacked: bool = False
 ) -> InputYXC:
-    """Normalise as the coarse or as the fine pass would, with statistics as wrong as they may be there: (Y, X, 2)."""
+    """Normalise as the coarse or as the fine pass would, with statistics as wrong as they may be there: (Y, X, C)."""
     statistics = None if rng.random() < params.coarse_chance else foreground_statistics(image, foreground)
     if statistics is None:
         statistics = whole_image_statistics(image)
     shift, stretch = rng.normal(0, 0.15), np.exp(rng.normal(0, 0.15, 2))
-    return normalize(image, _disturbed(statistics, shift, stretch))
+    return normalize(image, _disturbed(statistics, shift, stretch), stacked)
 
 
 def _disturbed(statistics: IntensityStatistics, shift: float, stretch: FloatsN) -> IntensityStatistics:

@@ -29,6 +29,7 @@ from nuset_engine.training.targets import (
 )
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+SHOWN_AS_SLICE, SLICE_SHOWN_SO, EVENT_SHOWN_SO = 0.2, 0.85, 0.5  # chances to be shown as a slice of a stack
 LARGEST_MISMATCH = 1.7  # between labelled and measured size
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
 
@@ -47,6 +48,9 @@ class Example:
         Median nucleus diameter at the stored resolution.
     focus : (N, 2) float32
         Places that crops are drawn to: rare events, none otherwise.
+    stacked : float
+        Chance that it is shown as a slice of a stack; there is more of it for what is one. Each kind is also shown as
+        the other, for stacks hold thin samples, and single planes are taken of thick ones.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Example:
     weights: PlaneF32 = field(repr=False)
     diameter_px: float
     focus: PointsYX32 = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
+    stacked: float = SHOWN_AS_SLICE
 
 
 def median_diameter(labels: LabelsYX) -> float:
@@ -204,11 +209,16 @@ def by_checksum(names: Sequence[str]) -> list[str]:
 
 def synthetic_examples(rng: np.random.Generator, params: SyntheticParams) -> list[Example]:
     """New synthetic examples: the slices of a confocal stack, or one image of overlapping blobs; half of each."""
-    pairs = confocal_slices(rng) if rng.random() < 0.15 else [synthetic_image(rng, params)]
+    confocal = rng.random() < 0.15
+    pairs = confocal_slices(rng) if confocal else [synthetic_image(rng, params)]
     areas = np.concatenate([np.bincount(labels.ravel())[1:] for _, labels in pairs])
     # One size per stack, as in inference: its first and last slices show nuclei by their caps.
     diameter = float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else TRAINED_DIAMETER_PX
-    return [Example("synthetic", image, labels, border_weights(labels), diameter) for image, labels in pairs]
+    stacked = SLICE_SHOWN_SO if confocal else SHOWN_AS_SLICE
+    return [
+        Example("synthetic", image, labels, border_weights(labels), diameter, stacked=stacked)
+        for image, labels in pairs
+    ]
 
 
 def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
@@ -221,6 +231,7 @@ def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example
             attention_weights(part.events, part.diameter_px),
             part.diameter_px,
             centres_of(part.events),
+            EVENT_SHOWN_SO,
         )
         for part in mitotic_slices(rng)
     ]
@@ -276,7 +287,7 @@ class CropSampler:
         return self._pool[self._rng.integers(len(self._pool))]
 
     def crop(self) -> tuple[InputYXC, Targets]:
-        """One crop: input (Y, X, 2) and targets; what lies beyond the source's edge is mirrored and not counted."""
+        """One crop: input (Y, X, C) and targets; what lies beyond the source's edge is mirrored and not counted."""
         example, rng = self._example(), self._rng
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
         near = None
@@ -285,11 +296,12 @@ class CropSampler:
         warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)
         image = random_intensity(rng, warp.image(example.image), labels, self._augment, zoom)
-        inputs = random_normalize(rng, image, labels > 0, self._augment)
+        stacked = rng.random() < example.stacked
+        inputs = random_normalize(rng, image, labels > 0, self._augment, stacked)
         return inputs, masked_targets(labels, warp.image(example.weights), warp.inside)
 
     def batch(self, size: int) -> tuple[InputsNYXC, list[TensorF32]]:
-        """Inputs (N, Y, X, 2) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
+        """Inputs (N, Y, X, C) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
         crops = [self.crop() for _ in range(size)]
         return np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
 

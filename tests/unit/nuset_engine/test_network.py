@@ -12,6 +12,7 @@ from nuset_engine.anchors import LEVELS
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.runtime.folding import folded_network
 from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
@@ -38,7 +39,7 @@ def stored(tmp_path: Path) -> WeightsInfo:
 
 
 def test_answers_have_the_promised_shapes() -> None:
-    maps, *heads = random_network()(np.zeros((2, 64, 48, 2), np.float32))
+    maps, *heads = random_network()(np.zeros((2, 64, 48, CHANNELS), np.float32))
     assert maps.shape == (2, 64, 48, 2)
     assert [tuple(h.shape) for h in heads] == [(2, 64 // lv.stride, 48 // lv.stride, 5 * lv.count) for lv in LEVELS]
 
@@ -46,7 +47,7 @@ def test_answers_have_the_promised_shapes() -> None:
 @pytest.mark.parametrize("shape", [(64, 64), (16, 48)])
 def test_the_twin_for_inference_is_the_same_function(shape: tuple[int, int]) -> None:
     network = random_network()
-    x = np.random.default_rng(1).normal(size=(1, *shape, 2)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(1, *shape, CHANNELS)).astype(np.float32)
     folded = folded_network(network, SMALL)
     assert not any("norm" in layer.name or "double" in layer.name for layer in folded.layers)
     for one, other in zip(network(x, training=False), folded(x), strict=True):
@@ -110,7 +111,7 @@ def test_shipped_weights_are_whole_and_say_what_made_them(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 33), (250, 100)])
 def test_prediction_has_the_shape_of_its_input(stored: WeightsInfo, shape: tuple[int, int]) -> None:
-    (found,) = Predictor(stored).predict(np.zeros((1, *shape, 2), np.float32))
+    (found,) = Predictor(stored).predict(np.zeros((1, *shape, CHANNELS), np.float32))
     assert found.foreground.shape == found.ridge.shape == shape
     assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
 

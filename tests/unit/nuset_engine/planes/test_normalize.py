@@ -70,3 +70,25 @@ def test_a_few_bright_pixels_on_black_are_not_blank() -> None:
     image = np.zeros((256, 256))
     image[100:104, 100:104] = 50
     assert not whole_image_statistics(image).is_blank
+
+
+def test_a_few_very_bright_nuclei_do_not_set_the_scale() -> None:
+    image, inside = np.full((100, 100), 100.0), np.zeros((100, 100), bool)
+    inside[10:60, 10:60] = True
+    image[inside] = 200.0
+    usual = foreground_statistics(image, inside)
+    image[10:20, 10:20] = 20_000.0
+    found = foreground_statistics(image, inside)
+    assert usual is not None
+    assert found is not None
+    assert found.contrast < 1.1 * usual.contrast
+    assert found.std < usual.contrast
+
+
+def test_older_weights_are_given_their_two_channels_and_all_others_are_told_of_stacks() -> None:
+    image = np.random.default_rng(0).normal(100, 5, (16, 16))
+    statistics = whole_image_statistics(image)
+    views = normalize(image, statistics, stacked=True)
+    assert (views[..., 3] == 1).all()
+    assert (normalize(image, statistics)[..., 3] == 0).all()
+    assert np.array_equal(normalize(image, statistics, channels=2), views[..., :2])

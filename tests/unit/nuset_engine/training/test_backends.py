@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nuset_engine.inference.predictor import Predictor
-from nuset_engine.planes.normalize import normalize, whole_image_statistics
+from nuset_engine.planes.normalize import CHANNELS, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights
 
@@ -73,5 +73,5 @@ def test_training_learns_and_says_its_backend(tmp_path: Path) -> None:
     column = rows[0].split(",").index("validation_loss")
     losses = [float(row.split(",")[column]) for row in rows[1:]]
     assert losses[0] > losses[1] > losses[2]
-    (found,) = Predictor(find_weights(tmp_path / "jax.npz")).predict(np.zeros((1, 64, 64, 2), np.float32))
+    (found,) = Predictor(find_weights(tmp_path / "jax.npz")).predict(np.zeros((1, 64, 64, CHANNELS), np.float32))
     assert np.isfinite(found.foreground).all()

@@ -11,6 +11,7 @@ import pytest
 from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
+from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, add_artefacts, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
@@ -72,7 +73,7 @@ def test_confocal_slices_are_reproducible_and_labelled() -> None:
 def test_crops_are_reproducible_and_finite() -> None:
     one, other = (CropSampler([], seed=9, crop_px=64).batch(3) for _ in range(2))
     assert np.array_equal(one[0], other[0])
-    assert one[0].shape == (3, 64, 64, 2)
+    assert one[0].shape == (3, 64, 64, CHANNELS)
     assert all(np.isfinite(array).all() for array in (one[0], *one[1]))
 
 
