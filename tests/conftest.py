@@ -20,6 +20,8 @@ LISTED = 8
 _spent: Counter[str] = Counter()  # by file
 _last = 0.0
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
+
 
 def _processor_s() -> float:
     """Seconds of this process and of those that it waited for."""

@@ -140,7 +140,7 @@ class Lab:
         while not reached():
             assert self.process is None or self.process.poll() is None, f"the service ended:\n{self.said()}"
             assert time.monotonic() < until, f"waited in vain:\n{self.said()}"
-            time.sleep(0.05)
+            time.sleep(0.15)  # looking costs processor time too
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the database says; nothing while there is none."""

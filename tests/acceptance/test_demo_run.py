@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli import main
 from daemon.demonstration import demo
 from tracking.synthetic.movie import MovieParams
 
@@ -53,14 +54,8 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
     assert (output / "demo.png").stat().st_size > 50_000
     assert (output / "demo.ome.zarr").is_dir()
     assert len(list((output / "incoming").iterdir())) == 8
-    again = subprocess.run(
-        [sys.executable, "-m", "daemon.cli", "demo", "--output", str(output)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert again.returncode == 2
-    assert "delete it or give another --output" in again.stderr
+    assert main(["demo", "--output", str(output)]) == 2
+    assert "delete it or give another --output" in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_nothing_running(classical: str, tmp_path: Path) -> None:

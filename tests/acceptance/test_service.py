@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from lab import Lab, assert_same, nusetd, result, stack, write_stack
 
 Maker = Callable[..., Lab]
@@ -66,49 +67,64 @@ def test_without_events_everything_is_found_too(new_lab: Maker) -> None:
     lab.stop()
 
 
-def test_bad_files_are_set_aside_with_a_sentence_and_the_others_go_on(new_lab: Maker) -> None:
-    lab = new_lab(give_up_s=0.5)
+def state(lab: Lab, name: str) -> str | None:
+    """The state of one of the acquisitions, none of one that is not known."""
+    return next((found for (found,) in lab.rows(f"select state from acquisitions where name = '{name}'")), None)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One service for several tests, each with files of its own; it ends well."""
+    lab = Lab(tmp_path_factory.mktemp("running"), {"give_up_s": 10.0})
+    lab.start()
+    try:
+        yield lab
+        assert lab.stop() == 0
+    finally:
+        if lab.process is not None and lab.process.poll() is None:
+            lab.kill()
+
+
+def test_bad_files_are_set_aside_with_a_sentence_and_the_others_go_on(running: Lab) -> None:
+    lab = running
     (lab.incoming / "notes.tif").write_text("These are my notes.\n")
     (lab.incoming / "empty.tif").write_bytes(b"")
     whole = write_stack(lab.incoming / "good.tif", stack(0))
     (lab.incoming / "cut.tif").write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    lab.start()
-    lab.wait(lambda: lab.states() == ["set_aside", "set_aside", "complete", "set_aside"] or len(lab.states()) == 4)
-    lab.wait(lambda: "complete" in lab.states())
+    bad = {"notes", "empty", "cut"}
+    lab.wait(lambda: state(lab, "good") == "complete" and {state(lab, name) for name in bad} == {"set_aside"})
     reasons = dict(lab.rows("select name, error from acquisitions where error is not null"))
-    assert set(reasons) == {"notes", "empty", "cut"}
+    assert set(reasons) == bad
     assert all(f"{name}.tif" in reason and reason.count("\n") == 0 for name, reason in reasons.items())
     (lab.incoming / "cut.tif").write_bytes(whole.read_bytes())
-    lab.wait(lambda: lab.rows("select state from acquisitions where name = 'cut'") == [("complete",)])
-    lab.stop()
+    lab.wait(lambda: state(lab, "cut") == "complete")
 
 
-def test_a_slow_writer_is_waited_for(new_lab: Maker) -> None:
-    lab = new_lab(give_up_s=30.0)
-    lab.start()
+def test_a_slow_writer_is_waited_for(running: Lab) -> None:
+    lab = running
     content = write_stack(lab.root / "whole.tif", stack(0)).read_bytes()
     with (lab.incoming / "slow.tif").open("wb") as file:
         for start in range(0, len(content), len(content) // 8 + 1):
-            assert lab.states() == [], "nothing is known of an unfinished file"
+            assert state(lab, "slow") is None, "nothing is known of an unfinished file"
             file.write(content[start : start + len(content) // 8 + 1])
             file.flush()
             time.sleep(0.6)  # three quiet periods: only the format tells that there is more to come
-    lab.wait(lambda: lab.states() == ["complete"])
-    assert lab.rows("select count(*) from nuclei") == [(5,)]
-    lab.stop()
+    lab.wait(lambda: state(lab, "slow") == "complete")
+    counted = "select count(*) from nuclei n join acquisitions a on a.id = n.acquisition_id where a.name = 'slow'"
+    assert lab.rows(counted) == [(5,)]
 
 
-def test_a_file_that_changes_is_processed_again(new_lab: Maker) -> None:
-    lab = new_lab()
-    write_series(lab, range(3))
-    lab.start()
-    lab.wait(lab.settled)
+def test_a_file_that_changes_is_processed_again(running: Lab) -> None:
+    lab = running
+    of_series = "join acquisitions a on a.id = acquisition_id where a.name = 'series'"
+    write_series(lab, range(3), "series")
+    lab.wait(lambda: lab.settled() and len(lab.rows(f"select 1 from timepoints {of_series}")) == 3)
     blank = np.full_like(stack(0), 100)
-    write_stack(lab.incoming / "exp_t001.tif", blank)
-    lab.wait(lambda: lab.rows("select nuclei_count from timepoints where t = 1") == [(0,)] and lab.settled())
-    assert lab.rows("select t, count(*) from nuclei group by t") == [(0, 5), (2, 5)]
-    lab.stop()
-    assert not result(lab)["labels"]["exp.ome.zarr/labels/nuclei/0"][1].any()
+    write_stack(lab.incoming / "series_t001.tif", blank)
+    changed = f"select timepoints.nuclei_count from timepoints {of_series} and t = 1"
+    lab.wait(lambda: lab.rows(changed) == [(0,)] and lab.settled())
+    assert lab.rows(f"select t, count(*) from nuclei {of_series} group by t") == [(0, 5), (2, 5)]
+    assert not result(lab)["labels"]["series.ome.zarr/labels/nuclei/0"][1].any()
 
 
 def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_taken_in(new_lab: Maker) -> None:
