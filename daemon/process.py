@@ -46,6 +46,8 @@ class ProcessOptions:
         A folder, or the URL of an object store: gets a `<name>.ome.zarr` per acquisition.
     database : str or None
         Where the rows go; None: `nusetd.sqlite` in the output folder.
+    axes : str or None
+        As `storage.readers.open_acquisitions` takes them.
     """
 
     paths: Sequence[Path]
@@ -58,6 +60,7 @@ class ProcessOptions:
     pattern: str | None = None
     image: ImageKind = "copy"
     database: str | None = None
+    axes: str | None = None
 
 
 @dataclass
@@ -144,7 +147,8 @@ def _why_not(path: Path, answer: Answer) -> str:
 
 def _take_up(paths: list[Path], run: _Run) -> None:
     """Open what makes up one acquisition, or several in one file, and queue it."""
-    (answer,) = run.asked(Open(tuple(paths), run.options.voxel_size_um, run.options.pattern))
+    options = run.options
+    (answer,) = run.asked(Open(tuple(paths), options.voxel_size_um, options.pattern, axes=options.axes))
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
         return
@@ -164,7 +168,13 @@ def _admit(found: Found, run: _Run) -> None:
     if absent:
         complain(f"{found.description.name}: time points {spans(absent)} are not there and are passed over.")
     recipe = Recipe(
-        model, options.processing, options.nuclear_channel, options.ome_zarr_version, options.pattern, options.image
+        model,
+        options.processing,
+        options.nuclear_channel,
+        options.ome_zarr_version,
+        options.pattern,
+        options.image,
+        options.axes,
     )
     elsewhere = {one.source_path: one.files for one in run.catalog.sources.elsewhere(found)}
     (gone,) = run.asked(Gone(elsewhere)) if elsewhere else (Missing(frozenset()),)

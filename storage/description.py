@@ -113,7 +113,10 @@ class Description:
             return self.remarks
         counts = [(self.size_z, "slices"), (self.size_t, "time points")]
         taken = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
-        return (*self.remarks, f"{self.source_path} does not say what its planes are: they are taken for {taken}.")
+        return (
+            *self.remarks,
+            f"{self.source_path} does not say what its planes are: they are taken for {taken} without --axes.",
+        )
 
     def channel(self, channel: int | str | None) -> int:
         """Return the index of a channel given by index or by name (case does not matter); None is the first.

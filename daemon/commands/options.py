@@ -115,8 +115,23 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="micrometres, for images whose metadata gives none, as in 2.0,0.3,0.3",
     )
     parser.add_argument(
+        "--axes",
+        metavar="LETTERS",
+        type=axes,
+        help="which dimension of a TIFF is which, slowest first, whatever it says: TYX for time points kept as slices",
+    )
+    parser.add_argument(
         "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
     )
+
+
+def axes(text: str) -> str:
+    """Letters of T, C, Z, Y and X, each once; Y and X both or neither."""
+    letters = text.upper()
+    unclear = set(letters) - set("TCZYX") or len(set(letters)) < len(letters) or ("Y" in letters) != ("X" in letters)
+    if not letters or unclear:
+        raise argparse.ArgumentTypeError(f"{text!r} is no order of axes: write letters of TCZYX, such as TZC or TYX")
+    return letters
 
 
 def port(text: str) -> int:

@@ -55,5 +55,6 @@ def execute(arguments: argparse.Namespace) -> int:
             pattern=arguments.pattern,
             image=arguments.image,
             database=arguments.database,
+            axes=arguments.axes,
         )
     )

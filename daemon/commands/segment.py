@@ -35,5 +35,6 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=arguments.weights,
             threads=arguments.threads,
             runtime=arguments.runtime,
+            axes=arguments.axes,
         )
     )

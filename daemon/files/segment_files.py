@@ -39,6 +39,7 @@ class SegmentOptions:
     weights: str
     threads: int | None
     runtime: str
+    axes: str | None = None
 
 
 def segment_files(options: SegmentOptions) -> int:
@@ -66,7 +67,7 @@ def write_labels(path: Path, labels: Labels) -> None:
 
 
 def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> Labels:
-    found = readers.open_acquisitions(image, voxel_size_um=options.voxel_size_um)
+    found = readers.open_acquisitions(image, voxel_size_um=options.voxel_size_um, axes=options.axes)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:

@@ -40,6 +40,7 @@ class Recipe:
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
     image: ImageKind = "copy"
+    axes: str | None = None
 
     def params(self, channel: int) -> dict[str, Any]:
         """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""
@@ -47,6 +48,8 @@ class Recipe:
         stored |= {"nuclear_channel": channel, "ome_zarr_version": self.ome_zarr_version, "pattern": self.pattern}
         if self.image != "copy":  # left out else: it came later, and equal results keep an equal recipe
             stored["image"] = self.image
+        if self.axes is not None:
+            stored["axes"] = self.axes
         return stored
 
     def made(self, row: AcquisitionRow) -> bool:

@@ -32,7 +32,7 @@ class Open:
     Attributes
     ----------
     paths : tuple of Path
-    voxel_size_um, pattern
+    voxel_size_um, pattern, axes
         As `storage.readers.open_acquisitions` takes them.
     time_points : tuple of int, or None
         Of a growing file, those that are to be taken; None: all that are whole.
@@ -45,6 +45,7 @@ class Open:
     pattern: str | None
     time_points: tuple[int, ...] | None = None
     idle: bool = False
+    axes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _look(request: Look) -> Looked:
 
 def _open(request: Open) -> tuple[Found, ...]:
     size, pattern = request.voxel_size_um, request.pattern
-    opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern)
+    opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern, axes=request.axes)
     return tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
 
 

@@ -61,7 +61,8 @@ def open_acquisitions(
     pattern : str or None
         How names tell the time point, see `acquisition_key`.
     axes : str or None
-        Letters for the dimensions of files that do not name theirs, such as ``TYX``. Unnamed, the first is z.
+        Letters for the dimensions of TIFFs, slowest first, such as ``TYX``; they overrule what the files say. Unnamed,
+        the first is z. That files of other formats know their axes is remarked.
     check : bool
         Look whether each file is whole. Leave it out only for files that were just looked at.
 
@@ -83,6 +84,8 @@ def open_acquisitions(
         else:
             opened = formats.open_file(members[0], axes)
             found += [_limited(one, ready[members[0]]) for one in opened]
+    if axes is not None:
+        found = [_without_use_for(axes, one) for one in found]
     return [one.with_voxel_size(voxel_size_um) for one in sorted(found, key=lambda one: str(one.source_path))]
 
 
@@ -158,6 +161,13 @@ def _checked(path: Path) -> tuple[int, ...] | None:
     if verdict.state != "complete":
         raise IncompleteInputError(verdict.refusal)
     return None
+
+
+def _without_use_for(axes: str, acquisition: Acquisition) -> Acquisition:
+    if acquisition.origins.axes == "configured":
+        return acquisition
+    remark = f"{acquisition.source_path} says which axes it has: the axes {axes} that were given are not used."
+    return replace(acquisition, remarks=(*acquisition.remarks, remark))
 
 
 def _limited(acquisition: Acquisition, ready: tuple[int, ...] | None) -> Acquisition:

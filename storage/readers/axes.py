@@ -88,7 +88,7 @@ def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, 
     pages : int
         Number of pages; the first dimensions multiply up to it.
     given : str or None
-        Letters that the user set for the file's dimensions, such as ``TYX``.
+        Letters that the user set for the file's dimensions, such as ``TYX``, or for those over its planes: ``T``.
     what : str
         The file, for messages.
 
@@ -127,7 +127,12 @@ def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, 
 
 
 def _renamed(kept: list[tuple[str, int]], given: str, what: str) -> list[tuple[str, int]]:
+    if not set(given.upper()) & set("YX"):  # those of the planes' order alone
+        given += "".join(letter for letter, _ in kept if letter in "YXS")
     if len(given) != len(kept):
         sizes = " x ".join(str(size) for _, size in kept)
-        raise UnreadableInputError(f"{what} has {len(kept)} dimensions ({sizes}), but the axes {given!r} were given.")
+        raise UnreadableInputError(
+            f"{what} has {len(kept)} dimensions ({sizes}), but the axes {given!r} were given: "
+            "give a letter for each, slowest first."
+        )
     return [(letter, size) for letter, (_, size) in zip(given.upper(), kept, strict=True)]

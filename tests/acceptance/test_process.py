@@ -87,6 +87,20 @@ def test_a_stack_without_a_voxel_size_is_told_how_to_give_it(tmp_path: Path) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_are(tmp_path: Path) -> None:
+    said = {"axes": "ZYX", "finterval": 30.0, "spacing": 2.0, "unit": "um"}
+    tifffile.imwrite(tmp_path / "a.tif", stack(0)[2:5], imagej=True, resolution=(4.0, 4.0), metadata=said)
+    arguments = ("process", tmp_path / "a.tif", "--output", tmp_path / "out", "--engine", ENGINE)
+    done = nusetd(*arguments)
+    assert done.returncode == 0
+    assert "3 slices, one time point and a frame interval of 30 s" in done.stderr
+    done = nusetd(*arguments, "--axes", "TYX")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "in 3 time points" in done.stdout
+    with pytest.raises(SystemExit):
+        asked(*arguments, "--axes", "TT")
+
+
 def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
     image = write_stack(tmp_path / "plane.tif", stack(0)[3])
     first, second = (nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))

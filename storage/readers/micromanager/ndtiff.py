@@ -180,6 +180,8 @@ class _Index:
     ----------
     entries : list of Entry
         Those read so far.
+    elapsed_ms : dict
+        What the metadata of planes say of when they were taken, by file and offset, as far as it was read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -188,6 +190,7 @@ class _Index:
 
     def _begin(self) -> None:
         self.entries: list[Entry] = []
+        self.elapsed_ms: dict[tuple[str, int], float] = {}
         self._where = 0
         self._stamp: FileStamp | None = None
         self._ends: tuple[tuple[int, bytes], ...] = ()  # (offset, bytes) of the first and of the last entry
@@ -330,7 +333,8 @@ def _image(path: Path, name: str, position: _Position) -> tuple[Image, NdtiffSou
     with closing(_Stacks(path.parent)) as stacks:
         said = _metadata(stacks, entry)
         z_um = _distance(said, _metadata(stacks, second)) if second is not None else None
-        stamps = _time_stamps(stacks, position)
+        index = _indices.get(path)
+        stamps = _time_stamps(stacks, position, {} if index is None else index.elapsed_ms)
     yx_um = micrometres(said.get("PixelSizeUm", said.get("PixelSize_um")), "um")
     image = Image(
         shape=(t, c, z, entry.height, entry.width),
@@ -365,16 +369,21 @@ def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _time_stamps(stacks: _Stacks, position: _Position) -> tuple[float, ...]:
+def _time_stamps(stacks: _Stacks, position: _Position, known: dict[tuple[str, int], float]) -> tuple[float, ...]:
     """Return seconds from the first time point; empty unless every time point says when it was."""
-    size_t = position.sizes[0]
+    size_t, size_c, _ = position.sizes  # asked once: it looks at all planes
     if not 1 < size_t <= _MOST_STAMPS:
         return ()
     found = []
     for t in range(size_t):
-        entry = next((position.planes[t, c, 0] for c in range(position.sizes[1]) if (t, c, 0) in position.planes), None)
-        said = _metadata(stacks, entry).get("ElapsedTime-ms") if entry is not None else None
-        if not isinstance(said, int | float):
+        entry = next((position.planes[t, c, 0] for c in range(size_c) if (t, c, 0) in position.planes), None)
+        if entry is None:
             return ()
-        found.append(float(said) / 1000.0)
+        where = (entry.file, entry.offset)
+        if where not in known:
+            said = _metadata(stacks, entry).get("ElapsedTime-ms")
+            if not isinstance(said, int | float):
+                return ()
+            known[where] = float(said)
+        found.append(known[where] / 1000.0)
     return tuple(round(stamp - found[0], 6) for stamp in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from storage.readers.axes import Axes
 from storage.readers.image import Voxel
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.tiff import ome_xml
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class Metadata:
     """What a TIFF says about its image; None or empty where it says nothing.
 
-    `remarks` are the ends of sentences about the file that people must know.
+    `remarks` are the ends of sentences about the file that people must know, `doubts_of_axes` those that a person
+    settles who says which axes it has.
     """
 
     dialect: str
@@ -28,6 +30,11 @@ class Metadata:
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
     remarks: tuple[str, ...] = ()
+    doubts_of_axes: tuple[str, ...] = ()
+
+    def remarks_on(self, axes: Axes) -> tuple[str, ...]:
+        """Return what is left to be said of an image that is read with these axes."""
+        return self.remarks if axes.origin == "configured" else self.remarks + self.doubts_of_axes
 
 
 def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
@@ -75,8 +82,8 @@ def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     labels = values.get("Labels") if values.get("channels", 1) > 1 else None
     names = tuple(str(n) for n in labels[: values["channels"]]) if labels else ()
     interval_s = seconds(interval, values.get("tunit", "s"))
-    remarks = _doubts_of_imagej(values, interval_s)
-    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, remarks=remarks)
+    doubts = _doubts_of_imagej(values, interval_s)
+    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, doubts_of_axes=doubts)
 
 
 def _doubts_of_imagej(values: dict[str, Any], interval_s: float | None) -> tuple[str, ...]:
@@ -84,9 +91,10 @@ def _doubts_of_imagej(values: dict[str, Any], interval_s: float | None) -> tuple
     slices = values.get("slices", 1)
     if interval_s is None or values.get("frames", 1) > 1 or slices < 2:
         return ()
+    order = "TCYX" if values.get("channels", 1) > 1 else "TYX"
     return (
-        f"has {slices} slices, one time point and a frame interval of {interval_s:g} s: it is read as slices, but if "
-        "they are time points, set them as frames in ImageJ (Image > Properties) and save it again",
+        f"has {slices} slices, one time point and a frame interval of {interval_s:g} s: unless told otherwise it is "
+        f"read as slices; if they are time points, process it with --axes {order}, or save it with frames in ImageJ",
     )
 
 

@@ -220,5 +220,5 @@ def _acquisition(
         source=TiffSource(path, index, axes, files, dtype, pages),
         time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
         started_at=said.started_at,
-        remarks=tuple(f"{first} {remark}." for remark in said.remarks),
+        remarks=tuple(f"{first} {remark}." for remark in said.remarks_on(axes)),
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from cases import images
+from cases.stored import row_of
 
 from storage.acquisition import Acquisition
-from storage.readers import open_acquisitions, probe
+from storage.errors import UnreadableInputError
+from storage.readers import open_acquisitions, probe, reopen
 
 
 def opened(path: Path) -> Acquisition:
@@ -62,6 +66,32 @@ def test_slices_with_a_frame_interval_are_doubted(tmp_path: Path) -> None:
     (doubt,) = opened(tmp_path / "a.tif").doubts
     assert str(tmp_path / "a.tif") in doubt
     assert "8 slices, one time point and a frame interval of 30 s" in doubt
+    assert "--axes TYX" in doubt
+    for axes in ("TYX", "T", "t"):
+        (found,) = open_acquisitions(tmp_path / "a.tif", axes=axes)
+        assert (found.size_t, found.size_z, found.frame_interval_s) == (8, 1, 30.0)
+        assert (found.origins.axes, found.doubts) == ("configured", ())
+
+
+def test_axes_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 16, 24), np.uint16), imagej=True, metadata={"axes": "ZYX"})
+    with pytest.raises(UnreadableInputError, match="3 dimensions"):
+        open_acquisitions(tmp_path / "a.tif", axes="TZ")
+
+
+def test_axes_of_files_that_know_theirs_are_not_used_in_silence(tmp_path: Path) -> None:
+    path = images.ome_zarr_04(tmp_path, np.ones((1, 1, 2, 16, 24), np.uint16))
+    (found,) = open_acquisitions(path, axes="T")
+    assert (found.size_t, found.size_z) == (1, 2)
+    assert "the axes T that were given are not used" in found.doubts[0]
+
+
+def test_time_kept_as_slices_is_found_again_from_its_row(tmp_path: Path) -> None:
+    stack = np.arange(8, dtype=np.uint16)[:, None, None] * np.ones((1, 16, 24), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX", "finterval": 30.0})
+    (found,) = open_acquisitions(tmp_path / "a.tif", axes="TYX")
+    with reopen(replace(row_of(found), params={"axes": "TYX"}), 5) as again:
+        assert int(again.plane(5, 0, 0)[3, 3]) == 5
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,22 @@ def test_an_index_is_read_on_where_it_has_grown(tmp_path: Path, monkeypatch: pyt
     assert ndtiff.read_index(other) == entries[: len(entries) // 2], "a shorter one is another one"
 
 
+def test_metadata_of_planes_that_were_there_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ndtiff_file.dataset(tmp_path / "run", pixels(30, 1, 2))
+    (found,) = ndtiff.open_ndtiff(path)
+    assert len(found.time_stamps_s) == 30
+    walks: list[object] = []
+    sizes = ndtiff._Position.sizes.fget
+    monkeypatch.setattr(ndtiff._Position, "sizes", property(lambda self: walks.append(self) or sizes(self)))
+    read: list[object] = []
+    original = ndtiff._metadata
+    monkeypatch.setattr(ndtiff, "_metadata", lambda stacks, entry: read.append(entry) or original(stacks, entry))
+    (again,) = ndtiff.open_ndtiff(path)
+    assert again.time_stamps_s == found.time_stamps_s
+    assert len(walks) < 10, "over all planes, whatever the number of time points"
+    assert len(read) <= 2, "of the first two slices, whose distance is asked"
+
+
 def test_another_file_at_the_path_is_walked_from_its_start(tmp_path: Path) -> None:
     first, second = pixels(4, 1, 3), pixels(6, 1, 3) + 7
     path = old(images.ome_tiff(tmp_path, first))
