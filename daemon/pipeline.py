@@ -35,7 +35,7 @@ from storage.readers.plane_cache import keep
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
-    from storage.database.renewal.replay import Replayed
+    from storage.database.renewal.replayed import Replayed
     from storage.database.taken_files import Source
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 

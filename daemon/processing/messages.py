@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.runtime.names import AUTO
-from storage.database.renewal.replay import Replayed
-from storage.database.track_measures import Measures
+from storage.database.renewal.replayed import Replayed
 from storage.schema.rows import AcquisitionRow
-from tracking.tracker import TrackUpdate
+
+if TYPE_CHECKING:
+    from storage.database.track_measures import Measures
+    from tracking.tracker import TrackUpdate
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The worker's side of tracking: trackers that stay in memory, and tracks that are made anew.
 
-It reads the database and never writes it.
+It reads the database and never writes it. What reads it is loaded with the first such task: a worker that only segments
+starts without.
 """
 
 from __future__ import annotations
@@ -10,17 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
-
 from daemon.processing.messages import ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import StoredRecipe
-from storage.database.records import track_record
-from storage.database.renewal.replay import Replayed, replay
-from storage.database.track_measures import measured
-from storage.query.snapshots import snapshot
-from storage.schema.tables import tracker_states
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from storage.database.renewal.replayed import Replayed
     from tracking.tracker import Tracker
 
 _MOST = 16  # trackers in memory: a few megabytes each
@@ -40,6 +37,9 @@ class Trackers:
         TrackerStateError
             When it has to be read, and what is stored cannot be.
         """
+        from sqlalchemy import select
+
+        from storage.schema.tables import tracker_states
         from tracking.tracker import Tracker
 
         name, tracker = self._known.pop(task.acquisition.id, (None, None))
@@ -65,6 +65,10 @@ def track(task: TrackTask, trackers: Trackers) -> Tracked:
     TrackerStateError
         When the tracker's stored state cannot be read: the tracks are to be made anew.
     """
+    from storage.database.records import track_record
+    from storage.database.track_measures import measured
+    from storage.query.snapshots import snapshot
+
     began, number = time.perf_counter(), task.acquisition.id
     with snapshot(task.database) as connection:
         tracker = trackers.take(task, connection)
@@ -77,5 +81,8 @@ def track(task: TrackTask, trackers: Trackers) -> Tracked:
 
 def make_anew(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
     """Make the tracks of an acquisition anew."""
+    from storage.database.renewal.replay import replay
+    from storage.query.snapshots import snapshot
+
     with snapshot(task.database) as connection:
         return replay(connection, task.acquisition.id, StoredRecipe.of(task.acquisition).tracking, progress)

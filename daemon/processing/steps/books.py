@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
     from daemon.processing.messages import Ready, Task, Tracked
     from storage.database.catalog import Catalog
-    from storage.database.renewal.replay import Replayed
+    from storage.database.renewal.replayed import Replayed
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob
 
 W = TypeVar("W")  # a piece of work

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.processing.messages import Cause, Failed, ReplayTask
 from daemon.processing.steps.books import Books
-from storage.database.renewal.replay import Replayed
+from storage.database.renewal.replayed import Replayed
 from storage.database.renewal.staged_tracks import StagedRows, pieces
 from storage.errors import DatabaseUnavailableError, StaleJobError
 

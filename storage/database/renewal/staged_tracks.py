@@ -27,7 +27,7 @@ from storage.schema.tables import (
 from storage.schema.tables import nuclei as nuclei_table
 
 if TYPE_CHECKING:
-    from storage.database.renewal.replay import Replayed, ReplayedTimepoint
+    from storage.database.renewal.replayed import Replayed, ReplayedTimepoint
 
 StagedRows = tuple[str, Sequence[dict[str, Any]]]
 """Rows that one short transaction writes, and what they are."""
