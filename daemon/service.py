@@ -134,11 +134,15 @@ class Service:
             self._outage = 0
 
     def _pulse(self) -> None:
-        """The loop went round, and the worker's signs of life were looked at: only now the watchdog hears of it."""
+        """The loop went round, and the worker's signs of life were looked at: only now the watchdog hears of it.
+
+        A report is a row: while a transaction lasts beside the loop, it would wait for its end, and the loop with it.
+        """
         now = self._clock()
         self._notifier.ping(now)
         self._monitor.turned(now)
-        self._monitor.look(self._live, now)
+        if not self._queue_loop.writing_beside:
+            self._monitor.look(self._live, now)
 
     def _starting(self) -> None:
         if self._queue_loop.model is None:

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-# trackpy imports both, the linker that is used calls neither, and a worker starts a quarter faster without them.
-for needless in ("numba", "sklearn"):
-    sys.modules.setdefault(needless, None)  # type: ignore[arg-type]
+# trackpy imports both, the linker that is used calls neither, and a worker starts a quarter faster without them. Where
+# the tests themselves run, other packages need them.
+if "pytest" not in sys.modules:
+    for needless in ("numba", "sklearn"):
+        sys.modules.setdefault(needless, None)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

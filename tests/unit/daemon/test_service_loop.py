@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,30 @@ def test_a_turn_pings_after_it_looked_at_the_worker(stage: Stage, monkeypatch: p
     stage.service.turn()
     order += stage.heard()
     assert order.index("worker") < order.index("WATCHDOG=1")
+
+
+def test_no_turn_waits_for_the_database_while_a_long_transaction_is_written_beside_the_loop(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with stage.service._catalog._transaction():
+            begun.set()
+            over.wait(30)
+
+    beside = stage.service._queue_loop._beside
+    beside.start(write)
+    stage.service._queue_loop._over = lambda outcome: None
+    assert begun.wait(5)
+    started = time.monotonic()
+    for stage.now in (10.0, 20.0, 30.0):  # a report is due in each
+        stage.service.turn()
+    took = time.monotonic() - started
+    over.set()
+    beside.wait()
+    assert "WATCHDOG=1" in stage.heard()
+    assert took < 5
 
 
 def test_a_turn_that_gets_stuck_pings_nobody(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
