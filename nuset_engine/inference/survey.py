@@ -15,7 +15,6 @@ from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
 from nuset_engine.inference.passes import PlaneMaps, run_network
 from nuset_engine.inference.predictor import Predictor
-from nuset_engine.inference.sighting import Sighting, best_sighting, credible, look
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
 from nuset_engine.planes.lazy import LazyPlanes
@@ -29,7 +28,18 @@ from nuset_engine.planes.normalize import (
 )
 from nuset_engine.planes.scaled_plane import ScaledPlane
 
+FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
+SEEN_PX = (11.0, 46.0)
+WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution is tried
 SAMPLED_PLANES = 5
+LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
+CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained size are seen: no other need be tried
+CERTAIN_PX = (18.0, 34.0)
+TRUSTED_SCORE = 0.4
+CONVINCING = 0.5
+AGREEING = 3  # so many nuclei are half as convincing as a crowd
+SPANNING = 0.75  # a nucleus that is larger than this part of the plane is hardly one
+SPANNING_TRUST = 0.02
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
@@ -90,6 +100,16 @@ class StackStatistics:
 BLANK_STACK = StackStatistics(TRAINED_DIAMETER_PX, BLANK)
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """What the coarse pass saw at one resolution: nuclei, their median size in source pixels, and how sure it was."""
+
+    factor: float
+    count: int
+    diameter_px: float
+    evidence: float
+
+
 class SampledPlanes(LazyPlanes):
     """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
 
@@ -114,6 +134,63 @@ class SampledPlanes(LazyPlanes):
         where = [places(slice(0, n, stride), n) for n in plane.shape]
         shown = exposure.shown(plane[::stride, ::stride], np.nan, *where)
         return sample_values(exposure.flattened(shown, *where))
+
+
+def look(
+    plane: PlaneYX,
+    factor: float,
+    statistics: IntensityStatistics,
+    exposure: Exposure,
+    predictor: Predictor,
+    stacked: bool,
+) -> Sighting:
+    """Try one resolution on the busiest window of a plane."""
+    scaled = ScaledPlane(plane, factor, statistics.background, exposure)
+    small = scaled[scaled.busiest(WINDOW_PX)[0]]
+    (maps,) = run_network(
+        [small], statistics, predictor, stacked=stacked, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3
+    )
+    found = maps.proposals
+    fits = (found.diameters > SEEN_PX[0]) & (found.diameters < SEEN_PX[1])
+    if not fits.any():
+        return Sighting(factor, 0, float("nan"), 0.0)
+    scores, sizes = found.scores[fits], found.diameters[fits]
+    explained = float((scores * np.minimum(sizes**2, TRAINED_DIAMETER_PX**2 * 2)).sum()) / small.size
+    share = fits.sum() / len(found)
+    return Sighting(
+        factor, int(fits.sum()), float(np.median(sizes)) / factor, explained * share * float(scores.mean()) ** 2
+    )
+
+
+def best_sighting(
+    plane: PlaneYX, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor, stacked: bool
+) -> Sighting:
+    """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
+
+    The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
+    round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many, so of all
+    resolutions with at least half of the best evidence the finest is right.
+    """
+    seen = []
+    for factor in FACTORS:
+        if min(plane.shape) * factor < LEAST_PX:
+            continue
+        sighting = look(plane, factor, statistics, exposure, predictor, stacked)
+        if sighting.evidence >= CERTAIN and CERTAIN_PX[0] <= sighting.diameter_px * factor <= CERTAIN_PX[1]:
+            return sighting
+        seen.append(sighting)
+    weights = [credible(sighting, plane.shape) for sighting in seen]
+    enough = CONVINCING * max(weights)
+    return max((s for s, weight in zip(seen, weights, strict=True) if weight >= enough), key=lambda s: s.factor)
+
+
+def credible(sighting: Sighting, shape: tuple[int, ...]) -> float:
+    """Evidence of a resolution on a plane of this shape, less where few nuclei agree, or one fills the whole view.
+
+    From far enough the lit field itself, the edge of a well or a whole colony looks like one nucleus.
+    """
+    spans = sighting.diameter_px > SPANNING * min(shape)
+    return sighting.evidence * sighting.count / (sighting.count + AGREEING) * (SPANNING_TRUST if spans else 1.0)
 
 
 def may_be_inverted(values: FloatsN) -> bool:
@@ -141,25 +218,17 @@ def survey(
     look_at = Liveliest.of(some, False)
     if look_at.whole.is_blank:
         return BLANK_STACK
+    seen = best_sighting(look_at.plane, look_at.own, look_at.exposure, predictor, stacked)
     # Of the values as they are: a surface through dark nuclei is no background.
-    doubtful = may_be_inverted(sample_values(look_at.plane))
-    views = [look_at, Liveliest.of(some, True)] if doubtful else [look_at]
-    known = params.nucleus_diameter_px
-    if known is not None:
-        view = _clearest(views, predictor, stacked, known)[0] if doubtful else look_at
-        return view.coarse_pass(some, predictor, params, stacked).of_known_size(known, view)
-    view, seen = _clearest(views, predictor, stacked, None)
+    if may_be_inverted(sample_values(look_at.plane)):
+        negative = Liveliest.of(some, True)
+        other = best_sighting(negative.plane, negative.own, negative.exposure, predictor, stacked)
+        if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):
+            look_at, seen = negative, other
     if seen.count == 0:
         return BLANK_STACK
-    return view.coarse_pass(some, predictor, params, stacked).refined(seen.diameter_px)
-
-
-def _clearest(
-    views: Sequence[Liveliest], predictor: Predictor, stacked: bool, known: float | None
-) -> tuple[Liveliest, Sighting]:
-    """The polarity in which nuclei are seen best, the first of equals."""
-    pairs = [(view, view.sighting(predictor, stacked, known)) for view in views]
-    return max(pairs, key=lambda pair: credible(pair[1], pair[0].plane.shape))
+    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params, stacked)
+    return coarse.refined(seen.diameter_px)
 
 
 def of_whole_image(planes: Sequence[PlaneYX], found: StackStatistics) -> StackStatistics:
@@ -197,18 +266,6 @@ class Liveliest:
         whole = own if len(planes) == 1 else whole_image_statistics(np.concatenate(values))
         return cls(exposure, planes[liveliest], own, whole)
 
-    def sighting(self, predictor: Predictor, stacked: bool, known: float | None) -> Sighting:
-        """The best sighting of nuclei, or of those of the known diameter (source pixels)."""
-        if known is None:
-            return best_sighting(self.plane, self.own, self.exposure, predictor, stacked)
-        return look(self.plane, TRAINED_DIAMETER_PX / known, self.own, self.exposure, predictor, stacked)
-
-    def coarse_pass(
-        self, planes: SampledPlanes, predictor: Predictor, params: SegmentationParams, stacked: bool
-    ) -> CoarsePass:
-        """The coarse pass in this polarity."""
-        return CoarsePass(planes, self.whole, self.exposure, predictor, params, stacked)
-
 
 @dataclass(frozen=True)
 class CoarsePass:
@@ -223,27 +280,21 @@ class CoarsePass:
 
     def refined(self, diameter: float) -> StackStatistics:
         """Statistics at about the right resolution, which takes a second look to find if need be."""
-        seen, _ = self.at(diameter)
+        if self.params.nucleus_diameter_px is not None:
+            known = self.params.nucleus_diameter_px
+            return replace(self.at(known), diameter_px=known)
+        seen = self.at(diameter)
         if not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
-            seen, _ = self.at(seen.diameter_px)
+            seen = self.at(seen.diameter_px)
         return seen
 
-    def of_known_size(self, diameter: float, view: Liveliest) -> StackStatistics:
-        """Statistics where the size is given: nothing is looked for, unless the coarse pass sees no nucleus at all."""
-        found, count = self.at(diameter)
-        if count == 0 and view.sighting(self.predictor, self.stacked, diameter).count == 0:
-            return BLANK_STACK
-        return replace(found, diameter_px=diameter)
-
-    def at(self, diameter: float) -> tuple[StackStatistics, int]:
+    def at(self, diameter: float) -> StackStatistics:
         """Median diameter and intensities of the nuclei that are seen when nuclei of `diameter` are looked for.
 
         Returns
         -------
         StackStatistics
             `diameter` where no nucleus is seen, `whole` where there is no foreground.
-        int
-            So many are seen.
         """
         scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
         pixels, foregrounds, sizes = [], [], []
@@ -260,8 +311,7 @@ class CoarsePass:
         seen = StackStatistics(measured, self.whole, self.exposure, edge_softness(foregrounds), self.stacked)
         threshold = seen.outlined(self.params).foreground_threshold
         inside = np.concatenate([f.ravel() > threshold for f in foregrounds])
-        intensity = foreground_statistics(np.concatenate(pixels), inside) or self.whole
-        return replace(seen, intensity=intensity), found.size
+        return replace(seen, intensity=foreground_statistics(np.concatenate(pixels), inside) or self.whole)
 
     def _look(self, small: PlaneF32) -> PlaneMaps:
         p = self.params

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.inference import sighting, survey
+from nuset_engine.inference import survey
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.segment import Segmenter
 
@@ -58,7 +58,7 @@ class Watched:
     def labels(self, image: np.ndarray) -> np.ndarray:
         """Labels of a plane, with the clocks running."""
         with (
-            self._named(sighting, "look", "looks"),
+            self._named(survey, "look", "looks"),
             self._named(survey.CoarsePass, "at", "coarse"),
             self.whole.running(),
         ):
