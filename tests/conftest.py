@@ -6,6 +6,7 @@ the computer does. Processes that tests start count as soon as they have been wa
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -21,6 +22,21 @@ _spent: Counter[str] = Counter()  # by file
 _last = 0.0
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
+
+
+class _SignalStack(ctypes.Structure):
+    """`stack_t` of the C library."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def pytest_runtest_setup() -> None:
+    """Signals are delivered on the ordinary stack.
+
+    Libraries that some tests load leave the process an alternate stack that cannot hold a signal's frame on processors
+    with wide registers (AMX); the next signal that a test sends to itself would end the whole run.
+    """
+    ctypes.CDLL(None).sigaltstack(ctypes.byref(_SignalStack(None, 2, 0)), None)  # SS_DISABLE
 
 
 def _processor_s() -> float:
