@@ -60,6 +60,21 @@ def task(source: Path, tmp_path: Path) -> AnalyseTask:
         return AnalyseTask(job.acquisition, job.t, job.fingerprint)
 
 
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the worker keeps open is closed with the test."""
+    opened, reopen = [], readers.reopen
+
+    def noted(row: Any, t: int) -> Any:
+        opened.append(reopen(row, t))
+        return opened[-1]
+
+    monkeypatch.setattr(readers, "reopen", noted)
+    yield
+    for one in opened:
+        one.close()
+
+
 def analyse(task: AnalyseTask, meanwhile: Callable[[], None]) -> Any:
     engine = SimpleNamespace(segmenter=lambda params: Segmenter(meanwhile))
     return answer(task, engine, lambda message: None)  # type: ignore[arg-type]
