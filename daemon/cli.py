@@ -35,6 +35,7 @@ COMMANDS = {
     "view": ("view", "open an acquisition in napari, or print links for web viewers"),
     "serve": ("serve", "offer the OME-Zarr stores to web viewers, over HTTP on this computer"),
     "verify": ("verify", "check that rows, labels and source agree, and name what does not"),
+    "relocate": ("relocate", "write down that stores or sources were moved"),
     "submit": ("submit", "have the service take files as they are, now"),
     "retry": ("retry", "queue again what was set aside"),
     "train": ("train", "train or fine-tune weights on images with labels"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -88,6 +89,24 @@ def parent(place: Place) -> Place:
 def base(place: Place) -> str:
     """Return the last part of a place's name."""
     return place.rpartition("/")[2] if isinstance(place, str) else place.name
+
+
+def stored_place(place: Place, folder: Path | None) -> str:
+    """Return a place as the database holds it: relative to the database's folder where it lies inside.
+
+    So that a folder with results can be moved or copied, and is still whole. `folder` is None for a database on a
+    server. Links on the way do not count: what lies inside lies inside by whichever name.
+    """
+    if isinstance(place, Path) and folder is not None:
+        for path, around in ((place, folder), (Path(os.path.realpath(place)), Path(os.path.realpath(folder)))):
+            if path.is_relative_to(around):
+                return str(path.relative_to(around))
+    return str(place)
+
+
+def whole_place(stored: str, folder: Path | None) -> str:
+    """Return the absolute path, or URL, of what the database holds; paths of before are absolute already."""
+    return stored if is_url(stored) or folder is None else str(folder / stored)
 
 
 def zarr_path(output: str | Path, name: str, bundle: str | None = None) -> Place:

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from nuset_engine.arrays import FloatsN, PlaneYX, Points3N, StackZYX
-from storage import readers
+from storage import naming, readers
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
+from storage.omezarr import places
 from storage.omezarr.growing import CHUNK_Z
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
+from storage.readers.names import file_of_image
+from storage.readers.presence import is_there
 from storage.schema import tables
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import TimepointState
@@ -43,9 +46,12 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Checked:
-    """One time point that was looked at: how many nuclei it has, and what does not agree."""
+    """One time point that was looked at: how many nuclei it has, and what does not agree.
 
-    t: int
+    Without `t`: what is to be said of the acquisition as a whole.
+    """
+
+    t: int | None
     nuclei: int
     mismatches: tuple[Mismatch, ...]
 
@@ -91,9 +97,14 @@ def verify(path_or_url: str | Path, acquisition: int | str, source: bool = True)
         table = tables.timepoints
         done = (table.c.acquisition_id == row.id) & (table.c.state == TimepointState.DONE.value)
         times = [int(t) for t in connection.execute(select(table.c.t).where(done).order_by(table.c.t)).scalars()]
+        seen = _last_seen(connection, row)
     if row.zarr_path is None:
         raise StorageError(f"{row.name} has no labels: it was set aside ({row.error}).")
-    store = ImageStore.open(row.zarr_path)
+    store = _store(row, seen)
+    lost = _lost_source(path_or_url, row, seen) if source else None
+    if lost is not None:
+        source = False
+        yield Checked(None, 0, (Mismatch(None, None, lost),))
     for t in times:
         checked = _timepoint(path_or_url, row, store, t, source)
         if checked.mismatches:  # a service may just have been between its steps
@@ -102,6 +113,41 @@ def verify(path_or_url: str | Path, acquisition: int | str, source: bool = True)
     unknown = sorted(set(store.published_timepoints) - set(times))
     for t in unknown:
         yield Checked(t, 0, (Mismatch(t, None, "is visible in the OME-Zarr, but the database does not call it done"),))
+
+
+def _store(row: AcquisitionRow, seen: str) -> ImageStore:
+    place = naming.as_place(str(row.zarr_path))
+    if not places.exists(place):
+        raise StorageError(
+            f"{place}, the OME-Zarr of {row.name}, is not there: it was last seen {seen}; bring it back, or say where "
+            f"it lies with `nusetd relocate {naming.parent(place)} NEW`."
+        )
+    return ImageStore.open(place)
+
+
+def _lost_source(path_or_url: str | Path, row: AcquisitionRow, seen: str) -> str | None:
+    """Say that nothing of the source is there any more; None where some of it is, or nothing can be said."""
+    points = tables.timepoints
+    query = select(points.c.source_file).where(points.c.acquisition_id == row.id).distinct()
+    with snapshot(path_or_url) as connection:
+        named = [Path(name) for name in connection.execute(query).scalars() if name]
+    files = [file_of_image(path) for path in named or [Path(row.source_path)]]
+    try:
+        if any(map(is_there, files)) or any("*" in file.name for file in files):
+            return None
+    except OSError:
+        return None
+    return (
+        f"its source {row.source_path} is not there, only rows and labels are compared; it was last seen {seen}: bring "
+        f"it back, or say where it lies with `nusetd relocate {files[0].parent} NEW`"
+    )
+
+
+def _last_seen(connection: Connection, row: AcquisitionRow) -> str:
+    """Say when source and store of an acquisition were last worked with."""
+    points = tables.timepoints
+    last = select(func.max(points.c.completed_at)).where(points.c.acquisition_id == row.id)
+    return f"at {connection.execute(last).scalar() or row.created_at}"
 
 
 def _timepoint(path_or_url: str | Path, row: AcquisitionRow, store: ImageStore, t: int, source: bool) -> Checked:

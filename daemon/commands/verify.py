@@ -1,6 +1,7 @@
 """Check that rows, labels and source agree for every nucleus of an acquisition, and name what does not.
 
-Labels and pixels are read again and measured anew. Exit code 0 when everything agrees, 1 when something does not.
+Labels and pixels are read again and measured anew; what is missing is named, with where and when it was last seen.
+Exit code 0 when everything agrees, 1 when something does not.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ def execute(arguments: argparse.Namespace) -> int:
     url = naming.database_url(arguments.database)
     times = nuclei = faults = 0
     for checked in verify(url, arguments.acquisition, source=not arguments.no_source):
-        times, nuclei, faults = times + 1, nuclei + checked.nuclei, faults + len(checked.mismatches)
+        times, nuclei = times + (checked.t is not None), nuclei + checked.nuclei
+        faults += len(checked.mismatches)
         for mismatch in checked.mismatches:
             label = "" if mismatch.label is None else f", label {mismatch.label}"
-            say(f"time point {mismatch.t}{label}: {mismatch.what}")
+            where = str(arguments.acquisition) if mismatch.t is None else f"time point {mismatch.t}{label}"
+            say(f"{where}: {mismatch.what}")
     looked_at = f"{nuclei} nuclei in {times} time points"
     if faults:
         complain(f"{faults} disagreements in {looked_at}.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, FromClause, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
 
+from storage.connection.database_folder import folder_of
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
 from storage.schema.states import (
@@ -194,7 +195,8 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
     tracked = connection.execute(
         select(tracker_states.c.t).where(tracker_states.c.acquisition_id == row["acquisition_id"])
     ).scalar()
-    acquisition = acquisition_row(connection.execute(select(acquisitions).where(owner)).mappings().one())
+    mine = connection.execute(select(acquisitions).where(owner)).mappings().one()
+    acquisition = acquisition_row(mine, folder_of(connection))
     return TimepointJob(
         id=int(row["id"]),
         acquisition=acquisition,

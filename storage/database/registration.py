@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from storage import naming
 from storage.canonical import canonical_json
+from storage.connection.database_folder import folder_of
 from storage.description import Description
 from storage.errors import StorageError
 from storage.readers.fingerprint import is_former, same_content
@@ -53,15 +54,15 @@ def register(
         row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
-        made = {"name": name, "zarr_path": str(path), "state": AcquisitionState.QUEUED.value, "created_at": now}
+        made = {"name": name, "zarr_path": path, "state": AcquisitionState.QUEUED.value, "created_at": now}
         return _inserted(connection, values | made)
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
-        values |= {"zarr_path": str(_free_names(connection, row["name"], zarr_path)[1])}
+        values |= {"zarr_path": _free_names(connection, row["name"], zarr_path)[1]}
         values |= {"state": AcquisitionState.QUEUED.value, "error": None}
     elif any(row[name] != values[name] for name in GEOMETRY):
         # Another image lies under the same name now: none of the old result holds, and its store has other axes.
-        values |= {"zarr_path": str(_free_names(connection, row["name"], zarr_path)[1])}
+        values |= {"zarr_path": _free_names(connection, row["name"], zarr_path)[1]}
         _forget_results(connection, number)
     else:
         values["size_t"] = max(values["size_t"], row["size_t"] or 0)
@@ -213,22 +214,24 @@ def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def _free_names(connection: Connection, name: str, zarr_path: naming.Place | None) -> tuple[str, naming.Place | None]:
-    """Return the name and the place, both with the lowest number that leaves them unused.
+def _free_names(connection: Connection, name: str, zarr_path: naming.Place | None) -> tuple[str, str | None]:
+    """Return the name, and the place as it is stored, both with the lowest number that leaves them unused.
 
     Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
     """
+    folder = folder_of(connection)
     names = set(connection.execute(select(acquisitions.c.name)).scalars())
-    taken = set(connection.execute(select(acquisitions.c.zarr_path)).scalars())
+    stored = connection.execute(select(acquisitions.c.zarr_path).where(acquisitions.c.zarr_path.is_not(None)))
+    taken = {naming.whole_place(text, folder) for text in stored.scalars()}
     if zarr_path is not None and naming.bundle_of(zarr_path) is not None:
         free = next(p for n in count(1) if str(p := naming.numbered(zarr_path, n)) not in taken)
-        return _free_names(connection, name, None)[0], free
+        return _free_names(connection, name, None)[0], naming.stored_place(free, folder)
     for number in count(1):
         free_name = name if number == 1 else f"{name}-{number}"
         free_path = zarr_path if number == 1 or zarr_path is None else naming.numbered(zarr_path, number)
         if free_name not in names and (free_path is None or str(free_path) not in taken):
             break
-    return free_name, free_path
+    return free_name, None if free_path is None else naming.stored_place(free_path, folder)
 
 
 def _forget_results(connection: Connection, acquisition_id: int) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from storage.database import registration, taken_files
+from storage.database import registration, relocation, taken_files
 from storage.database.registration import GEOMETRY, source_key
 from storage.found import Found
+from storage.naming import Place
 from storage.readers import names
 from storage.readers.fingerprint import same_content
 from storage.schema.tables import acquisitions, sources, timepoints
@@ -94,6 +95,17 @@ class SourceBook:
                     "source_key": source_key(description.source_path),
                 }
                 connection.execute(update(acquisitions).where(acquisitions.c.id == row["id"]).values(values))
+
+    def move(self, old: Place, new: Place) -> relocation.Relocated:
+        """Write down that all stores and sources in a folder (or the one that it is) lie elsewhere now.
+
+        Raises
+        ------
+        WrongRequestError
+            When something else is known under the new path already.
+        """
+        with self._transaction() as connection:
+            return relocation.relocate(connection, old, new)
 
 
 def _shifted(found: Found, row: RowMapping) -> dict[int, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
+from storage.naming import PARTIAL_SUFFIX
 from storage.omezarr import corruption, ngff
 from storage.readers.confined import leading_out
 from storage.readers.length_units import micrometres, seconds
@@ -102,6 +103,29 @@ def of(acquisition: Acquisition) -> Reference:
         group = zarr.open_group(folder, mode="r")
         version: ngff.Version = "0.4" if group.metadata.zarr_format == 2 else "0.5"
         return Reference(folder, version, ngff.ome(dict(group.attrs)))
+
+
+def relink(group: Path, old: Path, new: Path) -> int:
+    """Have a group's links lead to where the image was moved, from `old` to `new`; return how many were changed.
+
+    Raises
+    ------
+    StorageError
+        When one cannot be set.
+    """
+    changed = 0
+    for link in group.iterdir():
+        if not (link.is_symlink() and link.name.isdecimal() and Path(os.readlink(link)).is_relative_to(old)):
+            continue
+        aside = link.with_name(f"{link.name}{PARTIAL_SUFFIX}")
+        try:
+            aside.unlink(missing_ok=True)
+            os.symlink(new / Path(os.readlink(link)).relative_to(old), aside, target_is_directory=True)
+            os.rename(aside, link)
+        except OSError as error:
+            raise StorageError(f"{link} cannot be changed ({error.strerror}): set it to lead into {new}.") from error
+        changed += 1
+    return changed
 
 
 def refuse_outside(folder: Path, arrays: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ class Question:
     @classmethod
     def acquisitions(cls, database: Database, selection: Selection = ALL) -> Self:
         """Which acquisitions there are, oldest first: the table's columns, counts of nuclei and tracks, progress."""
-        return cls(database, lambda connection: statements.acquisitions(selection))
+        return cls(database, lambda connection: statements.acquisitions(connection, selection))
 
     @classmethod
     def status(cls, database: Database) -> Self:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from storage import naming
+from storage.connection.database_folder import folder_of
 from storage.connection.engine import reading_engine, reason, safe_url
 from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
 from storage.schema import tables
@@ -66,7 +67,7 @@ def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
     ):
         row = connection.execute(select(table).where(match)).mappings().one_or_none()
         if row is not None:
-            return acquisition_row(row)
+            return acquisition_row(row, folder_of(connection))
     names = connection.execute(select(table.c.name).order_by(table.c.id.desc()).limit(5)).scalars().all()
     there = f"the latest are {', '.join(names)}" if names else "the database has none yet"
     raise UnknownAcquisitionError(f"There is no acquisition {wanted!r}: {there}; `nusetd acquisitions` lists all.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, case, func, literal, or_, select
 
+from storage.connection.database_folder import folder_of
 from storage.query.filters import Columns
 from storage.query.selection import ALL, Selection
 from storage.schema import tables
@@ -42,12 +43,17 @@ def counts(acquisition_id: int) -> Select[Any]:
     return select(points.c.t, points.c.nuclei_count).where(here).order_by(points.c.t)
 
 
-def acquisitions(selection: Selection = ALL) -> Select[Any]:
-    """Return the statement for acquisitions, oldest first: the table, counts of nuclei and tracks, progress."""
+def acquisitions(connection: Connection, selection: Selection = ALL) -> Select[Any]:
+    """Return the statement for acquisitions, oldest first: the table, counts of nuclei and tracks, progress.
+
+    Their stores have their whole paths, those beside the database too.
+    """
     table = tables.acquisitions
     hidden = ("source_key", "result_key")
     counts = _counts_of_acquisitions()
-    inner = select(*(c for c in table.columns if c.name not in hidden), *counts).select_from(table).subquery()
+    shown: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name not in hidden}
+    shown["zarr_path"] = _whole_path(connection, table.c.zarr_path).label("zarr_path")
+    inner = select(*shown.values(), *counts).select_from(table).subquery()
     columns: Columns = dict(inner.columns)
     return selection.of(select(*columns.values()), columns, "acquisitions").order_by(inner.c.id)
 
@@ -121,3 +127,12 @@ def _counts_of_acquisitions() -> list[ColumnElement[Any]]:
         "tracks_count": select(func.count()).where(owned.c.acquisition_id == table.c.id),
     }
     return [query.correlate(table).scalar_subquery().label(name) for name, query in counts.items()]
+
+
+def _whole_path(connection: Connection, stored: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the path of a store as `naming.whole_place` does."""
+    folder = folder_of(connection)
+    if folder is None:
+        return stored
+    is_whole = or_(stored.is_(None), stored.startswith("/"), stored.contains("://"))
+    return case((is_whole, stored), else_=literal(f"{folder}/".replace("//", "/")) + stored)

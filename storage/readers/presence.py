@@ -17,9 +17,20 @@ def are_gone(paths: Iterable[Path]) -> bool:
     return all(_is_gone(path) for path in paths)
 
 
+def is_there(path: Path) -> bool:
+    """Say whether a file, or a series of planes, lies at a path.
+
+    Raises
+    ------
+    OSError
+        When nothing can be said.
+    """
+    return os.path.lexists(path) or bool(is_series(path) and path.parent.is_dir() and members(path))
+
+
 def _is_gone(path: Path) -> bool:
     try:
-        if os.path.lexists(path) or (is_series(path) and path.parent.is_dir() and members(path)):
+        if is_there(path):
             return False
         near = next(folder for folder in path.absolute().parents if folder.is_dir())
         with os.scandir(near) as listing:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from storage import naming
 from storage.schema.states import AcquisitionState, TimepointState
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import RowMapping
 
     from nuset_engine.nuclei import Nuclei
@@ -18,7 +21,8 @@ class AcquisitionRow:
     """One acquisition as the database knows it.
 
     Sizes are None for an acquisition that was set aside before it could be opened. `zarr_path` and `name` are the
-    ones that count: the catalog may have numbered them to keep two results apart.
+    ones that count: the catalog may have numbered them to keep two results apart. Here `zarr_path` is always whole, an
+    absolute path or a URL, whatever the table holds.
     """
 
     id: int
@@ -119,9 +123,11 @@ class AnalysedTimepoint:
     quality: dict[str, Any]
 
 
-def acquisition_row(row: RowMapping) -> AcquisitionRow:
-    """Return a row of `schema.acquisitions` as an object."""
+def acquisition_row(row: RowMapping, folder: Path | None) -> AcquisitionRow:
+    """Return a row of `schema.acquisitions` as an object; `folder` is its database's, None for one on a server."""
     values = {name: row[name] for name in AcquisitionRow.__dataclass_fields__}
+    if values["zarr_path"] is not None:
+        values["zarr_path"] = naming.whole_place(values["zarr_path"], folder)
     values["state"] = AcquisitionState(values["state"])
     values["channel_names"] = tuple(values["channel_names"])
     return AcquisitionRow(**values)

@@ -98,8 +98,17 @@ def test_other_pixels_in_the_source_are_named(output: Path) -> None:
 
 def test_a_source_that_is_gone_is_named(output: Path) -> None:
     (output.parent / "embryo.tif").unlink()
-    assert {one.t for one in mismatches(output)} == {0, 1}
-    assert all("source that cannot be read" in one.what for one in mismatches(output))
+    [lost] = mismatches(output)
+    assert (lost.t, lost.label) == (None, None)
+    assert f"{output.parent}/embryo.tif is not there" in lost.what
+    assert "last seen at 20" in lost.what
+    assert [one.nuclei for one in verify(output, "embryo")] == [0, COUNT, COUNT]  # rows and labels are compared still
+
+
+def test_a_store_that_is_gone_is_named_with_where_and_when_it_was_last_seen(output: Path) -> None:
+    (output / "embryo.ome.zarr").rename(output.parent / "embryo.ome.zarr")
+    with pytest.raises(StorageError, match=rf"{output}/embryo.ome.zarr, .*last seen at 20.*relocate {output} NEW"):
+        mismatches(output)
 
 
 def folder_of(store: Path, name: str) -> Path:
