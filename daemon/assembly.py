@@ -137,4 +137,4 @@ def _beside(catalog: Catalog, output: naming.Place) -> Path:
     if database is not None:
         return database
     name = f"nusetd-{hashlib.sha256(catalog.url.encode()).hexdigest()[:16]}"
-    return output / "nusetd" if isinstance(output, Path) else state_folder() / name
+    return (output if isinstance(output, Path) else state_folder()) / name

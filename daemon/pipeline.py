@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.processing import tracking
-from daemon.processing.messages import Analysed, Cause, PaintTask, ReplayTask, Tracked, TrackTask
+from daemon.processing.messages import Analysed, AnalyseTask, Cause, PaintTask, ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from storage.database.catalog import Catalog
     from storage.database.renewal.replayed import Replayed
     from storage.database.taken_files import Source
+    from storage.omezarr.ownership import Owner
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 
 
@@ -97,12 +98,15 @@ def _back_to(stage: Stage, *causes: Cause, **others: Stage) -> dict[Cause, Stage
 
 
 _S, _C = Stage, Cause
+_REMADE = (Cause.LOST, Cause.TAKEN, Cause.DAMAGED)  # the store is made anew, and all that was in it
+_STORE = (*_REMADE, Cause.STORE)
 
 FLOW: tuple[Step, ...] = (
     Step("admit", _S.LANDED, _S.ADMITTED, Runner.WATCHER, "a whole file becomes an acquisition with time points",
          _back_to(_S.LANDED, _C.PASSING, _C.GONE, INPUT=_S.SET_ASIDE)),
     Step("analyse", _S.ADMITTED, _S.ANALYSED, Runner.WORKER, "planes -> slice labels -> 3D labels on disk, a table",
-         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
+         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, _C.CRASH, _C.MACHINE, *_STORE,
+                  INPUT=_S.SET_ASIDE)),
     Step("replay", _S.ANALYSED, _S.REPLAYED, Runner.WORKER, "late or changed ones: all tracks anew, once for all",
          _back_to(_S.ANALYSED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
     Step("stage", _S.REPLAYED, _S.STAGED, Runner.LOOP, "the new tracks are written aside, some at a time",
@@ -115,11 +119,12 @@ FLOW: tuple[Step, ...] = (
     Step("commit", _S.TRACKED, _S.COMMITTED, Runner.LOOP, "rows, tracks and `done`, in one transaction",
          _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("publish", _S.COMMITTED, _S.PUBLISHED, Runner.LOOP, "the labels become visible",
-         _back_to(_S.COMMITTED, _C.MACHINE), when_stopping=True),
+         _back_to(_S.COMMITTED, _C.MACHINE, _C.STORE) | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("finish", _S.PUBLISHED, _S.FINAL, Runner.WORKER, "nothing more will come: the last tracks become final",
          _back_to(_S.PUBLISHED, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.TRACKER)),
     Step("paint", _S.FINAL, _S.PAINTED, Runner.WORKER, "final track ids as labels",
-         _back_to(_S.FINAL, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE), when_stopping=True),
+         _back_to(_S.FINAL, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE, _C.STORE)
+         | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial"),
     Step("reopen", _S.COMPLETE, _S.ADMITTED, Runner.WATCHER, "more of it came, or a source changed"),
     Step("retry", _S.SET_ASIDE, _S.ADMITTED, Runner.PERSON, "`nusetd retry`, or a changed source"),
@@ -174,20 +179,25 @@ def admit(
 
 
 def analyse(
-    acquisition: Acquisition, row: AcquisitionRow, t: int, segmenter: StackSegmenter, progress: Callable[[int], None]
+    acquisition: Acquisition, task: AnalyseTask, segmenter: StackSegmenter, progress: Callable[[int], None]
 ) -> Analysed:
     """Find and measure the nuclei of one time point, and bring its image and labels safely to disk.
 
     Parameters
     ----------
     acquisition : Acquisition
-        What holds the time point, opened anew from `row`.
+        What holds the time point, opened anew from the task's row.
     segmenter : StackSegmenter
         Yields the labels of each slice, (Y, X) int32.
     progress : callable
         Told the number of slices done.
     """
+    row, t = task.acquisition, task.t
     request, watch = StoredRecipe.of(row), Stopwatch()
+    with watch.lap("write_s"):  # first of all: a place that is taken is better known now
+        store = ImageStore.create(
+            str(row.zarr_path), acquisition, request.ome_zarr_version, request.image, task.owner, task.store_made
+        )
     channels = keep(acquisition, t)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
@@ -201,7 +211,6 @@ def analyse(
     with watch.lap("measure_s"):
         nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
     with watch.lap("write_s"):
-        store = ImageStore.create(str(row.zarr_path), acquisition, request.ome_zarr_version, request.image)
         store.write_timepoint(t, list(channels.values()), volume.labels)
     quality = planes.quality
     signal = quality.signal(nuclei.table["intensity_mean"].to_numpy())
@@ -229,20 +238,22 @@ def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool
 
 def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
     """Let readers of the OME-Zarr see a committed time point."""
-    ImageStore.open(str(row.zarr_path)).publish(t)
+    ImageStore.open(str(row.zarr_path), catalog.stores.owner(row)).publish(t)
     catalog.mark_published(row.id, t)
 
 
-def sweep(row: AcquisitionRow) -> None:
+def sweep(row: AcquisitionRow, owner: Owner) -> None:
     """Remove what an interrupted writer left in an acquisition's OME-Zarr, and stores that it had not finished."""
     place = naming.as_place(str(row.zarr_path))
-    sweep_unfinished(naming.parent(place))
+    sweep_unfinished(naming.parent(place), owner.database)
     if places.exists(place):
-        ImageStore.open(place).sweep()
+        store = ImageStore.open(place)
+        if store.owner in (None, owner):  # another one's is none of our business
+            store.sweep()
 
 
 def paint(task: PaintTask) -> None:
     """Write the final track ids of one time point as labels, and let readers see them."""
-    store = ImageStore.open(task.zarr_path)
+    store = ImageStore.open(task.zarr_path, task.owner)
     store.write_tracks(task.t, task.track_of)
     store.publish_tracks(task.t)

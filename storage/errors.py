@@ -44,6 +44,26 @@ class NewerSchemaError(DatabaseUnavailableError):
     """The database was written by a newer nusetd than this one."""
 
 
+class StoreGoneError(StorageError):
+    """An OME-Zarr that was made is not there any more."""
+
+
+class StoreTakenError(StorageError):
+    """At the place of an OME-Zarr lies one of another database or acquisition: it is never written to."""
+
+
+class StoreDamagedError(StorageError):
+    """An OME-Zarr cannot be read for what it holds; `place` is where it lies."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+    def __reduce__(self) -> tuple[type[StoreDamagedError], tuple[str, str]]:
+        """Pickle both, as an error goes from one process to another."""
+        return (type(self), (str(self), self.place))
+
+
 class IllegalTransitionError(StorageError):
     """A state was to change in a way that the table of transitions does not allow."""
 

@@ -144,9 +144,42 @@ def numbered(place: Place, number: int) -> Place:
     return inside(parent(place), f"{stem}-{number}{STORE_SUFFIX}" if stem != name else f"{name}-{number}")
 
 
-def unfinished(place: Place) -> Place:
-    """Return where an OME-Zarr is made before it is moved to its place (or what marks it as not whole yet)."""
-    return inside(parent(place), base(place) + PARTIAL_SUFFIX)
+def next_free(place: Place, stem: str) -> Place:
+    """Return `place` under the next number: `stem-2` after `stem`, `stem-3` after `stem-2`; a bundle's by its own name.
+
+    Parameters
+    ----------
+    stem : str
+        What the acquisition is called, which may itself end in a number.
+    """
+    bundle = bundle_of(place)
+    if bundle is not None:
+        before, dash, number = base(bundle).removesuffix(STORE_SUFFIX).rpartition("-")
+        known = before if dash and number.isdecimal() else base(bundle).removesuffix(STORE_SUFFIX)
+        return inside(next_free(bundle, known), base(place))
+    name = safe_name(stem)
+    number = base(place).removesuffix(STORE_SUFFIX).removeprefix(f"{name}-")
+    return inside(parent(place), f"{name}-{int(number) + 1 if number.isdecimal() else 2}{STORE_SUFFIX}")
+
+
+def unfinished(place: Place, whose: str = "") -> Place:
+    """Return where an OME-Zarr is made before it is moved to its place (or what marks it as not whole yet).
+
+    Parameters
+    ----------
+    whose : str
+        Identity of the database, so that services with one output folder leave each other's alone.
+    """
+    return inside(parent(place), f"{base(place)}{_mark_of(whose)}{PARTIAL_SUFFIX}")
+
+
+def unfinished_pattern(whose: str = "") -> str:
+    """Return the pattern that finds what `unfinished` named; without `whose`, of everybody."""
+    return f"*{_mark_of(whose)}{PARTIAL_SUFFIX}"
+
+
+def _mark_of(whose: str) -> str:
+    return f".{whose[:12]}" if whose else ""
 
 
 def staging(place: Place) -> Place:

@@ -63,6 +63,12 @@ def root_alerts(limits: AlertsConfig, roots: Sequence[RootReport]) -> Iterator[A
             yield Alert("folder_offline", root.path, message, {"path": root.path, "since": root.since})
 
 
+def store_alerts(acquisition: str, timepoints: int, reason: str) -> Iterator[Alert]:
+    """The OME-Zarr of an acquisition was lost."""
+    message = f"The OME-Zarr of {acquisition} is made anew, with {timepoints} time points that were in it: {reason}"
+    yield Alert("store_lost", acquisition, message, {"acquisition": acquisition, "timepoints": timepoints})
+
+
 def problem_alerts(limits: AlertsConfig, problems: Sequence[Problem]) -> Iterator[Alert]:
     """What was set aside, or ended with something missing; what is only tried again is no reason."""
     for problem in problems:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import logs
 from daemon.errors import DaemonError
-from daemon.monitoring.alarms import BEFORE, Alert, course_alerts, pace_alerts, problem_alerts, root_alerts
+from daemon.monitoring.alarms import (
+    BEFORE,
+    Alert,
+    course_alerts,
+    pace_alerts,
+    problem_alerts,
+    root_alerts,
+    store_alerts,
+)
 from daemon.monitoring.alert_sender import AlertSender
 from daemon.monitoring.pace import Pace, pace_of
 from daemon.monitoring.report import Report, RootReport
@@ -110,6 +118,8 @@ class Monitor:
         """Something happened to a time point: count it, and see whether it is a reason for an alert."""
         if self._metrics is not None and seen.what in ("again", "failed"):
             self._metrics.ended.labels(seen.what).inc()
+        if seen.what == "store lost":
+            self._raise(store_alerts(seen.acquisition.name, seen.done, seen.reason or ""))
         if seen.what != "done" or seen.t is None:
             return
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.runtime.names import AUTO
 from storage.database.renewal.replayed import Replayed
+from storage.omezarr.ownership import Owner
 from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
@@ -31,11 +32,21 @@ class EngineSetup:
 
 @dataclass(frozen=True)
 class AnalyseTask:
-    """To the worker: segment, join, measure and write the labels of one time point with this fingerprint."""
+    """To the worker: segment, join, measure and write the labels of one time point with this fingerprint.
+
+    Attributes
+    ----------
+    owner : Owner or None
+        Whose store it writes to.
+    store_made : bool
+        Results are in that store already: it has to be there.
+    """
 
     acquisition: AcquisitionRow
     t: int
     fingerprint: str | None = None
+    owner: Owner | None = None
+    store_made: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class PaintTask:
     zarr_path: str
     t: int
     track_of: Mapping[int, int]
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,10 @@ class Cause(Enum):
     GONE = "The source is not there: once more; while its watched folder is offline, until it is back."
     CHANGED = "The source changed while it was read: again, when it has been looked at anew."
     TRACKER = "The stored state of the tracker cannot be read: its acquisition is tracked anew, then once more."
+    LOST = "Its OME-Zarr is gone: it is made anew, with all time points that were in it."
+    TAKEN = "In the place of its OME-Zarr lies somebody else's: it is made under the next free name."
+    DAMAGED = "Its OME-Zarr cannot be read as one: once more, then it is made anew under the next free name."
+    STORE = "Its OME-Zarr cannot be written now: its acquisition waits, and the others go on."
     CRASH = "The worker died over it: once more, then it is set aside."
     MACHINE = (
         "The results cannot be written, such as on a full disk: nothing is wrong with the image, so until it works."

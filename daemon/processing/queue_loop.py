@@ -130,7 +130,7 @@ class QueueLoop:
         for acquisition_id, t in self._books.catalog.requeue_running():
             row = self._books.catalog.acquisition(acquisition_id)
             logs.info("abandoned, done anew at the next start", acquisition=row.name, t=t)
-            pipeline.sweep(row)
+            pipeline.sweep(row, self._books.catalog.stores.owner(row))
         self._under_way.clear()
 
     def end(self, acquisition_id: int) -> None:

@@ -13,6 +13,7 @@ from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.processing.steps.books import Books
+    from storage.database.catalog import Catalog
     from storage.schema.rows import AcquisitionRow
 
 _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
@@ -27,7 +28,7 @@ def recover(books: Books, everywhere: bool = True) -> None:
     """
     catalog, owed = books.catalog, books.owed
     if not everywhere:
-        _sweep(owed.to_sweep.values(), ())
+        _sweep(catalog, owed.to_sweep.values(), ())
         owed.to_sweep.clear()
         return
     interrupted = catalog.requeue_running()
@@ -36,18 +37,18 @@ def recover(books: Books, everywhere: bool = True) -> None:
     rows = {row.id: row for row in catalog.acquisitions() if row.zarr_path is not None}
     unpublished, unpainted = catalog.all_unpublished(), catalog.unpainted()
     touched = {number for number, _ in (*interrupted, *unpublished, *unpainted)}
-    _sweep([row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
+    _sweep(catalog, [row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
     owed.to_publish.update({(number, t): rows[number] for number, t in unpublished if number in rows})
     owed.to_paint.update(number for number, _ in unpainted if number in rows)
     books.to_look_at.update(catalog.acquisitions_with_kept())
 
 
-def _sweep(in_work: Iterable[AcquisitionRow], everything: Iterable[AcquisitionRow]) -> None:
+def _sweep(catalog: Catalog, in_work: Iterable[AcquisitionRow], everything: Iterable[AcquisitionRow]) -> None:
     for folder in {naming.parent(naming.as_place(str(row.zarr_path))) for row in everything}:
-        sweep_unfinished(folder)
+        sweep_unfinished(folder, catalog.stores.database_id)
     for row in in_work:
         try:
-            pipeline.sweep(row)
+            pipeline.sweep(row, catalog.stores.owner(row))
         except DatabaseUnavailableError:
             raise
         except (StorageError, OSError) as error:

@@ -37,6 +37,7 @@ from daemon.processing.messages import (
 )
 from daemon.processing.recipe import StoredRecipe
 from daemon.processing.stack_segmenter import StackSegmenter
+from daemon.processing.store_faults import store_fault
 from daemon.processing.tracking import Trackers
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
@@ -50,8 +51,6 @@ from tracking.errors import TrackerStateError
 _PASSING = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV}
 )
-# Errors that only writing meets.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Engine:
@@ -131,9 +130,7 @@ def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None])
     acquisition = readers.reopen(task.acquisition, task.t)  # stays open: the next time point is often from it as well
     throttle, size_z = _Throttle(send), acquisition.size_z
     try:
-        found: Result = pipeline.analyse(
-            acquisition, task.acquisition, task.t, segmenter, lambda done: throttle(done, size_z)
-        )
+        found: Result = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z))
     except (StorageError, EngineError, OSError):
         if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
             return _read_while_it_changed(acquisition)
@@ -176,12 +173,12 @@ def _cause(error: BaseException | None, task: Task) -> Cause:
         return Cause.PASSING  # it was whole when it was queued: it is being replaced
     if isinstance(error, DatabaseUnavailableError):
         return Cause.MACHINE
-    output = os.path.dirname(str(task.zarr_path if isinstance(task, PaintTask) else task.acquisition.zarr_path))
+    store = str(task.zarr_path if isinstance(task, PaintTask) else task.acquisition.zarr_path)
+    fault = store_fault(error, store)
+    if fault is not None:
+        return fault
     while error is not None:
         if isinstance(error, OSError):
-            place = str(error.filename or "")
-            if error.errno in _NO_ROOM or (output and place.startswith(output)):
-                return Cause.MACHINE
             if error.errno in _PASSING:
                 return Cause.PASSING
             if error.errno == errno.ENOENT:

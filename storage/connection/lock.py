@@ -41,7 +41,7 @@ class WriterLock:
             os.close(self._file)
             raise DatabaseUnavailableError(
                 f"Another nusetd (process {holder}) is writing to the database beside {path}: "
-                "stop it first, or give this one a database of its own."
+                "stop it first, or give this one a database of its own (both may have one output folder)."
             ) from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from storage.database import (
 from storage.database.renewal import replay, staged_tracks
 from storage.database.service_reports import write_report
 from storage.database.source_book import SourceBook
+from storage.database.store_book import StoreBook
 from storage.database.writer import Writer
 from storage.description import Description
 from storage.query import health
@@ -89,12 +91,17 @@ class Catalog(Writer):
         Parameters
         ----------
         seen, former : mappings of the time point to its fingerprint, as now and as versions before made it
-        files : mapping of the time point to the file that holds it, to be kept with the result
-        taken : the files that they are from, which are noted as taken in the same transaction
+        files : mapping of the time point to its file, to be kept with the result
+        taken : the files that they are from, noted as taken in the same transaction
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
             return registration.add_timepoints(connection, acquisition_id, seen, files or {}, self._now(), former)
+
+    @cached_property
+    def stores(self) -> StoreBook:
+        """Whose stores are whose."""
+        return StoreBook(self._transaction, self._now)
 
     @property
     def sources(self) -> SourceBook:
@@ -125,13 +132,13 @@ class Catalog(Writer):
 
     # What is to be done
 
-    def claim_next(self, at_once: int = 1) -> TimepointJob | None:
+    def claim_next(self, at_once: int = 1, without: Collection[int] = ()) -> TimepointJob | None:
         """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do.
 
-        At most `at_once` time points of one acquisition are processed at the same time.
+        At most `at_once` time points of one acquisition are processed at the same time; those of `without` wait.
         """
         with self._transaction() as connection:
-            return claims.claim_next(connection, self._now(), at_once)
+            return claims.claim_next(connection, self._now(), at_once, without)
 
     def commit_timepoint(
         self,
@@ -197,13 +204,7 @@ class Catalog(Writer):
             return claims.retry(connection, acquisition_id, self._now())
 
     def set_acquisition_state(self, acquisition_id: int, state: AcquisitionState, error: str | None = None) -> None:
-        """Change an acquisition's state.
-
-        Raises
-        ------
-        IllegalTransitionError
-            When the state may not follow the present one.
-        """
+        """Change an acquisition's state; one that may not follow the present one is an `IllegalTransitionError`."""
         with self._transaction() as connection:
             lookups.acquisition(connection, acquisition_id)
             completed_at = self._now() if state in FINISHED else None
@@ -303,11 +304,6 @@ class Catalog(Writer):
             return lookups.acquisition(connection, acquisition_id)
 
     # What readers have been shown
-
-    def unpublished(self, acquisition_id: int) -> list[int]:
-        """Return the time points that are done but not marked as visible in ``labels/nuclei``, ascending."""
-        with self._transaction() as connection:
-            return progress_flags.unpublished(connection, acquisition_id)
 
     def all_unpublished(self) -> list[tuple[int, int]]:
         """Return (acquisition id, t) of all time points that are done but not marked as visible."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, FromClause, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
 
 from storage.connection.database_folder import folder_of
+from storage.database import stores
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
 from storage.schema.states import (
@@ -24,11 +26,13 @@ UNSETTLED = (*UNANALYSED, TimepointState.ANALYSED.value)
 _AHEAD = 64
 
 
-def claim_next(connection: Connection, now: str, at_once: int = 1) -> TimepointJob | None:
+def claim_next(
+    connection: Connection, now: str, at_once: int = 1, without: Collection[int] = ()
+) -> TimepointJob | None:
     """Claim the first time point that is ready, of the oldest acquisition that has one.
 
     A time point is ready when none before it in its acquisition waits for its turn, and fewer than `at_once` of them
-    are being processed: tracks grow forward, and what is analysed early has to be kept.
+    are being processed: tracks grow forward, and what is analysed early has to be kept. Acquisitions of `without` wait.
     """
     before, other, kept = (timepoints.alias(name) for name in ("before", "other", "kept"))
     waits = exists().where(
@@ -60,6 +64,7 @@ def claim_next(connection: Connection, now: str, at_once: int = 1) -> TimepointJ
         .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
         .where(or_(timepoints.c.not_before.is_(None), timepoints.c.not_before <= now))
         .where(~waits, running < at_once, early < _AHEAD)
+        .where(timepoints.c.acquisition_id.not_in(sorted(without)))
         .order_by(timepoints.c.acquisition_id, timepoints.c.t)
         .limit(1)
     )
@@ -204,6 +209,7 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
         attempts=int(row["attempts"]),
         fingerprint=row["fingerprint"],
         needs_replay=tracked is not None and tracked >= row["t"],
+        store_made=stores.is_made(connection, int(row["acquisition_id"])),
     )
 
 

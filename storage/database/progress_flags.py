@@ -8,12 +8,6 @@ from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints
 
 
-def unpublished(connection: Connection, acquisition_id: int) -> list[int]:
-    """Return the time points that are done but not yet marked as visible, ascending."""
-    owed = and_(_done(acquisition_id), timepoints.c.published_at.is_(None))
-    return [int(t) for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()]
-
-
 def all_unpublished(connection: Connection) -> list[tuple[int, int]]:
     """Return (acquisition id, t) of all time points that are done but not yet marked as visible."""
     owed = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.published_at.is_(None))

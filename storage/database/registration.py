@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
+from storage.database import stores
 from storage.description import Description
 from storage.errors import StorageError
 from storage.readers.fingerprint import is_former, same_content
@@ -54,15 +55,15 @@ def register(
         row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
-        made = {"name": name, "zarr_path": path, "state": AcquisitionState.QUEUED.value, "created_at": now}
-        return _inserted(connection, values | made)
+        made = {"name": name, "zarr_path": path, "store_id": stores.new_id()}
+        return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
-        values |= {"zarr_path": _free_names(connection, row["name"], zarr_path)[1]}
+        values |= _new_place(connection, row["name"], zarr_path)
         values |= {"state": AcquisitionState.QUEUED.value, "error": None}
     elif any(row[name] != values[name] for name in GEOMETRY):
         # Another image lies under the same name now: none of the old result holds, and its store has other axes.
-        values |= {"zarr_path": _free_names(connection, row["name"], zarr_path)[1]}
+        values |= _new_place(connection, row["name"], zarr_path)
         _forget_results(connection, number)
     else:
         values["size_t"] = max(values["size_t"], row["size_t"] or 0)
@@ -232,6 +233,10 @@ def _free_names(connection: Connection, name: str, zarr_path: naming.Place | Non
         if free_name not in names and (free_path is None or str(free_path) not in taken):
             break
     return free_name, None if free_path is None else naming.stored_place(free_path, folder)
+
+
+def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:
+    return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": stores.new_id()}
 
 
 def _forget_results(connection: Connection, acquisition_id: int) -> None:

@@ -7,44 +7,69 @@ in ``METADATA.ome.xml``, which is where napari and Bio-Formats look.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from storage import naming
 from storage.acquisition import Acquisition
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreTakenError
 from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption, ngff, places, position_xml
+from storage.omezarr.exchange import appear
+from storage.omezarr.ownership import Owner, claim, taken
 
 LAYOUT = 3  # the only version of the layout that the specification knows
 LISTED = "OME"
 METADATA = f"{LISTED}/METADATA.ome.xml"
 
 
-def ensure(bundle: Place, version: ngff.Version) -> None:
+def ensure(bundle: Place, version: ngff.Version, owner: Owner | None = None) -> None:
     """Make the bundle if it is not there.
 
     Raises
     ------
+    StoreTakenError
+        When it is another database's, or was made by another program.
     StorageError
         When something else lies there, or a bundle of another version of OME-Zarr.
     """
     import zarr
 
-    store = places.store_at(bundle)
+    if isinstance(bundle, str) and owner is not None:
+        claim(places.remote_at(bundle), owner)
     if not places.exists(bundle):
-        root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
-        listed = root.create_group(LISTED)
-        listed.attrs.update(ngff.group_attributes(version, {"series": []}))
-        content = {"bioformats2raw.layout": LAYOUT}
-        root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: {"bundle": True}})
-        store.flush()
+        _make(bundle, version, owner)
+    store = places.store_at(bundle)
     with corruption.readable(bundle):
         root = zarr.open_group(store, mode="r")
         own = root.attrs.get(OWN_ATTRIBUTE)
         if not (isinstance(own, Mapping) and own.get("bundle")):
-            raise StorageError(f"{bundle} is not a bundle that nusetd wrote: choose another output folder.")
+            raise StoreTakenError(f"{bundle} is not a bundle that nusetd wrote: choose another output folder.")
+        present = Owner.read(own)
+        if owner is not None and present not in (None, owner):
+            raise taken(bundle, present, owner)
+        if owner is not None and present is None:  # an earlier version made it
+            zarr.open_group(store, mode="r+").attrs[OWN_ATTRIBUTE] = {**own, **owner.entry()}
         if root.metadata.zarr_format != ngff.ZARR_FORMAT[version]:
             raise StorageError(f"{bundle} is not of OME-Zarr {version}: choose another output folder, or its version.")
         positions(bundle)
+
+
+def _make(bundle: Place, version: ngff.Version, owner: Owner | None) -> None:
+    """Make an empty one, in a folder so that it appears whole."""
+    import zarr
+
+    made_at = naming.unfinished(bundle, "" if owner is None else owner.database)
+    place = made_at if isinstance(bundle, Path) else bundle
+    store = places.store_at(place)
+    root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
+    listed = root.create_group(LISTED, overwrite=True)
+    listed.attrs.update(ngff.group_attributes(version, {"series": []}))
+    own = {"bundle": True, **({} if owner is None else owner.entry())}
+    root.attrs.update({**ngff.group_attributes(version, {"bioformats2raw.layout": LAYOUT}), OWN_ATTRIBUTE: own})
+    store.flush()
+    if isinstance(bundle, Path):
+        appear(Path(place), bundle)
 
 
 def enter(bundle: Place, name: str, acquisition: Acquisition) -> None:

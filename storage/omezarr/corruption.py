@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreDamagedError
 from storage.naming import Place
 
 # What zarr, its codecs and JSON raise when files are missing, cut off or hold something else. OSError is told apart.
@@ -24,9 +24,10 @@ def readable(place: Place, what: str = "") -> Iterator[None]:
     except (StorageError, NotImplementedError):
         raise
     except _SIGNS as error:
-        raise StorageError(
+        raise StoreDamagedError(
             f"{named} cannot be read as OME-Zarr ({_reason(error)}): it is damaged, "
-            "move it away and process its source again."
+            "move it away and process its source again.",
+            str(place),
         ) from error
     except OSError as error:
         raise StorageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,9 @@ from storage.acquisition import Acquisition
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.omezarr import bundles, ngff, places, published, references
 from storage.omezarr.durable import DurableStore
+from storage.omezarr.exchange import appear
 from storage.omezarr.growing import chunks, shards
+from storage.omezarr.ownership import CLAIMS, Owner
 from storage.omezarr.pyramid import level_sizes
 from storage.omezarr.references import Reference
 
@@ -27,50 +28,55 @@ ImageKind = Literal["copy", "reference"]
 LABEL_DTYPE = np.dtype(np.uint32)
 
 
-def build(place: Place, acquisition: Acquisition, version: ngff.Version, image: ImageKind) -> None:
+def build(
+    place: Place, acquisition: Acquisition, version: ngff.Version, image: ImageKind, owner: Owner | None = None
+) -> None:
     """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
 
     In a folder it is made beside its place and moved there when it is on the disk. At a URL its place is marked as
     unfinished meanwhile, and its group, without which it is no image, gets its metadata last.
+
+    Raises
+    ------
+    StoreTakenError
+        When another owner was there first, at its place or at that of its bundle.
     """
     reference = references.of(acquisition) if image == "reference" else None
     version = reference.version if reference else version
     bundle = naming.bundle_of(place)
     if bundle is not None:
-        bundles.ensure(bundle, version)
+        bundles.ensure(bundle, version, None if owner is None else owner.of_bundle)
     if isinstance(place, Path):
-        _build_in_folder(place, acquisition, version, reference)
+        _build_in_folder(place, acquisition, version, reference, owner)
     else:
         references.refuse_at_url(place, reference)
-        _build_at_url(place, acquisition, version)
+        _build_at_url(place, acquisition, version, owner)
     if bundle is not None:
         bundles.enter(bundle, naming.base(place), acquisition)
 
 
-def _build_in_folder(path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None) -> None:
-    unfinished = Path(naming.unfinished(path))
+def _build_in_folder(
+    path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None, owner: Owner | None
+) -> None:
+    unfinished = Path(naming.unfinished(path, "" if owner is None else owner.database))
     if unfinished.exists():
         shutil.rmtree(unfinished)
     unfinished.mkdir(parents=True)
     store = DurableStore(unfinished)
-    _describe(store, _name(path, acquisition), acquisition, version, reference)
+    _describe(store, _name(path, acquisition), acquisition, version, reference, owner)
     if reference:
         reference.link(unfinished)
     store.flush()
-    os.rename(unfinished, path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    appear(unfinished, path)
 
 
-def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version) -> None:
-    mark, around = naming.base(naming.unfinished(url)), places.store_at(naming.parent(url))
+def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version, owner: Owner | None) -> None:
+    whose = "" if owner is None else owner.database
+    mark, around = naming.base(naming.unfinished(url, whose)), places.store_at(naming.parent(url))
     around.seal([], mark)
-    store = places.store_at(url)
-    store.remove()
-    _describe(store, _name(url, acquisition), acquisition, version, None)
+    store = places.remote_at(url)
+    store.remove(but=CLAIMS)
+    _describe(store, _name(url, acquisition), acquisition, version, None, owner)
     around.unmark(mark)
 
 
@@ -85,6 +91,7 @@ def _describe(
     acquisition: Acquisition,
     version: ngff.Version,
     reference: Reference | None,
+    owner: Owner | None,
 ) -> None:
     import zarr
 
@@ -100,7 +107,7 @@ def _describe(
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
     own = published.initial(acquisition.voxel_source, "reference" if reference else "copy")
-    own["size_c"] = acquisition.size_c
+    own |= {"size_c": acquisition.size_c, **({} if owner is None else owner.entry())}
     if reference:
         content = {"multiscales": reference.multiscales(name), "omero": reference.omero or _omero(acquisition)}
     else:

@@ -8,6 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
+from storage.errors import StoreTakenError
+
 # Lies in a folder that waits to replace another one, and lists its files; it travels with the folder.
 MANIFEST = ".replacement"
 
@@ -23,6 +25,28 @@ def write_manifest(folder: Path) -> Path:
     note = folder / MANIFEST
     note.write_text("\n".join(name for name in names if name != MANIFEST), encoding="utf-8")
     return note
+
+
+def appear(new: Path, place: Path) -> None:
+    """Let a folder that is whole and on the disk appear at its place, in one step, unless something lies there.
+
+    Raises
+    ------
+    StoreTakenError
+        When somebody else was first: `new` is removed.
+    """
+    try:
+        os.rename(new, place)  # never onto a folder that holds anything
+    except OSError:
+        if not place.exists():
+            raise
+        shutil.rmtree(new, ignore_errors=True)
+        raise StoreTakenError(f"At {place} something else appeared just now: it is left alone.") from None
+    handle = os.open(place.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace_folder(new: Path, old: Path) -> None:

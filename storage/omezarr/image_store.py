@@ -12,11 +12,12 @@ import numpy as np
 from nuset_engine.arrays import LabelsZYX, PlaneYX, StackZYX
 from storage import naming
 from storage.acquisition import Acquisition
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
 from storage.omezarr import corruption, ngff, places
 from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, build
 from storage.omezarr.growing import GrowingPyramid
+from storage.omezarr.ownership import Owner, claim, taken, withdraw
 from storage.omezarr.places import OutputStore, sweep_unfinished
 from storage.omezarr.published import PublishedState
 from storage.omezarr.pyramid import halved_image, halved_labels
@@ -48,7 +49,13 @@ class ImageStore:
 
     @classmethod
     def create(
-        cls, path: str | Path, acquisition: Acquisition, version: str = "0.4", image: ImageKind = "copy"
+        cls,
+        path: str | Path,
+        acquisition: Acquisition,
+        version: str = "0.4",
+        image: ImageKind = "copy",
+        owner: Owner | None = None,
+        made: bool = False,
     ) -> ImageStore:
         """Return the store for an acquisition, made if it is not there; it appears whole or not at all.
 
@@ -62,9 +69,17 @@ class ImageStore:
             Of OME-Zarr, 0.5 with shards; counts only when the store is made.
         image : "copy" or "reference"
             Copy the image, or refer to the OME-Zarr that it is in already, whose version then counts.
+        owner : Owner, optional
+            Whose it is to be; the place is claimed for it before anything is written.
+        made : bool
+            It was made before, and results are in it.
 
         Raises
         ------
+        StoreTakenError
+            When one of another owner lies there, or is just being made.
+        StoreGoneError
+            When it was `made` and is not there any more.
         StorageError
             When something else is at the path, it holds an image of another size, or the disk refuses.
         """
@@ -72,13 +87,22 @@ class ImageStore:
         if version not in get_args(ngff.Version):
             raise StorageError(f"OME-Zarr {version!r} cannot be written: choose 0.4 or 0.5.")
         try:
-            if not places.exists(place) or places.is_unfinished(place):
-                build(place, acquisition, version, image)  # type: ignore[arg-type]  # checked above
+            if isinstance(place, str) and owner is not None and not made:
+                claim(places.remote_at(place), owner)
+            if not places.exists(place) or places.is_unfinished(place, "" if owner is None else owner.database):
+                if made:
+                    raise StoreGoneError(f"{place} is not there any more: it was moved or removed.")
+                build(place, acquisition, version, image, owner)  # type: ignore[arg-type]  # checked above
         except OSError as error:
             raise StorageError(
                 f"{place} cannot be made ({error.strerror or error}): check disk and permissions."
             ) from error
-        store = cls.open(place)
+        try:
+            store = cls.open(place, owner, made)
+        except StoreTakenError:
+            if isinstance(place, str) and owner is not None and not made:
+                withdraw(places.remote_at(place), owner)
+            raise
         wanted = (acquisition.size_c, acquisition.size_z, acquisition.size_y, acquisition.size_x)
         if store.shape[1:] != wanted:
             raise StorageError(
@@ -87,23 +111,46 @@ class ImageStore:
         return store
 
     @classmethod
-    def open(cls, path: str | Path) -> ImageStore:
+    def open(cls, path: str | Path, owner: Owner | None = None, made: bool = True) -> ImageStore:
         """Return the store at a path or URL.
+
+        Parameters
+        ----------
+        owner : Owner, optional
+            Who is going to write to it. One without an owner, which an earlier version made, is signed where results
+            of this owner's are in it (`made`), and is somebody else's where there are none.
 
         Raises
         ------
+        StoreGoneError, StoreTakenError, StoreDamagedError
+            When there is none, it is another owner's, or damaged.
         StorageError
-            When there is none, it is damaged, or not one of ours.
+            When it is not one of ours, or cannot be reached.
         """
         place = naming.as_place(path)
         with corruption.readable(place):
             if not places.exists(place):
-                raise StorageError(
+                raise StoreGoneError(
                     f"{place} is not there: the acquisition has no labels yet, or its OME-Zarr was moved."
                 )
             store = cls(place)
             _ = store.shape  # a store without its arrays is better refused now than half way
-            return store
+        if owner is not None:
+            store.belong_to(owner, made)
+        return store
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whose it is; None where an earlier version, or no database, made it."""
+        return self._visible.owner()
+
+    def belong_to(self, owner: Owner, made: bool) -> None:
+        """See that it is this owner's, as `open` does."""
+        present = self.owner
+        if present is None and made:
+            self._visible.sign(owner)
+        elif present != owner:
+            raise taken(self.path, present, owner)
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -24,11 +24,14 @@ def store_at(place: Place) -> OutputStore:
     StorageError
         When the place is a URL of a kind for which no package is installed.
     """
-    if isinstance(place, Path):
-        return DurableStore(place)
+    return DurableStore(place) if isinstance(place, Path) else remote_at(place)
+
+
+def remote_at(url: str) -> RemoteStore:
+    """Return the store at a URL, as `store_at` does."""
     from storage.omezarr.remote import RemoteStore  # brings fsspec, which local outputs do without
 
-    return RemoteStore.at(place)
+    return RemoteStore.at(url)
 
 
 def exists(place: Place) -> bool:
@@ -39,16 +42,24 @@ def exists(place: Place) -> bool:
     return store.has(".zgroup") or store.has("zarr.json")
 
 
-def is_unfinished(place: Place) -> bool:
+def is_unfinished(place: Place, whose: str = "") -> bool:
     """Say whether an OME-Zarr at a URL was begun and not ended."""
-    return not isinstance(place, Path) and store_at(naming.parent(place)).has(naming.base(naming.unfinished(place)))
+    if isinstance(place, Path):
+        return False
+    return store_at(naming.parent(place)).has(naming.base(naming.unfinished(place, whose)))
 
 
-def sweep_unfinished(folder: Place) -> int:
-    """Remove stores that a crash left half made in a folder; return their number. Only while nobody writes."""
+def sweep_unfinished(folder: Place, whose: str = "") -> int:
+    """Remove stores that a crash left half made in a folder; return their number. Only while nobody writes.
+
+    Parameters
+    ----------
+    whose : str
+        Identity of the database that made them: another service may just be making its own beside them.
+    """
     if not isinstance(folder, Path):
         return 0  # what is unfinished at a URL is marked, and made anew when it is written to
-    leftovers = [path for path in folder.glob(f"*{naming.PARTIAL_SUFFIX}") if path.is_dir()]
+    leftovers = [path for path in folder.glob(naming.unfinished_pattern(whose)) if path.is_dir()]
     for path in leftovers:
         shutil.rmtree(path, ignore_errors=True)
     return len(leftovers)

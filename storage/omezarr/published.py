@@ -3,7 +3,7 @@
 ``published`` and ``painted`` are spans of time points that are whole in ``labels/nuclei`` and ``labels/tracks``, for
 those that arrive out of order. ``replacing`` lists a time point while another version of it, named in ``version``, is
 put in place, and ``revision`` counts those replacements: who reads the same revision before and after reading a time
-point that is not being replaced has read one version of it.
+point that is not being replaced has read one version of it. Whose store it is, see `storage.omezarr.ownership`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from storage.errors import StorageError
+from storage.errors import StoreTakenError
 from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption
+from storage.omezarr.ownership import Owner
 from storage.omezarr.places import OutputStore
 from storage.spans import from_spans, to_spans
 
@@ -40,11 +41,20 @@ class PublishedState:
 
         Raises
         ------
-        StorageError
-            When the store is not ours, or damaged.
+        StoreTakenError, StoreDamagedError
+            When the store is not one of nusetd's, or damaged.
         """
         with corruption.readable(self._place):
             return self._checked(self._group("r"))
+
+    def owner(self) -> Owner | None:
+        """Return whose store it is; None where an earlier version, or no database, made it."""
+        return Owner.read(self.own())
+
+    def sign(self, owner: Owner) -> None:
+        """Note whose store it is."""
+        self._write({**self.own(), **owner.entry()})
+        self._store.flush()
 
     def timepoints(self, name: str) -> tuple[int, ...]:
         """Return the time points that are ``published`` or ``painted``."""
@@ -94,7 +104,7 @@ class PublishedState:
     def _checked(self, group: zarr.Group) -> dict[str, Any]:
         own = group.attrs.get(OWN_ATTRIBUTE)
         if own is None:
-            raise StorageError(f"{self._place} is not an OME-Zarr that nusetd wrote: choose another output folder.")
+            raise StoreTakenError(f"{self._place} is not an OME-Zarr that nusetd wrote: choose another output folder.")
         if not isinstance(own, dict) or not {"published", "painted"} <= own.keys():
             raise ValueError(f"its attribute {OWN_ATTRIBUTE!r} is {own!r}"[:120])
         return own

@@ -116,11 +116,12 @@ class RemoteStore(FsspecStore):
         start = f"{self.path}/{folder}"
         return [path[len(start) + 1 :] for path in self.files.find(start)]
 
-    def remove(self) -> None:
-        """Remove all of it, and first the marks that say that it is whole."""
+    def remove(self, but: str = "") -> None:
+        """Remove all of it, and first the marks that say that it is whole; what lies under `but` stays."""
         with _as_os_error(self.url):
             for path in sorted(self.files.find(self.path), key=lambda path: path.count("/")):
-                self.files.rm_file(path)
+                if not (but and path.startswith(f"{self.path}/{but}/")):
+                    self.files.rm_file(path)
 
 
 @contextmanager

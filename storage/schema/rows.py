@@ -22,7 +22,8 @@ class AcquisitionRow:
 
     Sizes are None for an acquisition that was set aside before it could be opened. `zarr_path` and `name` are the
     ones that count: the catalog may have numbered them to keep two results apart. Here `zarr_path` is always whole, an
-    absolute path or a URL, whatever the table holds.
+    absolute path or a URL, whatever the table holds. `store_id` is what the store there carries, see
+    `storage.omezarr.ownership`.
     """
 
     id: int
@@ -52,6 +53,7 @@ class AcquisitionRow:
     model_sha256: str
     params: dict[str, Any]
     nusetd_version: str
+    store_id: str | None = None
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float] | None:
@@ -95,6 +97,8 @@ class TimepointJob:
         1 for the first try; a result is taken only from the newest attempt.
     fingerprint : str
         What the source looked like when the job was claimed.
+    store_made : bool
+        Results of its acquisition are in its OME-Zarr already, which then has to be there.
     needs_replay : bool
         The tracker has already gone past `t` (a late or changed time point): tracks are to be made anew from the
         first frame on (`storage.database.renewal.replay`), not advanced.
@@ -106,6 +110,7 @@ class TimepointJob:
     attempts: int
     fingerprint: str
     needs_replay: bool
+    store_made: bool = False
 
     @property
     def acquisition_id(self) -> int:

@@ -83,11 +83,11 @@ TIMEPOINT_TRANSITIONS: Mapping[TimepointState, frozenset[TimepointState]] = {
     TimepointState.ANALYSED: frozenset(
         {
             TimepointState.DONE,  # committed
-            TimepointState.QUEUED,  # the source changed meanwhile
+            TimepointState.QUEUED,  # the source changed meanwhile, or its store is made anew
             TimepointState.FAILED,  # no tracks can be made with it
         }
     ),
-    TimepointState.DONE: frozenset({TimepointState.QUEUED}),  # the source changed afterwards
+    TimepointState.DONE: frozenset({TimepointState.QUEUED}),  # the source changed afterwards, or its store is made anew
     TimepointState.FAILED: frozenset({TimepointState.QUEUED}),  # retry, or the source changed
 }
 

@@ -87,6 +87,7 @@ acquisitions = Table(
     Column("model_sha256", String(64), nullable=False),
     Column("params", JSON, nullable=False),
     Column("nusetd_version", String(64), nullable=False),
+    Column("store_id", String(32)),  # the OME-Zarr at `zarr_path` carries it, with the database's identity
     UniqueConstraint("source_key", "result_key"),
 )
 
@@ -211,6 +212,22 @@ tracker_states = Table(
     ),
     Column("t", Integer, nullable=False),  # the last time point that the tracker has seen
     Column("state", LargeBinary, nullable=False),
+)
+
+# Which database this is: stores carry it, so that a shared output tells whose is what. One row, made with the tables.
+identity = Table(
+    "identity",
+    metadata,
+    Column("database_id", String(32), primary_key=True),
+)
+
+# On which mount each watched and output folder lay when it was last seen: absent is told from empty by it.
+folders = Table(
+    "folders",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("mount", JSON, nullable=False),
+    Column("seen_at", String(32), nullable=False),
 )
 
 # What a running service says of itself, so that another process can ask; one row per service.

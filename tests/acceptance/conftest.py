@@ -19,8 +19,8 @@ def new_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     """Make labs, each in a folder of its own."""
     labs: list[Lab] = []
 
-    def make(name: str = "lab", **options: Any) -> Lab:
-        labs.append(Lab(tmp_path / name, options))
+    def make(name: str = "lab", shared: Path | None = None, **options: Any) -> Lab:
+        labs.append(Lab(tmp_path / name, options, shared))
         return labs[-1]
 
     yield make

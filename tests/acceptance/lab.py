@@ -84,6 +84,7 @@ class Lab:
 
     root: Path
     options: dict[str, Any] = field(default_factory=dict)
+    shared: Path | None = None  # an output that other services have, too; the database is elsewhere then
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -92,16 +93,17 @@ class Lab:
         service = {"rescan_s": 0.5, "worker_silence_s": 60.0}
         for name, value in self.options.items():
             (service if name in _SERVICE else watch)[name] = value
-        text = f'[[watch]]\npath = "{self.incoming}"\noutput = "{self.output}"\n'
+        text = "" if self.shared is None else f'database = "{self.database}"\n'
+        text += f'[[watch]]\npath = "{self.incoming}"\noutput = "{self.output}"\n'
         text += "".join(f"{name} = {json.dumps(value)}\n" for name, value in watch.items())
         text += "[service]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in service.items())
         text += f'[engine]\nfactory = "{ENGINE}"\n'
         self.config.write_text(text)
 
     incoming = property(lambda self: self.root / "incoming")
-    output = property(lambda self: self.root / "output")
+    output = property(lambda self: self.shared or self.root / "output")
     config = property(lambda self: self.root / "nusetd.toml")
-    database = property(lambda self: self.output / "nusetd.sqlite")
+    database = property(lambda self: (self.root if self.shared else self.output) / "nusetd.sqlite")
     log = property(lambda self: self.root / "log.txt")
 
     def start(self, **more: str) -> None:

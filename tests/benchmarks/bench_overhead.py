@@ -35,7 +35,7 @@ from bench_store_cost import STACK, cells
 from daemon import pipeline
 from daemon.configuration.config import DEFAULT_ENGINE, Processing
 from daemon.processing.engine_factory import load_factory
-from daemon.processing.messages import PaintTask, Ready, TrackTask
+from daemon.processing.messages import AnalyseTask, PaintTask, Ready, TrackTask
 from daemon.processing.recipe import Recipe
 from daemon.processing.tracking import Trackers
 from nuset_engine.params import SegmentationParams
@@ -143,7 +143,7 @@ def time_point(catalog: Catalog, segmenter: Booked, trackers: Trackers, account:
         acquisition = readers.reopen(job.acquisition, job.t)
     with acquisition:
         with account.step("quality, bookkeeping"):  # what is not booked on another step inside
-            analysed = pipeline.analyse(acquisition, job.acquisition, job.t, segmenter, lambda done: None)
+            analysed = pipeline.analyse(acquisition, AnalyseTask(job.acquisition, job.t), segmenter, lambda done: None)
         with account.step("claim, open, fingerprint"):
             acquisition.close()
             acquisition.fingerprint(job.t)

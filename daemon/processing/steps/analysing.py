@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed
 from daemon.processing.steps.books import Books
+from daemon.processing.steps.mending import STORE_CAUSES
 from storage.database.analysed import Turn
 from storage.errors import StaleJobError
 from storage.schema.rows import AnalysedTimepoint
@@ -25,7 +26,7 @@ class Analysing:
 
     def due(self) -> TimepointJob | None:
         """The next time point in the queue."""
-        return self._books.catalog.claim_next(self._books.workers)
+        return self._books.catalog.claim_next(self._books.workers, self._books.holds.lasting())
 
     def begin(self, work: TimepointJob) -> AnalyseTask | Failed:
         """What the worker is told."""
@@ -36,7 +37,7 @@ class Analysing:
         if not books.reachable(Path(row.source_path)):
             return Failed("Its watched folder is offline.", Cause.GONE)
         books.tell("started", row, work.t)
-        return AnalyseTask(row, work.t, work.fingerprint)
+        return AnalyseTask(row, work.t, work.fingerprint, books.catalog.stores.owner(row), work.store_made)
 
     def end(self, work: TimepointJob, result: Analysed) -> None:
         """Hand it on, or keep it until its turn comes."""
@@ -52,12 +53,15 @@ class Analysing:
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=work.acquisition.name, t=work.t, reason=error)
         books.stall.over()
+        books.holds.over(work.acquisition_id)
 
     def fail(self, work: TimepointJob, failed: Failed) -> None:
         """Try it again, or set it aside."""
         books = self._books
         books.give_back(self._step, work, failed)
-        if failed.cause is Cause.MACHINE:
+        if failed.cause in STORE_CAUSES:
+            books.mending.mend(work.acquisition, failed)
+        elif failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
         elif failed.cause is Cause.CHANGED:
             books.look_again(failed.files)

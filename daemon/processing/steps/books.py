@@ -14,6 +14,8 @@ from daemon import logs
 from daemon.processing.messages import Cause, Failed
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.endings import Endings
+from daemon.processing.steps.holds import Holds
+from daemon.processing.steps.mending import STORE_CAUSES, Mending
 from daemon.processing.steps.owed import Owed
 from daemon.processing.steps.stall import Stall
 from storage.errors import StaleJobError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from daemon.processing.messages import Ready, Task, Tracked
     from storage.database.catalog import Catalog
     from storage.database.renewal.replayed import Replayed
+    from storage.naming import Place
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob
 
 W = TypeVar("W")  # a piece of work
@@ -83,6 +86,8 @@ class Books:
         Told what happens, for progress bars.
     reachable : callable
         Says whether a source can be there at all: False while its watched folder is offline.
+    output_away : callable
+        Says why an output folder is not there, with its disk or share; None while it is.
     look_again : callable
         Told of files that changed while they were read.
     clock : callable
@@ -113,6 +118,7 @@ class Books:
     look_again: Callable[[Iterable[Path]], None] = lambda files: None
     clock: Callable[[], float] = time.monotonic
     crash_record: CrashRecord | None = None
+    output_away: Callable[[Place], str | None] = lambda place: None
     owed: Owed = field(default_factory=Owed)
     endings: Endings = field(default_factory=Endings)
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
@@ -130,6 +136,8 @@ class Books:
     def __post_init__(self) -> None:
         """Nothing is stalled in the beginning."""
         self.stall = Stall(self.retry_policy, self.clock)
+        self.holds = Holds(self.clock)
+        self.mending = Mending(self)
 
     def tell(
         self, what: str, row: AcquisitionRow, t: int | None = None, done: int = 0, total: int = 0, reason: str = ""
@@ -142,13 +150,25 @@ class Books:
         self.to_look_at.add(acquisition_id)
         self.endings.changed(acquisition_id)
 
+    def forget(self, acquisition_id: int) -> None:
+        """The results of an acquisition that are in memory count no longer: its store is made anew, or it is aside."""
+        for number, t in [key for key in self.owed.to_publish if key[0] == acquisition_id]:
+            del self.owed.to_publish[number, t]
+        for found in [found for found in self.analysed if found.job.acquisition_id == acquisition_id]:
+            self.analysed.remove(found)
+        self.owed.to_paint.discard(acquisition_id)
+        self.to_replay.discard(acquisition_id)
+        self.states.pop(acquisition_id, None)
+        self.holds.over(acquisition_id)
+
     def give_back(self, step: Step, job: TimepointJob, failed: Failed) -> None:
         """A time point failed: it is tried again, as its step says, or set aside."""
         allowed = self.retry_policy.allowed(failed.cause)
         if failed.cause is Cause.GONE and not self.reachable(Path(job.acquisition.source_path)):
             allowed = None
         again = not step.gives_up_at_once(failed.cause) and (allowed is None or job.attempts < allowed)
-        at_once = failed.cause in (Cause.MACHINE, Cause.CRASH)  # the whole queue waits; another worker is started
+        # The whole queue waits; another worker is started; its acquisition waits.
+        at_once = failed.cause in (Cause.MACHINE, Cause.CRASH) or failed.cause in STORE_CAUSES
         pause_s = 0.0 if at_once else self.retry_policy.pause(job.attempts)
         try:
             self.catalog.fail_timepoint(job, failed.reason, retry=again, pause_s=pause_s, counts=allowed is not None)

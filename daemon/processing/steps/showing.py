@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.processing.messages import Cause, Failed, Painted, PaintTask
 from daemon.processing.steps.books import Books
+from daemon.processing.steps.mending import STORE_CAUSES
+from daemon.processing.store_faults import store_fault
 from storage.errors import DatabaseUnavailableError, StorageError
 
 if TYPE_CHECKING:
@@ -24,24 +26,31 @@ class Publishing:
 
     def due(self) -> CommittedTimepoint | None:
         """The oldest one into whose store no worker writes."""
-        if self._books.stall.lasts:
+        books = self._books
+        if books.stall.lasts:
             return None
-        owed = self._books.owed.to_publish.items()
-        return next(((row, t) for (number, t), row in owed if not self._books.writing[number]), None)
+        waits = books.holds.lasting()
+        owed = books.owed.to_publish.items()
+        return next(((row, t) for (n, t), row in owed if not books.writing[n] and n not in waits), None)
 
     def do(self, work: CommittedTimepoint) -> None:
         """Show it."""
-        row, t = work
+        books, (row, t) = self._books, work
         try:
-            pipeline.publish(self._books.catalog, row, t)
+            pipeline.publish(books.catalog, row, t)
         except DatabaseUnavailableError:
             raise
         except (StorageError, OSError) as error:
             logs.error("time point not shown", acquisition=row.name, t=t, reason=error)
-            self._books.stall.begin(str(error))
+            cause = store_fault(error, str(row.zarr_path)) or Cause.STORE
+            if cause is Cause.MACHINE:
+                books.stall.begin(str(error))
+            else:
+                books.mending.mend(row, Failed(str(error), cause))
             return
-        del self._books.owed.to_publish[row.id, t]
-        self._books.endings.changed(row.id)
+        del books.owed.to_publish[row.id, t]
+        books.holds.over(row.id)
+        books.endings.changed(row.id)
 
 
 class Painting:
@@ -55,7 +64,7 @@ class Painting:
         """The first unpainted time point of the oldest acquisition that has one."""
         books = self._books
         for number in sorted(books.owed.to_paint):
-            if books.writing[number]:
+            if books.writing[number] or books.holds.lasts(number):
                 continue
             found = books.catalog.next_unpainted(number)
             if found is not None:
@@ -68,13 +77,14 @@ class Painting:
     def begin(self, work: Paint) -> PaintTask:
         """What the worker is told."""
         row, t, track_of = work
-        return PaintTask(str(row.zarr_path), t, track_of)
+        return PaintTask(str(row.zarr_path), t, track_of, self._books.catalog.stores.owner(row))
 
     def end(self, work: Paint, result: Painted) -> None:
         """Note that it is visible."""
         row, t, _ = work
         self._books.catalog.mark_painted(row.id, t)
         self._books.stall.over()
+        self._books.holds.over(row.id)
         self._books.crashes.pop((self._step.name, row.id), None)
 
     def fail(self, work: Paint, failed: Failed) -> None:
@@ -83,6 +93,8 @@ class Painting:
         logs.error("tracks not painted", acquisition=row.name, t=t, reason=failed.reason)
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
+        elif failed.cause in STORE_CAUSES:
+            books.mending.mend(row, failed)
         elif failed.cause is not Cause.CRASH or not books.may_try_again(self._step.name, row.id):
             books.owed.to_paint.discard(row.id)
         books.endings.changed(row.id)

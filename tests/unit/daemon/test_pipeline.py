@@ -82,4 +82,5 @@ def test_whatever_a_worker_may_die_of_or_run_out_of_leads_somewhere() -> None:
 def test_what_is_tried_again_without_end_waits_for_the_machine_or_for_a_source() -> None:
     policy = RetryPolicy()
     endless = {cause for cause in Cause if policy.allowed(cause) is None}
-    assert endless == {Cause.CHANGED, Cause.MACHINE, Cause.TRACKER}
+    stores = {Cause.LOST, Cause.TAKEN, Cause.DAMAGED, Cause.STORE}
+    assert endless == {Cause.CHANGED, Cause.MACHINE, Cause.TRACKER} | stores

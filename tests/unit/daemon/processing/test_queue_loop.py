@@ -55,7 +55,7 @@ class Stage:
         self.published: list[int] = []
         monkeypatch.setattr(pipeline, "publish", self.publish)
         self.swept: list[int] = []
-        monkeypatch.setattr(pipeline, "sweep", lambda row: self.swept.append(row.id))
+        monkeypatch.setattr(pipeline, "sweep", lambda row, owner: self.swept.append(row.id))
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
         self.queue_loop = QueueLoop(
             catalog,

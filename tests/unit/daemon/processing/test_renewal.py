@@ -129,7 +129,7 @@ class Play:
 def no_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written but the database."""
     monkeypatch.setattr(pipeline, "publish", lambda catalog, row, t: catalog.mark_published(row.id, t))
-    monkeypatch.setattr(pipeline, "sweep", lambda row: None)
+    monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def outcome(root: Path, exchanged_after: set[int], monkeypatch: pytest.MonkeyPat
     """Tracks of nuclei, and tracks, of an acquisition that was processed to its end."""
     root.mkdir()
     monkeypatch.setattr(pipeline, "publish", lambda catalog, row, t: catalog.mark_published(row.id, t))
-    monkeypatch.setattr(pipeline, "sweep", lambda row: None)
+    monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
     files = [root / f"a_t{t}.tif" for t in range(FRAMES)]
     for file in files:
         scale = {"axes": "ZYX", "unit": "um", "spacing": 1.0}

@@ -155,10 +155,10 @@ def test_marks_tell_what_readers_have_not_seen(catalog: Catalog) -> None:
     row = register(catalog)
     catalog.add_timepoints(row.id, {0: "a", 1: "b"})
     work_off(catalog)
-    assert catalog.unpublished(row.id) == [0, 1]
+    assert catalog.all_unpublished() == [(row.id, 0), (row.id, 1)]
     catalog.mark_published(row.id, 0)
     catalog.mark_painted(row.id, 1)
-    assert catalog.unpublished(row.id) == [1]
+    assert catalog.all_unpublished() == [(row.id, 1)]
     assert catalog.all_unpublished() == [(row.id, 1)]
     assert [t for t, _ in catalog.unpainted_final(row.id)] == [0]
 
@@ -186,7 +186,7 @@ def test_old_rows_stay_until_the_new_ones_replace_them(catalog: Catalog) -> None
     catalog.commit_timepoint(job, nuclei(0, 2), one_to_one(0, 2), b"s", {})
     assert raw(catalog, "SELECT count(*) FROM nuclei") == [(2,)]
     assert raw(catalog, "SELECT count(*) FROM tracks") == [(2,)]
-    assert catalog.unpublished(row.id) == [0]
+    assert catalog.all_unpublished() == [(row.id, 0)]
 
 
 def test_a_merged_update_says_what_the_single_ones_leave_behind() -> None:

@@ -1,0 +1,49 @@
+"""Whose stores are whose: the identity of the database and of each of its stores, and stores that are made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from storage.database import lookups, stores
+from storage.omezarr.ownership import Owner
+from storage.query import owners
+from storage.schema.rows import AcquisitionRow
+
+
+class StoreBook:
+    """The part of the catalog that knows about stores; every method is one transaction.
+
+    Parameters
+    ----------
+    transaction : callable
+        Gives a connection that commits at the end.
+    now : callable
+        The present moment as text.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
+        self._transaction = transaction
+        self._now = now
+
+    @cached_property
+    def database_id(self) -> str:
+        """The identity of the database."""
+        with self._transaction() as connection:
+            return owners.database_id(connection)
+
+    def owner(self, row: AcquisitionRow) -> Owner:
+        """Return what the OME-Zarr of an acquisition says of whose it is."""
+        return Owner(self.database_id, row.id, row.store_id or "")
+
+    def renew(self, acquisition_id: int, reason: str, elsewhere: bool) -> int:
+        """Have an OME-Zarr made anew that is gone, or `elsewhere` where something else lies in its place.
+
+        All that was in it is queued again; returns how many time points.
+        """
+        with self._transaction() as connection:
+            lookups.acquisition(connection, acquisition_id)
+            return stores.renew(connection, acquisition_id, reason, elsewhere, self._now())

@@ -1,0 +1,33 @@
+"""The output folder is emptied under a running acquisition: nothing blank is shown, and all of it is made anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import zarr
+from lab import Lab, asked, stack, write_stack
+
+TIME_POINTS = 3
+
+
+def test_a_store_that_is_removed_is_noticed_and_made_anew(new_lab: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = new_lab(shared=tmp_path / "out", acquisition_quiet_s=3600.0)
+    for t in range(TIME_POINTS):
+        write_stack(lab.incoming / f"img_t{t:03d}.tif", stack(t))
+    lab.start()
+    lab.wait(lambda: len(lab.rows("select 1 from timepoints where published_at is not null")) == TIME_POINTS)
+    for path in lab.output.iterdir():
+        shutil.rmtree(path)
+    write_stack(lab.incoming / f"img_t{TIME_POINTS:03d}.tif", stack(TIME_POINTS))
+    lab.wait(lambda: "OME-Zarr is made anew" in lab.said())
+    lab.wait(lambda: len(lab.rows("select 1 from timepoints where published_at is not null")) == TIME_POINTS + 1)
+    store = zarr.open_group(lab.output / "img.ome.zarr", mode="r")
+    counts = [len(np.unique(labels)) - 1 for labels in store["labels/nuclei/0"][:]]
+    assert counts == [5] * (TIME_POINTS + 1), "none of them is blank"
+    assert lab.stop() == 0, lab.said()
+    assert "kind=store_lost" in lab.said()
+    found = asked("verify", "img", "--database", lab.database)
+    assert found.returncode == 0, found.stdout + found.stderr
