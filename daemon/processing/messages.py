@@ -161,6 +161,10 @@ class Cause(Enum):
     )
 
 
+STORE_CAUSES = frozenset({Cause.LOST, Cause.TAKEN, Cause.DAMAGED, Cause.STORE})
+"""What concerns the store of one acquisition, and no other one."""
+
+
 @dataclass(frozen=True)
 class Failed:
     """From the worker: the task could not be done. `files` are those of the image, where they have to be seen anew."""

@@ -25,7 +25,7 @@ from storage.database import (
 from storage.database.renewal import replay, staged_tracks
 from storage.database.service_reports import write_report
 from storage.database.source_book import SourceBook
-from storage.database.store_book import StoreBook
+from storage.database.stores.store_book import StoreBook
 from storage.database.writer import Writer
 from storage.description import Description
 from storage.query import health

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
 
 from storage.connection.database_folder import folder_of
-from storage.database import stores
+from storage.database.stores import remade
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
 from storage.schema.states import (
@@ -61,10 +61,9 @@ def claim_next(
         select(timepoints.c.id)
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
         .where(timepoints.c.state == TimepointState.QUEUED.value)
-        .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
+        .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value, acquisitions.c.id.not_in(sorted(without)))
         .where(or_(timepoints.c.not_before.is_(None), timepoints.c.not_before <= now))
         .where(~waits, running < at_once, early < _AHEAD)
-        .where(timepoints.c.acquisition_id.not_in(sorted(without)))
         .order_by(timepoints.c.acquisition_id, timepoints.c.t)
         .limit(1)
     )
@@ -209,7 +208,7 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
         attempts=int(row["attempts"]),
         fingerprint=row["fingerprint"],
         needs_replay=tracked is not None and tracked >= row["t"],
-        store_made=stores.is_made(connection, int(row["acquisition_id"])),
+        store_made=remade.is_made(connection, int(row["acquisition_id"])),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
-from storage.database import stores
+from storage.database.stores import remade
 from storage.description import Description
 from storage.errors import StorageError
 from storage.readers.fingerprint import is_former, same_content
@@ -55,7 +55,7 @@ def register(
         row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
-        made = {"name": name, "zarr_path": path, "store_id": stores.new_id()}
+        made = {"name": name, "zarr_path": path, "store_id": remade.new_id()}
         return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
@@ -236,7 +236,7 @@ def _free_names(connection: Connection, name: str, zarr_path: naming.Place | Non
 
 
 def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:
-    return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": stores.new_id()}
+    return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
 
 
 def _forget_results(connection: Connection, acquisition_id: int) -> None:

@@ -15,7 +15,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreTakenError
 from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption, ngff, places, position_xml
-from storage.omezarr.exchange import appear
+from storage.omezarr.disks.exchange import appear
 from storage.omezarr.ownership import Owner, claim, taken
 
 LAYOUT = 3  # the only version of the layout that the specification knows

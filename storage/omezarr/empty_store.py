@@ -13,8 +13,8 @@ from storage import naming
 from storage.acquisition import Acquisition
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.omezarr import bundles, ngff, places, published, references
-from storage.omezarr.durable import DurableStore
-from storage.omezarr.exchange import appear
+from storage.omezarr.disks.durable import DurableStore
+from storage.omezarr.disks.exchange import appear
 from storage.omezarr.growing import chunks, shards
 from storage.omezarr.ownership import CLAIMS, Owner
 from storage.omezarr.pyramid import level_sizes

@@ -19,7 +19,7 @@ from storage.errors import StoreTakenError
 from storage.naming import Place
 
 if TYPE_CHECKING:
-    from storage.omezarr.remote import RemoteStore
+    from storage.omezarr.disks.remote import RemoteStore
 
 CLAIMS = "nusetd.claims"
 """Under which name in an object store those who want a place say so."""

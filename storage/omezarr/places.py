@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Union
 
 from storage import naming
 from storage.naming import Place
-from storage.omezarr.durable import DurableStore
+from storage.omezarr.disks.durable import DurableStore
 
 if TYPE_CHECKING:
-    from storage.omezarr.remote import RemoteStore
+    from storage.omezarr.disks.remote import RemoteStore
 
 OutputStore = Union[DurableStore, "RemoteStore"]
 
@@ -29,7 +29,7 @@ def store_at(place: Place) -> OutputStore:
 
 def remote_at(url: str) -> RemoteStore:
     """Return the store at a URL, as `store_at` does."""
-    from storage.omezarr.remote import RemoteStore  # brings fsspec, which local outputs do without
+    from storage.omezarr.disks.remote import RemoteStore  # brings fsspec, which local outputs do without
 
     return RemoteStore.at(url)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed
+from daemon.processing.messages import STORE_CAUSES, Analysed, AnalyseTask, Cause, Failed
 from daemon.processing.steps.books import Books
-from daemon.processing.steps.mending import STORE_CAUSES
+from daemon.processing.steps.mending import mend
 from storage.database.analysed import Turn
 from storage.errors import StaleJobError
 from storage.schema.rows import AnalysedTimepoint
@@ -60,7 +60,7 @@ class Analysing:
         books = self._books
         books.give_back(self._step, work, failed)
         if failed.cause in STORE_CAUSES:
-            books.mending.mend(work.acquisition, failed)
+            mend(books, work.acquisition, failed)
         elif failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
         elif failed.cause is Cause.CHANGED:

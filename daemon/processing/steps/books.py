@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from daemon import logs
-from daemon.processing.messages import Cause, Failed
+from daemon.processing.messages import STORE_CAUSES, Cause, Failed
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.endings import Endings
 from daemon.processing.steps.holds import Holds
-from daemon.processing.steps.mending import STORE_CAUSES, Mending
 from daemon.processing.steps.owed import Owed
 from daemon.processing.steps.stall import Stall
 from storage.errors import StaleJobError
@@ -131,13 +130,13 @@ class Books:
     states: dict[int, int] = field(default_factory=dict)
     model: Ready | None = None
     crashes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    renewals: Counter[int] = field(default_factory=Counter)
     numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
     def __post_init__(self) -> None:
         """Nothing is stalled in the beginning."""
         self.stall = Stall(self.retry_policy, self.clock)
         self.holds = Holds(self.clock)
-        self.mending = Mending(self)
 
     def tell(
         self, what: str, row: AcquisitionRow, t: int | None = None, done: int = 0, total: int = 0, reason: str = ""

@@ -2,64 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.processing.messages import Cause, Failed
+from daemon.processing.steps.books import Books
 from storage import naming
 from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
-    from daemon.processing.steps.books import Books
     from storage.schema.rows import AcquisitionRow
 
-STORE_CAUSES = frozenset({Cause.LOST, Cause.TAKEN, Cause.DAMAGED, Cause.STORE})
 _MOST_RENEWALS = 3  # of one acquisition by one service: a disk that loses its store again and again is for people
 
 
-class Mending:
-    """Keeps one broken store from costing more than its own acquisition.
+def mend(books: Books, row: AcquisitionRow, failed: Failed) -> None:
+    """Do what follows from a failure whose cause is one of `STORE_CAUSES`: it costs its own acquisition alone.
 
     A store that is gone is made anew from the sources, with all time points that were in it; their rows stay readable
     meanwhile. Where the output folder itself is away, with its disk or share, nothing is known of the store: it waits.
     """
+    away = books.output_away(naming.parent(naming.as_place(str(row.zarr_path))))
+    if away is not None or failed.cause is Cause.STORE:
+        books.holds.begin(row, away or failed.reason)
+    elif failed.cause is Cause.DAMAGED and books.holds.begin(row, failed.reason) < 2:
+        return  # a share may have shown half of a file
+    elif failed.cause is not Cause.TAKEN and books.renewals[row.id] >= _MOST_RENEWALS:
+        _set_aside(books, row, failed.reason)
+    else:
+        _renew(books, row, failed)
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
-        self._renewals: Counter[int] = Counter()
 
-    def mend(self, row: AcquisitionRow, failed: Failed) -> None:
-        """Do what follows from a failure whose cause is one of `STORE_CAUSES`."""
-        books = self._books
-        away = books.output_away(naming.parent(naming.as_place(str(row.zarr_path))))
-        if away is not None or failed.cause is Cause.STORE:
-            books.holds.begin(row, away or failed.reason)
-        elif failed.cause is Cause.DAMAGED and books.holds.begin(row, failed.reason) < 2:
-            return  # a share may have shown half of a file
-        elif failed.cause is not Cause.TAKEN and self._renewals[row.id] >= _MOST_RENEWALS:
-            self._set_aside(row, failed.reason)
-        else:
-            self._renew(row, failed)
+def _renew(books: Books, row: AcquisitionRow, failed: Failed) -> None:
+    reason = f"{failed.reason} It is made anew."
+    count = books.catalog.stores.renew(row.id, reason, elsewhere=failed.cause is not Cause.LOST)
+    books.forget(row.id)
+    place = books.catalog.acquisition(row.id).zarr_path
+    if count or failed.cause is not Cause.TAKEN:
+        books.renewals[row.id] += 1
+        logs.error("OME-Zarr is made anew", acquisition=row.name, place=place, timepoints=count, reason=reason)
+        books.tell("store lost", row, done=count, reason=failed.reason)
+    else:
+        logs.info("OME-Zarr goes elsewhere", acquisition=row.name, place=place, reason=failed.reason)
+    books.settled(row.id)
 
-    def _renew(self, row: AcquisitionRow, failed: Failed) -> None:
-        books = self._books
-        reason = f"{failed.reason} It is made anew."
-        count = books.catalog.stores.renew(row.id, reason, elsewhere=failed.cause is not Cause.LOST)
-        if failed.cause is not Cause.TAKEN:
-            self._renewals[row.id] += 1
-        books.forget(row.id)
-        place = books.catalog.acquisition(row.id).zarr_path
-        if count or failed.cause is not Cause.TAKEN:
-            logs.error("OME-Zarr is made anew", acquisition=row.name, place=place, timepoints=count, reason=reason)
-            books.tell("store lost", row, done=count, reason=failed.reason)
-        else:
-            logs.info("OME-Zarr goes elsewhere", acquisition=row.name, place=place, reason=failed.reason)
-        books.settled(row.id)
 
-    def _set_aside(self, row: AcquisitionRow, reason: str) -> None:
-        books = self._books
-        text = f"Its OME-Zarr was made anew {_MOST_RENEWALS} times: {reason} Look after the disk, then `nusetd retry`."
-        books.catalog.set_acquisition_state(row.id, AcquisitionState.SET_ASIDE, text)
-        books.forget(row.id)
-        logs.error("acquisition is set aside", acquisition=row.name, reason=text)
+def _set_aside(books: Books, row: AcquisitionRow, reason: str) -> None:
+    text = f"Its OME-Zarr was made anew {_MOST_RENEWALS} times: {reason} Look after the disk, then `nusetd retry`."
+    books.catalog.set_acquisition_state(row.id, AcquisitionState.SET_ASIDE, text)
+    books.forget(row.id)
+    logs.error("acquisition is set aside", acquisition=row.name, reason=text)

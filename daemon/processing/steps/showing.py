@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from daemon.processing.messages import Cause, Failed, Painted, PaintTask
+from daemon.processing.messages import STORE_CAUSES, Cause, Failed, Painted, PaintTask
 from daemon.processing.steps.books import Books
-from daemon.processing.steps.mending import STORE_CAUSES
+from daemon.processing.steps.mending import mend
 from daemon.processing.store_faults import store_fault
 from storage.errors import DatabaseUnavailableError, StorageError
 
@@ -46,7 +46,7 @@ class Publishing:
             if cause is Cause.MACHINE:
                 books.stall.begin(str(error))
             else:
-                books.mending.mend(row, Failed(str(error), cause))
+                mend(books, row, Failed(str(error), cause))
             return
         del books.owed.to_publish[row.id, t]
         books.holds.over(row.id)
@@ -94,7 +94,7 @@ class Painting:
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
         elif failed.cause in STORE_CAUSES:
-            books.mending.mend(row, failed)
+            mend(books, row, failed)
         elif failed.cause is not Cause.CRASH or not books.may_try_again(self._step.name, row.id):
             books.owed.to_paint.discard(row.id)
         books.endings.changed(row.id)

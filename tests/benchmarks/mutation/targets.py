@@ -33,7 +33,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # readers see whole time points of one version
     "storage/omezarr/published.py": _STORE,
     "storage/omezarr/staging.py": _STORE,
-    "storage/omezarr/exchange.py": _STORE,
+    "storage/omezarr/disks/exchange.py": _STORE,
     "storage/omezarr/growing.py": ("tests/unit/storage/omezarr/test_growing.py", *_STORE),
     # what is damaged is refused
     "storage/readers/tiff/chain.py": (

@@ -13,7 +13,8 @@ from cases.stored import acquisition
 
 from storage import naming
 from storage.errors import StoreDamagedError, StoreGoneError, StoreTakenError
-from storage.omezarr import exchange, ownership, places
+from storage.omezarr import ownership, places
+from storage.omezarr.disks import exchange
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.omezarr.ownership import CLAIMS, Owner
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from storage.database import lookups, stores
+from storage.database.stores import remade
 from storage.omezarr.ownership import Owner
 from storage.query import owners
 from storage.schema.rows import AcquisitionRow
@@ -45,5 +45,4 @@ class StoreBook:
         All that was in it is queued again; returns how many time points.
         """
         with self._transaction() as connection:
-            lookups.acquisition(connection, acquisition_id)
-            return stores.renew(connection, acquisition_id, reason, elsewhere, self._now())
+            return remade.renew(connection, acquisition_id, reason, elsewhere, self._now())

@@ -12,7 +12,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
 from storage.naming import PARTIAL_SUFFIX
-from storage.omezarr.exchange import replace_folder, write_manifest
+from storage.omezarr.disks.exchange import replace_folder, write_manifest
 
 
 class DurableStore(LocalStore):
