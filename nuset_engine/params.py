@@ -2,62 +2,99 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from nuset_engine.errors import EngineParametersError, ParameterFault
+from nuset_engine.errors import EngineParametersError
+from nuset_engine.settings import plain_values, range_faults, setting
 
-_FOREGROUND = ("foreground_threshold", "soft_foreground_threshold", "stack_foreground_threshold")
 CRISP, SOFT = 0.53, 0.63  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
 
 
 @dataclass(frozen=True)
 class SegmentationParams:
-    """How planes become instance labels.
+    """How planes become instance labels; each parameter says what it means in its `Setting`."""
 
-    Attributes
-    ----------
-    seed_score : float
-        Proposals with a lower score seed no nucleus (0..1).
-    min_score : float
-        Nuclei with a lower score are dropped (0..1); the score is the geometric mean of the proposal's score, the mean
-        foreground probability and the highest point of the distance map.
-    nms_iou : float
-        Of two proposals that overlap by more than this intersection over union, the better one stays.
-    foreground_threshold, soft_foreground_threshold, stack_foreground_threshold : float
-        Foreground probability from which a pixel belongs to a nucleus: of a single plane where outlines are crisp, of
-        one where they are soft, so that nuclei look wider, and of the slices of a stack, which show out of focus what
-        lies above and below them.
-    nucleus_diameter_px : float or None
-        Median nucleus diameter in source pixels; None: measured on each stack by the coarse pass.
-    min_area_fraction : float
-        Objects smaller than this fraction of the median nucleus area are removed as specks.
-    tile_px : int
-        Edge, in network pixels, of the square tiles that larger planes are cut into; tiles that reach over a whole side
-        may be up to 1.75 times as long.
-    """
-
-    seed_score: float = 0.3
-    min_score: float = 0.65
-    nms_iou: float = 0.35
-    foreground_threshold: float = 0.4
-    soft_foreground_threshold: float = 0.6
-    stack_foreground_threshold: float = 0.5
-    nucleus_diameter_px: float | None = None
-    min_area_fraction: float = 0.1
-    tile_px: int = 768
+    seed_score: float = setting(
+        0.3,
+        "Proposals of the network with a lower score seed no nucleus.",
+        "Raise it when single nuclei are cut into several; lower it when touching nuclei stay together.",
+        low=0,
+        high=1,
+    )
+    min_score: float = setting(
+        0.65,
+        "Nuclei with a lower score are dropped; the score is the geometric mean of the proposal's score, the mean "
+        "foreground probability and the highest point of the distance map.",
+        "Raise it when debris, fibres or blobs out of focus are taken for nuclei; lower it when dim nuclei are missed.",
+        low=0,
+        high=1,
+    )
+    nms_iou: float = setting(
+        0.35,
+        "Of two proposals that overlap by more than this intersection over union, only the better one seeds a nucleus.",
+        "Lower it when single nuclei are cut into several; raise it when overlapping nuclei stay together.",
+        low=0,
+        high=1,
+    )
+    foreground_threshold: float = setting(
+        0.4,
+        "Foreground probability from which a pixel of a single plane belongs to a nucleus, where outlines are crisp.",
+        "Lower it when outlines lie inside the nuclei or dim nuclei are missed; raise it when outlines lie outside.",
+        low=0,
+        high=1,
+    )
+    soft_foreground_threshold: float = setting(
+        0.6,
+        "The same for a single plane whose outlines are soft, so that nuclei look wider than they are.",
+        "As foreground_threshold, for images out of focus.",
+        low=0,
+        high=1,
+    )
+    stack_foreground_threshold: float = setting(
+        0.5,
+        "The same for the slices of a stack, which show out of focus what lies above and below them.",
+        "As foreground_threshold, for stacks.",
+        low=0,
+        high=1,
+    )
+    nucleus_diameter_px: float | None = setting(
+        None,
+        "Median diameter of the nuclei in pixels of the image. It decides how much the image is enlarged or reduced for "
+        "the network, which knows nuclei of 24 px: the resize ratio is 24 over it.",
+        "Give it when the measured one is wrong: when nuclei are cut into many pieces (measured too small), or groups "
+        "are taken for one nucleus (measured too large).",
+        unit="px",
+        low=2,
+        high=2000,
+        unset="measured on each stack",
+    )
+    min_area_fraction: float = setting(
+        0.1,
+        "Objects smaller than this fraction of the median nucleus' area are removed from each slice as specks.",
+        "Raise it when specks are taken for nuclei; 0 keeps all, micronuclei too.",
+        low=0,
+        high=1,
+    )
+    watershed: bool = setting(
+        True,
+        "Touching nuclei are divided by a watershed from the proposals' seeds; without it, what touches is one object.",
+        "Switch it off for objects that are never to be divided, such as single cells of odd shape.",
+        later=True,
+    )
+    tile_px: int = setting(
+        768,
+        "Edge of the square tiles that larger planes are cut into, in pixels of the network; tiles that reach over a "
+        "whole side may be up to 1.75 times as long. Results do not depend on it.",
+        "Lower it when memory is short.",
+        unit="px",
+        low=256,
+        multiple=32,
+    )
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, all of them named at once."""
-        faults = [
-            ParameterFault(name, getattr(self, name), "is not between 0 and 1")
-            for name in ("seed_score", "min_score", "nms_iou", *_FOREGROUND, "min_area_fraction")
-            if not 0.0 <= getattr(self, name) <= 1.0
-        ]
-        if self.nucleus_diameter_px is not None and not 2.0 <= self.nucleus_diameter_px <= 2000.0:
-            reason = "is not between 2 and 2000 pixels"
-            faults.append(ParameterFault("nucleus_diameter_px", self.nucleus_diameter_px, reason))
-        if self.tile_px < 256 or self.tile_px % 32:
-            faults.append(ParameterFault("tile_px", self.tile_px, "is not a multiple of 32 of at least 256"))
+        faults = range_faults(self)
         if faults:
             raise EngineParametersError("Segmentation", faults)
 
@@ -71,6 +108,6 @@ class SegmentationParams:
         mixed = (1 - soft) * self.foreground_threshold + soft * self.soft_foreground_threshold
         return replace(self, foreground_threshold=mixed)
 
-    def as_dict(self) -> dict[str, float | int | None]:
+    def as_dict(self) -> dict[str, Any]:
         """The parameters as plain values for JSON."""
-        return asdict(self)
+        return plain_values(self)

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from daemon.configuration.catalogue import every_setting
+from daemon.configuration.settings_page import settings_page
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("daemon", "storage", "tracking", "nuset_engine")
 PAGES = sorted(ROOT.glob("*.md"))
@@ -24,6 +27,7 @@ OF_OTHERS = {"StateDirectory", "sd_notify"}
 """Names in docstrings that belong to systemd."""
 MADE_OF_PARTS = {"_t001", "_T1", "name_00001", "tp_75"}
 """Parts of file names that microscopes write, and a column whose name is put together."""
+SETTINGS = {one.full_name for one in every_setting()}
 FILE_ENDINGS = (".csv", ".tif")
 
 
@@ -69,7 +73,9 @@ def comments(path: Path) -> list[str]:
 
 
 def exists(dotted: str, parsed: dict[Path, ast.Module]) -> bool:
-    """Say whether a dotted name is a package, a module, or a name at the top of one."""
+    """Say whether a dotted name is a package, a module, a name at the top of one, or a setting."""
+    if dotted in SETTINGS:
+        return True
     *parents, last = re.split("[.:]", dotted)
     at = ROOT.joinpath(*parents)
     if (at / last).is_dir() or (at / f"{last}.py").is_file():
@@ -105,6 +111,11 @@ def test_docstrings_and_comments_name_what_is_there() -> None:
             unknown = [name for name in QUOTED.findall(text) if not set(name.split(".")) <= known]
             wrong += [f"{path.relative_to(ROOT)}: {name}" for name in ours + unknown if not name.endswith(FILE_ENDINGS)]
     assert wrong == []
+
+
+def test_the_page_of_settings_is_made_from_them() -> None:
+    """`nusetd settings --format markdown > SETTINGS.md` brings it up to date."""
+    assert (ROOT / "SETTINGS.md").read_text(encoding="utf-8") == settings_page()
 
 
 def test_texts_in_the_code_name_what_is_there() -> None:

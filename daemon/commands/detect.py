@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--min-score", type=float, default=0.4, help="least confidence of an event, 0 to 1 (0.4)")
     options.add_runtime(parser)
+    options.add_settings(parser)
     parser.add_argument(
         "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
     )
@@ -36,6 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Detect in one image after the other."""
     from daemon.files.detect_files import DetectOptions, detect_files
 
+    config = options.configured(arguments)
     return detect_files(
         DetectOptions(
             images=options.existing(arguments.images),
@@ -44,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=arguments.weights,
             nuclei_weights=arguments.nuclei_weights,
             min_score=arguments.min_score,
-            runtime=arguments.runtime,
+            runtime=config.engine.runtime,
+            segmentation=config.processing.segmentation,
         )
     )

@@ -56,16 +56,15 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--ablation-real-only belongs to --ablation: give both or none.")
     if movie and arguments.ablation:
         raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")
+    config = options.configured(arguments)
     score = evaluate_movie if movie else evaluate_folders
     overall = score(
         EvaluationOptions(
             images=arguments.images,
             labels=arguments.labels,
             output=arguments.output,
-            factory=arguments.engine,
-            weights=arguments.weights,
-            threads=arguments.threads,
-            runtime=arguments.runtime,
+            engine=config.engine,
+            processing=config.processing,
             voxel_size_um=arguments.voxel_size,
             held_out=arguments.held_out,
             ablation=arguments.ablation,

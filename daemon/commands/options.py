@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from daemon.output import FORMATS
 
 if TYPE_CHECKING:
+    from daemon.configuration.assignments import Assignment
+    from daemon.configuration.config import Config
     from storage.query.selection import Selection
 
 
@@ -78,30 +80,87 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Which segmenter with which weights, on how many cores."""
-    from daemon.configuration.config import DEFAULT_ENGINE, DEFAULT_WEIGHTS
+    """Which segmenter with which weights, on how many cores, and every other setting."""
+    from daemon.configuration.config import DEFAULT_WEIGHTS
 
-    parser.add_argument(
-        "--weights", default=DEFAULT_WEIGHTS, help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})"
-    )
+    parser.add_argument("--weights", help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})")
     parser.add_argument("--threads", type=positive_int, help="cores to compute with (default: all)")
     add_runtime(parser)
     parser.add_argument(
         "--engine",
         metavar="MODULE:CALLABLE",
-        default=DEFAULT_ENGINE,
         help="your own segmenter instead of NuSeT, called with weights, params and threads",
     )
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """`--config` and `--set`."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings from a TOML file, such as the service's: its [segmentation], [volume], [tracking] and [engine]",
+    )
+    add_assignments(parser)
+
+
+def add_assignments(parser: argparse.ArgumentParser) -> None:
+    """`--set`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        type=_assignment,
+        help="a setting, such as segmentation.min_score=0.8; may be given several times, see `nusetd settings`",
+    )
+
+
+def configured(arguments: argparse.Namespace) -> Config:
+    """The settings of `add_settings`, file and command line together; the command's own arguments for the engine win.
+
+    Raises
+    ------
+    ConfigError, UsageError
+        With every fault of the file, or of what was set.
+    """
+    from dataclasses import replace
+
+    from daemon.configuration import config
+    from daemon.errors import ConfigError, UsageError
+
+    if arguments.config is not None:
+        found = config.load(arguments.config, arguments.set, serves=False)
+    else:
+        try:
+            found = config.parse("", Path(), arguments.set, serves=False)
+        except ConfigError as error:
+            raise UsageError(str(error)) from error
+    given = {field: getattr(arguments, name, None) for field, name in _ENGINE.items()}
+    engine = replace(found.engine, **{field: value for field, value in given.items() if value is not None})
+    return replace(found, engine=engine)
+
+
+_ENGINE = {"factory": "engine", "weights": "weights", "threads": "threads", "runtime": "runtime"}
+
+
+def _assignment(text: str) -> Assignment:
+    from daemon.configuration.assignments import assignment
+
+    try:
+        return assignment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_runtime(parser: argparse.ArgumentParser) -> None:
     """`--runtime`."""
-    from nuset_engine.runtime.names import AUTO, RUNTIMES
+    from nuset_engine.runtime.names import RUNTIMES
 
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
-        default=AUTO,
         help="compute in int8 by openvino, in float32 by tensorflow, or by the quicker that can be had (default: auto)",
     )
 

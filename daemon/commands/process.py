@@ -38,17 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Process everything."""
     from daemon import logs
-    from daemon.configuration.config import EngineConfig, Processing
     from daemon.process import ProcessOptions, process
     from storage import naming
 
     logs.set_up("error")
+    config = options.configured(arguments)
     return process(
         ProcessOptions(
             paths=options.existing(arguments.paths),
             output=naming.as_place(arguments.output),
-            engine=EngineConfig(arguments.engine, arguments.weights, arguments.threads, arguments.runtime),
-            processing=Processing(),
+            engine=config.engine,
+            processing=config.processing,
             voxel_size_um=arguments.voxel_size,
             nuclear_channel=options.channel(arguments.channel),
             ome_zarr_version=arguments.ome_zarr_version,

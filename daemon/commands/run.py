@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from daemon.commands import options
+
 EXAMPLE = "nusetd run --config /etc/nusetd/nusetd.toml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the TOML file, see check-config")
+    options.add_assignments(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -24,7 +27,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.service import run_service
 
     try:
-        given = config.load(arguments.config)
+        given = config.load(arguments.config, arguments.set)
     except ConfigError as error:
         if not logs.under_journal():
             raise

@@ -25,16 +25,15 @@ def execute(arguments: argparse.Namespace) -> int:
     """Segment one image after the other."""
     from daemon.files.segment_files import SegmentOptions, segment_files
 
+    config = options.configured(arguments)
     return segment_files(
         SegmentOptions(
             images=options.existing(arguments.images),
             output=arguments.output,
             voxel_size_um=arguments.voxel_size,
             nuclear_channel=options.channel(arguments.channel),
-            factory=arguments.engine,
-            weights=arguments.weights,
-            threads=arguments.threads,
-            runtime=arguments.runtime,
+            engine=config.engine,
+            processing=config.processing,
             axes=arguments.axes,
         )
     )

@@ -20,6 +20,7 @@ EXAMPLE = "nusetd track positions.csv --output tracked.csv"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    from daemon.commands import options
     from tracking.params import TrackingParams
 
     usual = TrackingParams()
@@ -40,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         type=int,
-        default=usual.memory_frames,
         metavar="N",
         help=f"time points that a nucleus may go unseen (default: {usual.memory_frames})",
     )
@@ -48,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-division-score",
         type=float,
-        default=usual.min_division_score,
         metavar="P",
         help=f"divisions less probable than this are not made (default: {usual.min_division_score})",
     )
+    options.add_settings(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -86,19 +86,25 @@ def _params(arguments: argparse.Namespace) -> TrackingParams:
     ------
     UsageError
     """
+    from dataclasses import replace
+
+    from daemon.commands import options
     from daemon.errors import UsageError
     from tracking.errors import TrackingError
-    from tracking.params import TrackingParams
     from tracking.tracker import REVISITS
 
+    given = {
+        "search_range": arguments.search_range,
+        "division_range": arguments.division_range,
+        "memory_frames": arguments.memory,
+        "find_divisions": False if arguments.no_divisions else None,
+        "min_division_score": arguments.min_division_score,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    params = options.configured(arguments).processing.tracking
+    if arguments.memory is not None:
+        chosen["lag_frames"] = max(params.lag_frames, arguments.memory + REVISITS)
     try:
-        return TrackingParams(
-            search_range=arguments.search_range,
-            division_range=arguments.division_range,
-            memory_frames=arguments.memory,
-            lag_frames=max(TrackingParams().lag_frames, arguments.memory + REVISITS),
-            find_divisions=not arguments.no_divisions,
-            min_division_score=arguments.min_division_score,
-        )
+        return replace(params, **chosen)
     except TrackingError as error:
         raise UsageError(str(error)) from error

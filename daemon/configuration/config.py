@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 from daemon.configuration.alerts import AlertsConfig, read_alerts
+from daemon.configuration.assignments import Assignment, overlaid
 from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
 from nuset_engine.params import SegmentationParams
-from nuset_engine.reconstruction.volume import VolumeParams
+from nuset_engine.reconstruction.params import VolumeParams
 from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
@@ -148,10 +149,11 @@ class Config:
     service: ServiceConfig = field(default_factory=ServiceConfig)
     processing: Processing = field(default_factory=Processing)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    assignments: tuple[Assignment, ...] = ()
 
 
-def load(path: str | Path) -> Config:
-    """Read a configuration file.
+def load(path: str | Path, assignments: Sequence[Assignment] = (), serves: bool = True) -> Config:
+    """Read a configuration file; see `parse`.
 
     Raises
     ------
@@ -163,11 +165,21 @@ def load(path: str | Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read ({reason}): give --config an existing TOML file.") from error
-    return parse(text, Path(path))
+    return parse(text, Path(path), assignments, serves)
 
 
-def parse(text: str, origin: Path) -> Config:
+def parse(text: str, origin: Path, assignments: Sequence[Assignment] = (), serves: bool = True) -> Config:
     """Read a configuration from TOML text; relative paths count from the folder of `origin`.
+
+    Parameters
+    ----------
+    text : str
+    origin : Path
+        Where the text is from, for messages.
+    assignments : sequence of Assignment, optional
+        Settings that count more than the text's.
+    serves : bool
+        It is for the service, which needs a folder to watch; else only its settings matter.
 
     Raises
     ------
@@ -178,23 +190,31 @@ def parse(text: str, origin: Path) -> Config:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}.") from error
-    reader = Reader(document)
-    config = _read_config(reader, origin.absolute().parent)
+    reader = Reader(overlaid(document, assignments))
+    config = _read_config(reader, origin.absolute().parent, serves)
     if reader.faults or config is None:
-        raise ConfigError(told(reader.faults, text, origin))
-    return config
+        raise ConfigError(told(reader.faults, text, origin, assignments))
+    return replace(config, assignments=tuple(assignments))
 
 
-def told(faults: Sequence[Fault], text: str, origin: Path) -> str:
-    """Faults for people: a line each, in the order of the file, with the number of the line that they are in."""
+def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence[Assignment] = ()) -> str:
+    """Faults for people: a line each, in the order of the file, with the number of the line that they are in.
+
+    Faults of what was given over the file come last.
+    """
     lines = key_lines(text)
-    numbered = sorted(((line_of(lines, fault.key), fault.sentence) for fault in faults), key=lambda found: found[0])
-    return "\n".join(f"{origin}, line {number}: {sentence}" for number, sentence in numbered)
+    given = {one.key: one for one in assignments}
+    of_file = [fault for fault in faults if fault.key not in given]
+    numbered = sorted(((line_of(lines, fault.key), fault.sentence) for fault in of_file), key=lambda found: found[0])
+    return "\n".join(
+        [f"{origin}, line {number}: {sentence}" for number, sentence in numbered]
+        + [f"--set {given[fault.key]}: {fault.sentence}" for fault in faults if fault.key in given]  # type: ignore[index]
+    )
 
 
-def _read_config(reader: Reader, folder: Path) -> Config | None:
+def _read_config(reader: Reader, folder: Path, serves: bool) -> Config | None:
     watches = tuple(_read_watch(table, folder) for table in reader.tables("watch"))
-    if not watches and not reader.faults:
+    if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
     service = _read_service(reader.table("service"))
     engine = _read_engine(reader.table("engine"))

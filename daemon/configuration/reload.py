@@ -42,7 +42,7 @@ def read(origin: Path | None, old: Config) -> Taken:
     """
     if origin is None:
         raise ConfigError("The service was not started with a configuration file: there is none to read again.")
-    return compare(old, configuration.load(origin))
+    return compare(old, configuration.load(origin, old.assignments))
 
 
 def compare(old: Config, new: Config) -> Taken:

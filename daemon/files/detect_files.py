@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.errors import DaemonError, UsageError
 from daemon.files.each_image import targets, write_each
 from daemon.files.segment_files import nuclear_planes
+from nuset_engine.params import SegmentationParams
 from storage import readers
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class DetectOptions:
     nuclei_weights: str
     min_score: float
     runtime: str
+    segmentation: SegmentationParams = field(default_factory=SegmentationParams)
 
     def __post_init__(self) -> None:
         """Refuse a score that is none."""
@@ -44,7 +46,7 @@ def detect_files(options: DetectOptions) -> int:
     from nuset_engine.events import EventDetector
 
     wanted = targets(options.images, options.output, ".events.csv")
-    detector = EventDetector(options.weights, options.nuclei_weights, options.min_score, runtime=options.runtime)
+    detector = EventDetector(options.weights, options.nuclei_weights, options.min_score, options.segmentation, runtime=options.runtime)
     return write_each(wanted, lambda image, target: _write(target, _events(image, options, detector)))
 
 

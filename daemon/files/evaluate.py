@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from daemon.configuration.config import EngineConfig, Processing
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain
-from daemon.processing.engine_factory import load_factory, make_segmenter
+from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.report import write_report
 from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
 from nuset_engine.evaluation.worst_images import WorstImages
-from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
@@ -37,10 +37,8 @@ class EvaluationOptions:
     images: Path
     labels: Path
     output: Path | None
-    factory: str
-    weights: str
-    threads: int | None
-    runtime: str
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    processing: Processing = field(default_factory=Processing)
     voxel_size_um: tuple[float, float, float] | None = None
     held_out: int | None = None
     ablation: bool = False
@@ -84,8 +82,7 @@ def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     """
     pairs = options.pairs()
     _check(pairs, options)
-    factory = load_factory(options.factory)
-    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
+    segmenter = segmenter_of(options.engine, options.processing.segmentation)
     scores = _score(pairs, options, segmenter)
     result, ablation = summarised(scores.engine), scores.ablation()
     if options.output is not None:
@@ -122,7 +119,7 @@ def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segm
     for name, image_path, labels_path in tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
         image, truth = read_image(image_path), read_image(labels_path)
         if ladder is None:
-            predicted = _segmented(grey(image), segmenter, options.voxel_size_um)
+            predicted = _segmented(grey(image), segmenter, options)
             scores.engine[name] = score_image(truth, predicted)
         else:
             found = ladder.labels(grey(image))
@@ -149,13 +146,13 @@ def _ladder(options: EvaluationOptions, segmenter: StackSegmenter) -> Ablation:
             "give weights trained with --synthetic-share 0 as --ablation-real-only."
         )
         return Ablation(segmenter)
-    return Ablation(segmenter, Segmenter(other, segmenter.params, options.threads, options.runtime))
+    return Ablation(segmenter, Segmenter(other, segmenter.params, options.engine.threads, options.engine.runtime))
 
 
-def _segmented(image: Pixels, segmenter: StackSegmenter, voxel_size_um: tuple[float, float, float] | None) -> Labels:
+def _segmented(image: Pixels, segmenter: StackSegmenter, options: EvaluationOptions) -> Labels:
     """Labels of a plane (Y, X) or a stack (Z, Y, X)."""
     planes = list(image) if image.ndim == 3 else [image]
-    volume = reconstruct(segmenter.segment_stack(planes), voxel_size_um, planes=planes)
+    volume = reconstruct(segmenter.segment_stack(planes), options.voxel_size_um, options.processing.volume, planes)
     return volume.labels if image.ndim == 3 else volume.labels[0]
 
 

@@ -13,13 +13,12 @@ import pandas as pd
 from daemon.errors import DaemonError
 from daemon.files.evaluate import EvaluationOptions
 from daemon.output import complain
-from daemon.processing.engine_factory import load_factory, make_segmenter
+from daemon.processing.engine_factory import segmenter_of
 from nuset_engine.arrays import FloatsN, Labels, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import seg_ious
 from nuset_engine.measure import measure
 from nuset_engine.overlap import overlap
-from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.training.dataset import read_image
@@ -129,9 +128,8 @@ def _tracked(options: EvaluationOptions, images: dict[int, Path], scratch: Path)
     """One row per nucleus: t, label, track_id, parent_track_id; the labels go to `scratch`."""
     from tqdm import tqdm
 
-    factory = load_factory(options.factory)
-    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
-    tracker = Tracker()
+    segmenter = segmenter_of(options.engine, options.processing.segmentation)
+    tracker = Tracker(options.processing.tracking)
     ids: dict[tuple[int, int], int] = {}
     parents: dict[int, int | None] = {}
 
@@ -144,7 +142,9 @@ def _tracked(options: EvaluationOptions, images: dict[int, Path], scratch: Path)
     bar = tqdm(sorted(images.items()), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
     for t, path in bar:
         planes = _planes(path, options.voxel_size_um)
-        volume = reconstruct(segmenter.segment_stack(planes), options.voxel_size_um, planes=planes)
+        volume = reconstruct(
+            segmenter.segment_stack(planes), options.voxel_size_um, options.processing.volume, planes
+        )
         np.save(_scratch_file(scratch, t), volume.labels)
         take(tracker.advance(measure(volume, {0: planes}, 0, options.voxel_size_um, t)))
     take(tracker.finish())

@@ -12,16 +12,16 @@ import numpy as np
 
 from daemon.errors import DaemonError
 from daemon.files.each_image import targets, write_each
-from daemon.processing.engine_factory import load_factory, make_segmenter
+from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
-from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.colour import grey_planes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
 
 if TYPE_CHECKING:
+    from daemon.configuration.config import EngineConfig, Processing
     from storage.acquisition import Acquisition
 
 COLOURS = ("red", "green", "blue")  # as the readers name the channels of a picture
@@ -35,18 +35,15 @@ class SegmentOptions:
     output: Path
     voxel_size_um: tuple[float, float, float] | None
     nuclear_channel: int | str | None
-    factory: str
-    weights: str
-    threads: int | None
-    runtime: str
+    engine: EngineConfig
+    processing: Processing
     axes: str | None = None
 
 
 def segment_files(options: SegmentOptions) -> int:
     """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
     wanted = targets(options.images, options.output, ".labels.tif")
-    factory = load_factory(options.factory)
-    segmenter = make_segmenter(factory, options.weights, SegmentationParams(), options.threads, options.runtime)
+    segmenter = segmenter_of(options.engine, options.processing.segmentation)
     return write_each(wanted, lambda image, target: write_labels(target, _labels(image, options, segmenter)))
 
 
@@ -72,7 +69,7 @@ def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> 
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
         refuse_unmeasurable(acquisition)
-        points = [_time_point(acquisition, t, options.nuclear_channel, segmenter) for t in acquisition.time_points]
+        points = [_time_point(acquisition, t, options, segmenter) for t in acquisition.time_points]
     labels = np.stack(points)
     keep = (labels.shape[0] > 1, labels.shape[1] > 1)
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]
@@ -85,6 +82,7 @@ def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -
     return acquisition.planes(t, choose_channel(acquisition, wanted))
 
 
-def _time_point(acquisition: Acquisition, t: int, wanted: int | str | None, segmenter: StackSegmenter) -> LabelsZYX:
-    planes = nuclear_planes(acquisition, t, wanted)
-    return reconstruct(segmenter.segment_stack(planes), acquisition.voxel_size_um, planes=planes).labels
+def _time_point(acquisition: Acquisition, t: int, options: SegmentOptions, segmenter: StackSegmenter) -> LabelsZYX:
+    planes = nuclear_planes(acquisition, t, options.nuclear_channel)
+    slices, params = segmenter.segment_stack(planes), options.processing.volume
+    return reconstruct(slices, acquisition.voxel_size_um, params, planes).labels

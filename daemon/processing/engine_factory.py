@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from daemon.errors import EngineFailedError
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.params import SegmentationParams
 from nuset_engine.runtime.names import AUTO
+
+if TYPE_CHECKING:
+    from daemon.configuration.config import EngineConfig
 
 Factory = Callable[..., StackSegmenter]
 
@@ -51,3 +55,8 @@ def make_segmenter(
     """Call a factory; only one that is asked for a runtime need know what that is."""
     asked = {} if runtime == AUTO else {"runtime": runtime}
     return factory(weights=weights, params=params, threads=threads, **asked)
+
+
+def segmenter_of(engine: EngineConfig, params: SegmentationParams) -> StackSegmenter:
+    """The segmenter that a configuration names, with these parameters."""
+    return make_segmenter(load_factory(engine.factory), engine.weights, params, engine.threads, engine.runtime)

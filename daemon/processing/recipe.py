@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon.configuration.config import Processing
 from daemon.errors import DaemonError
 from daemon.processing.messages import Ready
 from nuset_engine.params import SegmentationParams
-from nuset_engine.reconstruction.volume import VolumeParams
+from nuset_engine.reconstruction.params import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.omezarr.empty_store import ImageKind
@@ -44,7 +44,7 @@ class Recipe:
 
     def params(self, channel: int) -> dict[str, Any]:
         """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""
-        stored: dict[str, Any] = {name: asdict(getattr(self.processing, name)) for name in _SECTIONS}
+        stored: dict[str, Any] = {name: getattr(self.processing, name).as_dict() for name in _SECTIONS}
         stored |= {"nuclear_channel": channel, "ome_zarr_version": self.ome_zarr_version, "pattern": self.pattern}
         if self.image != "copy":  # left out else: it came later, and equal results keep an equal recipe
             stored["image"] = self.image

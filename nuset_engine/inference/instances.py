@@ -74,7 +74,8 @@ class Separated:
 def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
     """Nuclei from maps; at network resolution, where a nucleus always has about the same size."""
     inside = fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
-    labels, scores = separate(inside, maps.ridge, maps.proposals, params.min_area_fraction * NETWORK_AREA)
+    least = params.min_area_fraction * NETWORK_AREA
+    labels, scores = separate(inside, maps.ridge, maps.proposals, least, divide=params.watershed)
     scores = confidence(labels, scores, maps)
     labels, scores = drop(labels, scores, scores >= params.min_score)
     above = np.float32(params.foreground_threshold + 0.01)  # so that filled holes stay filled when interpolated

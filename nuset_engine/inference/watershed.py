@@ -127,7 +127,12 @@ def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: AnyFloatsN, deepest:
 
 
 def separate(
-    foreground: MaskYX, ridge: PlaneF32, proposals: Proposals, min_area: float, deepest: float = DEEPEST
+    foreground: MaskYX,
+    ridge: PlaneF32,
+    proposals: Proposals,
+    min_area: float,
+    deepest: float = DEEPEST,
+    divide: bool = True,
 ) -> tuple[LabelsYX, ScoresN]:
     """Divide the foreground into nuclei.
 
@@ -142,6 +147,8 @@ def separate(
         Smaller nuclei are removed, in pixels.
     deepest : float
         See `merge_shallow`; above 1 nothing is merged.
+    divide : bool
+        False: what touches is one, without a watershed.
 
     Returns
     -------
@@ -154,6 +161,10 @@ def separate(
     if count == 0:
         return np.zeros(foreground.shape, np.int32), np.zeros(0, np.float32)
     seeds, scores = _all_seeds(foreground, ridge, proposals)
+    if not divide:
+        best = np.zeros(count + 1, np.float32)
+        np.maximum.at(best, pieces[seeds[:, 0], seeds[:, 1]], scores.astype(np.float32))
+        return drop_small(pieces.astype(np.int32), best[1:], min_area)
     markers = np.zeros(foreground.shape, np.int32)
     markers[seeds[:, 0], seeds[:, 1]] = np.arange(1, len(seeds) + 1)
     home = pieces[seeds[:, 0], seeds[:, 1]]

@@ -6,25 +6,28 @@
 3. Columns are cut where two nuclei are stacked, and fragments joined (`columns`).
 4. Missed slices are filled in (`bridge`), surfaces smoothed over slices (`surface`), and every nucleus
    gets its trust columns (`trust`).
+5. Nuclei of a size that is not wanted are dropped (`sizes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from nuset_engine.arrays import AnyFloatsN, FlagsN, LabelsYX, LabelsZYX, PlaneYX, RowsN
-from nuset_engine.errors import EngineError, EngineParametersError, ParameterFault
+from nuset_engine.errors import EngineError
 from nuset_engine.reconstruction.bridge import fill, gaps_of
 from nuset_engine.reconstruction.columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
 from nuset_engine.reconstruction.link import Nodes, Reach, columns_of, link
 from nuset_engine.reconstruction.missed import dismiss, is_blank
+from nuset_engine.reconstruction.params import VolumeParams
 from nuset_engine.reconstruction.repair import repair
 from nuset_engine.reconstruction.sections import SectionStack
+from nuset_engine.reconstruction.sizes import kept_by_size
 from nuset_engine.reconstruction.surface import smooth_surfaces
 from nuset_engine.reconstruction.trust import trust_table
 from nuset_engine.voxels import VoxelSize
@@ -51,53 +54,6 @@ class SupportsPlanes(Protocol):
     """The planes of one channel, read lazily."""
 
     def __getitem__(self, z: int, /) -> PlaneYX: ...
-
-
-@dataclass(frozen=True)
-class VolumeParams:
-    """How slices are joined.
-
-    Attributes
-    ----------
-    min_iou, min_overlap : float
-        Sections of two slices are linked only from this intersection over union on or, over the smaller section, from
-        this overlap on.
-    max_missed_slices : int or None
-        Longest run of missed slices that is bridged; None: a third of a nucleus or, where slices are blank, as many as
-        one nucleus can span, at most 3.
-    min_slices_to_drop : float
-        A nucleus in one slice alone is dropped where one of its width, or the stack's median nucleus, spans at least
-        this many slices.
-    surface_blur : float
-        How far surfaces are smoothed over slices, as a part of each nucleus' extent; with 0 every slice keeps its
-        outlines. Chosen on simulated acini (tests/benchmarks/bench_acini.py) of other seeds than those reported.
-    """
-
-    min_iou: float = 0.2
-    min_overlap: float = 0.5
-    max_missed_slices: int | None = None
-    min_slices_to_drop: float = 3.0
-    surface_blur: float = 0.12
-
-    def __post_init__(self) -> None:
-        """Refuse values outside their range, all of them named at once."""
-        faults = [
-            ParameterFault(name, getattr(self, name), "is not between 0 and 1")
-            for name in ("min_iou", "min_overlap")
-            if not 0.0 < getattr(self, name) <= 1.0
-        ]
-        if self.max_missed_slices is not None and not 0 <= self.max_missed_slices <= 10:
-            faults.append(ParameterFault("max_missed_slices", self.max_missed_slices, "is not between 0 and 10"))
-        if self.min_slices_to_drop < 2:
-            faults.append(ParameterFault("min_slices_to_drop", self.min_slices_to_drop, "is below 2"))
-        if not 0.0 <= self.surface_blur <= 0.3:
-            faults.append(ParameterFault("surface_blur", self.surface_blur, "is not between 0 and 0.3"))
-        if faults:
-            raise EngineParametersError("Volume", faults)
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """The parameters as plain values for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -160,7 +116,9 @@ def reconstruct(
         raise EngineError(f"The voxel size {voxel_size_um} is not three lengths above 0; give z, y, x in micrometres.")
     scale = Scale(voxel[0], voxel[1] * voxel[2])
     nodes, columns, scale = _columns(stack, scale, params)
-    return _paint(stack, nodes, columns, scale, params.surface_blur)
+    found = _paint(stack, nodes, columns, scale, params.surface_blur)
+    keep = kept_by_size(found.labels, voxel, params)
+    return found if keep.all() else _only(found, keep)
 
 
 def _columns(stack: SectionStack, scale: Scale, params: VolumeParams) -> tuple[Nodes, list[RowsN], Scale]:
@@ -229,6 +187,16 @@ def _paint(stack: SectionStack, nodes: Nodes, columns: list[RowsN], scale: Scale
             stack.planes[z - longest] = labels[z, :0]
     smooth_surfaces(labels, surface_blur)
     return _in_order(labels, trust)
+
+
+def _only(found: Volume, keep: FlagsN) -> Volume:
+    """The nuclei to keep (N,) alone, numbered 1..N again in the same order."""
+    new = np.zeros(len(keep) + 1, np.uint32)
+    new[1:][keep] = np.arange(1, keep.sum() + 1)
+    for plane in found.labels:
+        plane[...] = new[plane]
+    trust = found.trust[keep].set_axis(pd.RangeIndex(1, int(keep.sum()) + 1, name="label"))
+    return Volume(found.labels, trust)
 
 
 def _in_order(labels: LabelsZYX, trust: pd.DataFrame) -> Volume:

@@ -98,6 +98,6 @@ def test_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "does not exist" in capsys.readouterr().err
     table.write_text("t,y,x\n1,2,3\n")
     assert main(["track", str(table), "--output", out, "--search-range", "-1"]) == 2
-    assert "search_range = -1.0 is not a length above 0" in capsys.readouterr().err
+    assert "search_range = -1.0 is not above 0 um" in capsys.readouterr().err
     assert main(["track", str(table), "--output", str(tmp_path / "no" / "out.csv")]) == 1
     assert "cannot be written" in capsys.readouterr().err

@@ -10,7 +10,8 @@ import tifffile
 
 from cases.stored import one_to_one, squares
 from nuset_engine.measure import measure
-from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
+from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore

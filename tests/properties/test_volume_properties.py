@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
+from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.volume import reconstruct
 
 
 @dataclass(frozen=True)

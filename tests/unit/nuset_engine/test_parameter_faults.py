@@ -9,7 +9,7 @@ import pytest
 
 from nuset_engine.errors import EngineError, ParametersError
 from nuset_engine.params import SegmentationParams
-from nuset_engine.reconstruction.volume import VolumeParams
+from nuset_engine.reconstruction.params import VolumeParams
 from tracking.errors import TrackingError
 from tracking.params import TrackingParams
 
@@ -18,19 +18,19 @@ WRONG = (
         lambda: SegmentationParams(seed_score=2.0, tile_px=100),
         EngineError,
         "Segmentation parameters are wrong: seed_score = 2.0 is not between 0 and 1; "
-        "tile_px = 100 is not a multiple of 32 of at least 256.",
+        "tile_px = 100 is not a multiple of 32, at least 256 px.",
     ),
     (
         lambda: VolumeParams(min_iou=0.0, surface_blur=1.0),
         EngineError,
-        "Volume parameters are wrong: min_iou = 0.0 is not between 0 and 1; "
+        "Volume parameters are wrong: min_iou = 0.0 is not between above 0 and 1; "
         "surface_blur = 1.0 is not between 0 and 0.3.",
     ),
     (
         lambda: TrackingParams(memory_frames=-1, search_range=0.0),
         TrackingError,
-        "Tracking parameters are wrong: memory_frames = -1 is not between 0 and 20; "
-        "search_range = 0.0 is not a length above 0.",
+        "Tracking parameters are wrong: memory_frames = -1 is not between 0 and 20 time points; "
+        "search_range = 0.0 is not above 0 um.",
     ),
 )
 

@@ -12,7 +12,8 @@ from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.overlap import overlap
 from nuset_engine.reconstruction.missed import dismiss
 from nuset_engine.reconstruction.sections import SectionStack
-from nuset_engine.reconstruction.volume import VolumeParams, reconstruct
+from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.5, 0.5)
 
@@ -335,3 +336,30 @@ def test_wrong_parameters_are_all_named():
     with pytest.raises(EngineError, match=r"min_iou.*max_missed_slices.*min_slices_to_drop.*surface_blur"):
         VolumeParams(min_iou=0, max_missed_slices=99, min_slices_to_drop=1, surface_blur=1)
     assert VolumeParams().as_dict()["min_overlap"] == 0.5
+
+
+def test_nuclei_of_sizes_that_are_not_wanted_are_dropped_and_the_rest_numbered_anew():
+    sizes = balls((12, 8, 8), radius_um=5.0) + 2 * balls((12, 24, 8), radius_um=2.0) + 3 * balls((12, 20, 24))
+    slices = as_slices(sizes)
+    whole = reconstruct(slices, VOXEL, AS_OUTLINED)
+    diameters = np.cbrt(6 / np.pi * 0.25 * np.bincount(whole.labels.ravel())[1:])  # of spheres; a voxel has 0.25 um3
+    for low, high in ((5.0, None), (None, 9.0), (5.0, 9.0)):
+        params = VolumeParams(surface_blur=0.0, min_diameter_um=low, max_diameter_um=high)
+        found = reconstruct(slices, VOXEL, params)
+        kept = (diameters >= (low or 0)) & (diameters <= (high or np.inf))
+        assert found.trust.index.tolist() == list(range(1, kept.sum() + 1))
+        np.testing.assert_array_equal(found.trust["score"], whole.trust["score"][kept])
+        assert same_partition(found.labels, np.where(np.append(False, kept)[whole.labels], whole.labels, 0))
+
+
+def test_sizes_of_a_plane_are_those_of_circles_in_pixels_where_there_is_no_voxel_size():
+    plane = np.zeros((40, 40), np.int32)
+    plane[2:6, 2:6], plane[10:30, 10:30] = 1, 2  # as circles: 4.5 and 22.6 px across
+    slices = [Slice(plane, np.full(2, 0.9))]
+    assert reconstruct(slices, None, VolumeParams(min_diameter_um=4.6)).labels.max() == 1
+    assert reconstruct(slices, None, VolumeParams(min_diameter_um=4.4, max_diameter_um=22.7)).labels.max() == 2
+
+
+def test_a_smallest_size_above_the_largest_is_refused():
+    with pytest.raises(EngineError, match=r"min_diameter_um = 9\.0 is above max_diameter_um = 5"):
+        VolumeParams(min_diameter_um=9.0, max_diameter_um=5.0)
