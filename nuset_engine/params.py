@@ -60,8 +60,8 @@ class SegmentationParams:
     )
     nucleus_diameter_px: float | None = setting(
         None,
-        "Median diameter of the nuclei in pixels of the image. It decides how much the image is enlarged or reduced for "
-        "the network, which knows nuclei of 24 px: the resize ratio is 24 over it.",
+        "Median diameter of the nuclei in pixels of the image. It decides how much the image is enlarged or reduced "
+        "for the network, which knows nuclei of 24 px: the resize ratio is 24 over it.",
         "Give it when the measured one is wrong: when nuclei are cut into many pieces (measured too small), or groups "
         "are taken for one nucleus (measured too large).",
         unit="px",

@@ -18,7 +18,8 @@ class TrackingParams:
         5,
         "A link may be reconsidered until so many later time points were seen; then it is final. More than "
         "memory_frames.",
-        "Raise it when links are wrong that later time points show to be so; lower it when tracks must be final sooner.",
+        "Raise it when links are wrong that later time points show to be so; lower it when tracks must be final "
+        "sooner.",
         unit="time points",
         low=0,
         high=50,

@@ -1,4 +1,4 @@
-"""What a person sees in the results, and which setting to change: each line is tried on a rendered example by a test."""
+"""What a person sees in the results, and which setting to change: a test tries each line on a rendered example."""
 
 from __future__ import annotations
 

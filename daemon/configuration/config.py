@@ -208,7 +208,7 @@ def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence
     numbered = sorted(((line_of(lines, fault.key), fault.sentence) for fault in of_file), key=lambda found: found[0])
     return "\n".join(
         [f"{origin}, line {number}: {sentence}" for number, sentence in numbered]
-        + [f"--set {given[fault.key]}: {fault.sentence}" for fault in faults if fault.key in given]  # type: ignore[index]
+        + [f"--set {given[fault.key]}: {fault.sentence}" for fault in faults if fault.key in given]
     )
 
 

@@ -46,7 +46,9 @@ def detect_files(options: DetectOptions) -> int:
     from nuset_engine.events import EventDetector
 
     wanted = targets(options.images, options.output, ".events.csv")
-    detector = EventDetector(options.weights, options.nuclei_weights, options.min_score, options.segmentation, runtime=options.runtime)
+    detector = EventDetector(
+        options.weights, options.nuclei_weights, options.min_score, options.segmentation, runtime=options.runtime
+    )
     return write_each(wanted, lambda image, target: _write(target, _events(image, options, detector)))
 
 

@@ -142,9 +142,7 @@ def _tracked(options: EvaluationOptions, images: dict[int, Path], scratch: Path)
     bar = tqdm(sorted(images.items()), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
     for t, path in bar:
         planes = _planes(path, options.voxel_size_um)
-        volume = reconstruct(
-            segmenter.segment_stack(planes), options.voxel_size_um, options.processing.volume, planes
-        )
+        volume = reconstruct(segmenter.segment_stack(planes), options.voxel_size_um, options.processing.volume, planes)
         np.save(_scratch_file(scratch, t), volume.labels)
         take(tracker.advance(measure(volume, {0: planes}, 0, options.voxel_size_um, t)))
     take(tracker.finish())

@@ -56,8 +56,8 @@ class VolumeParams:
     )
     min_diameter_um: float | None = setting(
         None,
-        "Smaller nuclei are dropped: diameter of the sphere of the same volume, of a single plane that of the circle of "
-        "the same area; in pixels where an image has no voxel size.",
+        "Smaller nuclei are dropped: diameter of the sphere of the same volume, of a single plane that of the circle "
+        "of the same area; in pixels where an image has no voxel size.",
         "Give it when debris is taken for nuclei.",
         unit="um",
         low=0,

@@ -30,4 +30,5 @@ def kept_by_size(labels: LabelsZYX, voxel_um: VoxelSize, params: VolumeParams) -
         diameters = np.sqrt(4 / np.pi * counts[1:] * voxel_um[1] * voxel_um[2])  # of the circle of the same area
     else:
         diameters = np.cbrt(6 / np.pi * counts[1:] * np.prod(voxel_um))  # of the sphere of the same volume
-    return (diameters >= (low or 0.0)) & (diameters <= (np.inf if high is None else high))
+    kept: FlagsN = (diameters >= (low or 0.0)) & (diameters <= (np.inf if high is None else high))
+    return kept

@@ -28,8 +28,8 @@ from volume_scenes import Slice, cluster, slices_of
 
 from nuset_engine.reconstruction.columns import EVIDENCE, Scale, column_features
 from nuset_engine.reconstruction.link import Nodes
-from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.volume import uncut_columns
 
 NAMES = [name for name in EVIDENCE if name != "constant"]

@@ -11,8 +11,8 @@ from nuset_engine.errors import EngineError
 from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.overlap import overlap
 from nuset_engine.reconstruction.missed import dismiss
-from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.volume import reconstruct
 
 VOXEL = (1.0, 0.5, 0.5)

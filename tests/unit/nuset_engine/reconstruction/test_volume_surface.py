@@ -7,8 +7,8 @@ import pytest
 from volume_scenes import Errors, cluster, slices_of
 
 from nuset_engine.evaluation.metrics import seg
-from nuset_engine.reconstruction.surface import FEWEST_SLICES, smooth_surfaces
 from nuset_engine.reconstruction.params import VolumeParams
+from nuset_engine.reconstruction.surface import FEWEST_SLICES, smooth_surfaces
 from nuset_engine.reconstruction.volume import reconstruct
 
 BLUR = VolumeParams().surface_blur
