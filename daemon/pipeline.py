@@ -12,7 +12,7 @@ done again and gives the same, and what is committed but not yet visible or pain
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -137,6 +137,7 @@ def admit(
     recipe: Recipe,
     output: naming.Place,
     sources: Sequence[Source] = (),
+    called: Callable[[str], str] = str,
 ) -> AcquisitionRow:
     """Make a finished image known and queue those of its time points that are new or changed.
 
@@ -146,6 +147,8 @@ def admit(
         As it was found; an acquisition is looked at now.
     sources : sequence of Source, optional
         The files, noted as taken in the same transaction.
+    called : callable
+        Makes the acquisition's name of what its file calls it, as `naming.acquisition_name` does.
 
     Raises
     ------
@@ -153,12 +156,13 @@ def admit(
         When the image cannot be processed as it is; the message says what to do.
     """
     found = image if isinstance(image, Found) else Found.of(image)
-    acquisition = found.description
+    bundle = experiment(found.description)
+    acquisition = replace(found.description, name=called(found.description.name))
     refuse_unmeasurable(acquisition)
     channel = choose_channel(acquisition, recipe.nuclear_channel)
     row = catalog.register(
         acquisition,
-        zarr_path=naming.zarr_path(output, acquisition.name, experiment(acquisition)),
+        zarr_path=naming.zarr_path(output, acquisition.name, None if bundle is None else called(bundle)),
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
@@ -17,6 +17,7 @@ from daemon.output import complain, say
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
+from daemon.watching.admission import folders_to
 from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
 from daemon.watching.moved import moved_here
 from daemon.watching.series import spans
@@ -154,12 +155,22 @@ def _take_up(paths: list[Path], run: _Run) -> None:
         return
     try:
         for found in answer.found:
-            _admit(found, run)
+            _admit(found, run, naming_for(paths[0], options))
     except (StorageError, DaemonError, OSError) as error:
         _complain(paths[0], str(error), run)
 
 
-def _admit(found: Found, run: _Run) -> None:
+def naming_for(path: Path, options: ProcessOptions) -> Callable[[str], str]:
+    """What acquisitions of a file are called: from the folder on that was named, with it where it is one of many."""
+    folders = [given.absolute() for given in options.paths if not readers.is_candidate(given)]
+    around = next((given for given in folders if path.is_relative_to(given)), None)
+    if around is None:
+        return str
+    root = around if len(options.paths) == 1 else around.parent
+    return partial(naming.acquisition_name, naming.NAME_TEMPLATE, folders_to(path, root))
+
+
+def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
     options, model, there = run.options, run.parts.queue_loop.model, found.description.time_points
     assert model is not None
     for doubt in found.description.doubts:
@@ -181,7 +192,7 @@ def _admit(found: Found, run: _Run) -> None:
     moved = gone.sources if isinstance(gone, Missing) else frozenset()
     row = moved_here(run.catalog, found, moved, recipe, ())
     if row is None:
-        row = pipeline.admit(run.catalog, found, recipe, options.output)
+        row = pipeline.admit(run.catalog, found, recipe, options.output, called=called)
     if row.id not in run.rows:
         run.rows.append(row.id)
     run.parts.queue_loop.end(row.id)
@@ -190,7 +201,7 @@ def _admit(found: Found, run: _Run) -> None:
 def _complain(path: Path, reason: str, run: _Run) -> None:
     """One sentence for the person, the same in the database."""
     run.faults += 1
-    run.catalog.set_aside_source(path, path.stem, reason)
+    run.catalog.set_aside_source(path, naming_for(path, run.options)(path.stem), reason)
     complain(reason if path.name in reason else f"{path}: {reason}")
 
 

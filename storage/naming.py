@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from string import Formatter
+
+from storage.errors import WrongRequestError
 
 DATABASE_NAME = "nusetd.sqlite"
 STORE_SUFFIX = ".ome.zarr"
@@ -116,14 +120,17 @@ def zarr_path(output: str | Path, name: str, bundle: str | None = None) -> Place
     ----------
     output : str or Path
     name : str
-        Of the acquisition.
+        Of the acquisition; each part before a ``/`` is a folder.
     bundle : str or None
         Of the experiment, when the acquisition is one of its several positions: they share one OME-Zarr, in which
         they are numbered from 0.
     """
-    if bundle is not None:
-        return inside(inside(as_place(output), safe_name(bundle) + STORE_SUFFIX), "0")
-    return inside(as_place(output), safe_name(name) + STORE_SUFFIX)
+    *folders, last = (name if bundle is None else bundle).split("/")
+    place = as_place(output)
+    for folder in folders:  # none of them may look like a bundle
+        place = inside(place, safe_name(folder.replace(STORE_SUFFIX, STORE_SUFFIX.replace(".", "_"))))
+    store = inside(place, safe_name(last) + STORE_SUFFIX)
+    return store if bundle is None else inside(store, "0")
 
 
 def bundle_of(place: Place) -> Place | None:
@@ -188,6 +195,50 @@ def staging(place: Place) -> Place:
     outermost = place if bundle is None else bundle
     waiting = inside(parent(outermost), base(outermost) + STAGING_SUFFIX)
     return waiting if bundle is None else inside(waiting, base(place))
+
+
+NAME_TEMPLATE = "{folder}/{name}"
+NAME_FIELDS = ("folder", "parent", "name")
+_LONGEST_NAME = 255  # what the database has room for
+
+
+def acquisition_name(template: str, folders: Sequence[str], name: str) -> str:
+    """Return what an acquisition is called: by default the folders on the way to it, and its own name.
+
+    Parameters
+    ----------
+    template : str
+        In which ``{folder}`` stands for the folders with ``/`` between them, ``{parent}`` for the last of them,
+        ``{name}`` for what the file itself says or is called.
+    folders : sequence of str
+        From what is watched down to the file.
+    name : str
+
+    Raises
+    ------
+    WrongRequestError
+        When the template has another field, or leaves the name out.
+    """
+    folders = folders[:-1] if folders and folders[-1] == name else folders  # it is named after its folder
+    fields = {"folder": "/".join(folders), "parent": folders[-1] if folders else "", "name": name}
+    try:
+        filled = template.format_map(fields)
+        complete = name in filled and all(found in fields for _, found, _, _ in Formatter().parse(template) if found)
+    except (ValueError, KeyError, IndexError, AttributeError):
+        complete = False
+    if not complete:
+        raise WrongRequestError(
+            f"The template {template!r} gives no names: write it with {{name}}, and {{folder}} or {{parent}}."
+        )
+    parts = [part for part in filled.split("/") if part.strip()]
+    while len(parts) > 1 and len("/".join(parts)) > _LONGEST_NAME:
+        del parts[0]
+    return "/".join(parts)[:_LONGEST_NAME]
+
+
+def flat_name(name: str) -> str:
+    """Return the name of an acquisition as that of a file, its folders before it."""
+    return safe_name(name.replace("/", "-"))
 
 
 def safe_name(name: str) -> str:

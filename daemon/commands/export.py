@@ -4,10 +4,12 @@ All formats show one committed moment, also while the service goes on, and appea
 
 ctc        folder: label images and res_track.txt of the Cell Tracking Challenge
 csv        folder with nuclei.csv and tracks.csv; with a name that ends in .csv the nuclei alone
-geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari-geff)
-napari     table of tracks for napari's tracks layer
+geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari-geff); .geff
+napari     table of tracks for napari's tracks layer; .csv
 parquet    as csv, with types
-trackmate  XML for Fiji's TrackMate
+trackmate  XML for Fiji's TrackMate; .xml
+
+A name without an ending gets the format's.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the format to write",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="the file or folder to write")
+    options.add_overwrite(parser)
     options.add_database(parser)
 
 
@@ -40,6 +43,5 @@ def execute(arguments: argparse.Namespace) -> int:
     from storage.export.exporters import export
 
     url = naming.database_url(arguments.database)
-    export(url, arguments.acquisition, arguments.format, arguments.output)
-    say(str(arguments.output))
+    say(str(export(url, arguments.acquisition, arguments.format, arguments.output, arguments.overwrite)))
     return 0

@@ -31,6 +31,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """`--overwrite`."""
+    parser.add_argument("--overwrite", action="store_true", help="put it in the place of what is there under its name")
+
+
 def add_selection(parser: argparse.ArgumentParser, example: str, *, of_time: bool = True) -> None:
     """`--where`, `--columns`, `--limit`, and with `of_time` also `--t` and `--track`."""
     parser.add_argument(

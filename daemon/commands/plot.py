@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="a .png, .svg or .pdf file (default: ACQ-PICTURE.png here)"
     )
+    options.add_overwrite(parser)
     parser.add_argument("--t", type=int, metavar="T", help="the time point whose image is shown (default: the last)")
     options.add_database(parser)
 
@@ -38,7 +39,6 @@ def execute(arguments: argparse.Namespace) -> int:
     from storage import naming
 
     url = naming.database_url(arguments.database)
-    default = Path(f"{naming.safe_name(arguments.acquisition)}-{arguments.picture}.png")
-    output = plot(url, arguments.acquisition, arguments.picture, arguments.output or default, arguments.t)
-    say(str(output))
+    output = arguments.output or Path(f"{naming.flat_name(arguments.acquisition)}-{arguments.picture}.png")
+    say(str(plot(url, arguments.acquisition, arguments.picture, output, arguments.t, arguments.overwrite)))
     return 0

@@ -39,6 +39,9 @@ class WatchConfig:
         The folder for the OME-Zarr stores, or a URL such as ``s3://bucket/nuclei``.
     recursive : bool
         Also look into the folders inside.
+    name : str
+        What acquisitions are called: a text with ``{name}``, ``{folder}`` (folders inside the watched one, with ``/``
+        between) and ``{parent}`` (the last of those).
     pattern : str or None
         Regular expression for names of files that hold one time point each, with a group ``t`` for its number and,
         where wanted, a group ``name``; None: the usual names (``_t001``, ``_T1``).
@@ -59,6 +62,7 @@ class WatchConfig:
     path: Path
     output: naming.Place
     recursive: bool = True
+    name: str = naming.NAME_TEMPLATE
     pattern: str | None = None
     nuclear_channel: int | str | None = None
     voxel_size_um: tuple[float, float, float] | None = None
@@ -236,6 +240,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         path=table.path("path", folder),
         output=table.place("output", folder),
         recursive=table.boolean("recursive", defaults.recursive),
+        name=table.text("name", defaults.name),
         pattern=table.optional_text("pattern"),
         nuclear_channel=table.channel("nuclear_channel"),
         voxel_size_um=table.voxel_size("voxel_size_um"),
@@ -245,6 +250,10 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
         image="reference" if table.choice("image", defaults.image, get_args(ImageKind)) == "reference" else "copy",
     )
+    try:
+        naming.acquisition_name(watch.name, (), "image")
+    except StorageError as error:
+        table.fault(("name",), str(error))
     if watch.pattern is not None:
         try:
             acquisition_key("image.tif", watch.pattern)

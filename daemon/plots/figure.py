@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ from daemon.errors import UsageError
 from daemon.plots import charts, images, lineage
 from daemon.plots.style import INK, QUIET
 from daemon.plots.subject import Stack, Subject, load, stack
-from storage.errors import OutputExistsError, StorageError
+from storage.errors import StorageError
+from storage.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,8 @@ CHARTS: Mapping[str, Draw] = {
 PICTURES = ("summary", "nuclei", "tracks", "counts", "sizes", "lineage", "msd")
 
 
-def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None = None) -> Path:
-    """Draw an acquisition and write the picture.
+def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None = None, overwrite: bool = False) -> Path:
+    """Draw an acquisition, write the picture, and return where.
 
     Parameters
     ----------
@@ -38,18 +38,21 @@ def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None =
     acquisition : id or name
     picture : one of `PICTURES`
     output : Path
-        A ``.png``, ``.svg`` or ``.pdf`` file that is not there yet.
+        A ``.png``, ``.svg`` or ``.pdf`` file; without an ending, ``.png``.
     t : int or None
         The time point whose image is shown; None: the last.
+    overwrite : bool
+        Put it in the place of a file that is there.
 
     Raises
     ------
     UsageError, StorageError
     """
+    output = output if output.suffix else output.with_name(output.name + SUFFIXES[0])
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no picture that can be written: let its name end in {', '.join(SUFFIXES)}.")
-    if os.path.lexists(output):
-        raise OutputExistsError(f"{output} is already there and is not overwritten: choose another name or remove it.")
+    if not overwrite:
+        replacing.refuse(output)
     subject, found = load(url, acquisition)
     needs_images = picture in ("summary", "nuclei", "tracks", "sizes")
     figure = compose(picture, subject, stack(found, t) if needs_images else None)
@@ -129,7 +132,7 @@ def _save(figure: Figure, output: Path) -> None:
         with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nusetd"}):
             dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # the same results give the same file
             figure.savefig(unfinished, dpi=DPI, metadata=dates.get(output.suffix.lower()))
-        os.rename(unfinished, output)
+        replacing.put(unfinished, output)
     except OSError as error:
         raise StorageError(
             f"{output} cannot be written ({error.strerror or error}): check disk and permissions."

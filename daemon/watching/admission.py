@@ -19,7 +19,7 @@ from daemon.watching.moved import moved_here
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series, spans
 from daemon.watching.taken import sources
-from storage import readers
+from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.schema.states import FINISHED
 
@@ -278,7 +278,8 @@ class Admission:
         for found in answer.found:
             row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
-                row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken))
+                called = self._naming(opening.request.paths[0])
+                row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken), called)
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
             if opening.group is not None:
                 opening.group.acquisition_id = row.id
@@ -290,12 +291,16 @@ class Admission:
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
         named = _printable(path)
         taken = sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
-        self._catalog.set_aside_source(named, Path(named).stem, reason, taken)
+        self._catalog.set_aside_source(named, self._naming(Path(named))(Path(named).stem), reason, taken)
         logs.warning("file set aside", path=named, reason=reason)
         group = self._group_of(path)
         if group is not None:
             group.series.give_up(self._number(path))
             self._wake(group)
+
+    def _naming(self, path: Path) -> Callable[[str], str]:
+        """What acquisitions of a file are called, from what it calls them."""
+        return partial(naming.acquisition_name, self._watch.name, folders_to(path, self._watch.path))
 
     # After a start
 
@@ -363,6 +368,11 @@ class Admission:
 
     def _number(self, path: Path) -> int:
         return readers.acquisition_key(path, self._watch.pattern).t or 0
+
+
+def folders_to(path: Path, root: Path) -> tuple[str, ...]:
+    """The folders between a root and a file inside it; none where it is not inside."""
+    return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
 
 
 def _owner(source_path: str, known: Mapping[str, Identity]) -> str | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from storage.errors import OutputExistsError, StorageError, WrongRequestError
+from storage.errors import StorageError, WrongRequestError
 from storage.export import ctc, geff, napari, tables, trackmate
 from storage.export.snapshot import Snapshot
+from storage.files import replacing
 from storage.query import snapshots
 
 Exporter = Callable[[Snapshot, Path], None]
@@ -24,7 +23,13 @@ EXPORTERS: Mapping[str, Exporter] = {
 }
 
 
-def export(path_or_url: str | Path, acquisition: int | str, form: str, output: str | Path) -> Path:
+ENDINGS: Mapping[str, str] = {"geff": ".geff", "napari": ".csv", "trackmate": ".xml"}
+"""What the names of formats end in that are one file (or one store); the others are folders."""
+
+
+def export(
+    path_or_url: str | Path, acquisition: int | str, form: str, output: str | Path, overwrite: bool = False
+) -> Path:
     """Write an acquisition's results in another format.
 
     Parameters
@@ -33,7 +38,14 @@ def export(path_or_url: str | Path, acquisition: int | str, form: str, output: s
     acquisition : id or name
     form : one of `EXPORTERS`
     output : str or Path
-        The file or folder to write; it must not exist yet, and appears when it is whole.
+        The file or folder to write; it appears when it is whole. A name without an ending gets the format's.
+    overwrite : bool
+        Put it in the place of a file, or of a folder of the same kind, that is there.
+
+    Returns
+    -------
+    Path
+        What was written.
 
     Raises
     ------
@@ -42,26 +54,21 @@ def export(path_or_url: str | Path, acquisition: int | str, form: str, output: s
     if form not in EXPORTERS:
         raise WrongRequestError(f"There is no export format {form!r}: choose one of {', '.join(EXPORTERS)}.")
     output = Path(output)
-    if os.path.lexists(output):
-        raise OutputExistsError(f"{output} is already there and is not overwritten: choose another name or remove it.")
+    if not output.suffix:
+        output = output.with_name(output.name + ENDINGS.get(form, ""))
+    if not overwrite:
+        replacing.refuse(output)
     unfinished = output.with_name(f".{output.name}.partial{''.join(output.suffixes)}")
-    _remove(unfinished)
+    replacing.remove(unfinished)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with snapshots.snapshot(path_or_url) as connection:
             EXPORTERS[form](Snapshot(connection, snapshots.resolved(connection, acquisition)), unfinished)
-        os.rename(unfinished, output)
+        replacing.put(unfinished, output)
     except OSError as error:
         raise StorageError(
             f"{output} cannot be written ({error.strerror or error}): check disk and permissions."
         ) from error
     finally:
-        _remove(unfinished)
+        replacing.remove(unfinished)
     return output
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from storage.acquisition import Acquisition
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.omezarr import bundles, ngff, places, published, references
 from storage.omezarr.disks.durable import DurableStore
-from storage.omezarr.disks.exchange import appear
+from storage.omezarr.disks.exchange import appear, make_folders
 from storage.omezarr.growing import chunks, shards
 from storage.omezarr.ownership import CLAIMS, Owner
 from storage.omezarr.pyramid import level_sizes
@@ -61,7 +61,8 @@ def _build_in_folder(
     unfinished = Path(naming.unfinished(path, "" if owner is None else owner.database))
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True)
+    make_folders(path.parent)
+    unfinished.mkdir()
     store = DurableStore(unfinished)
     _describe(store, _name(path, acquisition), acquisition, version, reference, owner)
     if reference:

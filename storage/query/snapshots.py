@@ -59,7 +59,10 @@ def resolve(path_or_url: str | Path, acquisition: int | str) -> int:
 
 
 def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
-    """Return the row of the acquisition with this id or name, within a snapshot."""
+    """Return the row of the acquisition with this id or name, within a snapshot.
+
+    The last part of a name, as `Series001` of `day1/Series001`, will do where only one acquisition has it.
+    """
     table, wanted = tables.acquisitions, str(acquisition)
     for match in (
         table.c.name == wanted,
@@ -68,6 +71,14 @@ def resolved(connection: Connection, acquisition: int | str) -> AcquisitionRow:
         row = connection.execute(select(table).where(match)).mappings().one_or_none()
         if row is not None:
             return acquisition_row(row, folder_of(connection))
+    alike = table.c.name.endswith(f"/{wanted}", autoescape=True)
+    rows = connection.execute(select(table).where(alike).order_by(table.c.id).limit(5)).mappings().all()
+    if len(rows) == 1:
+        return acquisition_row(rows[0], folder_of(connection))
+    if rows:
+        raise UnknownAcquisitionError(
+            f"Several acquisitions are called {wanted!r}: say which, as in {', '.join(row['name'] for row in rows)}."
+        )
     names = connection.execute(select(table.c.name).order_by(table.c.id.desc()).limit(5)).scalars().all()
     there = f"the latest are {', '.join(names)}" if names else "the database has none yet"
     raise UnknownAcquisitionError(f"There is no acquisition {wanted!r}: {there}; `nusetd acquisitions` lists all.")

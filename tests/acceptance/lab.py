@@ -194,11 +194,11 @@ def result(lab: Lab) -> dict[str, Any]:
         "join acquisitions a on a.id = t.acquisition_id order by a.name, t"
     )
     labels = {}
-    for store in sorted(lab.output.glob("*.ome.zarr")):
+    for store in sorted(lab.output.rglob("*.ome.zarr")):
         group = zarr.open_group(store, mode="r")
         for name in ("0", "labels/nuclei/0", "labels/nuclei/1", "labels/tracks/0"):
             if name in group:
-                labels[f"{store.name}/{name}"] = np.asarray(group[name][:])
+                labels[f"{store.relative_to(lab.output)}/{name}"] = np.asarray(group[name][:])
     return {"nuclei": found, "tracks": tracks, "timepoints": points, "labels": labels}
 
 

@@ -43,14 +43,14 @@ def test_bad_files_cost_one_sentence_each_and_the_exit_code(processed: Path) -> 
         "notes",
     ]
     assert len(err.splitlines()) == 3
-    assert [line.split(":")[0] for line in out.splitlines()] == ["exp", "plane"]
+    assert [line.split(":")[0] for line in out.splitlines()] == ["exp", "inside/plane"]
 
 
 def test_acquisitions_are_listed_in_every_format(processed: Path) -> None:
     found = json.loads(asked("acquisitions", "--database", processed, "--format", "json").stdout)
     assert {row["name"]: row["state"] for row in found if row["state"] == "complete"} == {
         "exp": "complete",
-        "plane": "complete",
+        "inside/plane": "complete",
     }
     assert asked("acquisitions", "--database", processed).stdout.splitlines()[0].split()[0] == "id"
 

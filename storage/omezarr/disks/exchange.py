@@ -42,7 +42,19 @@ def appear(new: Path, place: Path) -> None:
             raise
         shutil.rmtree(new, ignore_errors=True)
         raise StoreTakenError(f"At {place} something else appeared just now: it is left alone.") from None
-    handle = os.open(place.parent, os.O_RDONLY | os.O_CLOEXEC)
+    _sync(place.parent)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those around it, so that they are there after a power cut."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in new:
+        _sync(one.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

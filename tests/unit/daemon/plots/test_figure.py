@@ -46,6 +46,21 @@ def test_a_png_is_written_and_named(results: Path, tmp_path: Path, capsys: pytes
     assert len(np.unique((drawn * 255).round() @ 256 ** np.arange(drawn.shape[2]))) > 50
 
 
+def test_a_missing_ending_is_png_and_a_picture_is_replaced_where_that_is_said(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import matplotlib.image
+
+    words = ["plot", "embryo", "--picture", "counts", "--database", str(results), "--output", str(tmp_path / "a")]
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/a.png\n"
+    (tmp_path / "a.png").write_text("old")
+    assert cli.main(words) == 1
+    assert "say --overwrite" in capsys.readouterr().err
+    assert cli.main([*words, "--overwrite"]) == 0
+    assert matplotlib.image.imread(tmp_path / "a.png").shape[1] > 500
+
+
 def test_an_svg_has_its_words_as_text_and_is_the_same_every_time(results: Path, tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
         words = ["plot", "embryo", "--picture", "tracks", "--database", str(results), "--output", str(tmp_path / name)]

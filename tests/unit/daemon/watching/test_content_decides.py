@@ -149,7 +149,7 @@ def test_a_source_whose_share_is_away_was_not_moved(desk: Desk) -> None:
     path.unlink()  # the mount point is left, and empty
     desk.run(10.5, 30.0)
     assert [name for name, _ in work_off(desk)] == ["copy"] * 3
-    assert places(desk) == {"embryo": "embryo.ome.tif", "copy": "copy.ome.tif"}
+    assert places(desk) == {"share/embryo": "embryo.ome.tif", "copy": "copy.ome.tif"}
 
 
 def test_what_is_moved_is_not_done_again_with_other_weights(desk: Desk) -> None:

@@ -107,7 +107,7 @@ def test_a_note_beside_a_folder_is_about_all_in_it_and_may_come_first(desk: Desk
     desk.put("day/b_t0.tif")
     desk.put("day/c.tif")
     desk.run(1.5, 3.0)
-    assert desk.queued() == {"b": [0], "c": [0]}
+    assert desk.queued() == {"day/b": [0], "day/c": [0]}
     assert len(desk.queue_loop.ended) == 2
 
 

@@ -18,7 +18,7 @@ from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionError
 from storage.export import exporters as export_package
-from storage.export.exporters import EXPORTERS, export
+from storage.export.exporters import ENDINGS, EXPORTERS, export
 from storage.export.lineage import Segment, segments
 from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import TimepointJob
@@ -139,10 +139,40 @@ def test_an_acquisition_without_nuclei_can_be_exported(catalog: Catalog, tmp_pat
 
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_nothing_is_overwritten(output: Path, tmp_path: Path, form: str) -> None:
-    (tmp_path / "mine").write_text("precious")
+    mine = tmp_path / f"mine{ENDINGS.get(form, '')}"
+    mine.write_text("precious")
     with pytest.raises(OutputExistsError, match="already there"):
         export(output, 1, form, tmp_path / "mine")
-    assert (tmp_path / "mine").read_text() == "precious"
+    assert mine.read_text() == "precious"
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_an_export_takes_the_place_of_another_where_that_is_said(output: Path, tmp_path: Path, form: str) -> None:
+    first = export(output, 1, form, tmp_path / "mine")
+    assert first.name == f"mine{ENDINGS.get(form, '')}"
+    inside = sorted(path.name for path in tmp_path.iterdir())
+    if first.is_dir():
+        file = min(path for path in first.rglob("*") if path.is_file())
+        file.unlink()
+    else:
+        file = first
+        file.write_text("old")
+    assert export(output, 1, form, tmp_path / "mine", overwrite=True) == first
+    assert file.is_file()
+    assert file.read_bytes() != b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == inside, "nothing is left beside it"
+
+
+def test_a_folder_with_other_things_is_never_replaced(output: Path, tmp_path: Path) -> None:
+    folder = export(output, 1, "csv", tmp_path / "mine")
+    (folder / "notes.txt").write_text("precious")
+    with pytest.raises(OutputExistsError, match=r"holds more than what would be written there \(.txt\)"):
+        export(output, 1, "csv", folder, overwrite=True)
+    for form, there in (("csv", tmp_path / "file"), ("trackmate", tmp_path / "folder.xml")):
+        there.mkdir() if there.suffix else there.write_text("precious")  # type: ignore[func-returns-value]
+        with pytest.raises(OutputExistsError, match="and is not overwritten"):
+            export(output, 1, form, there, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "nuclei.csv", "tracks.csv"]
 
 
 @pytest.mark.parametrize("form", EXPORTERS)

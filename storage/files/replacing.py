@@ -1,0 +1,66 @@
+"""What people ask for under a name that is taken: refused, or put in its place when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from storage.errors import OutputExistsError
+
+
+def refuse(output: Path) -> None:
+    """Refuse a name that is taken.
+
+    Raises
+    ------
+    OutputExistsError
+    """
+    if os.path.lexists(output):
+        raise OutputExistsError(
+            f"{output} is already there and is not overwritten: choose another name, remove it, or say --overwrite."
+        )
+
+
+def put(whole: Path, output: Path) -> None:
+    """Move what is whole to its name, in place of what is there.
+
+    A folder takes the place only of one that holds what it holds itself: whatever else people keep in a folder of that
+    name is not lost with it.
+
+    Raises
+    ------
+    OutputExistsError
+        When something of another kind is there.
+    """
+    if not os.path.lexists(output):
+        os.rename(whole, output)
+    elif whole.is_dir() and output.is_dir() and not output.is_symlink():
+        more = sorted(_kinds(output) - _kinds(whole))
+        if more:
+            raise OutputExistsError(
+                f"{output} holds more than what would be written there ({more[0]}): choose another name, or remove it."
+            )
+        old = output.with_name(f".{output.name}.before")
+        remove(old)
+        os.rename(output, old)
+        os.rename(whole, output)
+        remove(old)
+    elif whole.is_dir() or output.is_dir():
+        there = "a folder" if output.is_dir() else "a file"
+        raise OutputExistsError(f"{output} is {there} and is not overwritten: choose another name, or remove it.")
+    else:
+        os.replace(whole, output)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _kinds(folder: Path) -> set[str]:
+    """What lies in a folder: endings of files, names of those without one, and of folders."""
+    return {path.name if path.is_dir() or not path.suffix else path.suffix for path in folder.iterdir()}
