@@ -2,10 +2,12 @@
 
 Run it by hand:  python tests/benchmarks/mutate.py [--sample 100] [--seed 1] [--module PART OF A NAME] [--minutes 60]
 
-Each fault is put into a copy of the checkout, where the tests that concern its module run (`mutation.targets`). A run
-that was stopped goes on where it was: what was found is kept in `--notes`, and a survivor is tried again when its tests
-have changed. Faults that change nothing that anybody could see are listed, with a sentence each, in
-`mutation/equivalent.toml`; they do not count. The exit code is 1 where less than `--share` of the others is killed.
+Each fault is put into a copy of the checkout, where the tests that concern its module run (`mutation.targets`): the
+nearest first, the slower ones where those noticed nothing. Tests that take much longer than without the fault are
+caught in a loop, which counts as noticed. A run that was stopped goes on where it was: what was found is kept in
+`--notes`, and a survivor is tried again when its tests have changed. Faults that change nothing that anybody could see
+are listed, with a sentence each, in `mutation/equivalent.toml`; they do not count. The exit code is 1 where less than
+`--share` of the others is killed.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mutation.equivalent import reason_of
 from mutation.faults import Fault, faults_of
-from mutation.targets import TARGETS
+from mutation.targets import TARGETS, Tests
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = (
@@ -46,7 +48,8 @@ LIBRARIES = (
     "hypothesis",
 )
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-SLOWEST_S = 300.0  # by then the tests are caught in a loop, which counts as noticed
+LOOP_S, LOOP_TIMES = 30.0, 5.0  # tests that take so much more than without a fault are caught in a loop
+FIRST_S = 600.0  # what they may take without a fault
 
 
 def main() -> int:
@@ -58,22 +61,19 @@ def main() -> int:
     print(f"{len(drawn)} of {len(every)} faults in {len(chosen)} modules, seed {options.seed}", flush=True)
     for name in LIBRARIES:  # once for all faults
         importlib.import_module(name)
-    counts, sound = {"killed": 0, "survived": 0, "equivalent": 0}, set[str]()
+    counts = {"killed": 0, "survived": 0, "equivalent": 0}
     until, notes = time.monotonic() + 60 * options.minutes, Notes(options.notes)
     with tempfile.TemporaryDirectory() as folder:
-        checkout = _copy(Path(folder) / "checkout")
+        trial = Trial(Path(folder) / "checkout")
         for number, fault in enumerate(drawn, start=1):
             if time.monotonic() > until:
                 print(f"stopped after {number - 1} faults: run it again, it goes on from here")
                 break
-            reason = reason_of(fault)
-            found = "equivalent" if reason else notes.known(fault, chosen[fault.module])
+            reason, tests = reason_of(fault), chosen[fault.module]
+            found = "equivalent" if reason else notes.known(fault, tests)
             if found is None:
-                if fault.module not in sound and _fail(chosen[fault.module], checkout):
-                    raise SystemExit(f"The tests of {fault.module} fail without any fault: correct them first.")
-                sound.add(fault.module)
-                found = _tried(fault, chosen[fault.module], checkout)
-                notes.enter(fault, chosen[fault.module], found)
+                found = "killed" if trial.notices(fault, tests) else "survived"
+                notes.enter(fault, tests, found)
             counts[found] += 1
             if found == "survived" or options.all:
                 print(f"\n{number:4d} {found}: {fault}" + (f"\n     {reason}" if reason else ""), flush=True)
@@ -95,30 +95,50 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _copy(checkout: Path) -> Path:
-    """Copy what the tests need, so that nobody works with the faults meanwhile."""
-    hidden = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
-    shutil.copytree(ROOT, checkout, ignore=hidden)
-    return checkout
+class Trial:
+    """A copy of what the tests need, so that nobody works with the faults meanwhile.
+
+    Parameters
+    ----------
+    checkout : Path
+        Where the copy is made.
+    """
+
+    def __init__(self, checkout: Path) -> None:
+        hidden = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+        self._checkout = Path(shutil.copytree(ROOT, checkout, ignore=hidden))
+        self._took_s: dict[tuple[str, ...], float] = {}
+
+    def notices(self, fault: Fault, tests: Tests) -> bool:
+        """Run the tests on a fault until some notice."""
+        place = self._checkout / fault.module
+        whole = place.read_text(encoding="utf-8")
+        for files in filter(None, (tests.nearest, tests.slower)):
+            slowest_s = LOOP_S + LOOP_TIMES * self._without_fault(files)
+            place.write_text(fault.applied(whole), encoding="utf-8")
+            try:
+                if _fail(files, self._checkout, slowest_s):
+                    return True
+            finally:
+                place.write_text(whole, encoding="utf-8")
+        return False
+
+    def _without_fault(self, files: tuple[str, ...]) -> float:
+        """Seconds that tests take, measured once."""
+        if files not in self._took_s:
+            began = time.monotonic()
+            if _fail(files, self._checkout, FIRST_S):
+                raise SystemExit(f"{', '.join(files)} fail without any fault: correct them first.")
+            self._took_s[files] = time.monotonic() - began
+        return self._took_s[files]
 
 
-def _tried(fault: Fault, tests: tuple[str, ...], checkout: Path) -> str:
-    """Run the tests on a fault: "killed" or "survived"."""
-    place = checkout / fault.module
-    whole = place.read_text(encoding="utf-8")
-    place.write_text(fault.applied(whole), encoding="utf-8")
-    try:
-        return "killed" if _fail(tests, checkout) else "survived"
-    finally:
-        place.write_text(whole, encoding="utf-8")
-
-
-def _fail(tests: tuple[str, ...], checkout: Path) -> bool:
+def _fail(tests: tuple[str, ...], checkout: Path, slowest_s: float) -> bool:
     """Run tests in a process of their own."""
     child = os.fork()
     if child == 0:
         _run_tests(tests, checkout)
-    return _exit_code(child) != 0
+    return _exit_code(child, slowest_s) != 0
 
 
 def _run_tests(tests: tuple[str, ...], checkout: Path) -> NoReturn:
@@ -139,9 +159,9 @@ def _run_tests(tests: tuple[str, ...], checkout: Path) -> NoReturn:
         os._exit(code)
 
 
-def _exit_code(child: int) -> int:
+def _exit_code(child: int, slowest_s: float) -> int:
     """Wait for the tests, and end every process that they leave behind; 1 where they are caught in a loop."""
-    until, code = time.monotonic() + SLOWEST_S, 1
+    until, code = time.monotonic() + slowest_s, 1
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -169,22 +189,22 @@ class Notes:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         self._found = dict(json.loads(line) for line in lines)
 
-    def known(self, fault: Fault, tests: tuple[str, ...]) -> str | None:
+    def known(self, fault: Fault, tests: Tests) -> str | None:
         """What was found of a fault, None when it has to be tried."""
         for found in ("killed", "survived"):
             if self._found.get(self._key(fault, tests, found)) == found:
                 return found
         return None
 
-    def enter(self, fault: Fault, tests: tuple[str, ...], found: str) -> None:
+    def enter(self, fault: Fault, tests: Tests, found: str) -> None:
         """Keep a finding."""
         key = self._key(fault, tests, found)
         self._found[key] = found
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps([key, found]) + "\n")
 
-    def _key(self, fault: Fault, tests: tuple[str, ...], found: str) -> str:
-        files = [ROOT / fault.module, *(ROOT / name for name in tests if found == "survived")]
+    def _key(self, fault: Fault, tests: Tests, found: str) -> str:
+        files = [ROOT / fault.module, *(ROOT / name for name in tests.files if found == "survived")]
         texts = [path.read_bytes() for path in files if path.is_file()]
         return sha256(b"\0".join([str(fault).encode(), *texts])).hexdigest()
 

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The tests of a module.
+
+    Attributes
+    ----------
+    nearest : tuple of str
+        Run first: most faults die there, in a moment.
+    slower : tuple of str
+        Run where the nearest noticed nothing.
+    """
+
+    nearest: tuple[str, ...]
+    slower: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.nearest, *self.slower)
+
+
 _TRACKER = (
-    "tests/unit/tracking/test_pinned.py",
     "tests/unit/tracking/linking/test_link.py",
     "tests/unit/tracking/linking/test_late_divisions.py",
     "tests/unit/tracking/linking/test_doubtful_parents.py",
@@ -11,44 +34,46 @@ _TRACKER = (
     "tests/unit/tracking/test_online.py",
 )
 _CATALOG = (
-    "tests/unit/storage/database/test_claims.py",
     "tests/unit/storage/database/test_measured.py",
     "tests/unit/storage/database/test_catalog.py",
-    "tests/unit/storage/database/test_commits.py",
     "tests/unit/storage/schema/test_states.py",
 )
-_STORE = ("tests/contracts/test_store_replacement.py", "tests/contracts/test_store_contract.py")
+_STORE = ("tests/contracts/test_store_contract.py", "tests/contracts/test_store_replacement.py")
 
-TARGETS: dict[str, tuple[str, ...]] = {
+TARGETS: dict[str, Tests] = {
     # a file is taken when it is whole and quiet
-    "daemon/watching/readiness.py": (
-        "tests/unit/daemon/watching/test_readiness.py",
-        "tests/unit/daemon/watching/test_tree.py",
-        "tests/unit/daemon/watching/test_intake_growth.py",
+    "daemon/watching/readiness.py": Tests(
+        ("tests/unit/daemon/watching/test_readiness.py",),
+        ("tests/unit/daemon/watching/test_tree.py", "tests/unit/daemon/watching/test_intake_growth.py"),
     ),
     # every time point once, whatever dies
-    "daemon/processing/queue_loop.py": ("tests/unit/daemon/processing/test_queue_loop.py",),
-    "storage/database/claims.py": _CATALOG,
-    "storage/database/commits.py": _CATALOG,
-    # readers see whole time points of one version
-    "storage/omezarr/published.py": _STORE,
-    "storage/omezarr/staging.py": _STORE,
-    "storage/omezarr/disks/exchange.py": _STORE,
-    "storage/omezarr/growing.py": ("tests/unit/storage/omezarr/test_growing.py", *_STORE),
-    # what is damaged is refused
-    "storage/readers/tiff/chain.py": (
-        "tests/unit/storage/readers/test_tiff_chain.py",
-        "tests/unit/storage/readers/test_tiff.py",
-        "tests/unit/storage/readers/test_opened_once.py",
+    "daemon/processing/queue_loop.py": Tests(
+        ("tests/unit/daemon/processing/test_queue_loop.py",),
+        ("tests/unit/daemon/processing/test_renewal.py", "tests/unit/daemon/processing/test_tracker_state.py"),
     ),
-    "storage/readers/zarr_images/sound_blosc.py": ("tests/unit/storage/readers/test_sound_blosc.py",),
+    "storage/database/claims.py": Tests(
+        ("tests/unit/storage/database/test_claims.py",), (*_CATALOG, "tests/unit/storage/database/test_commits.py")
+    ),
+    "storage/database/commits.py": Tests(
+        ("tests/unit/storage/database/test_commits.py",), (*_CATALOG, "tests/unit/storage/database/test_claims.py")
+    ),
+    # readers see whole time points of one version
+    "storage/omezarr/published.py": Tests(_STORE[:1], _STORE[1:]),
+    "storage/omezarr/staging.py": Tests(_STORE[:1], _STORE[1:]),
+    "storage/omezarr/disks/exchange.py": Tests(_STORE[:1], _STORE[1:]),
+    "storage/omezarr/growing.py": Tests(("tests/unit/storage/omezarr/test_growing.py",), _STORE),
+    # what is damaged is refused
+    "storage/readers/tiff/chain.py": Tests(
+        ("tests/unit/storage/readers/test_tiff_chain.py",),
+        ("tests/unit/storage/readers/test_tiff.py", "tests/unit/storage/readers/test_opened_once.py"),
+    ),
+    "storage/readers/zarr_images/sound_blosc.py": Tests(("tests/unit/storage/readers/test_sound_blosc.py",)),
     # final ids never change, and a tracker goes on as if it had never stopped
-    "tracking/tracker.py": _TRACKER,
-    "tracking/state.py": ("tests/unit/tracking/test_online.py", "tests/unit/tracking/test_tracker.py"),
-    "tracking/linking/step.py": _TRACKER,
+    "tracking/tracker.py": Tests(("tests/unit/tracking/test_pinned.py",), _TRACKER),
+    "tracking/state.py": Tests(("tests/unit/tracking/test_online.py",), ("tests/unit/tracking/test_tracker.py",)),
+    "tracking/linking/step.py": Tests(("tests/unit/tracking/test_pinned.py",), _TRACKER),
     # what is asked for is what is shown
-    "storage/query/filters.py": (
-        "tests/unit/storage/query/test_filters.py",
-        "tests/unit/storage/query/test_question.py",
+    "storage/query/filters.py": Tests(
+        ("tests/unit/storage/query/test_filters.py",), ("tests/unit/storage/query/test_question.py",)
     ),
 }
