@@ -11,17 +11,18 @@ done again and gives the same, and what is committed but not yet visible or pain
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from daemon import logs
-from daemon.processing import tracking
 from daemon.processing.messages import Analysed, AnalyseTask, Cause, PaintTask, ReplayTask, Tracked, TrackTask
 from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
+from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
@@ -110,22 +111,23 @@ FLOW: tuple[Step, ...] = (
     Step("replay", _S.ANALYSED, _S.REPLAYED, Runner.WORKER, "late or changed ones: all tracks anew, once for all",
          _back_to(_S.ANALYSED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
     Step("stage", _S.REPLAYED, _S.STAGED, Runner.LOOP, "the new tracks are written aside, some at a time",
-         when_stopping=True),
+         _back_to(_S.ANALYSED, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("make current", _S.STAGED, _S.COMMITTED, Runner.THREAD, "new tracks and rows take the place of the old ones",
-         _back_to(_S.ANALYSED, _C.CHANGED), when_stopping=True),
+         _back_to(_S.ANALYSED, _C.CHANGED, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("track", _S.ANALYSED, _S.TRACKED, Runner.WORKER, "the next one in order: nuclei -> track ids",
          _back_to(_S.ADMITTED, _C.MEMORY, _C.CRASH, MACHINE=_S.ANALYSED, TRACKER=_S.ANALYSED, INPUT=_S.SET_ASIDE),
          when_stopping=True),
     Step("commit", _S.TRACKED, _S.COMMITTED, Runner.LOOP, "rows, tracks and `done`, in one transaction",
          _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("publish", _S.COMMITTED, _S.PUBLISHED, Runner.LOOP, "the labels become visible",
-         _back_to(_S.COMMITTED, _C.MACHINE, _C.STORE) | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
+         _back_to(_S.COMMITTED, _C.MACHINE, _C.STORE, _C.INPUT) | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("finish", _S.PUBLISHED, _S.FINAL, Runner.WORKER, "nothing more will come: the last tracks become final",
          _back_to(_S.PUBLISHED, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.TRACKER)),
     Step("paint", _S.FINAL, _S.PAINTED, Runner.WORKER, "final track ids as labels",
          _back_to(_S.FINAL, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE, _C.STORE)
          | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
-    Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial"),
+    Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial",
+         _back_to(_S.PAINTED, _C.INPUT)),
     Step("reopen", _S.COMPLETE, _S.ADMITTED, Runner.WATCHER, "more of it came, or a source changed"),
     Step("retry", _S.SET_ASIDE, _S.ADMITTED, Runner.PERSON, "`nusetd retry`, or a changed source"),
 )  # fmt: skip
@@ -222,14 +224,36 @@ def analyse(
     return Analysed(nuclei, watch.seconds, facts)
 
 
-def track(task: TrackTask, trackers: tracking.Trackers) -> Tracked:
-    """Link the nuclei of the next time point to the tracks before it; at the end of all, make the last tracks final."""
-    return tracking.track(task, trackers)
+def track(task: TrackTask, trackers: TrackerCache) -> Tracked:
+    """Link the nuclei of the next time point to the tracks before it; at the end of all, make the last tracks final.
+
+    Raises
+    ------
+    TrackerStateError
+        When the tracker's stored state cannot be read: the tracks are to be made anew.
+    """
+    from storage.database.records import track_record
+    from storage.database.track_measures import measured
+    from storage.query.snapshots import snapshot
+
+    began, number = time.perf_counter(), task.acquisition.id
+    with snapshot(task.database) as connection:  # the worker reads the database, and never writes it
+        tracker = trackers.take(task, connection)
+        update = tracker.finish() if task.nuclei is None else tracker.advance(task.nuclei)
+        records = [track_record(number, track) for track in update.tracks]
+        measures = measured(connection, number, records, update, task.nuclei)
+    trackers.keep(task, tracker)
+    return Tracked(update, tracker.state(), measures, task.after, time.perf_counter() - began)
 
 
 def replay(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
     """Make all tracks anew, with the time points that came late or changed in their places."""
-    return tracking.make_anew(task, progress)
+    from storage.database.renewal import replay
+    from storage.query.snapshots import snapshot
+
+    params = StoredRecipe.of(task.acquisition).tracking
+    with snapshot(task.database) as connection:
+        return replay.replay(connection, task.acquisition.id, params, progress)
 
 
 def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool:

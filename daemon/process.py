@@ -106,7 +106,7 @@ def process(options: ProcessOptions) -> int:
                 parts.queue_loop.step(0.5)
             for paths in groups:
                 _take_up(paths, run)
-            while parts.queue_loop.owing:
+            while parts.queue_loop.unfinished:
                 parts.queue_loop.step(0.5)
         finally:
             parts.stop()

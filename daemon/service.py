@@ -215,7 +215,7 @@ class Service:
             time.sleep(_TURN_S)
 
     def _wind_down(self) -> None:
-        """Let the time point under way end and be committed, and what is owed be painted, for a while."""
+        """Let the time point under way end and be committed, and what waits for it be painted, for a while."""
         self._state = "stopping"
         self._queue_loop.stopping = True
         busy = self._queue_loop.working_on

@@ -1,4 +1,4 @@
-"""What the service was bringing home when a fault of its own killed it: a file that the next start reads.
+"""What the service was committing when a fault of its own killed it: a file that the next start reads.
 
 A process that crashes (SIGSEGV and the like), or is aborted by the service manager's watchdog because it hangs, still
 writes where it was: Python's faulthandler sees to that. One that is killed, or loses power, writes nothing. So a time
@@ -46,7 +46,7 @@ class CrashRecord:
         return self
 
     def judge(self, catalog: Catalog, crashes: int) -> None:
-        """Read what the last service left, and count its crash against the time point that it was bringing home.
+        """Read what the last service left, and count its crash against the time point that it was committing.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class CrashRecord:
             name, trace = file.readline(), file.read(_LONGEST_TRACE)
         os.ftruncate(self._handle, 0)
         if not name.startswith("{"):
-            name, trace = "", name + trace  # it crashed while it brought nothing home
+            name, trace = "", name + trace  # it crashed while it committed nothing
         if not trace.strip():
             return
         logs.error("the service crashed when it last ran", trace=trace.strip())
@@ -72,7 +72,7 @@ class CrashRecord:
 
     @contextmanager
     def around(self, job: TimepointJob) -> Iterator[None]:
-        """Note the time point while its result is brought home."""
+        """Note the time point while its result is committed."""
         note = json.dumps({"acquisition": job.acquisition.id, "t": job.t})
         with suppress(OSError):  # a full disk: then a crash has no name, and blames nobody
             os.write(self._handle, f"{note}\n".encode())

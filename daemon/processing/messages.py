@@ -167,11 +167,20 @@ STORE_CAUSES = frozenset({Cause.LOST, Cause.TAKEN, Cause.DAMAGED, Cause.STORE})
 
 @dataclass(frozen=True)
 class Failed:
-    """From the worker: the task could not be done. `files` are those of the image, where they have to be seen anew."""
+    """The task could not be done, says who was at it.
+
+    `files` are those of the image, where they have to be seen anew.
+    """
 
     reason: str
     cause: Cause
     files: tuple[Path, ...] = ()
+
+
+def fault_of_ours(error: BaseException) -> Failed:
+    """What is said of a step that a fault in this program stopped: it is for a person to look at."""
+    cause = Cause.MEMORY if isinstance(error, MemoryError) else Cause.INPUT
+    return Failed(f"A fault in nusetd stopped it ({error!r}): see the log, and report it.", cause)
 
 
 Task = AnalyseTask | TrackTask | ReplayTask | PaintTask

@@ -17,7 +17,16 @@ from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
 from daemon.pipeline import Runner
 from daemon.processing.beside import Beside
-from daemon.processing.messages import AnalyseTask, CannotStart, Cause, Failed, PaintTask, Progress, Ready
+from daemon.processing.messages import (
+    AnalyseTask,
+    CannotStart,
+    Cause,
+    Failed,
+    PaintTask,
+    Progress,
+    Ready,
+    fault_of_ours,
+)
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.analysing import Analysing
@@ -27,6 +36,7 @@ from daemon.processing.steps.linking import Committing, Tracking
 from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
 from daemon.processing.steps.showing import Painting, Publishing
 from daemon.processing.worker_client import Died, Event, Worker
+from storage.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
@@ -40,7 +50,7 @@ _HEARD = 32  # messages that are taken from a worker before the first of them is
 
 
 class QueueLoop:
-    """Gives workers their tasks and brings home what they did.
+    """Gives workers their tasks and collects their results.
 
     Parameters
     ----------
@@ -82,7 +92,7 @@ class QueueLoop:
             crash_record=crash_record,
         )
         self._workers = list(workers)
-        self._heard: deque[tuple[Worker, Event]] = deque()  # and not brought home: the database may be away
+        self._heard: deque[tuple[Worker, Event]] = deque()  # and not acted on: the database may be away
         self._under_way: dict[Worker, UnderWay] = {}
         self._handlers = handlers(self._books)
         self._beside = Beside()
@@ -98,7 +108,7 @@ class QueueLoop:
 
     @property
     def working(self) -> bool:
-        """True while a worker has a task, or something is not brought home."""
+        """True while a worker has a task, or a result has steps before it."""
         books = self._books
         return bool(self._under_way or books.analysed or books.tracked or books.replayed or self._beside.busy)
 
@@ -116,13 +126,13 @@ class QueueLoop:
     @property
     def winding_down(self) -> bool:
         """True while there is something that a stop should wait for."""
-        owes = bool(self._books.owed.to_paint) and any(worker.idle for worker in self._workers)
-        return self.working or (owes and not self._books.stall.lasts)
+        paints = bool(self._books.pending.to_paint) and any(worker.idle for worker in self._workers)
+        return self.working or (paints and not self._books.stall.lasts)
 
     @property
-    def owing(self) -> bool:
-        """True while there is work, paint is owed, or an acquisition that has ended is not finished."""
-        return self.working or bool(self._books.owed.to_paint) or bool(self._books.endings)
+    def unfinished(self) -> bool:
+        """True while there is work, tracks wait to be painted, or an acquisition that has ended is not finished."""
+        return self.working or bool(self._books.pending.to_paint) or bool(self._books.endings)
 
     def abandon(self) -> None:
         """The workers have been ended for good: what they were working on waits for the next start."""
@@ -153,12 +163,12 @@ class QueueLoop:
         """
         if not self._is_free(wait_s):
             return
-        self._bring_home()
+        self._collect()
         for worker in self._workers:
             if worker.pid is None and not self.stopping:
                 worker.start()
         self._hear(wait_s)
-        self._bring_home()
+        self._collect()
         if not self._heard and self._books.model is not None:
             self._execute()
 
@@ -195,7 +205,7 @@ class QueueLoop:
             what = "slices" if under.step.name == "analyse" else "tracks"
             self._books.tell(what, *under.handler.subject(under.work), done=event.done, total=event.total)
 
-    def _bring_home(self) -> None:
+    def _collect(self) -> None:
         """Act on what was heard; what the database refuses is acted on again by the next step."""
         until = time.monotonic() + _TURN_S
         while self._heard and time.monotonic() < until:
@@ -203,7 +213,7 @@ class QueueLoop:
             if isinstance(event, Ready):
                 self._begin(worker, event)
             elif isinstance(event, Died):
-                self._bury(worker, event)
+                self._blame(worker, event)
             elif worker in self._under_way:
                 self._settle(worker, event)
             self._heard.popleft()
@@ -225,11 +235,11 @@ class QueueLoop:
             if event.cause is Cause.MEMORY:
                 worker.stop()  # what it holds is given back with it; the next step starts another one
         else:
-            under.handler.end(under.work, event)
+            _guarded(under.step, under.handler, under.work, partial(under.handler.end, under.work, event))
         self._leave(worker)
         self._deaths_without_work = 0
 
-    def _bury(self, worker: Worker, death: Died) -> None:
+    def _blame(self, worker: Worker, death: Died) -> None:
         """A worker is gone: its task is tried once more, then given up; the next step starts another worker."""
         under = self._under_way.get(worker)
         if under is not None:
@@ -268,7 +278,7 @@ class QueueLoop:
     def _do(self, step: pipeline.Step, until: float) -> None:
         handler: LoopHandler[Any] = self._handlers[step.name]
         while time.monotonic() < until and (work := handler.due()) is not None:
-            handler.do(work)
+            _guarded(step, handler, work, partial(handler.do, work))
 
     def _start(self, step: pipeline.Step) -> bool:
         """Begin a long transaction beside the loop."""
@@ -317,6 +327,22 @@ def handlers(books: Books) -> dict[str, Any]:
     }
     made["make current"] = MakingCurrent(steps["make current"], books, made["stage"])
     return made
+
+
+def _guarded(
+    step: pipeline.Step,
+    handler: LoopHandler[Any] | WorkerHandler[Any],
+    work: Any,  # noqa: ANN401 - each step has work of its own
+    do: Callable[[], None],
+) -> None:
+    """Do a piece of work; a fault of ours costs it alone, while a database that refuses is waited for."""
+    try:
+        do()
+    except DatabaseUnavailableError:
+        raise  # it is still due
+    except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
+        logs.log.exception("a fault in nusetd stopped a step", extra={"fields": {"step": step.name}})
+        handler.fail(work, fault_of_ours(error))
 
 
 def _name(step: pipeline.Step, row: AcquisitionRow, t: int | None) -> str:

@@ -22,14 +22,14 @@ _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
 def recover(books: Books, everywhere: bool = True) -> None:
     """Take up what a process that died left half done; only to be called when no worker writes.
 
-    At the start, `everywhere`: what was running is queued again, what was committed and not shown is owed, what was
+    At the start, `everywhere`: what was running is queued again, what was committed and not shown is pending, what was
     analysed and not committed may have its turn, and partial files are removed from the output folders and from the
     stores of all acquisitions that are in work. After the death of a worker: from the stores in which it wrote.
     """
-    catalog, owed = books.catalog, books.owed
+    catalog, pending = books.catalog, books.pending
     if not everywhere:
-        _sweep(catalog, owed.to_sweep.values(), ())
-        owed.to_sweep.clear()
+        _sweep(catalog, pending.to_sweep.values(), ())
+        pending.to_sweep.clear()
         return
     interrupted = catalog.requeue_running()
     for acquisition_id, t in interrupted:
@@ -38,8 +38,8 @@ def recover(books: Books, everywhere: bool = True) -> None:
     unpublished, unpainted = catalog.all_unpublished(), catalog.unpainted()
     touched = {number for number, _ in (*interrupted, *unpublished, *unpainted)}
     _sweep(catalog, [row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
-    owed.to_publish.update({(number, t): rows[number] for number, t in unpublished if number in rows})
-    owed.to_paint.update(number for number, _ in unpainted if number in rows)
+    pending.to_publish.update({(number, t): rows[number] for number, t in unpublished if number in rows})
+    pending.to_paint.update(number for number, _ in unpainted if number in rows)
     books.to_look_at.update(catalog.acquisitions_with_kept())
 
 

@@ -38,7 +38,7 @@ from daemon.processing.messages import (
 from daemon.processing.recipe import StoredRecipe
 from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.store_faults import store_fault
-from daemon.processing.tracking import Trackers
+from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from storage import readers
@@ -57,7 +57,7 @@ class Engine:
     """What this worker has loaded: segmenters, one per set of parameters, all with the same weights; trackers."""
 
     def __init__(self, setup: EngineSetup) -> None:
-        self.trackers = Trackers()
+        self.trackers = TrackerCache()
         self._setup = setup
         self._factory = load_factory(setup.factory)
         self._segmenters: dict[SegmentationParams, StackSegmenter] = {}

@@ -93,7 +93,7 @@ class Worker:
         self._child.kill()
 
     def stop(self, patience_s: float = _PATIENCE_S) -> None:
-        """Let an idle worker go home, and end a busy one."""
+        """Let an idle worker end by itself, and kill a busy one."""
         if not self.idle:
             self.kill()
         self._child.blame(patience_s)

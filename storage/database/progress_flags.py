@@ -1,4 +1,4 @@
-"""What readers of the OME-Zarr have been shown: published labels, painted tracks, and what is still owed to them."""
+"""What readers of the OME-Zarr have been shown: published labels, painted tracks, and what is pending."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from storage.schema.tables import nuclei, timepoints
 
 def all_unpublished(connection: Connection) -> list[tuple[int, int]]:
     """Return (acquisition id, t) of all time points that are done but not yet marked as visible."""
-    owed = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.published_at.is_(None))
-    return _pairs(connection, owed)
+    wanted = and_(timepoints.c.state == TimepointState.DONE.value, timepoints.c.published_at.is_(None))
+    return _pairs(connection, wanted)
 
 
 def all_unpainted(connection: Connection) -> list[tuple[int, int]]:
@@ -22,8 +22,8 @@ def all_unpainted(connection: Connection) -> list[tuple[int, int]]:
 
 def unpainted(connection: Connection, acquisition_id: int) -> list[int]:
     """Return the time points whose tracks are final but not yet marked as painted, ascending."""
-    owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
-    return [int(t) for t in connection.execute(select(timepoints.c.t).where(owed).order_by(timepoints.c.t)).scalars()]
+    wanted = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
+    return [int(t) for t in connection.execute(select(timepoints.c.t).where(wanted).order_by(timepoints.c.t)).scalars()]
 
 
 def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[int, dict[int, int]]]:
@@ -33,8 +33,8 @@ def unpainted_final(connection: Connection, acquisition_id: int) -> list[tuple[i
 
 def next_unpainted(connection: Connection, acquisition_id: int) -> tuple[int, dict[int, int]] | None:
     """Return the first of `unpainted_final` whose labels are visible: they are what is painted."""
-    owed = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
-    shown = owed & timepoints.c.published_at.is_not(None)
+    wanted = and_(_done(acquisition_id), timepoints.c.tracks_final, timepoints.c.painted_at.is_(None))
+    shown = wanted & timepoints.c.published_at.is_not(None)
     t = connection.execute(select(timepoints.c.t).where(shown).order_by(timepoints.c.t).limit(1)).scalar()
     return None if t is None else (int(t), _track_of(connection, acquisition_id, int(t)))
 

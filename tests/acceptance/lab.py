@@ -170,11 +170,11 @@ class Lab:
         if not self.states():  # asked first: what follows must not be about the moment before the first one was known
             return False
         open_acquisitions = self.rows("select 1 from acquisitions where state in ('queued', 'processing')")
-        owed = self.rows(
+        pending = self.rows(
             "select 1 from timepoints where state in ('queued', 'running') "
             "or (state = 'done' and (published_at is null or painted_at is null))"
         )
-        return not open_acquisitions and not owed
+        return not open_acquisitions and not pending
 
 
 def result(lab: Lab) -> dict[str, Any]:

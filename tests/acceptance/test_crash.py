@@ -1,4 +1,4 @@
-"""A time point that kills the service itself, each time that its result is brought home."""
+"""A time point that kills the service itself, each time that its result is committed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from daemon.configuration.config import DEFAULT_ENGINE, Processing
 from daemon.processing.engine_factory import load_factory
 from daemon.processing.messages import AnalyseTask, PaintTask, Ready, TrackTask
 from daemon.processing.recipe import Recipe
-from daemon.processing.tracking import Trackers
+from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.params import SegmentationParams
 from storage import readers
 from storage.database.catalog import Catalog
@@ -127,7 +127,7 @@ def run(folder: Path, count: int, account: Account) -> None:
     with Catalog.open(f"sqlite:///{folder / 'nusetd.sqlite'}") as catalog:
         found = readers.open_acquisitions(sorted(folder.glob("*.tif")), voxel_size_um=VOXEL_UM)
         pipeline.admit(catalog, found[0], Recipe(model, Processing()), folder)
-        trackers = Trackers()
+        trackers = TrackerCache()
         for done in range(count):
             if done == 1:
                 account.cpu.clear()
@@ -135,7 +135,7 @@ def run(folder: Path, count: int, account: Account) -> None:
             time_point(catalog, Booked(segmenter, account), trackers, account)
 
 
-def time_point(catalog: Catalog, segmenter: Booked, trackers: Trackers, account: Account) -> None:
+def time_point(catalog: Catalog, segmenter: Booked, trackers: TrackerCache, account: Account) -> None:
     """What daemon and worker do for one time point, tracks painted as soon as it is done."""
     with account.step("claim, open, fingerprint"):
         job = catalog.claim_next()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.processing.messages import Ready, ReplayTask, Task, TrackTask
-from daemon.processing.tracking import Trackers
+from daemon.processing.tracker_cache import TrackerCache
 from daemon.processing.worker import answer
 from daemon.processing.worker_client import Died, Event
 
@@ -16,7 +16,7 @@ class EngineOfTests:
     """What a worker has loaded, without a network."""
 
     def __init__(self) -> None:
-        self.trackers = Trackers()
+        self.trackers = TrackerCache()
 
 
 class Actor:

@@ -66,7 +66,7 @@ class Analysing:
         elif failed.cause is Cause.CHANGED:
             books.look_again(failed.files)
         elif failed.cause is Cause.CRASH:
-            books.owed.to_sweep[work.acquisition_id] = work.acquisition
+            books.pending.to_sweep[work.acquisition_id] = work.acquisition
 
     def subject(self, work: TimepointJob) -> tuple[AcquisitionRow, int | None]:
         """The time point."""

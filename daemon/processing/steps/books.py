@@ -1,4 +1,4 @@
-"""What the queue loop knows besides the database: work under way, what is owed, what ended, what waits."""
+"""What the queue loop knows besides the database: work under way, what is pending, what ended, what waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daemon.processing.messages import STORE_CAUSES, Cause, Failed
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.endings import Endings
 from daemon.processing.steps.holds import Holds
-from daemon.processing.steps.owed import Owed
+from daemon.processing.steps.pending import Pending
 from daemon.processing.steps.stall import Stall
 from storage.errors import StaleJobError
 
@@ -51,6 +51,9 @@ class LoopHandler(Protocol[W]):
 
     def do(self, work: W) -> None:
         """Do it. When the database refuses, it is still due."""
+
+    def fail(self, work: W, failed: Failed) -> None:
+        """A fault of ours stopped it: it must cost no other acquisition. When the database refuses, it is still due."""
 
 
 class WorkerHandler(Protocol[W]):
@@ -118,7 +121,7 @@ class Books:
     clock: Callable[[], float] = time.monotonic
     crash_record: CrashRecord | None = None
     output_away: Callable[[Place], str | None] = lambda place: None
-    owed: Owed = field(default_factory=Owed)
+    pending: Pending = field(default_factory=Pending)
     endings: Endings = field(default_factory=Endings)
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
     tracked: deque[tuple[AnalysedTimepoint, Tracked]] = field(default_factory=deque)
@@ -151,11 +154,11 @@ class Books:
 
     def forget(self, acquisition_id: int) -> None:
         """The results of an acquisition that are in memory count no longer: its store is made anew, or it is aside."""
-        for number, t in [key for key in self.owed.to_publish if key[0] == acquisition_id]:
-            del self.owed.to_publish[number, t]
+        for number, t in [key for key in self.pending.to_publish if key[0] == acquisition_id]:
+            del self.pending.to_publish[number, t]
         for found in [found for found in self.analysed if found.job.acquisition_id == acquisition_id]:
             self.analysed.remove(found)
-        self.owed.to_paint.discard(acquisition_id)
+        self.pending.to_paint.discard(acquisition_id)
         self.to_replay.discard(acquisition_id)
         self.states.pop(acquisition_id, None)
         self.holds.over(acquisition_id)
@@ -200,7 +203,7 @@ class Books:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """What a worker is at, or did and is not brought home; `writes` says whether it writes into the store."""
+    """What a worker is at, or did and is not collected; `writes` says whether it writes into the store."""
 
     step: Step
     handler: WorkerHandler[Any]

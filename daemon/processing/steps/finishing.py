@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.processing.messages import Cause, Failed, Tracked, TrackTask
 from daemon.processing.steps.books import Books
-from storage.errors import DatabaseUnavailableError
 from storage.schema.states import FINISHED
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Finishing:
             books.catalog.finalise_tracks(work.id, result.update, result.state, result.measures)
             books.states[work.id] = result.after
             books.endings.make_final(work.id)
-            books.owed.to_paint.add(work.id)
+            books.pending.to_paint.add(work.id)
         books.tracking.discard(work.id)
 
     def fail(self, work: AcquisitionRow, failed: Failed) -> None:
@@ -79,12 +78,13 @@ class Completing:
         self._books = books
 
     def due(self) -> AcquisitionRow | None:
-        """The oldest whose tracks are final and that owes its readers nothing."""
+        """The oldest whose tracks are final and of which readers see all."""
         books = self._books
         for number in books.endings.to_complete():
-            if books.owed.of(number) or books.writing[number]:
+            if books.pending.of(number) or books.writing[number]:
                 continue
-            if not books.catalog.is_waiting(number):
+            unseen = any(owner == number for owner, _ in books.catalog.all_unpublished())
+            if not unseen and not books.catalog.is_waiting(number):
                 return books.catalog.acquisition(number)
             books.endings.wait(number)
         return None
@@ -92,14 +92,12 @@ class Completing:
     def do(self, work: AcquisitionRow) -> None:
         """Say so, to the database and to whoever listens."""
         books = self._books
-        try:
-            row = books.catalog.complete_acquisition(work.id)
-        except DatabaseUnavailableError:
-            raise
-        except Exception:  # noqa: BLE001  # the other acquisitions go on
-            books.endings.reopen(work.id)
-            logs.log.exception("acquisition cannot be finished", extra={"fields": {"acquisition": work.name}})
-            return
+        row = books.catalog.complete_acquisition(work.id)
         books.endings.reopen(work.id)
         logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
         books.tell("finished", row, reason=row.error or "")
+
+    def fail(self, work: AcquisitionRow, failed: Failed) -> None:
+        """It stays unfinished until the next start."""
+        self._books.endings.reopen(work.id)
+        logs.error("acquisition cannot be finished", acquisition=work.name, reason=failed.reason)

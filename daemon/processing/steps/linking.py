@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.processing.messages import Cause, Failed, Tracked, TrackTask
 from daemon.processing.steps.books import Books
-from storage.errors import DatabaseUnavailableError, StaleJobError
+from storage.errors import StaleJobError
 from storage.schema.rows import AnalysedTimepoint
 
 if TYPE_CHECKING:
@@ -85,18 +85,20 @@ class Committing:
                 done = pipeline.commit(books.catalog, found, tracked)
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
-        except DatabaseUnavailableError:
-            raise  # it is still due
-        except Exception as error:  # noqa: BLE001  # a fault of ours must not cost more than this time point
-            logs.log.exception("a fault in nusetd stopped a time point")
-            cause = Cause.MEMORY if isinstance(error, MemoryError) else Cause.INPUT
-            failed = Failed(f"A fault in nusetd stopped this time point ({error!r}).", cause)
-            books.give_back(self._step, job, failed)
         else:
             self._committed(found, tracked, done)
+        self._leave(work)
+
+    def fail(self, work: TrackedTimepoint, failed: Failed) -> None:
+        """It is tried again, or set aside."""
+        self._books.give_back(self._step, work[0].job, failed)
+        self._leave(work)
+
+    def _leave(self, work: TrackedTimepoint) -> None:
+        books, number = self._books, work[0].job.acquisition_id
         books.tracked.popleft()
-        books.tracking.discard(job.acquisition_id)
-        books.settled(job.acquisition_id)
+        books.tracking.discard(number)
+        books.settled(number)
 
     def _committed(self, found: AnalysedTimepoint, tracked: Tracked, done: bool) -> None:
         books, job = self._books, found.job
@@ -104,8 +106,8 @@ class Committing:
             logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.t)
             return
         books.states[job.acquisition_id] = tracked.after
-        books.owed.to_publish[job.acquisition_id, job.t] = job.acquisition
-        books.owed.to_paint.add(job.acquisition_id)
+        books.pending.to_publish[job.acquisition_id, job.t] = job.acquisition
+        books.pending.to_paint.add(job.acquisition_id)
         nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds
         logs.info("time point done", acquisition=job.acquisition.name, t=job.t, nuclei=nuclei, seconds=seconds)
         books.tell("done", job.acquisition, job.t, done=nuclei)

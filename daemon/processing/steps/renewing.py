@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from daemon.processing.messages import Cause, Failed, ReplayTask
+from daemon.processing.messages import Cause, Failed, ReplayTask, fault_of_ours
 from daemon.processing.steps.books import Books
 from storage.database.renewal.replayed import Replayed
 from storage.database.renewal.staged_tracks import StagedRows, pieces
@@ -49,17 +49,25 @@ class Replaying:
         elif failed.cause in (Cause.CRASH, Cause.MEMORY) and books.may_try_again(self._step.name, work.id):
             logs.warning("tracks are made anew once more", acquisition=work.name, reason=failed.reason)
         else:
-            reason = f"Its acquisition's tracks cannot be made anew: {failed.reason}"
-            for t in books.catalog.set_aside_kept(work.id, reason):
-                books.tell("failed", work, t, reason=reason)
-            logs.error("tracks cannot be made anew", acquisition=work.name, reason=failed.reason)
-            books.to_replay.discard(work.id)
-            books.settled(work.id)
+            give_up(books, work, failed.reason)
         books.tracking.discard(work.id)
 
     def subject(self, work: AcquisitionRow) -> tuple[AcquisitionRow, int | None]:
         """The acquisition."""
         return work, None
+
+
+def give_up(books: Books, row: AcquisitionRow, reason: str) -> None:
+    """New tracks cannot be had: what wanted to take part is set aside, the old tracks stay, the others go on."""
+    sentence = f"Its acquisition's tracks cannot be made anew: {reason}"
+    set_aside = books.catalog.set_aside_kept(row.id, sentence)
+    for t in set_aside:
+        books.tell("failed", row, t, reason=sentence)
+    logs.error("tracks cannot be made anew", acquisition=row.name, reason=reason)
+    books.to_replay.discard(row.id)
+    books.settled(row.id)
+    if not set_aside:  # only its end asked for them, and would go on asking
+        books.endings.reopen(row.id)
 
 
 class StagingTracks:
@@ -91,6 +99,11 @@ class StagingTracks:
         self._books.catalog.stage(row.id, self._piece)
         self._piece = None
 
+    def fail(self, work: Renewed, failed: Failed) -> None:
+        """What lies aside is never read, and cleared before the next ones."""
+        give_up(self._books, work[0], failed.reason)
+        _leave(self._books, work[0])
+
     def is_staged(self, replayed: Replayed) -> bool:
         """Say whether all of it lies aside."""
         return replayed is self._staged
@@ -117,29 +130,33 @@ class MakingCurrent:
         books, (row, replayed) = self._books, work
         if isinstance(error, DatabaseUnavailableError):
             raise error
-        books.replayed.popleft()
-        books.tracking.discard(row.id)
         if isinstance(error, StaleJobError):
             logs.info("tracks are made anew once more", acquisition=row.name, reason=error)
             books.to_replay.discard(row.id)  # when what changed is there
         elif error is not None:
             logs.log.error("a fault in nusetd stopped new tracks", exc_info=error)
-            books.catalog.set_aside_kept(row.id, f"A fault in nusetd stopped its tracks ({error!r}).")
-            books.to_replay.discard(row.id)
+            give_up(books, row, fault_of_ours(error).reason)
         else:
             self._current(row, replayed)
-        books.settled(row.id)
+        _leave(books, row)
 
     def _current(self, row: AcquisitionRow, replayed: Replayed) -> None:
         books = self._books
         books.to_replay.discard(row.id)
         books.states.pop(row.id, None)
         books.crashes.pop(("replay", row.id), None)
-        books.owed.to_publish.update({(row.id, t): row for t in sorted(replayed.taken)})
-        books.owed.to_paint.add(row.id)
+        books.pending.to_publish.update({(row.id, t): row for t in sorted(replayed.taken)})
+        books.pending.to_paint.add(row.id)
         logs.info(
             "new tracks are current", acquisition=row.name, tracks=len(replayed.tracks), taken=len(replayed.taken)
         )
         for t in sorted(replayed.taken):
             labels, _ = replayed.taken_tracks[t]
             books.tell("done", row, t, done=len(labels))
+
+
+def _leave(books: Books, row: AcquisitionRow) -> None:
+    """Nothing is left to do with the new tracks that are first in line."""
+    books.replayed.popleft()
+    books.tracking.discard(row.id)
+    books.settled(row.id)

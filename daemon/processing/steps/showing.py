@@ -30,8 +30,8 @@ class Publishing:
         if books.stall.lasts:
             return None
         waits = books.holds.lasting()
-        owed = books.owed.to_publish.items()
-        return next(((row, t) for (n, t), row in owed if not books.writing[n] and n not in waits), None)
+        waiting = books.pending.to_publish.items()
+        return next(((row, t) for (n, t), row in waiting if not books.writing[n] and n not in waits), None)
 
     def do(self, work: CommittedTimepoint) -> None:
         """Show it."""
@@ -48,9 +48,16 @@ class Publishing:
             else:
                 mend(books, row, Failed(str(error), cause))
             return
-        del books.owed.to_publish[row.id, t]
+        del books.pending.to_publish[row.id, t]
         books.holds.over(row.id)
         books.endings.changed(row.id)
+
+    def fail(self, work: CommittedTimepoint, failed: Failed) -> None:
+        """It is shown after the next start, and its acquisition is not finished before."""
+        row, t = work
+        logs.error("time point not shown before the next start", acquisition=row.name, t=t, reason=failed.reason)
+        del self._books.pending.to_publish[row.id, t]
+        self._books.endings.reopen(row.id)
 
 
 class Painting:
@@ -63,14 +70,14 @@ class Painting:
     def due(self) -> Paint | None:
         """The first unpainted time point of the oldest acquisition that has one."""
         books = self._books
-        for number in sorted(books.owed.to_paint):
+        for number in sorted(books.pending.to_paint):
             if books.writing[number] or books.holds.lasts(number):
                 continue
             found = books.catalog.next_unpainted(number)
             if found is not None:
                 return (books.catalog.acquisition(number), *found)
-            if not any(owner == number for owner, _ in books.owed.to_publish):
-                books.owed.to_paint.discard(number)
+            if not any(owner == number for owner, _ in books.pending.to_publish):
+                books.pending.to_paint.discard(number)
                 books.endings.changed(number)
         return None
 
@@ -96,7 +103,7 @@ class Painting:
         elif failed.cause in STORE_CAUSES:
             mend(books, row, failed)
         elif failed.cause is not Cause.CRASH or not books.may_try_again(self._step.name, row.id):
-            books.owed.to_paint.discard(row.id)
+            books.pending.to_paint.discard(row.id)
         books.endings.changed(row.id)
 
     def subject(self, work: Paint) -> tuple[AcquisitionRow, int | None]:

@@ -79,6 +79,12 @@ def test_whatever_a_worker_may_die_of_or_run_out_of_leads_somewhere() -> None:
             assert {Cause.CRASH, Cause.MEMORY, Cause.MACHINE, Cause.INPUT} <= step.fails.keys(), step.name
 
 
+def test_a_fault_of_ours_in_a_step_of_the_loop_leads_somewhere() -> None:
+    for step in FLOW:
+        if step.by in (Runner.LOOP, Runner.THREAD):
+            assert Cause.INPUT in step.fails, step.name
+
+
 def test_what_is_tried_again_without_end_waits_for_the_machine_or_for_a_source() -> None:
     policy = RetryPolicy()
     endless = {cause for cause in Cause if policy.allowed(cause) is None}

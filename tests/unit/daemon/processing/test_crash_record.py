@@ -1,4 +1,4 @@
-"""A crash counts against the time point that was brought home; kills and power cuts never do, however many."""
+"""A crash counts against the time point that was being committed; kills and power cuts never do, however many."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from daemon.processing.messages import (
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.tracking import Trackers
+from daemon.processing.tracker_cache import TrackerCache
 from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
@@ -51,14 +51,19 @@ class Stage:
             tifffile.imwrite(files[-1], np.zeros((16, 16), np.uint16))
         (acquisition,) = readers.open_acquisitions(files)
         self.row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
-        self.catalog, self.actor, self.seen = catalog, Actor(), list[Seen]()
+        self.catalog, self.seen = catalog, list[Seen]()
         self.published: list[int] = []
         monkeypatch.setattr(pipeline, "publish", self.publish)
         self.swept: list[int] = []
         monkeypatch.setattr(pipeline, "sweep", lambda row, owner: self.swept.append(row.id))
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
+        self.begin()
+
+    def begin(self) -> None:
+        """A loop with a new worker, as after a start."""
+        self.actor = Actor()
         self.queue_loop = QueueLoop(
-            catalog,
+            self.catalog,
             [self.actor],  # type: ignore[list-item]
             RetryPolicy(pause_s=0.0),
             self.seen.append,
@@ -114,7 +119,7 @@ def test_time_points_go_in_order_and_the_end_comes_last(stage: Stage) -> None:
     assert order == sorted(painted) == stage.published == [0, 1, 2]
     assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
     assert stage.seen[-1].what == "finished"
-    assert not stage.queue_loop.owing
+    assert not stage.queue_loop.unfinished
 
 
 def test_complete_means_painted(stage: Stage) -> None:
@@ -387,7 +392,7 @@ def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(
     assert stage.published == [0, 1, 2]
 
 
-def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
+def test_a_fault_of_ours_while_a_result_is_committed_costs_one_time_point(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = pipeline.commit
@@ -405,10 +410,47 @@ def test_a_fault_of_ours_while_a_result_is_brought_home_costs_one_time_point(
     assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.PARTIAL
 
 
+def fault(*arguments: object, **options: object) -> None:
+    raise ZeroDivisionError("nobody thought of that")
+
+
+@pytest.mark.parametrize("method", ["turn_of", "commit_timepoint"])
+def test_a_fault_of_ours_on_the_way_to_a_commit_sets_time_points_aside(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(stage.catalog, method, fault)
+    stage.queue_loop.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.FAILED] * 3
+    assert "nobody thought of that" in str(stage.catalog.timepoints(stage.row.id)[0].error)
+
+
+@pytest.mark.parametrize("method", ["finalise_tracks", "complete_acquisition", "mark_published"])
+def test_a_fault_of_ours_after_the_commit_leaves_the_acquisition_to_the_next_start(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """What readers do not see all of is not called complete, and nothing is tried without end."""
+    good = getattr(stage.catalog, method)
+    monkeypatch.setattr(stage.catalog, method, fault)
+    stage.queue_loop.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.PROCESSING
+    assert not stage.queue_loop.unfinished
+    stage.queue_loop.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.PROCESSING
+    monkeypatch.setattr(stage.catalog, method, good)
+    stage.begin()
+    stage.queue_loop.end(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
+
+
 def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     good = pipeline.track
 
-    def track(task: TrackTask, trackers: Trackers) -> Tracked:
+    def track(task: TrackTask, trackers: TrackerCache) -> Tracked:
         if task.nuclei is None:
             raise ZeroDivisionError("nobody thought of that")
         return good(task, trackers)
@@ -417,7 +459,7 @@ def test_an_end_that_fails_stops_nothing_else(stage: Stage, monkeypatch: pytest.
     stage.queue_loop.end(stage.row.id)
     play_to_the_end(stage)
     assert stage.states() == [TimepointState.DONE] * 3
-    assert not stage.queue_loop.owing
+    assert not stage.queue_loop.unfinished
 
 
 def test_progress_is_told_in_the_slices_of_the_time_point_under_way(stage: Stage) -> None:

@@ -264,6 +264,40 @@ def test_a_replay_that_kills_its_worker_twice_is_given_up_and_the_old_tracks_sta
     assert len(play.given(ReplayTask)) == 2
 
 
+@pytest.mark.parametrize("step", ["clear", "write", "make_current"])
+def test_a_fault_of_ours_in_new_tracks_costs_what_wanted_to_take_part(
+    play: Play, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The old tracks stay, other time points go on, and the next replay is not disturbed by what lies aside."""
+    monkeypatch.setattr(staged_tracks, "ROWS", 3)
+    before, good = (play.rows(NUCLEI), play.rows(TRACKS)), getattr(staged_tracks, step)
+    monkeypatch.setattr(staged_tracks, step, power_cut)
+    play.change(3, 4)
+    play.until(lambda: play.states().count("failed") == 2 and not play.loop.working)
+    assert (play.rows(NUCLEI), play.rows(TRACKS)) == before
+    assert "cannot be made anew" in str(play.catalog.timepoints(play.row.id)[3].error)
+    assert "the process died" in str(play.catalog.timepoints(play.row.id)[3].error)
+    assert [seen.t for seen in play.seen if seen.what == "failed"] == [3, 4]
+    monkeypatch.setattr(staged_tracks, step, good)
+    play.change(3, 4, 5)
+    play.to_the_end()
+    assert len(play.given(ReplayTask)) == 2
+
+
+def test_an_end_that_asks_in_vain_for_new_tracks_asks_once(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tracks can neither be made final nor anew: it stays unfinished until the next start."""
+    monkeypatch.setattr(staged_tracks, "write", power_cut)
+    play.kill()
+    with closing(sqlite3.connect(play.path)) as connection:
+        connection.execute("UPDATE tracker_states SET state = ?", (b"of another version",))
+        connection.commit()
+    play.loop.end(play.row.id)
+    play.until(lambda: not play.loop.unfinished)
+    assert len(play.given(ReplayTask)) == 1
+    assert play.states() == ["done"] * FRAMES
+    assert play.catalog.acquisition(play.row.id).state is AcquisitionState.PROCESSING
+
+
 def test_a_machine_that_refuses_costs_no_replay_its_turn(play: Play) -> None:
     (actor,) = play.actors
     actor.tracks = False

@@ -17,7 +17,7 @@ from daemon.configuration.config import Processing
 from daemon.processing.messages import Analysed, AnalyseTask, Painted, PaintTask
 from daemon.processing.queue_loop import QueueLoop
 from daemon.processing.recipe import Recipe
-from daemon.processing.tracking import Trackers
+from daemon.processing.tracker_cache import TrackerCache
 from storage import readers
 from storage.database.catalog import Catalog
 from storage.schema.states import AcquisitionState, TimepointState
@@ -52,7 +52,7 @@ def outcome(root: Path, exchanged_after: set[int], monkeypatch: pytest.MonkeyPat
             done = [point.state is TimepointState.DONE for point in catalog.timepoints(row.id)]
             for t in [t for t in left if done[t]]:
                 exchange_the_software(root)
-                actor.engine.trackers = Trackers()  # a worker of the other version was started
+                actor.engine.trackers = TrackerCache()  # a worker of the other version was started
                 left.discard(t)
             if isinstance(actor.task, AnalyseTask):
                 t = actor.task.t

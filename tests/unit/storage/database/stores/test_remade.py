@@ -52,7 +52,7 @@ def test_all_that_was_in_a_lost_store_is_queued_again_and_its_rows_stay_meanwhil
     assert [(row.state, row.error, row.attempts) for row in catalog.timepoints(number)] == [
         ("queued", "It is gone.", 0)
     ] * 3
-    assert catalog.all_unpublished() == [], "nothing is owed that is not there"
+    assert catalog.all_unpublished() == [], "nothing is pending that is not there"
     assert len(list(catalog.stored_nuclei(number))) == 3
     job = catalog.claim_next()
     assert job is not None

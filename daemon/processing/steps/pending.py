@@ -1,4 +1,4 @@
-"""What is owed to readers of the stores: committed time points to show, final tracks to paint, leftovers to remove."""
+"""What readers of the stores are still to see: committed time points, final tracks; and leftovers to remove."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Owed:
-    """What is owed; all of it can be found in the database, too.
+class Pending:
+    """What is pending; all of it can be found in the database, too.
 
     Attributes
     ----------
@@ -28,5 +28,5 @@ class Owed:
     to_sweep: dict[int, AcquisitionRow] = field(default_factory=dict)
 
     def of(self, acquisition_id: int) -> bool:
-        """Say whether readers of one acquisition are owed anything."""
+        """Say whether readers of one acquisition have anything still to see."""
         return acquisition_id in self.to_paint or any(number == acquisition_id for number, _ in self.to_publish)
