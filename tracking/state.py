@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracking.evidence.frame import Frame
 from tracking.graph import Track
 
 FORMAT = 4
+_OF_ZIP = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass
@@ -89,7 +91,7 @@ def unpack(data: bytes) -> Memory:
         if meta["format"] != FORMAT:
             raise KeyError("format")
         return _memory(meta, arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, *_OF_ZIP) as error:
         raise TrackerStateError(
             "The stored state of the tracker cannot be read; it is damaged or of another version, so track its "
             "acquisition anew."

@@ -51,6 +51,7 @@ from tracking.errors import TrackerStateError
 _PASSING = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV}
 )
+_IDLE_S = 5.0  # after this time without a task, no source stays open
 
 
 class Engine:
@@ -94,9 +95,14 @@ def main() -> None:
 
 
 def serve(connection: Connection, engine: Engine) -> None:
-    """Answer one task after the other, until the daemon is gone; the next one does again what it has not committed."""
+    """Answer one task after the other, until the daemon is gone; the next one does again what it has not committed.
+
+    The source of one time point stays open for the next one, and is closed when none is asked for.
+    """
     with suppress(EOFError, ConnectionResetError, BrokenPipeError):
         while True:
+            if not connection.poll(_IDLE_S):
+                readers.close_kept()
             task: Task = connection.recv()
             connection.send(answer(task, engine, connection.send))
 
@@ -127,8 +133,17 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
     segmenter = engine.segmenter(StoredRecipe.of(task.acquisition).segmentation)
-    acquisition = readers.reopen(task.acquisition, task.t)  # stays open: the next time point is often from it as well
-    throttle, size_z = _Throttle(send), acquisition.size_z
+    acquisition = readers.reopen(task.acquisition, task.t)
+    try:
+        return _analyse_opened(acquisition, task, segmenter, _Throttle(send))
+    finally:
+        readers.let_go(acquisition)  # what is kept in mind stays open: the next time point is often from it as well
+
+
+def _analyse_opened(
+    acquisition: Acquisition, task: AnalyseTask, segmenter: StackSegmenter, throttle: Callable[[int, int], None]
+) -> Result:
+    size_z = acquisition.size_z
     try:
         found: Result = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z))
     except (StorageError, EngineError, OSError):

@@ -143,7 +143,11 @@ def _look(request: Look) -> Looked:
 def _open(request: Open) -> tuple[Found, ...]:
     size, pattern = request.voxel_size_um, request.pattern
     opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern, axes=request.axes)
-    return tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
+    try:
+        return tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
+    finally:
+        for acquisition in opened:
+            readers.let_go(acquisition)
 
 
 def _is_about_the_disk(error: BaseException | None) -> bool:

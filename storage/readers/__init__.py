@@ -15,6 +15,7 @@ from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInpu
 from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
+from storage.readers.formats import close_kept, let_go
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
@@ -29,11 +30,13 @@ __all__ = [
     "AcquisitionKey",
     "Completion",
     "acquisition_key",
+    "close_kept",
     "companions",
     "discover",
     "group",
     "is_candidate",
     "is_own",
+    "let_go",
     "open_acquisitions",
     "owner",
     "probe",
@@ -91,6 +94,8 @@ def open_acquisitions(
 
 def reopen(row: AcquisitionRow, t: int) -> Acquisition:
     """Open what holds one time point of an acquisition, from what the database knows about it.
+
+    It is closed by `let_go`, or at once by its own `close`.
 
     Raises
     ------

@@ -119,6 +119,18 @@ def still_open(path: Path, axes: str | None, source_path: str, t: int) -> list[A
     return None if found is None else _current(found)
 
 
+def let_go(image: Acquisition) -> None:
+    """Close what is open of an image, unless it is kept in mind: of that, more may be asked for in a moment."""
+    if not any(one.source is image.source for images in _images for one in images):
+        image.close()
+
+
+def close_kept() -> None:
+    """Close what is open of the images that are kept in mind; whoever reads from them again, opens them again."""
+    for images in _images:
+        close_all(images)
+
+
 def _files_behind(images: Iterable[Acquisition]) -> list[Path]:
     """Return the files from which it is known what the images are."""
     files: dict[Path, None] = {}

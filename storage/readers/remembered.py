@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -69,6 +69,10 @@ class Remembered(Generic[Key, Value]):
             _, (_, oldest) = self._known.popitem(last=False)
             self._let_go(oldest)
         return value
+
+    def __iter__(self) -> Iterator[Value]:
+        """Give the values that are kept in mind, the oldest first."""
+        return iter([value for _, value in self._known.values()])
 
     def still(self, key: Key, asked: Callable[[Value], Sequence[Path]]) -> Value | None:
         """Return what is known under a key if the files that are asked for are as they were then, else None.

@@ -32,6 +32,7 @@ class Actor:
         self.stopped = 0
         self.connection = None  # there is nothing to wait for
         self.tracks = True
+        self.waited: list[float] = []
 
     @property
     def idle(self) -> bool:
@@ -52,6 +53,7 @@ class Actor:
             self.lines.append(answer(task, self.engine, lambda message: None))  # type: ignore[arg-type]
 
     def events(self, wait_s: float) -> Iterator[Event]:
+        self.waited.append(wait_s)
         lines, self.lines = self.lines, []
         for line in lines:
             if isinstance(line, Ready):

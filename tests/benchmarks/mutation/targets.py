@@ -58,9 +58,9 @@ TARGETS: dict[str, Tests] = {
         ("tests/unit/storage/database/test_commits.py",), (*_CATALOG, "tests/unit/storage/database/test_claims.py")
     ),
     # readers see whole time points of one version
-    "storage/omezarr/published.py": Tests(_STORE[:1], _STORE[1:]),
-    "storage/omezarr/staging.py": Tests(_STORE[:1], _STORE[1:]),
-    "storage/omezarr/disks/exchange.py": Tests(_STORE[:1], _STORE[1:]),
+    "storage/omezarr/published.py": Tests(("tests/unit/storage/omezarr/test_staging.py",), _STORE),
+    "storage/omezarr/staging.py": Tests(("tests/unit/storage/omezarr/test_staging.py",), _STORE),
+    "storage/omezarr/disks/exchange.py": Tests(("tests/unit/storage/omezarr/test_exchange.py",), _STORE),
     "storage/omezarr/growing.py": Tests(("tests/unit/storage/omezarr/test_growing.py",), _STORE),
     # what is damaged is refused
     "storage/readers/tiff/chain.py": Tests(
@@ -70,8 +70,10 @@ TARGETS: dict[str, Tests] = {
     "storage/readers/zarr_images/sound_blosc.py": Tests(("tests/unit/storage/readers/test_sound_blosc.py",)),
     # final ids never change, and a tracker goes on as if it had never stopped
     "tracking/tracker.py": Tests(("tests/unit/tracking/test_pinned.py",), _TRACKER),
-    "tracking/state.py": Tests(("tests/unit/tracking/test_online.py",), ("tests/unit/tracking/test_tracker.py",)),
-    "tracking/linking/step.py": Tests(("tests/unit/tracking/test_pinned.py",), _TRACKER),
+    "tracking/state.py": Tests(("tests/unit/tracking/test_state.py",), ("tests/unit/tracking/test_tracker.py",)),
+    "tracking/linking/step.py": Tests(
+        ("tests/unit/tracking/linking/test_step.py", "tests/unit/tracking/test_pinned.py"), _TRACKER
+    ),
     # what is asked for is what is shown
     "storage/query/filters.py": Tests(
         ("tests/unit/storage/query/test_filters.py",), ("tests/unit/storage/query/test_question.py",)

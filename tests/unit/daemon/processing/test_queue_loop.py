@@ -150,6 +150,7 @@ def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: St
     row = stage.catalog.acquisition(stage.row.id)
     assert row.state is AcquisitionState.PARTIAL
     assert "SIGKILL" in (row.error or "")
+    assert "while it worked on this time point" in (row.error or "")
 
 
 def test_a_store_in_which_a_worker_died_is_swept_before_the_next_one_writes(stage: Stage) -> None:
@@ -467,3 +468,46 @@ def test_progress_is_told_in_the_slices_of_the_time_point_under_way(stage: Stage
     stage.step(Progress(1, 3))
     told = stage.seen[-1]
     assert (told.what, told.t, told.done, told.total) == ("slices", 0, 1, 3)
+
+
+def test_a_lone_worker_is_waited_for_and_of_many_none(stage: Stage) -> None:
+    """Many are waited for together: each of them in turn would hold up the others."""
+    stage.queue_loop.step(0.03)
+    assert stage.actor.waited == [0.03]
+    others = [Actor(), Actor()]
+    QueueLoop(stage.catalog, others).step(0.03)  # type: ignore[arg-type]
+    assert [actor.waited for actor in others] == [[0.0], [0.0]]
+
+
+class Long:
+    """Stands for work beside the loop."""
+
+    def __init__(self) -> None:
+        self.busy, self.waited = True, list[float | None]()
+
+    def wait(self, seconds: float | None = None) -> None:
+        self.waited.append(seconds)
+
+    def outcome(self) -> BaseException | None:
+        return None
+
+
+def test_while_a_transaction_lasts_beside_it_the_loop_does_nothing_but_wait(stage: Stage) -> None:
+    """The database has one writer at a time."""
+    beside, over = Long(), list[BaseException | None]()
+    stage.queue_loop._beside = beside  # type: ignore[assignment]
+    stage.queue_loop._over = over.append
+    for _ in range(3):
+        stage.queue_loop.step(0.5)
+    assert beside.waited == [0.5] * 3
+    assert (stage.actor.pid, stage.actor.waited, over) == (None, [], [])
+    assert stage.queue_loop.working
+    assert stage.queue_loop.writing_beside
+    beside.busy = False
+    stage.queue_loop.step(0.5)
+    assert over == [None]
+    assert stage.actor.pid is not None
+    stage.queue_loop.step(0.5)
+    assert over == [None], "once"
+    stage.queue_loop.abandon()
+    assert beside.waited[-1] is None, "however long it takes"

@@ -261,6 +261,7 @@ def test_a_replay_that_kills_its_worker_twice_is_given_up_and_the_old_tracks_sta
     assert [states[3], states[4]] == ["failed", "failed"]
     assert (play.rows(NUCLEI), play.rows(TRACKS)) == before
     assert "cannot be made anew" in str(play.catalog.timepoints(play.row.id)[3].error)
+    assert "while it worked on its tracks" in str(play.catalog.timepoints(play.row.id)[3].error)
     assert len(play.given(ReplayTask)) == 2
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +18,7 @@ from cases.stored import pixels
 
 from daemon import pipeline
 from daemon.configuration.config import Processing
+from daemon.processing import worker
 from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed, Ready
 from daemon.processing.recipe import Recipe
 from daemon.processing.worker import answer
@@ -60,24 +64,23 @@ def task(source: Path, tmp_path: Path) -> AnalyseTask:
         return AnalyseTask(job.acquisition, job.t, job.fingerprint)
 
 
-@pytest.fixture(autouse=True)
-def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the worker keeps open is closed with the test."""
-    opened, reopen = [], readers.reopen
-
-    def noted(row: Any, t: int) -> Any:
-        opened.append(reopen(row, t))
-        return opened[-1]
-
-    monkeypatch.setattr(readers, "reopen", noted)
-    yield
-    for one in opened:
-        one.close()
+def engine(meanwhile: Callable[[], None] = lambda: None) -> Any:
+    return SimpleNamespace(segmenter=lambda params: Segmenter(meanwhile))
 
 
 def analyse(task: AnalyseTask, meanwhile: Callable[[], None]) -> Any:
-    engine = SimpleNamespace(segmenter=lambda params: Segmenter(meanwhile))
-    return answer(task, engine, lambda message: None)  # type: ignore[arg-type]
+    return answer(task, engine(meanwhile), lambda message: None)
+
+
+def open_files(source: Path) -> list[str]:
+    """Those of this process that are the source."""
+    places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return [os.readlink(place) for place in places if os.path.exists(place) and os.path.samefile(place, source)]
+
+
+def write_again(source: Path, ago_s: float) -> None:
+    """It was written so long ago: what is found in a file is kept in mind when it is at rest."""
+    os.utime(source, (time.time() - ago_s, time.time() - ago_s))
 
 
 def replace(source: Path, size_t: int) -> None:
@@ -113,3 +116,47 @@ def test_a_failure_of_an_image_at_rest_is_its_own(task: AnalyseTask) -> None:
 
     found = analyse(task, meanwhile)
     assert (found.cause, found.reason) == (Cause.INPUT, "Nothing to be seen.")
+
+
+def test_nothing_of_an_image_that_was_just_written_stays_open(task: AnalyseTask, source: Path) -> None:
+    during: list[str] = []
+    write_again(source, -600.0)  # by a clock that is ahead: never at rest
+    assert isinstance(analyse(task, lambda: during.extend(open_files(source))), Analysed)
+    assert (len(during), open_files(source)) == (1, [])
+
+
+def test_nothing_of_an_image_that_failed_stays_open(task: AnalyseTask, source: Path) -> None:
+    def meanwhile() -> None:
+        raise EngineError("Nothing to be seen.")
+
+    write_again(source, -600.0)
+    assert isinstance(analyse(task, meanwhile), Failed)
+    assert open_files(source) == []
+
+
+def test_an_image_at_rest_stays_open_until_nothing_more_is_asked(
+    task: AnalyseTask, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next time point finds it open; a worker that waits for a task holds no file of anybody."""
+    monkeypatch.setattr(worker, "_IDLE_S", 0.2)
+    write_again(source, 600.0)
+    after: list[int] = []
+    ours, theirs = Pipe()
+    serving = threading.Thread(
+        target=worker.serve, args=(theirs, engine(lambda: after.append(len(open_files(source)))))
+    )
+    serving.start()
+    for _ in range(2):
+        ours.send(task)
+        while not isinstance(answered := ours.recv(), Analysed | Failed):
+            pass
+        assert isinstance(answered, Analysed)
+        after.append(len(open_files(source)))
+    until = time.monotonic() + 5.0
+    while open_files(source) and time.monotonic() < until:
+        time.sleep(0.01)
+    ours.close()
+    serving.join(5.0)
+    theirs.close()
+    assert after == [1, 1, 1, 1]
+    assert open_files(source) == []

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from cases import olympus_file
+from cases.stored import pixels
 
 from daemon.watching.inspection import Answer, Gone, Look, Looked, Missing, Open, Opened, Stuck, inspect
 from daemon.watching.inspection_client import InspectionClient
@@ -154,3 +156,11 @@ def test_which_sources_are_gone(tmp_path: Path, inspection_clients: Callable[...
     }
     inspection_client.ask(Gone(asked), answers.append)
     assert heard(inspection_client, answers, 1) == [Missing(frozenset({"gone"}))]
+
+
+def test_no_file_stays_open_that_was_written_a_moment_ago(tmp_path: Path) -> None:
+    """It is not kept in mind, so nobody else would close it."""
+    path = olympus_file.oib(tmp_path, pixels(2, 1, 2))
+    assert isinstance(inspect(Open((path,), None, None)), Opened)
+    places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    assert not any(os.path.exists(place) and os.path.samefile(place, path) for place in places)

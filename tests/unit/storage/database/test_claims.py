@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from cases.stored import Clock, acquisition, nuclei, one_to_one, register
 
+from storage import naming
 from storage.database.catalog import Catalog
 from storage.errors import StaleJobError
-from storage.schema.rows import AcquisitionRow
+from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 from storage.schema.states import AcquisitionState, TimepointState
 
 
@@ -135,3 +139,21 @@ def test_an_acquisition_waits_while_any_of_its_time_points_does(catalog: Catalog
     catalog.fail_timepoint(job, "It is damaged.", retry=False, pause_s=0)
     assert not catalog.is_waiting(row.id)
     assert catalog.is_waiting(other.id)
+
+
+def test_a_kept_result_that_is_given_back_is_forgotten_and_no_other(catalog: Catalog) -> None:
+    row, other = queued(catalog, "a"), queued(catalog, "b")
+    jobs = [catalog.claim_next(3) for _ in range(6)]
+    for job in jobs:
+        assert job is not None
+        catalog.keep(AnalysedTimepoint(job, nuclei(job.t), {}, {}))
+    given = jobs[1]
+    assert given is not None
+    assert (given.acquisition.id, given.t) == (row.id, 1)
+    catalog.fail_timepoint(given, "It failed.", retry=True, pause_s=0)
+    assert (states(catalog, row), states(catalog, other)) == ("aqa", "aaa")
+    path = naming.sqlite_path(catalog.url)
+    assert path is not None
+    with closing(sqlite3.connect(path)) as connection:
+        kept = connection.execute("SELECT acquisition_id, t FROM analysed_timepoints ORDER BY 1, 2").fetchall()
+    assert kept == [(row.id, 0), (row.id, 2), (other.id, 0), (other.id, 1), (other.id, 2)]

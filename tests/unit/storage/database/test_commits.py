@@ -239,3 +239,29 @@ def test_out_of_order_arrival_ends_like_arrival_in_order(catalog: Catalog) -> No
         assert first == second
         assert first
     assert catalog.tracker_state(rows[0].id) == catalog.tracker_state(rows[1].id)
+
+
+def test_a_kept_result_is_gone_with_its_commit_and_no_other(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b", 2: "c"})
+    jobs = [catalog.claim_next(3) for _ in range(3)]
+    for job in jobs[1:]:
+        assert job is not None
+        catalog.keep(AnalysedTimepoint(job, nuclei(job.t), {}, {}))
+    for t, job in enumerate(jobs[:2]):
+        assert job is not None
+        assert catalog.commit_timepoint(job, nuclei(t), one_to_one(t, 3), b"s", {})
+    assert raw(catalog, "SELECT t FROM analysed_timepoints") == [(2,)]
+    assert raw(catalog, "SELECT DISTINCT t FROM analysed_nuclei") == [(2,)]
+
+
+def test_a_commit_that_says_nothing_of_tracks_makes_none_final_or_visible(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    catalog.commit_timepoint(claimed(catalog), nuclei(0), TrackUpdate((), (), ()), b"", {}, {"signal": 2.0})
+    found = raw(
+        catalog,
+        "SELECT state, error, nuclei_count, tracks_final, published_at, painted_at, result_fingerprint, quality, "
+        "completed_at IS NOT NULL, result_version IS NOT NULL FROM timepoints",
+    )
+    assert found == [("done", None, 3, 0, None, None, "a", '{"signal": 2.0}', 1, 1)]

@@ -121,6 +121,7 @@ def test_what_is_no_filter_is_one_sentence(text: str, complaint: str) -> None:
     with pytest.raises(WrongRequestError, match=complaint) as raised:
         condition(text, COLUMNS, "things")
     assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(("The filter ", "Things have no column"))
 
 
 def test_values_are_bound_and_never_part_of_the_statement() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -160,3 +161,114 @@ def test_only_so_many_walks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     walked(third)
     assert walked(first) is kept, "the one that was asked for longest ago goes"
     assert set(chain._walks) == {first, third}
+
+
+def rewritten(path: Path, tag: int, code: int | None = None, value: int | None = None, page: int = -1) -> Path:
+    """Give a tag of a page of a classic little-endian TIFF another code or value."""
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        start = list(tif.pages)[page].offset + 2
+    count = struct.unpack_from("<H", content, start - 2)[0]
+    entry = next(i for i in range(count) if struct.unpack_from("<H", content, start + 12 * i)[0] == tag)
+    if code is not None:
+        struct.pack_into("<H", content, start + 12 * entry, code)
+    if value is not None:
+        struct.pack_into("<I", content, start + 12 * entry + 8, value)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("tag", [273, 279, 256, 257])
+def test_a_page_whose_pixels_are_not_told_yet_has_none(tmp_path: Path, tag: int) -> None:
+    """Without a place, a count, rows or columns: its writer has not come so far."""
+    path = rewritten(pages(tmp_path / "a.tif"), tag, code=65000)
+    found = walked(path)
+    assert found.chain.fault == "a page has no pixels yet (page 3)"
+    assert (found.chain.pages, len(found.offsets)) == (2, 2)
+
+
+@pytest.mark.parametrize(("tag", "value"), [(273, 0), (279, 0)])
+def test_a_page_whose_pixels_are_nowhere_yet_has_none(tmp_path: Path, tag: int, value: int) -> None:
+    """Place 0 is the header, and of no bytes nothing is there."""
+    path = rewritten(pages(tmp_path / "a.tif"), tag, value=value)
+    assert walk(path).fault == "a page has no pixels yet (page 3)"
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_an_uncompressed_page_has_as_many_bytes_as_pixels(tmp_path: Path, less: int) -> None:
+    path = rewritten(pages(tmp_path / "a.tif"), 279, value=PAGE_BYTES - less)
+    expected = None if not less else f"a page of {PAGE_BYTES} bytes has only {PAGE_BYTES - 1} of them (page 3)"
+    assert walk(path).fault == expected
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_pixels_end_where_the_file_does_or_before(tmp_path: Path, beyond: int) -> None:
+    path = pages(tmp_path / "a.tif")
+    size = path.stat().st_size
+    rewritten(path, 273, value=size - PAGE_BYTES + beyond)
+    said = f"it breaks off: pixels up to byte {size + 1} are missing, it has {size} (page 3)"
+    assert walk(path).fault == (said if beyond else None)
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_page_that_was_written_over_while_its_file_grew_is_walked_anew(tmp_path: Path, page: int) -> None:
+    """The first and the last one tell whether the file is the same: by all of their index, to its last tag."""
+    path = old(pages(tmp_path / "a.tif", 2))
+    walked(path).notes["seen"] = True
+    rewritten(path, 305, code=65001, page=page)  # the last of its tags: the writer's name
+    with tifffile.TiffWriter(path, append="force") as writer:
+        writer.write(PLANES[2], contiguous=False, metadata=None)
+    found = walked(path)
+    assert found.notes == {}
+    assert found.chain.pages == len(found.offsets) == 3
+
+
+def test_the_chain_may_not_run_in_a_circle(tmp_path: Path) -> None:
+    path = pages(tmp_path / "a.tif")
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0].offset, tif.pages[2].offset
+    count = struct.unpack_from("<H", content, last)[0]
+    struct.pack_into("<I", content, last + 2 + 12 * count, first)
+    path.write_bytes(content)
+    assert walk(path).fault == "its chain of pages runs in a circle after page 3"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty (0 bytes)"),
+        (b"II", "it is no TIFF, whatever its name says (it begins with b'II')"),
+        (b"II*\0" + bytes(4), "it has no page yet"),
+        (b"XX*\0abcdefgh", "it is no TIFF, whatever its name says (it begins with b'XX*\\x00abcd')"),
+        (b"MM*\0efghij", "it is no TIFF, whatever its name says (it begins with b'MM*\\x00efgh')"),
+        (b"II*\0\x08", "it breaks off inside its index"),
+        (b"II+\0\x08\0\0\0" + bytes(4), "it breaks off inside its index"),
+    ],
+)
+def test_what_has_no_page_says_why(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(content)
+    found = walk(path)
+    assert (found.fault, found.pages, found.file_bytes) == (said, 0, len(content))
+
+
+def by_hand(path: Path, count: int, pixel: int) -> Path:
+    """Pages of 4 x 4 pixels, all of which lie right behind the header, in front of the indices."""
+    tags = [(256, 4), (257, 4), (258, 8), (259, 1), (273, 8), (277, 1), (279, 16)]
+    content = struct.pack("<2sHI", b"II", 42, 24) + bytes([pixel]) * 16
+    for page in range(count):
+        content += struct.pack("<H", len(tags))
+        content += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+        content += struct.pack("<I", len(content) + 4 if page < count - 1 else 0)
+    path.write_bytes(content)
+    return path
+
+
+def test_pixels_that_are_written_over_leave_the_pages_where_they_are(tmp_path: Path) -> None:
+    """They are another content, which fingerprints tell; a walk along many pages does not begin anew for them."""
+    path = old(by_hand(tmp_path / "a.tif", 2, 1))
+    assert walked(path).chain.pages == 2
+    walked(path).notes["seen"] = True
+    grown = walked(by_hand(path, 3, 2))
+    assert (grown.chain.fault, grown.chain.pages, grown.notes) == (None, 3, {"seen": True})

@@ -1,0 +1,127 @@
+"""A folder in the place of another one, on disks that exchange two names in one step and on those that cannot."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from storage.omezarr import exchange
+from storage.omezarr.exchange import MANIFEST, replace_folder, write_manifest
+
+NEW, OLD = {"a": "new", "in/b": "new"}, {"a": "old", "in/c": "old", "in/deep/d": "old"}
+
+
+def folder(place: Path, content: dict[str, str]) -> Path:
+    for name, text in content.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, encoding="utf-8")
+    return place
+
+
+def content(place: Path) -> dict[str, str]:
+    files = [path for path in place.rglob("*") if path.is_file()]
+    return {str(path.relative_to(place)): path.read_text(encoding="utf-8") for path in files}
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    """What waits, with its manifest."""
+    made = folder(tmp_path / "waiting" / "new", NEW)
+    write_manifest(made)
+    return made
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return folder(tmp_path / "old", OLD)
+
+
+def refusing(code: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """A system call that fails so."""
+    asked: list[tuple[object, ...]] = []
+
+    def rename(*given: object) -> int:
+        asked.append(given)
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: SimpleNamespace(renameat2=rename))
+    return asked
+
+
+def test_a_manifest_lists_the_files_and_not_itself(new: Path) -> None:
+    assert write_manifest(new) == new / MANIFEST
+    assert (new / MANIFEST).read_text(encoding="utf-8").splitlines() == ["a", "in/b"]
+    empty = write_manifest(new / "absent" / "deep")
+    assert empty.read_text(encoding="utf-8") == ""
+
+
+def test_where_there_is_nothing_yet_the_folder_takes_its_place(new: Path, tmp_path: Path) -> None:
+    replace_folder(new, tmp_path / "further" / "place")
+    assert content(tmp_path / "further" / "place") == NEW
+    assert not new.exists()
+
+
+def test_what_lies_there_gives_way(new: Path, old: Path) -> None:
+    replace_folder(new, old)
+    assert content(old) == NEW
+    assert not new.exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM])
+def test_a_disk_that_does_not_offer_it_gets_file_by_file(
+    new: Path, old: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    asked = refusing(code, monkeypatch)
+    replace_folder(new, old)
+    assert asked == [(-100, os.fsencode(new), -100, os.fsencode(old), 2)]
+    assert content(old) == NEW
+    assert not new.exists()
+
+
+def test_a_system_that_does_not_know_it_gets_file_by_file(
+    new: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: SimpleNamespace())
+    replace_folder(new, old)
+    assert content(old) == NEW
+    assert not new.exists()
+
+
+def test_a_disk_that_fails_is_told_and_nothing_is_lost(new: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing(errno.EIO, monkeypatch)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)) as told:
+        replace_folder(new, old)
+    assert (told.value.errno, told.value.filename) == (errno.EIO, str(old))
+    assert (content(old), content(new) | {MANIFEST: ""}) == (OLD, {**NEW, MANIFEST: ""})
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_what_a_crash_left_half_done_is_completed(
+    new: Path, old: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    """Some files are in their place already, and are not looked for again."""
+    monkeypatch.setattr(exchange, "_exchange", lambda one, other: False)
+    for name in sorted(NEW)[:moved]:
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(new / name, old / name)
+    replace_folder(new, old)
+    assert content(old) == NEW
+    assert not new.exists()
+
+
+def test_a_crash_after_the_exchange_leaves_nothing_of_the_former_files(new: Path, old: Path) -> None:
+    """The manifest has travelled with the new files; what waits now are the old ones."""
+    os.rename(new, old.with_name("third"))
+    os.rename(old, new)
+    os.rename(old.with_name("third"), old)
+    replace_folder(new, old)
+    assert content(old) == NEW
+    assert not new.exists()
+    replace_folder(new, old)
+    assert content(old) == NEW, "doing it again changes nothing"
