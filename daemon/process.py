@@ -19,8 +19,8 @@ from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
 from daemon.watching.admission import folders_to
 from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
-from daemon.watching.moved import moved_here
 from daemon.watching.series import spans
+from daemon.watching.taken import moved_here
 from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.errors import StorageError

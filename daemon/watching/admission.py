@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
+from daemon.watching.file_sets import FileSets, Group
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
-from daemon.watching.moved import moved_here
 from daemon.watching.readiness import Identity
-from daemon.watching.series import Series, spans
-from daemon.watching.taken import sources
+from daemon.watching.series import spans
+from daemon.watching.taken import moved_here, sources
 from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.schema.states import FINISHED
@@ -34,20 +34,6 @@ if TYPE_CHECKING:
 _TOGETHER, _PER_TURN = 16, 64
 # What cannot be opened for now is tried again after growing pauses; what crashes or hangs its reader, three times.
 _PAUSE_S, _LONGEST_PAUSE_S, _STUCK_TRIES = 5.0, 600.0, 3
-
-
-@dataclass
-class Group:
-    """One acquisition made of several files, as far as they are known."""
-
-    key: AcquisitionKey
-    series: Series = field(default_factory=Series)
-    files: dict[int, Path] = field(default_factory=dict)
-    acquisition_id: int | None = None
-    arriving: int = 0
-    opening: int = 0
-    declared: bool = False
-    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +59,8 @@ class Admission:
         Says whether a source can be there at all: False while its watched folder is offline.
     left : callable
         Told of paths from which a source was moved away.
+    taken : callable
+        Told of files, as they were, that were opened with another one of their set.
     """
 
     def __init__(
@@ -84,6 +72,7 @@ class Admission:
         try_again: Callable[[Path, float], None],
         reachable: Callable[[Path], bool] = lambda source: True,
         left: Callable[[Iterable[Path]], None] = lambda files: None,
+        taken: Callable[[Mapping[Path, Identity]], None] = lambda files: None,
     ) -> None:
         self._watch = watch
         self._catalog = catalog
@@ -92,6 +81,8 @@ class Admission:
         self._try_again = try_again
         self._reachable = reachable
         self._left = left
+        self._taken = taken
+        self._sets = FileSets()
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
         self._opened: deque[tuple[_Opening, Opened]] = deque()
@@ -117,8 +108,11 @@ class Admission:
         if group is not None:
             group.arriving -= 1
 
-    def finish(self, path: Path, time_points: tuple[int, ...] | None = None) -> None:
-        """A file is whole; or with `time_points`, no more than these will come."""
+    def finish(
+        self, path: Path, identity: Identity, others: Sequence[Path] = (), time_points: tuple[int, ...] | None = None
+    ) -> None:
+        """A file is whole, with the others that it names; or with `time_points`, no more than these will come."""
+        self._sets.announce(path, identity, others)
         self._growing.pop(path, None)
         self._finished[path] = time_points
 
@@ -213,6 +207,8 @@ class Admission:
         is_last: bool = True,
         time_points: tuple[int, ...] | None = None,
     ) -> None:
+        again = partial(self._open, group=group, is_last=is_last, time_points=time_points)
+        paths = [path for path in paths if self._sets.leads(path, partial(again, [path]))]
         for start in range(0, len(paths), _TOGETHER):
             some = tuple(paths[start : start + _TOGETHER])
             request = Open(some, self._watch.voxel_size_um, self._watch.pattern, time_points)
@@ -254,6 +250,7 @@ class Admission:
         else:
             self._troubles.pop(paths[0], None)
             self.refuse(paths[0], answer.identities[0] if answer.identities else None, answer.error)
+        self._sets.over(paths, answer.beside if opening.is_last or group is not None else {})
 
     def _asks_what_moved(self, opening: _Opening, answer: Opened) -> bool:
         """Have it looked up whether sources with the same content are gone; False where there are none."""
@@ -275,6 +272,7 @@ class Admission:
         taken = {}
         if opening.is_last or opening.group is not None:
             taken = {p: i for p, i in zip(opening.request.paths, answer.identities, strict=True) if i is not None}
+            taken |= answer.beside
         for found in answer.found:
             row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
@@ -287,6 +285,16 @@ class Admission:
                 self._queue_loop.end(row.id)
             else:
                 self._queue_loop.reopen(row.id)
+        if taken:
+            self._taken_with_another(answer.beside)
+
+    def _taken_with_another(self, files: Mapping[Path, Identity]) -> None:
+        for path in files:
+            group = self._group_of(path)
+            if group is not None:
+                group.files[self._number(path)] = path
+                group.series.restore(self._number(path), float("-inf"))
+        self._taken(files)
 
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
         named = _printable(path)

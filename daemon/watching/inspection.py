@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -75,12 +75,14 @@ class Opened:
     """Answer to `Open`: what the images are, or why they cannot be opened.
 
     With an error, `may_pass` says that it is about this moment (a share that does not answer), not about the file.
+    `beside` has the other files of which each would lead to the same image.
     """
 
     found: tuple[Found, ...] = ()
     identities: tuple[Identity | None, ...] = ()
     error: str | None = None
     may_pass: bool = False
+    beside: Mapping[Path, Identity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ def inspect(request: InspectionRequest) -> Answer:
     if isinstance(request, Gone):
         return Missing(frozenset(name for name, files in request.sources.items() if are_gone(files)))
     try:
-        identities = tuple(identify_image(path) for path in request.paths)
-        return Opened(_open(request), identities)
+        return _open(request)
     except IncompleteInputError as error:
         return Opened(error=str(error), may_pass=True)
     except StorageError as error:
@@ -140,11 +141,15 @@ def _look(request: Look) -> Looked:
     return Looked(identify_image(path), completion, seconds=time.perf_counter() - started)
 
 
-def _open(request: Open) -> tuple[Found, ...]:
+def _open(request: Open) -> Opened:
+    identities = tuple(identify_image(path) for path in request.paths)
     size, pattern = request.voxel_size_um, request.pattern
     opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern, axes=request.axes)
+    others = {file for acquisition in opened for file in readers.equal_files(acquisition)} - set(request.paths)
+    beside = {file: identity for file in sorted(others) if (identity := identify_image(file)) is not None}
     try:
-        return tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
+        found = tuple(Found.of(acquisition, request.time_points) for acquisition in opened)
+        return Opened(found, identities, beside=beside)
     finally:
         for acquisition in opened:
             readers.let_go(acquisition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,14 @@ class Intake:
         self._submitted: set[Path] = set()
         self._not_before: dict[Path, float] = {}
         self.admission = Admission(
-            watch, catalog, queue_loop, inspection_client, self._again, reachable, left or self._leave_behind
+            watch,
+            catalog,
+            queue_loop,
+            inspection_client,
+            self._again,
+            reachable,
+            left or self._leave_behind,
+            self._taken_with_another,
         )
         self._rechecks = Rechecks(watch, catalog, idle_inspection or inspection_client, self._same, self._follow)
 
@@ -177,6 +184,14 @@ class Intake:
         pause = self._not_before.pop(path, watched.next_look)
         self._schedule(path, replace(watched, next_look=max(watched.next_look, pause)))
 
+    def _taken_with_another(self, files: Mapping[Path, Identity]) -> None:
+        """Files of a set were opened with one of them: those that are still so need no look."""
+        for path, identity in files.items():
+            if path not in self._settling:
+                self._known[os.fspath(path)] = identity
+            elif self._settling[path].identity == identity:
+                self._leave(path, identity)
+
     def _leave_behind(self, files: Iterable[Path]) -> None:
         for path in files:
             self.reconsider(path)
@@ -248,10 +263,10 @@ class Intake:
                 self.admission.grow(path, tuple(sorted(more)))
             return
         if conclusion.decision is Decision.READY:
-            self.admission.finish(path)
+            self.admission.finish(path, identity, completion.others)
         elif conclusion.decision is Decision.PARTIAL:
             logs.warning("processed as far as it goes", path=path, reason=completion.reason)
-            self.admission.finish(path, conclusion.ripe)
+            self.admission.finish(path, identity, completion.others, conclusion.ripe)
         else:
             self.admission.refuse(path, identity, completion.refusal)
         self._leave(path, identity)

@@ -1,15 +1,60 @@
-"""What was taken from watched folders, as it is written down."""
+"""What was taken from watched folders: as it is written down, and where it lies now.
+
+A source that lies elsewhere, with the same content, keeps its results: only the place in their rows changes.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from daemon import logs
 from daemon.watching.readiness import Identity
 from storage.database.taken_files import Source
+
+if TYPE_CHECKING:
+    from daemon.processing.recipe import Recipe
+    from storage.database.catalog import Catalog
+    from storage.found import Found
+    from storage.schema.rows import AcquisitionRow
 
 
 def sources(taken: Mapping[Path, Identity]) -> tuple[Source, ...]:
     """Return files with what they looked like, for the catalog."""
     return tuple(Source(os.fspath(p), i.size, i.mtime_ns, i.files, i.readable) for p, i in taken.items())
+
+
+def moved_here(
+    catalog: Catalog,
+    found: Found,
+    gone: Collection[str],
+    recipe: Recipe,
+    sources: Sequence[Source],
+    left: Callable[[Iterable[Path]], None] = lambda files: None,
+) -> AcquisitionRow | None:
+    """Return the acquisition whose source was moved to where `found` lies, and needs nothing more; else None.
+
+    Parameters
+    ----------
+    gone : collection of str
+        Sources of the same content that are not at their paths any more.
+    recipe : Recipe
+        Of what would be processed now: what was moved is not processed anew with it.
+    sources : sequence of Source
+        The files, noted as taken.
+    left : callable
+        Told of the paths where it lay: whatever comes to lie there is another file.
+    """
+    for one in catalog.sources.elsewhere(found) if gone else ():
+        if one.source_path not in gone:
+            continue
+        catalog.sources.relocate(one.source_path, found)
+        number = catalog.sources.confirm(found, sources)
+        assert number is not None  # its content is what it was found by
+        row = catalog.acquisition(number)
+        left(one.files)
+        logs.info("moved", acquisition=row.name, before=one.source_path, now=found.description.source_path)
+        return None if recipe.made(row) else row
+    return None

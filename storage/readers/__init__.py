@@ -15,7 +15,7 @@ from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInpu
 from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
-from storage.readers.formats import close_kept, let_go
+from storage.readers.formats import close_kept, equal_files, let_go
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
@@ -33,6 +33,7 @@ __all__ = [
     "close_kept",
     "companions",
     "discover",
+    "equal_files",
     "group",
     "is_candidate",
     "is_own",

@@ -119,6 +119,11 @@ def still_open(path: Path, axes: str | None, source_path: str, t: int) -> list[A
     return None if found is None else _current(found)
 
 
+def equal_files(image: Acquisition) -> tuple[Path, ...]:
+    """Return the files of an image where each of them stands for all of it, as in an OME-TIFF of several files."""
+    return image.files if isinstance(image.source, TiffSource) and len(image.files) > 1 else ()
+
+
 def let_go(image: Acquisition) -> None:
     """Close what is open of an image, unless it is kept in mind: of that, more may be asked for in a moment."""
     if not any(one.source is image.source for images in _images for one in images):

@@ -23,10 +23,10 @@ def ome_tiff(folder: Path, array: np.ndarray, **options: object) -> Path:
     return path
 
 
-def ome_tiff_files(folder: Path, array: np.ndarray) -> Path:
+def ome_tiff_files(folder: Path, array: np.ndarray, called: str = "embryo-{}") -> Path:
     """A file for each time point; each describes all of them."""
     t, c, z, y, x = array.shape
-    names = [f"embryo-{i}.ome.tif" for i in range(t)]
+    names = [f"{called.format(i)}.ome.tif" for i in range(t)]
     data = "".join(
         f'<TiffData FirstT="{i}" FirstC="{k}" FirstZ="{s}" IFD="{k * z + s}" PlaneCount="1">'
         f'<UUID FileName="{name}">urn:uuid:00000000-0000-0000-0000-00000000000{i}</UUID></TiffData>'

@@ -81,7 +81,11 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
     numbers = sorted(members)
     first = open_file(members[numbers[0]], axes)
     if len(first) > 1 or first[0].size_t > 1:
-        return first + [one for number in numbers[1:] for one in open_file(members[number], axes)]
+        found = list(first)
+        for number in numbers[1:]:
+            if not any(members[number] in one.files for one in found):  # else one image in several files
+                found += open_file(members[number], axes)
+        return found
     start = first_number(key, numbers)
     files = {number - start: members[number] for number in numbers}
     return [_assembled(key, files, start, first[0], axes)]

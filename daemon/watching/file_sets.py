@@ -1,0 +1,77 @@
+"""Images in several files: series with a file per time point, and sets of files that name each other, as OME-TIFF may.
+
+Of a set, whichever file is opened, all of them are. One leads: the others wait for what is found. Those that were found
+with it, and are as they were then, need no look of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.watching.readiness import Identity
+from daemon.watching.series import Series
+
+if TYPE_CHECKING:
+    from storage.readers import AcquisitionKey
+
+
+@dataclass
+class Group:
+    """A series, as far as its files are known."""
+
+    key: AcquisitionKey
+    series: Series = field(default_factory=Series)
+    files: dict[int, Path] = field(default_factory=dict)
+    acquisition_id: int | None = None
+    arriving: int = 0
+    opening: int = 0
+    declared: bool = False
+    over: bool = False
+
+
+class FileSets:
+    """Which files of sets are opened with another one."""
+
+    def __init__(self) -> None:
+        self._announced: dict[Path, tuple[Identity, tuple[Path, ...]]] = {}
+        self._leader: dict[Path, Path] = {}
+        self._waiting: dict[Path, list[Callable[[], None]]] = {}
+        self._found: dict[Path, Identity] = {}
+
+    def announce(self, path: Path, identity: Identity, others: Sequence[Path]) -> None:
+        """A file that is going to be opened, and the others that it names."""
+        if others:
+            self._announced[path] = (identity, tuple(others))
+
+    def leads(self, path: Path, otherwise: Callable[[], None]) -> bool:
+        """Say whether a file has to be opened itself.
+
+        Parameters
+        ----------
+        otherwise : callable
+            Called when the look at the file that leads its set is over.
+        """
+        identity, others = self._announced.get(path, (None, ()))
+        if identity is None:
+            return True
+        leader = self._leader.get(path)
+        if leader is not None:
+            self._waiting.setdefault(leader, []).append(otherwise)
+            return False
+        del self._announced[path]
+        if self._found.get(path) == identity:
+            return False
+        self._leader |= dict.fromkeys(others, path)
+        return True
+
+    def over(self, paths: Iterable[Path], found: Mapping[Path, Identity]) -> None:
+        """The look at files is over; `found` are others that were seen with them, as they were."""
+        self._found |= found
+        leaders = set(paths)
+        self._leader = {path: leader for path, leader in self._leader.items() if leader not in leaders}
+        for path in leaders:
+            for call in self._waiting.pop(path, ()):
+                call()
