@@ -6,6 +6,7 @@ Several formats spread an image over files: a settings file and a folder of plan
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def companions(path: Path) -> tuple[Path, ...]:
         return tuple(members(path))
     if ending in OIF_SUFFIXES:
         planes = folder / (path.name + OIF_FOLDER)
-        return tuple(sorted(planes.iterdir())) if planes.is_dir() else ()
+        return tuple(planes / name for name in sorted(os.listdir(planes))) if planes.is_dir() else ()
     if ending == NDTIFF_INDEX.lower():
         return tuple(sorted(p for p in folder.iterdir() if _NDTIFF_STACK.search(p.name)))
     if ending in OIR_SUFFIXES:

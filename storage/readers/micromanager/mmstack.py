@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,18 @@ from storage.readers.parts import companions
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
+_HEAD_BYTES = 40  # up to the summary
+
+_Place = tuple[int, int, int, int]
+"""Channel, slice, time point and position."""
 
 
 @dataclass(frozen=True)
 class _Page:
-    """One page: its file's number, its size, bits of a pixel, where its pixels, its metadata and the next page are."""
+    """One page: its file's number, its index' place, size and bits of pixels, where they, metadata and the next are."""
 
     file: int
+    offset: int
     width: int
     height: int
     bits: int
@@ -55,6 +62,31 @@ class _Page:
     def bytes(self) -> int:
         return self.width * self.height * self.bits // 8
 
+    def same_as(self, other: _Page) -> bool:
+        """Say whether it is the same page; that another one follows now does not count."""
+        return self == replace(other, following=self.following)
+
+
+@dataclass
+class _Walk:
+    """The pages, with their places, that a file held which is being written; it is walked on from the last of them."""
+
+    head: bytes
+    pages: list[tuple[_Place, _Page]] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+
+    def goes_on(self, file: BoundedFile, number: int, head: bytes) -> bool:
+        """Say whether it is the same file as then, with the same first and last page."""
+        try:
+            ends = [page for _, page in (self.pages[:1] + self.pages[-1:])]
+            return head == self.head and all(_page(file, number, page.offset).same_as(page) for page in ends)
+        except BrokenFileError:
+            return False
+
+
+_WALKS_KEPT = 16
+_walks: OrderedDict[tuple[Path, int], _Walk] = OrderedDict()  # those of this process, the latest last
+
 
 @dataclass(frozen=True)
 class _Stack:
@@ -64,18 +96,19 @@ class _Stack:
     summary: Mapping[str, Any]
     closed: bool
 
-    def size(self, axis: str, name: str, index: int) -> int:
+    def size(self, axis: str, name: str, there: int) -> int:
         """Return the planned size of an axis, or the actual one where that is larger."""
         intended = self.summary.get("IntendedDimensions")
         planned = intended.get(axis) if isinstance(intended, dict) else None
         planned = planned if isinstance(planned, int) else self.summary.get(name, 1)
-        there = max(place[index] for planes in self.planes.values() for place in planes) + 1
         return max(there, planned if isinstance(planned, int) and planned > 0 else 1)
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, int, int]:
         """(t, c, z) as planned."""
-        return (self.size("time", "Frames", 0), self.size("channel", "Channels", 1), self.size("z", "Slices", 2))
+        places = zip(*(place for planes in self.planes.values() for place in planes), strict=True)
+        t, c, z = (max(numbers) + 1 for numbers in places)
+        return (self.size("time", "Frames", t), self.size("channel", "Channels", c), self.size("z", "Slices", z))
 
     def time_points(self, position: int) -> tuple[int, ...]:
         """Those of which every plane is there."""
@@ -196,7 +229,7 @@ def _read_stack(files: Sequence[Path]) -> _Stack:
         try:
             with BoundedFile(path) as file:
                 summary = summary or _summary(file)
-                pages, ended = _pages(file, number)
+                pages, ended = _pages(file, path, number)
                 closed = closed and ended
                 for (c, z, t, p), page in pages:
                     planes.setdefault(p, {})[t, c, z] = page
@@ -224,16 +257,35 @@ def _summary(file: BoundedFile) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _pages(file: BoundedFile, number: int) -> tuple[list[tuple[tuple[int, int, int, int], _Page]], bool]:
-    """Return the pages with their places (c, z, t, position), and whether the file was closed."""
+def _pages(file: BoundedFile, path: Path, number: int) -> tuple[list[tuple[_Place, _Page]], bool]:
+    """Return the pages with their places, and whether the file was closed."""
     mark, where = file.unpack("<II", 8, "its header")
     if mark == _INDEX and where:
         mapped = _map(file, where)
         return [(place, _page(file, number, offset)) for place, offset in mapped], True
-    return [(_place(file, page), page) for page in _chain(file, number)], False
+    return _walked(file, path, number), False
 
 
-def _map(file: BoundedFile, where: int) -> list[tuple[tuple[int, int, int, int], int]]:
+def _walked(file: BoundedFile, path: Path, number: int) -> list[tuple[_Place, _Page]]:
+    """Return the pages of a file that is being written: those seen before, and what came since."""
+    head, known = file.at(0, _HEAD_BYTES, "its header"), _walks.pop((path, number), None)
+    walk = known if known is not None and known.goes_on(file, number, head) else _Walk(head)
+    if walk.pages:
+        offset = _page(file, number, walk.pages[-1][1].offset).following
+    else:
+        (offset,) = file.unpack("<I", 4, "its header")
+    passing: list[tuple[_Place, _Page]] = []  # from the first one on whose metadata are not written yet
+    for page in _chain(file, number, offset, walk.seen):
+        said = _said(file, page)
+        (walk.pages if said and not passing else passing).append((_place(said), page))
+    walk.seen -= {page.offset for _, page in passing}
+    _walks[path, number] = walk
+    while len(_walks) > _WALKS_KEPT:
+        _walks.popitem(last=False)
+    return walk.pages + passing
+
+
+def _map(file: BoundedFile, where: int) -> list[tuple[_Place, int]]:
     mark, count = file.unpack("<II", where, "its map of planes")
     if mark != _MAP:
         raise BrokenFileError("its map of planes is damaged")
@@ -241,17 +293,15 @@ def _map(file: BoundedFile, where: int) -> list[tuple[tuple[int, int, int, int],
     return [((c, z, t, p), offset) for c, z, t, p, offset in struct.iter_unpack("<5I", data)]
 
 
-def _chain(file: BoundedFile, number: int) -> Iterator[_Page]:
-    """Give the pages of a file that is still being written: as far as they are there."""
-    (offset,) = file.unpack("<I", 4, "its header")
-    seen: set[int] = set()
+def _chain(file: BoundedFile, number: int, offset: int, seen: set[int]) -> Iterator[_Page]:
+    """Give the pages of a file that is still being written from one on: as far as they are there."""
     while offset and offset not in seen:
-        seen.add(offset)
         try:
             page = _page(file, number, offset)
             file.at(*page.said, "the metadata of a plane")
         except BrokenFileError:
             return
+        seen.add(offset)
         yield page
         offset = page.following
 
@@ -269,7 +319,7 @@ def _page(file: BoundedFile, number: int, offset: int) -> _Page:
         raise BrokenFileError("the index of a page is damaged") from error
     if tags[_OFFSET][0] != 1 or bits not in (8, 16, 32) or not 0 < width * height <= LARGEST_PLANE_PIXELS:
         raise BrokenFileError(f"a page claims {width} x {height} pixels of {bits} bits")
-    page = _Page(number, width, height, bits, pixels, (said[1], said[0]), struct.unpack("<I", table[-4:])[0])
+    page = _Page(number, offset, width, height, bits, pixels, (said[1], said[0]), struct.unpack("<I", table[-4:])[0])
     if pixels + page.bytes > file.size:
         raise BrokenFileError(f"it breaks off: pixels up to byte {pixels + page.bytes} of {file.size} are missing")
     return page
@@ -284,8 +334,7 @@ def _said(file: BoundedFile, page: _Page) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _place(file: BoundedFile, page: _Page) -> tuple[int, int, int, int]:
-    said = _said(file, page)
+def _place(said: Mapping[str, Any]) -> _Place:
     said_of = [said.get(f"{axis}Index", 0) for axis in ("Channel", "Slice", "Frame", "Position")]
     numbers = [number if isinstance(number, int) else -1 for number in said_of]
     if any(not 0 <= number < MOST_PLANES for number in numbers):

@@ -7,6 +7,7 @@ itself puts axes differs between its versions.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -108,8 +109,8 @@ class _Oif:
 
     @property
     def names(self) -> list[str]:
-        found = sorted(one for one in self._folder.iterdir() if _PLANE_NAME.search(one.name))
-        return [one.name for one in found if is_whole(one)]
+        found = sorted(name for name in os.listdir(self._folder) if _PLANE_NAME.search(name))
+        return [name for name in found if is_whole(self._folder / name)]
 
     def open_file(self, name: str) -> BinaryIO:
         return (self._folder / name).open("rb")

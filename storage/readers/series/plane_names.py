@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -39,8 +40,8 @@ def members(path: Path) -> list[Path]:
     OSError
         When its folder cannot be listed.
     """
-    expression = _expression(path)
-    return sorted(one for one in path.parent.iterdir() if expression.fullmatch(one.name))
+    expression, folder = _expression(path), path.parent
+    return [folder / name for name in sorted(os.listdir(folder)) if expression.fullmatch(name)]
 
 
 def numbers(path: Path, file: Path) -> dict[str, int]:

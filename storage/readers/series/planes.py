@@ -29,7 +29,10 @@ READER = "tiff-planes"
 
 @dataclass(frozen=True)
 class _Grid:
-    """The files by place (t, c, z); slices and channels count from the lowest number, time points from 0 or 1."""
+    """The files, in the order of their names, by place (t, c, z).
+
+    Slices and channels count from the lowest number, time points from 0 or 1.
+    """
 
     files: Mapping[PlaneIndex, Path]
     sizes: PlaneIndex
@@ -127,7 +130,7 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
             time_points=grid.time_points,
         )
     source = PlanesSource(grid.files, (like.size_y, like.size_x), like.dtype)
-    return acquisitions(path, READER, [(image, source)], sorted(grid.files.values()))
+    return acquisitions(path, READER, [(image, source)], list(grid.files.values()))
 
 
 def _grid(path: Path, files: Iterable[Path]) -> _Grid:

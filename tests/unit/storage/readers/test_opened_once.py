@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from cases import czi_file, images, ndtiff_file, olympus_file
+from cases import czi_file, images, mmstack_file, ndtiff_file, olympus_file
 from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.readers import open_acquisitions, probe, reopen
-from storage.readers.micromanager import ndtiff
+from storage.readers.micromanager import mmstack, ndtiff
 from storage.readers.tiff import chain
 from storage.readers.tiff.chain import is_whole
 from storage.readers.zarr_images import omezarr
@@ -313,3 +313,62 @@ def test_time_points_of_an_ome_zarr_that_are_not_written_are_not_there(
     found = opened(path)
     assert found.fingerprint(0) == first
     assert len({found.fingerprint(t) for t in range(4)}) == 4
+
+
+@pytest.fixture
+def mmstack_pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The offsets of the pages of MMStacks whose index was read."""
+    read: list[int] = []
+    original = mmstack._page
+
+    def noted(file, number, offset):  # type: ignore[no-untyped-def]
+        read.append(offset)
+        return original(file, number, offset)
+
+    monkeypatch.setattr(mmstack, "_page", noted)
+    return read
+
+
+def test_an_mmstack_is_walked_on_where_it_has_grown(tmp_path: Path, mmstack_pages: list[int]) -> None:
+    array, path = pixels(6, 1, 4), tmp_path / "a_MMStack.ome.tif"
+    for t in range(1, 6):
+        mmstack_file.stack(path, array[None, :t], closed=False, planned_t=6)
+        mmstack_pages.clear()
+        assert probe(path).time_points_ready == tuple(range(t))
+        assert len(set(mmstack_pages)) <= 4 + 3, "the first, the last, those that came, and where the next will be"
+        mmstack_pages.clear()
+        found = opened(path)
+        assert len(set(mmstack_pages)) <= 3
+        np.testing.assert_array_equal(found.plane(t - 1, 0, 3), array[t - 1, 0, 3])
+        found.close()
+    mmstack_file.stack(path, array[None], planned_t=6)
+    assert probe(path).state == "complete"
+    found = opened(path)
+    np.testing.assert_array_equal(found.plane(5, 0, 3), array[5, 0, 3])
+    found.close()
+
+
+def test_another_mmstack_at_the_same_place_is_walked_anew(tmp_path: Path) -> None:
+    """One with other planes, and one that was begun again with the same."""
+    array, path = pixels(4, 1, 2), tmp_path / "a_MMStack.ome.tif"
+    mmstack_file.stack(path, array[None, :3], closed=False, planned_t=4)
+    assert probe(path).time_points_ready == (0, 1, 2)
+    mmstack_file.stack(path, array[None, :2], closed=False, planned_t=4)
+    assert probe(path).time_points_ready == (0, 1)
+    mmstack_file.stack(path, array[None, :3, :, :, :10], closed=False, planned_t=4)
+    found = opened(path)
+    assert (found.time_points, found.size_y) == ((0, 1, 2), 10)
+    np.testing.assert_array_equal(found.plane(2, 0, 1), array[2, 0, 1, :10])
+    found.close()
+
+
+def test_a_plane_of_an_mmstack_has_its_place_when_its_metadata_have_come(tmp_path: Path) -> None:
+    """They come behind its pixels; a place that was guessed without them is not kept."""
+    array, path = pixels(2, 1, 3), tmp_path / "a_MMStack.ome.tif"
+    mmstack_file.stack(path, array[None], closed=False)
+    whole = path.read_bytes()
+    start = whole.rindex(b'{"ChannelIndex"')
+    path.write_bytes(whole[:start] + bytes(len(whole) - start))
+    assert probe(path).time_points_ready == (0,)
+    path.write_bytes(whole)
+    assert probe(path).time_points_ready == (0, 1)
