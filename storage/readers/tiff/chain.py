@@ -151,7 +151,7 @@ class Walk:
     Attributes
     ----------
     chain : Chain
-        What was seen so far.
+        What was seen so far, once it has begun.
     offsets : array of uint64
         Where the index of each page is whose pixels are there, reduced ones counted; it grows in place.
     shapes : list of PageShape
@@ -164,6 +164,7 @@ class Walk:
         self._path = path
         self._stamp: FileStamp | None = None
         self._at_rest = False
+        self.chain: Chain
         self._begin()
 
     def go_on(self) -> Self:
@@ -189,7 +190,6 @@ class Walk:
         return self
 
     def _begin(self) -> None:
-        self.chain = Chain(0, None)
         self.offsets = array("Q")
         self.shapes: list[PageShape] = []
         self._kinds: dict[PageShape, PageShape] = {}  # the many pages of a file are of few shapes

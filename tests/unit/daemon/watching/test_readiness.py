@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from daemon.configuration.settle_rules import SettleRules
-from daemon.watching.readiness import Decision, Identity, conclude, identify, is_due, observe
+from daemon.watching.readiness import Decision, Identity, conclude, identify, is_due, looks_unchanged, observe
 
 RULES = SettleRules(quiet_s=2.0, give_up_s=60.0)
 
@@ -161,3 +162,18 @@ def test_companions_count_as_one_with_their_file(tmp_path: Path) -> None:
     part.write_bytes(b"3456")
     assert identify(main, [part]) != whole
     assert identify(main, [tmp_path / "absent.tif"]) is None
+
+
+def test_a_look_without_opening_knows_one_file_that_may_be_read_and_is_as_it_was(tmp_path: Path) -> None:
+    """Of anything else it says nothing: that is looked at closely."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"1234")
+    known = identify(path)
+    assert known is not None
+    assert looks_unchanged(path, known)
+    for other in (None, replace(known, size=5), replace(known, mtime_ns=7), replace(known, files=2)):
+        assert not looks_unchanged(path, other)
+    assert not looks_unchanged(path, replace(known, readable=False))
+    assert not looks_unchanged(tmp_path / "absent.tif", known)
+    status = tmp_path.stat()
+    assert not looks_unchanged(tmp_path, Identity(status.st_size, status.st_mtime_ns))

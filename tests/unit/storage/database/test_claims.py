@@ -157,3 +157,49 @@ def test_a_kept_result_that_is_given_back_is_forgotten_and_no_other(catalog: Cat
     with closing(sqlite3.connect(path)) as connection:
         kept = connection.execute("SELECT acquisition_id, t FROM analysed_timepoints ORDER BY 1, 2").fetchall()
     assert kept == [(row.id, 0), (row.id, 2), (other.id, 0), (other.id, 1), (other.id, 2)]
+
+
+def test_so_many_results_wait_for_one_before_them_and_no_more(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the tracker has gone past wait for nothing but tracks made anew: they hold nothing up."""
+    monkeypatch.setattr("storage.database.claims._AHEAD", 2)
+    row = queued(catalog, "a", 6)
+    first = catalog.claim_next(2)
+    assert first is not None
+    for t in (1, 2):
+        job = catalog.claim_next(2)
+        assert job is not None
+        assert job.t == t
+        catalog.keep(AnalysedTimepoint(job, nuclei(t), {}, {}))
+    assert catalog.claim_next(2) is None
+    catalog.commit_timepoint(first, nuclei(0), one_to_one(0, 3), b"", {})
+    assert catalog.claim_next(2) is None, "both still wait: they are committed first"
+    kept = catalog.next_kept(row.id)
+    assert kept is not None
+    catalog.commit_timepoint(kept.job, kept.nuclei, one_to_one(1, 3), b"", {})
+    job = catalog.claim_next(2)
+    assert job is not None
+    assert (job.t, states(catalog, row)) == (3, "ddarqq")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(3, "time point 2 failed (It is damaged.)."), (4, "1 more failed."), (5, "2 more failed.")],
+)
+def test_a_partial_acquisition_names_three_of_its_faults_and_counts_the_others(
+    catalog: Catalog, count: int, said: str
+) -> None:
+    row = queued(catalog, "a", count + 1)
+    for _ in range(count):
+        job = catalog.claim_next()
+        assert job is not None
+        catalog.fail_timepoint(job, "It is damaged.", retry=False, pause_s=0)
+    job = catalog.claim_next()
+    assert job is not None
+    catalog.commit_timepoint(job, nuclei(count), one_to_one(count, 3, first_t=count), b"", {})
+    catalog.mark_painted(row.id, count)
+    told = catalog.complete_acquisition(row.id).error or ""
+    assert told.startswith("time point 0 failed (It is damaged.); time point 1 failed (It is damaged.); ")
+    assert told.endswith(said)
+    assert told.count("damaged") == 3

@@ -265,3 +265,15 @@ def test_a_commit_that_says_nothing_of_tracks_makes_none_final_or_visible(catalo
         "completed_at IS NOT NULL, result_version IS NOT NULL FROM timepoints",
     )
     assert found == [("done", None, 3, 0, None, None, "a", '{"signal": 2.0}', 1, 1)]
+
+
+@pytest.mark.parametrize("t", [0, 1])
+def test_track_ids_that_fit_no_nuclei_are_refused(catalog: Catalog, t: int) -> None:
+    """Of the time point itself, and of one before it."""
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b"})
+    catalog.commit_timepoint(claimed(catalog), nuclei(0), one_to_one(0, 3), b"", {})
+    odd = TrackUpdate((FrameTracks(t, np.array([1, 2, 3]), np.array([11, 12]), True),), (), ())
+    with pytest.raises(ValueError, match="shorter"):
+        catalog.commit_timepoint(claimed(catalog), nuclei(1), odd, b"", {})
+    assert raw(catalog, "SELECT DISTINCT t FROM nuclei") == [(0,)]

@@ -13,7 +13,7 @@ import tifffile
 from cases.stored import pixels
 
 from storage.readers.tiff import chain
-from storage.readers.tiff.chain import is_whole, runs_of_pixels, walk, walked
+from storage.readers.tiff.chain import BrokenChainError, is_whole, runs_of_pixels, walk, walked
 
 PLANES = pixels(1, 1, 3)[0, 0]
 PAGE_BYTES = PLANES[0].nbytes
@@ -253,13 +253,16 @@ def test_what_has_no_page_says_why(tmp_path: Path, content: bytes, said: str) ->
     assert (found.fault, found.pages, found.file_bytes) == (said, 0, len(content))
 
 
-def by_hand(path: Path, count: int, pixel: int) -> Path:
-    """Pages of 4 x 4 pixels, all of which lie right behind the header, in front of the indices."""
-    tags = [(256, 4), (257, 4), (258, 8), (259, 1), (273, 8), (277, 1), (279, 16)]
-    content = struct.pack("<2sHI", b"II", 42, 24) + bytes([pixel]) * 16
+def by_hand(path: Path, count: int, pixel: int, lsm: int = 0) -> Path:
+    """Pages of 4 x 4 pixels, all of which lie right behind the header, in front of the indices.
+
+    With `lsm`, so many bytes say what an LSM is.
+    """
+    tags = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 4, 1, 8), (259, 4, 1, 1), (273, 4, 1, 8), (277, 4, 1, 1)]
+    tags += [(279, 4, 1, 16), *([(34412, 1, lsm, 24)] if lsm else [])]
+    content = struct.pack("<2sHI", b"II", 42, 24 + lsm) + bytes([pixel]) * 16 + b"L" * lsm
     for page in range(count):
-        content += struct.pack("<H", len(tags))
-        content += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+        content += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
         content += struct.pack("<I", len(content) + 4 if page < count - 1 else 0)
     path.write_bytes(content)
     return path
@@ -272,3 +275,26 @@ def test_pixels_that_are_written_over_leave_the_pages_where_they_are(tmp_path: P
     walked(path).notes["seen"] = True
     grown = walked(by_hand(path, 3, 2))
     assert (grown.chain.fault, grown.chain.pages, grown.notes) == (None, 3, {"seen": True})
+
+
+def test_pixels_of_a_page_that_was_cut_are_nowhere(tmp_path: Path) -> None:
+    path = by_hand(tmp_path / "a.tif", 2, 1)
+    found = walked(path)
+    assert found.form is not None
+    assert runs_of_pixels(path, found.form, found.offsets[1]) == [(8, 16)]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(BrokenChainError):
+        runs_of_pixels(path, found.form, found.offsets[1])
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 12, 40])
+def test_an_index_that_is_cut_anywhere_is_not_whole(tmp_path: Path, cut: int) -> None:
+    """Also where what is left of it could be read as the end of the chain."""
+    path = by_hand(tmp_path / "a.tif", 2, 1)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert walk(path).fault == "it breaks off inside the index of a page (page 2)"
+
+
+@pytest.mark.parametrize("count", [30, 512, 700])
+def test_of_what_an_lsm_says_as_much_is_read_as_is_looked_at(tmp_path: Path, count: int) -> None:
+    assert walk(by_hand(tmp_path / "a.lsm", 1, 1, count)).lsm == b"L" * min(count, 512)

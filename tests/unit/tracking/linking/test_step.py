@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ from tracking.linking.step import (
     Anchors,
     _daughter_pairs,
     _spread,
+    expect,
+    first_guess,
     neighbour_scale,
     possible_divisions,
     possible_links,
@@ -55,6 +59,14 @@ def test_daughters_are_looked_for_as_far_as_they_usually_are_apart_and_steps_spr
     expected = Expectation(parent, parent + 50.0, np.array([spread]), spread)
     source, first, second = _daughter_pairs(expected, after, given)
     assert [source.tolist(), first.tolist(), second.tolist()] == [[0] * found, [0] * found, [1] * found]
+
+
+def test_both_daughters_are_within_reach() -> None:
+    given = model(scale=7.0)
+    after = frame(1, (0.0, 0.5, 0.0), (0.0, 60.0, 0.0))
+    parent = np.zeros((1, 3))
+    source, _, _ = _daughter_pairs(Expectation(parent, parent, np.array([0.6]), 0.6), after, given)
+    assert len(source) == 0
 
 
 def test_every_two_of_the_nearest_are_a_pair_once_and_in_the_order_of_rows() -> None:
@@ -141,6 +153,52 @@ def test_present_links_and_divisions_are_read_back() -> None:
     found = present_solution(sources, after)
     assert found.match.tolist() == [-1, -1, -1, 0]
     assert found.divisions == {1: (1, 2, 0.0)}
+
+
+@pytest.mark.parametrize("young", [False, True])
+def test_the_first_guess_expects_what_a_nucleus_repeats_of_its_own_motion(young: bool) -> None:
+    """Half of what it did beyond its neighbours, here; after a division another share."""
+    before = frame(0, (0.0, 0.0, 0.0))
+    before.residual[:] = [[0.0, 4.0, 0.0]]
+    before.newborn[:] = young
+    after = frame(1, (0.0, 2.5, 0.0), (0.0, -1.5, 0.0))
+    sources = open_ends([before, after], 1, 2, 5.0)
+    belief = replace(believe(Sums(), 1.0), persistence=0.5, young_persistence=-0.5)
+    guess = first_guess(sources, after, np.zeros(3), model(5.0, belief=belief))
+    assert after.positions[guess[0]].tolist() == ([0.0, -1.5, 0.0] if young else [0.0, 2.5, 0.0])
+
+
+def test_where_a_nucleus_is_expected() -> None:
+    """With its neighbours, but without itself; and beyond that by the share of its own motion that it repeats."""
+    before = frame(0, *((0.0, 5.0 * i, 0.0) for i in range(3)))
+    before.residual[:] = [[0.0, 0.0, 2.0]] * 3
+    before.newborn[:] = [False, False, True]
+    after = frame(4, *((0.0, 5.0 * i + 1.0, 0.0) for i in range(3)))
+    sources = open_ends([before, after], 1, 5, 5.0)
+    belief = replace(believe(Sums(), 1.0), persistence=0.5, young_persistence=0.25, young_factor=3.0)
+    given = model(5.0, belief=belief)
+    anchors = Anchors.of(sources, after, Solution(np.array([0, 1, -1]), {}))
+    found = expect(sources, after, anchors, given)
+    np.testing.assert_allclose(found.flow - sources.place, [[0.0, 1.0, 0.0]] * 3, atol=1e-6)
+    np.testing.assert_allclose(found.place - found.flow, [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.5]])
+    np.testing.assert_allclose(found.spread, found.unit_spread * 2.0 * np.array([1.0, 1.0, 3.0]))
+    off = 1.0 / 2.0  # each lies as far from its expected place as it repeats in vain, in a time of four units
+    assert found.unit_spread == pytest.approx(_spread(np.full(2, off), 4.0, given))
+
+
+def test_what_is_known_of_others_counts_for_those_of_which_nothing_is() -> None:
+    before = frame(0, (0.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 1.0, 0.0))
+    after = frame(1, (0.0, 0.0, 1.0), (0.0, 2.0, 3.0))
+    sources = open_ends([before, after], 1, 2, 5.0)
+    rows = {tuple(place): i for i, place in enumerate(sources.place.tolist())}
+    match = np.full(3, -1)
+    match[rows[0.0, 0.0, 0.0]], match[rows[0.0, 2.0, 0.0]] = 0, 1
+    anchors = Anchors.of(sources, after, Solution(match, {}))
+    found = expect(sources, after, anchors, model(5.0))
+    moved = (found.flow - sources.place)[:, 2]
+    assert moved[rows[0.0, 1.0, 0.0]] == pytest.approx(2.0), "between both"
+    assert moved[rows[0.0, 0.0, 0.0]] > 2.0, "as the other one"
+    assert moved[rows[0.0, 2.0, 0.0]] < 2.0
 
 
 def test_anchors_are_links_and_the_middles_of_daughters() -> None:
