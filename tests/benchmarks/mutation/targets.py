@@ -60,7 +60,7 @@ TARGETS: dict[str, Tests] = {
     # readers see whole time points of one version
     "storage/omezarr/published.py": Tests(("tests/unit/storage/omezarr/test_staging.py",), _STORE),
     "storage/omezarr/staging.py": Tests(("tests/unit/storage/omezarr/test_staging.py",), _STORE),
-    "storage/omezarr/disks/exchange.py": Tests(("tests/unit/storage/omezarr/test_exchange.py",), _STORE),
+    "storage/omezarr/disks/exchange.py": Tests(("tests/unit/storage/omezarr/disks/test_exchange.py",), _STORE),
     "storage/omezarr/growing.py": Tests(("tests/unit/storage/omezarr/test_growing.py",), _STORE),
     # what is damaged is refused
     "storage/readers/tiff/chain.py": Tests(

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from storage.omezarr import exchange
-from storage.omezarr.exchange import MANIFEST, replace_folder, write_manifest
+from storage.omezarr.disks import exchange
+from storage.omezarr.disks.exchange import MANIFEST, replace_folder, write_manifest
 
 NEW = {"a": "new", "in/b": "new", "more/and/more/e": "new"}
 OLD = {"a": "old", "in/c": "old", "in/deep/d": "old"}
