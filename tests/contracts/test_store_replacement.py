@@ -16,7 +16,7 @@ from cases.stored import acquisition, pixels
 
 from storage import naming
 from storage.errors import StorageError
-from storage.omezarr import exchange
+from storage.omezarr.disks import exchange
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.image_store import ImageStore
 

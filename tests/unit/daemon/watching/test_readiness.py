@@ -177,3 +177,16 @@ def test_a_look_without_opening_knows_one_file_that_may_be_read_and_is_as_it_was
     assert not looks_unchanged(tmp_path / "absent.tif", known)
     status = tmp_path.stat()
     assert not looks_unchanged(tmp_path, Identity(status.st_size, status.st_mtime_ns))
+
+
+def test_what_is_neither_file_nor_folder_is_nothing_to_look_into(tmp_path: Path) -> None:
+    """Whoever opened a pipe would wait for its writer."""
+    pipe = tmp_path / "pipe.tif"
+    os.mkfifo(pipe)
+    assert identify(pipe) is None
+    assert identify(tmp_path / "absent.tif") is None
+    folder = tmp_path / "a.zarr"
+    folder.mkdir()
+    found = identify(folder)
+    assert found is not None
+    assert (found.size, found.files) == (0, 0)

@@ -185,3 +185,13 @@ def test_a_filter_has_so_many_words_and_not_one_more() -> None:
     assert kept(most) == []
     with pytest.raises(WrongRequestError, match="The filter has 501 words, 500 can be read"):
         kept("not " + most)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("9007199254740993", 9007199254740993), ("-3", -3), ("+3", 3), ("0.5", 0.5), ("1e3", 1000.0), ("9" * 19, 1e19)],
+)
+def test_whole_numbers_are_compared_as_such_as_far_as_a_database_holds_them(text: str, number: float) -> None:
+    found = condition(f"id = {text}", COLUMNS, "things").compile().params
+    (value,) = found.values()
+    assert (value, type(value)) == (number, type(number))
