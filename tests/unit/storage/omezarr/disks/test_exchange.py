@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from storage.errors import StoreTakenError
 from storage.omezarr.disks import exchange
-from storage.omezarr.disks.exchange import MANIFEST, replace_folder, write_manifest
+from storage.omezarr.disks.exchange import MANIFEST, appear, make_folders, replace_folder, write_manifest
 
 NEW = {"a": "new", "in/b": "new", "more/and/more/e": "new"}
 OLD = {"a": "old", "in/c": "old", "in/deep/d": "old"}
@@ -62,10 +63,50 @@ def test_a_manifest_lists_the_files_and_not_itself(new: Path) -> None:
     assert empty.read_text(encoding="utf-8") == ""
 
 
-def test_where_there_is_nothing_yet_the_folder_takes_its_place(new: Path, tmp_path: Path) -> None:
-    replace_folder(new, tmp_path / "further" / "place")
-    assert content(tmp_path / "further" / "place") == NEW
+@pytest.mark.parametrize("place", ["place", "further/place", "further/and/further/place"])
+def test_where_there_is_nothing_yet_the_folder_takes_its_place(new: Path, tmp_path: Path, place: str) -> None:
+    replace_folder(new, tmp_path / place)
+    assert content(tmp_path / place) == NEW
     assert not new.exists()
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were brought to the disk."""
+    folders: list[Path] = []
+    real = exchange._sync
+    monkeypatch.setattr(exchange, "_sync", lambda folder: (folders.append(folder), real(folder)))
+    return folders
+
+
+def test_a_folder_appears_where_nothing_is_and_stays_there(new: Path, tmp_path: Path, synced: list[Path]) -> None:
+    appear(new, tmp_path / "place")
+    assert content(tmp_path / "place").keys() == {*NEW, MANIFEST}
+    assert (new.exists(), synced) == (False, [tmp_path])
+
+
+def test_a_folder_that_comes_too_late_is_removed_and_nothing_is_touched(new: Path, old: Path) -> None:
+    with pytest.raises(StoreTakenError, match="something else appeared"):
+        appear(new, old)
+    assert (content(old), new.exists()) == (OLD, False)
+
+
+def test_a_folder_that_cannot_appear_for_another_reason_is_not_removed(new: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        appear(new, tmp_path / "absent" / "place")
+    assert content(new).keys() == {*NEW, MANIFEST}
+
+
+def test_new_folders_are_on_the_disk_with_those_around_them(tmp_path: Path, synced: list[Path]) -> None:
+    make_folders(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert set(synced) == {tmp_path, tmp_path / "a"}
+    synced.clear()
+    make_folders(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path / "a" / "b"]
+    synced.clear()
+    make_folders(tmp_path / "a" / "b" / "c")
+    assert synced == []
 
 
 def test_what_lies_there_gives_way(new: Path, old: Path) -> None:
