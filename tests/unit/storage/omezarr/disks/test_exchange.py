@@ -52,7 +52,11 @@ def refusing(code: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, .
         ctypes.set_errno(code)
         return -1
 
-    monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: SimpleNamespace(renameat2=rename))
+    def library(name: None, use_errno: bool) -> SimpleNamespace:
+        assert use_errno, "without it, nobody learns why it failed"
+        return SimpleNamespace(renameat2=rename)
+
+    monkeypatch.setattr(ctypes, "CDLL", library)
     return asked
 
 
