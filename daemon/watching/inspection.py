@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from daemon.watching.readiness import Identity
+from daemon.watching.readiness import Identity, identify
 from daemon.watching.tree import identify_image
 from storage import readers
 from storage.errors import IncompleteInputError, StorageError
@@ -129,7 +129,7 @@ def inspect(request: InspectionRequest) -> Answer:
 
 def _look(request: Look) -> Looked:
     path = request.path
-    started, before = time.perf_counter(), identify_image(path)
+    started, before = time.perf_counter(), identify(path)  # what belongs to it is looked at once, in the end
     if before is None:
         return Looked(None)
     if not request.own and readers.is_own(path):

@@ -78,13 +78,12 @@ class Completing:
         self._books = books
 
     def due(self) -> AcquisitionRow | None:
-        """The oldest whose tracks are final and of which readers see all."""
+        """The oldest whose tracks are final and of which nothing is pending."""
         books = self._books
         for number in books.endings.to_complete():
             if books.pending.of(number) or books.writing[number]:
                 continue
-            unseen = any(owner == number for owner, _ in books.catalog.all_unpublished())
-            if not unseen and not books.catalog.is_waiting(number):
+            if not books.catalog.is_waiting(number):
                 return books.catalog.acquisition(number)
             books.endings.wait(number)
         return None

@@ -93,15 +93,15 @@ def probe(path: Path) -> Completion:
     """
     try:
         found = members(path)
-        broken = [one for one in found if not is_whole(one)]
-        grid = _grid(path, [one for one in found if one not in set(broken)])
+        whole = [one for one in found if is_whole(one)]
+        grid = _grid(path, whole)
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     except BrokenFileError as error:
         return Completion("incomplete", f"{path} is not a whole series of planes: {error}.")
     _, size_c, size_z = grid.sizes
     present = len({t for t, _, _ in grid.files})  # a time point of which nothing came is a gap, and not waited for
-    declared = max(present * size_c * size_z, len(grid.files) + len(broken))
+    declared = max(present * size_c * size_z, len(grid.files) + len(found) - len(whole))
     return of_planes(path, len(grid.files), declared, grid.time_points)
 
 

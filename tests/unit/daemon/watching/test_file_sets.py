@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,3 +110,16 @@ def test_files_of_a_set_that_are_numbered_like_a_series_are_one_image(desk: Desk
     assert opened(desk) == [(files[0],)]
     assert desk.queue_loop.ended == {row.id}
     assert desk.intake.settling == 0
+
+
+def test_a_file_that_was_taken_with_its_set_holds_up_none_after_it(desk: Desk) -> None:
+    """It was written last, and had not come to rest when another one of its set was opened."""
+    files = written(desk, "embryo_t{}")
+    desk.run(0, 1)
+    os.utime(files[3])
+    desk.run(1.5, 4)
+    assert opened(desk) == [(files[0],)]
+    assert desk.intake.settling == 0
+    further = desk.put("embryo_t6.ome.tif")
+    desk.run(4.5, 10)
+    assert opened(desk) == [(further,)]
