@@ -251,16 +251,18 @@ def solve_step(
 
 
 def present_solution(sources: Sources, frame: Frame) -> Solution:
-    """The links and divisions that a frame has now, those over gaps left out."""
+    """The links and divisions that a frame has now, those over gaps left out.
+
+    So are all of them where the time points before have turned out to follow each other too closely for their gap.
+    """
     match = np.full(len(sources), -1, np.int64)
-    recent = np.flatnonzero(sources.back == 1)
-    source_of = np.full(int(sources.row[recent].max()) + 1 if len(recent) else 0, -1, np.int64)
-    source_of[sources.row[recent]] = recent
+    recent = np.flatnonzero(sources.back == 1)  # ordered by their rows
+    goes_on = (frame.back == 1) & np.isin(frame.row, sources.row[recent])
     divided = frame.newborn & (frame.sister == 0)
-    plain = np.flatnonzero((frame.back == 1) & ~divided)
-    match[source_of[frame.row[plain]]] = plain
-    newborn = np.flatnonzero((frame.back == 1) & divided)
+    plain = np.flatnonzero(goes_on & ~divided)
+    match[recent[np.searchsorted(sources.row[recent], frame.row[plain])]] = plain
+    newborn = np.flatnonzero(goes_on & divided)
     by_parent = newborn[np.argsort(frame.row[newborn], kind="stable")].reshape(-1, 2)
-    parents = source_of[frame.row[by_parent[:, 0]]]
+    parents = recent[np.searchsorted(sources.row[recent], frame.row[by_parent[:, 0]])]
     divisions = {p: (a, b, 0.0) for p, (a, b) in zip(parents.tolist(), by_parent.tolist(), strict=True)}
     return Solution(match, divisions)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from nuset_engine.nuclei import Nuclei
-from tests.unit.tracking.movies import dividing, grid, numbered, play, wandering
+from tests.unit.tracking.movies import Record, dividing, grid, numbered, play, wandering
 from tracking.errors import TrackingError
 from tracking.graph import TrackGraph
 from tracking.params import TrackingParams
@@ -223,3 +225,20 @@ def test_a_search_range_limits_links() -> None:
     movie[6] = movie[6] + np.where(np.arange(27)[:, None] == 13, np.array([[0.0, 4.0, 0.0]]), 0.0)
     record = play(movie, TrackingParams(search_range=2.0))
     assert record.ids[5][14] != record.ids[6][14]
+
+
+@pytest.mark.parametrize(
+    ("memory", "times"),
+    [(0, (0, 3, 6, 7, 8)), (1, (0, 5, 10, 11, 12)), (2, (0, 10, 20, 21, 22, 23)), (2, (0, 10, 20, 21, 31, 41))],
+)
+def test_a_series_in_steps_that_turns_out_to_count_closer_goes_on(memory: int, times: tuple[int, ...]) -> None:
+    """What counted as the next time point was a gap after all: tracks over it end, those after it are whole."""
+    tracker, record, movie = Tracker(TrackingParams(memory_frames=memory)), Record(), wandering(len(times))
+    for t, places in zip(times, movie, strict=True):
+        record.take(tracker.advance(Nuclei.from_positions(t, places)))
+    record.take(tracker.finish())
+    assert set(record.ids) == set(times)
+    close = [(a, b) for a, b in pairwise(times) if b - a == 1]
+    assert close
+    for a, b in close:
+        assert record.ids[a] == record.ids[b], "nobody is lost from one time point to the next"
