@@ -40,6 +40,7 @@ COMMANDS = {
     "retry": ("retry", "queue again what was set aside"),
     "train": ("train", "train or fine-tune weights on images with labels"),
     "evaluate": ("evaluate", "measure the segmentation against labels made by people"),
+    "try": ("try_settings", "try settings on one time point: outlines, counts and sizes side by side"),
     "settings": ("settings", "what can be set: meaning, unit, default, range, and when to change it"),
     "check-config": ("check_config", "find every mistake in a configuration file"),
     "selfcheck": ("selfcheck", "replay a small acquisition through this installation, and sign it off"),
