@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from daemon.configuration.assignments import Assignment
     from daemon.configuration.config import Config
-    from daemon.files.trials import Trials
+    from daemon.files.trial import Trials
 
 EXAMPLE = "nusetd try stack.tif --voxel-size 2.0,0.3,0.3 --vary segmentation.min_score=0.5,0.65,0.8"
 MOST = 12
@@ -131,7 +131,10 @@ def _table(found: Trials) -> pd.DataFrame:
         sizes = trial.diameters_um if len(trial.diameters_um) else np.array([np.nan])
         row: dict[str, object] = {"settings": trial.name, "nuclei": len(trial.diameters_um)}
         row |= {f"diameter_{unit}": np.median(sizes), f"p10_{unit}": np.percentile(sizes, 10)}
-        row |= {f"p90_{unit}": np.percentile(sizes, 90), "score": np.median(trial.scores) if len(trial.scores) else None}
+        row |= {
+            f"p90_{unit}": np.percentile(sizes, 90),
+            "score": np.median(trial.scores) if len(trial.scores) else None,
+        }
         for name in ("kept", "lost", "new", "cut", "merged"):
             row[name] = None if trial.changes is None else getattr(trial.changes, name)
         rows.append(row)

@@ -13,8 +13,8 @@ the command line of everything that computes, where they count more than the fil
     nusetd process stack.tif --output results --config nusetd.toml --set segmentation.min_score=0.8
 
 `--set segmentation.min_score=default` takes back what the file says. What was used is stored with each acquisition
-(`params`), and other settings make another result, never a mixture. `nusetd settings NAME` prints one of them; `nusetd try`
-shows what they change, on one time point, without storing anything:
+(`params`), and other settings make another result, never a mixture. `nusetd settings NAME` prints one of them;
+`nusetd try` shows what they change, on one time point, without storing anything:
 
     nusetd try stack.tif --voxel-size 2.0,0.3,0.3 --vary segmentation.min_score=0.5,0.65,0.8
 

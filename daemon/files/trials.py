@@ -11,9 +11,10 @@ import numpy as np
 
 from daemon.errors import DaemonError, UsageError
 from daemon.files.segment_files import nuclear_planes
+from daemon.files.trial import Changes, Trial, Trials
 from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
-from nuset_engine.arrays import LabelsYX, LabelsZYX, PlaneYX
+from nuset_engine.arrays import LabelsZYX, PlaneYX
 from nuset_engine.evaluation.metrics import match_overlap
 from nuset_engine.overlap import Overlap, overlap
 from nuset_engine.reconstruction.volume import Volume, reconstruct
@@ -47,76 +48,6 @@ class TrialImage:
     voxel_size_um: VoxelSize | None = None
     nuclear_channel: int | str | None = None
     axes: str | None = None
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What became of the nuclei of the first trial in another one.
-
-    Attributes
-    ----------
-    kept : int
-        The same nucleus at an intersection over union of at least 0.5.
-    lost, new : int
-        Without anything in the other that mostly covers it, or is mostly covered by it.
-    cut, merged : int
-        Nuclei of the first that several of the other lie in, and nuclei of the other that several of the first lie in.
-    """
-
-    kept: int
-    lost: int
-    new: int
-    cut: int
-    merged: int
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One result.
-
-    Attributes
-    ----------
-    name : str
-        The settings that make it.
-    diameters_um : (N,) float64
-        Of all nuclei; in pixels where the image has no voxel size.
-    scores : (N,) float64
-    changes : Changes or None
-        Against the first trial; None for that itself.
-    shown : list of (Y, X)
-        Labels of the slices that are shown.
-    """
-
-    name: str
-    diameters_um: np.ndarray[tuple[int], np.dtype[np.float64]]
-    scores: np.ndarray[tuple[int], np.dtype[np.float64]]
-    changes: Changes | None
-    shown: list[LabelsYX]
-
-
-@dataclass(frozen=True)
-class Trials:
-    """All results of one time point.
-
-    Attributes
-    ----------
-    title : str
-    unit : str
-        Of diameters.
-    slices : sequence of int
-        Which slices are shown.
-    planes : list of (Y, X)
-        Their grey values.
-    levels : (float, float)
-        Grey values shown as black and white, of the whole stack.
-    """
-
-    title: str
-    unit: str
-    slices: Sequence[int]
-    planes: list[PlaneYX]
-    levels: tuple[float, float]
-    trials: list[Trial]
 
 
 def run_trials(image: TrialImage, configs: Sequence[tuple[str, Config]]) -> Trials:

@@ -13,7 +13,7 @@ from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import PREDICTION_COLOUR, TRUTH_COLOUR, outlines
 
 if TYPE_CHECKING:
-    from daemon.files.trials import Trial, Trials
+    from daemon.files.trial import Trial, Trials
 
 CLEAR_PX = 600  # smaller images are enlarged, so that outlines hide little
 PANEL_INCHES = 4.6
@@ -62,7 +62,9 @@ def picture(plane: PlaneYX, levels: tuple[float, float], before: LabelsYX | None
     grey = np.clip((np.nan_to_num(plane.astype(np.float32)) - low) / max(high - low, 1e-6), 0, 1) ** 0.8
     large = np.repeat((200 * grey).astype(np.uint8).repeat(times, 0).repeat(times, 1)[..., None], 3, axis=2)
     edges = [None if one is None else outlines(one.repeat(times, 0).repeat(times, 1)) for one in (before, now)]
-    for edge, colour in zip(edges, (TRUTH_COLOUR, PREDICTION_COLOUR if before is not None else TRUTH_COLOUR), strict=True):
+    for edge, colour in zip(
+        edges, (TRUTH_COLOUR, PREDICTION_COLOUR if before is not None else TRUTH_COLOUR), strict=True
+    ):
         if edge is not None:
             large[edge] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     if edges[0] is not None and edges[1] is not None:

@@ -13,7 +13,8 @@ import tifffile
 from cases.stored import acquisition, register, work_off
 from lab import ENGINE, asked, nusetd, stack, write_stack
 
-from daemon.files.trials import Changes, changes, shown_slices
+from daemon.files.trial import Changes
+from daemon.files.trials import changes, shown_slices
 from daemon.monitoring.report import Report
 from nuset_engine.overlap import overlap
 from storage.database.catalog import Catalog
