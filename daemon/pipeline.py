@@ -32,12 +32,14 @@ from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
+from tracking.steps import LEAST_FILES, step_of
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
     from storage.database.renewal.replayed import Replayed
     from storage.database.taken_files import Source
+    from storage.description import Description
     from storage.omezarr.ownership import Owner
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 
@@ -169,11 +171,10 @@ def admit(
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
     )
-    if acquisition.doubts and not catalog.timepoints(row.id):  # said once, not with each time point of a series
-        for doubt in acquisition.doubts:
-            logs.warning("image in doubt", acquisition=row.name, reason=doubt)
+    if acquisition.doubts or row.step > 1:
+        _say_doubts(catalog, row, acquisition, recipe)
     # The catalog counts time points from the number that was the first when it met the series.
-    shift = (acquisition.first_number or 0) - (row.first_number or 0)
+    shift = acquisition.shift_from(row.first_number)
     catalog.add_timepoints(
         row.id,
         {t + shift: fingerprint for t, fingerprint in found.fingerprints.items()},
@@ -182,6 +183,18 @@ def admit(
         {t + shift: fingerprint for t, fingerprint in found.former.items()},
     )
     return row
+
+
+def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description, recipe: Recipe) -> None:
+    """Say what is not certain once: not with each time point of a series, whose files are compared as they come."""
+    known = [point.t for point in catalog.timepoints(row.id)]
+    if len(known) < (1 if acquisition.first_number is None else LEAST_FILES):
+        for doubt in acquisition.doubts:
+            logs.warning("image in doubt", acquisition=row.name, reason=doubt)
+    if recipe.step is None and row.step > 1 and step_of(known) != row.step:
+        logs.warning(
+            "numbers go in steps", acquisition=row.name, step=row.step, remedy="step = 1 where files are missing"
+        )
 
 
 def analyse(
@@ -233,12 +246,12 @@ def track(task: TrackTask, trackers: TrackerCache) -> Tracked:
         When the tracker's stored state cannot be read: the tracks are to be made anew.
     """
     from storage.database.records import track_record
-    from storage.database.track_measures import measured
+    from storage.database.track_measures import measured, scale_of
     from storage.query.snapshots import snapshot
 
     began, number = time.perf_counter(), task.acquisition.id
     with snapshot(task.database) as connection:  # the worker reads the database, and never writes it
-        tracker = trackers.take(task, connection)
+        tracker = trackers.take(task, connection, scale_of(connection, number).step)
         update = tracker.finish() if task.nuclei is None else tracker.advance(task.nuclei)
         records = [track_record(number, track) for track in update.tracks]
         measures = measured(connection, number, records, update, task.nuclei)

@@ -19,7 +19,6 @@ from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
 from daemon.watching.admission import folders_to
 from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
-from daemon.watching.series import spans
 from daemon.watching.taken import moved_here
 from storage import naming, readers
 from storage.database.catalog import Catalog
@@ -27,9 +26,12 @@ from storage.errors import StorageError
 from storage.found import Found
 from storage.omezarr.empty_store import ImageKind
 from storage.schema.states import AcquisitionState
+from storage.spans import spoken
+from tracking.steps import absent
 
 if TYPE_CHECKING:
     from daemon.configuration.config import EngineConfig, Processing
+    from storage.schema.rows import AcquisitionRow, TimepointRow
 
 _TURN_S = 0.2
 _RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0, retry_policy=RetryPolicy(attempts=3, pause_s=1.0))
@@ -49,6 +51,8 @@ class ProcessOptions:
         Where the rows go; None: `nusetd.sqlite` in the output folder.
     axes : str or None
         As `storage.readers.open_acquisitions` takes them.
+    step : int or None
+        From one number of a series to the next; None: the constant step of three files or more, else 1.
     """
 
     paths: Sequence[Path]
@@ -62,6 +66,7 @@ class ProcessOptions:
     image: ImageKind = "copy"
     database: str | None = None
     axes: str | None = None
+    step: int | None = None
 
 
 @dataclass
@@ -171,13 +176,10 @@ def naming_for(path: Path, options: ProcessOptions) -> Callable[[str], str]:
 
 
 def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
-    options, model, there = run.options, run.parts.queue_loop.model, found.description.time_points
+    options, model = run.options, run.parts.queue_loop.model
     assert model is not None
     for doubt in found.description.doubts:
         complain(doubt)
-    absent = sorted(set(range(there[-1])) - set(there)) if there else []
-    if absent:
-        complain(f"{found.description.name}: time points {spans(absent)} are not there and are passed over.")
     recipe = Recipe(
         model,
         options.processing,
@@ -186,6 +188,7 @@ def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
         options.pattern,
         options.image,
         options.axes,
+        options.step,
     )
     elsewhere = {one.source_path: one.files for one in run.catalog.sources.elsewhere(found)}
     (gone,) = run.asked(Gone(elsewhere)) if elsewhere else (Missing(frozenset()),)
@@ -193,9 +196,20 @@ def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
     row = moved_here(run.catalog, found, moved, recipe, ())
     if row is None:
         row = pipeline.admit(run.catalog, found, recipe, options.output, called=called)
+    _say_numbers(run, row)
     if row.id not in run.rows:
         run.rows.append(row.id)
     run.parts.queue_loop.end(row.id)
+
+
+def _say_numbers(run: _Run, row: AcquisitionRow) -> None:
+    """Say which time points of a series are not there, and in which steps they come."""
+    times = [row.source_t(point.t) for point in run.catalog.timepoints(row.id)]
+    missing = absent(times, row.step)
+    if row.step > 1 and run.options.step is None:
+        complain(f"{row.name}: time points come in steps of {row.step}: --step 1 where the others are only missing.")
+    if missing:
+        complain(f"{row.name}: time points {spoken(missing)} are not there and are passed over.")
 
 
 def _complain(path: Path, reason: str, run: _Run) -> None:
@@ -205,14 +219,22 @@ def _complain(path: Path, reason: str, run: _Run) -> None:
     complain(reason if path.name in reason else f"{path}: {reason}")
 
 
+def _time_points(row: AcquisitionRow, points: Sequence[TimepointRow]) -> str:
+    """How many time points were processed, and of how many: a series is numbered up to its last file."""
+    done = sum(point.nuclei_count is not None for point in points)
+    named = -(-(row.size_t or 0) // row.step)
+    return f"{done} time point{'' if done == 1 else 's'}" + (f" of {named} named" if done < named else "")
+
+
 def _report(run: _Run) -> int:
     """Where the results are, one line per acquisition; what failed, to standard error."""
     states: Counter[AcquisitionState] = Counter()
     for row_id in run.rows:
         row = run.catalog.acquisition(row_id)
         states[row.state] += 1
-        count = sum(point.nuclei_count or 0 for point in run.catalog.timepoints(row_id))
-        say(f"{row.name}: {row.state}, {count} nuclei in {row.size_t} time points, {row.zarr_path}")
+        points = run.catalog.timepoints(row_id)
+        count = sum(point.nuclei_count or 0 for point in points)
+        say(f"{row.name}: {row.state}, {count} nuclei in {_time_points(row, points)}, {row.zarr_path}")
         if row.state is not AcquisitionState.COMPLETE:
             complain(f"{row.name}: {row.error or row.state.meaning}")
     failed = run.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]

@@ -43,7 +43,8 @@ class Bars:
     def _new(self, seen: Seen) -> tqdm[NoReturn]:
         from tqdm import tqdm
 
-        title = shown(f"{seen.acquisition.name} t={seen.t}", allowed="")
+        row, t = seen.acquisition, seen.t
+        title = shown(row.name if t is None else f"{row.name} t={row.source_t(t)}", allowed="")
         return tqdm(total=seen.acquisition.size_z, desc=title, unit="slice", file=sys.stderr, leave=False)
 
     def _close(self) -> None:

@@ -311,7 +311,13 @@ class Service:
         if model is None:
             return None
         return Recipe(
-            model, self._config.processing, watch.nuclear_channel, watch.ome_zarr_version, watch.pattern, watch.image
+            model,
+            self._config.processing,
+            watch.nuclear_channel,
+            watch.ome_zarr_version,
+            watch.pattern,
+            watch.image,
+            step=watch.step,
         )
 
 

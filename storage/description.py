@@ -67,11 +67,13 @@ class Description:
     time_points : tuple of int
         The time points that are present now, ascending.
     first_number : int or None
-        One file per time point: the number in the file name that is time point 0.
+        One file per time point, or per plane: the number in the file name that is time point 0.
     time_stamps_s : tuple of float
         Seconds from the first time point to each of the `size_t` time points, where the file says; else empty.
     started_at : str or None
         When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
+    stage_um : (y, x) or None
+        Where the stage stood, as the file says it.
     origins : Origins
         Where the other facts are from.
     remarks : tuple of str
@@ -97,6 +99,7 @@ class Description:
     first_number: int | None = None
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
+    stage_um: tuple[float, float] | None = None
     origins: Origins = field(default_factory=Origins)
     remarks: tuple[str, ...] = ()
 
@@ -105,6 +108,16 @@ class Description:
         if self.first_number is None or len(self.files) != len(self.time_points):
             return self.source_path
         return self.files[self.time_points.index(t)]
+
+    def shift_from(self, first_number: int | None) -> int:
+        """Return what is added to time points, for one file each, where another number of these counts as 0."""
+        if self.first_number is None or first_number is None or not self.reader.endswith("-sequence"):
+            return 0
+        return self.first_number - first_number
+
+    def source_t(self, t: int) -> int:
+        """Return a time point as people write it: the number in its file's name, else t itself."""
+        return t + (self.first_number or 0)
 
     @property
     def doubts(self) -> tuple[str, ...]:

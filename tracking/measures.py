@@ -41,6 +41,7 @@ def track_measures(
     frame_interval_s: float | None = None,
     unit: str = "um",
     dividing: Collection[int] | None = None,
+    step: int = 1,
 ) -> pd.DataFrame:
     """Measures of every track.
 
@@ -50,10 +51,12 @@ def track_measures(
         One row per nucleus: t, track_id, parent_track_id (missing: none), centroid_z_um, centroid_y_um, centroid_x_um
         (`_px` for unit "px"), and, where known, `SIZES`.
     frame_interval_s : float or None
-        Seconds per time point; None: not known, columns in seconds are missing.
+        Seconds from one time point to the next; None: not known, columns in seconds are missing.
     unit : "um" or "px"
     dividing : collection of int or None
         Tracks that divide; None: those that are parents in `nuclei`.
+    step : int
+        From one time point to the next: what is counted in frames counts these steps.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def track_measures(
     parents = rows["parent_track_id"].dropna().astype(np.int64).tolist() if dividing is None else dividing
     sizes = next((name for name in SIZES if name in rows and rows[name].notna().any()), None)
     columns = {
-        "t": rows["t"].to_numpy(np.int64),
+        "t": rows["t"].to_numpy(np.int64) // step,
         "position": _extended(rows[places].to_numpy(np.float64, na_value=np.nan)),
         "size": rows[sizes].to_numpy(np.float64, na_value=np.nan) if sizes else np.full(len(rows), np.nan),
         "born": rows["parent_track_id"].notna().to_numpy(),
@@ -93,11 +96,13 @@ def track_measures(
     ]
     names = measure_names(unit, seconds=False)
     table = pd.DataFrame(records, columns=names, index=pd.Index(ids, name="track_id"), dtype=np.float64)
+    if step > 1 and len(rows):
+        table["division_t"] = table["division_t"] * step + int(rows["t"].iloc[0]) % step
     if frame_interval_s is not None:
-        step = float(frame_interval_s)
-        table["duration_s"] = table["duration_frames"] * step
-        table[f"mean_speed_{unit}_per_s"] = table[f"mean_speed_{unit}_per_frame"] / step
-        table["cycle_s"] = table["cycle_frames"] * step
+        seconds = float(frame_interval_s)
+        table["duration_s"] = table["duration_frames"] * seconds
+        table[f"mean_speed_{unit}_per_s"] = table[f"mean_speed_{unit}_per_frame"] / seconds
+        table["cycle_s"] = table["cycle_frames"] * seconds
     return table
 
 

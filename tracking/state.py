@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ class Memory:
         The same as last told to the caller, provisional nuclei included.
     next_id : int
     unit : str or None
+    step : int
+        From one time point to the next. Frames and records count steps, and the caller is told time points.
+    offset : int
+        Time point of step 0.
     """
 
     frames: list[Frame] = field(default_factory=list)
@@ -48,13 +52,25 @@ class Memory:
     told: dict[int, Track] = field(default_factory=dict)
     next_id: int = 1
     unit: str | None = None
+    step: int = 1
+    offset: int = 0
+
+    def t_of(self, count: int) -> int:
+        """Return the time point of a step."""
+        return count * self.step + self.offset
+
+    def in_time_points(self, track: Track) -> Track:
+        """Return a record as the caller counts."""
+        return replace(track, first_t=self.t_of(track.first_t), last_t=self.t_of(track.last_t))
 
 
 def pack(memory: Memory) -> bytes:
     """Bytes from which `unpack` makes the same memory."""
+    steps = {} if memory.step == 1 else {"step": memory.step, "offset": memory.offset}
     text = json.dumps(
         {
             "format": FORMAT,
+            **steps,
             "final": memory.final,
             "next_id": memory.next_id,
             "unit": memory.unit,
@@ -115,6 +131,8 @@ def _memory(meta: dict[str, Any], arrays: dict[str, StoredArray]) -> Memory:
         told={values[0]: Track(*values) for values in meta["told"]},
         next_id=meta["next_id"],
         unit=meta["unit"],
+        step=meta.get("step", 1),
+        offset=meta.get("offset", 0),
     )
 
 

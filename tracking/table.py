@@ -28,6 +28,7 @@ def track_table(
     table: pd.DataFrame,
     params: TrackingParams | None = None,
     progress: Callable[[int, int], None] | None = None,
+    step: int = 1,
 ) -> pd.DataFrame:
     """Track the nuclei of a table.
 
@@ -39,6 +40,8 @@ def track_table(
     params : TrackingParams, optional
     progress : callable, optional
         Called with the number of time points done and of all.
+    step : int
+        From one time point to the next, see `tracking.steps`.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def track_table(
     positions = table[list(axes)].to_numpy(np.float64)
     times = table["t"].to_numpy(np.float64).astype(np.int64)
     points = np.unique(times)
-    tracker = Tracker(params)
+    tracker = Tracker(params, step)
     track_ids = np.zeros(len(table), np.int64)
     tracks: dict[int, Track] = {}
     order = np.argsort(times, kind="stable")

@@ -8,7 +8,7 @@ import numpy as np
 
 from nuset_engine.arrays import IntsN, VectorZYX
 from nuset_engine.nuclei import Nuclei
-from tracking.errors import TrackingError
+from tracking.errors import TrackerStateError, TrackingError
 from tracking.evidence.beliefs import believe
 from tracking.evidence.expectation import CostModel
 from tracking.evidence.frame import Frame, frame_of
@@ -74,12 +74,14 @@ class Tracker:
     Parameters
     ----------
     params : TrackingParams, optional
+    step : int
+        From one time point to the next (`tracking.steps`): everything that counts time points counts these steps.
     """
 
-    def __init__(self, params: TrackingParams | None = None) -> None:
+    def __init__(self, params: TrackingParams | None = None, step: int = 1) -> None:
         """Begin without any nuclei."""
         self.params = params or TrackingParams()
-        self._memory = Memory()
+        self._memory = Memory(step=step)
 
     def advance(self, nuclei: Nuclei) -> TrackUpdate:
         """Take the next time point.
@@ -92,21 +94,26 @@ class Tracker:
         Raises
         ------
         TrackingError
-            If the time point is not after the last one, the unit changed, or a position is not finite.
+            If the time point is not after the last one or off the step, the unit changed, or a position is not finite.
         """
         memory = self._memory
-        if memory.frames and nuclei.t <= memory.frames[-1].t:
+        if memory.frames and nuclei.t <= memory.t_of(memory.frames[-1].t):
             raise TrackingError(
-                f"Time point {nuclei.t} came after time point {memory.frames[-1].t}; give time points in rising order, "
-                "each once."
+                f"Time point {nuclei.t} came after time point {memory.t_of(memory.frames[-1].t)}; give time points in "
+                "rising order, each once."
+            )
+        if memory.frames and (nuclei.t - memory.offset) % memory.step:
+            raise TrackingError(
+                f"Time point {nuclei.t} does not fit the step of {memory.step} between those before; give the step of "
+                "all of them."
             )
         if memory.unit not in (None, nuclei.unit):
             raise TrackingError(
                 f"Nuclei of time point {nuclei.t} are in {nuclei.unit!r}, those before in {memory.unit!r}; use one "
                 "unit throughout."
             )
-        frame = frame_of(nuclei)
-        memory.unit = nuclei.unit
+        memory.unit, memory.offset = nuclei.unit, nuclei.t % memory.step
+        frame = frame_of(nuclei if memory.step == 1 else replace(nuclei, t=nuclei.t // memory.step))
         before = [frame.track_id.copy() for frame in memory.frames]
         memory.frames.append(frame)
         self._solve_window()
@@ -123,17 +130,27 @@ class Tracker:
         return pack(self._memory)
 
     @classmethod
-    def from_state(cls, data: bytes, params: TrackingParams | None = None) -> Tracker:
+    def from_state(cls, data: bytes, params: TrackingParams | None = None, step: int = 1) -> Tracker:
         """Continue from `state`, with the parameters that it was made with.
 
         Raises
         ------
         TrackerStateError
-            If `data` is not a state that this version understands.
+            If `data` is not a state that this version understands, or counts other steps.
         """
-        tracker = cls(params)
+        tracker = cls(params, step)
         tracker._memory = unpack(data)
+        if tracker._memory.step != step:
+            raise TrackerStateError(
+                f"The tracker counted time points in steps of {tracker._memory.step}, they come in steps of {step}: "
+                "track its acquisition anew."
+            )
         return tracker
+
+    @property
+    def step(self) -> int:
+        """From one time point to the next."""
+        return self._memory.step
 
     def _solve_window(self) -> None:
         """Connect the newest frames anew, oldest first, with what is known by now about later ones."""
@@ -165,7 +182,7 @@ class Tracker:
         """Make the frames before `final` final, tell what changed, and forget what is no longer needed."""
         memory = self._memory
         changed = [
-            FrameTracks(frame.t, frame.labels.copy(), frame.track_id.copy(), index < final)
+            FrameTracks(memory.t_of(frame.t), frame.labels.copy(), frame.track_id.copy(), index < final)
             for index, frame in enumerate(memory.frames)
             if index >= memory.final
             and (index < final or index >= len(before) or not np.array_equal(before[index], frame.track_id))
@@ -180,7 +197,7 @@ class Tracker:
         current = {i: replace(track, is_final=True) if i in done else track for i, track in current.items()}
         update = TrackUpdate(
             tuple(changed),
-            tuple(track for i, track in current.items() if memory.told.get(i) != track),
+            tuple(memory.in_time_points(track) for i, track in current.items() if memory.told.get(i) != track),
             tuple(sorted(set(memory.told) - set(current))),
         )
         memory.told = {i: track for i, track in current.items() if i not in over}

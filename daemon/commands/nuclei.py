@@ -7,7 +7,7 @@ import argparse
 from daemon.commands import options
 
 BRIEF = (
-    "t",
+    "source_t",
     "label",
     "track_id",
     "centroid_z_um",

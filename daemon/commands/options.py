@@ -44,7 +44,12 @@ def add_selection(parser: argparse.ArgumentParser, example: str, *, of_time: boo
         help=f"only rows for which this holds, as in {example!r}; and, or, not, in, is null",
     )
     if of_time:
-        parser.add_argument("--t", metavar="T", type=time_range, help="a time point, or FIRST:LAST, both included")
+        parser.add_argument(
+            "--t",
+            metavar="T",
+            type=time_range,
+            help="a time point as it is numbered in the names of files, or FIRST:LAST, both included",
+        )
         parser.add_argument("--track", metavar="ID", type=int, help="only this track, for lineage its whole family")
     parser.add_argument("--columns", metavar="A,B,...", type=names, help="only these columns, in this order")
     parser.add_argument("--limit", metavar="N", type=positive_int, help="at most so many rows")
@@ -55,7 +60,8 @@ def selection(arguments: argparse.Namespace) -> Selection:
     from storage.query.selection import Selection
 
     given = vars(arguments)
-    return Selection(**{name: given.get(name) for name in ("where", "t", "track", "columns", "limit")})
+    wanted = {name: given.get(name) for name in ("where", "track", "columns", "limit")}
+    return Selection(source_t=given.get("t"), **wanted)
 
 
 def time_range(text: str) -> int | tuple[int | None, int | None]:

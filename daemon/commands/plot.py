@@ -28,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", help="a .png, .svg or .pdf file (default: ACQ-PICTURE.png here)"
     )
     options.add_overwrite(parser)
-    parser.add_argument("--t", type=int, metavar="T", help="the time point whose image is shown (default: the last)")
+    parser.add_argument(
+        "--t",
+        type=int,
+        metavar="T",
+        help="the time point whose image is shown, as it is numbered in the names of files (default: the last)",
+    )
     options.add_database(parser)
 
 

@@ -24,7 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--database", metavar="URL", help="another database for the rows: a file, or a URL")
     options.add_reading(parser)
-    parser.add_argument("--pattern", help="name pattern of images written as one file per time point")
+    parser.add_argument(
+        "--pattern", help="name pattern of images written as one file per time point; none: every file is an image"
+    )
+    parser.add_argument(
+        "--step",
+        type=options.positive_int,
+        metavar="N",
+        help="from one number of such a series to the next (default: the constant step of three files or more, else 1)",
+    )
     parser.add_argument("--ome-zarr-version", choices=("0.4", "0.5"), default="0.4", help="(default: 0.4)")
     parser.add_argument(
         "--image",
@@ -56,5 +64,6 @@ def execute(arguments: argparse.Namespace) -> int:
             image=arguments.image,
             database=arguments.database,
             axes=arguments.axes,
+            step=arguments.step,
         )
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tracking.params import TrackingParams
 
 EXAMPLE = "nusetd track positions.csv --output tracked.csv"
@@ -44,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"time points that a nucleus may go unseen (default: {usual.memory_frames})",
     )
+    parser.add_argument(
+        "--step",
+        type=options.positive_int,
+        metavar="N",
+        help="from one time point to the next (default: the constant step of three or more, else 1)",
+    )
     parser.add_argument("--no-divisions", action="store_true", help="nuclei never divide")
     parser.add_argument(
         "--min-division-score",
@@ -60,6 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from daemon.commands import options
+    from daemon.output import complain
     from storage.files.text_table import read_text_table
     from tracking.table import RESULT_COLUMNS, USED_COLUMNS, track_table
 
@@ -67,16 +76,30 @@ def execute(arguments: argparse.Namespace) -> int:
     params = _params(arguments)
     text = read_text_table(arguments.table)
     table = pd.DataFrame({name: text.numbers(name) for name in text.names if name in USED_COLUMNS})
+    step = arguments.step or _step_of(table)
+    if step > 1 and arguments.step is None:
+        complain(f"{arguments.table} counts time points in steps of {step}: --step 1 where others are only missing.")
     with tqdm(unit="time point", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
 
         def show(done: int, of: int) -> None:
             bar.total = of
             bar.update(done - bar.n)
 
-        tracked = track_table(table, params, show)
+        tracked = track_table(table, params, show, step)
     columns = {name: ["" if pd.isna(v) else str(v) for v in tracked[name].tolist()] for name in RESULT_COLUMNS}
     text.with_columns(columns).write(arguments.output)
     return 0
+
+
+def _step_of(table: pd.DataFrame) -> int:
+    """The constant step of the time points; 1 for a table that the tracker is going to refuse."""
+    import numpy as np
+
+    from tracking.steps import step_of
+
+    times = table["t"].to_numpy(np.float64) if "t" in table else np.zeros(0)
+    whole = np.isfinite(times) & (np.abs(times) < 2**53) & (times == np.round(times))
+    return step_of(times.astype(np.int64).tolist()) if whole.all() else 1
 
 
 def _params(arguments: argparse.Namespace) -> TrackingParams:

@@ -24,17 +24,20 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print a line per disagreement, and a last line with the verdict."""
     from daemon.output import complain, say
     from storage import naming
+    from storage.query.snapshots import resolved, snapshot
     from storage.verify import verify
 
     url = naming.database_url(arguments.database)
+    with snapshot(url) as connection:
+        row = resolved(connection, arguments.acquisition)
     times = nuclei = faults = 0
     for checked in verify(url, arguments.acquisition, source=not arguments.no_source):
         times, nuclei = times + (checked.t is not None), nuclei + checked.nuclei
         faults += len(checked.mismatches)
         for mismatch in checked.mismatches:
             label = "" if mismatch.label is None else f", label {mismatch.label}"
-            where = str(arguments.acquisition) if mismatch.t is None else f"time point {mismatch.t}{label}"
-            say(f"{where}: {mismatch.what}")
+            named = None if mismatch.t is None else f"time point {row.source_t(mismatch.t)}{label}"
+            say(f"{named or arguments.acquisition}: {mismatch.what}")
     looked_at = f"{nuclei} nuclei in {times} time points"
     if faults:
         complain(f"{faults} disagreements in {looked_at}.")

@@ -45,6 +45,9 @@ class WatchConfig:
     pattern : str or None
         Regular expression for names of files that hold one time point each, with a group ``t`` for its number and,
         where wanted, a group ``name``; None: the usual names (``_t001``, ``_T1``).
+        ``none``: every file is an image of its own.
+    step : int or None
+        From one number in the names to the next; None: the constant step of three files or more, else 1.
     nuclear_channel : int, str or None
         The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the first.
     voxel_size_um : (z, y, x) in micrometres, or None
@@ -64,6 +67,7 @@ class WatchConfig:
     recursive: bool = True
     name: str = naming.NAME_TEMPLATE
     pattern: str | None = None
+    step: int | None = None
     nuclear_channel: int | str | None = None
     voxel_size_um: tuple[float, float, float] | None = None
     quiet_s: float = 2.0
@@ -242,6 +246,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         recursive=table.boolean("recursive", defaults.recursive),
         name=table.text("name", defaults.name),
         pattern=table.optional_text("pattern"),
+        step=table.optional_whole("step", at_least=1),
         nuclear_channel=table.channel("nuclear_channel"),
         voxel_size_um=table.voxel_size("voxel_size_um"),
         quiet_s=table.number("quiet_s", defaults.quiet_s, at_least=0.0),

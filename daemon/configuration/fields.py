@@ -107,6 +107,10 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}.")
         return default
 
+    def optional_whole(self, name: str, at_least: int) -> int | None:
+        """A whole number of at least `at_least`, or None where the key is not written."""
+        return self.whole(name, at_least, at_least) if name in self._values else None
+
     def words(self, name: str) -> tuple[str, ...]:
         """A program and its arguments; empty when the key is not written."""
         value = self._take(name, [])

@@ -125,7 +125,8 @@ class Monitor:
         try:
             course = self._catalog.recent_quality(seen.acquisition.id, seen.t, BEFORE + 1)
         except StorageError as error:
-            logs.error("quality not looked at", acquisition=seen.acquisition.name, t=seen.t, reason=error)
+            row = seen.acquisition
+            logs.error("quality not looked at", acquisition=row.name, t=row.source_t(seen.t), reason=error)
             return
         if self._metrics is not None and course.latest:
             self._metrics.done(seen.done, course.latest[-1].timings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, TimeScale, finish, say_nothing
+from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, say_nothing
 from daemon.plots.subject import Stack, Subject
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, ValuesN
 from tracking.measures import diffusion, mean_squared_displacement
@@ -21,17 +22,20 @@ LEAST_MSD_TRACKS = 3
 
 
 def draw_counts(axes: Axes, subject: Subject) -> None:
-    """Number of nuclei at each time point, and when divisions happened."""
+    """Number of nuclei at each time point that is there, and when divisions happened."""
     from matplotlib.ticker import MaxNLocator
 
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
-    times = np.arange(subject.last_t + 1)
-    counts = np.bincount(subject.nuclei["t"].to_numpy(np.int64), minlength=len(times))
-    if len(times) == 1:
-        say_nothing(axes, "Nuclei over time", f"{counts[0]} nuclei at the only time point")
+    scale, times = subject.scale, subject.times
+    here, found = np.unique(subject.nuclei["t"].to_numpy(np.int64), return_counts=True)
+    counts = np.zeros(len(times), np.int64)
+    counts[np.searchsorted(times, here)] = found
+    if len(times) < 2:
+        say_nothing(axes, "Nuclei over time", f"{counts.sum()} nuclei at the only time point")
         return
-    axes.fill_between(scale(times), counts, step="mid", color=BLUE, alpha=0.15, linewidth=0)
-    axes.step(scale(times), counts, where="mid", color=BLUE, linewidth=1.8)
+    for run in runs(times, subject.step):
+        at, levels = _as_steps(scale(times[run]), counts[run], scale.length(np.array([subject.step]))[0] / 2)
+        axes.fill_between(at, levels, color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(at, levels, color=BLUE, linewidth=1.8, solid_joinstyle="miter")
     born = subject.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
     if len(born):
         at = scale(born["first_t"].to_numpy(np.float64))
@@ -44,6 +48,17 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
     finish(axes, "Nuclei over time", scale.label, "nuclei")
 
 
+def runs(times: IntsN, step: int) -> list[slice]:
+    """Return the stretches of ascending time points between which none is absent."""
+    cuts = [0, *(np.flatnonzero(np.diff(times) > step) + 1).tolist(), len(times)]
+    return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+def _as_steps(at: FloatsN, counts: IntsN, half: float) -> tuple[FloatsN, IntsN]:
+    """Return a line that is level around each time point, half a step to each side."""
+    return np.stack([at - half, at + half], axis=1).ravel(), np.repeat(counts, 2)
+
+
 def draw_sizes(axes: Axes, subject: Subject) -> None:
     """Distribution of volumes (of areas, for single planes), over all nuclei and time points."""
     sizes = subject.nuclei["size"].dropna().to_numpy(np.float64)
@@ -53,26 +68,30 @@ def draw_sizes(axes: Axes, subject: Subject) -> None:
 def draw_shadows(axes: Axes, subject: Subject, stack: Stack) -> None:
     """Distribution of the areas that nuclei cover from above, at one time point."""
     areas = shadow_areas(stack.labels) * np.prod(stack.pixel[1:])
-    _histogram(axes, areas, f"Area from above at t = {stack.t}", f"area ({subject.unit}²)", GREEN)
+    title = f"Area from above at t = {stack.t + subject.first_number}"
+    _histogram(axes, areas, title, f"area ({subject.unit}²)", GREEN)
 
 
 def draw_sizes_over_time(axes: Axes, subject: Subject) -> None:
     """Median size, and the ranges of the middle half and of eight in ten."""
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    scale = subject.scale
     title = f"{subject.size_name.capitalize()} over time"
     rows = subject.nuclei.dropna(subset=["size"])
     if rows.empty:
         say_nothing(axes, title, "no sizes are known")
         return
-    if subject.last_t == 0:
+    if len(subject.times) == 1:
         say_nothing(axes, title, f"median {rows['size'].median():.4g} {subject.size_unit} at the only time point")
         return
     levels = rows.groupby("t")["size"].quantile(np.array([0.1, 0.25, 0.5, 0.75, 0.9])).unstack()
-    times = scale(levels.index.to_numpy(np.float64))
-    values = levels.to_numpy(np.float64).T
-    axes.fill_between(times, values[0], values[4], color=BLUE, alpha=0.13, linewidth=0, label="80 % of nuclei")
-    axes.fill_between(times, values[1], values[3], color=BLUE, alpha=0.25, linewidth=0, label="50 %")
-    axes.plot(times, values[2], color=BLUE, linewidth=1.8, label="median")
+    with_nuclei = levels.index.to_numpy(np.int64)
+    for number, run in enumerate(runs(with_nuclei, subject.step)):
+        times, values = scale(with_nuclei[run]), levels.to_numpy(np.float64)[run].T
+        names = ("80 % of nuclei", "50 %", "median") if number == 0 else ("", "", "")
+        axes.fill_between(times, values[0], values[4], color=BLUE, alpha=0.13, linewidth=0, label=names[0])
+        axes.fill_between(times, values[1], values[3], color=BLUE, alpha=0.25, linewidth=0, label=names[1])
+        dot = "o" if len(times) == 1 else ""
+        axes.plot(times, values[2], color=BLUE, linewidth=1.8, marker=dot, markersize=4, label=names[2])
     axes.set_ylim(0, None)
     axes.margins(x=0.01)
     axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=3)
@@ -82,26 +101,32 @@ def draw_sizes_over_time(axes: Axes, subject: Subject) -> None:
 def draw_msd(axes: Axes, subject: Subject) -> None:
     """Mean squared displacement of each track and of all, with the exponent that tells the kind of motion."""
     title = "Mean squared displacement"
-    curves = displacements(subject.nuclei)
+    curves = displacements(subject.nuclei, subject.step)
     lags, mean = ensemble(curves)
     if not len(lags):
         say_nothing(axes, title, f"fewer than {LEAST_MSD_TRACKS} tracks are long enough")
         return
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    scale = subject.scale
     for lag, msd in curves:
-        axes.plot(scale(lag[msd > 0]), msd[msd > 0], color=QUIET, linewidth=0.6, alpha=0.35)
+        axes.plot(_lasting(subject, lag[msd > 0]), msd[msd > 0], color=QUIET, linewidth=0.6, alpha=0.35)
     exponent, _ = diffusion(lags, mean, 3)
     named = f"mean of {len(curves)} tracks" + (f", exponent {exponent:.2f}" if np.isfinite(exponent) else "")
-    axes.plot(scale(lags), mean, color=ORANGE, linewidth=2.2, marker="o", markersize=3.5, label=named)
-    axes.plot(scale(lags), mean[0] * lags / lags[0], color=INK, linewidth=1.1, linestyle="--", label="free diffusion")
+    at = _lasting(subject, lags)
+    axes.plot(at, mean, color=ORANGE, linewidth=2.2, marker="o", markersize=3.5, label=named)
+    axes.plot(at, mean[0] * lags / lags[0], color=INK, linewidth=1.1, linestyle="--", label="free diffusion")
     axes.set(xscale="log", yscale="log")
     axes.legend(fontsize=8.5, frameon=False, loc="upper left")
     finish(axes, title, scale.label.replace("time", "lag", 1) if scale.label != "time point" else "lag (time points)",
            f"displacement² ({subject.unit}²)")  # fmt: skip
 
 
-def displacements(nuclei: pd.DataFrame) -> list[tuple[FloatsN, FloatsN]]:
-    """Lags in time points and mean squared displacements of the longest tracks.
+def _lasting(subject: Subject, lags: FloatsN) -> FloatsN:
+    """Lags, which are counted in steps, on the axis of times: as long as they are, or as many as they are."""
+    return lags if subject.scale.label == "time point" else subject.scale.length(lags * subject.step)
+
+
+def displacements(nuclei: pd.DataFrame, step: int = 1) -> list[tuple[FloatsN, FloatsN]]:
+    """Lags in time points, counted in steps, and mean squared displacements of the longest tracks.
 
     Parameters
     ----------
@@ -112,7 +137,9 @@ def displacements(nuclei: pd.DataFrame) -> list[tuple[FloatsN, FloatsN]]:
     longest = set(lengths[lengths >= 3].index[:MOST_MSD_TRACKS])
     curves = []
     for _, part in rows[rows["track_id"].isin(longest)].groupby("track_id"):
-        curves.append(mean_squared_displacement(part["t"].to_numpy(np.int64), part[["z", "y", "x"]].to_numpy(float)))
+        curves.append(
+            mean_squared_displacement(part["t"].to_numpy(np.int64) // step, part[["z", "y", "x"]].to_numpy(float))
+        )
     return [curve for curve in curves if len(curve[0])]
 
 

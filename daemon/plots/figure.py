@@ -40,7 +40,7 @@ def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None =
     output : Path
         A ``.png``, ``.svg`` or ``.pdf`` file; without an ending, ``.png``.
     t : int or None
-        The time point whose image is shown; None: the last.
+        The time point whose image is shown, as people write it; None: the last.
     overwrite : bool
         Put it in the place of a file that is there.
 
@@ -104,7 +104,10 @@ def _summary(subject: Subject, moment: Stack) -> Figure:
     charts.draw_sizes_over_time(lower.add_subplot(grid[1, 1]), subject)
     lineage.draw_lineage(lower.add_subplot(grid[:, 2]), subject)
     figure.suptitle(subject.name, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK)
-    words = f"{len(subject.nuclei)} nuclei, {len(subject.tracks)} tracks, {subject.last_t + 1} time points"
+    first, last = subject.span
+    count, named = len(subject.times), (last - first) // subject.step + 1
+    of = f" of {named} from {first + subject.first_number} to {last + subject.first_number}" if count < named else ""
+    words = f"{len(subject.nuclei)} nuclei, {len(subject.tracks)} tracks, {count} time points{of}"
     figure.text(0.988, 0.995, words, ha="right", va="top", fontsize=10.5, color=QUIET)
     return figure
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from daemon.plots.arrays import PointsXY, SegmentsN22
 from daemon.plots.picture import add_scale_bar, colours, contrast, outlines
-from daemon.plots.style import INK, QUIET, TIME_MAP, TimeScale
+from daemon.plots.style import INK, QUIET, TIME_MAP
 from daemon.plots.subject import Stack, Subject
 from nuset_engine.arrays import FloatsN
 
@@ -43,9 +43,9 @@ def draw_tracks(axes: Axes, subject: Subject, stack: Stack) -> LineCollection:
 
     _show_projection(axes, stack, dim=0.45)
     segments, times, births = steps(subject.nuclei, subject.tracks)
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    scale, (first, last) = subject.scale, subject.span
     lines = LineCollection(list(segments), array=scale(times), cmap=TIME_MAP, linewidths=1.6, capstyle="round")
-    lines.set_clim(0, scale(max(subject.last_t, 1)))
+    lines.set_clim(scale(first), scale(max(last, first + 1)))
     lines.set_rasterized(len(segments) > MOST_VECTOR_LINES)
     axes.add_collection(lines)
     if len(births):
@@ -63,7 +63,7 @@ def add_time_bar(figure: FigureBase, axes: Axes, lines: LineCollection, subject:
     bar = figure.colorbar(lines, ax=axes, fraction=0.04, pad=0.02)
     bar.ax.yaxis.set_major_locator(MaxNLocator(6))
     bar.ax.tick_params(labelsize=8.5, colors=QUIET)
-    bar.set_label(TimeScale(subject.frame_interval_s, subject.last_t).label, fontsize=9.5, color=INK)
+    bar.set_label(subject.scale.label, fontsize=9.5, color=INK)
     bar.outline.set_visible(False)
 
 
@@ -115,6 +115,6 @@ def _finish(axes: Axes, subject: Subject, stack: Stack, title: str) -> None:
 
 
 def _moment(subject: Subject, t: int) -> str:
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    scale, number = subject.scale, t + subject.first_number
     unit = scale.label.partition("(")[2].rstrip(")")
-    return f"t = {t} ({scale(t):.3g} {unit})" if unit else f"t = {t}"
+    return f"t = {number} ({scale(t):.3g} {unit})" if unit else f"t = {number}"

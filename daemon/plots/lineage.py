@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from daemon.plots.picture import lineage_order
-from daemon.plots.style import GENERATIONS, GRID, TimeScale, finish, say_nothing
+from daemon.plots.style import GENERATIONS, GRID, finish, say_nothing
 from daemon.plots.subject import Subject
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
         say_nothing(axes, title, "no tracks yet")
         return
     shown, left_out = chosen(subject.tracks)
-    scale = TimeScale(subject.frame_interval_s, subject.last_t)
+    scale, over = subject.scale, 0.35 * subject.step
     height = rows_of(shown)
     spans = {
         int(k): (int(first), int(last), int(generation))
@@ -35,15 +35,15 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
     }
     for track, (first, last, generation) in spans.items():
         colour = GENERATIONS[generation % len(GENERATIONS)]
-        ends = scale(np.array([first - 0.35, last + 0.35]))
+        ends = scale(np.array([first - over, last + over]))
         axes.plot(ends, [height[track]] * 2, color=colour, linewidth=2.0, solid_capstyle="butt")
     for track, mother in _pairs(shown):
         if mother in spans:
             at = scale((spans[mother][1] + spans[track][0]) / 2)
             colour = GENERATIONS[spans[track][2] % len(GENERATIONS)]
             axes.plot([at, at], [height[mother], height[track]], color=colour, linewidth=1.2)
-            axes.plot([scale(spans[mother][1] + 0.35), at], [height[mother]] * 2, color=colour, linewidth=1.2)
-            axes.plot([at, scale(spans[track][0] - 0.35)], [height[track]] * 2, color=colour, linewidth=1.2)
+            axes.plot([scale(spans[mother][1] + over), at], [height[mother]] * 2, color=colour, linewidth=1.2)
+            axes.plot([at, scale(spans[track][0] - over)], [height[track]] * 2, color=colour, linewidth=1.2)
     families = shown["root_track_id"].nunique()
     more = f", {left_out} more not shown" if left_out else ""
     axes.set_ylim(max(height.values()) + 1, -1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def steps(row: AcquisitionRow) -> list[tuple[str, float, str]]:
     """Return (axis, size, unit) of t, z, y, x in seconds and metres; size 1 without a unit where it is not known."""
-    interval = row.frame_interval_s
+    interval = row.seconds_per_t
     found = [("t", float(interval), "s") if interval else ("t", 1.0, "")]
     voxel = row.voxel_size_um
     for i, axis in enumerate("zyx"):

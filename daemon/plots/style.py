@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
+import numpy as np
+
 from nuset_engine.arrays import FloatsN, ValuesN
 
 if TYPE_CHECKING:
@@ -21,20 +23,23 @@ UNITS = ((7200.0, 3600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
 class TimeScale:
-    """Time points as times, in the unit that suits their whole duration; as they are where no interval is known.
+    """Time points as times, in the unit that suits their whole duration; as people number them without an interval.
 
     Parameters
     ----------
-    frame_interval_s : float or None
+    seconds_per_t : float or None
+        From t to t + 1.
     last_t : int
+    first_number : int
+        What people call t = 0.
     """
 
-    def __init__(self, frame_interval_s: float | None, last_t: int) -> None:
-        self.factor, self.label = 1.0, "time point"
-        if frame_interval_s:
-            whole = frame_interval_s * max(last_t, 1)
+    def __init__(self, seconds_per_t: float | None, last_t: int, first_number: int = 0) -> None:
+        self.factor, self.label, self.start = 1.0, "time point", float(first_number)
+        if seconds_per_t:
+            whole = seconds_per_t * max(last_t, 1)
             length, name = next((length, name) for least, length, name in UNITS if whole >= least)
-            self.factor, self.label = frame_interval_s / length, f"time ({name})"
+            self.factor, self.label, self.start = seconds_per_t / length, f"time ({name})", 0.0
 
     @overload
     def __call__(self, t: float) -> float: ...
@@ -44,7 +49,11 @@ class TimeScale:
 
     def __call__(self, t: float | ValuesN) -> float | FloatsN:
         """Return time points in the unit."""
-        return t * self.factor
+        return t * self.factor + self.start
+
+    def length(self, count: ValuesN) -> FloatsN:
+        """Return how long so many time points last."""
+        return np.asarray(count * self.factor, dtype=np.float64)
 
 
 def finish(axes: Axes, title: str, x: str, y: str) -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 
 import storage
 from daemon.errors import UsageError
-from nuset_engine.arrays import LabelsZYX, StackZYX, VectorZYX
+from daemon.plots.style import TimeScale
+from nuset_engine.arrays import IntsN, LabelsZYX, StackZYX, VectorZYX
 from storage.results import AcquisitionResults
+from storage.spans import spoken
 
 LARGEST_VOXELS = 40_000_000
 """A stack with more than that is drawn from a smaller level of its pyramid."""
@@ -49,8 +51,14 @@ class Subject:
     name : str
     unit : str
         Of lengths: ``µm`` or ``px``.
-    frame_interval_s : float or None
-    last_t : int
+    scale : TimeScale
+        Of time points.
+    times : (N,) int64
+        The time points that are there, ascending.
+    step : int
+        From one time point to the next, where none is absent.
+    first_number : int
+        What people call t = 0.
     nuclei : pandas.DataFrame
         Columns t, label, track_id (Int64), z, y, x, size; ordered by t and label.
     tracks : pandas.DataFrame
@@ -61,12 +69,19 @@ class Subject:
 
     name: str
     unit: str
-    frame_interval_s: float | None
-    last_t: int
+    scale: TimeScale
+    times: IntsN
+    step: int
+    first_number: int
     nuclei: pd.DataFrame
     tracks: pd.DataFrame
     size_name: str
     size_unit: str
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last time point that is there; 0 without any."""
+        return (int(self.times[0]), int(self.times[-1])) if len(self.times) else (0, 0)
 
 
 def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
@@ -84,11 +99,15 @@ def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
     places = {f"centroid_{axis}_{about.unit}": axis for axis in "zyx"}
     nuclei = found.nuclei(columns=["t", "label", "track_id", *places, column])
     unit = "µm" if in_um else "px"
+    times = found.counts()["t"].to_numpy(np.int64)
+    last_t = int(times[-1]) if len(times) else (about.size_t or 1) - 1
     return Subject(
         name=found.name,
         unit=unit,
-        frame_interval_s=about.frame_interval_s,
-        last_t=int(nuclei["t"].max()) if len(nuclei) else (about.size_t or 1) - 1,
+        scale=TimeScale(about.seconds_per_t, last_t, about.first_number or 0),
+        times=times,
+        step=about.step,
+        first_number=about.first_number or 0,
         nuclei=nuclei.rename(columns={**places, column: "size"}).astype({"size": "float64"}),
         tracks=found.lineage(),
         size_name="area" if flat else "volume",
@@ -96,8 +115,14 @@ def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
     ), found
 
 
-def stack(found: AcquisitionResults, t: int | None) -> Stack:
+def stack(found: AcquisitionResults, source_t: int | None) -> Stack:
     """Return one time point, the last one that readers see when none is asked for.
+
+    Parameters
+    ----------
+    found : AcquisitionResults
+    source_t : int or None
+        As people write it.
 
     Raises
     ------
@@ -106,13 +131,15 @@ def stack(found: AcquisitionResults, t: int | None) -> Stack:
     StorageError
         When the OME-Zarr is gone.
     """
-    labels = found.labels()
-    there = labels.shape[0]
-    if there == 0 or (t is not None and not 0 <= t < there):
-        last = f"the last one is {there - 1}" if there else "none is there yet"
-        raise UsageError(f"{found.name} has no time point {t if t is not None else 0} to draw: {last}.")
-    moment = there - 1 if t is None else t
-    about, level = found.about, 0
+    labels, about, level = found.labels(), found.about, 0
+    there = [t for t in found.counts()["t"].tolist() if t < labels.shape[0]]
+    wanted = None if source_t is None else source_t - (about.first_number or 0)
+    if not there:
+        raise UsageError(f"{found.name} has no time point to draw: none is there yet.")
+    if wanted is not None and wanted not in there:
+        others = spoken(about.source_t(t) for t in there)
+        raise UsageError(f"{found.name} has no time point {source_t} to draw: {others} are there.")
+    moment = int(there[-1] if wanted is None else wanted)
     sizes = [int(n) for n in labels.shape[1:]]
     while max(sizes[1:]) > LARGEST_SIDE_PX or np.prod(sizes) > LARGEST_VOXELS:
         if max(sizes[1:]) <= 256:

@@ -68,7 +68,8 @@ class CrashRecord:
             state = catalog.blame(blamed["acquisition"], blamed["t"], reason, crashes)
             if state is not None:
                 what = "time point is tried again" if state is TimepointState.QUEUED else "time point is set aside"
-                logs.warning(what, acquisition=blamed["acquisition"], t=blamed["t"], reason=reason)
+                row = catalog.acquisition(blamed["acquisition"])
+                logs.warning(what, acquisition=row.name, t=row.source_t(blamed["t"]), reason=reason)
 
     @contextmanager
     def around(self, job: TimepointJob) -> Iterator[None]:

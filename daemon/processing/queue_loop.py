@@ -139,7 +139,7 @@ class QueueLoop:
         self._beside.wait()
         for acquisition_id, t in self._books.catalog.requeue_running():
             row = self._books.catalog.acquisition(acquisition_id)
-            logs.info("abandoned, done anew at the next start", acquisition=row.name, t=t)
+            logs.info("abandoned, done anew at the next start", acquisition=row.name, t=row.source_t(t))
             pipeline.sweep(row, self._books.catalog.stores.owner(row))
         self._under_way.clear()
 
@@ -346,4 +346,4 @@ def _guarded(
 
 
 def _name(step: pipeline.Step, row: AcquisitionRow, t: int | None) -> str:
-    return f"{row.name}: {step.name}" if t is None else f"{row.name} t={t}"
+    return f"{row.name}: {step.name}" if t is None else f"{row.name} t={row.source_t(t)}"

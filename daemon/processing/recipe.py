@@ -41,6 +41,7 @@ class Recipe:
     pattern: str | None = None
     image: ImageKind = "copy"
     axes: str | None = None
+    step: int | None = None
 
     def params(self, channel: int) -> dict[str, Any]:
         """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""
@@ -50,18 +51,20 @@ class Recipe:
             stored["image"] = self.image
         if self.axes is not None:
             stored["axes"] = self.axes
+        if self.step is not None:
+            stored["step"] = self.step
         return stored
 
     def made(self, row: AcquisitionRow) -> bool:
         """Say whether an acquisition was begun with this very recipe, whichever its nuclear channel is."""
         mine, stored = self.params(0), dict(row.params)
+        names = {*mine, *(name for name in _WHERE_GIVEN if name in stored)} - {"nuclear_channel"}
         return row.model_sha256 == self.model.model_sha256 and all(
-            canonical_json({name: stored.get(name)}) == canonical_json({name: value})
-            for name, value in mine.items()
-            if name != "nuclear_channel"
+            canonical_json({name: stored.get(name)}) == canonical_json({name: mine.get(name)}) for name in names
         )
 
 
+_WHERE_GIVEN = ("image", "axes", "step")  # what is stored only where a person gave it
 _SECTIONS = {"segmentation": SegmentationParams, "volume": VolumeParams, "tracking": TrackingParams}
 
 

@@ -32,9 +32,11 @@ def recover(books: Books, everywhere: bool = True) -> None:
         pending.to_sweep.clear()
         return
     interrupted = catalog.requeue_running()
+    everything = {row.id: row for row in catalog.acquisitions()}
     for acquisition_id, t in interrupted:
-        logs.info("queued again after an interruption", acquisition=acquisition_id, t=t)
-    rows = {row.id: row for row in catalog.acquisitions() if row.zarr_path is not None}
+        row = everything[acquisition_id]
+        logs.info("queued again after an interruption", acquisition=row.name, t=row.source_t(t))
+    rows = {number: row for number, row in everything.items() if row.zarr_path is not None}
     unpublished, unpainted = catalog.all_unpublished(), catalog.unpainted()
     touched = {number for number, _ in (*interrupted, *unpublished, *unpainted)}
     _sweep(catalog, [row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())

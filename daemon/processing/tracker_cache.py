@@ -25,13 +25,13 @@ class TrackerCache:
     def __init__(self) -> None:
         self._known: OrderedDict[int, tuple[int, Tracker]] = OrderedDict()
 
-    def take(self, task: TrackTask, connection: Connection) -> Tracker:
+    def take(self, task: TrackTask, connection: Connection, step: int) -> Tracker:
         """Return the tracker in the state that the task goes on from; it is given back by `keep`.
 
         Raises
         ------
         TrackerStateError
-            When it has to be read, and what is stored cannot be.
+            When it has to be read, and what is stored cannot be, or counts other steps than the series by now has.
         """
         from sqlalchemy import select
 
@@ -39,12 +39,12 @@ class TrackerCache:
         from tracking.tracker import Tracker
 
         name, tracker = self._known.pop(task.acquisition.id, (None, None))
-        if tracker is not None and name == task.before:
+        if tracker is not None and name == task.before and tracker.step == step:
             return tracker
         mine = tracker_states.c.acquisition_id == task.acquisition.id
         stored = connection.execute(select(tracker_states.c.state).where(mine)).scalar()
         params = StoredRecipe.of(task.acquisition).tracking
-        return Tracker(params) if stored is None else Tracker.from_state(bytes(stored), params)
+        return Tracker(params, step) if stored is None else Tracker.from_state(bytes(stored), params, step)
 
     def keep(self, task: TrackTask, tracker: Tracker) -> None:
         """Keep a tracker for the next time point."""

@@ -17,11 +17,12 @@ from daemon.errors import DaemonError
 from daemon.watching.file_sets import FileSets, Group
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
-from daemon.watching.series import spans
+from daemon.watching.series import Series
 from daemon.watching.taken import moved_here, sources
 from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.schema.states import FINISHED
+from storage.spans import spoken
 
 if TYPE_CHECKING:
     from daemon.processing.queue_loop import QueueLoop
@@ -188,12 +189,12 @@ class Admission:
         quiet_s = 0.0 if group.declared and not group.arriving else self._watch.acquisition_quiet_s
         release = group.series.release(now, quiet_s)
         if release.passed_over:
-            logs.warning("time points did not come", acquisition=group.key.name, numbers=spans(release.passed_over))
+            logs.warning("time points did not come", acquisition=group.key.name, numbers=spoken(release.passed_over))
         if release.ready:
             if group.acquisition_id is not None and not self._is_current(group.acquisition_id, recipe):
                 self._begin_anew(group)
                 return
-            self._open([group.files[number] for number in release.ready], group, is_last=False)
+            self._open(group.next(release.ready), group, is_last=False)
         if group.series.is_over(now, quiet_s) and not group.arriving and not group.opening:
             group.over = True
             del self._active[group.key.path]
@@ -280,10 +281,12 @@ class Admission:
                 row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken), called)
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
             if opening.group is not None:
-                opening.group.acquisition_id = row.id
-            elif opening.is_last:
-                self._queue_loop.end(row.id)
+                is_last = not opening.group.joined(row.id, opening.request.paths, found.description.first_number)
             else:
+                is_last = opening.is_last
+            if is_last:
+                self._queue_loop.end(row.id)
+            elif opening.group is None:
                 self._queue_loop.reopen(row.id)
         if taken:
             self._taken_with_another(answer.beside)
@@ -320,6 +323,8 @@ class Admission:
         group.files[number] = path
         group.series.restore(number, now)
         group.acquisition_id = row.id
+        if row.first_number is None and number > 1:
+            group.alone = number
         group.over = row.state in FINISHED
         if not group.over:
             self._wake(group)
@@ -367,7 +372,8 @@ class Admission:
         if key.t is None:
             return None
         if key.path not in self._groups:
-            self._groups[key.path] = Group(key.group, declared=self._is_declared(key.group))
+            declared = self._is_declared(key.group)
+            self._groups[key.path] = Group(key.group, Series(given_step=self._watch.step), declared=declared)
         return self._groups[key.path]
 
     def _is_declared(self, key: AcquisitionKey) -> bool:

@@ -26,10 +26,24 @@ class Group:
     series: Series = field(default_factory=Series)
     files: dict[int, Path] = field(default_factory=dict)
     acquisition_id: int | None = None
+    alone: int | None = None  # the number of the only file, which was taken as an image of its own
     arriving: int = 0
     opening: int = 0
     declared: bool = False
     over: bool = False
+
+    def next(self, numbers: Sequence[int]) -> list[Path]:
+        """Return the files of these numbers; with a second one, the first is a time point after all."""
+        wanted = numbers if self.alone is None else sorted({self.alone, *numbers})
+        self.alone = None
+        return [self.files[number] for number in wanted]
+
+    def joined(self, acquisition_id: int, paths: Sequence[Path], first_number: int | None) -> bool:
+        """Note where files went; False for images of their own, of which nothing more will come."""
+        self.acquisition_id = acquisition_id
+        if first_number is None and len(paths) == 1 and self.series.is_single:
+            self.alone = min(self.series.seen)
+        return first_number is not None
 
 
 class FileSets:

@@ -6,8 +6,9 @@ time it goes on without them, and if they come after all, the tracks are built a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from tracking.steps import step_of
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Series:
         Numbers that were handed on.
     last_news : float
         When anything of the acquisition was last found whole.
+    given_step : int or None
+        From one number to the next; None: the constant step of those that were seen (`tracking.steps`).
     """
 
     seen: set[int] = field(default_factory=set)
@@ -35,6 +38,9 @@ class Series:
     hopeless: set[int] = field(default_factory=set)
     released: set[int] = field(default_factory=set)
     last_news: float = float("-inf")
+    given_step: int | None = None
+    _stepped: int = 0  # numbers that were seen when the step was found
+    _found_step: int = 1
     _frontier: int = 0  # every number below was handed on, passed over, or is hopeless
 
     def settle(self, number: int, now: float) -> None:
@@ -63,7 +69,7 @@ class Series:
         if not self._frontier and 0 not in self.seen:
             self._frontier = 1  # microscopes count from 0 or from 1
         for number in sorted(self.waiting):
-            absent = [n for n in range(self._frontier, number) if n not in self.hopeless]
+            absent = self._absent(number)
             if absent and now - self.waiting[number] < patience_s:
                 break
             passed_over.update(absent)
@@ -73,6 +79,24 @@ class Series:
             del self.waiting[number]
         self.released.update(ready)
         return Release(tuple(ready), tuple(sorted(passed_over)))
+
+    @property
+    def is_single(self) -> bool:
+        """True while there was one file only, which is not numbered as the first of more."""
+        return len(self.seen) == 1 and min(self.seen) > 1
+
+    def _absent(self, number: int) -> list[int]:
+        """The numbers between those that went on and this one, for which it waits."""
+        between = [n for n in range(self._frontier, number) if n not in self.hopeless]
+        if not between:
+            return []
+        step = self.given_step or self._step()
+        return [n for n in between if (number - n) % step == 0]
+
+    def _step(self) -> int:
+        if self._stepped != len(self.seen):
+            self._stepped, self._found_step = len(self.seen), step_of(self.seen)
+        return self._found_step
 
     def is_over(self, now: float, patience_s: float) -> bool:
         """True when everything was handed on and nothing new came for the acquisition's quiet time."""
@@ -85,14 +109,3 @@ class Release:
 
     ready: tuple[int, ...]
     passed_over: tuple[int, ...]
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Ascending numbers as people write them: 1-3, 7."""
-    found: list[list[int]] = []
-    for number in numbers:
-        if found and number == found[-1][1] + 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ", ".join(f"{first}-{last}" if first != last else f"{first}" for first, last in found)

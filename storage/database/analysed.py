@@ -53,10 +53,10 @@ def keep(
     """
     row = claims.held(connection, job)
     check_transition(
-        TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), TimepointState.ANALYSED, f"Time point {job.t}"
+        TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), TimepointState.ANALYSED, f"Time point {job.source_t}"
     )
     drop(connection, job.acquisition_id, job.t)
-    records = nuclei_records(job.acquisition_id, nuclei, {})
+    records = nuclei_records(job.acquisition, nuclei, {})
     first = min(records, key=lambda record: record["label"]).get("measurements") if records else None
     head = {"acquisition_id": job.acquisition_id, "t": job.t, "attempts": job.attempts, "fingerprint": job.fingerprint}
     facts = {

@@ -219,4 +219,4 @@ def _tracked(table: FromClause) -> ScalarSelect[Any]:
 
 
 def _name(job: TimepointJob) -> str:
-    return f"Time point {job.t} of {job.acquisition.name}"
+    return f"Time point {job.source_t} of {job.acquisition.name}"

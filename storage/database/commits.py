@@ -40,7 +40,7 @@ def commit_timepoint(
         raise StorageError(f"Nuclei of time point {nuclei.t} were handed in for time point {job.t}.")
     changed = row["fingerprint"] != job.fingerprint
     state = TimepointState.QUEUED if changed else TimepointState.DONE
-    check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, f"Time point {job.t}")
+    check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, f"Time point {job.source_t}")
     here = timepoints.c.id == job.id
     analysed.drop(connection, job.acquisition_id, job.t)
     if changed:
@@ -140,7 +140,7 @@ def _replace_nuclei(
     for frame in track_update.frames:
         if frame.t == job.t:
             ids = {int(label): int(track) for label, track in zip(frame.labels, frame.track_ids, strict=True)}
-    records = nuclei_records(job.acquisition_id, nuclei, ids)
+    records = nuclei_records(job.acquisition, nuclei, ids)
     if records:
         connection.execute(insert(nuclei_table), records)
     return min(records, key=lambda record: record["label"]).get("measurements") if records else None
@@ -179,7 +179,7 @@ def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> Non
 
 def _refuse_waiting(connection: Connection, acquisition_id: int) -> None:
     waiting = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state.in_(claims.UNSETTLED))
-    first = connection.execute(select(timepoints.c.t).where(waiting).order_by(timepoints.c.t).limit(1)).scalar()
+    first = connection.execute(select(timepoints.c.source_t).where(waiting).order_by(timepoints.c.t).limit(1)).scalar()
     if first is not None:
         raise StorageError(f"Acquisition {acquisition_id} cannot be finished: time point {first} is not done yet.")
 
@@ -187,7 +187,7 @@ def _refuse_waiting(connection: Connection, acquisition_id: int) -> None:
 def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionState, str | None]:
     rows = (
         connection.execute(
-            select(timepoints.c.t, timepoints.c.state, timepoints.c.error)
+            select(timepoints.c.t, timepoints.c.source_t, timepoints.c.state, timepoints.c.error)
             .where(timepoints.c.acquisition_id == acquisition_id)
             .order_by(timepoints.c.t)
         )
@@ -198,12 +198,13 @@ def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionSt
     if len(failed) == len(rows):
         return AcquisitionState.SET_ASIDE, failed[0]["error"] if failed else "It has no time points."
     there = {row["t"] for row in rows}
-    declared = select(acquisitions.c.size_t).where(acquisitions.c.id == acquisition_id)
-    size_t = max(max(there) + 1, connection.execute(declared).scalar() or 0)
-    missing = [t for t in range(min(there), size_t) if t not in there]
+    about = select(acquisitions.c.size_t, acquisitions.c.first_number, acquisitions.c.step)
+    declared, start, step = connection.execute(about.where(acquisitions.c.id == acquisition_id)).one()
+    size_t = max(max(there) + 1, declared or 0)
+    missing = [t + (start or 0) for t in range(min(there), size_t, step) if t not in there]
     if not failed and not missing:
         return AcquisitionState.COMPLETE, None
-    faults = [f"time point {row['t']} failed ({row['error']})" for row in failed[:3]]
+    faults = [f"time point {row['source_t']} failed ({row['error']})" for row in failed[:3]]
     faults += [f"{len(failed) - 3} more failed"] if len(failed) > 3 else []
     faults += [f"{len(missing)} never arrived (the first is {missing[0]})"] if missing else []
     return AcquisitionState.PARTIAL, "; ".join(faults) + "."

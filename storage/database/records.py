@@ -21,6 +21,7 @@ from storage.schema import tables
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
+    from storage.schema.rows import AcquisitionRow
     from tracking.graph import Track
 
 # Columns of the engine's table that have a column of their own in the database.
@@ -59,12 +60,12 @@ def plain_column(values: pd.Series | ValuesN) -> list[Any]:
     return [plain(v) for v in array.tolist()]
 
 
-def nuclei_records(acquisition_id: int, nuclei: Nuclei, track_ids: Mapping[int, int]) -> list[dict[str, Any]]:
+def nuclei_records(acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mapping[int, int]) -> list[dict[str, Any]]:
     """Return one record per nucleus for `schema.nuclei`.
 
     Parameters
     ----------
-    acquisition_id : int
+    acquisition : AcquisitionRow
     nuclei : Nuclei
     track_ids : mapping of label to track id; nuclei that are not in it get none
     """
@@ -73,8 +74,9 @@ def nuclei_records(acquisition_id: int, nuclei: Nuclei, track_ids: Mapping[int, 
     others = {str(name): plain_column(table[name]) for name in table.columns if name not in MEASURED_COLUMNS}
     count = len(table)
     columns["track_id"] = [track_ids.get(label) for label in columns["label"]]
-    columns["acquisition_id"] = [int(acquisition_id)] * count
+    columns["acquisition_id"] = [int(acquisition.id)] * count
     columns["t"] = [int(nuclei.t)] * count
+    columns["source_t"] = [acquisition.source_t(int(nuclei.t))] * count
     if others:  # without, the column is left out: SQLAlchemy would write JSON's null, which is not SQL's
         columns["measurements"] = [{name: values[i] for name, values in others.items()} for i in range(count)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

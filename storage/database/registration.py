@@ -18,6 +18,7 @@ from storage.connection.database_folder import folder_of
 from storage.database.stores import remade
 from storage.description import Description
 from storage.errors import StorageError
+from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, analysed_timepoints, timepoints, tracker_states, tracks
@@ -53,6 +54,7 @@ def register(
     row = connection.execute(key.where(acquisitions.c.result_key == values["result_key"])).mappings().one_or_none()
     if row is None:
         row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
+    values |= numbering.in_steps(connection, row, acquisition, params)
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
         made = {"name": name, "zarr_path": path, "store_id": remade.new_id()}
@@ -62,12 +64,14 @@ def register(
         values |= _new_place(connection, row["name"], zarr_path)
         values |= {"state": AcquisitionState.QUEUED.value, "error": None}
     elif any(row[name] != values[name] for name in GEOMETRY):
+        numbering.refuse_strangers(connection, row, acquisition)
         # Another image lies under the same name now: none of the old result holds, and its store has other axes.
         values |= _new_place(connection, row["name"], zarr_path)
         _forget_results(connection, number)
     else:
         values["size_t"] = max(values["size_t"], row["size_t"] or 0)
-        values["first_number"] = row["first_number"]
+        start, before = acquisition.first_number, row["first_number"]
+        values["first_number"] = before if start is None else start - acquisition.shift_from(before)
     connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
     return number
 
@@ -128,6 +132,7 @@ def add_timepoints(
             f"Time point {min(seen)} is below 0: a file with a lower number arrived after the first one."
         )
     new = sorted(t for t in seen if t not in there)
+    start = connection.execute(select(acquisitions.c.first_number).where(acquisitions.c.id == acquisition_id)).scalar()
     said = former or {}
     same = {t for t in there if same_content(there[t]["fingerprint"], seen[t], said.get(t))}
     changed = sorted(set(there) - same)
@@ -135,9 +140,10 @@ def add_timepoints(
     queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
     if new:
         first = {"acquisition_id": acquisition_id, "tracks_final": False}
-        connection.execute(insert(timepoints), [{**first, **queued, **_source(t, seen, files)} for t in new])
+        rows = [{**first, **queued, **_source(t, seen, files), "source_t": t + (start or 0)} for t in new]
+        connection.execute(insert(timepoints), rows)
     for t in changed:
-        values: dict[str, Any] = _source(t, seen, files)
+        values: dict[str, Any] = {**_source(t, seen, files), "source_t": t + (start or 0)}
         if there[t]["state"] != TimepointState.RUNNING.value:  # a running one finds out when it hands its result in
             values |= queued
         if there[t]["state"] == TimepointState.ANALYSED.value:

@@ -110,14 +110,14 @@ class SourceBook:
 
 def _shifted(found: Found, row: RowMapping) -> dict[int, str]:
     """Return the fingerprints by the time points as the row counts them."""
-    shift = (found.description.first_number or 0) - (row["first_number"] or 0)
+    shift = found.description.shift_from(row["first_number"])
     return {t + shift: text for t, text in found.fingerprints.items()}
 
 
 def _matching(connection: Connection, row: RowMapping, found: Found) -> dict[int, RowMapping] | None:
     """Return what is written of the time points that were found, where all of them have the same content."""
     seen = _shifted(found, row)
-    shift = (found.description.first_number or 0) - (row["first_number"] or 0)
+    shift = found.description.shift_from(row["first_number"])
     known = registration.known(connection, int(row["id"]), seen)
     former = {t + shift: text for t, text in found.former.items()}
     same = known.keys() == seen.keys() and all(

@@ -68,6 +68,7 @@ class MeasureScale:
 
     unit: Literal["um", "px"]
     frame_interval_s: float | None
+    step: int = 1
 
     @property
     def columns(self) -> list[str]:
@@ -81,9 +82,9 @@ def scale_of(connection: Connection, acquisition_id: int) -> MeasureScale:
     """Return the units of an acquisition."""
     table = tables.acquisitions
     row = connection.execute(
-        select(table.c.frame_interval_s, table.c.voxel_z_um).where(table.c.id == acquisition_id)
+        select(table.c.frame_interval_s, table.c.voxel_z_um, table.c.step).where(table.c.id == acquisition_id)
     ).one()
-    return MeasureScale("px" if row.voxel_z_um is None else "um", row.frame_interval_s)
+    return MeasureScale("px" if row.voxel_z_um is None else "um", row.frame_interval_s, row.step)
 
 
 def measures_of(
@@ -100,7 +101,7 @@ def measures_of(
 
     rows = nuclei.sort_values(["track_id", "t"], kind="stable").astype(dict.fromkeys(scale.columns, "float64"))
     rows["parent_track_id"] = rows["track_id"].map(dict(parents)).astype("float64")
-    measures = track_measures(rows, scale.frame_interval_s, scale.unit, dividing)
+    measures = track_measures(rows, scale.frame_interval_s, scale.unit, dividing, scale.step)
     names = [name for name in measures.columns if name in TRACK_MEASURES]
     return {
         int(track): {name: plain(value) for name, value in zip(names, values, strict=True)}

@@ -5,13 +5,14 @@ Format: https://public.celltrackingchallenge.net/documents/Naming%20and%20file%2
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storage.errors import StorageError
-from storage.export.lineage import Segments, segments
+from storage.export.lineage import segments
 from storage.query.question import Question
 from storage.query.selection import Selection
 
@@ -25,7 +26,7 @@ def write(snapshot: Snapshot, folder: Path) -> None:
     """Write masks (16 bit, value = track) and the table ``L B E P`` (track, first and last time point, parent).
 
     The challenge knows no gaps in a track: a track that misses a time point is cut there, its rest is a child of its
-    beginning.
+    beginning. Nor does it know steps or absent time points: frames count steps, and those that are absent are blank.
 
     Raises
     ------
@@ -35,23 +36,26 @@ def write(snapshot: Snapshot, folder: Path) -> None:
     connection, row = snapshot.connection, snapshot.acquisition
     wanted = Selection(columns=("t", "label", "track_id"))
     nuclei = Question.nuclei(connection, row.id, wanted).frame()
+    offset = int(nuclei["t"].min()) % row.step if len(nuclei) else 0
+    nuclei["t"] //= row.step
     found = segments(nuclei, Question.tracks(connection, row.id).frame())
     if len(found.segments) > LARGEST_NUMBER:
         raise StorageError(f"{row.name} has {len(found.segments)} tracks, CTC masks hold {LARGEST_NUMBER}: use geff.")
     folder.mkdir()
     lines = [f"{s.number} {s.first_t} {s.last_t} {s.parent}\n" for s in found.segments]
     (folder / "res_track.txt").write_text("".join(lines))
-    count = row.size_t or 0
-    for t in range(count):
-        _write_mask(snapshot, folder / f"mask{t:0{max(3, len(str(count - 1)))}d}.tif", t, found)
+    count = -(-(row.size_t or 0) // row.step)
+    for frame in range(count):
+        numbers = found.of_nucleus.get(frame, {})
+        path = folder / f"mask{frame:0{max(3, len(str(count - 1)))}d}.tif"
+        _write_mask(snapshot, path, frame * row.step + offset, numbers)
 
 
-def _write_mask(snapshot: Snapshot, path: Path, t: int, found: Segments) -> None:
+def _write_mask(snapshot: Snapshot, path: Path, t: int, numbers: Mapping[int, int]) -> None:
     import tifffile
 
     images = snapshot.images()
     _, _, size_z, size_y, size_x = images.shape
-    numbers = found.of_nucleus.get(t, {})
     if numbers:
         labels = images.labels(t)
         colours = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint16)
@@ -61,8 +65,8 @@ def _write_mask(snapshot: Snapshot, path: Path, t: int, found: Segments) -> None
         mask = colours[labels]
         if len(colours) <= max(numbers) or ((mask == 0) & (labels > 0)).any():
             raise StorageError(
-                f"The labels of time point {t} are not those that the database knows, it is just being made anew: "
-                "export again in a moment."
+                f"The labels of time point {snapshot.acquisition.source_t(t)} are not those that the database knows, "
+                "it is just being made anew: export again in a moment."
             )
     else:
         mask = np.zeros((size_z, size_y, size_x), dtype=np.uint16)

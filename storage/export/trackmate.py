@@ -60,7 +60,7 @@ def write(snapshot: Snapshot, path: Path) -> None:
     row = snapshot.acquisition
     with path.open("w", encoding="utf-8") as file:
         space = "micrometer" if row.unit == "um" else "pixel"
-        time = "second" if row.frame_interval_s else "frame"
+        time = "second" if row.seconds_per_t else "frame"
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         file.write(f'<TrackMate version="{FORMAT_VERSION}">\n')
         file.write(f"  <Log>{escape(f'Exported from {row.name} by nusetd {row.nusetd_version}.')}</Log>\n")
@@ -114,7 +114,7 @@ def _spot(nucleus: Mapping[str, Any], places: list[str], size: str, row: Acquisi
         "POSITION_X": x,
         "POSITION_Y": y,
         "POSITION_Z": z,
-        "POSITION_T": nucleus["t"] * (row.frame_interval_s or 1.0),
+        "POSITION_T": nucleus["t"] * (row.seconds_per_t or 1.0),
         "FRAME": nucleus["t"],
         "RADIUS": float(radius) or 1.0,
         "VISIBILITY": 1,
@@ -171,7 +171,7 @@ def _write_settings(file: IO[str], row: AcquisitionRow) -> None:
         "pixelwidth": x,
         "pixelheight": y,
         "voxeldepth": z,
-        "timeinterval": row.frame_interval_s or 1.0,
+        "timeinterval": row.seconds_per_t or 1.0,
     }
     ends = {"xend": row.size_x, "yend": row.size_y, "zend": row.size_z, "tend": row.size_t}
     basic = {"xstart": 0, "ystart": 0, "zstart": 0, "tstart": 0, **{k: (n or 1) - 1 for k, n in ends.items()}}

@@ -39,7 +39,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that went wrong: when, with what (`t` None: a whole acquisition), and why."""
+    """One thing that went wrong: when, with what (`t` as people write it; None: a whole acquisition), and why."""
 
     at: str
     acquisition: str
@@ -80,7 +80,7 @@ class QueueState:
 
 @dataclass(frozen=True)
 class FinishedTimepoint:
-    """What is known of one finished time point of an acquisition."""
+    """What is known of one finished time point of an acquisition; `t` as people write it."""
 
     t: int
     nuclei_count: int
@@ -136,7 +136,7 @@ def course(connection: Connection, acquisition_id: int, t: int, count: int) -> C
     """Return the first three finished time points of an acquisition, and the `count` latest up to t."""
     table = timepoints
     done = and_(table.c.acquisition_id == acquisition_id, table.c.state == TimepointState.DONE.value, table.c.t <= t)
-    query = select(table.c.t, table.c.nuclei_count, table.c.quality, table.c.timings).where(done)
+    query = select(table.c.source_t, table.c.nuclei_count, table.c.quality, table.c.timings).where(done)
     latest = connection.execute(query.order_by(table.c.t.desc()).limit(count)).all()
     first = connection.execute(query.order_by(table.c.t).limit(3)).all()
     steps = [
@@ -172,7 +172,7 @@ def _problems(connection: Connection) -> tuple[Problem, ...]:
     """Time points that failed or wait for another attempt, and acquisitions that ended with a reason."""
     when = func.coalesce(timepoints.c.started_at, timepoints.c.queued_at)
     points = (
-        select(when, acquisitions.c.name, timepoints.c.t, timepoints.c.state, timepoints.c.error)
+        select(when, acquisitions.c.name, timepoints.c.source_t, timepoints.c.state, timepoints.c.error)
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
         .where(timepoints.c.state.in_((TimepointState.FAILED.value, TimepointState.QUEUED.value)))
         .where(timepoints.c.error.is_not(None))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, String, case, cast, func, literal, null, or_, select
 
+from storage.query import statements
 from storage.query.filters import Columns
 from storage.query.selection import ALL, Selection
 from storage.schema import tables
@@ -30,7 +31,11 @@ def lineage(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
         "daughter_2": _daughter(func.max),
         "relation": tree.c.relation,
     }
-    columns: Columns = {**{c.name: c for c in table.columns if c.name not in places}, **places}
+    columns: Columns = {
+        **{c.name: c for c in table.columns if c.name not in places},
+        **places,
+        **statements.as_written(acquisition_id),
+    }
     inner = (
         select(*(column.label(name) for name, column in columns.items()))
         .select_from(tree)

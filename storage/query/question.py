@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select
 
 from storage.query import answers, lineages, statements
 from storage.query.selection import ALL, Selection
-from storage.query.snapshots import known_track, resolved, snapshot
+from storage.query.snapshots import known_times, known_track, resolved, snapshot
 
 if TYPE_CHECKING:
     import pyarrow
@@ -61,20 +61,18 @@ class Question:
         """
         return cls(
             database,
-            lambda connection: statements.nuclei(connection, _known(connection, acquisition, selection), selection),
+            lambda connection: statements.nuclei(connection, *_known(connection, acquisition, selection)),
         )
 
     @classmethod
     def tracks(cls, database: Database, acquisition: int | str, selection: Selection = ALL) -> Self:
         """Which tracks it has: parent, first and last time point, number of nuclei, whether final."""
-        return cls(
-            database, lambda connection: statements.tracks(_known(connection, acquisition, selection), selection)
-        )
+        return cls(database, lambda connection: statements.tracks(*_known(connection, acquisition, selection)))
 
     @classmethod
     def lineage(cls, database: Database, acquisition: int | str, selection: Selection = ALL) -> Self:
         """Its tracks with root, generation and daughters; with `track`, its family and how each is related to it."""
-        return cls(database, lambda connection: lineages.lineage(_known(connection, acquisition, selection), selection))
+        return cls(database, lambda connection: lineages.lineage(*_known(connection, acquisition, selection)))
 
     @contextmanager
     def pages(self, rows: int | None = None) -> Iterator[Iterator[pyarrow.Table]]:
@@ -91,9 +89,11 @@ class Question:
         return nullcontext(self.database) if isinstance(self.database, Connection) else snapshot(self.database)
 
 
-def _known(connection: Connection, acquisition: int | str, selection: Selection) -> int:
-    """Return the id of an acquisition that is there, and has the track that is asked for."""
-    number = resolved(connection, acquisition).id
+def _known(connection: Connection, acquisition: int | str, selection: Selection) -> tuple[int, Selection]:
+    """Return the id of an acquisition that is there, and has the track and the time points that are asked for."""
+    row = resolved(connection, acquisition)
     if selection.track is not None:
-        known_track(connection, number, selection.track)
-    return number
+        known_track(connection, row.id, selection.track)
+    if selection.source_t is not None:
+        known_times(connection, row, *selection.source_bounds())
+    return row.id, selection.counted_from(row.first_number or 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select
@@ -23,6 +23,8 @@ class Selection:
         A filter in the grammar of `storage.query.filters`.
     t : int, or (first, last), or None
         A time point, or a range with both ends, of which either may be None. Tracks are those that live in it.
+    source_t : the same, or None
+        Time points as people write them, by the numbers in the names of files; one that is not there is refused.
     track : int or None
         Nuclei of this track, or this track; for a lineage, all tracks of its family.
     columns : names in the order wanted, or None for all
@@ -32,6 +34,7 @@ class Selection:
 
     where: str | None = None
     t: TimeRange | None = None
+    source_t: TimeRange | None = None
     track: int | None = None
     columns: Sequence[str] | None = None
     limit: int | None = None
@@ -64,7 +67,22 @@ class Selection:
 
     def bounds(self) -> tuple[int | None, int | None]:
         """Return the first and the last time point, None where there is no bound."""
-        return (self.t, self.t) if isinstance(self.t, int) else (self.t or (None, None))
+        return _ends(self.t)
+
+    def source_bounds(self) -> tuple[int | None, int | None]:
+        """Return the same as people write it."""
+        return _ends(self.source_t)
+
+    def counted_from(self, first_number: int) -> Selection:
+        """Return the same with `t` in place of `source_t`."""
+        if self.source_t is None:
+            return self
+        first, last = (None if end is None else end - first_number for end in self.source_bounds())
+        return replace(self, source_t=None, t=(first, last))
+
+
+def _ends(t: TimeRange | None) -> tuple[int | None, int | None]:
+    return (t, t) if isinstance(t, int) else (t or (None, None))
 
 
 ALL = Selection()

@@ -16,6 +16,7 @@ from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, Wr
 from storage.schema import tables
 from storage.schema.migrate import HEAD, checked_revision
 from storage.schema.rows import AcquisitionRow, acquisition_row
+from storage.spans import spoken
 
 
 @contextmanager
@@ -97,3 +98,28 @@ def known_track(connection: Connection, acquisition_id: int, track: int) -> int:
     if connection.execute(select(table.c.id).where(here)).first() is None:
         raise WrongRequestError(f"There is no track {track} in this acquisition: `nusetd tracks` lists them.")
     return track
+
+
+def known_times(connection: Connection, acquisition: AcquisitionRow, first: int | None, last: int | None) -> None:
+    """Refuse a time point, or a range of them, of which the acquisition has none; as people write them.
+
+    Raises
+    ------
+    WrongRequestError
+    """
+    there = source_times(connection, acquisition.id)
+    if any((first is None or t >= first) and (last is None or t <= last) for t in there) or not there:
+        return
+    wanted = f"time point {first}" if first == last else f"time points {_end(first)}:{_end(last)}"
+    raise WrongRequestError(f"{acquisition.name} has no {wanted}: {spoken(there)} are there.")
+
+
+def source_times(connection: Connection, acquisition_id: int) -> list[int]:
+    """Return the time points that an acquisition has, as people write them, ascending."""
+    points = tables.timepoints
+    mine = points.c.acquisition_id == acquisition_id
+    return [int(t) for t in connection.execute(select(points.c.source_t).where(mine).order_by(points.c.t)).scalars()]
+
+
+def _end(t: int | None) -> str:
+    return "" if t is None else str(t)

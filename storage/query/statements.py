@@ -29,11 +29,20 @@ def nuclei(connection: Connection, acquisition_id: int, selection: Selection = A
 def tracks(acquisition_id: int, selection: Selection = ALL) -> Select[Any]:
     """Return the statement for tracks, ordered by track id."""
     table = tables.tracks
-    columns: Columns = dict(table.columns)
-    query = select(*columns.values()).where(table.c.acquisition_id == acquisition_id)
+    columns: Columns = {**table.columns, **as_written(acquisition_id)}
+    query = select(*(column.label(name) for name, column in columns.items()))
+    query = query.where(table.c.acquisition_id == acquisition_id)
     query = query.where(*_alive(table, selection))
     query = query.where(table.c.track_id == selection.track) if selection.track is not None else query
     return selection.of(query, columns, "tracks").order_by(table.c.track_id)
+
+
+def as_written(acquisition_id: int) -> Columns:
+    """Return the time points of tracks as people write them, by the numbers in the names of files."""
+    about, table = tables.acquisitions, tables.tracks
+    start = select(func.coalesce(about.c.first_number, 0)).where(about.c.id == acquisition_id).scalar_subquery()
+    ends = {"first_source_t": table.c.first_t, "last_source_t": table.c.last_t, "division_source_t": table.c.division_t}
+    return {name: column + start for name, column in ends.items()}
 
 
 def counts(acquisition_id: int) -> Select[Any]:

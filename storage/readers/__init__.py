@@ -82,8 +82,8 @@ def open_acquisitions(
     found: list[Acquisition] = []
     for key, members in group(files, pattern).items():
         ready = {member: _checked(member) if check else None for member in members}
-        if len(members) > 1 or acquisition_key(members[0], pattern).t is not None:
-            numbered = {acquisition_key(member, pattern).t or 0: member for member in members}
+        if len(members) > 1 or (_number(members[0], pattern) is not None and not names.is_alone(members[0], pattern)):
+            numbered = {_number(member, pattern) or 0: member for member in members}
             found += sequence.open_sequence(key, numbered, axes)
         else:
             opened = formats.open_file(members[0], axes)
@@ -144,6 +144,10 @@ def probe(path: str | Path) -> Completion:
     Never raises for what is inside the file.
     """
     return formats.probe(Path(path))
+
+
+def _number(path: Path, pattern: str | None) -> int | None:
+    return acquisition_key(path, pattern).t
 
 
 def _holds(path: Path) -> bool:

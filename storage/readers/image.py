@@ -137,6 +137,8 @@ class Image:
         Behind ``#``, where some images of a file are left out and the others keep theirs; else they are counted.
     remarks : tuple of str
         The ends of sentences about the file that people must know.
+    stage_um : (y, x) or None
+        Where the stage stood.
     """
 
     shape: tuple[int, int, int, int, int]
@@ -151,6 +153,7 @@ class Image:
     samples: int = field(default=1)
     number: int | None = None
     remarks: tuple[str, ...] = ()
+    stage_um: tuple[float, float] | None = None
 
 
 def acquisitions(
@@ -208,6 +211,7 @@ def _acquisition(
         source=source,
         time_stamps_s=stamps,
         started_at=image.started_at,
+        stage_um=image.stage_um,
         remarks=tuple(f"{path} {remark}." for remark in image.remarks),
     )
 

@@ -24,6 +24,16 @@ def micrometres(value: object, unit: object) -> float | None:
     return _converted(value, unit, MICROMETRES)
 
 
+def place_um(value: object, unit: object) -> float | None:
+    """Return a place in micrometres, which may be 0 or negative; None for one that says nothing."""
+    length = micrometres(1, unit)
+    try:
+        number = float(value)  # type: ignore[arg-type]  # whatever a file's metadata holds
+    except (TypeError, ValueError):
+        return None
+    return number * length if length is not None and math.isfinite(number) else None
+
+
 def seconds(value: object, unit: object) -> float | None:
     """Return a duration in seconds; None for one that says nothing."""
     return _converted(value, unit, SECONDS)

@@ -23,6 +23,7 @@ TEMPORARY_STARTS = (".", "~", "_tmp")
 TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 
 # name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
+NO_SERIES = "none"  # instead of a pattern
 TIME_PATTERN = r"(?s)\A(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})\Z"
 
 
@@ -97,7 +98,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     pattern : str or None
         Regular expression over the name without its ending, with a group ``t`` and (optionally) a group ``name``.
         With groups ``z`` or ``c`` each file is one plane, and all of a series lead to one path (see `planes`).
-        None: `TIME_PATTERN`. The empty text: every file is an acquisition of its own.
+        None: `TIME_PATTERN`. `NO_SERIES` or the empty text: every file is an acquisition of its own.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     """
     path = Path(path)
     whole = AcquisitionKey(path, stem(path))
-    if pattern == "" or suffix(path) in ZARR_SUFFIXES:
+    if pattern in ("", NO_SERIES) or suffix(path) in ZARR_SUFFIXES:
         return whole
     series = plane_series(path, pattern)
     if series is not None:
@@ -123,7 +124,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
 
 def plane_series(path: Path, pattern: str | None) -> Path | None:
     """Return the path that stands for the series of planes which a file belongs to by its name; None for none."""
-    if not pattern or suffix(path) not in TIFF_SUFFIXES:
+    if not pattern or pattern == NO_SERIES or suffix(path) not in TIFF_SUFFIXES:
         return None
     found = compiled(pattern).search(stem(path))
     return None if found is None else series_name(path, found)
@@ -157,11 +158,36 @@ def numbered_file(template: Path, number: int) -> Path:
     SourceGoneError
         When it is not there.
     """
+    path = _numbered(template, number)
+    if path is None:
+        raise SourceGoneError(f"{template} has no file number {number} any more: bring it back, then retry.")
+    return path
+
+
+def is_alone(path: Path, pattern: str | None = None) -> bool:
+    """Say whether a file with a number is one image all the same: no other lies beside it, and it is no beginning.
+
+    What is numbered 0 or 1 may be the first of a series of which more will come.
+    """
+    key = acquisition_key(path, pattern)
+    if key.t is None or key.t <= 1:
+        return False
+    if any(_numbered(key.path, key.t + by) is not None for by in (-1, 1)):
+        return False
+    try:
+        beside = list(path.absolute().parent.iterdir())
+    except OSError:
+        return False
+    others = (one for one in beside if one.name != path.name and is_candidate(one))
+    return not any(acquisition_key(path.with_name(one.name), pattern).group == key.group for one in others)
+
+
+def _numbered(template: Path, number: int) -> Path | None:
     for width in range(1, 10):
         path = template.with_name(template.name.replace("*", f"{number:0{width}d}", 1))
         if path.exists():
             return path
-    raise SourceGoneError(f"{template} has no file number {number} any more: bring it back, then retry.")
+    return None
 
 
 def first_number(key: AcquisitionKey, numbers: list[int]) -> int:

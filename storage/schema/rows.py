@@ -54,6 +54,7 @@ class AcquisitionRow:
     params: dict[str, Any]
     nusetd_version: str
     store_id: str | None = None
+    step: int = 1
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float] | None:
@@ -66,6 +67,15 @@ class AcquisitionRow:
     def unit(self) -> Literal["um", "px"]:
         """The unit in which this acquisition's nuclei are tracked."""
         return "px" if self.voxel_size_um is None else "um"
+
+    @property
+    def seconds_per_t(self) -> float | None:
+        """Seconds from t to t + 1, between which there is no time point where they come in steps."""
+        return None if self.frame_interval_s is None else self.frame_interval_s / self.step
+
+    def source_t(self, t: int) -> int:
+        """Return a time point as people write it: the number in its file's name, else t itself."""
+        return t + (self.first_number or 0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,7 @@ class TimepointRow:
     error: str | None
     nuclei_count: int | None
     fingerprint: str | None
+    source_t: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -116,6 +127,11 @@ class TimepointJob:
     def acquisition_id(self) -> int:
         """The acquisition's id."""
         return self.acquisition.id
+
+    @property
+    def source_t(self) -> int:
+        """The time point as people write it."""
+        return self.acquisition.source_t(self.t)
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,7 @@ acquisitions = Table(
     Column("params", JSON, nullable=False),
     Column("nusetd_version", String(64), nullable=False),
     Column("store_id", String(32)),  # the OME-Zarr at `zarr_path` carries it, with the database's identity
+    Column("step", Integer, nullable=False, server_default="1"),  # from one time point to the next
     UniqueConstraint("source_key", "result_key"),
 )
 
@@ -115,6 +116,7 @@ timepoints = Table(
     Column("result_fingerprint", Text),  # of the source as it was when the rows that are there were made
     Column("result_version", String(64)),  # of the nusetd that made them
     Column("measured", JSON(none_as_null=True)),  # `measurements` of its first nucleus: what there is besides columns
+    Column("source_t", Integer),  # t as people write it: the number in the file's name, else t
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
     Index(None, "completed_at"),
@@ -160,6 +162,7 @@ def _nucleus_columns() -> tuple[Column[Any], ...]:
         Column("merge_suspected", Boolean),
         Column("touches_border", Boolean),
         Column("measurements", JSON),  # what has no column of its own, such as channel_1_mean
+        Column("source_t", Integer),  # t as people write it: the number in the file's name, else t
     )
 
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, inspect, text
 
 COUNTS_OVER_TIME = """
-SELECT a.id AS acquisition_id, a.name AS acquisition, p.t AS t, p.t * a.frame_interval_s AS time_s,
-    p.nuclei_count AS nuclei_count, coalesce(d.divisions_count, 0) AS divisions_count
+SELECT a.id AS acquisition_id, a.name AS acquisition, p.t AS t, p.t * a.frame_interval_s / a.step AS time_s,
+    p.nuclei_count AS nuclei_count, coalesce(d.divisions_count, 0) AS divisions_count, p.source_t AS source_t
 FROM timepoints AS p
 JOIN acquisitions AS a ON a.id = p.acquisition_id
 LEFT JOIN (
@@ -41,7 +41,8 @@ SELECT k.acquisition_id AS acquisition_id, a.name AS acquisition, k.track_id AS 
     k.parent_track_id AS parent_track_id, tree.root_track_id AS root_track_id, tree.generation AS generation,
     k.first_t AS first_t, k.last_t AS last_t, k.nuclei_count AS nuclei_count, k.is_final AS is_final,
     (SELECT count(*) FROM tracks AS d
-        WHERE d.acquisition_id = k.acquisition_id AND d.parent_track_id = k.track_id) AS daughters_count
+        WHERE d.acquisition_id = k.acquisition_id AND d.parent_track_id = k.track_id) AS daughters_count,
+    k.first_t + coalesce(a.first_number, 0) AS first_source_t, k.last_t + coalesce(a.first_number, 0) AS last_source_t
 FROM tree
 JOIN tracks AS k ON k.acquisition_id = tree.acquisition_id AND k.track_id = tree.track_id
 JOIN acquisitions AS a ON a.id = k.acquisition_id
@@ -50,11 +51,12 @@ JOIN acquisitions AS a ON a.id = k.acquisition_id
 DIVISIONS = """
 SELECT m.acquisition_id AS acquisition_id, a.name AS acquisition, m.track_id AS parent_track_id,
     d1.track_id AS daughter_1, d2.track_id AS daughter_2, m.last_t AS t, d1.first_t AS daughters_t,
-    m.last_t * a.frame_interval_s AS time_s, d1.division_score AS score,
+    m.last_t * a.frame_interval_s / a.step AS time_s, d1.division_score AS score,
     n.centroid_z_um AS z_um, n.centroid_y_um AS y_um, n.centroid_x_um AS x_um,
     n.volume_um3 AS parent_volume_um3, n1.volume_um3 AS daughter_1_volume_um3, n2.volume_um3 AS daughter_2_volume_um3,
     n.area_um2 AS parent_area_um2, n1.area_um2 AS daughter_1_area_um2, n2.area_um2 AS daughter_2_area_um2,
-    (m.last_t - m.first_t + 1) * a.frame_interval_s AS parent_seen_s
+    ((m.last_t - m.first_t) / a.step + 1) * a.frame_interval_s AS parent_seen_s,
+    m.last_t + coalesce(a.first_number, 0) AS source_t, d1.first_t + coalesce(a.first_number, 0) AS daughters_source_t
 FROM tracks AS d1
 JOIN tracks AS d2 ON d2.acquisition_id = d1.acquisition_id AND d2.parent_track_id = d1.parent_track_id
     AND d2.track_id + 0 > d1.track_id + 0  -- the sums keep SQLite from looking at all earlier or later tracks
@@ -69,10 +71,10 @@ LEFT JOIN nuclei AS n2 ON n2.acquisition_id = d2.acquisition_id AND n2.track_id 
 TRACK_STEPS = """
 SELECT s.acquisition_id AS acquisition_id, s.acquisition AS acquisition, s.track_id AS track_id,
     s.previous_t AS previous_t, s.t AS t, s.step_um AS step_um,
-    60.0 * s.step_um / ((s.t - s.previous_t) * s.frame_interval_s) AS speed_um_per_min
+    60.0 * s.step_um / ((s.t - s.previous_t) * s.seconds_per_t) AS speed_um_per_min, s.source_t AS source_t
 FROM (
     SELECT n.acquisition_id AS acquisition_id, a.name AS acquisition, n.track_id AS track_id, n.t AS t,
-        b.t AS previous_t, a.frame_interval_s AS frame_interval_s,
+        b.t AS previous_t, a.frame_interval_s / a.step AS seconds_per_t, n.source_t AS source_t,
         sqrt((n.centroid_z_um - b.centroid_z_um) * (n.centroid_z_um - b.centroid_z_um)
             + (n.centroid_y_um - b.centroid_y_um) * (n.centroid_y_um - b.centroid_y_um)
             + (n.centroid_x_um - b.centroid_x_um) * (n.centroid_x_um - b.centroid_x_um)) AS step_um
@@ -88,7 +90,7 @@ NUCLEI_ORIGINS = """
 SELECT n.id AS nucleus_id, n.acquisition_id AS acquisition_id, a.name AS acquisition, n.t AS t, n.label AS label,
     n.track_id AS track_id, a.model_name AS model_name, a.model_sha256 AS model_sha256, a.params AS params,
     p.result_version AS nusetd_version, p.source_file AS source_file, p.result_fingerprint AS source_fingerprint,
-    p.completed_at AS committed_at, a.zarr_path AS zarr_path
+    p.completed_at AS committed_at, a.zarr_path AS zarr_path, p.source_t AS source_t
 FROM nuclei AS n
 JOIN timepoints AS p ON p.acquisition_id = n.acquisition_id AND p.t = n.t
 JOIN acquisitions AS a ON a.id = n.acquisition_id

@@ -139,4 +139,5 @@ def row_of(acquisition: Acquisition) -> AcquisitionRow:
         voxel_x_um=voxel[2], voxel_source=one.voxel_source, frame_interval_s=one.frame_interval_s,
         channel_names=one.channel_names, first_number=one.first_number, zarr_path="/out/x.ome.zarr", created_at="",
         completed_at=None, error=None, model_name="m", model_sha256="0", params={}, nusetd_version="0",
+        step=1,
     )  # fmt: skip

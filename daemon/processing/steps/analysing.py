@@ -47,11 +47,11 @@ class Analysing:
             if books.catalog.turn_of(work) is not Turn.NOW:
                 books.catalog.keep(found)
                 books.settled(work.acquisition_id)
-                logs.info("time point waits for its turn", acquisition=work.acquisition.name, t=work.t)
+                logs.info("time point waits for its turn", acquisition=work.acquisition.name, t=work.source_t)
             else:
                 books.analysed.append(found)
         except StaleJobError as error:
-            logs.warning("result dropped", acquisition=work.acquisition.name, t=work.t, reason=error)
+            logs.warning("result dropped", acquisition=work.acquisition.name, t=work.source_t, reason=error)
         books.stall.over()
         books.holds.over(work.acquisition_id)
 

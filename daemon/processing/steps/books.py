@@ -175,10 +175,12 @@ class Books:
         try:
             self.catalog.fail_timepoint(job, failed.reason, retry=again, pause_s=pause_s, counts=allowed is not None)
         except StaleJobError as error:
-            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
         else:
             what = "time point is tried again" if again else "time point is set aside"
-            logs.warning(what, acquisition=job.acquisition.name, t=job.t, attempt=job.attempts, reason=failed.reason)
+            logs.warning(
+                what, acquisition=job.acquisition.name, t=job.source_t, attempt=job.attempts, reason=failed.reason
+            )
             self.tell("again" if again else "failed", job.acquisition, job.t, reason=failed.reason)
         self.settled(job.acquisition_id)
 

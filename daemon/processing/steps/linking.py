@@ -51,7 +51,7 @@ class Tracking:
             try:
                 books.catalog.keep(work)
             except StaleJobError as error:
-                logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+                logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
             books.to_replay.add(job.acquisition_id)
         elif failed.cause is Cause.MACHINE:
             books.analysed.append(work)
@@ -84,7 +84,7 @@ class Committing:
             with nullcontext() if books.crash_record is None else books.crash_record.around(job):
                 done = pipeline.commit(books.catalog, found, tracked)
         except StaleJobError as error:
-            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.t, reason=error)
+            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
         else:
             self._committed(found, tracked, done)
         self._leave(work)
@@ -103,11 +103,11 @@ class Committing:
     def _committed(self, found: AnalysedTimepoint, tracked: Tracked, done: bool) -> None:
         books, job = self._books, found.job
         if not done:
-            logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.t)
+            logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.source_t)
             return
         books.states[job.acquisition_id] = tracked.after
         books.pending.to_publish[job.acquisition_id, job.t] = job.acquisition
         books.pending.to_paint.add(job.acquisition_id)
         nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds
-        logs.info("time point done", acquisition=job.acquisition.name, t=job.t, nuclei=nuclei, seconds=seconds)
+        logs.info("time point done", acquisition=job.acquisition.name, t=job.source_t, nuclei=nuclei, seconds=seconds)
         books.tell("done", job.acquisition, job.t, done=nuclei)

@@ -41,7 +41,7 @@ class Publishing:
         except DatabaseUnavailableError:
             raise
         except (StorageError, OSError) as error:
-            logs.error("time point not shown", acquisition=row.name, t=t, reason=error)
+            logs.error("time point not shown", acquisition=row.name, t=row.source_t(t), reason=error)
             cause = store_fault(error, str(row.zarr_path)) or Cause.STORE
             if cause is Cause.MACHINE:
                 books.stall.begin(str(error))
@@ -97,7 +97,7 @@ class Painting:
     def fail(self, work: Paint, failed: Failed) -> None:
         """Again when the machine allows, else with the next commit of this acquisition, or the next start."""
         books, (row, t, _) = self._books, work
-        logs.error("tracks not painted", acquisition=row.name, t=t, reason=failed.reason)
+        logs.error("tracks not painted", acquisition=row.name, t=row.source_t(t), reason=failed.reason)
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
         elif failed.cause in STORE_CAUSES:

@@ -65,7 +65,8 @@ def replay(
         raise StorageError(f"Nothing of acquisition {acquisition_id} has been tracked: there are no tracks to renew.")
     taken = _taken(connection, acquisition_id, tracked)
     times = _times(connection, acquisition_id, taken)
-    scale, tracker = scale_of(connection, acquisition_id), Tracker(params)
+    scale = scale_of(connection, acquisition_id)
+    tracker = Tracker(params, scale.step)
     frames: list[_Frame] = []
 
     def updates() -> Iterator[TrackUpdate]:

@@ -7,7 +7,7 @@ and ``{c}`` in place of the numbers, such as ``/data/embryo_t{t}_z{z}.tif``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +130,8 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
             time_points=grid.time_points,
         )
     source = PlanesSource(grid.files, (like.size_y, like.size_x), like.dtype)
-    return acquisitions(path, READER, [(image, source)], list(grid.files.values()))
+    found = acquisitions(path, READER, [(image, source)], list(grid.files.values()))
+    return [replace(one, first_number=grid.start if "{t}" in path.name else None) for one in found]
 
 
 def _grid(path: Path, files: Iterable[Path]) -> _Grid:

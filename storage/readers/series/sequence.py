@@ -16,6 +16,7 @@ from storage.readers.fingerprint import fingerprint, of_files
 from storage.readers.formats import open_file
 from storage.readers.names import AcquisitionKey, first_number
 from storage.readers.parts import companions
+from storage.readers.series import likeness
 
 SUFFIX = "-sequence"
 
@@ -60,7 +61,7 @@ class SequenceSource:
                 raise StorageError(
                     f"{self._files[t]} has the size (T, C, Z, Y, X) {shape_of(member)} {member.dtype}, "
                     f"the others of its series {self._shape} {self._dtype}: "
-                    "export it again, or move it out of the series."
+                    "export it again, move it out of the series, or switch series off with --pattern none."
                 )
             self._open = (t, member)
         return self._open[1]
@@ -76,7 +77,8 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
     axes : str or None
         Letters of the dimensions of each file, for files that do not name them.
 
-    Files that hold several time points each are no series: each is then an acquisition of its own.
+    Files that hold several time points each are no series, nor are files of different sizes: each is then an
+    acquisition of its own.
     """
     numbers = sorted(members)
     first = open_file(members[numbers[0]], axes)
@@ -86,9 +88,15 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
             if not any(members[number] in one.files for one in found):  # else one image in several files
                 found += open_file(members[number], axes)
         return found
+    looked_at = likeness.looked_at(key, members, lambda path: open_file(path, axes))
+    if likeness.are_strangers(key, members, looked_at):
+        remark = likeness.strangers(key.path)
+        alone = [one for number in numbers for one in open_file(members[number], axes)]
+        return [replace(one, remarks=(*one.remarks, remark)) for one in alone]
     start = first_number(key, numbers)
     files = {number - start: members[number] for number in numbers}
-    return [_assembled(key, files, start, first[0], axes)]
+    found = _assembled(key, files, start, first[0], axes)
+    return [replace(found, remarks=(*found.remarks, *likeness.doubts(key.path, looked_at)))]
 
 
 def is_sequence(reader: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from storage.readers.axes import Axes
@@ -29,8 +30,14 @@ class Metadata:
     image_name: str = ""
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
+    stage_um: tuple[float, float] | None = None
     remarks: tuple[str, ...] = ()
     doubts_of_axes: tuple[str, ...] = ()
+
+    @property
+    def when_and_where(self) -> dict[str, Any]:
+        """What is said of the moment and the place, by the names of `storage.description.Description`."""
+        return {"started_at": self.started_at, "stage_um": self.stage_um}
 
     def remarks_on(self, axes: Axes) -> tuple[str, ...]:
         """Return what is left to be said of an image that is read with these axes."""
@@ -48,7 +55,7 @@ def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
         return _from_imagej(tif.imagej_metadata or {}, tif.pages.first.tags)
     if tif.is_lsm:
         return _from_lsm(tif.lsm_metadata or {})
-    return Metadata("tiff")
+    return Metadata("tiff", started_at=_date(tif.pages.first.tags))
 
 
 def _from_ome(text: str, index: int) -> Metadata:
@@ -65,6 +72,8 @@ def of_ome(image: ome_xml.OmeImage, remarks: tuple[str, ...] = ()) -> Metadata:
         image.channel_names,
         image.name,
         time_stamps_s=image.stamps_s,
+        started_at=image.started_at,
+        stage_um=image.stage_um,
         remarks=remarks,
     )
 
@@ -83,7 +92,16 @@ def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     names = tuple(str(n) for n in labels[: values["channels"]]) if labels else ()
     interval_s = seconds(interval, values.get("tunit", "s"))
     doubts = _doubts_of_imagej(values, interval_s)
-    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, doubts_of_axes=doubts)
+    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, started_at=_date(tags), doubts_of_axes=doubts)
+
+
+def _date(tags: tifffile.TiffTags) -> str | None:
+    """Return the date of the image as TIFF writes it, in the order of ISO 8601."""
+    said = tags.valueof("DateTime")
+    try:
+        return datetime.strptime(str(said).strip(" \0"), "%Y:%m:%d %H:%M:%S").isoformat()
+    except ValueError:
+        return None
 
 
 def _doubts_of_imagej(values: dict[str, Any], interval_s: float | None) -> tuple[str, ...]:

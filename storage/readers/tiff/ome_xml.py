@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from storage.errors import UnsupportedInputError
-from storage.readers.length_units import micrometres, seconds
+from storage.readers.length_units import micrometres, place_um, seconds
 from storage.readers.xml_text import printable
 
 _ORDERS = {"XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"}
@@ -43,7 +43,8 @@ class OmeImage:
 
     `voxel_um` holds (z, y, x), each None where the file does not say. `order` is OME's dimension order, fastest axis
     first, such as ``XYCZT``. `samples` are those of one plane (3 for RGB). `stamps_s` are the times of the time points
-    by the planes' ``DeltaT``, empty where one has none. `own` is the name that the document gives to its own file.
+    by the planes' ``DeltaT``, empty where one has none. `stage_um` is where the stage stood, (y, x), for the first
+    plane that says it. `own` is the name that the document gives to its own file.
     """
 
     name: str
@@ -60,6 +61,8 @@ class OmeImage:
     channel_names: tuple[str, ...]
     data: tuple[TiffData, ...]
     own: str = ""
+    started_at: str | None = None
+    stage_um: tuple[float, float] | None = None
 
     @property
     def planes(self) -> int:
@@ -171,7 +174,18 @@ def _image(element: ElementTree.Element, index: int, own: str) -> OmeImage:
         channel_names=tuple(c.get("Name") or "" for c in channels),
         data=tuple(_tiff_data(data) for data in _children(pixels, "TiffData")),
         own=own,
+        started_at=next((date.text for date in _children(element, "AcquisitionDate") if date.text), None),
+        stage_um=_stage(pixels),
     )
+
+
+def _stage(pixels: ElementTree.Element) -> tuple[float, float] | None:
+    """Return where the stage stood for the first plane that says it; a "reference frame" is no length."""
+    for plane in _children(pixels, "Plane"):
+        found = [place_um(plane.get(f"Position{axis}"), plane.get(f"Position{axis}Unit", "µm")) for axis in "YX"]
+        if found[0] is not None and found[1] is not None:
+            return (found[0], found[1])
+    return None
 
 
 def _tiff_data(element: ElementTree.Element) -> TiffData:

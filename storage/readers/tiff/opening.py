@@ -219,6 +219,6 @@ def _acquisition(
         origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
         source=TiffSource(path, index, axes, files, dtype, pages),
         time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
-        started_at=said.started_at,
+        **said.when_and_where,
         remarks=tuple(f"{first} {remark}." for remark in said.remarks_on(axes)),
     )

@@ -94,7 +94,9 @@ def test_a_progress_bar_sends_a_terminal_no_commands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    seen = SimpleNamespace(what="started", t=0, acquisition=SimpleNamespace(name="\x1b]0;owned\x07", size_z=3))
+    seen = SimpleNamespace(
+        what="started", t=0, acquisition=SimpleNamespace(name="\x1b]0;owned\x07", size_z=3, source_t=int)
+    )
     with Bars() as bars:
         bars.show(seen)  # type: ignore[arg-type]
         bar = bars._bar

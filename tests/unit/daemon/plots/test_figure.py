@@ -76,7 +76,7 @@ def test_an_svg_has_its_words_as_text_and_is_the_same_every_time(results: Path, 
         (("embryo", "--output", "a.jpg"), 2, "let its name end in .png, .svg, .pdf"),
         (("embryo", "--output", "taken.png"), 1, "already there"),
         (("nobody", "--output", "a.png"), 1, "no acquisition 'nobody'"),
-        (("embryo", "--t", "6", "--output", "a.png"), 2, "no time point 6 to draw: the last one is 5"),
+        (("embryo", "--t", "6", "--output", "a.png"), 2, "no time point 6 to draw: 0-5 are there"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(
@@ -115,7 +115,7 @@ def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:
 
     subject, _ = load(naming.database_url(results), "embryo")
     nuclei = subject.nuclei[subject.nuclei["t"] == 0]
-    alone = replace(subject, nuclei=nuclei, last_t=0)
+    alone = replace(subject, nuclei=nuclei, times=subject.times[:1])
     for draw, words in ((charts.draw_counts, "2 nuclei at"), (charts.draw_sizes_over_time, "median 350 µm³ at")):
         axes = Figure().add_subplot()
         draw(axes, alone)

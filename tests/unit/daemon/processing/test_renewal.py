@@ -363,9 +363,9 @@ def test_the_tracker_stays_in_memory_from_one_time_point_to_the_next(
     read: list[bytes] = []
     good = Tracker.from_state
 
-    def counted(data: bytes, params: Any = None) -> Tracker:
+    def counted(data: bytes, params: Any = None, step: int = 1) -> Tracker:
         read.append(data)
-        return good(data, params)
+        return good(data, params, step)
 
     monkeypatch.setattr(Tracker, "from_state", counted)
     play = Play(tmp_path / "memory")

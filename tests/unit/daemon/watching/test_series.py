@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.watching.series import Series, spans
+from daemon.watching.series import Series
 
 PATIENCE = 10.0
 
@@ -85,8 +85,3 @@ def test_over_means_quiet_and_nothing_left() -> None:
     series.settle(3, 12.0)
     series.release(12.0, PATIENCE)
     assert not series.is_over(21.0, PATIENCE)
-
-
-def test_numbers_are_written_as_people_do() -> None:
-    assert spans((1, 2, 3, 7)) == "1-3, 7"
-    assert spans(()) == ""

@@ -110,13 +110,14 @@ def test_an_image_by_reference_is_not_moved(catalog: Catalog) -> None:
 
 
 def test_the_files_of_a_moved_series_are_written_with_their_numbers(catalog: Catalog, tmp_path: Path) -> None:
-    described = replace(acquisition().description, source_path=tmp_path / "a_t*.tif", first_number=1)
+    series = {"reader": "tiff-sequence", "first_number": 1}
+    described = replace(acquisition().description, source_path=tmp_path / "a_t*.tif", **series)  # type: ignore[arg-type]
     row = registered(catalog, described)
     files = {t: tmp_path / f"a_t{t + 1:03d}.tif" for t in range(2)}
     catalog.add_timepoints(row.id, {0: "content1-0", 1: "content1-1"}, files)
-    new = found_at("/new/b_t*.tif", {1: "content1-1"}, first_number=1)
+    new = found_at("/new/b_t*.tif", {1: "content1-1"}, **series)
     assert catalog.sources.elsewhere(new) == (Elsewhere(row.source_path, tuple(files.values())),)
     catalog.sources.relocate(row.source_path, new)
-    counted_from_0 = found_at("/other/c_t*.tif", {2: "content1-1"}, first_number=0)
+    counted_from_0 = found_at("/other/c_t*.tif", {2: "content1-1"}, **{**series, "first_number": 0})
     (elsewhere,) = catalog.sources.elsewhere(counted_from_0)
     assert elsewhere.files == (Path("/new/b_t001.tif"), Path("/new/b_t002.tif"))
