@@ -95,8 +95,8 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
         return [replace(one, remarks=(*one.remarks, remark)) for one in alone]
     start = first_number(key, numbers)
     files = {number - start: members[number] for number in numbers}
-    found = _assembled(key, files, start, first[0], axes)
-    return [replace(found, remarks=(*found.remarks, *likeness.doubts(key.path, looked_at)))]
+    series = _assembled(key, files, start, first[0], axes)
+    return [replace(series, remarks=(*series.remarks, *likeness.doubts(key.path, looked_at)))]
 
 
 def is_sequence(reader: str) -> bool:
