@@ -71,13 +71,17 @@ class ProcessOptions:
 
 @dataclass
 class _Run:
-    """What is under way, and what became of it: acquisitions by id, and how much could not be taken up at all."""
+    """What is under way, and what became of it: acquisitions by id, and how much could not be taken up at all.
+
+    `opened` are files that were opened with another one of their set: they need no look of their own.
+    """
 
     options: ProcessOptions
     catalog: Catalog
     parts: Assembly
     rows: list[int] = field(default_factory=list)
     faults: int = 0
+    opened: set[Path] = field(default_factory=set)
 
     def asked(self, *requests: InspectionRequest) -> list[Answer]:
         """Have files looked into by a process of its own, which a hostile one may crash, while the worker goes on."""
@@ -110,7 +114,8 @@ def process(options: ProcessOptions) -> int:
             while parts.queue_loop.model is None and groups:
                 parts.queue_loop.step(0.5)
             for paths in groups:
-                _take_up(paths, run)
+                if not run.opened.issuperset(paths):
+                    _take_up(paths, run)
             while parts.queue_loop.unfinished:
                 parts.queue_loop.step(0.5)
         finally:
@@ -158,6 +163,7 @@ def _take_up(paths: list[Path], run: _Run) -> None:
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
         return
+    run.opened |= answer.beside.keys()
     try:
         for found in answer.found:
             _admit(found, run, naming_for(paths[0], options))

@@ -76,6 +76,8 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
             return _by_ome(path, axes, walk, described)
     images = []
     with opened(path) as tif:
+        if (sizes := _awaited_by_imagej(tif, walk)) is not None:
+            return _growing_imagej(path, tif, sizes, axes, walk)
         indices = _images_of(tif)
         for i in indices:
             said = metadata.read(tif, i)
@@ -86,6 +88,26 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
         if len(image.files) > 1 and isinstance(image.source, TiffSource):
             image.source.go_on_with(tif)
     return _Found(images, len(walk.offsets), grows=False)
+
+
+def _awaited_by_imagej(tif: tifffile.TiffFile, walk: Walk) -> tuple[int, int, int] | None:
+    """Return (t, z, c) of an ImageJ hyperstack of which some pages are there and the others are still to come."""
+    said = (tif.imagej_metadata or {}) if tif.is_imagej else {}
+    t, z, c = (max(1, int(said.get(name, 1))) for name in ("frames", "slices", "channels"))
+    awaited = 1 < len(walk.offsets) < t * z * c == said.get("images")
+    return (t, z, c) if awaited and len(set(walk.shapes)) == 1 else None
+
+
+def _growing_imagej(
+    path: Path, tif: tifffile.TiffFile, sizes: tuple[int, int, int], given: str | None, walk: Walk
+) -> _Found:
+    """Take the pages in ImageJ's order, channels fastest; those that come find their places by it."""
+    assert walk.form is not None  # there are pages
+    page = tif.pages.first
+    axes = arranged("TZC" + page.axes, (*sizes, *page.shape), math.prod(sizes), given, str(path))
+    pages = PageIndex(walk.offsets, 0, walk.form)
+    image = _acquisition(path, 0, "", (path,), page.dtype, metadata.read(tif, 0), axes, pages)
+    return _Found([image], len(walk.offsets), grows=True)
 
 
 def _by_ome(path: Path, given: str | None, walk: Walk, described: Sequence[ome_xml.OmeImage]) -> _Found:

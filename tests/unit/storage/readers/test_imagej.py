@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tifffile
 from cases import images
-from cases.stored import row_of
+from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers import open_acquisitions, probe, reopen
+from storage.readers.tiff import chain, opening
 
 
 def opened(path: Path) -> Acquisition:
@@ -112,3 +113,53 @@ def test_a_negative_spacing_is_a_distance(tmp_path: Path) -> None:
     stack = np.zeros((5, 16, 24), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(5.0, 5.0), metadata=said)
     assert opened(tmp_path / "a.tif").voxel_size_um == (1.5, 0.2, 0.2)
+
+
+class Growing:
+    """An ImageJ hyperstack that says its sizes at once, and gets its pages one after the other."""
+
+    def __init__(self, path: Path, array: np.ndarray) -> None:
+        t, c, z = array.shape[:3]
+        self.path, self._written = path, 0
+        self._planes = array.transpose(0, 2, 1, 3, 4).reshape(-1, *array.shape[-2:])
+        said = {"images": t * c * z, "channels": c, "slices": z, "frames": t}
+        lines = [f"{name}={value}" for name, value in said.items()]
+        self._text: str | None = "\n".join(["ImageJ=1.54", *lines, "hyperstack=true", "unit=um", "spacing=2.0", ""])
+
+    def write(self, count: int) -> None:
+        with tifffile.TiffWriter(self.path, append="force" if self._written else False) as writer:
+            for plane in self._planes[self._written : self._written + count]:
+                writer.write(plane, description=self._text, contiguous=False, metadata=None, resolution=(2.0, 2.0))
+                self._text = None
+        self._written += count
+
+
+def test_a_hyperstack_that_is_still_written_is_read_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is arranged once; whoever opens it when it is whole finds the same."""
+    array = pixels(6, 2, 3)
+    file = Growing(tmp_path / "a.tif", array)
+    arranged: list[Path] = []
+    look = opening._look_into
+    monkeypatch.setattr(opening, "_look_into", lambda path, *more: (arranged.append(path), look(path, *more))[1])
+    prints: list[str] = []
+    for t in range(5):
+        file.write(6)
+        assert probe(file.path).time_points_ready == tuple(range(t + 1))
+        (found,) = open_acquisitions(file.path)
+        assert (found.size_t, found.size_c, found.size_z) == (6, 2, 3)
+        assert (found.time_points, found.reader) == (tuple(range(t + 1)), "imagej-tiff")
+        np.testing.assert_array_equal(found.plane(t, 1, 2), array[t, 1, 2])
+        prints.append(found.fingerprint(t))
+    assert len(arranged) == 1
+    file.write(6)
+    found.close()
+    chain._walks.clear()
+    whole = opened(file.path)
+    assert len(arranged) == 2
+    assert whole.time_points == tuple(range(6))
+    assert [whole.fingerprint(t) for t in range(5)] == prints
+    assert (whole.voxel_size_um, whole.name) == (found.voxel_size_um, found.name)
+    np.testing.assert_array_equal(whole.plane(5, 1, 0), array[5, 1, 0])
+    whole.close()

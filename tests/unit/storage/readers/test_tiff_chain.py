@@ -287,12 +287,13 @@ def test_pixels_of_a_page_that_was_cut_are_nowhere(tmp_path: Path) -> None:
         runs_of_pixels(path, found.form, found.offsets[1])
 
 
-@pytest.mark.parametrize("cut", [1, 4, 5, 12, 40])
-def test_an_index_that_is_cut_anywhere_is_not_whole(tmp_path: Path, cut: int) -> None:
-    """Also where what is left of it could be read as the end of the chain."""
+@pytest.mark.parametrize("left", [0, 1, 2, 3, 50, 78, 85, 86, 89])
+def test_an_index_that_is_cut_anywhere_is_not_whole(tmp_path: Path, left: int) -> None:
+    """Also where what is left of it, of 90 bytes, could be read as the end of the chain."""
     path = by_hand(tmp_path / "a.tif", 2, 1)
-    path.write_bytes(path.read_bytes()[:-cut])
-    assert walk(path).fault == "it breaks off inside the index of a page (page 2)"
+    path.write_bytes(path.read_bytes()[: left - 90])
+    said = "it breaks off inside the index of a page" if left > 1 else "it breaks off: the index of a page lies behind"
+    assert (walk(path).fault or "").startswith(said)
 
 
 @pytest.mark.parametrize("count", [30, 512, 700])

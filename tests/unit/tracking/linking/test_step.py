@@ -186,6 +186,13 @@ def test_where_a_nucleus_is_expected() -> None:
     assert found.unit_spread == pytest.approx(_spread(np.full(2, off), 4.0, given))
 
 
+def test_before_anything_is_known_the_spread_is_a_share_of_the_distance_of_neighbours() -> None:
+    sources = open_ends([frame(0), frame(1, (0.0, 0.0, 0.0))], 1, 2, 5.0)
+    anchors = Anchors.of(sources, frame(1), Solution(np.zeros(0, np.int64), {}))
+    found = expect(sources, frame(1, (0.0, 0.0, 0.0)), anchors, model(5.0))
+    assert (len(found.place), found.unit_spread) == (0, pytest.approx(FIRST_SPREAD * 5.0))
+
+
 def test_what_is_known_of_others_counts_for_those_of_which_nothing_is() -> None:
     before = frame(0, (0.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 1.0, 0.0))
     after = frame(1, (0.0, 0.0, 1.0), (0.0, 2.0, 3.0))
