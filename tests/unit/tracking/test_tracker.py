@@ -242,3 +242,11 @@ def test_a_series_in_steps_that_turns_out_to_count_closer_goes_on(memory: int, t
     assert close
     for a, b in close:
         assert record.ids[a] == record.ids[b], "nobody is lost from one time point to the next"
+
+
+def test_what_is_told_is_the_newest_frame_what_became_final_and_what_changed() -> None:
+    tracker = Tracker(TrackingParams(lag_frames=4, memory_frames=1))
+    for t, places in enumerate(wandering(9)):
+        told = [(frame.t, frame.is_final) for frame in tracker.advance(Nuclei.from_positions(t, places)).frames]
+        assert told == ([(t - 4, True), (t, False)] if t >= 4 else [(t, False)])
+    assert [(frame.t, frame.is_final) for frame in tracker.finish().frames] == [(t, True) for t in (5, 6, 7, 8)]

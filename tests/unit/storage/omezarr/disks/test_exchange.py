@@ -78,8 +78,13 @@ def test_where_there_is_nothing_yet_the_folder_takes_its_place(new: Path, tmp_pa
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were brought to the disk."""
     folders: list[Path] = []
-    real = exchange._sync
-    monkeypatch.setattr(exchange, "_sync", lambda folder: (folders.append(folder), real(folder)))
+    real = os.fsync
+
+    def noted(handle: int) -> None:
+        folders.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
     return folders
 
 
