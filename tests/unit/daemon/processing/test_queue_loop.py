@@ -511,3 +511,26 @@ def test_while_a_transaction_lasts_beside_it_the_loop_does_nothing_but_wait(stag
     assert over == [None], "once"
     stage.queue_loop.abandon()
     assert beside.waited[-1] is None, "however long it takes"
+
+
+class Talkative(Actor):
+    """Says more than a turn has time for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = 0
+
+    def events(self, wait_s: float) -> Iterator[Event]:
+        yield from super().events(wait_s)
+        while self.said < 100:
+            self.said += 1
+            yield Progress(self.said, 100)
+
+
+def test_a_worker_is_heard_so_long_in_one_turn_and_no_longer(stage: Stage) -> None:
+    actors = [Talkative(), Talkative()]
+    loop = QueueLoop(stage.catalog, actors)  # type: ignore[arg-type]
+    loop.step(0.0)
+    assert [actor.said for actor in actors] == [31, 31], "its first word was that it is ready"
+    loop.step(0.0)
+    assert [actor.said for actor in actors] == [63, 63]

@@ -93,7 +93,7 @@ def test_only_the_claim_that_counts_can_be_handed_in(catalog: Catalog, handed_in
         "fail": lambda: catalog.fail_timepoint(lost, "Too late.", retry=False, pause_s=0),
         "commit": lambda: catalog.commit_timepoint(lost, nuclei(0), one_to_one(0, 3), b"", {}),
     }[handed_in]
-    with pytest.raises(StaleJobError, match="attempt 1"):
+    with pytest.raises(StaleJobError, match="Time point 0 of a is no longer claimed by attempt 1"):
         hand_in()
     catalog.commit_timepoint(current, nuclei(0), one_to_one(0, 3), b"", {})
 

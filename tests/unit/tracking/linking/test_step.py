@@ -125,6 +125,7 @@ def test_the_scale_of_lone_nuclei_is_their_size_or_the_way_that_they_went() -> N
     diameter = np.exp(sized[0].features[0, 0])
     assert neighbour_scale(sized, 1) == pytest.approx(2.0 * diameter)
     assert neighbour_scale([frame(0, (0.0, 0.0, 0.0)), frame(1, (0.0, 3.0, 1.0))], 1) == pytest.approx(3.0)
+    assert neighbour_scale([frame(0, (0.0, 0.0, 0.0)), frame(1, (0.1, 0.4, 0.2))], 1) == pytest.approx(0.4)
     assert neighbour_scale([frame(0, (0.0, 0.0, 0.0)), frame(1)], 1) == 1.0
     assert neighbour_scale([frame(0), frame(1)], 1) == 1.0
 
