@@ -47,9 +47,11 @@ def neighbour_scale(frames: list[Frame], index: int) -> float:
     if known:
         return float(np.mean(known))
     everything = np.concatenate([frame.positions for frame in frames])
+    if not len(everything):
+        return 1.0
     sizes = np.concatenate([frame.features[:, 0] for frame in frames])
     size = 2.0 * float(np.exp(np.nanmedian(sizes))) if np.isfinite(sizes).any() else 0.0
-    extent = float(np.ptp(everything, axis=0).max()) if len(everything) else 0.0
+    extent = float(np.ptp(everything, axis=0).max())
     return max(size, extent) or 1.0
 
 
