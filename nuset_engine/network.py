@@ -78,66 +78,83 @@ def computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(kept)
 
 
-def _block(x: keras.KerasTensor, filters: int, name: str, folded: bool) -> keras.KerasTensor:
+def _convolution(filters: int, kernels: str, **more: object) -> layers.Conv2D:
+    return layers.Conv2D(filters, 3, padding="same", kernel_initializer=kernels, **more)
+
+
+def _block(x: keras.KerasTensor, filters: int, name: str, folded: bool, kernels: str) -> keras.KerasTensor:
     """Two 3x3 convolutions with batch normalisation, or with a bias in its place where it is folded in."""
     for step in (1, 2):
         if folded:
-            x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv{step}")(x)
+            x = _convolution(filters, kernels, name=f"{name}_conv{step}", activation="relu")(x)
             continue
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv{step}")(x)
+        x = _convolution(filters, kernels, name=f"{name}_conv{step}", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_norm{step}")(x)
         x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
     return x
 
 
-def _pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool) -> dict[int, keras.KerasTensor]:
+def _pyramid(
+    x: keras.KerasTensor, filters: tuple[int, ...], folded: bool, kernels: str
+) -> dict[int, keras.KerasTensor]:
     """Encoder and decoder; features of the decoder by stride."""
     skips = []
     for level, channels in enumerate(filters):
         if level:
             x = layers.MaxPooling2D(name=f"pool{2**level}")(x)
-        x = _block(x, channels, f"encoder{2**level}", folded)
+        x = _block(x, channels, f"encoder{2**level}", folded, kernels)
         skips.append(x)
     features = {2 ** (len(filters) - 1): x}
     for level in range(len(filters) - 2, -1, -1):
         join = _joined_quickly if folded else _joined
-        x = join(x, skips[level], filters[level], f"decoder{2**level}")
+        x = join(x, skips[level], filters[level], f"decoder{2**level}", kernels)
         features[2**level] = x
     return features
 
 
-def _joined(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def _joined(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str, kernels: str) -> keras.KerasTensor:
     """One step up the decoder: the coarse features at twice their resolution beside the encoder's, and a block."""
     x = layers.UpSampling2D(name=f"{name}_double")(x)
-    return _block(layers.Concatenate(name=f"{name}_join")([skip, x]), filters, name, folded=False)
+    return _block(layers.Concatenate(name=f"{name}_join")([skip, x]), filters, name, False, kernels)
 
 
-def _joined_quickly(x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def _joined_quickly(
+    x: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str, kernels: str
+) -> keras.KerasTensor:
     """The same function with less than half of the products for the coarse features.
 
     A 3x3 convolution of pixels that were doubled meets each of them several times; with the products summed beforehand
     it is a transposed 4x4 convolution of the coarse features themselves (`folding.doubling_kernel`).
     """
-    x = layers.Conv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False, name=f"{name}_up")(x)
-    skip = layers.Conv2D(filters, 3, padding="same", name=f"{name}_skip")(skip)
+    up = {"strides": 2, "padding": "same", "use_bias": False, "kernel_initializer": kernels}
+    x = layers.Conv2DTranspose(filters, 4, name=f"{name}_up", **up)(x)
+    skip = _convolution(filters, kernels, name=f"{name}_skip")(skip)
     x = layers.Activation("relu", name=f"{name}_relu")(layers.Add(name=f"{name}_join")([skip, x]))
-    return layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv2")(x)
+    return _convolution(filters, kernels, name=f"{name}_conv2", activation="relu")(x)
 
 
-def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int) -> keras.KerasTensor:
+def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int, kernels: str) -> keras.KerasTensor:
     """Scores (logits) and box offsets of the anchors at one stride: (h, w, A * 5)."""
-    x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"rpn{stride}_conv")(x)
+    x = _convolution(filters, kernels, name=f"rpn{stride}_conv", activation="relu")(x)
     full = {"dtype": "float32"}  # what the losses see, whatever the layers before it compute in
     prior = keras.initializers.Constant(-float(ops.log((1 - PRIOR) / PRIOR)))
-    scores = layers.Conv2D(anchors, 1, bias_initializer=prior, name=f"rpn{stride}_score", **full)(x)
+    scores = layers.Conv2D(
+        anchors, 1, kernel_initializer=kernels, bias_initializer=prior, name=f"rpn{stride}_score", **full
+    )(x)
     boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box", **full)(x)
     return layers.Concatenate(name=f"rpn{stride}", **full)([scores, boxes])
 
 
 def build_network(
-    architecture: Architecture | None = None, channels: int = CHANNELS, folded: bool = False
+    architecture: Architecture | None = None,
+    channels: int = CHANNELS,
+    folded: bool = False,
+    kernels: str = "glorot_uniform",
 ) -> keras.Model:
     """The untrained network; `folded` gives its quicker twin for inference, filled by `folding.folded_network`.
+
+    What `kernels` names fills the convolutions: at random for training, ``zeros`` for a network that is filled next,
+    because JAX compiles every draw, which takes longer than all the rest.
 
     Returns
     -------
@@ -148,7 +165,7 @@ def build_network(
     """
     arch = architecture or Architecture()
     image = keras.Input((None, None, channels), name="image")
-    features = _pyramid(image, arch.filters, folded)
-    maps = layers.Conv2D(2, 1, name="maps", dtype="float32")(features[1])
-    heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters) for lv in LEVELS]
+    features = _pyramid(image, arch.filters, folded, kernels)
+    maps = layers.Conv2D(2, 1, kernel_initializer=kernels, name="maps", dtype="float32")(features[1])
+    heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters, kernels) for lv in LEVELS]
     return keras.Model(image, [maps, *heads], name="nuset")

@@ -11,6 +11,7 @@ import pandas as pd
 from nuset_engine.arrays import FlagsN, FloatsN, IntsN
 from tracking.arrays import PlacesND
 from tracking.errors import TrackingError
+from tracking.trackpy_parts import MOTION, part
 
 AXES = ("z", "y", "x")
 SIZES = ("volume_um3", "area_um2", "volume_px")
@@ -157,15 +158,13 @@ def msd_curve(t: IntsN, position: PlacesND) -> tuple[FloatsN, FloatsN, FloatsN]:
     """
     if len(t) < 2 or position.shape[1] == 0:
         return np.zeros(0), np.zeros(0), np.zeros(0)
-    from trackpy.motion import msd
-
     columns = ["x", "y", "z"][: position.shape[1]]
     track = pd.DataFrame(position, columns=columns)
     track["frame"] = np.asarray(t, np.int64)
     longest = max(1, int(t[-1] - t[0]) // 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of newer versions of pandas about how trackpy calls them
-        table = msd(track, mpp=1.0, fps=1.0, max_lagtime=longest, detail=True, pos_columns=columns)
+        table = part(MOTION).msd(track, mpp=1.0, fps=1.0, max_lagtime=longest, detail=True, pos_columns=columns)
     table = table[np.isfinite(table["msd"]) & (table["N"] > 0)]
     return (
         table.index.to_numpy(np.float64),

@@ -19,7 +19,7 @@ def load_folded(weights: WeightsInfo) -> keras.Model:
         If the weights do not fit the network that their manifest describes.
     """
     architecture = Architecture(tuple(weights.architecture["filters"]), weights.architecture["head_filters"])
-    model = build_network(architecture, channels=weights.channels)
+    model = build_network(architecture, channels=weights.channels, kernels="zeros")
     load_weights(model, weights)
     return folded_network(model, architecture)
 
@@ -31,7 +31,7 @@ def folded_network(model: keras.Model, architecture: Architecture) -> keras.Mode
     ``s = gamma / sqrt(variance + epsilon)`` (Jacob et al. 2018, section 3.2). The first convolution of each decoder
     block is divided into its part over the encoder's features and its part over the doubled ones.
     """
-    folded = build_network(architecture, channels=model.input_shape[-1], folded=True)
+    folded = build_network(architecture, channels=model.input_shape[-1], folded=True, kernels="zeros")
     for layer in folded.layers:
         if not layer.weights:
             continue

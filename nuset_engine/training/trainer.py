@@ -103,7 +103,7 @@ class Run:
         Blended with the weights that the run started from, if its settings say so.
         """
         with computing_in(self.config.precision):
-            copy = build_network(self.architecture, channels=self.network.input_shape[-1])
+            copy = build_network(self.architecture, channels=self.network.input_shape[-1], kernels="zeros")
         copy.set_weights(self.network.get_weights())
         averages = self.optimizer._model_variables_moving_average
         places = {v.path: i for i, v in enumerate(self.network.variables)}

@@ -8,7 +8,6 @@ the process, NUSETD_TEST_HANG names a file at the sight of which it hangs, once,
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,6 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
-
-# trackpy imports both, the linker that is used calls neither, and a worker starts a quarter faster without them. Where
-# the tests themselves run, other packages need them.
-if "pytest" not in sys.modules:
-    for needless in ("numba", "sklearn"):
-        sys.modules.setdefault(needless, None)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 
 from nuset_engine.arrays import RowsN
 from tracking.arrays import PlacesND
 from tracking.evidence.neighbours import nearest_pairs
 from tracking.linking.candidates import CandidateLinks
+from tracking.trackpy_parts import LINKING, LINKING_ERRORS, part
 
 SUBNET_SOURCES = 8
 """Largest subnetwork that trackpy solves, at a cost that grows exponentially; adaptive search splits larger ones."""
@@ -33,25 +37,17 @@ def link(expected: PlacesND, found: PlacesND, search_range: float) -> RowsN:
     (N,) int64
         Row in `found`, -1 for none.
     """
-    from trackpy.linking.utils import SubnetOversizeException
-
     if not len(expected) or not len(found):
         return np.full(len(expected), -1, np.int64)
     try:
         return _link_trackpy(expected, found, search_range)
-    except SubnetOversizeException:
+    except part(LINKING_ERRORS).SubnetOversizeException:
         return link_by_assignment(expected, found, search_range)
 
 
 def _link_trackpy(expected: PlacesND, found: PlacesND, search_range: float) -> RowsN:
-    """Links of trackpy's linker with adaptive search; raises SubnetOversizeException where that is not enough."""
-    from trackpy.linking.linking import Linker
-
-    class BoundedLinker(Linker):
-        MAX_SUB_NET_SIZE_ADAPTIVE = SUBNET_SOURCES
-        MAX_NEIGHBORS = 6
-
-    linker = BoundedLinker(
+    """Links of trackpy's linker with adaptive search; raises its SubnetOversizeException where that is not enough."""
+    linker = _bounded_linker()(
         search_range,
         adaptive_stop=search_range * ADAPTIVE_STOP,
         adaptive_step=ADAPTIVE_STEP,
@@ -64,6 +60,13 @@ def _link_trackpy(expected: PlacesND, found: PlacesND, search_range: float) -> R
     rows = np.flatnonzero(particles < len(expected))
     match[particles[rows]] = rows
     return match
+
+
+@cache
+def _bounded_linker() -> type[Any]:
+    """Trackpy's linker with limits of our own."""
+    limits = {"MAX_SUB_NET_SIZE_ADAPTIVE": SUBNET_SOURCES, "MAX_NEIGHBORS": 6}
+    return type("BoundedLinker", (part(LINKING).Linker,), limits)
 
 
 def _untied(points: PlacesND, search_range: float, seed: int) -> PlacesND:

@@ -54,6 +54,14 @@ def test_the_twin_for_inference_is_the_same_function(shape: tuple[int, int]) -> 
         assert np.allclose(one, other, atol=1e-4)
 
 
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_network_that_is_to_be_filled_draws_nothing(folded: bool) -> None:
+    empty = build_network(SMALL, folded=folded, kernels="zeros")
+    kernels = [np.asarray(layer.kernel) for layer in empty.layers if hasattr(layer, "kernel")]
+    assert len(kernels) > 20
+    assert not any(kernel.any() for kernel in kernels)
+
+
 def test_weights_survive_the_file_as_float16(stored: WeightsInfo) -> None:
     again = build_network(SMALL)
     load_weights(again, find_weights(stored.path))
@@ -109,11 +117,12 @@ def test_shipped_weights_are_whole_and_say_what_made_them(name: str) -> None:
     assert "/" not in json.dumps(info.manifest["recipe"])
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (17, 33), (250, 100)])
-def test_prediction_has_the_shape_of_its_input(stored: WeightsInfo, shape: tuple[int, int]) -> None:
-    (found,) = Predictor(stored).predict(np.zeros((1, *shape, CHANNELS), np.float32))
-    assert found.foreground.shape == found.ridge.shape == shape
-    assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
+def test_prediction_has_the_shape_of_its_input(stored: WeightsInfo) -> None:
+    predictor = Predictor(stored)
+    for shape in ((16, 16), (17, 33), (250, 100)):
+        (found,) = predictor.predict(np.zeros((1, *shape, CHANNELS), np.float32))
+        assert found.foreground.shape == found.ridge.shape == shape
+        assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
 
 
 def test_perfect_answers_have_almost_no_loss_and_wrong_ones_have_some() -> None:
