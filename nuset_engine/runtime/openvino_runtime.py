@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ from nuset_engine.errors import EngineError
 from nuset_engine.runtime.int8_file import read_int8
 from nuset_engine.runtime.silent_openvino import import_silently
 from nuset_engine.weights import WeightsInfo
+
+
+@cache
+def core() -> Any:
+    """OpenVINO's entrance, one for the life of the process, see `signal_stack`."""
+    return import_silently("openvino").Core()
 
 
 class Int8Network:
@@ -24,10 +31,9 @@ class Int8Network:
     """
 
     def __init__(self, model: Any, threads: int | None = None) -> None:
-        core = import_silently("openvino").Core()
         # For any size: one compiled for a size of its own is a little faster, and rounds otherwise, so that results
         # would depend on what was seen before.
-        self._run = core.compile_model(model, "CPU", _settings(threads))
+        self._run = core().compile_model(model, "CPU", _settings(threads))
 
     def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Probabilities and heads, as `predictor.Network` promises."""
@@ -47,7 +53,7 @@ def load_int8(weights: WeightsInfo, threads: int | None = None) -> Int8Network:
     ov = import_silently("openvino")
     graph, constants = read_int8(weights.int8)
     try:
-        return Int8Network(ov.Core().read_model(graph, constants), threads)
+        return Int8Network(core().read_model(graph, constants), threads)
     except RuntimeError as error:
         raise EngineError(
             f"OpenVINO {ov.__version__} does not understand {weights.int8.path} ({str(error).splitlines()[0]}); "

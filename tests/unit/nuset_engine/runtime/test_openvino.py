@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import hashlib
 import json
 import os
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +20,10 @@ from nuset_engine.network import keras
 from nuset_engine.planes.normalize import normalize, whole_image_statistics
 from nuset_engine.runtime.folding import load_folded
 from nuset_engine.runtime.keras_runtime import KerasNetwork
-from nuset_engine.runtime.openvino_graph import openvino_model, phases_kernel
+from nuset_engine.runtime.openvino_graph import OPERATIONS, openvino_model, phases_kernel
 from nuset_engine.runtime.openvino_runtime import Int8Network, load_int8
+from nuset_engine.runtime.signal_stack import SignalStack, kept_signal_stack, signal_stack
+from nuset_engine.runtime.silent_openvino import import_silently
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.examples import samplers
@@ -29,14 +34,15 @@ pytestmark = pytest.mark.usefixtures("openvino")
 TWINS = [name for name in shipped_weights() if find_weights(name).int8 is not None]
 
 
-@pytest.mark.parametrize("shape", [(1, 64, 64), (2, 16, 48)])
-def test_in_float32_it_is_the_same_function(small: WeightsInfo, shape: tuple[int, int, int]) -> None:
-    x = np.random.default_rng(1).normal(size=(*shape, small.channels)).astype(np.float32)
-    exact, rebuilt = KerasNetwork(small)(x), Int8Network(openvino_model(load_folded(small)))(x)
-    assert [part.shape for part in exact] == [part.shape for part in rebuilt]
-    for one, other in zip(exact, rebuilt, strict=True):
-        assert np.ptp(one) > 0.01, "an answer that is the same everywhere would compare nothing"
-        assert np.allclose(one, other, atol=1e-5 * max(1.0, float(np.abs(one).max())))
+def test_in_float32_it_is_the_same_function(small: WeightsInfo) -> None:
+    by_keras, by_openvino = KerasNetwork(small), Int8Network(openvino_model(load_folded(small)))
+    for shape in ((1, 64, 64), (2, 16, 48)):
+        x = np.random.default_rng(1).normal(size=(*shape, small.channels)).astype(np.float32)
+        exact, rebuilt = by_keras(x), by_openvino(x)
+        assert [part.shape for part in exact] == [part.shape for part in rebuilt]
+        for one, other in zip(exact, rebuilt, strict=True):
+            assert np.ptp(one) > 0.01, "an answer that is the same everywhere would compare nothing"
+            assert np.allclose(one, other, atol=1e-5 * max(1.0, float(np.abs(one).max())))
 
 
 def test_a_transposed_convolution_is_a_convolution_whose_channels_are_spread() -> None:
@@ -99,12 +105,41 @@ def _nonsense() -> dict[str, np.ndarray]:
     return {"graph": np.frombuffer(b"<net>", np.uint8), "constants": np.zeros(4, np.uint8)}
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (17, 33), (250, 100)])
-def test_prediction_has_the_shape_of_its_input(shape: tuple[int, int]) -> None:
+def test_prediction_has_the_shape_of_its_input() -> None:
     weights = replace(find_weights(TWINS[0]), runtime="openvino")
-    (found,) = Predictor(weights).predict(np.zeros((1, *shape, weights.channels), np.float32))
-    assert found.foreground.shape == found.ridge.shape == shape
-    assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
+    predictor = Predictor(weights)
+    for shape in ((16, 16), (17, 33), (250, 100)):
+        (found,) = predictor.predict(np.zeros((1, *shape, weights.channels), np.float32))
+        assert found.foreground.shape == found.ridge.shape == shape
+        assert 0 <= found.foreground.min() <= found.foreground.max() <= 1
+
+
+def smallest_model() -> Any:
+    """What keeps above 0."""
+    ov, op = import_silently("openvino"), import_silently(OPERATIONS)
+    image = op.parameter([1, 4, 4, 1], np.float32)
+    return ov.Model([op.relu(image)], [image], "smallest")
+
+
+def test_networks_that_come_and_go_leave_signals_a_stack_that_is_there() -> None:
+    """Two that end in the order in which they were made would leave the stack of the first, which is freed."""
+    first = Int8Network(smallest_model())
+    before = (signal_stack().address, signal_stack().size)
+    second = Int8Network(smallest_model())
+    del first
+    gc.collect()
+    del second
+    gc.collect()
+    assert (signal_stack().address, signal_stack().size) == before
+
+
+def test_a_stack_that_something_replaces_is_put_back() -> None:
+    before, other = (signal_stack().address, signal_stack().size), ctypes.create_string_buffer(2**17)
+    with kept_signal_stack():
+        new = SignalStack(ctypes.addressof(other), 0, len(other))
+        assert ctypes.CDLL(None).sigaltstack(ctypes.byref(new), None) == 0
+        assert signal_stack().address == ctypes.addressof(other)
+    assert (signal_stack().address, signal_stack().size) == before
 
 
 def test_planes_of_ever_new_sizes_do_not_fill_the_memory() -> None:
