@@ -6,7 +6,6 @@ the computer does. Processes that tests start count as soon as they have been wa
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -16,27 +15,18 @@ import pytest
 BUDGET_S = 300
 """Of the default suite, with all its processes."""
 LISTED = 8
-"""Files; with `-v` all of them."""
+"""Files, or tests; with `-v` all of them."""
 
 _spent: Counter[str] = Counter()  # by file
+_tests: Counter[str] = Counter()
 _last = 0.0
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
 
 
-class _SignalStack(ctypes.Structure):
-    """`stack_t` of the C library."""
-
-    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
-
-
-def pytest_runtest_setup() -> None:
-    """Signals are delivered on the ordinary stack.
-
-    Libraries that some tests load leave the process an alternate stack that cannot hold a signal's frame on processors
-    with wide registers (AMX); the next signal that a test sends to itself would end the whole run.
-    """
-    ctypes.CDLL(None).sigaltstack(ctypes.byref(_SignalStack(None, 2, 0)), None)  # SS_DISABLE
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--cpu`: the same by test."""
+    parser.addoption("--cpu", action="store_true", help="list the processor time of tests as well; with -v of all")
 
 
 def _processor_s() -> float:
@@ -62,12 +52,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up."""
-    _spent[report.nodeid.partition("::")[0]] += getattr(report, "processor_s", 0.0)
+    seconds = getattr(report, "processor_s", 0.0)
+    _spent[report.nodeid.partition("::")[0]] += seconds
+    _tests[report.nodeid] += seconds
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say it."""
     terminalreporter.section("processor time")
-    for name, seconds in _spent.most_common(None if config.option.verbose > 0 else LISTED):
-        terminalreporter.line(f"{seconds:6.1f} s  {name}")
+    for spent in (_spent, _tests) if config.option.cpu else (_spent,):
+        for name, seconds in spent.most_common(None if config.option.verbose > 0 else LISTED):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")
     terminalreporter.line(f"{_processor_s():6.1f} s  in all; the default suite has {BUDGET_S} s")

@@ -12,6 +12,7 @@ import pytest
 from nuset_engine.weights import shipped_weights
 
 
+@pytest.mark.long  # a benchmark of the shipped weights; `.ci/run` runs it once
 @pytest.mark.skipif("fluorescence" not in shipped_weights(), reason="this checkout has no weights")
 @pytest.mark.timeout(900)
 def test_the_demo_is_good_with_the_shipped_weights(tmp_path: Path) -> None:

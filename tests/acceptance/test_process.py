@@ -81,7 +81,7 @@ def test_what_was_set_aside_is_queued_again_on_request(processed: Path) -> None:
 
 def test_a_stack_without_a_voxel_size_is_told_how_to_give_it(tmp_path: Path) -> None:
     image = write_stack(tmp_path / "bare.tif", stack(0))
-    done = nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE)
+    done = asked("process", image, "--output", tmp_path / "out", "--engine", ENGINE)
     assert done.returncode == 1
     assert "--voxel-size Z,Y,X" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -91,10 +91,10 @@ def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_
     said = {"axes": "ZYX", "finterval": 30.0, "spacing": 2.0, "unit": "um"}
     tifffile.imwrite(tmp_path / "a.tif", stack(0)[2:5], imagej=True, resolution=(4.0, 4.0), metadata=said)
     arguments = ("process", tmp_path / "a.tif", "--output", tmp_path / "out", "--engine", ENGINE)
-    done = nusetd(*arguments)
+    done = asked(*arguments)
     assert done.returncode == 0
     assert "3 slices, one time point and a frame interval of 30 s" in done.stderr
-    done = nusetd(*arguments, "--axes", "TYX")
+    done = asked(*arguments, "--axes", "TYX")
     assert (done.returncode, done.stderr) == (0, "")
     assert "in 3 time points" in done.stdout
     with pytest.raises(SystemExit):
@@ -103,7 +103,7 @@ def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_
 
 def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
     image = write_stack(tmp_path / "plane.tif", stack(0)[3])
-    first, second = (nusetd("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))
+    first, second = (asked("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))
     assert first.returncode == second.returncode == 0
     assert first.stdout == second.stdout
     found = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
@@ -146,7 +146,7 @@ def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not FORMATS.is_dir(), reason=f"no real data in {FORMATS}")
 def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) -> None:
-    done = nusetd("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)
+    done = asked("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)
     assert done.returncode == 0, done.stderr
     listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     found = {row["reader"]: row for row in listed}

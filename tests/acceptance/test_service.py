@@ -109,6 +109,7 @@ def test_a_slow_writer_is_waited_for(running: Lab) -> None:
             file.write(content[start : start + len(content) // 8 + 1])
             file.flush()
             time.sleep(0.6)  # three quiet periods: only the format tells that there is more to come
+    assert "slow.tif" not in lab.said(), "nobody tried to open it either"
     lab.wait(lambda: state(lab, "slow") == "complete")
     counted = "select count(*) from nuclei n join acquisitions a on a.id = n.acquisition_id where a.name = 'slow'"
     assert lab.rows(counted) == [(5,)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab, asked, nusetd, stack, write_stack
+from lab import Lab, asked, stack, write_stack
 
 Maker = Callable[..., Lab]
 
@@ -192,7 +192,7 @@ def test_status_tells_of_a_service_that_was_killed_and_of_none_at_all(new_lab: M
     assert "not running: ended without a word" in asked("status", "--database", lab.database).stdout
     write_stack(lab.root / "image.tif", stack(0)[2])
     engine = ("--engine", "classical_engine:ClassicalEngine")
-    assert nusetd("process", lab.root / "image.tif", "--output", lab.root / "p", *engine).returncode == 0
+    assert asked("process", lab.root / "image.tif", "--output", lab.root / "p", *engine).returncode == 0
     shown = asked("status", "--database", lab.root / "p")
     assert shown.returncode == 0
     assert "none ever worked on this database" in shown.stdout

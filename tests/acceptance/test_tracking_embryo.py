@@ -29,7 +29,7 @@ def thinned(step: int) -> pd.DataFrame:
     [
         pytest.param(1, 0.998, 0.92, marks=pytest.mark.long),
         pytest.param(3, 0.992, 0.85, marks=pytest.mark.long),
-        (5, 0.975, 0.70),
+        pytest.param(5, 0.975, 0.70, marks=pytest.mark.long),  # `.ci/run` runs it once
     ],
 )
 def test_embryo(step: int, link_f1: float, division_f1: float) -> None:

@@ -127,16 +127,17 @@ def test_boxes_return_to_the_pixels_of_the_source() -> None:
 @pytest.mark.usefixtures("eagerly")
 def test_training_on_synthetic_events_alone_gives_weights_for_detection(tmp_path: Path) -> None:
     config = TrainingConfig(
-        None, None, tmp_path / "events.npz", mode="events", width=4, steps=2, batch_size=1, crop_px=64
+        None, None, tmp_path / "events.npz", mode="events", width=4, steps=1, batch_size=1, crop_px=64
     )
-    weights = train(config, every=2)
+    weights = train(config, every=1)
     assert weights.manifest["recipe"]["mode"] == "events"
     part = next(p for seed in range(9) for p in mitotic_slices(np.random.default_rng(seed)) if p.nuclei.max() > 20)
     detector = EventDetector(tmp_path / "events.npz", min_score=0.001)
-    (found,) = detector.detect([part.image[:96, :96]])
+    (found,) = detector.detect([part.image[:64, :64]])
     assert found.boxes.shape == (len(found), 4)
+    assert len(found) > 0
     assert (found.boxes >= 0).all()
-    assert (found.boxes <= 96).all()
+    assert (found.boxes <= 64).all()
     (nothing,) = detector.detect([np.zeros((64, 64))])
     assert len(nothing) == 0
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from nuset_engine.network import keras
 from nuset_engine.training.trainer import TrainingConfig, train
 assert keras.backend.backend() == "jax"
-run = TrainingConfig(None, None, Path(sys.argv[1]), width=4, steps=30, batch_size=2, crop_px=64, seed=3)
+run = TrainingConfig(None, None, Path(sys.argv[1]), width=4, steps=30, batch_size=2, crop_px=64)
 print(train(run, every=10).manifest["backend"])
 """
 

@@ -13,6 +13,10 @@ from skimage.io import imsave
 from nuset_engine.errors import EngineError
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from nuset_engine.training import trainer
+from nuset_engine.training.examples import load_examples, samplers
+from nuset_engine.training.history import PARTS
+from nuset_engine.training.losses import total_loss
 from nuset_engine.training.trainer import TrainingConfig, prepare, train
 
 
@@ -33,16 +37,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
     """A run of a few seconds."""
     base = TrainingConfig(
-        folder / "images", folder / "labels", output, width=4, steps=30, batch_size=2, crop_px=64, validation=1, seed=3
+        folder / "images", folder / "labels", output, width=4, steps=3, batch_size=2, crop_px=64, validation=1
     )
     return replace(base, **changes)
 
 
+VALIDATION = (3.0, 1.0, 2.0)
+
+
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights from a short run."""
-    output = tmp_path_factory.mktemp("run") / "mine.npz"
-    train(config(folder, output), every=10)
+    """Weights from a short run, of which the second validation was the best."""
+    import tensorflow as tf
+
+    output, told = tmp_path_factory.mktemp("run") / "mine.npz", iter(VALIDATION)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "_validation_loss", lambda *_: next(told))
+        tf.config.run_functions_eagerly(True)
+        train(config(folder, output), every=1)
+        tf.config.run_functions_eagerly(False)
     return output
 
 
@@ -53,13 +66,29 @@ def history(weights: Path) -> list[dict[str, str]]:
 
 def test_a_run_leaves_weights_manifest_history_and_plot(trained: Path) -> None:
     rows = history(trained)
-    assert [int(r["step"]) for r in rows] == [10, 20, 30]
-    losses = [float(r["validation_loss"]) for r in rows]
-    assert losses[0] > losses[1] > losses[2]
+    assert [(int(r["step"]), float(r["validation_loss"])) for r in rows] == list(enumerate(VALIDATION, start=1))
     assert trained.with_suffix(".history.png").stat().st_size > 5000
     manifest = Segmenter(trained).weights_info.manifest
     assert manifest["recipe"]["width"] == 4
-    assert manifest["scores"]["step"] == 30
+    assert (manifest["scores"]["step"], manifest["scores"]["validation_loss"]) == (2, 1.0), "the best are kept"
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_step_makes_the_loss_on_its_crops_smaller(folder: Path, tmp_path: Path, seed: int) -> None:
+    """Whatever is drawn: on the same crops again and again the loss falls with each step, in every part of it."""
+    run = prepare(config(folder, tmp_path / "mine.npz", seed=seed))
+    crops, _ = samplers(run.config, 0, *load_examples(run.config, lambda _: None))
+    inputs, targets = crops.batch(2)
+    parts = []
+    for _ in range(6):
+        run.trainer.reset_metrics()
+        logs = run.trainer.train_on_batch(inputs, targets, return_dict=True)
+        parts.append({name: float(np.asarray(logs[name])) for name in PARTS})
+    losses = [float(total_loss(part)) for part in parts]
+    assert (np.diff(losses) < 0).all()
+    assert losses[-1] < 0.85 * losses[0]
+    assert all(parts[-1][name] < parts[0][name] for name in PARTS)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -68,17 +97,18 @@ def test_an_interrupted_run_continues_where_it_stopped(folder: Path, tmp_path: P
         pass
 
     def interrupt(sentence: str) -> None:
-        if sentence.startswith("step 2:"):
+        if sentence.startswith("step 1:"):
             raise StoppedError
 
-    settings = config(folder, tmp_path / "mine.npz", steps=4)
+    settings = config(folder, tmp_path / "mine.npz", steps=2)
     with pytest.raises(StoppedError):
-        train(settings, note=interrupt, every=2)
+        train(settings, note=interrupt, every=1)
     notes: list[str] = []
-    train(settings, note=notes.append, every=2)
-    assert any("continuing at step 2 of 4" in note for note in notes)
+    train(settings, note=notes.append, every=1)
+    assert any("continuing at step 1 of 2" in note for note in notes)
     rows = history(tmp_path / "mine.npz")
-    assert [int(r["step"]) for r in rows] == [2, 4]
+    assert [int(r["step"]) for r in rows] == [1, 2]
+    assert all(0 < float(row["validation_loss"]) < 10 for row in rows)
 
 
 def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, tmp_path: Path) -> None:

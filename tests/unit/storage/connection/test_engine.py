@@ -32,6 +32,26 @@ def test_steps_of_tracks_are_measured_where_tensorflow_was_loaded_first(tmp_path
     assert answer(program, str(database), SPEED) == "5.0"
 
 
+ORDER = """
+import sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in {"keras", "tensorflow", "jax"}:
+            raise SystemExit(f"{name} after {'sqlite3' if '_sqlite3' in sys.modules else 'nothing'}")
+
+sys.meta_path.insert(0, Watch())
+import nuset_engine.network
+"""
+
+
+def test_the_engine_loads_pythons_own_sqlite_before_what_brings_another() -> None:
+    """Whichever is loaded first serves the whole process."""
+    run = subprocess.run([sys.executable, "-c", ORDER], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "keras after sqlite3"
+
+
+@pytest.mark.long  # loads TensorFlow for the order that the test above looks at; `.ci/run` runs it once
 def test_the_engine_leaves_pythons_own_sqlite_in_place() -> None:
     show = "import sqlite3; print(sqlite3.sqlite_version)"
     assert answer("import nuset_engine.network; " + show) == answer(show)
