@@ -7,10 +7,17 @@ the computer does. Processes that tests start count as soon as they have been wa
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 BUDGET_S = 300
 """Of the default suite, with all its processes."""
@@ -22,6 +29,32 @@ _tests: Counter[str] = Counter()
 _last = 0.0
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A database that is made for a test is a copy of one that went through all migrations, which take longer."""
+    from storage.database import writer
+    from storage.naming import sqlite_path
+
+    migrated, upgrade = tmp_path_factory.mktemp("migrated") / "empty.sqlite", writer.upgrade
+
+    def copied(engine: Engine) -> None:
+        path = sqlite_path(str(engine.url))
+        if path is None or (path.exists() and path.stat().st_size):
+            upgrade(engine)
+        elif migrated.exists():
+            shutil.copyfile(migrated, path)
+            with engine.begin() as connection:  # the one thing in which new databases differ
+                connection.exec_driver_sql("UPDATE identity SET database_id = lower(hex(randomblob(16)))")
+        else:
+            upgrade(engine)
+            with closing(sqlite3.connect(path)) as made, closing(sqlite3.connect(migrated)) as copy:
+                made.backup(copy)
+
+    writer.upgrade = copied
+    yield
+    writer.upgrade = upgrade
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,7 +16,12 @@ from nuset_engine.weights import WeightsInfo
 
 @cache
 def core() -> Any:
-    """OpenVINO's entrance, one for the life of the process, see `signal_stack`."""
+    """OpenVINO's entrance, one for the life of the process.
+
+    Each one that computes sets a stack for signals in the thread that made it, and at its end puts back the one before.
+    Where two end in the order in which they were made, that one is freed memory by then, and the next signal that has
+    a handler writes over whatever lies there.
+    """
     return import_silently("openvino").Core()
 
 

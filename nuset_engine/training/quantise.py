@@ -26,7 +26,6 @@ from nuset_engine.runtime.int8_file import save_int8
 from nuset_engine.runtime.keras_runtime import KerasNetwork
 from nuset_engine.runtime.openvino_graph import openvino_model
 from nuset_engine.runtime.openvino_runtime import Int8Network
-from nuset_engine.runtime.signal_stack import kept_signal_stack
 from nuset_engine.runtime.silent_openvino import import_silently
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.examples import load_examples, samplers
@@ -101,7 +100,7 @@ def quantise(weights: WeightsInfo, config: TrainingConfig, note: Callable[[str],
 
 def _quantised(nncf: ModuleType, model: Any, crops: Sequence[InputYXC]) -> Any:
     nncf.set_log_level(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()), kept_signal_stack():  # its progress bars, and its many cores
+    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         return nncf.quantize(
             model,
             nncf.Dataset(crops),

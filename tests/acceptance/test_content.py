@@ -12,7 +12,7 @@ import tifffile
 from lab import ENGINE, Lab, nusetd, stack, write_stack
 
 Maker = Callable[..., Lab]
-TIMES, CHANGED = 20, 12
+TIMES, CHANGED = 8, 5
 
 # Whoever opens the hostile file dies of it, as of a codec that runs into damaged bytes.
 CRASHES = """

@@ -9,7 +9,8 @@ from cruelty import ENDLESS, Cruelty, finish, write_time_point
 from lab import Lab, assert_same, result
 
 
-@pytest.mark.parametrize(("kills", "seed"), [(6, 20261121), pytest.param(50, 20261123, marks=pytest.mark.long)])
+@pytest.mark.long  # `.ci/run` runs the few once
+@pytest.mark.parametrize(("kills", "seed"), [(6, 20261121), (50, 20261123)], ids=["few", "many"])
 def test_kills_lose_nothing_and_double_nothing(new_lab: Callable[..., Lab], kills: int, seed: int) -> None:
     """One service runs undisturbed and another is killed again and again, on equal files."""
     time_points = kills

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab, assert_same, nusetd, result, stack, write_stack
+from lab import ENGINE, Lab, asked, assert_same, nusetd, result, stack, write_stack
 
 Maker = Callable[..., Lab]
 
@@ -141,9 +141,10 @@ def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_ta
     assert lab.stop() == 0
     undisturbed = new_lab("undisturbed")
     write_series(undisturbed, range(3))
-    undisturbed.start()
-    undisturbed.wait(undisturbed.settled)
-    undisturbed.stop()
+    done = asked(
+        "process", undisturbed.incoming, "--output", undisturbed.output, "--voxel-size", "1,0.5,0.5", "--engine", ENGINE
+    )
+    assert done.returncode == 0, done.stderr
     assert_same(result(lab), result(undisturbed))
 
 

@@ -110,8 +110,17 @@ def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, imag
 
 @pytest.fixture(scope="module")
 def at_url(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a database whose images are in the bucket."""
-    return family.fill(tmp_path_factory.mktemp("there"), SIZE[2:], images=f"{bucket}/family")
+    """A folder with a database whose image was copied into the bucket: writing there is what the tests above do."""
+    import fsspec
+
+    folder = family.fill(tmp_path_factory.mktemp("there"), SIZE[2:])
+    here, there = folder / f"{family.NAME}.ome.zarr", f"{bucket}/family/{family.NAME}.ome.zarr"
+    fsspec.filesystem("s3").put(f"{here}/", f"{there}/", recursive=True)
+    shutil.rmtree(here)
+    with sqlite3.connect(folder / "nusetd.sqlite") as connection:
+        connection.execute("UPDATE acquisitions SET zarr_path = ?", (there,))
+    connection.close()
+    return folder
 
 
 def test_results_at_a_url_are_lazy_arrays_and_pictures(at_url: Path, tmp_path: Path) -> None:

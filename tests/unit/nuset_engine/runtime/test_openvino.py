@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import hashlib
 import json
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.signal_stack import signal_stack
 
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.predictor import Predictor
@@ -22,7 +22,6 @@ from nuset_engine.runtime.folding import load_folded
 from nuset_engine.runtime.keras_runtime import KerasNetwork
 from nuset_engine.runtime.openvino_graph import OPERATIONS, openvino_model, phases_kernel
 from nuset_engine.runtime.openvino_runtime import Int8Network, load_int8
-from nuset_engine.runtime.signal_stack import SignalStack, kept_signal_stack, signal_stack
 from nuset_engine.runtime.silent_openvino import import_silently
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.config import TrainingConfig
@@ -122,24 +121,16 @@ def smallest_model() -> Any:
 
 
 def test_networks_that_come_and_go_leave_signals_a_stack_that_is_there() -> None:
-    """Two that end in the order in which they were made would leave the stack of the first, which is freed."""
+    """Two with a core each would set a stack each, and where the first ends first, leave its own, which is freed."""
     first = Int8Network(smallest_model())
-    before = (signal_stack().address, signal_stack().size)
+    before = signal_stack()
     second = Int8Network(smallest_model())
+    assert signal_stack() == before
     del first
     gc.collect()
     del second
     gc.collect()
-    assert (signal_stack().address, signal_stack().size) == before
-
-
-def test_a_stack_that_something_replaces_is_put_back() -> None:
-    before, other = (signal_stack().address, signal_stack().size), ctypes.create_string_buffer(2**17)
-    with kept_signal_stack():
-        new = SignalStack(ctypes.addressof(other), 0, len(other))
-        assert ctypes.CDLL(None).sigaltstack(ctypes.byref(new), None) == 0
-        assert signal_stack().address == ctypes.addressof(other)
-    assert (signal_stack().address, signal_stack().size) == before
+    assert signal_stack() == before
 
 
 def test_planes_of_ever_new_sizes_do_not_fill_the_memory() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases.signal_stack import signal_stack
 
 from daemon.cli import main
 from nuset_engine.errors import EngineError
@@ -18,7 +19,6 @@ from nuset_engine.runtime.folding import load_folded
 from nuset_engine.runtime.names import OPENVINO
 from nuset_engine.runtime.openvino_graph import openvino_model
 from nuset_engine.runtime.openvino_runtime import Int8Network
-from nuset_engine.runtime.signal_stack import signal_stack
 from nuset_engine.training import quantise as module
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.quantise import Deviation, quantise
@@ -45,9 +45,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsInfo:
 
 def test_the_command_makes_the_twin_of_a_users_weights(mine: WeightsInfo, capsys: pytest.CaptureFixture[str]) -> None:
     Int8Network(openvino_model(load_folded(mine)))  # the one core of this process has its stack
-    before = signal_stack().address
+    before = signal_stack()
     assert main(["train", "--quantise", str(mine.path)]) == 0
-    assert signal_stack().address == before, "the cores of nncf are gone, and their stacks with them"
+    assert signal_stack() == before, "the cores of nncf are gone, and their stacks with them"
     assert "mine in int8" in capsys.readouterr().out
     found = find_weights(mine.path)
     assert found.int8 is not None
