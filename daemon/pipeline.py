@@ -213,11 +213,12 @@ def analyse(
     """
     row, t = task.acquisition, task.t
     request, watch = StoredRecipe.of(row), Stopwatch()
+    channels = keep(acquisition, t)
+    stack, place = list(channels.values()), str(row.zarr_path)
     with watch.lap("write_s"):  # first of all: a place that is taken is better known now
         store = ImageStore.create(
-            str(row.zarr_path), acquisition, request.ome_zarr_version, request.image, task.owner, task.store_made
+            place, acquisition, request.ome_zarr_version, request.image, task.owner, task.store_made, stack
         )
-    channels = keep(acquisition, t)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):
@@ -230,7 +231,7 @@ def analyse(
     with watch.lap("measure_s"):
         nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
     with watch.lap("write_s"):
-        store.write_timepoint(t, list(channels.values()), volume.labels)
+        store.write_timepoint(t, stack, volume.labels)
     quality = planes.quality
     signal = quality.signal(nuclei.table["intensity_mean"].to_numpy())
     facts = {"blank_slices": list(quality.blank_slices), "background": quality.background, "signal": signal}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nuset_engine.arrays import PlaneYX
+from nuset_engine.planes import contrast
 from storage import naming
 from storage.acquisition import Acquisition
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
@@ -24,17 +27,41 @@ if TYPE_CHECKING:
     import zarr
 
 ImageKind = Literal["copy", "reference"]
+TimepointPlanes = Sequence[Sequence[PlaneYX]]
+"""The planes of each channel of one time point."""
 
 LABEL_DTYPE = np.dtype(np.uint32)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What a store is made from; `omero` is how its channels look."""
+
+    acquisition: Acquisition
+    version: ngff.Version
+    reference: Reference | None
+    owner: Owner | None
+    omero: Mapping[str, Any]
+
+    @property
+    def whose(self) -> str:
+        """The database that it belongs to, empty for none."""
+        return "" if self.owner is None else self.owner.database
+
+
 def build(
-    place: Place, acquisition: Acquisition, version: ngff.Version, image: ImageKind, owner: Owner | None = None
+    place: Place,
+    acquisition: Acquisition,
+    version: ngff.Version,
+    image: ImageKind,
+    owner: Owner | None = None,
+    first: TimepointPlanes | None = None,
 ) -> None:
     """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
 
     In a folder it is made beside its place and moved there when it is on the disk. At a URL its place is marked as
-    unfinished meanwhile, and its group, without which it is no image, gets its metadata last.
+    unfinished meanwhile, and its group, without which it is no image, gets its metadata last. Contrast limits come from
+    `first`, without it from the acquisition's first time point.
 
     Raises
     ------
@@ -46,38 +73,37 @@ def build(
     bundle = naming.bundle_of(place)
     if bundle is not None:
         bundles.ensure(bundle, version, None if owner is None else owner.of_bundle)
+    omero = _omero(acquisition, first, reference.omero if reference else None)
+    plan = _Plan(acquisition, version, reference, owner, omero)
     if isinstance(place, Path):
-        _build_in_folder(place, acquisition, version, reference, owner)
+        _build_in_folder(place, plan)
     else:
         references.refuse_at_url(place, reference)
-        _build_at_url(place, acquisition, version, owner)
+        _build_at_url(place, plan)
     if bundle is not None:
         bundles.enter(bundle, naming.base(place), acquisition)
 
 
-def _build_in_folder(
-    path: Path, acquisition: Acquisition, version: ngff.Version, reference: Reference | None, owner: Owner | None
-) -> None:
-    unfinished = Path(naming.unfinished(path, "" if owner is None else owner.database))
+def _build_in_folder(path: Path, plan: _Plan) -> None:
+    unfinished = Path(naming.unfinished(path, plan.whose))
     if unfinished.exists():
         shutil.rmtree(unfinished)
     make_folders(path.parent)
     unfinished.mkdir()
     store = DurableStore(unfinished)
-    _describe(store, _name(path, acquisition), acquisition, version, reference, owner)
-    if reference:
-        reference.link(unfinished)
+    _describe(store, _name(path, plan.acquisition), plan)
+    if plan.reference:
+        plan.reference.link(unfinished)
     store.flush()
     appear(unfinished, path)
 
 
-def _build_at_url(url: str, acquisition: Acquisition, version: ngff.Version, owner: Owner | None) -> None:
-    whose = "" if owner is None else owner.database
-    mark, around = naming.base(naming.unfinished(url, whose)), places.store_at(naming.parent(url))
+def _build_at_url(url: str, plan: _Plan) -> None:
+    mark, around = naming.base(naming.unfinished(url, plan.whose)), places.store_at(naming.parent(url))
     around.seal([], mark)
     store = places.remote_at(url)
     store.remove(but=CLAIMS)
-    _describe(store, _name(url, acquisition), acquisition, version, None, owner)
+    _describe(store, _name(url, plan.acquisition), plan)
     around.unmark(mark)
 
 
@@ -86,16 +112,10 @@ def _name(place: Place, acquisition: Acquisition) -> str:
     return acquisition.name if naming.bundle_of(place) else naming.base(place).removesuffix(STORE_SUFFIX)
 
 
-def _describe(
-    store: places.OutputStore,
-    name: str,
-    acquisition: Acquisition,
-    version: ngff.Version,
-    reference: Reference | None,
-    owner: Owner | None,
-) -> None:
+def _describe(store: places.OutputStore, name: str, plan: _Plan) -> None:
     import zarr
 
+    acquisition, version, reference = plan.acquisition, plan.version, plan.reference
     root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
     levels = level_sizes(acquisition.size_y, acquisition.size_x)
     labels = root.create_group("labels")
@@ -108,21 +128,26 @@ def _describe(
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
     own = published.initial(acquisition.voxel_source, "reference" if reference else "copy")
-    own |= {"size_c": acquisition.size_c, **({} if owner is None else owner.entry())}
+    own |= {"size_c": acquisition.size_c, **({} if plan.owner is None else plan.owner.entry())}
     if reference:
-        content = {"multiscales": reference.multiscales(name), "omero": reference.omero or _omero(acquisition)}
+        scales = reference.multiscales(name)
     else:
         _make_levels(root, "tczyx", (acquisition.size_c, acquisition.size_z), levels, acquisition.dtype, version)
         scales = ngff.multiscales(version, name, "tczyx", acquisition, len(levels), "image")
-        content = {"multiscales": scales, "omero": _omero(acquisition)}
+    content = {"multiscales": scales, "omero": plan.omero}
     root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: own})
 
 
-def _omero(acquisition: Acquisition) -> dict[str, Any]:
-    t = acquisition.time_points[0] if acquisition.time_points else 0
-    middle = acquisition.size_z // 2
-    windows = [ngff.window(acquisition.plane(t, c, middle)) for c in range(acquisition.size_c)]
-    return ngff.omero(acquisition, windows)
+def _omero(acquisition: Acquisition, first: TimepointPlanes | None, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the ``omero`` entry: what an image that is referred to says itself, else contrast from a whole stack."""
+    said = [one if isinstance(one, Mapping) else {} for one in known["channels"]] if known else []
+    if known and ngff.has_windows(said, acquisition.size_c):
+        return dict(known)
+    if first is None:
+        t = acquisition.time_points[0] if acquisition.time_points else 0
+        first = [acquisition.planes(t, c) for c in range(acquisition.size_c)]
+    made = ngff.omero(acquisition, [contrast.limits(planes) for planes in first], said)
+    return {**made, **known, "channels": made["channels"]} if known else made
 
 
 def _make_levels(

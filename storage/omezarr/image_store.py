@@ -15,7 +15,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
 from storage.omezarr import corruption, ngff, places
-from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, build
+from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, TimepointPlanes, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.ownership import Owner, claim, taken, withdraw
 from storage.omezarr.places import OutputStore, sweep_unfinished
@@ -56,6 +56,7 @@ class ImageStore:
         image: ImageKind = "copy",
         owner: Owner | None = None,
         made: bool = False,
+        first: TimepointPlanes | None = None,
     ) -> ImageStore:
         """Return the store for an acquisition, made if it is not there; it appears whole or not at all.
 
@@ -64,7 +65,7 @@ class ImageStore:
         path : str or Path
             A folder, or a URL; a position of a bundle where `naming.bundle_of` says so.
         acquisition : Acquisition
-            Gives sizes, voxel size, interval, channels, and the contrast limits (from its first time point).
+            Gives sizes, voxel size, interval and channels.
         version : "0.4" or "0.5"
             Of OME-Zarr, 0.5 with shards; counts only when the store is made.
         image : "copy" or "reference"
@@ -73,6 +74,8 @@ class ImageStore:
             Whose it is to be; the place is claimed for it before anything is written.
         made : bool
             It was made before, and results are in it.
+        first : per channel a sequence of (Y, X) planes, optional
+            The time point whose contrast is shown, where it is at hand; without it the first one is.
 
         Raises
         ------
@@ -92,7 +95,7 @@ class ImageStore:
             if not places.exists(place) or places.is_unfinished(place, "" if owner is None else owner.database):
                 if made:
                     raise StoreGoneError(f"{place} is not there any more: it was moved or removed.")
-                build(place, acquisition, version, image, owner)  # type: ignore[arg-type]  # checked above
+                build(place, acquisition, version, image, owner, first)  # type: ignore[arg-type]  # checked above
         except OSError as error:
             raise StorageError(
                 f"{place} cannot be made ({error.strerror or error}): check disk and permissions."

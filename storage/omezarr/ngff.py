@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nuset_engine.arrays import PlaneYX
 from storage.acquisition import Acquisition
 
 Version = Literal["0.4", "0.5"]
@@ -80,26 +79,36 @@ def image_label(version: Version) -> dict[str, Any]:
     return {"version": version, **entry} if version == "0.4" else entry
 
 
-def omero(acquisition: Acquisition, windows: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """Return the ``omero`` entry: names, colours and contrast limits of the channels."""
+def omero(
+    acquisition: Acquisition, windows: Sequence[tuple[float, float]], known: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the ``omero`` entry: names, colours and contrast limits of the channels.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    windows : (black, white) of each channel
+    known : sequence of mappings, optional
+        What is said about the channels already, which counts.
+    """
     low, high = _range(acquisition.dtype, windows)
     single = acquisition.size_c == 1
     channels = []
     for i, (name, (start, end)) in enumerate(zip(acquisition.channel_names, windows, strict=True)):
         colour = GREY if single else COLOURS[i % len(COLOURS)]
         window = {"min": low, "max": high, "start": start, "end": end}
-        channels.append({"label": name, "color": colour, "active": True, "window": window})
+        said = known[i] if i < len(known) else {}
+        channels.append({"label": name, "color": colour, "active": True, "window": window, **said})
     model = "greyscale" if single else "color"
     return {"channels": channels, "rdefs": {"model": model, "defaultT": 0, "defaultZ": acquisition.size_z // 2}}
 
 
-def window(plane: PlaneYX) -> tuple[float, float]:
-    """Return contrast limits for a channel, from one of its planes: dark and bright ends without outliers."""
-    finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
-    if finite.size == 0:
-        return (0.0, 1.0)
-    start, end = (float(v) for v in np.percentile(finite, (0.5, 99.9)))
-    return (start, end if end > start else start + 1.0)
+def has_windows(channels: Sequence[Any], count: int) -> bool:
+    """Say whether each of `count` channels says where black and white are."""
+    limits = [channel.get("window") for channel in channels if isinstance(channel, Mapping)]
+    return len(limits) >= count and all(
+        isinstance(one, Mapping) and {"start", "end"} <= one.keys() for one in limits[:count]
+    )
 
 
 def _steps(acquisition: Acquisition) -> dict[str, tuple[float, str | None]]:
