@@ -5,7 +5,7 @@ All formats show one committed moment, also while the service goes on, and appea
 ctc        folder: label images and res_track.txt of the Cell Tracking Challenge
 csv        folder with nuclei.csv and tracks.csv; with a name that ends in .csv the nuclei alone
 geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari-geff); .geff
-napari     table of tracks for napari's tracks layer; .csv
+napari     table of tracks for napari's tracks layer; .csv, and beside it .layer.json with scale, units and divisions
 parquet    as csv, with types
 trackmate  XML for Fiji's TrackMate; .xml
 

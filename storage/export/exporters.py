@@ -26,6 +26,9 @@ EXPORTERS: Mapping[str, Exporter] = {
 ENDINGS: Mapping[str, str] = {"geff": ".geff", "napari": ".csv", "trackmate": ".xml"}
 """What the names of formats end in that are one file (or one store); the others are folders."""
 
+BESIDE: Mapping[str, tuple[str, Exporter]] = {"napari": (".layer.json", napari.write_layer)}
+"""A second file of a format: the ending that it has instead, and what writes it."""
+
 
 def export(
     path_or_url: str | Path, acquisition: int | str, form: str, output: str | Path, overwrite: bool = False
@@ -56,19 +59,34 @@ def export(
     output = Path(output)
     if not output.suffix:
         output = output.with_name(output.name + ENDINGS.get(form, ""))
+    parts = {output: EXPORTERS[form]}
+    if form in BESIDE:
+        ending, exporter = BESIDE[form]
+        parts = {output.with_suffix(ending): exporter, **parts}
     if not overwrite:
-        replacing.refuse(output)
-    unfinished = output.with_name(f".{output.name}.partial{''.join(output.suffixes)}")
-    replacing.remove(unfinished)
+        for part in parts:
+            replacing.refuse(part)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with snapshots.snapshot(path_or_url) as connection:
-            EXPORTERS[form](Snapshot(connection, snapshots.resolved(connection, acquisition)), unfinished)
-        replacing.put(unfinished, output)
+        _write(path_or_url, acquisition, parts)
     except OSError as error:
         raise StorageError(
             f"{output} cannot be written ({error.strerror or error}): check disk and permissions."
         ) from error
-    finally:
-        replacing.remove(unfinished)
     return output
+
+
+def _write(path_or_url: str | Path, acquisition: int | str, parts: Mapping[Path, Exporter]) -> None:
+    """Write all parts from one snapshot, and give them their names when each is whole."""
+    unfinished = {part: part.with_name(f".{part.name}.partial{''.join(part.suffixes)}") for part in parts}
+    try:
+        with snapshots.snapshot(path_or_url) as connection:
+            moment = Snapshot(connection, snapshots.resolved(connection, acquisition))
+            for part, exporter in parts.items():
+                replacing.remove(unfinished[part])
+                exporter(moment, unfinished[part])
+        for part in parts:
+            replacing.put(unfinished[part], part)
+    finally:
+        for path in unfinished.values():
+            replacing.remove(path)

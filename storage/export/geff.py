@@ -5,12 +5,14 @@ Format: https://liveimagetrackingtools.org/geff
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from storage import naming
 from storage.errors import StorageError
 from storage.export.lineage import edges_of
 from storage.query.question import Question
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from geff._typing import PropDictNpArray
 
     from storage.export.snapshot import Snapshot
+    from storage.schema.rows import AcquisitionRow
 
 # Measurements that travel along with each node, beside its place and its track.
 PROPERTIES = ("label", "track_id", "score", "volume_um3", "area_um2", "intensity_mean")
@@ -29,7 +32,9 @@ def write(snapshot: Snapshot, path: Path) -> None:
     """Write the lineage graph.
 
     Nodes are numbered by the rows of the table of nuclei. An edge joins a nucleus to the next of its track, and the
-    last one of a parent to the first ones of its daughters. Places are in micrometres, or in pixels without voxel size.
+    last one of a parent to the first ones of its daughters. Places are in micrometres, or in pixels without voxel size;
+    times are those of the label image, and the axis' scale makes seconds of them where the interval is known. The label
+    image is named by its path from the graph, or by its URL.
 
     Raises
     ------
@@ -48,17 +53,34 @@ def write(snapshot: Snapshot, path: Path) -> None:
     edges = edges_of(nuclei, Question.tracks(connection, row.id).frame())
     properties = {name: _property(nuclei[column]) for name, column in zip("tzyx", ("t", *places), strict=True)}
     properties |= {name: _property(nuclei[name]) for name in PROPERTIES if nuclei[name].notna().any()}
-    length = "micrometer" if row.unit == "um" else "pixel"
-    axes = [{"name": "t", "type": "time", "unit": "frame"}]
-    axes += [{"name": axis, "type": "space", "unit": length} for axis in "zyx"]
     metadata = geff.GeffMetadata(
         directed=True,
-        axes=axes,
+        axes=_axes(row),
+        related_objects=_images(row, path, "label" if "label" in properties else None),
         node_props_metadata={},
         edge_props_metadata={},
         track_node_props={"tracklet": "track_id"},
     )
     write_arrays(str(path), nuclei["id"].to_numpy(np.uint64), properties, edges.astype(np.uint64), {}, metadata)
+
+
+def _axes(row: AcquisitionRow) -> list[dict[str, Any]]:
+    """Return the axes, each with the scale that makes of its values what the image counts in."""
+    length = "micrometer" if row.unit == "um" else "pixel"
+    interval, after = (row.frame_interval_s, "second") if row.frame_interval_s else (1.0, "frame")
+    time = {"name": "t", "type": "time", "unit": "frame", "scale": interval, "scaled_unit": after}
+    space = {"type": "space", "unit": length, "scale": 1.0, "scaled_unit": length}
+    return [time, *({"name": axis, **space} for axis in "zyx")]
+
+
+def _images(row: AcquisitionRow, path: Path, node_property: str | None) -> list[dict[str, Any]] | None:
+    """Return where the labels lie, whose values are the nodes' `label`, and the image."""
+    if row.zarr_path is None:
+        return None
+    store = naming.as_place(row.zarr_path)
+    found = os.path.relpath(store, path.absolute()) if isinstance(store, Path) else store
+    labels = {"type": "labels", "path": f"{found}/labels/nuclei", "node_prop": node_property}
+    return [labels, {"type": "image", "path": found}]
 
 
 def _property(values: pd.Series) -> PropDictNpArray:

@@ -20,6 +20,7 @@ from storage.query import statements
 from storage.query.question import Question
 from storage.query.selection import Selection
 from storage.schema.rows import AcquisitionRow
+from storage.well_formed import well_formed
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot
@@ -63,7 +64,7 @@ def write(snapshot: Snapshot, path: Path) -> None:
         time = "second" if row.seconds_per_t else "frame"
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         file.write(f'<TrackMate version="{FORMAT_VERSION}">\n')
-        file.write(f"  <Log>{escape(f'Exported from {row.name} by nusetd {row.nusetd_version}.')}</Log>\n")
+        file.write(f"  <Log>{escape(well_formed(f'Exported from {row.name} by nusetd {row.nusetd_version}.'))}</Log>\n")
         file.write(f'  <Model spatialunits="{space}" timeunits="{time}">\n')
         _write_features(file)
         _write_spots(file, snapshot)
@@ -185,4 +186,4 @@ def _write_settings(file: IO[str], row: AcquisitionRow) -> None:
 
 def _attributes(values: Mapping[str, Any]) -> str:
     words = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
-    return "".join(f" {name}={quoteattr(value)}" for name, value in words.items())
+    return "".join(f" {name}={quoteattr(well_formed(value))}" for name, value in words.items())

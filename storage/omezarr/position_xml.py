@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from storage.acquisition import Acquisition
+from storage.well_formed import well_formed
 
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 # How OME-XML calls the types of pixels whose names differ from numpy's.
@@ -34,7 +35,7 @@ def with_position(text: str | None, number: int, acquisition: Acquisition) -> st
 
 
 def _image(identity: str, number: int, acquisition: Acquisition) -> ElementTree.Element:
-    image = ElementTree.Element(_tag("Image"), {"ID": identity, "Name": acquisition.name})
+    image = ElementTree.Element(_tag("Image"), {"ID": identity, "Name": well_formed(acquisition.name)})
     dtype = acquisition.dtype.name
     described = {
         "ID": f"Pixels:{number}",

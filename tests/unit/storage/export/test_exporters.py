@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pandas as pd
 import pytest
 import tifffile
 from cases import family
-from cases.stored import Clock, acquisition, pixels, register, squares, work_off
+from cases.stored import Clock, acquisition, one_to_one, pixels, register, squares, work_off
 
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
@@ -109,11 +111,39 @@ def test_parquet_equals_csv(output: Path, tmp_path: Path) -> None:
 
 def test_napari_gets_tracks_in_order(output: Path, tmp_path: Path) -> None:
     table = pd.read_csv(export(output, 1, "napari", tmp_path / "tracks.csv"))
-    assert list(table.columns) == ["track_id", "t", "z", "y", "x", "parent_track_id"]
-    assert list(zip(table["track_id"], table["t"], strict=True)) == [
+    assert list(table.columns) == ["track_id", "t", "z", "y", "x"]
+    assert list(zip(table["track_id"], table["t"] / 60.0, strict=True)) == [
         (1, 0), (1, 1), (2, 0), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2), (4, 3),
     ]  # fmt: skip
     assert table["x"].tolist()[0] == 20.0
+
+
+def test_napari_gets_scale_units_and_divisions_beside_the_table(output: Path, tmp_path: Path) -> None:
+    export(output, 1, "napari", tmp_path / "tracks")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tracks.csv", "tracks.layer.json"]
+    assert json.loads((tmp_path / "tracks.layer.json").read_text()) == {
+        "name": "embryo tracks",
+        "scale": [1.0, 1.0, 1.0, 1.0],
+        "units": ["second", "micrometer", "micrometer", "micrometer"],
+        "graph": {"3": [1], "4": [1]},
+    }
+
+
+def test_napari_gets_frames_and_pixels_where_nothing_else_is_known(tmp_path: Path, catalog: Catalog) -> None:
+    row = register(catalog, replace(acquisition(voxel=False), frame_interval_s=None))
+    catalog.add_timepoints(row.id, dict.fromkeys((0, 1), "x"))
+    places = Nuclei.from_positions(0, np.ones((1, 3)), unit="px", volume_px=100)
+    work_off(catalog, lambda job: (replace(places, t=job.t), one_to_one(job.t, 1)))
+    table = export(tmp_path, 1, "napari", tmp_path / "tracks")
+    assert pd.read_csv(table)["t"].tolist() == [0, 1]
+    assert json.loads((tmp_path / "tracks.layer.json").read_text())["units"] == ["pixel"] * 4
+
+
+def test_neither_of_two_files_is_written_over_another(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "tracks.layer.json").write_text("precious")
+    with pytest.raises(OutputExistsError, match=r"layer\.json is already there"):
+        export(output, 1, "napari", tmp_path / "tracks.csv")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
 
 def test_geff_is_a_valid_graph_with_the_lineage(output: Path, tmp_path: Path) -> None:
@@ -241,10 +271,17 @@ def test_trackmate_is_read_back_as_the_same_graph(tmp_path: Path) -> None:
     assert families == {0, 1}
 
 
-def test_trackmate_takes_names_that_are_no_xml(tmp_path: Path, catalog: Catalog) -> None:
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ('<a & "b">', '<a & "b">'), ("line\nbreak\ttab", "line\nbreak\ttab"), ("]]> -- é µ 細胞 \U0001f52c",) * 2,
+        ("bell\x07 escape\x1b[31m", r"bell\x07 escape\x1b[31m"), ("not a character \ufffe", r"not a character \ufffe"),
+    ],
+)  # fmt: skip
+def test_trackmate_takes_names_that_are_no_xml(tmp_path: Path, catalog: Catalog, name: str, written: str) -> None:
     import xml.etree.ElementTree as ElementTree
 
-    row = register(catalog, acquisition(name='<a & "b">', voxel=False))
+    row = register(catalog, acquisition(name=name, voxel=False))
     catalog.add_timepoints(row.id, {0: "x"})
     places = Nuclei.from_positions(0, np.ones((2, 3)), unit="px", volume_px=100)
     work_off(catalog, lambda job: (places, TrackUpdate((), (), ())))
@@ -252,20 +289,21 @@ def test_trackmate_takes_names_that_are_no_xml(tmp_path: Path, catalog: Catalog)
     model, image = root.find("Model"), root.find("Settings/ImageData")
     assert model is not None
     assert image is not None
-    assert (model.get("spatialunits"), image.get("filename")) == ("pixel", '<a & "b">.tif')
+    assert (model.get("spatialunits"), image.get("filename")) == ("pixel", f"{written}.tif")
+    assert str(root.findtext("Log")).startswith(f"Exported from {written} by nusetd")
     assert [spot.get("NUSETD_TRACK_ID") for spot in root.iter("Spot")] == [None, None]
     assert [float(spot.get("RADIUS", 0)) for spot in root.iter("Spot")] == pytest.approx([2.8794, 2.8794], abs=1e-3)
     assert list(root.iter("Edge")) == []
 
 
 NAPARI = """
-import sys, pandas
+import json, sys, pandas
 from napari.layers import Tracks
 table = pandas.read_csv(sys.argv[1])
-born = table.dropna(subset=["parent_track_id"]).drop_duplicates("track_id")
-graph = {int(k): [int(v)] for k, v in zip(born["track_id"], born["parent_track_id"], strict=True)}
-layer = Tracks(table[["track_id", "t", "z", "y", "x"]], graph=graph)
-print(len(layer.data), dict(layer.graph))
+settings = json.load(open(sys.argv[2]))
+settings["graph"] = {int(daughter): parents for daughter, parents in settings["graph"].items()}
+layer = Tracks(table.to_numpy(), **settings)
+print(len(layer.data), dict(layer.graph), *layer.units)
 """
 
 
@@ -273,9 +311,15 @@ print(len(layer.data), dict(layer.graph))
 def test_napari_takes_the_tracks_and_their_divisions(tmp_path: Path) -> None:
     """In a process of its own: napari's libraries warn, and warnings are errors here."""
     family.fill(tmp_path)
-    path = export(tmp_path, "embryo", "napari", tmp_path / "tracks.csv")
-    done = subprocess.run([sys.executable, "-c", NAPARI, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{family.NUCLEI} {{2: [1], 3: [1], 4: [3], 5: [3]}}"
+    path = export(tmp_path, "embryo", "napari", tmp_path / "tracks")
+    done = subprocess.run(
+        [sys.executable, "-c", NAPARI, str(path), str(path.with_suffix(".layer.json"))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    units = "second micrometer micrometer micrometer"
+    assert done.stdout.strip() == f"{family.NUCLEI} {{2: [1], 3: [1], 4: [3], 5: [3]}} {units}"
 
 
 def test_geff_satisfies_its_specification_in_full(output: Path, tmp_path: Path) -> None:
@@ -286,7 +330,28 @@ def test_geff_satisfies_its_specification_in_full(output: Path, tmp_path: Path) 
     path = str(export(output, 1, "geff", tmp_path / "lineage.geff"))
     everything = ValidationConfig(graph=True, tracklet=True)
     validate_data(read_to_memory(path), everything)
-    assert geff.GeffMetadata.read(path).track_node_props == {"tracklet": "track_id"}
+    metadata = geff.GeffMetadata.read(path)
+    assert metadata.track_node_props == {"tracklet": "track_id"}
+    assert metadata.axes is not None
+    assert [(axis.unit, axis.scale, axis.scaled_unit) for axis in metadata.axes] == [
+        ("frame", 60.0, "second"), *[("micrometer", 1.0, "micrometer")] * 3,
+    ]  # fmt: skip
+
+
+def test_geff_leads_to_its_label_image(output: Path, tmp_path: Path) -> None:
+    import geff
+    import zarr
+
+    path = export(output, 1, "geff", tmp_path / "deeper" / "lineage.geff")
+    graph, metadata = geff.read(str(path))
+    assert metadata.related_objects is not None
+    labels, image = metadata.related_objects
+    assert (labels.type, labels.node_prop, image.type) == ("labels", "label", "image")
+    stored = zarr.open_group(path / labels.path, mode="r")["0"]
+    assert isinstance(stored, zarr.Array)
+    assert zarr.open_group(path / image.path, mode="r")["0"].shape[0] == 4
+    for node in graph.nodes.values():
+        assert node["label"] in np.unique(np.asarray(stored[node["t"]]))
 
 
 def test_labels_that_do_not_belong_to_the_rows_are_not_exported(tmp_path: Path) -> None:
