@@ -1,21 +1,28 @@
 """Offer the OME-Zarr stores of a database to viewers in a browser on this computer, until Ctrl-C.
 
-It listens on loopback only, gives out nothing but the files of the stores, and never writes. For another computer,
-forward its port: ssh -L 8765:127.0.0.1:8765 HOST.
+It prints a link for each that opens it in neuroglancer, which is served from here too (install it with
+`pip install 'nusetd[viewer]'`): nothing is fetched from the internet. Results in an object store are passed on, with
+the credentials of who serves.
+
+It listens on loopback only, gives out nothing but the files of the stores and of the viewer, and never writes. For
+another computer, forward its port: ssh -L 8765:127.0.0.1:8765 HOST.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from daemon.commands import options
+
+if TYPE_CHECKING:
+    from daemon.page.serve import StoreServer
 
 EXAMPLE = "nusetd serve --database results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from daemon.page import links
     from daemon.page.serve import PORT
 
     parser.add_argument(
@@ -26,31 +33,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=options.origin,
         metavar="URL",
-        help="whose pages may read, as in https://example.org; may be given several times "
-        f"(default: {' and '.join(links.ORIGINS)})",
+        help="whose pages may read besides its own, as in https://example.org; may be given several times",
     )
     options.add_database(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
-    import signal
-
     from daemon.output import complain, say
-    from daemon.page import links
+    from daemon.page import links, neuroglancer
     from daemon.page.serve import StoreServer
-    from daemon.page.served_stores import ServedStores, address
+    from daemon.page.served_stores import ServedStores
     from storage import naming
 
     served = ServedStores(naming.database_url(arguments.database))
     offers = served.offers()
-    with StoreServer(served, arguments.port, arguments.origin or links.ORIGINS) as server:
+    viewer = neuroglancer.client_folder() is not None
+    with StoreServer(served, arguments.port, arguments.origin or ()) as server:
         for offer in offers:
-            say(f"{offer.acquisition}: {address(server.base, offer)}")
-        complain(f"Serving on {server.base} until Ctrl-C.")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            complain("Stopped.")
+            say(f"{offer.acquisition}: {links.store(server.base, offer.name)}")
+            if viewer:
+                say(f"  neuroglancer: {links.neuroglancer(server.base, offer.name)}")
+        if not viewer:
+            complain(neuroglancer.MISSING)
+        until_stopped(server)
     return 0
+
+
+def until_stopped(server: StoreServer) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    import signal
+
+    from daemon.output import complain
+
+    complain(f"Serving on {server.base} until Ctrl-C.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.ending.set()
+        complain("Stopped.")

@@ -1,14 +1,20 @@
-"""Open an acquisition in napari with image, labels and tracks, and print links for viewers in a browser.
+"""Open an acquisition in napari with image, labels and tracks, and print the link that opens it in neuroglancer.
 
-The links work while this command or `nusetd serve` runs. With --links nothing is opened: they are printed for the port
-on which `nusetd serve` listens.
+The link works in a browser on this computer while this command or `nusetd serve` runs. With --neuroglancer nothing is
+opened: the link is served until Ctrl-C. With --links it is only printed, for the port on which `nusetd serve` listens.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from daemon.commands import options
+
+if TYPE_CHECKING:
+    from daemon.page.serve import StoreServer
+    from daemon.page.served_stores import ServedStores
+    from storage.schema.rows import AcquisitionRow
 
 EXAMPLE = "nusetd view embryo --database results"
 
@@ -18,47 +24,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from daemon.page.serve import PORT
 
     options.add_acquisition(parser)
-    parser.add_argument("--links", action="store_true", help="only print the links, do not open napari")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--neuroglancer", action="store_true", help="serve the link until Ctrl-C, do not open napari")
+    instead.add_argument("--links", action="store_true", help="only print the link, do not open napari")
     parser.add_argument("--port", type=options.port, default=PORT, help=f"port of the links (default: {PORT})")
     options.add_database(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print the links, then show the window until it is closed."""
-    import threading
-
+    from daemon.commands.serve import until_stopped
     from daemon.errors import DaemonError
-    from daemon.output import complain, say
-    from daemon.page import links
+    from daemon.output import complain
+    from daemon.page import neuroglancer
     from daemon.page.serve import HOST, StoreServer
-    from daemon.page.served_stores import ServedStores, address
-    from daemon.plots import napari_view
+    from daemon.page.served_stores import ServedStores
     from storage import naming
-    from storage.query.snapshots import resolved, snapshot
 
     url = naming.database_url(arguments.database)
-    with snapshot(url) as connection:
-        row = resolved(connection, arguments.acquisition)
-    if row.zarr_path is None:
-        raise DaemonError(f"{row.name} has nothing to show: it was set aside ({row.error}).")
+    row = _shown(url, arguments.acquisition)
+    if arguments.neuroglancer and neuroglancer.client_folder() is None:
+        raise DaemonError(neuroglancer.MISSING)
     served = ServedStores(url)
-    offer = next(offer for offer in served.offers() if offer.acquisition == row.name)
-    store = address(f"http://{HOST}:{arguments.port}", offer)
-    say(f"store: {store}")
-    say(f"vizarr: {links.vizarr(store)}")
-    say(f"neuroglancer: {links.neuroglancer(store, row.name, napari_view.steps(row))}")
     if arguments.links:
+        _print_links(served, row, f"http://{HOST}:{arguments.port}")
         return 0
     try:
         server = StoreServer(served, arguments.port)
     except DaemonError:
+        _print_links(served, row, f"http://{HOST}:{arguments.port}")
         complain(f"Port {arguments.port} is taken, by `nusetd serve` if it runs: the links count on it.")
-        napari_view.open_window(url, row)
+        if not arguments.neuroglancer:
+            _open_napari(url, row)
         return 0
     with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            napari_view.open_window(url, row)
-        finally:
-            server.shutdown()
+        _print_links(served, row, server.base)
+        if arguments.neuroglancer:
+            until_stopped(server)
+        else:
+            _open_napari(url, row, server)
     return 0
+
+
+def _shown(url: str, acquisition: str) -> AcquisitionRow:
+    from daemon.errors import DaemonError
+    from storage.query.snapshots import resolved, snapshot
+
+    with snapshot(url) as connection:
+        row = resolved(connection, acquisition)
+    if row.zarr_path is None:
+        raise DaemonError(f"{row.name} has nothing to show: it was set aside ({row.error}).")
+    return row
+
+
+def _print_links(served: ServedStores, row: AcquisitionRow, base: str) -> None:
+    """Print where a viewer finds the store, and the viewer's own address where it is installed."""
+    from daemon.output import complain, say
+    from daemon.page import links, neuroglancer
+
+    offer = next(offer for offer in served.offers() if offer.acquisition == row.name)
+    say(f"store: {links.store(base, offer.name)}")
+    if neuroglancer.client_folder() is None:
+        complain(neuroglancer.MISSING)
+    else:
+        say(f"neuroglancer: {links.neuroglancer(base, offer.name)}")
+
+
+def _open_napari(url: str, row: AcquisitionRow, server: StoreServer | None = None) -> None:
+    """Show the window until it is closed, and serve the links meanwhile."""
+    import threading
+
+    from daemon.plots import napari_view
+
+    if server is None:
+        napari_view.open_window(url, row)
+        return
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        napari_view.open_window(url, row)
+    finally:
+        server.shutdown()

@@ -1,46 +1,25 @@
-"""Addresses that open a store in viewers that run in a browser."""
+"""Addresses on our own server: of stores, and of the viewer that opens them.
+
+The viewer comes from the same place as the data. Browsers do not let pages of the internet read from this computer,
+and the networks of microscopes have no internet.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-VIZARR = "https://hms-dbmi.github.io/vizarr/"
-NEUROGLANCER = "https://neuroglancer-demo.appspot.com/"
-ORIGINS = tuple("://".join(urlsplit(viewer)[:2]) for viewer in (VIZARR, NEUROGLANCER))
-
-
-def vizarr(store: str) -> str:
-    """Return the address that opens a store in vizarr: the image, with its labels to be switched on."""
-    return f"{VIZARR}?source={quote(store, safe='')}"
+VIEWER = "/neuroglancer/"
+CLIENT = f"{VIEWER}v/nusetd/"
+"""Where the viewer's own files are; its program takes the form of this path for granted."""
+EVENTS = f"{VIEWER}events/nusetd"
+"""Where the viewer's program listens for messages; there are none, but without an answer it complains."""
 
 
-def neuroglancer(store: str, name: str, steps: Sequence[tuple[str, float, str]]) -> str:
-    """Return the address that opens a store in neuroglancer: image, nuclei and tracks."""
-    return f"{NEUROGLANCER}#!{quote(json.dumps(state(store, name, steps), separators=(',', ':')), safe='')}"
+def store(base: str, name: str) -> str:
+    """Return the URL under which viewers find a store."""
+    return f"{base}/{quote(name)}"
 
 
-def state(store: str, name: str, steps: Sequence[tuple[str, float, str]]) -> dict[str, Any]:
-    """Return neuroglancer's state for a store.
-
-    Parameters
-    ----------
-    store : str
-        URL of the store.
-    name : str
-        For the layer with the image.
-    steps : (axis, size, unit) for each of t, z, y, x
-        Unit ``s``, ``m``, or empty where the size is not known.
-    """
-    labels = [
-        {"type": "segmentation", "name": each, "source": f"zarr://{store}/labels/{each}", "visible": each == "tracks"}
-        for each in ("nuclei", "tracks")
-    ]
-    return {
-        "dimensions": {axis: [size, unit] for axis, size, unit in steps},
-        "layers": [{"type": "image", "name": name, "source": f"zarr://{store}"}, *labels],
-        "selectedLayer": {"visible": True, "layer": name},
-        "layout": "xy",
-    }
+def neuroglancer(base: str, name: str) -> str:
+    """Return the address that opens a store in neuroglancer."""
+    return f"{base}{VIEWER}{quote(name)}"

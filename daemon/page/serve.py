@@ -1,7 +1,7 @@
-"""A small web server on loopback that gives the files of OME-Zarr stores to viewers in a browser.
+"""A small web server on loopback that gives the files of OME-Zarr stores to viewers in a browser, and a viewer.
 
-It reads and never writes. What viewers need and a plain file server lacks: permission for pages of named other origins
-(CORS), and parts of files (byte ranges), which shards are read by.
+It reads and never writes. What viewers need and a plain file server lacks: parts of files (byte ranges), which shards
+are read by, and permission for pages of named other origins (CORS).
 
 Any page that is open in the browser of this computer can send requests here. So none is answered that was sent to a
 name which somebody had point to this computer (Host), nor to a page of an origin that is not named (Origin).
@@ -13,15 +13,17 @@ import html
 import json
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import urlsplit
+from threading import Event
+from urllib.parse import unquote, urlsplit
 
 from daemon.errors import DaemonError
-from daemon.page import links
-from daemon.page.served_stores import ServedStores, address
+from daemon.page import links, neuroglancer
+from daemon.page.content import Content, FileContent
+from daemon.page.served_stores import ServedStores
+from storage.contents import contents
 from storage.errors import StorageError
 
 HOST = "127.0.0.1"
@@ -30,8 +32,7 @@ PORT = 8765
 _BLOCK = 2**20
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")  # no file has more bytes than 18 digits can tell
 _OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-_KINDS = {".json": "application/json", ".zattrs": "application/json", ".zarray": "application/json",
-          ".zgroup": "application/json", ".xml": "application/xml"}  # fmt: skip
+_HEARTBEAT_S = 15.0
 
 
 class StoreServer(ThreadingHTTPServer):
@@ -43,14 +44,15 @@ class StoreServer(ThreadingHTTPServer):
     port : int
         0 for any that is free.
     origins : sequence of str
-        Whose pages may read, such as ``https://example.org``; without it those of the viewers that links lead to.
+        Whose pages may read besides its own, such as ``https://example.org``.
     """
 
     daemon_threads = True
 
-    def __init__(self, served: ServedStores, port: int = PORT, origins: Sequence[str] = links.ORIGINS) -> None:
+    def __init__(self, served: ServedStores, port: int = PORT, origins: Sequence[str] = ()) -> None:
         self.served = served
         self.origins = frozenset(origins)
+        self.ending = Event()
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -60,6 +62,11 @@ class StoreServer(ThreadingHTTPServer):
     def base(self) -> str:
         """The address that all others begin with."""
         return f"http://{HOST}:{self.server_address[1]}"
+
+    def shutdown(self) -> None:
+        """Stop serving, also those who listen for messages."""
+        self.ending.set()
+        super().shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -125,75 +132,128 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if path == "/":
                 self._list(with_content)
-                return
-            file = self.server.served.file(path)
-        except StorageError as error:
+            elif path == links.EVENTS:
+                self._keep_listening(with_content)
+            elif path.startswith(links.CLIENT):
+                file = neuroglancer.client_file(unquote(path.removeprefix(links.CLIENT)))
+                self._send(None if file is None else FileContent(file), with_content, of_viewer=True)
+            elif path.startswith(links.VIEWER):
+                self._open_in_viewer(unquote(path.removeprefix(links.VIEWER)), with_content)
+            else:
+                self._send(self.server.served.content(path), with_content)
+        except FileNotFoundError:
+            self._send(None, with_content)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the viewer has seen enough
+        except (StorageError, OSError) as error:
             self._text(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "text/plain", with_content)
-            return
-        if file is None:
+
+    def _send(self, content: Content | None, with_content: bool, of_viewer: bool = False) -> None:
+        if content is None:
             # Also a chunk that holds nothing but background: viewers take its absence for zeros.
             self._text(HTTPStatus.NOT_FOUND, "There is no such file.", "text/plain", with_content)
             return
-        try:
-            with file.open("rb") as content:
-                self._send(file, content, with_content)
-        except FileNotFoundError:
-            self._text(HTTPStatus.NOT_FOUND, "There is no such file.", "text/plain", with_content)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the viewer has seen enough
+        with closing(content):
+            self._send_part(content, with_content, of_viewer)
 
-    def _send(self, file: Path, content: BinaryIO, with_content: bool) -> None:
-        size = content.seek(0, 2)
-        tag = f'"{file.stat().st_mtime_ns:x}-{size:x}"'
+    def _send_part(self, content: Content, with_content: bool, of_viewer: bool) -> None:
+        tag = f'"{content.tag}"'
         if self.headers.get("If-None-Match") == tag:
             self.send_response(HTTPStatus.NOT_MODIFIED)
             self.end_headers()
             return
         asked = self.headers.get("Range")
-        span = (0, size) if asked is None else part(asked, size)
+        span = (0, content.size) if asked is None else part(asked, content.size)
         if span is None:
             self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-            self.send_header("Content-Range", f"bytes */{size}")
+            self.send_header("Content-Range", f"bytes */{content.size}")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
         first, end = span
         self.send_response(HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT)
         if asked is not None:
-            self.send_header("Content-Range", f"bytes {first}-{end - 1}/{size}")
-        self.send_header("Content-Type", _KINDS.get(file.suffix or file.name, "application/octet-stream"))
+            self.send_header("Content-Range", f"bytes {first}-{end - 1}/{content.size}")
+        if of_viewer:
+            self.send_header("Content-Security-Policy", neuroglancer.POLICY)
+        self.send_header("Content-Type", content.kind)
         self.send_header("Content-Length", str(end - first))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", tag)
         self.send_header("Cache-Control", "no-cache")  # stores grow: ask again, and mostly hear that nothing changed
         self.end_headers()
         if with_content:
-            content.seek(first)
-            self._copy(content, end - first)
+            self._copy(content, first, end)
 
-    def _copy(self, content: BinaryIO, left: int) -> None:
-        while left and (block := content.read(min(left, _BLOCK))):
-            self.wfile.write(block)
-            left -= len(block)
-        if left:
-            self.close_connection = True  # the file became shorter: the viewer must not wait for the rest
+    def _open_in_viewer(self, name: str, with_content: bool) -> None:
+        """Lead to the viewer: with what shows the store of that name, or as it is, where there is no name."""
+        if neuroglancer.client_folder() is None:
+            self._text(HTTPStatus.NOT_FOUND, neuroglancer.MISSING, "text/plain", with_content)
+            return
+        offer = self.server.served.offer(name) if name else None
+        if name and offer is None:
+            self._send(None, with_content)
+            return
+        target = links.CLIENT
+        if offer is not None:
+            store = links.store(self._called(), offer.name)
+            target += f"#{neuroglancer.fragment(neuroglancer.state(store, offer.acquisition, contents(offer.place)))}"
+        self.send_response(HTTPStatus.FOUND)
+        self.send_header("Location", target)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _keep_listening(self, with_content: bool) -> None:
+        """Hold the line for the viewer's program, which expects messages; there are none."""
+        self.close_connection = True
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while with_content:
+            self.wfile.write(b":\n\n")
+            if self.server.ending.wait(_HEARTBEAT_S):
+                return
+
+    def _copy(self, content: Content, first: int, end: int) -> None:
+        try:
+            while first < end and (block := content.read(first, min(end - first, _BLOCK))):
+                self.wfile.write(block)
+                first += len(block)
+        except OSError:
+            pass  # nobody reads any more, or the object store stopped answering
+        if first < end:
+            self.close_connection = True  # the viewer must not wait for the rest
 
     def _list(self, with_content: bool) -> None:
-        offers = [(offer, address(self.server.base, offer)) for offer in self.server.served.offers()]
+        base, viewer = self._called(), neuroglancer.client_folder() is not None
+        offers = self.server.served.offers()
         if "text/html" not in self.headers.get("Accept", ""):
-            stores = [{"acquisition": offer.acquisition, "url": url} for offer, url in offers]
+            stores = [
+                {"acquisition": offer.acquisition, "url": links.store(base, offer.name)}
+                | ({"neuroglancer": links.neuroglancer(base, offer.name)} if viewer else {})
+                for offer in offers
+            ]
             self._text(HTTPStatus.OK, json.dumps({"stores": stores}, indent=2), "application/json", with_content)
             return
-        lines = [
-            f'<li>{html.escape(offer.acquisition)}: <a href="{html.escape(links.vizarr(url))}">vizarr</a>, '
-            f'<a href="{html.escape(url)}/">{html.escape(url)}</a></li>'
-            for offer, url in offers
-        ]
+        lines = [f"<p>{html.escape(neuroglancer.MISSING)}</p>"] if not viewer else []
+        for offer in offers:
+            name, store = html.escape(offer.acquisition), html.escape(links.store(base, offer.name))
+            shown = f'<a href="{html.escape(links.neuroglancer(base, offer.name))}">{name}</a>' if viewer else name
+            lines.append(f"<li>{shown}, OME-Zarr at {store}</li>")
         page = f"<!doctype html><meta charset=utf-8><title>nusetd</title><ul>{''.join(lines)}</ul>"
         self._text(HTTPStatus.OK, page, "text/html; charset=utf-8", with_content)
 
+    def _called(self) -> str:
+        """Return the address that the browser has of this server: not its own where the port is forwarded."""
+        host = urlsplit(f"//{self.headers['Host']}")
+        name = f"[{host.hostname}]" if ":" in str(host.hostname) else host.hostname
+        return f"http://{name}" if host.port is None else f"http://{name}:{host.port}"
+
     def _text(self, status: HTTPStatus, text: str, kind: str, with_content: bool) -> None:
-        content = text.encode()
+        content = text.encode(errors="replace")
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))

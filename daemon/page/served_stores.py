@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
+from daemon.page.content import Content, FileContent, ObjectContent
 from storage import naming
+from storage.naming import Place
 from storage.query.question import Question
 
 
@@ -21,18 +23,15 @@ class Offer:
     name : str
         In addresses.
     acquisition : str
-    place : str
+    place : Path or str
         Its folder or URL.
-    folder : Path or None
-        None: it lies at the URL `place`.
     source : Path
         What its image was read from, which an image by reference still shows.
     """
 
     name: str
     acquisition: str
-    place: str
-    folder: Path | None
+    place: Place
     source: Path
 
 
@@ -50,26 +49,51 @@ class ServedStores:
         self._offers = {offer.name: offer for offer in found}
         return found
 
+    def offer(self, name: str) -> Offer | None:
+        """Return the store of that name in addresses, or None."""
+        if name not in self._offers:
+            self.offers()
+        return self._offers.get(name)
+
+    def content(self, address: str) -> Content | None:
+        """Return what is behind an address (without its query), or None when there is none that may be given out.
+
+        Raises
+        ------
+        FileNotFoundError, StorageError, OSError
+            When it is not there (any more), or its object store does not answer.
+        """
+        parts = _parts(address)
+        offer = self.offer(parts[0]) if parts else None
+        if offer is not None and isinstance(offer.place, str) and len(parts) > 1:
+            from storage.omezarr.disks.remote import RemoteStore  # brings fsspec, which local outputs do without
+
+            return ObjectContent(RemoteStore.at(offer.place), "/".join(parts[1:]))
+        file = self.file(address)
+        return None if file is None else FileContent(file)
+
     def file(self, address: str) -> Path | None:
         """Return the file behind an address (without its query), or None when there is none that may be given out.
 
         Links are followed only from an image by reference to the arrays of its own source. Whatever else a link leads
         to is not given out, be it in the store or in that source.
         """
-        parts = [unquote(part, errors="surrogateescape") for part in address.removeprefix("/").split("/")]
-        if any(part in ("", ".", "..") or not _is_name(part) for part in parts):
-            return None
-        if parts[0] not in self._offers:
-            self.offers()
-        offer = self._offers.get(parts[0])
-        if offer is None or offer.folder is None:
+        parts = _parts(address)
+        offer = self.offer(parts[0]) if parts else None
+        if offer is None or not isinstance(offer.place, Path):
             return None
         try:
-            real = offer.folder.joinpath(*parts[1:]).resolve(strict=True)
-            allowed = any(real.is_relative_to(folder) for folder in _open_folders(offer.folder, offer.source))
+            real = offer.place.joinpath(*parts[1:]).resolve(strict=True)
+            allowed = any(real.is_relative_to(folder) for folder in _open_folders(offer.place, offer.source))
             return real if allowed and real.is_file() else None
         except (OSError, ValueError, RuntimeError):
             return None
+
+
+def _parts(address: str) -> list[str]:
+    """Return the names in an address, none where one of them leads elsewhere."""
+    parts = [unquote(part, errors="surrogateescape") for part in address.removeprefix("/").split("/")]
+    return [] if any(part in ("", ".", "..") or not _is_name(part) for part in parts) else parts
 
 
 def _is_name(part: str) -> bool:
@@ -82,8 +106,7 @@ def _offer(row: Mapping[Any, Any]) -> Offer:
     return Offer(
         name=naming.safe_name(name) + naming.STORE_SUFFIX,
         acquisition=name,
-        place=str(place),
-        folder=place if isinstance(place, Path) else None,
+        place=place,
         source=Path(str(row["source_path"])),
     )
 
@@ -96,8 +119,3 @@ def _open_folders(store: Path, source: Path) -> Iterator[Path]:
             array = inside.resolve()
             if array != source.resolve() and array.is_relative_to(source.resolve()):
                 yield array
-
-
-def address(base: str, offer: Offer) -> str:
-    """Return the URL under which viewers find a store."""
-    return offer.place if offer.folder is None else f"{base}/{quote(offer.name)}"

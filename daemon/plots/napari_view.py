@@ -9,21 +9,13 @@ from sqlalchemy import select
 
 from daemon.errors import DaemonError
 from daemon.plots.arrays import TracksN5
+from storage import naming
+from storage.contents import contents
 from storage.query.snapshots import snapshot
 from storage.schema import tables
 
 if TYPE_CHECKING:
     from storage.schema.rows import AcquisitionRow
-
-
-def steps(row: AcquisitionRow) -> list[tuple[str, float, str]]:
-    """Return (axis, size, unit) of t, z, y, x in seconds and metres; size 1 without a unit where it is not known."""
-    interval = row.seconds_per_t
-    found = [("t", float(interval), "s") if interval else ("t", 1.0, "")]
-    voxel = row.voxel_size_um
-    for i, axis in enumerate("zyx"):
-        found.append((axis, voxel[i] * 1e-6, "m") if voxel else (axis, 1.0, ""))
-    return found
 
 
 def tracks(database: str, row: AcquisitionRow) -> tuple[TracksN5, dict[int, list[int]]]:
@@ -54,6 +46,9 @@ def tracks(database: str, row: AcquisitionRow) -> tuple[TracksN5, dict[int, list
 def fill(viewer: Any, database: str, row: AcquisitionRow) -> None:
     """Put an acquisition's layers into a napari viewer, or its model without a window.
 
+    Labels are shown at once: of tracks where all of them are painted, else of nuclei. Tracks are in frames and pixels
+    as the labels are, whose scale and units lay them over the image.
+
     Raises
     ------
     DaemonError
@@ -63,15 +58,14 @@ def fill(viewer: Any, database: str, row: AcquisitionRow) -> None:
         viewer.open(str(row.zarr_path), plugin="napari-ome-zarr")
     except Exception as error:
         raise DaemonError(f"napari cannot open {row.zarr_path} ({error}): see `nusetd verify {row.name}`.") from error
+    labels = [layer for layer in viewer.layers if type(layer).__name__ == "Labels"]
+    shown = contents(naming.as_place(str(row.zarr_path))).shown_labels
+    for layer in labels:
+        layer.visible = layer.name.endswith(shown)
     points, graph = tracks(database, row)
     if len(points):
-        scale = _scale(viewer)
-        viewer.add_tracks(points, graph=graph, name="tracks as lines", scale=scale, tail_length=20)
-
-
-def _scale(viewer: Any) -> Any:
-    """Return the scale of the first labels: they have the axes t, z, y, x."""
-    return next(layer.scale for layer in viewer.layers if type(layer).__name__ == "Labels")
+        same = {name: getattr(labels[0], name) for name in ("scale", "units", "translate")}
+        viewer.add_tracks(points, graph=graph, name="tracks as lines", tail_length=20, **same)
 
 
 def open_window(database: str, row: AcquisitionRow) -> None:
@@ -87,7 +81,8 @@ def open_window(database: str, row: AcquisitionRow) -> None:
         import napari_ome_zarr  # noqa: F401  # its plug-in reads the store
     except ImportError as error:
         raise DaemonError(
-            f"napari cannot be opened ({error}): install it with `pip install 'nusetd[napari]'`, or use the links."
+            f"napari cannot be opened ({error}): install it with `pip install 'nusetd[napari]'`, "
+            "or give --neuroglancer."
         ) from error
     viewer = napari.Viewer(title=f"{row.name} - nusetd")
     fill(viewer, database, row)

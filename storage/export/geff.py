@@ -67,7 +67,7 @@ def write(snapshot: Snapshot, path: Path) -> None:
 def _axes(row: AcquisitionRow) -> list[dict[str, Any]]:
     """Return the axes, each with the scale that makes of its values what the image counts in."""
     length = "micrometer" if row.unit == "um" else "pixel"
-    interval, after = (row.frame_interval_s, "second") if row.frame_interval_s else (1.0, "frame")
+    interval, after = (row.seconds_per_t, "second") if row.seconds_per_t else (1.0, "frame")
     time = {"name": "t", "type": "time", "unit": "frame", "scale": interval, "scaled_unit": after}
     space = {"type": "space", "unit": length, "scale": 1.0, "scaled_unit": length}
     return [time, *({"name": axis, **space} for axis in "zyx")]

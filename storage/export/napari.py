@@ -35,7 +35,7 @@ def write_layer(snapshot: Snapshot, path: Path) -> None:
     layer = {
         "name": f"{row.name} tracks",
         "scale": [1.0, 1.0, 1.0, 1.0],
-        "units": ["second" if row.frame_interval_s else "pixel", length, length, length],
+        "units": ["second" if row.seconds_per_t else "pixel", length, length, length],
         "graph": {int(child): [int(parent)] for child, parent in pairs if child in known and parent in known},
     }
     path.write_text(json.dumps(layer, indent=2) + "\n", encoding="utf-8")
@@ -47,4 +47,4 @@ def _table(snapshot: Snapshot) -> pd.DataFrame:
     wanted = Selection(where="track_id is not null", columns=("track_id", "t", *places))
     nuclei = Question.nuclei(connection, row.id, wanted).frame()
     table = nuclei.sort_values(["track_id", "t"]).set_axis(COLUMNS, axis="columns")
-    return table.assign(t=table["t"] * (row.frame_interval_s or 1))
+    return table.assign(t=table["t"] * (row.seconds_per_t or 1))

@@ -35,15 +35,22 @@ class Slice:
         return np.full(COUNT, 0.9)
 
 
-def process(folder: Path, version: str = "0.4", bundle: str | None = None) -> tuple[Path, Path]:
+def process(
+    folder: Path,
+    version: str = "0.4",
+    bundle: str | None = None,
+    voxel: tuple[float, float, float] = VOXEL,
+    interval_s: float | None = None,
+) -> tuple[Path, Path]:
     """Write a movie, process it, and publish and paint all of it; (output folder, store)."""
     source, output = folder / "embryo.tif", folder / "out"
     output.mkdir(parents=True)
     random = np.random.default_rng(3)
     pixels = np.stack([100 * (squares(t, COUNT, SHAPE) > 0) for t in range(TIME_POINTS)])
     pixels = (pixels + random.integers(0, 20, pixels.shape)).astype(np.uint16)
-    tifffile.imwrite(source, pixels, photometric="minisblack", metadata={"axes": "TZYX"}, ome=True)
-    [image] = open_acquisitions(source, voxel_size_um=VOXEL)
+    times = {"TimeIncrement": interval_s, "TimeIncrementUnit": "s"} if interval_s else {}
+    tifffile.imwrite(source, pixels, photometric="minisblack", metadata={"axes": "TZYX", **times}, ome=True)
+    [image] = open_acquisitions(source, voxel_size_um=voxel)
     with image, Catalog.open(output) as catalog:
         place = naming.zarr_path(output, image.name, bundle)
         params = {"nuclear_channel": 0}
@@ -52,8 +59,8 @@ def process(folder: Path, version: str = "0.4", bundle: str | None = None) -> tu
         store = ImageStore.create(str(row.zarr_path), image, version)
         while (job := catalog.claim_next()) is not None:
             slices = (Slice(labels) for labels in squares(job.t, COUNT, SHAPE))
-            volume = reconstruct(slices, VOXEL, VolumeParams())
-            table = measure(volume, {0: image.planes(job.t, 0)}, 0, VOXEL, job.t)
+            volume = reconstruct(slices, voxel, VolumeParams())
+            table = measure(volume, {0: image.planes(job.t, 0)}, 0, voxel, job.t)
             store.write_timepoint(job.t, [image.planes(job.t, 0)], volume.labels)
             catalog.commit_timepoint(job, table, one_to_one(job.t, len(table.table)), b"", {})
             store.publish(job.t)

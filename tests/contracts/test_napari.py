@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases.processed import COUNT, SHAPE, TIME_POINTS, process
 from cases.stored import acquisition, pixels, squares
 
 from daemon.plots import napari_view
 from storage import naming
+from storage.export.exporters import export
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
 
@@ -33,35 +36,84 @@ def viewer() -> Iterator[Any]:
         yield ViewerModel()
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_image_labels_and_tracks_are_aligned(viewer: Any, tmp_path: Path, version: str) -> None:
-    output, _ = process(tmp_path / "in", version)
+VOXEL = (2.0, 0.5, 0.5)
+INTERVAL_S = 60.0
+ONE_VOXEL = np.array([INTERVAL_S, *VOXEL])
+
+
+@pytest.fixture(scope="module", params=["0.4", "0.5"])
+def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A movie that was processed, its voxels four times as deep as wide, a minute between its time points."""
+    folder = tmp_path_factory.mktemp("napari")
+    return process(folder / "in", request.param, voxel=VOXEL, interval_s=INTERVAL_S)[0]
+
+
+def show(viewer: Any, output: Path) -> dict[str, list[Any]]:
+    """Fill a viewer; its layers by kind."""
     with snapshot(output) as connection:
         row = resolved(connection, "embryo")
     napari_view.fill(viewer, str(output), row)
-    kinds = [type(layer).__name__ for layer in viewer.layers]
-    assert sorted(kinds) == ["Image", "Labels", "Labels", "Tracks"]
+    kinds: dict[str, list[Any]] = {}
     for layer in viewer.layers:
-        np.testing.assert_allclose(layer.scale[-3:], [1.0, 1.0, 1.0], err_msg=layer.name)
-        np.testing.assert_allclose(layer.scale, viewer.layers[0].scale, err_msg=layer.name)
+        kinds.setdefault(type(layer).__name__, []).append(layer)
+    return kinds
+
+
+def full(layer: Any) -> np.ndarray:
+    """The full size of a layer's data."""
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
+
+
+def middles(labels: Any) -> np.ndarray:
+    """Where the middles of the labels of every time point lie in the world: (N, 4)."""
+    data = full(labels)
+    found = [
+        np.append(t, np.argwhere(data[t] == label).mean(axis=0))
+        for t in range(len(data))
+        for label in range(1, COUNT + 1)
+    ]
+    return np.array([labels.data_to_world(point) for point in found])
+
+
+def test_image_labels_and_tracks_lie_over_each_other(viewer: Any, output: Path) -> None:
+    kinds = show(viewer, output)
+    assert {kind: len(layers) for kind, layers in kinds.items()} == {"Image": 1, "Labels": 2, "Tracks": 1}
+    for layer in viewer.layers:
+        np.testing.assert_allclose(layer.scale, ONE_VOXEL, err_msg=layer.name)
         np.testing.assert_allclose(layer.translate, 0.0, err_msg=layer.name)
-    shown = {layer.name: layer for layer in viewer.layers}
-    labels = [layer for layer in viewer.layers if type(layer).__name__ == "Labels"]
-    image = next(layer for layer in viewer.layers if type(layer).__name__ == "Image")
-    full = image.data[0] if image.multiscale else image.data
-    assert tuple(full.shape) == (TIME_POINTS, *SHAPE)
-    for layer in labels:
-        data = layer.data[0] if layer.multiscale else layer.data
-        assert tuple(data.shape) == (TIME_POINTS, *SHAPE)
+        assert [str(unit) for unit in layer.units] == ["second", *["micrometer"] * 3], layer.name
+    image = full(kinds["Image"][0])
+    assert image.shape == (TIME_POINTS, *SHAPE)
+    for layer in kinds["Labels"]:
+        data = full(layer)
         for t in range(TIME_POINTS):
-            inside = np.asarray(data[t]) > 0
+            inside = data[t] > 0
             assert np.array_equal(inside, squares(t, COUNT, SHAPE) > 0)
-            assert np.asarray(full[t])[inside].min() > np.asarray(full[t])[~inside].max()
-    lines = shown["tracks as lines"].data
-    assert len(lines) == COUNT * TIME_POINTS
-    nuclei = np.asarray(labels[0].data[0] if labels[0].multiscale else labels[0].data)
-    for _, t, z, y, x in lines:
-        assert nuclei[int(t), round(z), int(y), int(x)] > 0, "every point of a track lies in a nucleus"
+            assert image[t][inside].min() > image[t][~inside].max()
+    lines = kinds["Tracks"][0]
+    points = np.array([lines.data_to_world(point) for point in lines.data[:, 1:]])
+    assert len(points) == COUNT * TIME_POINTS
+    voxels_off = np.abs(points[:, None] - middles(kinds["Labels"][0])[None]) / ONE_VOXEL
+    assert voxels_off.max(axis=2).min(axis=1).max() < 1
+
+
+def test_labels_are_seen_at_once_one_of_the_two(viewer: Any, output: Path) -> None:
+    kinds = show(viewer, output)
+    assert {layer.name.rpartition("/")[2]: layer.visible for layer in kinds["Labels"]} == {
+        "nuclei": False, "tracks": True,
+    }  # fmt: skip
+
+
+def test_the_exported_table_and_its_settings_lie_there_too(viewer: Any, output: Path, tmp_path: Path) -> None:
+    kinds = show(viewer, output)
+    table = export(output, "embryo", "napari", tmp_path / "tracks.csv")
+    settings = json.loads((tmp_path / "tracks.layer.json").read_text())
+    settings["graph"] = {int(daughter): parents for daughter, parents in settings["graph"].items()}
+    lines = viewer.add_tracks(pd.read_csv(table).to_numpy(), **settings)
+    assert lines.units == kinds["Image"][0].units
+    shown = kinds["Tracks"][0]
+    for ours, exported in zip(shown.data, lines.data, strict=True):
+        np.testing.assert_allclose(shown.data_to_world(ours[1:]), lines.data_to_world(exported[1:]))
 
 
 def test_a_bundle_shows_all_its_positions(viewer: Any, tmp_path: Path) -> None:

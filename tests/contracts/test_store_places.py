@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +22,16 @@ from cases.stored import acquisition, pixels, squares
 
 import storage
 from daemon import cli
+from daemon.page.serve import StoreServer
+from daemon.page.served_stores import ServedStores
 from storage import naming
 from storage.acquisition import Acquisition
+from storage.contents import contents
 from storage.errors import StorageError
 from storage.omezarr import bundles, places
 from storage.omezarr.image_store import ImageStore
 from storage.omezarr.published import PublishedState
+from storage.query.question import Question
 from storage.readers import open_acquisitions
 from storage.readers.names import experiment
 
@@ -134,6 +141,36 @@ def test_results_at_a_url_are_lazy_arrays_and_pictures(at_url: Path, tmp_path: P
         output = tmp_path / f"{picture}.png"
         assert cli.main([*words, "--output", str(output)]) == 0
         assert output.read_bytes().startswith(b"\x89PNG")
+
+
+def test_results_at_a_url_are_passed_on_to_viewers_which_need_no_credentials(at_url: Path) -> None:
+    """A browser has no keys, and cannot read s3:// at all."""
+    with StoreServer(ServedStores(naming.database_url(at_url)), port=0) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+        def ask(path: str, **headers: str) -> tuple[int, bytes, str]:
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            return answer.status, content, answer.getheader("ETag", "")
+
+        [found] = json.loads(ask("/")[1])["stores"]
+        assert found["url"] == f"{server.base}/{family.NAME}.ome.zarr"
+        path = f"/{family.NAME}.ome.zarr"
+        store = places.store_at(Question.acquisitions(at_url).frame()["zarr_path"][0])
+        assert ask(f"{path}/.zattrs")[:2] == (200, str(store.text(".zattrs")).encode())
+        status, chunk, tag = ask(f"{path}/labels/nuclei/0/0/0/0/0")
+        assert (status, len(chunk) > 20) == (200, True)
+        assert ask(f"{path}/labels/nuclei/0/0/0/0/0", Range="bytes=3-9")[:2] == (206, chunk[3:10])
+        assert ask(f"{path}/labels/nuclei/0/0/0/0/0", **{"If-None-Match": tag})[0] == 304
+        for absent in ("labels/nuclei/0/99/0/0/0", "labels", "../other", "%2e%2e/other", ""):
+            assert ask(f"{path}/{absent}")[0] == 404, absent
+        assert b"secret" not in ask("/")[1]
+        shown = contents(naming.as_place(store.url))
+        assert shown.timepoints == tuple(family.TRACKS_AT)
+        server.shutdown()
 
 
 def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, at_url: Path, tmp_path: Path) -> None:

@@ -91,6 +91,22 @@ class RemoteStore(FsspecStore):
             except FileNotFoundError:
                 return None
 
+    def about(self, key: str) -> tuple[int, str] | None:
+        """Return an object's size in bytes and a text that changes with its content; None when there is none."""
+        with _as_os_error(self.url):
+            try:
+                found = self.files.info(f"{self.path}/{key}")
+            except FileNotFoundError:
+                return None
+        if found["type"] != "file":
+            return None
+        return int(found["size"]), str(found.get("ETag") or found.get("mtime") or found.get("created") or "")
+
+    def part(self, key: str, first: int, end: int) -> bytes:
+        """Return the bytes of an object from `first` to before `end`."""
+        with _as_os_error(self.url):
+            return bytes(self.files.cat_file(f"{self.path}/{key}", start=first, end=end))
+
     def put_text(self, key: str, text: str) -> None:
         """Put an object."""
         with _as_os_error(self.url):

@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -89,24 +88,13 @@ STORE = "/embryo%201.ome.zarr"
 def test_stores_are_listed_and_open_in_zarr(server: StoreServer) -> None:
     pytest.importorskip("aiohttp", reason="reading over HTTP needs fsspec[http]")
     [found] = json.loads(ask(server, "/")[2])["stores"]
-    assert found == {"acquisition": "embryo 1", "url": server.base + STORE}
+    assert (found["acquisition"], found["url"]) == ("embryo 1", server.base + STORE)
     group = zarr.open_group(found["url"], mode="r")
     np.testing.assert_array_equal(np.asarray(group["labels/nuclei/0"][0]), squares(0, 6, SIZE[2:]))  # type: ignore[index]
 
 
-@pytest.mark.parametrize("origin", ["https://hms-dbmi.github.io", "https://neuroglancer-demo.appspot.com"])
-def test_pages_of_the_linked_viewers_may_read(server: StoreServer, origin: str) -> None:
-    for path in (f"{STORE}/zarr.json", f"{STORE}/0/c/9/9", "/"):
-        headers = ask(server, path, Origin=origin)[1]
-        assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (origin, "Origin")
-    status, headers, _ = ask(server, STORE, "OPTIONS", Origin=origin)
-    assert status == 204
-    assert "Range" in headers["Access-Control-Allow-Headers"]
-    assert headers["Access-Control-Allow-Private-Network"] == "true"
-
-
 @pytest.mark.parametrize(
-    "origin", ["https://example.org", "null", "http://127.0.0.1:1", "https://hms-dbmi.github.io.x"]
+    "origin", ["https://example.org", "null", "http://127.0.0.1:1", "https://neuroglancer-demo.appspot.com"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_pages_of_any_other_origin_may_not(server: StoreServer, origin: str, method: str) -> None:
@@ -123,11 +111,18 @@ def test_pages_without_an_origin_get_no_permission(server: StoreServer) -> None:
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_named_origins_replace_the_viewers(server: StoreServer) -> None:
-    with StoreServer(server.served, 0, ["https://lab.example"]) as other:
+def test_pages_of_named_origins_may_read(server: StoreServer) -> None:
+    origin = "https://lab.example"
+    with StoreServer(server.served, 0, [origin]) as other:
         threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        assert ask(other, "/", Origin="https://lab.example")[1]["Access-Control-Allow-Origin"] == "https://lab.example"
-        assert ask(other, "/", Origin="https://hms-dbmi.github.io")[0] == 403
+        for path in (f"{STORE}/zarr.json", f"{STORE}/0/c/9/9", "/"):
+            headers = ask(other, path, Origin=origin)[1]
+            assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (origin, "Origin")
+        status, headers, _ = ask(other, STORE, "OPTIONS", Origin=origin)
+        assert status == 204
+        assert "Range" in headers["Access-Control-Allow-Headers"]
+        assert headers["Access-Control-Allow-Private-Network"] == "true"
+        assert ask(other, "/", Origin=f"{origin}.x")[0] == 403
         assert ask(other, "/", Origin=other.base)[0] == 200  # its own list
         other.shutdown()
 
@@ -252,15 +247,3 @@ def test_a_part_is_what_it_asks_for_or_nothing(content: bytes, asked: str) -> No
             assert not high or end == min(len(content), int(high) + 1)
         else:
             assert content[first:end] == content[-int(high) :]
-
-
-def test_links_carry_the_store(server: StoreServer) -> None:
-    from daemon.page import links
-
-    store = server.base + STORE
-    assert links.vizarr(store).endswith("?source=" + quote(store, safe=""))
-    state = links.state(store, "embryo 1", [("t", 60.0, "s"), ("z", 2e-6, "m"), ("y", 5e-7, "m"), ("x", 5e-7, "m")])
-    assert [layer["source"] for layer in state["layers"]] == [
-        f"zarr://{store}", f"zarr://{store}/labels/nuclei", f"zarr://{store}/labels/tracks",
-    ]  # fmt: skip
-    assert state["dimensions"]["z"] == [2e-6, "m"]
