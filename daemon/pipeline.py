@@ -215,9 +215,10 @@ def analyse(
     request, watch = StoredRecipe.of(row), Stopwatch()
     channels = keep(acquisition, t)
     stack, place = list(channels.values()), str(row.zarr_path)
+    timed = replace(acquisition, frame_interval_s=row.seconds_per_t)
     with watch.lap("write_s"):  # first of all: a place that is taken is better known now
         store = ImageStore.create(
-            place, acquisition, request.ome_zarr_version, request.image, task.owner, task.store_made, stack
+            place, timed, request.ome_zarr_version, request.image, task.owner, task.store_made, stack
         )
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
