@@ -250,3 +250,12 @@ def test_what_is_told_is_the_newest_frame_what_became_final_and_what_changed() -
         told = [(frame.t, frame.is_final) for frame in tracker.advance(Nuclei.from_positions(t, places)).frames]
         assert told == ([(t - 4, True), (t, False)] if t >= 4 else [(t, False)])
     assert [(frame.t, frame.is_final) for frame in tracker.finish().frames] == [(t, True) for t in (5, 6, 7, 8)]
+
+
+def test_tracks_count_their_nuclei_from_two_on_where_the_movie_begins() -> None:
+    """They may have been there long before, so that none of them is new; and that is said once."""
+    tracker = Tracker(TrackingParams(lag_frames=4, memory_frames=1))
+    for t, places in enumerate(wandering(9)):
+        tracker.advance(Nuclei.from_positions(t, places))
+        for frame in tracker._memory.frames:
+            assert frame.length.tolist() == [frame.t + 2] * len(places)

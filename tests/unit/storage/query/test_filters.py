@@ -189,7 +189,15 @@ def test_a_filter_has_so_many_words_and_not_one_more() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("9007199254740993", 9007199254740993), ("-3", -3), ("+3", 3), ("0.5", 0.5), ("1e3", 1000.0), ("9" * 19, 1e19)],
+    [
+        ("9007199254740993", 9007199254740993),
+        ("-3", -3),
+        ("+3", 3),
+        ("0.5", 0.5),
+        ("1e3", 1000.0),
+        ("9" * 19, 1e19),
+        (str(2**63 - 1), 2**63 - 1),
+    ],
 )
 def test_whole_numbers_are_compared_as_such_as_far_as_a_database_holds_them(text: str, number: float) -> None:
     found = condition(f"id = {text}", COLUMNS, "things").compile().params

@@ -128,3 +128,35 @@ def store(folder: Path, version: int) -> Path:
     array = group.create_array("0", shape=PIXELS.shape, dtype=PIXELS.dtype, chunks=(1, 1, 2, 40, 50), compressors=codec)
     array[:] = PIXELS
     return path
+
+
+def by_hand(content: int, block: int, *starts: int, body: int = 4, flags: int = 0) -> bytes:
+    """A chunk of a header, a table of where its blocks start, and bytes behind it."""
+    size = 16 + 4 * len(starts) + body
+    return (
+        struct.pack("<BBBBIII", 2, 1, flags, 1, content, block, size)
+        + struct.pack(f"<{len(starts)}I", *starts)
+        + bytes(body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("chunk", "said"),
+    [
+        (by_hand(0, 0, body=0), None),
+        (by_hand(1, 1, body=0), "its table of blocks is longer than itself"),
+        (by_hand(1, 1, 20), None),
+        (by_hand(1, 0, 20), "its header gives an impossible size of blocks"),
+        (by_hand(1, 2, 20), "its header gives an impossible size of blocks"),
+        (by_hand(10, 4, 28, 28, 28), None),
+        (by_hand(10, 4, 28, 27, 28), "its table of blocks points outside"),
+        (by_hand(10, 4, 28, 28, 29), "its table of blocks points outside"),
+        (by_hand(10, 4, 28, 28, body=0), "its table of blocks is longer than itself"),
+        (by_hand(4, 4, flags=2), None),
+        (by_hand(5, 4, flags=2), "its header does not fit its content"),
+        (by_hand(1, 1, 20)[:-1], "its header does not fit its size"),
+        (b"", "it is shorter than its header"),
+    ],
+)
+def test_each_fault_of_a_header_is_told(chunk: bytes, said: str | None) -> None:
+    assert fault_of(chunk) == said

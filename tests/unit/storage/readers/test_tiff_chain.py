@@ -296,6 +296,24 @@ def test_an_index_that_is_cut_anywhere_is_not_whole(tmp_path: Path, left: int) -
     assert (walk(path).fault or "").startswith(said)
 
 
+def test_a_page_that_says_less_of_its_pixels_than_it_did_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    """It was whole when it was walked, and is being written over: another content."""
+    path = by_hand(tmp_path / "a.tif", 1, 1)
+    found = walked(path)
+    assert found.form is not None
+    content = bytearray(path.read_bytes())
+    count = content.rindex(struct.pack("<HHI", 279, 4, 1))
+    struct.pack_into("<II", content, count + 4, 2, 8)  # two counts, which lie where the pixels do
+    path.write_bytes(content)
+    assert runs_of_pixels(path, found.form, found.offsets[0]) == [(8, 0x01010101)]
+
+
 @pytest.mark.parametrize("count", [30, 512, 700])
 def test_of_what_an_lsm_says_as_much_is_read_as_is_looked_at(tmp_path: Path, count: int) -> None:
     assert walk(by_hand(tmp_path / "a.lsm", 1, 1, count)).lsm == b"L" * min(count, 512)
+
+
+@pytest.mark.parametrize(("size", "said"), [(2, None), (1, "a page of 2 bytes has only 1 of them (page 1)")])
+def test_pixels_of_a_page_that_does_not_tell_are_of_one_bit(tmp_path: Path, size: int, said: str | None) -> None:
+    path = rewritten(rewritten(by_hand(tmp_path / "a.tif", 1, 1), 258, code=65000), 279, value=size)
+    assert walk(path).fault == said
