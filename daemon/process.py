@@ -215,7 +215,9 @@ def _say_numbers(run: _Run, row: AcquisitionRow) -> None:
     if row.step > 1 and run.options.step is None:
         complain(f"{row.name}: time points come in steps of {row.step}: --step 1 where the others are only missing.")
     if missing:
-        complain(f"{row.name}: time points {spoken(missing)} are not there and are passed over.")
+        verb = "is" if len(missing) == 1 else "are"
+        named = f"time point{'s' if len(missing) > 1 else ''} {spoken(missing)}"
+        complain(f"{row.name}: {named} {verb} not there and {verb} passed over.")
 
 
 def _complain(path: Path, reason: str, run: _Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 MICROMETRES = {
     "pm": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3,
@@ -20,8 +21,11 @@ SECONDS = {
 
 
 def micrometres(value: object, unit: object) -> float | None:
-    """Return a length in micrometres; None for one that says nothing (no length unit, not a positive number)."""
-    return _converted(value, unit, MICROMETRES)
+    """Return a length in micrometres; None for one that says nothing (no length unit, no number, or 0).
+
+    Programs write negative distances between slices where the stage went down: a length has no direction.
+    """
+    return _converted(value, unit, MICROMETRES, abs)
 
 
 def place_um(value: object, unit: object) -> float | None:
@@ -36,13 +40,13 @@ def place_um(value: object, unit: object) -> float | None:
 
 def seconds(value: object, unit: object) -> float | None:
     """Return a duration in seconds; None for one that says nothing."""
-    return _converted(value, unit, SECONDS)
+    return _converted(value, unit, SECONDS, float)
 
 
-def _converted(value: object, unit: object, factors: dict[str, float]) -> float | None:
+def _converted(value: object, unit: object, factors: dict[str, float], size: Callable[[float], float]) -> float | None:
     factor = factors.get(str(unit).strip().lower())
     try:
-        number = float(value)  # type: ignore[arg-type]  # whatever a file's metadata holds
+        number = size(float(value))  # type: ignore[arg-type]  # whatever a file's metadata holds
     except (TypeError, ValueError):
         return None
     if factor is None or not math.isfinite(number) or number <= 0:

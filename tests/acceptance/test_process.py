@@ -157,3 +157,24 @@ def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) 
     assert sizes["oib"] == pytest.approx((0.177, 0.177, 0.177))
     assert sizes["ndtiff"] == pytest.approx((0.4, 1.0, 1.0))
     assert {name: row["size_t"] for name, row in found.items()} == {"czi": 3, "oib": 1, "ndtiff": 8}
+
+
+def test_numbers_of_files_are_those_that_people_read(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for t, number in enumerate((70, 71, 73, 74)):
+        write_stack(tmp_path / "images" / f"late_t{number:03d}.tif", stack(t)[3])
+    for number in (1, 4, 7):
+        write_stack(tmp_path / "images" / f"third_t{number}.tif", stack(number)[3])
+    done = nusetd("process", tmp_path / "images", "--output", tmp_path / "out", "--engine", ENGINE)
+    assert done.returncode == 1, "one of the time points is absent"
+    assert "in 4 time points of 74 named, " in done.stdout
+    assert "in 3 time points, " in done.stdout
+    assert "late: time point 72 is not there and is passed over." in done.stderr
+    assert "late: 1 never arrived (the first is 72)." in done.stderr
+    assert "third: time points come in steps of 3" in done.stderr
+    shown = asked("nuclei", "late", "--t", "73", "--database", tmp_path / "out").stdout.splitlines()
+    assert shown[0].split()[0] == "source_t"
+    assert {line.split()[0] for line in shown[1:]} == {"73"}
+    absent = asked("nuclei", "late", "--t", "72", "--database", tmp_path / "out")
+    assert (absent.returncode, absent.stdout) == (2, "")
+    assert absent.stderr == "nusetd: late has no time point 72: 70-71, 73-74 are there.\n"

@@ -179,3 +179,21 @@ def test_a_tree_that_is_too_large_says_what_it_leaves_out() -> None:
 def test_times_are_told_in_the_unit_that_fits(interval: float | None, last: int, label: str, at_last: float) -> None:
     scale = TimeScale(interval, last)
     assert (scale.label, scale(last)) == (label, at_last)
+
+
+def test_lines_break_where_time_points_are_absent_and_zero_is_only_what_was_counted(results: Path) -> None:
+    from dataclasses import replace
+
+    from matplotlib.figure import Figure
+
+    subject, _ = load(naming.database_url(results), "embryo")
+    kept = subject.nuclei[subject.nuclei["t"].isin([0, 1, 4])]
+    gap = replace(subject, nuclei=kept, times=np.array([0, 1, 4, 5]), first_number=70, scale=TimeScale(None, 5, 70))
+    axes = Figure().add_subplot()
+    charts.draw_counts(axes, gap)
+    drawn = [(np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()) for line in axes.lines]
+    assert drawn == [([69.5, 70.5, 70.5, 71.5], [2, 2, 2, 2]), ([73.5, 74.5, 74.5, 75.5], [4, 4, 0, 0])]
+    axes = Figure().add_subplot()
+    charts.draw_sizes_over_time(axes, gap)
+    assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[70.0, 71.0], [74.0]]
+    assert [slice(0, 3), slice(3, 4)] == charts.runs(np.array([1, 4, 7, 13]), 3)

@@ -1,0 +1,105 @@
+"""Files that are numbered as a series and are none: told apart by size, doubted for place and date, and single ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from storage.readers import open_acquisitions
+from storage.readers.names import is_alone
+
+
+def put(folder: Path, name: str, width: int = 20, date: str = "", stage: tuple[float, float] | None = None) -> Path:
+    said: dict[str, object] = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    if date:
+        said["AcquisitionDate"] = date
+    if stage:
+        said["Plane"] = {"PositionX": [stage[0]], "PositionY": [stage[1]]}
+    tifffile.imwrite(folder / name, np.full((16, width), 7, np.uint16), ome=True, metadata=said)
+    return folder / name
+
+
+def test_files_of_three_sizes_are_three_images(tmp_path: Path) -> None:
+    for number, width in ((1, 20), (2, 24), (3, 28)):
+        put(tmp_path, f"drugA_T{number}.ome.tif", width)
+    found = open_acquisitions(tmp_path)
+    assert [one.name for one in found] == ["drugA_T1", "drugA_T2", "drugA_T3"]
+    assert [one.time_points for one in found] == [(0,)] * 3
+    assert all("the sizes of its files differ" in one.remarks[0] for one in found)
+
+
+def test_one_file_of_another_size_is_doubted_and_named(tmp_path: Path) -> None:
+    for number in range(5):
+        put(tmp_path, f"a_t{number}.ome.tif", 24 if number == 3 else 20)
+    (found,) = open_acquisitions(tmp_path)
+    assert found.time_points == (0, 1, 2, 3, 4)
+    assert "number 3 has the size" in found.remarks[0]
+    assert "--pattern none" in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("places", "doubt"),
+    [
+        (((0, 0), (1000, 0), (2000, 0)), "the stage moved by 1000 um between numbers 1 and 2"),
+        (((0, 0), (1, 0), (2, 1)), ""),
+        (((-100, 0), (-99, 0), (-99, -7)), "between numbers 2 and 3"),
+    ],
+)
+def test_a_stage_that_moved_is_doubted(tmp_path: Path, places: tuple[tuple[float, float], ...], doubt: str) -> None:
+    for number, place in enumerate(places, start=1):
+        put(tmp_path, f"drugC_T{number}.ome.tif", stage=place)
+    (found,) = open_acquisitions(tmp_path)
+    assert len(found.remarks) == bool(doubt)
+    assert doubt in "".join(found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("dates", "doubt"),
+    [
+        (("2026-01-05T10:00:00", "2026-01-07T15:00:00", "2026-02-01T09:00:00"), "1 and 2 were recorded 2 days"),
+        (("2026-01-05T10:00:00", "2026-01-05T09:00:00", "2026-01-05T11:00:00"), "2 was recorded before number 1"),
+        (("2026-01-05T10:00:00", "2026-01-05T10:01:00", "2026-01-05T10:02:00", "2026-01-05T18:00:00"), "3 and 4"),
+        (("2026-01-05T23:50:00", "2026-01-06T00:00:00", "2026-01-06T00:10:00"), ""),
+        (("2026-01-05T10:00:00",) * 3, ""),
+    ],
+)
+def test_dates_that_do_not_follow_each_other_are_doubted(tmp_path: Path, dates: tuple[str, ...], doubt: str) -> None:
+    for number, date in enumerate(dates, start=1):
+        put(tmp_path, f"drugB_T{number}.ome.tif", date=date)
+    (found,) = open_acquisitions(tmp_path)
+    assert len(found.remarks) == bool(doubt)
+    assert doubt in "".join(found.remarks)
+
+
+def test_a_file_that_comes_is_compared_with_the_one_before_it(tmp_path: Path) -> None:
+    put(tmp_path, "a_t1.ome.tif", stage=(0, 0))
+    late = put(tmp_path, "a_t2.ome.tif", stage=(500, 0))
+    (found,) = open_acquisitions(late)
+    assert found.time_points == (1,)
+    assert "the stage moved by 500 um" in found.remarks[0]
+
+
+def test_a_single_numbered_file_is_one_image(tmp_path: Path) -> None:
+    lone = put(tmp_path, "drugD_T6.ome.tif")
+    (found,) = open_acquisitions(tmp_path)
+    assert (found.name, found.source_path, found.size_t, found.time_points) == ("drugD_T6", lone, 1, (0,))
+    put(tmp_path, "drugD_T40.ome.tif")
+    assert not is_alone(lone), "another one of its kind lies beside it"
+    (series,) = open_acquisitions(tmp_path)
+    assert (series.name, series.time_points, series.first_number) == ("drugD", (5, 39), 1)
+
+
+def test_a_single_first_file_may_be_the_beginning_of_a_series(tmp_path: Path) -> None:
+    (found,) = open_acquisitions(put(tmp_path, "a_t001.ome.tif"))
+    assert (found.name, found.time_points, found.first_number) == ("a", (0,), 1)
+
+
+@pytest.mark.parametrize("pattern", ["none", ""])
+def test_series_can_be_switched_off(tmp_path: Path, pattern: str) -> None:
+    for number in (1, 2):
+        put(tmp_path, f"drugE_T{number}.ome.tif")
+    found = open_acquisitions(tmp_path, pattern=pattern)
+    assert [one.name for one in found] == ["drugE_T1", "drugE_T2"]
