@@ -25,7 +25,7 @@ DIALECTS = [images.ome_tiff, images.ome_tiff_compressed, images.imagej_tiff, ima
     ("value", "unit", "expected"),
     [
         (90.6, "nm", 0.0906), (2, "micron", 2.0), (0.001, "mm", 1.0), (1, "\\u00B5m", 1.0), (3, "µm", 3.0),
-        (1, "pixel", None), (1, None, None), (0, "um", None), (-1, "um", None), ("nan", "um", None), ("x", "um", None),
+        (1, "pixel", None), (1, None, None), (0, "um", None), (-1, "um", 1.0), ("nan", "um", None), ("x", "um", None),
         (float("inf"), "um", None), (None, "um", None), (1, "reference frame", None),
     ],
 )  # fmt: skip
