@@ -67,8 +67,12 @@ def names_of_code(parsed: dict[Path, ast.Module]) -> set[str]:
 
 
 def comments(path: Path) -> list[str]:
-    """The comments of a module."""
-    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    """The comments of a module; none where no line could be a comment that names something."""
+    text = path.read_text(encoding="utf-8")
+    told = (line.partition("#")[2] for line in text.splitlines())
+    if not any(QUOTED.search(one) or DOTTED.search(one) for one in told):
+        return []
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 

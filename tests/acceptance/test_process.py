@@ -144,6 +144,7 @@ def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
     assert tracked["track_id"].nunique() == 1
 
 
+@pytest.mark.long  # on development data; `.ci/run` runs it once
 @pytest.mark.skipif(not FORMATS.is_dir(), reason=f"no real data in {FORMATS}")
 def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) -> None:
     done = asked("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)

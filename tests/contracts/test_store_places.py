@@ -82,7 +82,7 @@ def bucket() -> Iterator[str]:
         server.stop()
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("version", ["0.4", pytest.param("0.5", marks=pytest.mark.long)])  # `.ci/run` runs both
 def test_an_object_store_keeps_the_same_promises(bucket: str, image: Acquisition, version: str) -> None:
     url = f"{bucket}/{version}/embryo.ome.zarr"
     store = ImageStore.create(url, image, version)

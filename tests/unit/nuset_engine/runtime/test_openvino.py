@@ -133,6 +133,7 @@ def test_networks_that_come_and_go_leave_signals_a_stack_that_is_there() -> None
     assert signal_stack() == before
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_planes_of_ever_new_sizes_do_not_fill_the_memory() -> None:
     """What OpenVINO prepares for each size is forgotten again: 200 MiB would be kept of these, and are not."""
     weights = find_weights(TWINS[0])

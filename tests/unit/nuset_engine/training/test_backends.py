@@ -54,6 +54,7 @@ def on_jax(program: str, *arguments: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.long  # JAX compiles for a while; `.ci/run` runs it once
 def test_shipped_weights_answer_as_on_tensorflow(tmp_path: Path) -> None:
     drawn, _ = synthetic_image(np.random.default_rng(0), SyntheticParams(size_px=96))
     image = normalize(drawn[:64, :80], whole_image_statistics(drawn))

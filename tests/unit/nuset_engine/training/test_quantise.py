@@ -43,6 +43,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsInfo:
     return save_weights(network, tmp_path / "mine.npz", {"architecture": SMALL.as_dict()})
 
 
+@pytest.mark.long  # a calibration; `.ci/run` runs it once
 def test_the_command_makes_the_twin_of_a_users_weights(mine: WeightsInfo, capsys: pytest.CaptureFixture[str]) -> None:
     Int8Network(openvino_model(load_folded(mine)))  # the one core of this process has its stack
     before = signal_stack()
