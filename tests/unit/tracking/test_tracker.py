@@ -204,7 +204,8 @@ def test_what_is_forgotten_is_never_missed(monkeypatch: pytest.MonkeyPatch, memo
     movie = {t: place[chance.random(len(place)) > 0.2] for t, place in numbered(dividing(14)).items()}
     usual = play(movie, params)
     monkeypatch.setattr(Tracker, "_forget", lambda self: None)
-    assert (play(movie, params).ids, play(movie, params).tracks) == (usual.ids, usual.tracks)
+    kept = play(movie, params)
+    assert (kept.ids, kept.tracks) == (usual.ids, usual.tracks)
 
 
 def test_a_damaged_state_is_refused() -> None:
