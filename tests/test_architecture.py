@@ -88,6 +88,12 @@ def test_a_name_means_one_thing() -> None:
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
 
 
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Of two with one name pytest collects neither the second nor, without it, anything."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_importing_a_room_loads_nothing_heavy() -> None:
     """TensorFlow, plotting and table formats are loaded where they are used, not where a package is imported."""
     rooms = [name for name in map(_name, ROOMS) if ".migrations" not in name]
