@@ -33,6 +33,7 @@ COMMANDS = {
     "plot": ("plot", "draw an acquisition's nuclei, tracks, counts, sizes and lineage"),
     "export": ("export", "write an acquisition's results in another format"),
     "view": ("view", "open an acquisition in napari, or print links for web viewers"),
+    "page": ("page", "the live page: acquisitions, images with outlines, tracks and charts in a browser"),
     "serve": ("serve", "offer the OME-Zarr stores to web viewers, over HTTP on this computer"),
     "verify": ("verify", "check that rows, labels and source agree, and name what does not"),
     "relocate": ("relocate", "write down that stores or sources were moved"),

@@ -1,0 +1,250 @@
+"""The page as a web application: which address gives what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from daemon.errors import DaemonError
+from daemon.page.live import facts, pictures
+from daemon.page.live.arrays import Arrays, View, Wanted
+from daemon.page.live.guard import Admission, Guard
+from daemon.page.live.levels import Levels
+from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
+from storage.query.changes import change_mark
+from storage.query.selection import Selection
+from storage.query.snapshots import snapshot
+
+STATIC = Path(__file__).parent / "static"
+THUMBNAIL_PX = 240
+_LOOK_S = 1.0
+_HEARTBEAT_LOOKS = 15
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the page does not know itself: how the service is, and how orders reach it.
+
+    Attributes
+    ----------
+    status : callable
+        Of a database, its status as plain values.
+    retry : callable
+        Queue again what was set aside of an acquisition of a database; which ones were touched.
+    """
+
+    status: Callable[[str], Mapping[str, Any]]
+    retry: Callable[[str, str], Sequence[int]]
+
+
+class Page:
+    """Answers for one database.
+
+    Parameters
+    ----------
+    database : str
+        Its URL.
+    services : Services
+    read_only : bool
+        Orders are refused.
+    """
+
+    def __init__(self, database: str, services: Services, read_only: bool = False) -> None:
+        self._database = database
+        self._services = services
+        self._read_only = read_only
+        self._arrays = Arrays(database)
+        self._levels = Levels(self._arrays)
+        self.mark = ""
+
+    def routes(self) -> list[Route | Mount]:
+        """Every address."""
+        one = "/api/acquisitions/{number:int}"
+        return [
+            Route("/", _file("index.html")),
+            Route("/api/overview", self.overview),
+            Route("/api/events", self.events),
+            Route(one, self.about),
+            Route(f"{one}/nuclei", self.nuclei),
+            Route(f"{one}/tracks", self.tracks),
+            Route(f"{one}/counts", self.counts),
+            Route(f"{one}/image.png", self.image),
+            Route(f"{one}/labels.png", self.labels),
+            Route(f"{one}/thumbnail.png", self.thumbnail),
+            Route("/api/orders/retry", self.retry, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+
+    def overview(self, request: Request) -> Response:
+        """The first page's numbers."""
+        return _json({**facts.overview(self._database, self._services.status), "read_only": self._read_only})
+
+    def about(self, request: Request) -> Response:
+        """One acquisition."""
+        number = request.path_params["number"]
+        self._look()
+        found = self._arrays.acquisition(number)
+        return _json({**facts.about(found, self._database), "levels": self._levels.of_channels(number)})
+
+    def nuclei(self, request: Request) -> Response:
+        """Nuclei of a time point, a track, or by a filter."""
+        query = request.query_params
+        t, track = _whole(query.get("t")), _whole(query.get("track"))
+        selection = Selection(where=query.get("where") or None, t=t, track=track)
+        return _json(facts.nuclei(self._database, request.path_params["number"], selection))
+
+    def tracks(self, request: Request) -> Response:
+        """All tracks, or the family of one."""
+        query = request.query_params
+        selection = Selection(where=query.get("where") or None, track=_whole(query.get("track")))
+        return _json(facts.tracks(self._database, request.path_params["number"], selection))
+
+    def counts(self, request: Request) -> Response:
+        """How the time points went."""
+        return _json(facts.counts(self._database, request.path_params["number"]))
+
+    def image(self, request: Request) -> Response:
+        """A plane as grey PNG."""
+        self._look()
+        query, number = request.query_params, request.path_params["number"]
+        channel = _whole(query.get("c")) or 0
+        plane = self._arrays.image(number, channel, _wanted(request))
+        low, high = self._levels.of_channel(number, channel)
+        levels = (_number(query.get("low"), low), _number(query.get("high"), high))
+        return _png(pictures.grey_png(plane, levels))
+
+    def labels(self, request: Request) -> Response:
+        """A plane of labels as PNG."""
+        self._look()
+        return _png(pictures.labels_png(self._arrays.labels(request.path_params["number"], _wanted(request))))
+
+    def thumbnail(self, request: Request) -> Response:
+        """The last visible time point from above, small, with outlines."""
+        self._look()
+        number, t = request.path_params["number"], _whole(request.query_params.get("t")) or 0
+        wanted = Wanted(t, 0, "top", THUMBNAIL_PX)
+        channel = int(self._arrays.acquisition(number).about.params.get("nuclear_channel") or 0)
+        plane = self._arrays.image(number, channel, wanted)
+        try:
+            labels = self._arrays.labels(number, wanted)
+        except StorageError:
+            labels = None
+        return _png(pictures.overview_png(plane, labels, pictures.levels_of(plane), THUMBNAIL_PX))
+
+    async def retry(self, request: Request) -> Response:
+        """Queue again what was set aside of an acquisition."""
+        order = await request.json()
+        number = order.get("acquisition") if isinstance(order, dict) else None
+        if not isinstance(number, int):
+            raise HTTPException(400, "Name the acquisition by its id.")
+        touched = await run_in_threadpool(self._services.retry, self._database, str(number))
+        return _json({"queued_again": [str(one) for one in touched]})
+
+    async def events(self, request: Request) -> Response:
+        """A line whenever something has changed."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._changes(request), media_type="text/event-stream", headers=headers)
+
+    async def _changes(self, request: Request) -> AsyncIterator[str]:
+        told, looks = "", 0
+        while not await request.is_disconnected():
+            try:
+                mark = await run_in_threadpool(self._look)
+            except (StorageError, DaemonError) as error:
+                mark = f"error {error}"
+            if mark != told:
+                told, looks = mark, 0
+                yield f"event: change\ndata: {json.dumps(hash(mark))}\n\n"
+            elif looks >= _HEARTBEAT_LOOKS:
+                looks = 0
+                yield ": still here\n\n"
+            looks += 1
+            await asyncio.sleep(_LOOK_S)
+
+    def _look(self) -> str:
+        """Read whether something has changed, and forget what may be old."""
+        with snapshot(self._database) as connection:
+            self.mark = change_mark(connection)
+        self._arrays.forget(self.mark)
+        return self.mark
+
+
+def make_app(database: str, services: Services, admission: Admission) -> ASGIApp:
+    """The application, with its guard around it."""
+    page = Page(database, services, admission.read_only)
+    handlers: dict[Any, Any] = {
+        UnknownAcquisitionError: partial(_told, 404),
+        WrongRequestError: partial(_told, 400),
+        StorageError: partial(_told, 404),
+        DaemonError: partial(_told, 409),
+        HTTPException: lambda request, error: JSONResponse({"error": error.detail}, error.status_code),
+    }
+    middleware = [Middleware(Guard, admission=admission), Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)]
+    return Starlette(routes=page.routes(), exception_handlers=handlers, middleware=middleware)
+
+
+def _told(code: int, request: Request, error: Exception) -> Response:
+    """An error of ours as its sentence."""
+    return JSONResponse({"error": str(error)}, code)
+
+
+def _file(name: str) -> Any:  # noqa: ANN401 - what Starlette takes for an endpoint
+    def give(request: Request) -> Response:
+        return Response((STATIC / name).read_bytes(), media_type="text/html; charset=utf-8", headers=_FRESH)
+
+    return give
+
+
+_FRESH = {"Cache-Control": "no-cache"}
+
+
+def _json(values: dict[str, Any]) -> Response:
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _png(content: bytes) -> Response:
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+def _wanted(request: Request) -> Wanted:
+    query = request.query_params
+    view = query.get("view", "slice")
+    if view not in get_args(View):
+        raise HTTPException(400, f"{view!r} is no view: there are {', '.join(get_args(View))}.")
+    width = min(max(_whole(query.get("width")) or 1024, 16), 8192)
+    return Wanted(_whole(query.get("t")) or 0, _whole(query.get("z")) or 0, view, width)  # type: ignore[arg-type]
+
+
+def _whole(text: str | None) -> int | None:
+    if text is None or text == "":
+        return None
+    if text.isdecimal() and len(text) < 16:
+        return int(text)
+    raise HTTPException(400, f"{text[:40]!r} is no whole number from 0.")
+
+
+def _number(text: str | None, default: float) -> float:
+    try:
+        value = default if text in (None, "") else float(str(text))
+    except ValueError:
+        value = float("nan")
+    if value != value or abs(value) == float("inf"):
+        raise HTTPException(400, f"{str(text)[:40]!r} is no number.")
+    return value

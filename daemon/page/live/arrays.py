@@ -1,0 +1,149 @@
+"""Images and labels of acquisitions for the page: single planes and projections, from the level that fits the window."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from nuset_engine.arrays import LabelsYX, PlaneYX
+from storage.errors import StorageError
+from storage.results import AcquisitionResults, Results
+
+if TYPE_CHECKING:
+    import dask.array
+
+View = Literal["slice", "top", "side"]
+
+_KEPT = 64
+_LARGEST_STACK = 16_000_000  # voxels that a projection reads; of larger stacks a smaller level is taken
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which plane.
+
+    Attributes
+    ----------
+    t : int
+    z : int
+        Only of slices.
+    view : str
+        A ``slice``, or the maximum along z (``top``) or along y (``side``).
+    width : int
+        Of the window, in pixels; larger planes are taken from a smaller level.
+    """
+
+    t: int
+    z: int
+    view: View
+    width: int
+
+
+class Arrays:
+    """The arrays of a database's stores, opened once until something changes.
+
+    Parameters
+    ----------
+    database : str
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._mark: object = None
+        self._found: OrderedDict[int, AcquisitionResults] = OrderedDict()
+        self._opened: OrderedDict[tuple[int, str, int], dask.array.Array] = OrderedDict()
+
+    def forget(self, mark: object) -> None:
+        """What was opened may be old, if this mark is another one than the last."""
+        with self._lock:
+            if mark != self._mark:
+                self._found.clear()
+                self._opened.clear()
+                self._mark = mark
+
+    def acquisition(self, number: int) -> AcquisitionResults:
+        """The acquisition with this id.
+
+        Raises
+        ------
+        StorageError
+        """
+        with self._lock:
+            found = self._found.get(number)
+        if found is None:
+            found = Results(self._database)[number]
+            with self._lock:
+                self._found[number] = found
+        return found
+
+    def image(self, number: int, channel: int, wanted: Wanted) -> PlaneYX:
+        """Grey values (Y, X), or (Z, X) from the side.
+
+        Raises
+        ------
+        StorageError
+            When there is no such plane.
+        """
+        array = self._fitting(number, "image", wanted)
+        if not (wanted.t < array.shape[0] and channel < array.shape[1]):
+            raise StorageError(f"There is no time point {wanted.t}, or channel {channel}, in the images yet.")
+        return _view(array[wanted.t, channel], wanted)
+
+    def labels(self, number: int, wanted: Wanted) -> LabelsYX:
+        """Labels (Y, X), or (Z, X) from the side; of a projection the largest label.
+
+        Raises
+        ------
+        StorageError
+            When its labels are not published yet.
+        """
+        array = self._fitting(number, "labels", wanted)
+        if wanted.t >= array.shape[0]:
+            raise StorageError(f"The labels of time point {wanted.t} are not published yet.")
+        return _view(array[wanted.t], wanted).astype(np.int64)
+
+    def _fitting(self, number: int, kind: str, wanted: Wanted) -> dask.array.Array:
+        """The largest level that is not much wider than the window, nor too large to be projected."""
+        level, array = 0, self._level(number, kind, 0)
+        while _too_large(array, wanted):
+            try:
+                array = self._level(number, kind, level + 1)
+            except StorageError:
+                break
+            level += 1
+        return array
+
+    def _level(self, number: int, kind: str, level: int) -> dask.array.Array:
+        key = (number, kind, level)
+        with self._lock:
+            if key in self._opened:
+                self._opened.move_to_end(key)
+                return self._opened[key]
+        found = self.acquisition(number)
+        array = found.image(level) if kind == "image" else found.labels(level)
+        with self._lock:
+            self._opened[key] = array
+            while len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
+        return array
+
+
+def _too_large(array: dask.array.Array, wanted: Wanted) -> bool:
+    depth, height, width = array.shape[-3:]
+    if wanted.view != "slice" and depth * height * width > _LARGEST_STACK:
+        return True
+    return bool(max(height, width) > 1.5 * wanted.width)
+
+
+def _view(stack: dask.array.Array, wanted: Wanted) -> PlaneYX:
+    """A plane of a stack (Z, Y, X)."""
+    if wanted.view == "slice":
+        if not 0 <= wanted.z < stack.shape[0]:
+            raise StorageError(f"There is no slice {wanted.z}: there are {stack.shape[0]}.")
+        return np.asarray(stack[wanted.z].compute())
+    return np.asarray(stack.max(axis=0 if wanted.view == "top" else 1).compute())

@@ -1,0 +1,157 @@
+"""What the page says in words and numbers, as plain values for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from storage.query.question import Question
+from storage.query.selection import Selection
+from storage.results import AcquisitionResults, Results
+from storage.schema.states import AcquisitionState
+
+MOST_ROWS = 20_000
+"""Rows that one answer holds; a page cannot show more, and says so."""
+
+
+def overview(database: str, status: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """What `status` says of the service, its queue and its problems, and all acquisitions, the newest first."""
+    table = Question.acquisitions(database).frame()
+    progress = {int(row["acquisition_id"]): row for row in _progress(database)}
+    rows = [
+        {
+            **_plain({name: row[name] for name in _SHOWN if name in row}),
+            "meaning": AcquisitionState(row["state"]).meaning,
+            "divisions": int(progress.get(int(row["id"]), {}).get("divisions") or 0),
+            "last_t": progress.get(int(row["id"]), {}).get("last_t"),
+        }
+        for row in table.to_dict("records")
+    ]
+    return {**status(database), "acquisitions": rows[::-1]}
+
+
+_SHOWN = (
+    "id",
+    "name",
+    "state",
+    "error",
+    "source_path",
+    "size_t",
+    "size_c",
+    "size_z",
+    "size_y",
+    "size_x",
+    "created_at",
+    "completed_at",
+    "nuclei_count",
+    "tracks_count",
+    "timepoints_done",
+    "model_name",
+)
+
+
+def _progress(database: str) -> Sequence[Mapping[Any, Any]]:
+    """Divisions and the last visible time point of each acquisition."""
+    query = (
+        "SELECT a.id AS acquisition_id, "
+        "(SELECT count(DISTINCT parent_track_id) FROM tracks k WHERE k.acquisition_id = a.id) AS divisions, "
+        "(SELECT max(t) FROM timepoints p WHERE p.acquisition_id = a.id AND p.published_at IS NOT NULL) AS last_t "
+        "FROM acquisitions a"
+    )
+    found = Results(database).sql(query)
+    return [_plain(row) for row in found.to_dict("records")]
+
+
+def about(found: AcquisitionResults, database: str) -> dict[str, Any]:
+    """One acquisition: sizes, channels, how it was made, and the state of every time point."""
+    row = found.about
+    points = Results(database).sql(
+        "SELECT t, state, nuclei_count, error, published_at FROM timepoints WHERE acquisition_id = :number ORDER BY t",
+        number=row.id,
+    )
+    voxel = (row.voxel_z_um, row.voxel_y_um, row.voxel_x_um)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "state": row.state.value,
+        "meaning": row.state.meaning,
+        "error": row.error,
+        "source_path": row.source_path,
+        "size": {"t": row.size_t, "c": row.size_c, "z": row.size_z, "y": row.size_y, "x": row.size_x},
+        "voxel_um": None if None in voxel else list(voxel),
+        "voxel_source": row.voxel_source,
+        "frame_interval_s": row.frame_interval_s,
+        "channels": list(row.channel_names),
+        "nuclear_channel": row.params.get("nuclear_channel"),
+        "params": dict(row.params),
+        "model": row.model_name,
+        "timepoints": _columns(points),
+    }
+
+
+def nuclei(database: str, number: int, selection: Selection) -> dict[str, Any]:
+    """Nuclei as columns; at most `MOST_ROWS` of them, with the count of rows that were left out."""
+    limited = Selection(**{**_asked(selection), "limit": MOST_ROWS + 1})
+    return _limited(Question.nuclei(database, number, limited).frame())
+
+
+def tracks(database: str, number: int, selection: Selection) -> dict[str, Any]:
+    """Tracks with root, generation and daughters, as columns."""
+    limited = Selection(where=selection.where, track=selection.track, limit=MOST_ROWS + 1)
+    return _limited(Question.lineage(database, number, limited).frame())
+
+
+def counts(database: str, number: int) -> dict[str, Any]:
+    """Nuclei, divisions and median sizes of every time point that is done, as columns."""
+    table = Results(database).sql(
+        "SELECT t, nuclei_count FROM timepoints WHERE acquisition_id = :number AND nuclei_count IS NOT NULL ORDER BY t",
+        number=number,
+    )
+    divisions = Results(database).sql(
+        "SELECT first_t AS t, count(DISTINCT parent_track_id) AS divisions FROM tracks "
+        "WHERE acquisition_id = :number AND parent_track_id IS NOT NULL GROUP BY first_t",
+        number=number,
+    )
+    sizes = Results(database).sql(
+        "SELECT t, avg(equivalent_diameter_um) AS diameter_mean_um, avg(intensity_mean) AS intensity_mean, "
+        "count(DISTINCT track_id) AS cells FROM nuclei WHERE acquisition_id = :number GROUP BY t",
+        number=number,
+    )
+    merged = table.merge(divisions, on="t", how="left").merge(sizes, on="t", how="left").fillna({"divisions": 0})
+    return _columns(merged)
+
+
+def _asked(selection: Selection) -> dict[str, Any]:
+    return {name: getattr(selection, name) for name in ("where", "t", "track", "columns")}
+
+
+def _limited(table: pd.DataFrame) -> dict[str, Any]:
+    return {"columns": _columns(table.iloc[:MOST_ROWS]), "more": len(table) > MOST_ROWS}
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {str(name): [_value(value) for value in table[name].tolist()] for name in table.columns}
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
+    """What JSON can say: nothing for what is no number."""
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else float(f"{value:.7g}")
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_value(one) for one in value]
+    if isinstance(value, Mapping):
+        return _plain(value)
+    return _value(value.item()) if hasattr(value, "item") else str(value)

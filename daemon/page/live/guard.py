@@ -1,0 +1,135 @@
+"""Who may ask the page, and what a browser may do with its answers.
+
+Any page that is open in a browser on this computer can send requests here. So nothing is answered that was sent to a
+name which somebody had point to this computer (Host), nor what a page of another origin sends (Origin), and what changes
+something also needs a header that pages of other origins cannot send.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+COOKIE = "nusetd_token"
+ORDER_HEADER = "x-nusetd-order"  # a header of its own makes browsers ask first, which is refused to other origins
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Who is let in.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Names of this computer under which the page may be asked, besides those of loopback.
+    token : str or None
+        What everybody must know; None: nothing, on loopback.
+    read_only : bool
+        Nothing may be changed.
+    """
+
+    names: frozenset[str] = frozenset()
+    token: str | None = None
+    read_only: bool = False
+
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Guard:
+    """Middleware around the page's application."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, _with_policy(send))
+            return
+        await self._app(scope, receive, _with_policy(send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _name_of(host) not in LOOPBACK | self._admission.names:
+            return PlainTextResponse("This page answers to its own name only: ask it under that.", 421)
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return PlainTextResponse("Pages of another origin may not ask here.", 403)
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+            return PlainTextResponse("Pages of another origin may not ask here.", 403)
+        if scope["method"] in _CHANGING:
+            if self._admission.read_only:
+                return PlainTextResponse("This page is read only: orders are given on the command line.", 403)
+            if headers.get(ORDER_HEADER) != "1":
+                return PlainTextResponse("Orders come from the page itself.", 403)
+        return self._without_token(scope, headers)
+
+    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
+        token = self._admission.token
+        if token is None:
+            return None
+        given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        if given and hmac.compare_digest(given.encode(), token.encode()):
+            # Into a cookie and out of the address, where others could read it over a shoulder or in a history.
+            answer = RedirectResponse(scope["path"], 303)
+            answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+            return answer
+        known = _cookie(headers.get("cookie", "")) or headers.get("authorization", "").removeprefix("Bearer ")
+        if hmac.compare_digest(known.encode(), token.encode()):
+            return None
+        return PlainTextResponse("This page needs its token: open it once with ?token=TOKEN.", 401)
+
+
+def _with_policy(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _ANSWER_HEADERS:
+                if name not in headers:
+                    headers[name] = value
+        await send(message)
+
+    return sending
+
+
+_ANSWER_HEADERS: Iterable[tuple[str, str]] = (
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+)
+
+
+def _cookie(text: str) -> str:
+    try:
+        found = SimpleCookie(text).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+def _name_of(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

@@ -1,0 +1,362 @@
+// One acquisition: its images by slice and time, what is chosen, courses over time, lineage and table.
+
+import { ask, query, tell, told } from "/static/api.js";
+import { element, number } from "/static/build.js";
+import { chart } from "/static/charts.js";
+import { colouring } from "/static/colours.js";
+import { tree } from "/static/lineage.js";
+import { Stage } from "/static/stage.js";
+import { table } from "/static/table.js";
+
+const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
+const TABS = { chosen: "nucleus", course: "over time", table: "table", about: "about" };
+const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
+const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
+const WORDS = ["view", "by", "tab", "where"];
+
+export function acquisition(main, id) {
+  const view = new View(main, id);
+  return { go: (asked) => told(view.go(asked)), changed: () => told(view.changed()), end: () => view.end() };
+}
+
+class View {
+  constructor(main, id) {
+    this.main = main;
+    this.id = id;
+    this.state = { ...PLAIN };
+    this.rows = null;
+    this.counts = null;
+    this.family = null;
+    this.course = null;
+    this.sort = { name: null, down: false };
+    this.playing = null;
+    this.keys = (event) => this.key(event);
+    addEventListener("keydown", this.keys);
+  }
+
+  end() {
+    removeEventListener("keydown", this.keys);
+    clearInterval(this.playing);
+    this.ended = true;
+  }
+
+  get path() {
+    return `/api/acquisitions/${this.id}`;
+  }
+
+  async go(asked) {
+    const first = !this.about;
+    if (first) {
+      this.about = await ask(this.path);
+      if (this.ended) return;
+      this.build();
+    }
+    const given = Object.fromEntries(Object.entries(PLAIN).map(([name, usual]) => [name, read(name, asked.get(name), usual)]));
+    if (asked.get("c") === null) given.c = this.about.nuclear_channel || 0;
+    if (asked.get("z") === null) given.z = Math.floor(((this.about.size.z || 1) - 1) / 2);
+    if (asked.get("t") === null) given.t = this.visible().at(-1) ?? 0;
+    await this.take(given, first);
+  }
+
+  visible() {
+    const points = this.about.timepoints;
+    return points.t.filter((_, i) => points.published_at[i] !== null);
+  }
+
+  // Go to another state: only what depends on what changed is asked for again.
+  async take(values, all = false) {
+    const before = this.state;
+    this.state = { ...before, ...values };
+    const now = this.state;
+    const differs = (...names) => all || names.some((name) => before[name] !== now[name]);
+    const tasks = [];
+    if (differs("t", "where")) tasks.push(this.readRows());
+    if (differs("t", "z", "view", "c", "low", "high")) tasks.push(this.stage.show(now, this.ratio()));
+    if (differs("track")) tasks.push(this.readFamily());
+    if (all || !this.counts) tasks.push(this.readCounts());
+    this.sync();
+    const done = await Promise.allSettled(tasks);
+    if (this.ended || this.state !== now) return;
+    this.paint();
+    this.panes();
+    this.address();
+    this.ahead();
+    const failed = done.find((one) => one.status === "rejected" && one.reason && one.reason.name !== "AbortError");
+    if (failed) tell(failed.reason.message);
+  }
+
+  async changed() {
+    const newest = this.state.t === this.visible().at(-1);
+    this.about = await ask(this.path);
+    if (this.ended) return;
+    this.stage.forget();
+    this.counts = null;
+    this.sliders();
+    const last = this.visible().at(-1) ?? 0;
+    await this.take(newest && this.follow.checked ? { t: last } : {}, true);
+  }
+
+  async readRows() {
+    const { t, where } = this.state;
+    const [all, kept] = await Promise.all([ask(`${this.path}/nuclei?t=${t}`), where ? ask(`${this.path}/nuclei?${query({ t, where })}`) : null]);
+    if (t !== this.state.t) return;
+    this.rows = all.columns;
+    this.more = all.more;
+    this.kept = kept ? kept.columns : null;
+    this.stage.rows = this.rows;
+  }
+
+  async readCounts() {
+    this.counts = await ask(`${this.path}/counts`);
+  }
+
+  async readFamily() {
+    const { track } = this.state;
+    this.family = this.course = null;
+    if (track === "") return;
+    const [family, course] = await Promise.all([ask(`${this.path}/tracks?track=${track}`), ask(`${this.path}/nuclei?track=${track}`)]);
+    if (track !== this.state.track) return;
+    this.family = family.columns;
+    this.course = course.columns;
+  }
+
+  build() {
+    document.getElementById("where").textContent = this.about.name;
+    document.title = `${this.about.name} - nusetd`;
+    this.stage = new Stage(this.id, (label) => this.pick(label));
+    this.stage.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.tools = this.buildTools();
+    this.slides = element("div", { class: "sliders" });
+    this.sliders();
+    this.tabs = element("div", { class: "tabs" });
+    this.pane = element("div", { class: "pane" });
+    const left = element("section", {}, this.tools, this.stage.root, this.slides);
+    const right = element("section", {}, this.tabs, this.pane);
+    this.main.replaceChildren(element("div", { class: "acquisition" }, left, right));
+  }
+
+  buildTools() {
+    const views = Object.entries(VIEWS).map(([name, words]) => element("button", { "data-view": name, onclick: () => told(this.take({ view: name })) }, words));
+    if ((this.about.size.z || 1) === 1) views.splice(1);
+    const channels = element(
+      "select",
+      { "aria-label": "channel", onchange: (event) => told(this.take({ c: Number(event.target.value), low: "", high: "" })) },
+      ...this.about.channels.map((name, i) => element("option", { value: i }, name || `channel ${i}`)),
+    );
+    const by = element("select", { "aria-label": "colour by", onchange: (event) => told(this.take({ by: event.target.value })) }, ...COLOURS.map((name) => element("option", { value: name }, name)));
+    const level = (name) => element("input", { type: "number", "aria-label": name, size: 6, step: "any", onchange: (event) => told(this.take({ [name]: event.target.value })) });
+    this.follow = element("input", { type: "checkbox", checked: true });
+    this.parts = { channels, by, low: level("low"), high: level("high") };
+    for (const one of [this.parts.low, this.parts.high]) one.style.width = "6.5rem";
+    return element(
+      "div",
+      { class: "tools" },
+      ...views,
+      this.about.channels.length > 1 ? channels : null,
+      element("label", {}, "black", this.parts.low),
+      element("label", {}, "white", this.parts.high),
+      element("label", {}, "colour by", by),
+      element("label", { title: "go to each new time point as it comes" }, this.follow, "follow"),
+    );
+  }
+
+  sliders() {
+    const last = Math.max(this.visible().at(-1) ?? 0, 0);
+    const slide = (name, most) => {
+      const input = element("input", { type: "range", min: 0, max: most, step: 1, "aria-label": name, oninput: (event) => told(this.take({ [name]: Number(event.target.value) })) });
+      const text = element("output");
+      return { input, text };
+    };
+    this.time = slide("t", last);
+    this.depth = slide("z", (this.about.size.z || 1) - 1);
+    this.play = element("button", { onclick: () => this.toggle(), title: "space" }, "play");
+    this.slides.replaceChildren("time", this.time.input, this.time.text);
+    if ((this.about.size.z || 1) > 1) this.slides.append("slice", this.depth.input, this.depth.text);
+    this.slides.append("", element("span", { class: "quiet" }, "arrow keys: time and slice; wheel: slice, with shift: time; click: choose a nucleus"), this.play);
+  }
+
+  sync() {
+    const { t, z, view, c, low, high, by } = this.state;
+    this.time.input.value = t;
+    this.time.text.textContent = `${t} / ${this.time.input.max}`;
+    this.depth.input.value = z;
+    this.depth.text.textContent = `${z} / ${this.depth.input.max}`;
+    this.depth.input.disabled = view !== "slice";
+    for (const button of this.tools.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", button.dataset.view === view);
+    this.parts.channels.value = c;
+    this.parts.by.value = by;
+    const usual = this.about.levels[c] || ["", ""];
+    this.parts.low.placeholder = number(usual[0]);
+    this.parts.high.placeholder = number(usual[1]);
+    this.parts.low.value = low;
+    this.parts.high.value = high;
+  }
+
+  paint() {
+    const kept = this.kept ? new Set(this.kept.label) : null;
+    const family = this.family ? new Map(this.family.track_id.map((id, i) => [id, this.family.generation[i]])) : new Map();
+    const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => family.get(id) ?? null) } : this.rows;
+    this.stage.draw(colouring(rows, this.state.by), this.chosen(), (label) => !kept || kept.has(label));
+  }
+
+  // The label of what is chosen, at this time point.
+  chosen() {
+    const { label, track } = this.state;
+    if (track !== "" && this.rows) {
+      const at = this.rows.track_id.indexOf(track);
+      return at >= 0 ? this.rows.label[at] : null;
+    }
+    return label === "" ? null : label;
+  }
+
+  pick(label) {
+    if (!label) return told(this.take({ label: "", track: "" }));
+    const at = this.rows ? this.rows.label.indexOf(label) : -1;
+    const track = at >= 0 ? this.rows.track_id[at] : null;
+    return told(this.take({ label, track: track ?? "" }));
+  }
+
+  panes() {
+    this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), about: () => this.aboutPane() }[this.state.tab];
+    const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
+    if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
+    else this.pane.replaceChildren(...made());
+  }
+
+  chosenPane() {
+    const label = this.chosen();
+    const at = label && this.rows ? this.rows.label.indexOf(label) : -1;
+    const parts = [];
+    const { track, t } = this.state;
+    if (track === "" && at < 0) return [element("p", { class: "quiet" }, "Click on a nucleus: its measures, its course and its family appear here.")];
+    const go = (to) => told(this.take({ t: to }));
+    if (track !== "") {
+      parts.push(element("h2", {}, `track ${track}`), tree(this.family, track, t, { go, choose: (id, to) => told(this.take({ track: id, label: "", t: to })) }));
+      if (at < 0) parts.push(element("p", { class: "quiet" }, `It is not there at t = ${t}.`));
+      if (this.course) {
+        const points = (name) => this.course.t.map((x, i) => ({ x, y: this.course[name] ? this.course[name][i] : null, id: `nucleus ${this.course.label[i]}` }));
+        const size = this.course.volume_um3 && this.course.volume_um3.some((one) => one !== null) ? ["volume_um3", "volume", "µm³"] : ["area_um2", "area", "µm²"];
+        parts.push(chart(size[1], size[2], points(size[0]), { now: t, go }), chart("mean intensity", "", points("intensity_mean"), { now: t, go }));
+      }
+    }
+    if (at >= 0) parts.push(element("h2", {}, `nucleus ${label} at t = ${t}`), facts(Object.keys(this.rows).map((name) => [name, this.rows[name][at]])));
+    return parts;
+  }
+
+  coursePane() {
+    if (!this.counts) return [];
+    const { t } = this.state;
+    const go = (to) => told(this.take({ t: to }));
+    const points = (name) => this.counts.t.map((x, i) => ({ x, y: this.counts[name] ? this.counts[name][i] : null }));
+    return [
+      chart("detections", "", points("nuclei_count"), { now: t, go }),
+      chart("cells (tracks alive)", "", points("cells"), { now: t, go }),
+      chart("divisions", "", points("divisions"), { now: t, go }),
+      chart("mean diameter", "µm", points("diameter_mean_um"), { now: t, go }),
+      chart("mean intensity", "", points("intensity_mean"), { now: t, go }),
+      element("p", { class: "quiet" }, "Drag to zoom, double click to see all, click to go there."),
+    ];
+  }
+
+  tablePane() {
+    const filter = element("input", { "aria-label": "filter", placeholder: "volume_um3 > 300 and score > 0.8", value: this.state.where, onchange: (event) => told(this.take({ where: event.target.value.trim() })) });
+    filter.style.flex = "1";
+    this.list = element("div");
+    this.list.replaceChildren(...this.listed());
+    return [element("div", { class: "row" }, "only", filter), this.list];
+  }
+
+  listed() {
+    const rows = this.kept || this.rows;
+    if (!rows) return [];
+    const count = element("p", { class: "quiet" }, `${rows.label.length} nuclei at t = ${this.state.t}${this.kept ? ` of ${this.rows.label.length}` : ""}`);
+    const sorted = (name) => {
+      this.sort = { name, down: this.sort.name === name ? !this.sort.down : false };
+      this.list.replaceChildren(...this.listed());
+    };
+    return [count, ...table(rows, this.more, this.chosen(), this.sort, { pick: (label) => this.pick(label), sorted })];
+  }
+
+  aboutPane() {
+    const one = this.about;
+    const size = `${one.size.t ?? "?"} time points, ${one.size.c} channels, ${one.size.z} slices, ${one.size.y} x ${one.size.x} px`;
+    const channel = one.nuclear_channel === null ? "-" : `${one.nuclear_channel} ${one.channels[one.nuclear_channel] || ""}`;
+    const failed = one.timepoints.t.filter((_, i) => one.timepoints.error[i]);
+    const parts = [
+      facts([
+        ["source", one.source_path], ["state", one.meaning], ["size", size],
+        ["voxel size", one.voxel_um ? `${one.voxel_um.map(number).join(" x ")} µm (${one.voxel_source})` : "unknown"],
+        ["interval", one.frame_interval_s ? `${number(one.frame_interval_s)} s` : "unknown"],
+        ["nuclear channel", channel], ["weights", one.model],
+      ]),
+    ];
+    if (one.error) parts.push(element("p", { class: "error" }, one.error));
+    if (failed.length) parts.push(element("h2", {}, "Time points with faults"), facts(failed.map((t) => [`t = ${t}`, one.timepoints.error[one.timepoints.t.indexOf(t)]])));
+    parts.push(element("h2", {}, "Settings"));
+    for (const section of ["segmentation", "volume", "tracking"]) if (one.params[section]) parts.push(facts(Object.entries(one.params[section]).map(([name, value]) => [`${section}.${name}`, value])));
+    return parts;
+  }
+
+  ratio() {
+    const voxel = this.about.voxel_um;
+    return voxel ? voxel[0] / voxel[2] : 1;
+  }
+
+  ahead() {
+    const { t, z } = this.state;
+    const near = [{ t: t + 1 }, { z: z + 1 }, { z: z - 1 }, { t: t - 1 }].map((step) => ({ ...this.state, ...step }));
+    this.stage.ahead(near.filter((one) => one.t >= 0 && one.t <= Number(this.time.input.max) && one.z >= 0 && one.z <= Number(this.depth.input.max)));
+  }
+
+  address() {
+    const asked = Object.fromEntries(Object.entries(this.state).filter(([name, value]) => value !== PLAIN[name] || ["t", "z", "c"].includes(name)));
+    history.replaceState(null, "", `#/a/${this.id}?${query(asked)}`);
+  }
+
+  step(name, by) {
+    const most = Number((name === "t" ? this.time : this.depth).input.max);
+    const to = Math.min(Math.max(this.state[name] + by, 0), most);
+    if (to !== this.state[name]) told(this.take({ [name]: to }));
+    return to;
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    const name = event.shiftKey || this.state.view !== "slice" ? "t" : "z";
+    this.step(name, event.deltaY + event.deltaX > 0 ? 1 : -1);
+  }
+
+  key(event) {
+    if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range") return;
+    const moves = { ArrowLeft: ["t", -1], ArrowRight: ["t", 1], ArrowUp: ["z", 1], ArrowDown: ["z", -1] };
+    if (moves[event.key]) this.step(...moves[event.key]);
+    else if (event.key === " ") this.toggle();
+    else if (event.key === "Escape") this.pick(0);
+    else return;
+    event.preventDefault();
+  }
+
+  toggle() {
+    if (this.playing) {
+      clearInterval(this.playing);
+      this.playing = null;
+    } else {
+      this.playing = setInterval(() => {
+        if (this.state.t >= Number(this.time.input.max)) told(this.take({ t: 0 }));
+        else this.step("t", 1);
+      }, 200);
+    }
+    this.play.textContent = this.playing ? "pause" : "play";
+  }
+}
+
+function read(name, text, usual) {
+  if (text === null || text === "") return usual;
+  if (WORDS.includes(name)) return text;
+  return Number.isFinite(Number(text)) ? Number(text) : usual;
+}
+
+function facts(pairs) {
+  return element("dl", { class: "facts" }, ...pairs.filter(([, value]) => value !== null && value !== undefined).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, number(value))]));
+}

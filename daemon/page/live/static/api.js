@@ -1,0 +1,57 @@
+// Asking the server: answers as values, errors as sentences that a person is shown.
+
+export class Refused extends Error {}
+
+async function answered(response) {
+  if (response.ok) return response;
+  let sentence = `The page's server answered ${response.status}.`;
+  const type = response.headers.get("content-type") || "";
+  const text = await response.text();
+  if (type.includes("json")) sentence = JSON.parse(text).error || sentence;
+  else if (text) sentence = text;
+  throw new Refused(sentence);
+}
+
+export async function ask(path, signal) {
+  const response = await answered(await fetch(path, { signal }));
+  return response.json();
+}
+
+export async function picture(path, signal) {
+  const response = await answered(await fetch(path, { signal }));
+  return createImageBitmap(await response.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+}
+
+export async function order(path, values) {
+  const response = await answered(
+    await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Nusetd-Order": "1" },
+      body: JSON.stringify(values),
+    }),
+  );
+  return response.json();
+}
+
+export function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return new URLSearchParams(given).toString();
+}
+
+let timer = null;
+
+export function tell(sentence) {
+  const notice = document.getElementById("notice");
+  notice.textContent = sentence;
+  notice.classList.add("shown");
+  clearTimeout(timer);
+  timer = setTimeout(() => notice.classList.remove("shown"), 8000);
+}
+
+export function told(promise) {
+  return promise.catch((error) => {
+    if (error.name === "AbortError") return undefined;
+    tell(error instanceof Refused ? error.message : "The page's server does not answer: is `nusetd page` still running?");
+    return undefined;
+  });
+}
