@@ -8,6 +8,7 @@ forward the port: ssh -L 8765:127.0.0.1:8765 HOST.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.commands import options
@@ -20,10 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from daemon.page.live.server import DEFAULT_LISTEN
 
     parser.add_argument(
-        "--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, help=f"port 0 is a free one (default: {DEFAULT_LISTEN})"
+        "--listen",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"port 0 is a free one (default: {DEFAULT_LISTEN})",
     )
     parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="a file with the word that visitors must know, 16 letters at least"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with the word that visitors must know, 16 letters at least",
     )
     parser.add_argument(
         "--host-name",
@@ -38,13 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
-    import uvicorn
+    from threading import Event
 
     from daemon.output import complain, say
-    from daemon.page.live.app import Services, make_app
+    from daemon.page.live.app import make_app
     from daemon.page.live.guard import Admission
-    from daemon.page.live.server import listen
-    from daemon.processing.retry import ask_again
+    from daemon.page.live.server import PageServer, listen
     from storage import naming
     from storage.query.snapshots import snapshot
 
@@ -58,21 +64,36 @@ def execute(arguments: argparse.Namespace) -> int:
         read_only=arguments.read_only,
     )
     listening = listen(arguments.listen, admission)
-    app = make_app(database, Services(_status, ask_again), admission)
+    ending = Event()
+    server = PageServer(make_app(database, SERVICES, admission, ending), ending)
     say(listening.address)
     complain("The page is there until Ctrl-C.")
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listening.socket])
+    server.run(sockets=[listening.socket])
     return 0
 
 
-def _status(database: str) -> dict[str, object]:
-    from datetime import UTC, datetime
+class _OfThisMachine:
+    """What the page asks of the other rooms."""
 
-    from daemon.monitoring import status
+    @staticmethod
+    def status(database: str) -> dict[str, object]:
+        """How the service is, as values and in lines."""
+        from datetime import UTC, datetime
 
-    seen = status.look(database, datetime.now(UTC))
-    return {**seen.as_dict(), "lines": list(status.lines(seen))}
+        from daemon.monitoring import status
+
+        seen = status.look(database, datetime.now(UTC))
+        return {**seen.as_dict(), "lines": list(status.lines(seen))}
+
+    @staticmethod
+    def retry(database: str, acquisition: str) -> Sequence[int]:
+        """Queue again what was set aside."""
+        from daemon.processing.retry import ask_again
+
+        return ask_again(database, acquisition)
+
+
+SERVICES = _OfThisMachine()
 
 
 def _token(file: Path | None) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from threading import Event
+from typing import Any, Protocol, get_args
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -37,20 +36,14 @@ _LOOK_S = 1.0
 _HEARTBEAT_LOOKS = 15
 
 
-@dataclass(frozen=True)
-class Services:
-    """What the page does not know itself: how the service is, and how orders reach it.
+class Services(Protocol):
+    """What the page does not know itself: how the service is, and how orders reach it."""
 
-    Attributes
-    ----------
-    status : callable
-        Of a database, its status as plain values.
-    retry : callable
-        Queue again what was set aside of an acquisition of a database; which ones were touched.
-    """
+    def status(self, database: str) -> Mapping[str, Any]:
+        """The status of a database as plain values."""
 
-    status: Callable[[str], Mapping[str, Any]]
-    retry: Callable[[str, str], Sequence[int]]
+    def retry(self, database: str, acquisition: str) -> Sequence[int]:
+        """Queue again what was set aside of an acquisition; return which were touched."""
 
 
 class Page:
@@ -61,13 +54,16 @@ class Page:
     database : str
         Its URL.
     services : Services
+    ending : Event
+        Set when the server ends.
     read_only : bool
         Orders are refused.
     """
 
-    def __init__(self, database: str, services: Services, read_only: bool = False) -> None:
+    def __init__(self, database: str, services: Services, ending: Event, read_only: bool = False) -> None:
         self._database = database
         self._services = services
+        self._ending = ending
         self._read_only = read_only
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
@@ -163,7 +159,7 @@ class Page:
 
     async def _changes(self, request: Request) -> AsyncIterator[str]:
         told, looks = "", 0
-        while not await request.is_disconnected():
+        while not self._ending.is_set() and not await request.is_disconnected():
             try:
                 mark = await run_in_threadpool(self._look)
             except (StorageError, DaemonError) as error:
@@ -175,7 +171,7 @@ class Page:
                 looks = 0
                 yield ": still here\n\n"
             looks += 1
-            await asyncio.sleep(_LOOK_S)
+            await run_in_threadpool(self._ending.wait, _LOOK_S)
 
     def _look(self) -> str:
         """Read whether something has changed, and forget what may be old."""
@@ -185,18 +181,27 @@ class Page:
         return self.mark
 
 
-def make_app(database: str, services: Services, admission: Admission) -> ASGIApp:
-    """The application, with its guard around it."""
-    page = Page(database, services, admission.read_only)
+def make_app(database: str, services: Services, admission: Admission, ending: Event) -> ASGIApp:
+    """The application, with its guard around it; see `Page`."""
+    page = Page(database, services, ending, admission.read_only)
     handlers: dict[Any, Any] = {
         UnknownAcquisitionError: partial(_told, 404),
         WrongRequestError: partial(_told, 400),
         StorageError: partial(_told, 404),
         DaemonError: partial(_told, 409),
-        HTTPException: lambda request, error: JSONResponse({"error": error.detail}, error.status_code),
+        HTTPException: _refused,
     }
-    middleware = [Middleware(Guard, admission=admission), Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)]
+    middleware = [
+        Middleware(Guard, admission=admission),
+        Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3),
+    ]
     return Starlette(routes=page.routes(), exception_handlers=handlers, middleware=middleware)
+
+
+def _refused(request: Request, error: HTTPException) -> Response:
+    """A wrong address or a wrong question as its sentence."""
+    told = "There is nothing under this address." if error.detail == "Not Found" else error.detail
+    return JSONResponse({"error": told}, error.status_code, error.headers)
 
 
 def _told(code: int, request: Request, error: Exception) -> Response:

@@ -53,8 +53,8 @@ def _like(labels: LabelsYX, shape: tuple[int, ...]) -> LabelsYX:
 
 def _grey(plane: PlaneYX, levels: tuple[float, float]) -> PlaneYX:
     low, high = levels
-    scaled = (np.nan_to_num(np.asarray(plane, np.float32)) - low) * (255.0 / max(high - low, 1e-6))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    inside = np.clip(np.nan_to_num(np.asarray(plane, np.float32), nan=low), low, high)
+    return ((inside - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 
 def _png(picture: PlaneYX | PictureYX3) -> bytes:

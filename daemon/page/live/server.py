@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from threading import Event
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
 
 from daemon.errors import DaemonError
 from daemon.page.live.guard import LOOPBACK, Admission
@@ -56,3 +61,35 @@ def listen(where: str, admission: Admission) -> Listening:
         ) from error
     shown = f"[{name}]" if family == socket.AF_INET6 else name
     return Listening(listener, f"http://{shown}:{listener.getsockname()[1]}")
+
+
+class PageServer(uvicorn.Server):
+    """Serves an application; who listens for changes hears of the end before the line is cut.
+
+    Parameters
+    ----------
+    app : application
+    ending : Event
+        Set when the end has come.
+    """
+
+    def __init__(self, app: ASGIApp, ending: Event) -> None:
+        self._ending = ending
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=_PATIENCE_S
+            )
+        )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, as a signal asks."""
+        self.end()
+        super().handle_exit(sig, frame)
+
+    def end(self) -> None:
+        """End soon."""
+        self._ending.set()
+        self.should_exit = True
+
+
+_PATIENCE_S = 3

@@ -1,0 +1,122 @@
+"""The live page in a real browser, beside a service at work: what a person sees, and that nothing leaves this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cases import family
+from cases.browser import Browser, browser, is_here
+from cases.live_page import live_page
+from lab import ENGINE, Lab, nusetd, stack, write_stack
+
+pytestmark = pytest.mark.browser
+
+THUMBNAIL = "const i = document.querySelector('.thumb img'); return i && i.naturalWidth > 50"
+ODD = "<b onclick=x>&lt;'\"_t{:03}.tif"  # a name that would be a tag, were it not escaped
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests here; what it asked for is looked at in the end."""
+    folder = tmp_path_factory.mktemp("browser")
+    with browser(folder) as made:
+        yield made
+    assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
+
+
+def text(window: Browser, selector: str) -> str:
+    """What is written in an element; nothing where it is not there."""
+    return str(window.run("const e = document.querySelector(arguments[0]); return e ? e.textContent : ''", selector))
+
+
+def shown(window: Browser) -> str:
+    """Which plane is shown: t/z/view."""
+    return str(window.run("const c = document.querySelector('canvas'); return c ? c.dataset.shown || '' : ''"))
+
+
+def press(window: Browser, key: str) -> None:
+    """A key anywhere on the page."""
+    window.run("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}))", key)
+
+
+def click_at(window: Browser, share_x: float, share_y: float) -> None:
+    """A click on the picture, at a place given in shares of its width and height."""
+    window.run(
+        "const c = document.querySelector('canvas'), b = c.getBoundingClientRect();"
+        "c.dispatchEvent(new MouseEvent('click', {clientX: b.left + b.width * arguments[0],"
+        " clientY: b.top + b.height * arguments[1], bubbles: true}))",
+        share_x,
+        share_y,
+    )
+
+
+def test_the_overview_follows_a_live_run_and_shows_names_as_they_are(window: Browser, tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.start()
+    try:
+        write_stack(lab.incoming / ODD.format(0), stack(0))
+        lab.wait(lambda: lab.done() >= 1)
+        with live_page(lab.database) as page:
+            window.open(page.address)
+            window.wait("one time point", lambda: "1 of" in text(window, ".card .numbers"))
+            write_stack(lab.incoming / ODD.format(1), stack(1))
+            window.wait("the second one, without a reload", lambda: "2 of 2" in text(window, ".card .numbers"))
+            name = text(window, ".card .name")
+            assert "<b onclick=x>" in name
+            assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
+            assert text(window, "#live") == "live"
+            window.wait("a thumbnail", lambda: window.run(THUMBNAIL))
+    finally:
+        lab.stop()
+    assert window.console() == []
+
+
+def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> None:
+    """Slices, time, views, a nucleus, its family and the jump to its division, a filter, and a link to it all."""
+    with live_page(family.fill(tmp_path)) as page:
+        window.open(f"{page.address}/#/a/1")
+        window.wait("the last time point, the middle slice", lambda: shown(window) == "5/1/slice")
+        press(window, "ArrowLeft")
+        window.wait("one time point back", lambda: shown(window) == "4/1/slice")
+        press(window, "ArrowUp")
+        window.wait("the slice above", lambda: shown(window) == "4/2/slice")
+        window.run("document.querySelector('[data-view=top]').click()")
+        window.wait("from above", lambda: shown(window) == "4/2/top")
+
+        window.run("document.querySelector('[data-tab=table]').click()")
+        window.wait("the table", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 4)
+        window.run("const i = document.querySelector('input[aria-label=filter]'); i.value = 'track_id > 4';"
+                   "i.dispatchEvent(new Event('change'))")  # fmt: skip
+        window.wait("two of four", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 2)
+        window.run("document.querySelector('tr[data-label]').click()")
+        window.wait("track 5 is chosen", lambda: "track=5" in window.driver.current_url)
+
+        window.run("document.querySelector('[data-tab=chosen]').click()")
+        window.wait("its family", lambda: window.run("return document.querySelectorAll('.branch').length") == 5)
+        window.run("[...document.querySelectorAll('button')].find(b => b.textContent === 'mother 3').click()")
+        window.wait("its mother, at her last time point", lambda: shown(window) == "3/2/top")
+        window.wait("her track in the address", lambda: "track=3" in window.driver.current_url)
+        link = window.driver.current_url
+        window.open("about:blank")
+        window.open(link)
+        window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+    assert window.console() == []
+
+
+def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    write_stack(lab.incoming / "img_t000.tif", stack(0))
+    done = nusetd("process", lab.incoming, "--output", lab.output, "--engine", ENGINE, "--voxel-size", "1,0.5,0.5")
+    assert done.returncode == 0, done.stderr
+    with live_page(lab.database) as page:
+        window.open(f"{page.address}/#/a/1?t=0&z=3&tab=chosen")
+        window.wait("a picture", lambda: shown(window) == "0/3/slice")
+        click_at(window, 20.5 / 96, 20.5 / 96)  # the first ball lies there
+        window.wait("its measures", lambda: "volume_um3" in text(window, ".pane"))
+        click_at(window, 1 / 96, 1 / 96)
+        window.wait("nothing", lambda: "Click on a nucleus" in text(window, ".pane"))
+        window.open(f"{page.address}/#/a/99")
+        window.wait("a sentence", lambda: "99" in text(window, "#notice"))
+    window.console()  # the browser writes down that 99 was not there

@@ -1,0 +1,71 @@
+"""The live page on a port of its own, for tests, and requests to it as a browser or a script would send them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from daemon.commands.page import SERVICES
+from daemon.page.live.app import make_app
+from daemon.page.live.guard import Admission
+from daemon.page.live.server import PageServer, listen
+from storage import naming
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Its body as values."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """A page that listens."""
+
+    address: str
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
+        """Send one request."""
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def live_page(database: Path, admission: Admission | None = None) -> Iterator[LivePage]:
+    """Serve the page of a database."""
+    rules = admission or Admission()
+    listening = listen("127.0.0.1:0", rules)
+    ending = threading.Event()
+    server = PageServer(make_app(naming.database_url(database), SERVICES, rules, ending), ending)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield LivePage(listening.address)
+    finally:
+        server.end()
+        thread.join(10)
