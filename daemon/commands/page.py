@@ -49,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon.output import complain, say
     from daemon.page.live.app import make_app
-    from daemon.page.live.guard import Admission
+    from daemon.page.live.guard import Visitors
     from daemon.page.live.server import PageServer, listen
     from storage import naming
     from storage.query.snapshots import snapshot
@@ -58,14 +58,14 @@ def execute(arguments: argparse.Namespace) -> int:
     with snapshot(database):
         pass  # says at once when there is nothing to show
     host = arguments.listen.rpartition(":")[0].strip("[]").lower()
-    admission = Admission(
+    visitors = Visitors(
         names=frozenset(name.lower() for name in (*arguments.host_name, host)),
         token=_token(arguments.token_file),
         read_only=arguments.read_only,
     )
-    listening = listen(arguments.listen, admission)
+    listening = listen(arguments.listen, visitors)
     ending = Event()
-    server = PageServer(make_app(database, SERVICES, admission, ending), ending)
+    server = PageServer(make_app(database, SERVICES, visitors, ending), ending)
     say(listening.address)
     complain("The page is there until Ctrl-C.")
     server.run(sockets=[listening.socket])

@@ -1,4 +1,4 @@
-"""The live page in a real browser, beside a service at work: what a person sees, and that nothing leaves this computer."""
+"""The live page in a real browser, beside a service at work: what a person sees, and that all of it is from here."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from daemon.commands.page import SERVICES
 from daemon.page.live.app import make_app
-from daemon.page.live.guard import Admission
+from daemon.page.live.guard import Visitors
 from daemon.page.live.server import PageServer, listen
 from storage import naming
 
@@ -54,9 +54,9 @@ class LivePage:
 
 
 @contextmanager
-def live_page(database: Path, admission: Admission | None = None) -> Iterator[LivePage]:
+def live_page(database: Path, visitors: Visitors | None = None) -> Iterator[LivePage]:
     """Serve the page of a database."""
-    rules = admission or Admission()
+    rules = visitors or Visitors()
     listening = listen("127.0.0.1:0", rules)
     ending = threading.Event()
     server = PageServer(make_app(naming.database_url(database), SERVICES, rules, ending), ending)

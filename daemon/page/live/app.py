@@ -22,9 +22,9 @@ from starlette.types import ASGIApp
 
 from daemon.errors import DaemonError
 from daemon.page.live import facts, pictures
-from daemon.page.live.arrays import Arrays, View, Wanted
-from daemon.page.live.guard import Admission, Guard
+from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
+from daemon.page.live.planes import Arrays, View, Wanted
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
 from storage.query.selection import Selection
@@ -181,9 +181,9 @@ class Page:
         return self.mark
 
 
-def make_app(database: str, services: Services, admission: Admission, ending: Event) -> ASGIApp:
+def make_app(database: str, services: Services, visitors: Visitors, ending: Event) -> ASGIApp:
     """The application, with its guard around it; see `Page`."""
-    page = Page(database, services, ending, admission.read_only)
+    page = Page(database, services, ending, visitors.read_only)
     handlers: dict[Any, Any] = {
         UnknownAcquisitionError: partial(_told, 404),
         WrongRequestError: partial(_told, 400),
@@ -192,7 +192,7 @@ def make_app(database: str, services: Services, admission: Admission, ending: Ev
         HTTPException: _refused,
     }
     middleware = [
-        Middleware(Guard, admission=admission),
+        Middleware(Guard, visitors=visitors),
         Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3),
     ]
     return Starlette(routes=page.routes(), exception_handlers=handlers, middleware=middleware)

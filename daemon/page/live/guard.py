@@ -1,8 +1,8 @@
 """Who may ask the page, and what a browser may do with its answers.
 
 Any page that is open in a browser on this computer can send requests here. So nothing is answered that was sent to a
-name which somebody had point to this computer (Host), nor what a page of another origin sends (Origin), and what changes
-something also needs a header that pages of other origins cannot send.
+name which somebody had point to this computer (Host), nor what a page of another origin sends (Origin), and what
+changes something also needs a header that pages of other origins cannot send.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True)
-class Admission:
+class Visitors:
     """Who is let in.
 
     Attributes
@@ -51,9 +51,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Guard:
     """Middleware around the page's application."""
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, visitors: Visitors) -> None:
         self._app = app
-        self._admission = admission
+        self._admission = visitors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""

@@ -1,10 +1,9 @@
-"""Which grey values are shown as black and white: once for an acquisition, by its first time point, so that the course of
-intensity can be seen."""
+"""Which grey values are black and white: once for an acquisition, so that the course of intensity can be seen."""
 
 from __future__ import annotations
 
-from daemon.page.live.arrays import Arrays, Wanted
 from daemon.page.live.pictures import levels_of
+from daemon.page.live.planes import Arrays, Wanted
 from storage.errors import StorageError
 
 

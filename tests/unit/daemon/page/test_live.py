@@ -18,7 +18,7 @@ from PIL import Image
 import storage
 from daemon import cli
 from daemon.errors import DaemonError
-from daemon.page.live.guard import Admission
+from daemon.page.live.guard import Visitors
 from daemon.page.live.pictures import grey_png, labels_png, levels_of
 from daemon.page.live.server import listen
 from storage.database.catalog import Catalog
@@ -162,13 +162,13 @@ def test_orders_come_from_the_page_alone(page: LivePage, results: Path) -> None:
     assert (answer.code, answer.json) == (200, {"queued_again": []})
     assert page.ask("/api/orders/retry", "POST", {"acquisition": "1; --"}, X_Nusetd_Order="1").code == 400
     assert page.ask("/api/orders/retry", "POST", {"acquisition": 99}, X_Nusetd_Order="1").code == 404
-    with live_page(results, Admission(read_only=True)) as closed:
+    with live_page(results, Visitors(read_only=True)) as closed:
         assert closed.ask("/api/orders/retry", "POST", order, X_Nusetd_Order="1").code == 403
         assert closed.ask("/api/overview").json["read_only"] is True
 
 
 def test_with_a_token_only_those_who_know_it_are_let_in(results: Path) -> None:
-    with live_page(results, Admission(token=TOKEN)) as page:
+    with live_page(results, Visitors(token=TOKEN)) as page:
         assert page.ask("/").code == 401
         assert page.ask("/api/overview?token=wrong").code == 401
         entered = page.ask(f"/?token={quote(TOKEN)}")
@@ -183,16 +183,16 @@ def test_with_a_token_only_those_who_know_it_are_let_in(results: Path) -> None:
 
 def test_addresses_that_others_reach_need_a_token() -> None:
     with pytest.raises(DaemonError, match="can be reached from other computers"):
-        listen("0.0.0.0:0", Admission())
-    listen("0.0.0.0:0", Admission(token=TOKEN)).socket.close()
+        listen("0.0.0.0:0", Visitors())
+    listen("0.0.0.0:0", Visitors(token=TOKEN)).socket.close()
     for wrong in ("8765", "127.0.0.1:", "127.0.0.1:99999", ":8765"):
         with pytest.raises(DaemonError, match="is no address"):
-            listen(wrong, Admission())
+            listen(wrong, Visitors())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(DaemonError, match="cannot be listened on"):
-            listen(f"127.0.0.1:{taken.getsockname()[1]}", Admission())
+            listen(f"127.0.0.1:{taken.getsockname()[1]}", Visitors())
 
 
 def test_wrong_use_is_a_sentence(tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,15 +208,15 @@ def test_wrong_use_is_a_sentence(tmp_path: Path, results: Path, capsys: pytest.C
 
 def test_a_change_is_told_within_two_seconds(tmp_path: Path) -> None:
     with Catalog.open(family.fill(tmp_path)) as catalog, live_page(tmp_path) as page:
-        with socket.create_connection(("127.0.0.1", urlsplit(page.address).port), timeout=10) as line:
-            host = urlsplit(page.address).netloc
-            line.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-            seen = _until(line, b"event: change", 5)
-            assert b"text/event-stream" in seen
-            catalog.report({"state": "running"})
-            started = time.monotonic()
-            _until(line, b"event: change", 5)
-            assert time.monotonic() - started < 2.0
+        host = urlsplit(page.address).netloc
+        line = socket.create_connection(("127.0.0.1", urlsplit(page.address).port or 0), timeout=10)
+        line.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert b"text/event-stream" in _until(line, b"event: change", 5)
+        catalog.report({"state": "running"})
+        started = time.monotonic()
+        _until(line, b"event: change", 5)
+        assert time.monotonic() - started < 2.0
+        line.close()
 
 
 def _until(line: socket.socket, wanted: bytes, limit_s: float) -> bytes:

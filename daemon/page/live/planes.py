@@ -1,4 +1,4 @@
-"""Images and labels of acquisitions for the page: single planes and projections, from the level that fits the window."""
+"""Images and labels for the page: single planes and projections, from the level that fits the window."""
 
 from __future__ import annotations
 
