@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ def assemble(
         hooks.look_again,
         clock,
         crash_record,
+        lambda: _room(output),
     )
     live, own = (InspectionClient(rules.reader_limit_s, clock) for _ in range(2))
     return Assembly(worker, queue_loop, live, IdleLane(live, own, clock))
@@ -130,6 +132,17 @@ def make_folder(path: naming.Place) -> None:
     except OSError as error:
         reason = f"{path} cannot be made ({error.strerror}): choose another output folder."
         raise DaemonError(reason) from error
+
+
+def _room(output: naming.Place) -> int | None:
+    """Free bytes where results go, 0 where no more files can be made; None where that cannot be told."""
+    if isinstance(output, str):
+        return None
+    try:
+        disk = os.statvfs(output)
+    except OSError:
+        return None
+    return 0 if disk.f_files and not disk.f_favail else disk.f_bavail * disk.f_frsize
 
 
 def _beside(catalog: Catalog, output: naming.Place) -> Path:

@@ -102,31 +102,32 @@ def _back_to(stage: Stage, *causes: Cause, **others: Stage) -> dict[Cause, Stage
 
 _S, _C = Stage, Cause
 _REMADE = (Cause.LOST, Cause.TAKEN, Cause.DAMAGED)  # the store is made anew, and all that was in it
+_DEATH = (Cause.CRASH, Cause.KILLED)
 _STORE = (*_REMADE, Cause.STORE)
 
 FLOW: tuple[Step, ...] = (
     Step("admit", _S.LANDED, _S.ADMITTED, Runner.WATCHER, "a whole file becomes an acquisition with time points",
          _back_to(_S.LANDED, _C.PASSING, _C.GONE, INPUT=_S.SET_ASIDE)),
     Step("analyse", _S.ADMITTED, _S.ANALYSED, Runner.WORKER, "planes -> slice labels -> 3D labels on disk, a table",
-         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, _C.CRASH, _C.MACHINE, *_STORE,
+         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, *_DEATH, _C.MACHINE, *_STORE,
                   INPUT=_S.SET_ASIDE)),
     Step("replay", _S.ANALYSED, _S.REPLAYED, Runner.WORKER, "late or changed ones: all tracks anew, once for all",
-         _back_to(_S.ANALYSED, _C.MEMORY, _C.CRASH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
+         _back_to(_S.ANALYSED, _C.MEMORY, *_DEATH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
     Step("stage", _S.REPLAYED, _S.STAGED, Runner.LOOP, "the new tracks are written aside, some at a time",
          _back_to(_S.ANALYSED, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("make current", _S.STAGED, _S.COMMITTED, Runner.THREAD, "new tracks and rows take the place of the old ones",
          _back_to(_S.ANALYSED, _C.CHANGED, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("track", _S.ANALYSED, _S.TRACKED, Runner.WORKER, "the next one in order: nuclei -> track ids",
-         _back_to(_S.ADMITTED, _C.MEMORY, _C.CRASH, MACHINE=_S.ANALYSED, TRACKER=_S.ANALYSED, INPUT=_S.SET_ASIDE),
+         _back_to(_S.ADMITTED, _C.MEMORY, *_DEATH, MACHINE=_S.ANALYSED, TRACKER=_S.ANALYSED, INPUT=_S.SET_ASIDE),
          when_stopping=True),
     Step("commit", _S.TRACKED, _S.COMMITTED, Runner.LOOP, "rows, tracks and `done`, in one transaction",
          _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("publish", _S.COMMITTED, _S.PUBLISHED, Runner.LOOP, "the labels become visible",
          _back_to(_S.COMMITTED, _C.MACHINE, _C.STORE, _C.INPUT) | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("finish", _S.PUBLISHED, _S.FINAL, Runner.WORKER, "nothing more will come: the last tracks become final",
-         _back_to(_S.PUBLISHED, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.TRACKER)),
+         _back_to(_S.PUBLISHED, _C.MEMORY, *_DEATH, _C.MACHINE, _C.INPUT, _C.TRACKER)),
     Step("paint", _S.FINAL, _S.PAINTED, Runner.WORKER, "final track ids as labels",
-         _back_to(_S.FINAL, _C.MEMORY, _C.CRASH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE, _C.STORE)
+         _back_to(_S.FINAL, _C.MEMORY, *_DEATH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE, _C.STORE)
          | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial",
          _back_to(_S.PAINTED, _C.INPUT)),

@@ -21,15 +21,16 @@ from daemon.processing.crash_record import CrashRecord
 from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.steps.troubles import Trouble
 from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
-from storage.errors import DatabaseUnavailableError, StorageError
+from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second
 _REQUESTS_S = 1.0  # what people ask for is looked up this often
-_LONGEST_OUTAGE_PAUSE_S = 30.0
+_LONGEST_OUTAGE_PAUSE_S = 5.0
 _MORE_TIME_S = 60.0  # asked of the service manager again and again while the engine loads, or the last work ends
 
 
@@ -79,6 +80,7 @@ class Service:
         self._next_requests = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
         self._outage = 0  # turns in a row that the database refused
+        self._outage_reason: str | None = None
 
     def ask_to_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         """Finish the time point under way, then end; asked twice, abandon it. Also the handler of signals."""
@@ -131,7 +133,7 @@ class Service:
         else:
             if self._outage:
                 logs.info("database is back", refusals=self._outage)
-            self._outage = 0
+            self._outage, self._outage_reason = 0, None
 
     def _pulse(self) -> None:
         """The loop went round, and the worker's signs of life were looked at: only now the watchdog hears of it.
@@ -166,6 +168,8 @@ class Service:
             self._notifier.ready("configuration refused, the old one stays: see the log")
             return
         self._take_over(taken)
+        for intake in self._intakes.values():
+            intake.accept_mount()
         self._notifier.ready("configuration read again")
 
     def _take_over(self, taken: reload.Taken) -> None:
@@ -206,10 +210,12 @@ class Service:
     def _wait_for_database(self, error: DatabaseUnavailableError) -> None:
         """What was done stays where it is, and is handed in again by the next turn."""
         self._outage += 1
+        self._outage_reason = str(error)
         pause_s = min(2.0 ** (self._outage - 1), _LONGEST_OUTAGE_PAUSE_S)
         logs.error("database refuses, trying again", seconds=pause_s, reason=error)
         self._notifier.ping(self._clock())
         self._notifier.status(str(error))
+        self._monitor.look_without_database(self._live(), self._clock())
         until = self._clock() + pause_s
         while self._clock() < until and not self._asked_to_stop:
             time.sleep(_TURN_S)
@@ -255,7 +261,13 @@ class Service:
             working_on=self._queue_loop.working_on,
             worker_deaths=self._queue_loop.deaths,
             roots=[Root(w.path, w.output, intake.online, intake.settling) for w, intake in self._intakes.items()],
+            troubles=self._troubles(),
         )
+
+    def _troubles(self) -> list[Trouble]:
+        """What keeps results from being stored or shown now."""
+        locked = [] if self._outage_reason is None else [Trouble("database", self._outage_reason)]
+        return locked + self._queue_loop.troubles
 
     def _hear(self, seen: Seen) -> None:
         self._monitor.hear(seen)
@@ -335,7 +347,13 @@ def run_service(config: Config, origin: Path | None = None) -> int:
                 signal.signal(number, service.ask_to_stop)
             signal.signal(signal.SIGHUP, service.ask_to_reload)
             logs.info("started", pid=os.getpid(), database=catalog.url, folders=len(config.watch))
-            service.run()
+            try:
+                service.run()
+            except DatabaseReplacedError:
+                rescued = catalog.rescue()
+                if rescued is not None:
+                    logs.error("what the deleted database held is kept", path=rescued)
+                raise
     except (DaemonError, StorageError) as error:
         logs.error("the service cannot go on", reason=error)
         return 1

@@ -11,6 +11,10 @@ from nuset_engine.settings import plain_values, range_faults, setting
 CRISP, SOFT = 0.53, 0.63  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
 
 
+SMALLEST_TILE_PX = 256
+"""Edge of tiles below which nuclei no longer fit: with these, a plane takes the least memory."""
+
+
 @dataclass(frozen=True)
 class SegmentationParams:
     """How planes become instance labels; each parameter says what it means in its `Setting`."""
@@ -88,7 +92,7 @@ class SegmentationParams:
         "whole side may be up to 1.75 times as long. Results do not depend on it.",
         "Lower it when memory is short.",
         unit="px",
-        low=256,
+        low=SMALLEST_TILE_PX,
         multiple=32,
     )
 

@@ -40,6 +40,10 @@ class DatabaseUnavailableError(StorageError):
     may_pass = False
 
 
+class DatabaseReplacedError(DatabaseUnavailableError):
+    """The database file is not the one any more that was opened: it was deleted, moved or replaced."""
+
+
 class NewerSchemaError(DatabaseUnavailableError):
     """The database was written by a newer nusetd than this one."""
 

@@ -183,5 +183,11 @@ class Child(Generic[R, M]):
                 logs.warning("process cannot be ended", module=self._module, pid=process.pid)
         self._forget_the_dead()
 
+    @property
+    def dies(self) -> bool:
+        """True while one that was killed is not gone yet: the kernel holds it, with its share."""
+        self._forget_the_dead()
+        return bool(self._dying)
+
     def _forget_the_dead(self) -> None:
         self._dying = [process for process in self._dying if process.poll() is None]

@@ -33,6 +33,12 @@ class AlertsConfig:
         A watched folder cannot be reached.
     set_aside : bool
         A time point or a file was set aside.
+    stalled : bool
+        Results cannot be stored or shown: a full disk, a locked database, a broken store.
+    disk_low_gb : float
+        So little room is left for results.
+    disk_low_hours : float
+        Room for so many hours is left at the present rate.
     """
 
     command: tuple[str, ...] = ()
@@ -45,6 +51,9 @@ class AlertsConfig:
     lag_s: float = 1800.0
     folder_offline: bool = True
     set_aside: bool = True
+    stalled: bool = True
+    disk_low_gb: float = 5.0
+    disk_low_hours: float = 2.0
 
 
 def read_alerts(table: Reader) -> AlertsConfig:
@@ -61,6 +70,9 @@ def read_alerts(table: Reader) -> AlertsConfig:
         lag_s=table.number("lag_s", defaults.lag_s, at_least=0.0),
         folder_offline=table.boolean("folder_offline", defaults.folder_offline),
         set_aside=table.boolean("set_aside", defaults.set_aside),
+        stalled=table.boolean("stalled", defaults.stalled),
+        disk_low_gb=table.number("disk_low_gb", defaults.disk_low_gb, at_least=0.0),
+        disk_low_hours=table.number("disk_low_hours", defaults.disk_low_hours, at_least=0.0),
     )
     table.finish()
     return alerts

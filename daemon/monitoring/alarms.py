@@ -11,6 +11,7 @@ from typing import Any
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.pace import Pace, spoken_s
 from daemon.monitoring.report import RootReport
+from daemon.processing.steps.troubles import Trouble
 from storage.query.health import Course, FinishedTimepoint, Problem
 
 BEFORE = 5
@@ -61,6 +62,14 @@ def root_alerts(limits: AlertsConfig, roots: Sequence[RootReport]) -> Iterator[A
                 f"The watched folder {root.path} cannot be reached since {root.since}: nothing new is found in it."
             )
             yield Alert("folder_offline", root.path, message, {"path": root.path, "since": root.since})
+
+
+def trouble_alerts(limits: AlertsConfig, troubles: Sequence[Trouble]) -> Iterator[Alert]:
+    """Results cannot be stored or shown."""
+    for trouble in troubles:
+        if limits.stalled:
+            message = f"Results are not stored or not shown now. {trouble}"
+            yield Alert("stalled", trouble.subject, message, {"subject": trouble.subject, "reason": trouble.reason})
 
 
 def store_alerts(acquisition: str, timepoints: int, reason: str) -> Iterator[Alert]:

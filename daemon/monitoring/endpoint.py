@@ -1,4 +1,7 @@
-"""A small HTTP server on this machine alone: `/metrics`, `/healthz`, `/readyz` and `/status`. It only ever reads."""
+"""A small HTTP server on this machine alone: `/metrics`, `/healthz`, `/readyz` and `/status`. It only ever reads.
+
+It answers neither under a name that somebody had point to this computer (Host) nor to pages of other origins (Origin).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from daemon import logs
 from daemon.errors import DaemonError
+from daemon.loopback import is_own, is_same_origin
 from daemon.monitoring.metrics import Metrics, Pulse
 
 _TEXT = "text/plain; charset=utf-8"
@@ -60,6 +64,14 @@ def _server(host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> Thre
     return MetricsServer((host, port), handler)
 
 
+def _refusal(host: str | None, origin: str | None) -> tuple[int, str, bytes] | None:
+    if not is_own(host):
+        return 421, _TEXT, b"Ask under the name localhost or 127.0.0.1.\n"
+    if not is_same_origin(origin, host):
+        return 403, _TEXT, b"Pages of other origins may not read here.\n"
+    return None
+
+
 def _handler(metrics: Metrics, pulse: Pulse, clock: Callable[[], float]) -> type[BaseHTTPRequestHandler]:
     def answer(path: str) -> tuple[int, str, bytes]:
         if path == "/metrics":
@@ -83,10 +95,12 @@ def _handler(metrics: Metrics, pulse: Pulse, clock: Callable[[], float]) -> type
             self._answer(with_body=False)
 
         def _answer(self, with_body: bool) -> None:
-            code, kind, body = answer(self.path.split("?", 1)[0])
+            refused = _refusal(self.headers.get("Host"), self.headers.get("Origin"))
+            code, kind, body = refused or answer(self.path.split("?", 1)[0])
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
             self.end_headers()
             if with_body:
                 self.wfile.write(body)

@@ -80,6 +80,10 @@ class Metrics:
         self._count(self._alerts.labels("held_back"), "held back", report.alerts_held_back)
         self._folders(report.roots)
 
+    def stopped(self) -> None:
+        """The database cannot be asked: whatever it said last, results are not stored."""
+        self._keeps_up.set(0)
+
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)

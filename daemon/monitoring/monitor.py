@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,10 +22,14 @@ from daemon.monitoring.alarms import (
     problem_alerts,
     root_alerts,
     store_alerts,
+    trouble_alerts,
 )
 from daemon.monitoring.alert_sender import AlertSender
-from daemon.monitoring.pace import Pace, pace_of
+from daemon.monitoring.disks import Disks, disk_alerts
+from daemon.monitoring.pace import Pace, pace_of, stopped
 from daemon.monitoring.report import Report, RootReport
+from daemon.monitoring.trouble_note import TroubleNote, trouble_note_path
+from daemon.processing.steps.troubles import Trouble
 from storage.clock import iso, utc_now
 from storage.errors import StorageError
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
 _HANGS_S = 120.0  # a main loop that is silent for so long is not healthy, where no watchdog interval says otherwise
 
+_GLANCE_S = 1.0  # how often it is looked whether anything keeps results from being stored
 _REMEMBERED = 1000  # problems that were told already
 
 
@@ -63,6 +68,7 @@ class Live:
     working_on: str | None = None
     worker_deaths: int = 0
     roots: Sequence[Root] = ()
+    troubles: Sequence[Trouble] = ()
 
 
 class Monitor:
@@ -101,6 +107,10 @@ class Monitor:
         self._metrics: Metrics | None = None
         self._pulse: Pulse | None = None
         self._endpoint: Endpoint | None = None
+        self._next_glance = float("-inf")
+        self._told_troubles: tuple[str, ...] = ()
+        self._trouble_note = TroubleNote(trouble_note_path(config.database))
+        self._disks = Disks()
         self.config_error: str | None = None
         self.alert_sender = AlertSender(config.alerts, lambda: iso(today()))
         self._listen()
@@ -139,10 +149,14 @@ class Monitor:
 
     def look(self, live: Callable[[], Live], now: float, at_once: bool = False) -> None:
         """Report, if it is time or `at_once`: to the database, the endpoint, the service manager and by alerts."""
-        if now < self._next_look and not at_once:
+        if now < self._next_glance and not at_once:
+            return
+        self._next_glance = now + _GLANCE_S
+        seen = live()
+        news = tuple(map(str, seen.troubles)) != self._told_troubles
+        if now < self._next_look and not at_once and not news:
             return
         self._next_look = now + self._config.service.report_s
-        seen = live()
         report = self._report(seen)
         try:
             state = self._catalog.queue_state()
@@ -151,16 +165,33 @@ class Monitor:
             if self._trouble is None:
                 logs.error("the database cannot be used", reason=error)
             self._trouble = str(error)
-            self._tell(report, None, now)
+            self.look_without_database(seen, now)
             return
         self._trouble = None
+        self._trouble_note.write(report.troubles)
+        self._told_troubles = report.troubles
         pace = pace_of(state)
+        if report.troubles:
+            pace = stopped(pace, report.troubles[0])
         self._tell(report, pace, now)
         if seen.state == "running":
             self._notifier.status(status_line(report, pace))
             self._raise(pace_alerts(self._config.alerts, pace))
             self._raise(root_alerts(self._config.alerts, report.roots))
+            self._raise(trouble_alerts(self._config.alerts, seen.troubles))
+            self._raise(disk_alerts(self._config.alerts, self._disks.look(report.roots, now)))
         self._raise(problem_alerts(self._config.alerts, self._new_problems(state.problems)))
+
+    def look_without_database(self, seen: Live, now: float) -> None:
+        """Tell of a database that cannot be used everywhere but there."""
+        found = list(seen.troubles)
+        if self._trouble is not None and not any(trouble.subject == "database" for trouble in found):
+            found.insert(0, Trouble("database", self._trouble))
+        report = self._report(replace(seen, troubles=found))
+        self._trouble_note.write(report.troubles)
+        self._told_troubles = ()  # to the database, when it is back
+        self._tell(report, None, now)
+        self._raise(trouble_alerts(self._config.alerts, found))
 
     def close(self, live: Live, error: str | None = None) -> None:
         """The service ends: the last report, and no endpoint any more."""
@@ -169,6 +200,7 @@ class Monitor:
         except StorageError as trouble:
             logs.error("the last report could not be kept", reason=trouble)
         self._hang_up()
+        self._trouble_note.close()
         self.alert_sender.stop()
 
     def _raise(self, alerts: Iterator[Alert]) -> None:
@@ -205,6 +237,7 @@ class Monitor:
             last_alert=self.alert_sender.last,
             listen=self._listening,
             config_error=self.config_error,
+            troubles=tuple(map(str, live.troubles)),
         )
 
     def _root(self, root: Root) -> RootReport:
@@ -224,14 +257,15 @@ class Monitor:
         self._pulse.tell(tuple(self._unready(report)), status)
         if pace is not None:
             self._metrics.look(report, pace, self._today().timestamp())
+        else:
+            self._metrics.stopped()
 
     def _unready(self, report: Report) -> Iterator[str]:
         if report.state != "running":
             yield f"the service is {report.state}"
         if report.model is None:
             yield "the network is being loaded"
-        if self._trouble is not None:
-            yield self._trouble
+        yield from report.troubles
         yield from (f"{root.path} cannot be reached" for root in report.roots if not root.online)
 
     def _listen(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -67,6 +67,11 @@ class Pace:
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
         return asdict(self)
+
+
+def stopped(pace: Pace, reason: str) -> Pace:
+    """Return a pace of which nothing keeps up, whatever the past says: results cannot be stored or shown."""
+    return replace(pace, keeps_up=False, catch_up_s=None, verdict=f"no: {reason}")
 
 
 def pace_of(state: QueueState) -> Pace:

@@ -42,6 +42,8 @@ class Report:
         The time point under way.
     worker_deaths : int
         Workers that died and were replaced.
+    troubles : tuple of str
+        What keeps results from being stored or shown now; with any, the service is not ready and does not keep up.
     config_error : str or None
         Why the last reload of the configuration was refused.
     error : str or None
@@ -66,6 +68,7 @@ class Report:
     listen: str | None = None
     config_error: str | None = None
     error: str | None = None
+    troubles: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -78,7 +81,7 @@ class Report:
         known = {f.name for f in fields(RootReport)}
         roots = values.get("roots", ())
         values["roots"] = tuple(RootReport(**{k: v for k, v in root.items() if k in known}) for root in roots)
-        return cls(**values)
+        return cls(**{**values, "troubles": tuple(values.get("troubles", ()))})
 
 
 def liveness(report: Report, reported_at: datetime, moment: datetime) -> tuple[bool, str]:

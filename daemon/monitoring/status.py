@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.monitoring.pace import Pace, pace_of, spoken_s
+from daemon.monitoring.pace import Pace, pace_of, spoken_s, stopped
 from daemon.monitoring.report import Report, RootReport, liveness
+from daemon.monitoring.trouble_note import read_note
 from storage.query.health import Problem, health
 
 _SHOWN_PROBLEMS = 5
@@ -36,6 +37,7 @@ class Status:
     reported_at: datetime | None
     pace: Pace
     problems: tuple[Problem, ...]
+    troubles: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -43,6 +45,7 @@ class Status:
             "service": {
                 "runs": self.runs,
                 "state": self.word,
+                "troubles": list(self.troubles),
                 "reported_at": None if self.reported_at is None else self.reported_at.isoformat(),
                 "report": None if self.report is None else self.report.as_dict(),
             },
@@ -65,11 +68,14 @@ def look(database: str | Path, moment: datetime) -> Status:
     at, stored = reported
     report = Report.from_dict(stored)
     runs, word = liveness(report, at, moment)
-    return Status(moment, runs, word, report, at, pace_of(queue), queue.problems)
+    troubles = read_note(database) or report.troubles if runs else ()
+    pace = stopped(pace_of(queue), troubles[0]) if troubles else pace_of(queue)
+    return Status(moment, runs, word, report, at, pace, queue.problems, troubles)
 
 
 def lines(status: Status) -> Iterator[str]:
-    """The status for people, a fact per line."""
+    """The status for people, a fact per line; what is wrong comes first."""
+    yield from _labelled("STALLED", list(status.troubles))
     yield from _service(status)
     yield from _pace(status.pace)
     report = status.report

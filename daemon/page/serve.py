@@ -20,6 +20,7 @@ from threading import Event
 from urllib.parse import unquote, urlsplit
 
 from daemon.errors import DaemonError
+from daemon.loopback import is_own, is_same_origin
 from daemon.page import links, neuroglancer
 from daemon.page.content import Content, FileContent
 from daemon.page.served_stores import ServedStores
@@ -31,7 +32,6 @@ PORT = 8765
 
 _BLOCK = 2**20
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")  # no file has more bytes than 18 digits can tell
-_OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _HEARTBEAT_S = 15.0
 
 
@@ -115,11 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _refused(self, with_content: bool) -> bool:
         """Refuse what was sent to another name than this computer's, or by a page that may not read."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        if _name_of(host) not in _OWN_NAMES:
+        if not is_own(host):
             text = f"This server answers to {HOST} and localhost only: ask it under that name."
             self._text(HTTPStatus.MISDIRECTED_REQUEST, text, "text/plain", with_content)
             return True
-        if origin is None or origin == f"http://{host}" or origin in self.server.origins:
+        if is_same_origin(origin, host) or origin in self.server.origins:
             return False
         text = "Pages of this origin may not read here: name it with --origin, if you trust it."
         self._text(HTTPStatus.FORBIDDEN, text, "text/plain", with_content)
@@ -260,14 +260,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_content:
             self.wfile.write(content)
-
-
-def _name_of(host: str) -> str | None:
-    """Return the name in a Host header, without the port: another one leads here where a port is forwarded."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def part(asked: str, size: int) -> tuple[int, int] | None:

@@ -40,6 +40,8 @@ class AnalyseTask:
         Whose store it writes to.
     store_made : bool
         Results are in that store already: it has to be there.
+    frugal : bool
+        With as little memory as can be, however long it takes.
     """
 
     acquisition: AcquisitionRow
@@ -47,6 +49,7 @@ class AnalyseTask:
     fingerprint: str | None = None
     owner: Owner | None = None
     store_made: bool = False
+    frugal: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,10 @@ class Cause(Enum):
     TAKEN = "In the place of its OME-Zarr lies somebody else's: it is made under the next free name."
     DAMAGED = "Its OME-Zarr cannot be read as one: once more, then it is made anew under the next free name."
     STORE = "Its OME-Zarr cannot be written now: its acquisition waits, and the others go on."
+    KILLED = (
+        "The worker was killed over it, by the system for memory or by a person: after growing pauses, in the end "
+        "alone and with less memory, then it is set aside."
+    )
     CRASH = "The worker died over it: once more, then it is set aside."
     MACHINE = (
         "The results cannot be written, such as on a full disk: nothing is wrong with the image, so until it works."

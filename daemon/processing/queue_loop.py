@@ -35,6 +35,7 @@ from daemon.processing.steps.finishing import Completing, Finishing
 from daemon.processing.steps.linking import Committing, Tracking
 from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
 from daemon.processing.steps.showing import Painting, Publishing
+from daemon.processing.steps.troubles import Trouble
 from daemon.processing.worker_client import Died, Event, Worker
 from storage.errors import DatabaseUnavailableError
 
@@ -67,6 +68,8 @@ class QueueLoop:
         Steady seconds.
     crash_record : CrashRecord, optional
         Notes what is committed, in case that kills this process.
+    room : callable, optional
+        Free bytes where results go; None where that cannot be told.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class QueueLoop:
         look_again: Callable[[Iterable[Path]], None] = lambda files: None,
         clock: Callable[[], float] = time.monotonic,
         crash_record: CrashRecord | None = None,
+        room: Callable[[], int | None] = lambda: None,
     ) -> None:
         policy = retry_policy or RetryPolicy()
         self._books = Books(
@@ -90,6 +94,7 @@ class QueueLoop:
             look_again,
             clock,
             crash_record=crash_record,
+            room=room,
         )
         self._workers = list(workers)
         self._heard: deque[tuple[Worker, Event]] = deque()  # and not acted on: the database may be away
@@ -98,6 +103,7 @@ class QueueLoop:
         self._beside = Beside()
         self._over: Callable[[BaseException | None], None] | None = None  # what follows from the work beside
         self._deaths_without_work = 0
+        self._idle_kills, self._start_after = 0, float("-inf")  # of workers that had no task; when another is started
         self.deaths = 0  # of workers
         self.stopping = False
 
@@ -134,6 +140,18 @@ class QueueLoop:
         """True while there is work, tracks wait to be painted, or an acquisition that has ended is not finished."""
         return self.working or bool(self._books.pending.to_paint) or bool(self._books.endings)
 
+    @property
+    def troubles(self) -> list[Trouble]:
+        """What keeps results from being stored or shown now."""
+        found = self._books.troubles()
+        if not self._may_start():
+            found.append(Trouble("worker", f"the program that segments was killed {self._idle_kills} times."))
+        return found
+
+    def _may_start(self) -> bool:
+        """False while a worker that was killed is not replaced yet: whatever took the memory may end meanwhile."""
+        return self._books.clock() >= self._start_after
+
     def abandon(self) -> None:
         """The workers have been ended for good: what they were working on waits for the next start."""
         self._beside.wait()
@@ -165,7 +183,7 @@ class QueueLoop:
             return
         self._collect()
         for worker in self._workers:
-            if worker.pid is None and not self.stopping:
+            if worker.pid is None and not self.stopping and self._may_start():
                 worker.start()
         self._hear(wait_s)
         self._collect()
@@ -237,15 +255,19 @@ class QueueLoop:
         else:
             _guarded(under.step, under.handler, under.work, partial(under.handler.end, under.work, event))
         self._leave(worker)
-        self._deaths_without_work = 0
+        self._deaths_without_work = self._idle_kills = 0
 
     def _blame(self, worker: Worker, death: Died) -> None:
         """A worker is gone: its task is tried once more, then given up; the next step starts another worker."""
         under = self._under_way.get(worker)
+        cause = Cause.KILLED if death.killed else Cause.CRASH
         if under is not None:
             what = "this time point" if under.handler.subject(under.work)[1] is not None else "its tracks"
-            under.handler.fail(under.work, Failed(f"{death.reason} while it worked on {what}.", Cause.CRASH))
+            under.handler.fail(under.work, Failed(f"{death.reason} while it worked on {what}.", cause))
             self._leave(worker)
+        elif death.killed:
+            self._idle_kills += 1
+            self._start_after = self._books.clock() + self._books.retry_policy.pause_after_kill(self._idle_kills)
         else:
             self._deaths_without_work += 1
         self.deaths += 1
@@ -274,6 +296,8 @@ class QueueLoop:
         for step in steps:
             if step.by is Runner.WORKER:
                 self._give(step)
+        if not self._under_way and not self._books.pending.to_publish:
+            self._books.idle()
 
     def _do(self, step: pipeline.Step, until: float) -> None:
         handler: LoopHandler[Any] = self._handlers[step.name]

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from daemon import logs, pipeline
@@ -40,7 +41,7 @@ from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.store_faults import store_fault
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.errors import EngineError
-from nuset_engine.params import SegmentationParams
+from nuset_engine.params import SMALLEST_TILE_PX, SegmentationParams
 from storage import readers
 from storage.acquisition import Acquisition
 from storage.errors import DatabaseUnavailableError, IncompleteInputError, SourceGoneError, StorageError
@@ -132,7 +133,8 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
 
 
 def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
-    segmenter = engine.segmenter(StoredRecipe.of(task.acquisition).segmentation)
+    params = StoredRecipe.of(task.acquisition).segmentation
+    segmenter = engine.segmenter(replace(params, tile_px=SMALLEST_TILE_PX) if task.frugal else params)
     acquisition = readers.reopen(task.acquisition, task.t)
     try:
         return _analyse_opened(acquisition, task, segmenter, _Throttle(send))

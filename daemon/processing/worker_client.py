@@ -10,14 +10,24 @@ from daemon.children.child import Child, ChildGoneError
 from daemon.processing.engine_factory import QUIET_ENGINE
 from daemon.processing.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
 
+_KILLED = "signal SIGKILL"
 _PATIENCE_S = 5.0  # what a worker may take to die by itself
 
 
 @dataclass(frozen=True)
 class Died:
-    """The worker is gone without an answer; `reason` is for people."""
+    """The worker is gone without an answer.
+
+    Attributes
+    ----------
+    reason : str
+        For people.
+    killed : bool
+        Somebody else killed it, a person or the system when memory ran out; it did not crash and did not hang.
+    """
 
     reason: str
+    killed: bool = False
 
 
 Event = Message | Died
@@ -82,11 +92,13 @@ class Worker:
                     self._child.answered()
                 yield message
         except ChildGoneError:
-            yield self._died("The program that segments died")
+            yield self._died()
             return
         if self.pid is not None and self._child.silent_s > self._silence_s and not self.idle:
             self.kill()
-            yield self._died(f"The program that segments said nothing for {self._silence_s:g} s")
+            how = self._child.blame(_PATIENCE_S).how
+            self.model = None
+            yield Died(f"The program that segments said nothing for {self._silence_s:g} s ({how})")
 
     def kill(self) -> None:
         """End the process at once; redoing what it did is safe at any moment."""
@@ -99,6 +111,7 @@ class Worker:
         self._child.blame(patience_s)
         self._child.reap(patience_s)
 
-    def _died(self, what: str) -> Died:
+    def _died(self) -> Died:
         self.model = None
-        return Died(f"{what} ({self._child.blame(_PATIENCE_S).how})")
+        how = self._child.blame(_PATIENCE_S).how
+        return Died(f"The program that segments died ({how})", how == _KILLED)

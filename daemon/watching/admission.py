@@ -18,7 +18,7 @@ from daemon.watching.file_sets import FileSets, Group
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series
-from daemon.watching.taken import moved_here, sources
+from daemon.watching.taken import moved_here, owner_of, printable, sources
 from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.schema.states import FINISHED
@@ -146,7 +146,7 @@ class Admission:
             if group is not None:
                 self._restore(group, path, row, now)
         for row in rows.values():
-            if row.state not in FINISHED and _owner(row.source_path, known) is not None:
+            if row.state not in FINISHED and owner_of(row.source_path, known) is not None:
                 self._queue_loop.end(row.id)
         return known
 
@@ -300,7 +300,7 @@ class Admission:
         self._taken(files)
 
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
-        named = _printable(path)
+        named = printable(path)
         taken = sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
         self._catalog.set_aside_source(named, self._naming(Path(named))(Path(named).stem), reason, taken)
         logs.warning("file set aside", path=named, reason=reason)
@@ -312,6 +312,14 @@ class Admission:
     def _naming(self, path: Path) -> Callable[[str], str]:
         """What acquisitions of a file are called, from what it calls them."""
         return partial(naming.acquisition_name, self._watch.name, folders_to(path, self._watch.path))
+
+    def take_back(self, path: Path) -> None:
+        """A file that was taken was away, and is there again as it was: what failed for want of it goes on."""
+        group = self._group_of(path)
+        for number in self._catalog.sources.returned(path):
+            logs.info("source is back", acquisition=number, path=path)
+            if group is None or group.over:
+                self._queue_loop.end(number)
 
     # After a start
 
@@ -387,14 +395,3 @@ class Admission:
 def folders_to(path: Path, root: Path) -> tuple[str, ...]:
     """The folders between a root and a file inside it; none where it is not inside."""
     return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
-
-
-def _owner(source_path: str, known: Mapping[str, Identity]) -> str | None:
-    """The known file that holds an acquisition on its own: it itself, or the one of whose images it is one."""
-    choices = (source_path, source_path.rpartition("#")[0], os.path.dirname(source_path))
-    return next((choice for choice in choices if choice in known), None)
-
-
-def _printable(path: Path) -> str:
-    """A path as text that every database takes; bytes that are none in UTF-8 are written as escapes."""
-    return os.fspath(path).encode(errors="backslashreplace").decode()

@@ -12,6 +12,7 @@ from daemon import logs
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import Sight
 from daemon.watching.watch import FolderWatch
+from storage.connection.filesystems import Mount
 
 # A look that takes longer than this: the share hangs. The thread cannot be ended, but it goes on when the share does.
 SILENCE_S = 60.0
@@ -59,6 +60,15 @@ class FolderThread:
     def online(self) -> bool:
         """False while nothing can be said about the folder's files."""
         return self.offline_reason is None
+
+    @property
+    def mount(self) -> Mount | None:
+        """On which mount the folder lies, as far as that is known."""
+        return self._watch.mount
+
+    @mount.setter
+    def mount(self, mount: Mount | None) -> None:
+        self._watch.mount = mount
 
     def sights(self, now: float) -> list[Sight]:
         """Return what was seen since the last call."""

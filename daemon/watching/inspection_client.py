@@ -1,9 +1,13 @@
-"""The service's side of the process that looks into files: asks, hears the answers, ends it when it hangs."""
+"""The service's side of the processes that look into files: asks, hears the answers, ends one that hangs.
+
+A file over which one takes long keeps that process for itself, and another one goes on with the files behind it.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from daemon import logs
@@ -16,6 +20,17 @@ Then = Callable[[Answer], None]
 _AHEAD = 16
 # One that crashed tells how within this time; one that hangs in the kernel, with its share, is not waited for.
 _PATIENCE_S, _LAST_PATIENCE_S = 0.2, 2.0
+# A file that takes longer keeps others waiting no more, and so many of them have a process of their own at once.
+_SLOW_S, _MOST_SLOW = 2.0, 3
+
+
+@dataclass
+class _Slow:
+    """A process with the one request that it takes long over."""
+
+    child: Child[InspectionRequest, Answer]
+    request: InspectionRequest
+    then: Then
 
 
 class InspectionClient:
@@ -31,14 +46,17 @@ class InspectionClient:
 
     def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:
         self._limit_s = limit_s
-        self._child: Child[InspectionRequest, Answer] = Child("daemon.watching.inspection_process", clock)
+        self._clock = clock
+        self._child = self._new_child()
+        self._slow: list[_Slow] = []
+        self._dying: list[Child[InspectionRequest, Answer]] = []
         self._waiting: deque[tuple[InspectionRequest, Then]] = deque()
         self._sent: deque[Then] = deque()
 
     @property
     def load(self) -> int:
         """How many requests are not answered yet."""
-        return len(self._waiting) + len(self._sent)
+        return len(self._waiting) + len(self._sent) + len(self._slow)
 
     @property
     def connection(self) -> Connection | None:
@@ -57,17 +75,22 @@ class InspectionClient:
     def turn(self) -> None:
         """Hear what was answered, ask what waits, end what hangs."""
         self._hear()
+        self._slow = [slow for slow in self._slow if not self._is_over(slow)]
         given = self._child.given
-        if given and self._child.silent_s > self._limit_s * _weight(given[0]):
-            self._replace(f"did not come to an end within {self._limit_s:g} s")
+        if given and self._hangs(self._child, given[0]):
+            self._replace(self._too_long)
+        elif given and self._child.silent_s > _SLOW_S and len(given) + len(self._waiting) > 1:
+            self._step_aside()
         self._send()
 
     def stop(self) -> None:
         """End the process; what was asked is forgotten."""
         self._waiting.clear()
         self._sent.clear()
-        self._child.blame(_PATIENCE_S)
-        self._child.reap(_LAST_PATIENCE_S)
+        for child in (self._child, *(slow.child for slow in self._slow), *self._dying):
+            child.blame(_PATIENCE_S)
+            child.reap(_LAST_PATIENCE_S)
+        self._slow.clear()
 
     def _hear(self) -> None:
         try:
@@ -97,10 +120,60 @@ class InspectionClient:
         then, *others = self._sent
         self._sent.clear()
         self._waiting.extendleft(reversed([*zip(blame.others, others, strict=True)]))
-        name = blame.request.paths[0] if isinstance(blame.request, Open) else blame.request.path
-        how = f" ({blame.how})" if fate == "crashed" else ""
-        logs.warning("reader " + fate, path=name)
-        then(Stuck(f"The program that looks into files {fate}{how} over {name}."))
+        then(_stuck(blame.request, fate, blame.how))
+
+    def _step_aside(self) -> None:
+        """Let another process go on with what waits; the slow one keeps its request, or it is for the end."""
+        (request, *others), (then, *thens) = self._child.given, self._sent
+        self._sent.clear()
+        self._waiting.extendleft(reversed([*zip(others, thens, strict=True)]))
+        if len(self._slow) < _MOST_SLOW:
+            self._slow.append(_Slow(self._child, request, then))
+        else:
+            self._child.kill()
+            self._end(self._child)
+            self._waiting.append((request, then))
+        self._child = self._new_child()
+
+    def _is_over(self, slow: _Slow) -> bool:
+        """Hear a slow process, and end it after its one answer, or when it hangs."""
+        fate = "crashed"
+        try:
+            answer = slow.child.hear()
+            if answer is not None:
+                slow.child.kill()  # it would go on with what another one has been asked meanwhile
+                self._end(slow.child)
+                slow.then(answer)
+                return True
+            if not self._hangs(slow.child, slow.request):
+                return False
+            fate = self._too_long
+        except ChildGoneError:
+            pass
+        slow.then(_stuck(slow.request, fate, self._end(slow.child)))
+        return True
+
+    def _end(self, child: Child[InspectionRequest, Answer]) -> str:
+        """End a process that is asked nothing more; return how it ended."""
+        self._dying = [one for one in (*self._dying, child) if one is child or one.dies]
+        return child.blame(_PATIENCE_S).how
+
+    def _hangs(self, child: Child[InspectionRequest, Answer], request: InspectionRequest) -> bool:
+        return child.silent_s > self._limit_s * _weight(request)
+
+    @property
+    def _too_long(self) -> str:
+        return f"did not come to an end within {self._limit_s:g} s"
+
+    def _new_child(self) -> Child[InspectionRequest, Answer]:
+        return Child("daemon.watching.inspection_process", self._clock)
+
+
+def _stuck(request: InspectionRequest, fate: str, how: str) -> Stuck:
+    name = request.paths[0] if isinstance(request, Open) else request.path
+    told = f" ({how})" if fate == "crashed" else ""
+    logs.warning("reader " + fate, path=name)
+    return Stuck(f"The program that looks into files {fate}{told} over {name}.")
 
 
 def _weight(request: InspectionRequest) -> int:

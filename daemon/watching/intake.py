@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from daemon.watching.recheck import Rechecks, is_touched
 from daemon.watching.tree import Sight
 from daemon.watching.watch import DONE_SUFFIX
 from storage import readers
+from storage.connection.filesystems import Mount
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Folder(Protocol):
 
     @property
     def online(self) -> bool: ...
+
+    mount: Mount | None
 
     def sights(self, now: float) -> list[Sight]: ...
 
@@ -90,6 +94,9 @@ class Intake:
         self._folder = folder
         self._inspection_client = inspection_client
         self._recipe = recipe
+        self._catalog = catalog
+        self._noted_mount: Mount | None = None
+        self._returned: deque[Path] = deque()
         self._now = 0.0
         self._resumed = False
         self._settling: dict[Path, Watched] = {}
@@ -134,13 +141,28 @@ class Intake:
         if not self._resumed:
             self._known = self.admission.resume(now)
             self._folder.know(self._known)
+            self._folder.mount = self._noted_mount = self._catalog.stores.mount_of(self.root)
             self._resumed = True
         for sight in self._folder.sights(now):
             self._note(sight)
         if self._folder.online:
+            self._note_mount()
             self._ask_about_due()
             self._rechecks.turn(now)
+        while self._returned:
+            self.admission.take_back(self._returned[0])
+            self._returned.popleft()
         self.admission.turn(now, self._recipe())
+
+    def accept_mount(self) -> None:
+        """A person says that whatever is mounted there now is meant."""
+        self._folder.mount = None
+
+    def _note_mount(self) -> None:
+        mount = self._folder.mount
+        if mount is not None and mount != self._noted_mount:
+            self._catalog.stores.note_mount(self.root, mount)
+            self._noted_mount = mount
 
     def reconsider(self, path: Path) -> None:
         """Look at a file again although it did not change (a retry was asked for)."""
@@ -171,6 +193,8 @@ class Intake:
             self._rechecks.note(path, sight.identity, self._now)
         elif before != sight.identity:
             self._follow(path, sight.identity)
+        elif path not in self._settling:  # reported although it is known: it had gone
+            self._returned.append(path)
 
     def _follow(self, path: Path, identity: Identity) -> None:
         if not _is_text(path):

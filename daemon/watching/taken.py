@@ -58,3 +58,14 @@ def moved_here(
         logs.info("moved", acquisition=row.name, before=one.source_path, now=found.description.source_path)
         return None if recipe.made(row) else row
     return None
+
+
+def owner_of(source_path: str, known: Mapping[str, Identity]) -> str | None:
+    """The known file that holds an acquisition on its own: it itself, or the one of whose images it is one."""
+    choices = (source_path, source_path.rpartition("#")[0], os.path.dirname(source_path))
+    return next((choice for choice in choices if choice in known), None)
+
+
+def printable(path: Path) -> str:
+    """A path as text that every database takes; bytes that are none in UTF-8 are written as escapes."""
+    return os.fspath(path).encode(errors="backslashreplace").decode()

@@ -96,6 +96,7 @@ class Tree:
         self._plan = plan or SweepPlan()
         self._folders: dict[str, _Folder] = {}
         self._seen: dict[str, Identity | None] = {}
+        self._expected: dict[str, set[str]] = {}  # of folders that are not listed yet
         self._warm_folders: dict[str, float] = {}
         self._warm_files: dict[str, float] = {}
         self._folder_round: deque[str] = deque()
@@ -165,8 +166,14 @@ class Tree:
         return None if whole is None else os.fspath(whole)
 
     def know(self, files: Mapping[str, Identity]) -> None:
-        """Take up what was known when the service stopped: these are reported only if they are different now."""
+        """Take up what was known when the service stopped: these are reported only if they are different now.
+
+        What is not there at the first look has gone meanwhile, and is reported when it comes back.
+        """
         self._seen.update(files)
+        for path in files:
+            folder, name = os.path.split(path)
+            self._expected.setdefault(folder, set()).add(name)
 
     def _look(self, path: str, now: float, sights: list[Sight], closely: bool = False) -> None:
         """Look at an image; `closely` also at files that may have come to belong to it."""
@@ -209,7 +216,7 @@ class Tree:
         known.listed_at = now
         for image, name in self._images(path, files - known.files).items():
             self._look(image, now, sights, closely=image != os.path.join(path, name))
-        self._forget_files(path, known.files - files)
+        self._forget_files(path, (known.files | self._expected.pop(path, set())) - files)
         known.files = files
         new = [inner for inner in folders if inner not in self._folders and self._may_enter(inner)]
         self._folders.update({inner: _Folder() for inner in new})

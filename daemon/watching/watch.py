@@ -1,8 +1,9 @@
 """Watching a folder: events are hints that make it quick, a periodic sweep is the truth that makes it sure.
 
 Network shares send no events, event queues overflow, observers die in silence. So nothing depends on them: every
-candidate is found by the next sweep at the latest. A root that cannot be listed, does not answer, or is suddenly empty
-is offline, which says nothing about the files that were in it.
+candidate is found by the next sweep at the latest. A root that cannot be listed, does not answer, or lies on another
+disk or share than it did is offline, which says nothing about the files that were in it: absent is not empty. On the
+same one, what is not there any more was removed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from daemon import logs
 from daemon.watching.readiness import Identity
 from daemon.watching.tree import Sight, Tree
 from storage import readers
+from storage.connection.filesystems import Mount
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
@@ -55,6 +57,8 @@ class FolderWatch:
     ) -> None:
         self.root = root
         self.offline_reason: str | None = None
+        self.mount: Mount | None = None
+        """On which mount the root lies; set before the first sweep where that is known from earlier."""
         self._recursive = recursive
         self._events = events
         self._rescan_s = rescan_s
@@ -106,9 +110,14 @@ class FolderWatch:
     def _sweep(self, now: float) -> list[Sight]:
         before = len(self._tree)
         try:
-            if before and _is_empty(self.root):
+            present = Mount.of(self.root)
+            other = None if self.mount is None or present is None else self.mount.difference(present)
+            if other is not None:
+                raise OSError(0, f"{other}; if that is meant, reload the service")
+            if (self.mount is None or present is None) and before and _is_empty(self.root):
                 raise OSError(0, f"it is empty although it held {before} files: is the share mounted?")
             sights = self._tree.sweep(now)
+            self.mount = present
         except OSError as error:
             self._go_offline(error.strerror or str(error))
             return []

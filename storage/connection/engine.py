@@ -17,11 +17,13 @@ from storage.errors import DatabaseUnavailableError
 from storage.naming import sqlite_path, wal_path
 
 BUSY_TIMEOUT_MS = 30_000
+LOOP_TIMEOUT_MS = 1_500
+"""What a service waits for a database that somebody else locks: its loop has other things to do."""
 
 
-def writing_engine(url: str) -> Engine:
+def writing_engine(url: str, busy_ms: int = BUSY_TIMEOUT_MS) -> Engine:
     """Return an engine whose transactions take the write lock at once, so that none fails half way for want of it."""
-    return _engine(url, begin="BEGIN IMMEDIATE", query_only=False)
+    return _engine(url, begin="BEGIN IMMEDIATE", query_only=False, busy_ms=busy_ms)
 
 
 def reading_engine(url: str) -> Engine:
@@ -56,7 +58,7 @@ def reason(error: DBAPIError) -> str:
     return str(said.get("M", said) if isinstance(said, dict) else said)
 
 
-def _engine(url: str, begin: str, query_only: bool) -> Engine:
+def _engine(url: str, begin: str, query_only: bool, busy_ms: int = BUSY_TIMEOUT_MS) -> Engine:
     try:
         pool: dict[str, Any] = (
             {"poolclass": NullPool} if query_only else {"pool_pre_ping": not url.startswith("sqlite")}
@@ -70,9 +72,11 @@ def _engine(url: str, begin: str, query_only: bool) -> Engine:
             "sqlite:///file or, with nusetd[postgresql] installed, postgresql://user:password@host/name."
         ) from None
     if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine, begin, query_only)
+        _configure_sqlite(engine, begin, query_only, busy_ms)
         return engine
     _read_password(engine)
+    if not query_only:
+        _limit_waits(engine, busy_ms)
     if query_only:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
@@ -90,6 +94,17 @@ def _read_password(engine: Engine) -> None:
         named["password"] = password_from(file)
 
 
+def _limit_waits(engine: Engine, busy_ms: int) -> None:
+    """Have a server, too, say soon that somebody else holds what is to be written."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {busy_ms}")
+        cursor.close()
+        connection.commit()
+
+
 def _with_driver(url: str) -> str:
     """Return a PostgreSQL URL that names no driver with the one that the extra installs."""
     for scheme in ("postgresql://", "postgres://"):
@@ -98,12 +113,12 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _configure_sqlite(engine: Engine, begin: str, query_only: bool) -> None:
+def _configure_sqlite(engine: Engine, begin: str, query_only: bool, busy_ms: int) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver's own transactions begin too late and lose updates
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout={busy_ms}")
         if query_only:
             cursor.execute("PRAGMA query_only=ON")
         else:

@@ -106,7 +106,7 @@ class Catalog(Writer):
     @property
     def sources(self) -> SourceBook:
         """Where sources lie."""
-        return SourceBook(self._transaction)
+        return SourceBook(self._transaction, self._now)
 
     # What is asked
 

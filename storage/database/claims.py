@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, RowMapping, ScalarSelect, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    ScalarSelect,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from storage.connection.database_folder import folder_of
 from storage.database.stores import remade
@@ -153,6 +166,21 @@ def retry(connection: Connection, acquisition_id: int | None, now: str) -> tuple
         aside &= acquisitions.c.id == acquisition_id
     touched = set(connection.execute(select(timepoints.c.acquisition_id).where(failed).distinct()).scalars())
     touched |= set(connection.execute(select(acquisitions.c.id).where(aside)).scalars())
+    _queue_again(connection, failed, touched, now)
+    return tuple(sorted(int(n) for n in touched))
+
+
+def retry_file(connection: Connection, path: str, now: str) -> tuple[int, ...]:
+    """Queue time points that were set aside and are from this file; return the ids of the acquisitions touched."""
+    whole = acquisitions.c.source_path == path
+    mine = timepoints.c.acquisition_id.in_(select(acquisitions.c.id).where(whole))
+    failed = (timepoints.c.state == TimepointState.FAILED.value) & ((timepoints.c.source_file == path) | mine)
+    touched = set(connection.execute(select(timepoints.c.acquisition_id).where(failed).distinct()).scalars())
+    _queue_again(connection, failed, touched, now)
+    return tuple(sorted(int(n) for n in touched))
+
+
+def _queue_again(connection: Connection, failed: ColumnElement[bool], touched: Collection[int], now: str) -> None:
     again = {"state": TimepointState.QUEUED.value, "attempts": 0, "error": None, "not_before": None, "queued_at": now}
     connection.execute(update(timepoints).where(failed).values(again))
     for number in touched:
@@ -163,7 +191,6 @@ def retry(connection: Connection, acquisition_id: int | None, now: str) -> tuple
         new = AcquisitionState.PROCESSING if state in open_again else state
         new = AcquisitionState.QUEUED if state is AcquisitionState.SET_ASIDE else new
         set_state(connection, number, new, None, None)
-    return tuple(sorted(int(n) for n in touched))
 
 
 def set_state(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from storage.database import registration, relocation, taken_files
+from storage.database import claims, registration, relocation, taken_files
 from storage.database.registration import GEOMETRY, source_key
 from storage.found import Found
 from storage.naming import Place
@@ -40,10 +40,13 @@ class SourceBook:
     ----------
     transaction : callable
         Gives a transaction of the one writer.
+    now : callable
+        The present moment as text.
     """
 
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
         self._transaction = transaction
+        self._now = now
 
     def taken(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""
@@ -66,6 +69,11 @@ class SourceBook:
                     taken_files.note(connection, int(row["id"]), taken)
                     return int(row["id"])
         return None
+
+    def returned(self, path: Path) -> tuple[int, ...]:
+        """Queue again what failed of a file that was away and is back as it was; return the acquisitions' ids."""
+        with self._transaction() as connection:
+            return claims.retry_file(connection, str(path), self._now())
 
     def elsewhere(self, found: Found) -> tuple[Elsewhere, ...]:
         """Return the sources at other paths with the content of one that is not known at its own."""

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 from storage import naming
 from storage.clock import Clock, iso, utc_now
 from storage.connection.availability import check_place, explained
+from storage.connection.database_file import DatabaseFile
 from storage.connection.database_url import safe_url
-from storage.connection.engine import writing_engine
+from storage.connection.engine import LOOP_TIMEOUT_MS, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
 from storage.schema.migrate import upgrade
 
@@ -22,11 +23,14 @@ from storage.schema.migrate import upgrade
 class Writer:
     """A database that this object alone writes."""
 
-    def __init__(self, engine: Engine, lock: WriterLock | ServerLock | None, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, lock: WriterLock | ServerLock | None, clock: Clock, file: DatabaseFile | None = None
+    ) -> None:
         """Use `open`, which checks and migrates."""
         self._engine = engine
         self._lock = lock
         self._clock = clock
+        self._file = file
 
     @classmethod
     def open(cls, path_or_url: str | Path, clock: Clock = utc_now) -> Self:
@@ -49,12 +53,15 @@ class Writer:
         url = naming.database_url(path_or_url)
         path = naming.sqlite_path(url)
         lock: WriterLock | ServerLock
+        file = None
         with ExitStack() as undone:
             if path is not None:
                 check_place(path)
                 lock = WriterLock(naming.lock_path(path))
                 undone.callback(lock.release)
-            engine = writing_engine(url)
+                file = DatabaseFile(path)
+                undone.callback(file.close)
+            engine = writing_engine(url, LOOP_TIMEOUT_MS)
             undone.callback(engine.dispose)
             with explained(safe_url(url)):
                 if path is None:
@@ -62,13 +69,15 @@ class Writer:
                     undone.callback(lock.release)
                 upgrade(engine)
             undone.pop_all()
-        return cls(engine, lock, clock)
+        return cls(engine, lock, clock, file)
 
     def close(self) -> None:
         """Close the database and let another writer in."""
         if isinstance(self._lock, ServerLock):
             self._lock.release()
         self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
         if isinstance(self._lock, WriterLock):
             self._lock.release()
 
@@ -95,8 +104,22 @@ class Writer:
         with explained(self.url):
             if isinstance(self._lock, ServerLock):
                 self._lock.hold()
+            if self._file is not None:
+                self._file.check()
             with self._engine.begin() as connection:
                 yield connection
+                if self._file is not None:
+                    self._file.check()
+
+    def rescue(self) -> Path | None:
+        """After a `DatabaseReplacedError`: write what a deleted file held into one beside its place, if it can be."""
+        if self._file is None:
+            return None
+        opened = self._engine.raw_connection()  # the one that has been open all the time
+        try:
+            return self._file.rescue(opened.driver_connection)  # type: ignore[arg-type]
+        finally:
+            opened.close()
 
     def _now(self) -> str:
         return iso(self._clock())

@@ -252,8 +252,9 @@ class StoreContract:
         assert new <= synced
         synced.clear()
         store.publish(0)
-        name = ".zarray" if self.version == "0.4" else "zarr.json"
-        assert {str(store.path / level / name) for level in ("0", "1", "labels/nuclei/0")} <= synced
+        name = ".zarray" if self.version == "0.4" else "zarr.json"  # beside its place, before it goes there
+        assert {f"{store.path / level / name}.partial" for level in ("0", "1", "labels/nuclei/0")} <= synced
+        assert {str(store.path / level) for level in ("0", "1", "labels/nuclei/0")} <= synced
 
     def test_creating_again_opens_the_same(self, store: ImageStore, image: Acquisition) -> None:
         self.write(store, image, 0)

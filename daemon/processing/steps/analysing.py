@@ -26,7 +26,11 @@ class Analysing:
 
     def due(self) -> TimepointJob | None:
         """The next time point in the queue."""
-        return self._books.catalog.claim_next(self._books.workers, self._books.holds.lasting())
+        books = self._books
+        job = books.catalog.claim_next(books.workers, books.holds.lasting())
+        if job is not None:
+            books.output_mounts.learn(job.acquisition)
+        return job
 
     def begin(self, work: TimepointJob) -> AnalyseTask | Failed:
         """What the worker is told."""
@@ -36,8 +40,12 @@ class Analysing:
             return Failed(reason, Cause.INPUT)
         if not books.reachable(Path(row.source_path)):
             return Failed("Its watched folder is offline.", Cause.GONE)
+        away = books.output_mounts.away(row)
+        if away is not None:
+            return Failed(away, Cause.STORE)
         books.tell("started", row, work.t)
-        return AnalyseTask(row, work.t, work.fingerprint, books.catalog.stores.owner(row), work.store_made)
+        owner, frugal = books.catalog.stores.owner(row), books.is_on_trial(work)
+        return AnalyseTask(row, work.t, work.fingerprint, owner, work.store_made, frugal)
 
     def end(self, work: TimepointJob, result: Analysed) -> None:
         """Hand it on, or keep it until its turn comes."""
@@ -53,6 +61,7 @@ class Analysing:
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=work.acquisition.name, t=work.source_t, reason=error)
         books.stall.over()
+        books.kills.pop(work.id, None)
         books.holds.over(work.acquisition_id)
 
     def fail(self, work: TimepointJob, failed: Failed) -> None:
@@ -65,7 +74,7 @@ class Analysing:
             books.stall.begin(failed.reason)
         elif failed.cause is Cause.CHANGED:
             books.look_again(failed.files)
-        elif failed.cause is Cause.CRASH:
+        elif failed.cause in (Cause.CRASH, Cause.KILLED):
             books.pending.to_sweep[work.acquisition_id] = work.acquisition
 
     def subject(self, work: TimepointJob) -> tuple[AcquisitionRow, int | None]:

@@ -15,8 +15,10 @@ from daemon.processing.messages import STORE_CAUSES, Cause, Failed
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.endings import Endings
 from daemon.processing.steps.holds import Holds
+from daemon.processing.steps.output_mounts import OutputMounts
 from daemon.processing.steps.pending import Pending
 from daemon.processing.steps.stall import Stall
+from daemon.processing.steps.troubles import Trouble
 from storage.errors import StaleJobError
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from daemon.processing.messages import Ready, Task, Tracked
     from storage.database.catalog import Catalog
     from storage.database.renewal.replayed import Replayed
-    from storage.naming import Place
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob
 
 W = TypeVar("W")  # a piece of work
@@ -88,8 +89,6 @@ class Books:
         Told what happens, for progress bars.
     reachable : callable
         Says whether a source can be there at all: False while its watched folder is offline.
-    output_away : callable
-        Says why an output folder is not there, with its disk or share; None while it is.
     look_again : callable
         Told of files that changed while they were read.
     clock : callable
@@ -120,7 +119,7 @@ class Books:
     look_again: Callable[[Iterable[Path]], None] = lambda files: None
     clock: Callable[[], float] = time.monotonic
     crash_record: CrashRecord | None = None
-    output_away: Callable[[Place], str | None] = lambda place: None
+    room: Callable[[], int | None] = lambda: None
     pending: Pending = field(default_factory=Pending)
     endings: Endings = field(default_factory=Endings)
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
@@ -133,13 +132,15 @@ class Books:
     states: dict[int, int] = field(default_factory=dict)
     model: Ready | None = None
     crashes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    kills: Counter[int] = field(default_factory=Counter)  # of workers, in a row, by the row of the time point
     renewals: Counter[int] = field(default_factory=Counter)
     numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
     def __post_init__(self) -> None:
         """Nothing is stalled in the beginning."""
-        self.stall = Stall(self.retry_policy, self.clock)
+        self.stall = Stall(self.retry_policy, self.clock, self.room)
         self.holds = Holds(self.clock)
+        self.output_mounts = OutputMounts(self.catalog)
 
     def tell(
         self, what: str, row: AcquisitionRow, t: int | None = None, done: int = 0, total: int = 0, reason: str = ""
@@ -151,6 +152,17 @@ class Books:
         """A time point of an acquisition came further, or was set aside: others may have their turn now."""
         self.to_look_at.add(acquisition_id)
         self.endings.changed(acquisition_id)
+
+    def idle(self) -> None:
+        """Nothing is due although nothing is held back: what there was trouble with is not wanted any more."""
+        if not self.stall.lasts:
+            self.stall.over()
+        self.holds.clear_idle()
+
+    def troubles(self) -> list[Trouble]:
+        """What keeps results from being stored or shown now."""
+        found = [] if self.stall.reason is None else [Trouble("results", self.stall.reason)]
+        return found + [Trouble(hold.name, hold.reason) for hold in self.holds]
 
     def forget(self, acquisition_id: int) -> None:
         """The results of an acquisition that are in memory count no longer: its store is made anew, or it is aside."""
@@ -165,6 +177,9 @@ class Books:
 
     def give_back(self, step: Step, job: TimepointJob, failed: Failed) -> None:
         """A time point failed: it is tried again, as its step says, or set aside."""
+        if failed.cause is Cause.KILLED:
+            self._give_back_killed(job, failed)
+            return
         allowed = self.retry_policy.allowed(failed.cause)
         if failed.cause is Cause.GONE and not self.reachable(Path(job.acquisition.source_path)):
             allowed = None
@@ -172,16 +187,35 @@ class Books:
         # The whole queue waits; another worker is started; its acquisition waits.
         at_once = failed.cause in (Cause.MACHINE, Cause.CRASH) or failed.cause in STORE_CAUSES
         pause_s = 0.0 if at_once else self.retry_policy.pause(job.attempts)
+        self._hand_back(job, failed.reason, again, pause_s, counts=allowed is not None)
+
+    def _give_back_killed(self, job: TimepointJob, failed: Failed) -> None:
+        """A kill is no evidence; many of them, the last one of a worker that had all the memory for itself, are."""
+        kills = self.kills[job.id] = self.kills[job.id] + 1
+        if kills < self.retry_policy.kills:
+            self._hand_back(job, failed.reason, True, self.retry_policy.pause_after_kill(kills), counts=False)
+            return
+        del self.kills[job.id]
+        reason = (
+            f"The program that segments was killed {kills} times over it, the last time alone and with as little "
+            "memory as can be: its memory does not suffice, most likely. Give the computer more, or the service "
+            "(MemoryMax), then run `nusetd retry`."
+        )
+        self._hand_back(job, reason, False, 0.0, counts=True)
+
+    def is_on_trial(self, job: TimepointJob) -> bool:
+        """Say whether this is the last attempt at what was killed again and again."""
+        return self.kills[job.id] >= self.retry_policy.kills - 1
+
+    def _hand_back(self, job: TimepointJob, reason: str, again: bool, pause_s: float, counts: bool) -> None:
         try:
-            self.catalog.fail_timepoint(job, failed.reason, retry=again, pause_s=pause_s, counts=allowed is not None)
+            self.catalog.fail_timepoint(job, reason, retry=again, pause_s=pause_s, counts=counts)
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
         else:
             what = "time point is tried again" if again else "time point is set aside"
-            logs.warning(
-                what, acquisition=job.acquisition.name, t=job.source_t, attempt=job.attempts, reason=failed.reason
-            )
-            self.tell("again" if again else "failed", job.acquisition, job.t, reason=failed.reason)
+            logs.warning(what, acquisition=job.acquisition.name, t=job.source_t, attempt=job.attempts, reason=reason)
+            self.tell("again" if again else "failed", job.acquisition, job.t, reason=reason)
         self.settled(job.acquisition_id)
 
     def look_over(self) -> None:
@@ -194,10 +228,11 @@ class Books:
                 self.analysed.append(kept)
             self.to_look_at.discard(number)
 
-    def may_try_again(self, name: str, acquisition_id: int) -> bool:
-        """A worker died, or ran out of memory, over a step of no time point: once more, then it is given up."""
+    def may_try_again(self, name: str, acquisition_id: int, cause: Cause) -> bool:
+        """A worker died, or ran out of memory, over a step of no time point: again, then it is given up."""
         self.crashes[name, acquisition_id] += 1
-        if self.crashes[name, acquisition_id] < self.retry_policy.crashes:
+        most = self.retry_policy.kills if cause is Cause.KILLED else self.retry_policy.crashes
+        if self.crashes[name, acquisition_id] < most:
             return True
         del self.crashes[name, acquisition_id]
         return False

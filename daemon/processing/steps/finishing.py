@@ -61,7 +61,9 @@ class Finishing:
             books.to_replay.add(work.id)
         elif failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
-        elif failed.cause is not Cause.CRASH or not books.may_try_again(self._step.name, work.id):
+        elif failed.cause not in (Cause.CRASH, Cause.KILLED) or not books.may_try_again(
+            self._step.name, work.id, failed.cause
+        ):
             books.endings.reopen(work.id)
             logs.error("acquisition cannot be finished", acquisition=work.name, reason=failed.reason)
         books.tracking.discard(work.id)

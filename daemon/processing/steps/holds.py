@@ -50,6 +50,11 @@ class Holds:
         if self._holds.pop(acquisition_id, None) is not None:
             logs.info("acquisition goes on", acquisition=acquisition_id)
 
+    def clear_idle(self) -> None:
+        """Those whose time is over are not wanted any more, since nothing of them is due."""
+        for number in set(self._holds) - self.lasting():
+            self.over(number)
+
     def lasts(self, acquisition_id: int) -> bool:
         """Say whether it is not to be tried now."""
         hold = self._holds.get(acquisition_id)

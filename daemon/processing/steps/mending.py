@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from daemon import logs
 from daemon.processing.messages import Cause, Failed
 from daemon.processing.steps.books import Books
-from storage import naming
 from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def mend(books: Books, row: AcquisitionRow, failed: Failed) -> None:
     A store that is gone is made anew from the sources, with all time points that were in it; their rows stay readable
     meanwhile. Where the output folder itself is away, with its disk or share, nothing is known of the store: it waits.
     """
-    away = books.output_away(naming.parent(naming.as_place(str(row.zarr_path))))
+    away = books.output_mounts.away(row)
     if away is not None or failed.cause is Cause.STORE:
         books.holds.begin(row, away or failed.reason)
     elif failed.cause is Cause.DAMAGED and books.holds.begin(row, failed.reason) < 2:

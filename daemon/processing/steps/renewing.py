@@ -46,7 +46,9 @@ class Replaying:
         books = self._books
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)
-        elif failed.cause in (Cause.CRASH, Cause.MEMORY) and books.may_try_again(self._step.name, work.id):
+        elif failed.cause in (Cause.CRASH, Cause.KILLED, Cause.MEMORY) and books.may_try_again(
+            self._step.name, work.id, failed.cause
+        ):
             logs.warning("tracks are made anew once more", acquisition=work.name, reason=failed.reason)
         else:
             give_up(books, work, failed.reason)

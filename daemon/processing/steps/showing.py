@@ -102,7 +102,9 @@ class Painting:
             books.stall.begin(failed.reason)
         elif failed.cause in STORE_CAUSES:
             mend(books, row, failed)
-        elif failed.cause is not Cause.CRASH or not books.may_try_again(self._step.name, row.id):
+        elif failed.cause not in (Cause.CRASH, Cause.KILLED) or not books.may_try_again(
+            self._step.name, row.id, failed.cause
+        ):
             books.pending.to_paint.discard(row.id)
         books.endings.changed(row.id)
 

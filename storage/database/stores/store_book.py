@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert, select
 
+from storage.connection.filesystems import Mount
 from storage.database.stores import remade
 from storage.omezarr.ownership import Owner
 from storage.query import owners
 from storage.schema.rows import AcquisitionRow
+from storage.schema.tables import folders
 
 
 class StoreBook:
@@ -46,3 +50,16 @@ class StoreBook:
         """
         with self._transaction() as connection:
             return remade.renew(connection, acquisition_id, reason, elsewhere, self._now())
+
+    def mount_of(self, folder: Path) -> Mount | None:
+        """Return on which mount a watched or output folder lay when it was last noted."""
+        with self._transaction() as connection:
+            stored = connection.execute(select(folders.c.mount).where(folders.c.path == str(folder))).scalar()
+            return None if stored is None else Mount(**stored)
+
+    def note_mount(self, folder: Path, mount: Mount) -> None:
+        """Note on which mount a folder lies."""
+        with self._transaction() as connection:
+            connection.execute(delete(folders).where(folders.c.path == str(folder)))
+            values = {"path": str(folder), "mount": asdict(mount), "seen_at": self._now()}
+            connection.execute(insert(folders).values(values))

@@ -14,13 +14,16 @@ from zarr.storage import LocalStore
 from storage.naming import PARTIAL_SUFFIX
 from storage.omezarr.disks.exchange import replace_folder, write_manifest
 
+_METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
+
 
 class DurableStore(LocalStore):
-    """zarr's own folder store, with two differences.
+    """zarr's own folder store, with three differences.
 
     It remembers what was written until `flush` has brought it to the disk: zarr replaces files atomically, but leaves
-    them in the system's memory. And it makes files without hard links, which many shares and memory cards refuse: with
-    one writer there is no race to lose.
+    them in the system's memory. Metadata, without which the rest cannot be read, is on the disk before its new version
+    takes the place of the old one: a power cut leaves one of both, never an empty file. And it makes files without hard
+    links, which many shares and memory cards refuse: with one writer there is no race to lose.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
@@ -29,14 +32,20 @@ class DurableStore(LocalStore):
         self._changed_folders: set[Path] = set()
 
     async def set(self, key: str, value: Buffer) -> None:
-        """Write a file, and remember it."""
-        await super().set(key, value)
-        self._note(self.root / key)
+        """Write a file, and remember it; metadata safely at once."""
+        if _is_metadata(key):
+            self._put(self.root / key, value.to_bytes())
+        else:
+            await super().set(key, value)
+            self._note(self.root / key)
 
     def set_sync(self, key: str, value: Buffer) -> None:
-        """Write a file, and remember it."""
-        super().set_sync(key, value)
-        self._note(self.root / key)
+        """Write a file, and remember it; metadata safely at once."""
+        if _is_metadata(key):
+            self._put(self.root / key, value.to_bytes())
+        else:
+            super().set_sync(key, value)
+            self._note(self.root / key)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write a file unless it is there."""
@@ -83,13 +92,8 @@ class DurableStore(LocalStore):
         return path.read_text(encoding="utf-8") if path.is_file() else None
 
     def put_text(self, key: str, text: str) -> None:
-        """Write a file whole."""
-        path = self.root / key
-        beside = path.with_name(path.name + PARTIAL_SUFFIX)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-        self._note(path)
+        """Write a file whole, safely."""
+        self._put(self.root / key, text.encode())
 
     def unmark(self, mark: str) -> None:
         """Remove the file `mark`."""
@@ -113,6 +117,22 @@ class DurableStore(LocalStore):
                 path.unlink()
         shutil.rmtree(self.root, ignore_errors=True)
 
+    def _put(self, path: Path, content: bytes) -> None:
+        """Write beside, bring to the disk, put in place, and bring that to the disk, too."""
+        beside = path.with_name(path.name + PARTIAL_SUFFIX)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(beside, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+        self._changed_folders.update(self._folders_above(path)[:-1])  # new ones among them are on the disk with `flush`
+
     def _note(self, path: Path) -> None:
         self._written.add(path)
 
@@ -124,6 +144,10 @@ class DurableStore(LocalStore):
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the place, not the memory of what was written."""
         return {**self.__dict__, "_written": set(), "_changed_folders": set()}
+
+
+def _is_metadata(key: str) -> bool:
+    return key.rpartition("/")[2] in _METADATA
 
 
 def _sync(path: Path) -> None:

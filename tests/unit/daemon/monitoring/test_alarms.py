@@ -8,9 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daemon.configuration.alerts import AlertsConfig
-from daemon.monitoring.alarms import course_alerts, pace_alerts, problem_alerts, root_alerts
+from daemon.monitoring.alarms import (
+    course_alerts,
+    pace_alerts,
+    problem_alerts,
+    root_alerts,
+    store_alerts,
+    trouble_alerts,
+)
+from daemon.monitoring.disks import Disks, disk_alerts
 from daemon.monitoring.pace import pace_of
 from daemon.monitoring.report import RootReport
+from daemon.processing.steps.troubles import Trouble
 from storage.query.health import Course, FinishedTimepoint, Problem, QueueState
 
 LIMITS = AlertsConfig()
@@ -116,3 +125,39 @@ def test_what_was_set_aside_is_told_and_what_is_tried_again_is_not() -> None:
     ]
     assert found[0].message == "Time point 3 of a was set aside: It is damaged."
     assert list(problem_alerts(replace(LIMITS, set_aside=False), problems)) == []
+
+
+def test_what_keeps_results_from_being_stored_is_told_of_by_its_subject() -> None:
+    troubles = [Trouble("database", "It is locked."), Trouble("embryo", "Its OME-Zarr cannot be written.")]
+    found = list(trouble_alerts(LIMITS, troubles))
+    assert [(alert.kind, alert.subject) for alert in found] == [("stalled", "database"), ("stalled", "embryo")]
+    assert "It is locked." in found[0].message
+    assert not list(trouble_alerts(replace(LIMITS, stalled=False), troubles))
+
+
+def test_a_store_that_was_lost_is_told_of() -> None:
+    [alert] = store_alerts("embryo", 7, "It is gone.")
+    assert (alert.kind, alert.subject) == ("store_lost", "embryo")
+    assert "7 time points" in alert.message
+
+
+def rooms(disks: Disks, free_gb: float, now: float) -> list[str]:
+    root = RootReport("/data", "/out", True, "2026", free_bytes=int(free_gb * 1e9))
+    return [alert.message for alert in disk_alerts(LIMITS, disks.look([root], now))]
+
+
+def test_a_disk_with_little_room_is_told_of_by_size_and_by_rate() -> None:
+    assert rooms(Disks(), 5.1, 0.0) == []
+    assert "4.9 GB left" in rooms(Disks(), 4.9, 0.0)[0]
+    disks = Disks()
+    assert rooms(disks, 100.0, 0.0) == []
+    assert rooms(disks, 99.0, 30.0) == [], "over half a minute a rate means nothing"
+    assert rooms(disks, 99.0, 120.0) == [], "1 GB in 2 min: 99 GB for 3.3 h"
+    [message] = rooms(disks, 50.0, 3000.0)
+    assert "enough for 0.8 hours at the present rate" in message
+    assert rooms(disks, 120.0, 3100.0) == [], "somebody made room"
+
+
+def test_a_place_that_does_not_tell_its_room_raises_nothing() -> None:
+    root = RootReport("/data", "s3://out", True, "2026", free_bytes=None)
+    assert Disks().look([root], 0.0) == []

@@ -129,3 +129,30 @@ def test_a_client_that_goes_away_or_talks_nonsense_harms_nobody(site: Site) -> N
 def test_a_port_that_is_taken_is_one_sentence(site: Site) -> None:
     with pytest.raises(DaemonError, match="choose another port"):
         Endpoint(f"127.0.0.1:{site.endpoint.port}", site.metrics, site.pulse, lambda: 0.0)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example:9464"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_neither_other_names_nor_pages_of_other_origins_are_answered(
+    site: Site, path: str, headers: dict[str, str], code: int
+) -> None:
+    request = urllib.request.Request(f"http://127.0.0.1:{site.endpoint.port}{path}", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    with refused.value as answer:
+        assert answer.code == code
+        assert b"nusetd_" not in answer.read()
+
+
+def test_what_the_database_cannot_say_does_not_keep_up(site: Site) -> None:
+    site.metrics.look(REPORT, pace_of(QueueState(NOW, {"done": 7}, 0, None)), 1000.0)
+    site.metrics.stopped()
+    assert site.samples()["nusetd_keeps_up",] == 0.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from cases.actor import MODEL, Actor
+from cases.stored import Clock
 
 from daemon import pipeline
 from daemon.configuration.config import Processing
@@ -52,6 +53,7 @@ class Stage:
         (acquisition,) = readers.open_acquisitions(files)
         self.row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
         self.catalog, self.seen = catalog, list[Seen]()
+        self.clock = Clock()  # of the database; `now` is the loop's
         self.published: list[int] = []
         monkeypatch.setattr(pipeline, "publish", self.publish)
         self.swept: list[int] = []
@@ -96,8 +98,11 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with Catalog.open(tmp_path / "nusetd.sqlite") as catalog:
-        yield Stage(tmp_path, catalog, monkeypatch)
+    clock = Clock()
+    with Catalog.open(tmp_path / "nusetd.sqlite", clock=clock) as catalog:
+        made = Stage(tmp_path, catalog, monkeypatch)
+        made.clock = clock
+        yield made
 
 
 def play_to_the_end(stage: Stage, limit: int = 40) -> None:
@@ -151,6 +156,107 @@ def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: St
     assert row.state is AcquisitionState.PARTIAL
     assert "SIGKILL" in (row.error or "")
     assert "while it worked on this time point" in (row.error or "")
+
+
+KILLED = Died("The program that segments died (signal SIGKILL)", killed=True)
+
+
+def to_an_analysis(stage: Stage) -> AnalyseTask:
+    """Turn, over the pauses, until the worker has one."""
+    for _ in range(20):
+        if isinstance(stage.actor.task, AnalyseTask):
+            return stage.actor.task
+        stage.now += 100.0
+        stage.clock.pass_seconds(100.0)
+        stage.step()
+    raise AssertionError("nothing was given to the worker")
+
+
+def test_kills_of_the_worker_are_no_evidence_until_one_that_was_alone_and_frugal(stage: Stage) -> None:
+    stage.queue_loop.end(stage.row.id)
+    frugal = []
+    for kill in range(4):
+        assert stage.states()[0] is not TimepointState.FAILED, kill
+        frugal.append(to_an_analysis(stage).frugal)
+        stage.step(KILLED)
+    assert frugal == [False, False, False, True]
+    point = stage.catalog.timepoints(stage.row.id)[0]
+    assert point.state is TimepointState.FAILED
+    assert "memory does not suffice" in (point.error or "")
+
+
+def test_what_is_done_after_kills_begins_anew_to_count_them(stage: Stage) -> None:
+    for _ in range(3):
+        to_an_analysis(stage)
+        stage.step(KILLED)
+    to_an_analysis(stage)
+    stage.step(stage.analysed())
+    assert not stage.queue_loop._books.kills
+
+
+def test_a_worker_that_is_killed_before_it_does_anything_ends_no_service(stage: Stage) -> None:
+    play_to_the_end(stage)
+    for kill in range(5):
+        stage.step(KILLED)
+        assert [str(trouble) for trouble in stage.queue_loop.troubles] == [
+            f"worker: the program that segments was killed {kill + 1} times."
+        ]
+        stage.now += 100.0
+    assert stage.queue_loop.troubles == []
+
+
+def test_a_full_disk_is_a_trouble_until_there_is_room_or_a_result_was_written(stage: Stage) -> None:
+    stage.patience(1000.0)
+    books = stage.queue_loop._books
+    books.stall._room = lambda: free
+    free = 0
+    to_an_analysis(stage)
+    stage.step(Failed("The disk is full.", Cause.MACHINE))
+    assert [str(trouble) for trouble in stage.queue_loop.troubles] == ["results: The disk is full."]
+    stage.step()
+    assert stage.actor.task is None, "everything waits"
+    free = 2**30
+    to_an_analysis(stage)
+    stage.step(stage.analysed())
+    assert stage.queue_loop.troubles == []
+
+
+@pytest.mark.parametrize("cause", [Cause.STORE, Cause.DAMAGED])
+def test_one_broken_store_holds_back_its_own_acquisition_and_no_other(
+    stage: Stage, tmp_path: Path, cause: Cause
+) -> None:
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((16, 16), np.uint16))
+    (image,) = readers.open_acquisitions(other)
+    row = pipeline.admit(stage.catalog, image, Recipe(MODEL, Processing()), tmp_path / "out")
+    assert to_an_analysis(stage).acquisition.id == stage.row.id
+    stage.step(Failed("Its OME-Zarr is broken.", cause))
+    stage.step()
+    assert isinstance(stage.actor.task, AnalyseTask)
+    assert stage.actor.task.acquisition.id == row.id
+    assert [str(trouble) for trouble in stage.queue_loop.troubles] == ["a: Its OME-Zarr is broken."]
+
+
+def test_a_store_that_is_gone_is_made_anew_and_one_that_is_lost_again_and_again_is_for_people(stage: Stage) -> None:
+    stores = set()
+    for _ in range(4):
+        stores.add(stage.catalog.acquisition(stage.row.id).store_id)
+        to_an_analysis(stage)
+        stage.step(Failed("It is not there any more.", Cause.LOST))
+    assert len(stores) == 4, "made anew each time"
+    row = stage.catalog.acquisition(stage.row.id)
+    assert row.state is AcquisitionState.SET_ASIDE
+    assert "made anew 3 times" in (row.error or "")
+    assert [seen.what for seen in stage.seen].count("store lost") == 3
+
+
+def test_a_place_that_is_taken_leads_to_the_next_free_one_without_a_word_of_loss(stage: Stage) -> None:
+    to_an_analysis(stage)
+    stage.step(Failed("It is another database's.", Cause.TAKEN))
+    row = stage.catalog.acquisition(stage.row.id)
+    assert Path(str(row.zarr_path)).name == "a-2.ome.zarr"
+    assert "store lost" not in [seen.what for seen in stage.seen]
+    assert stage.queue_loop.troubles == []
 
 
 def test_a_store_in_which_a_worker_died_is_swept_before_the_next_one_writes(stage: Stage) -> None:

@@ -110,6 +110,48 @@ def test_what_crashes_is_blamed_and_the_others_are_answered(
     assert isinstance(looked, Looked)
 
 
+def test_a_file_that_takes_long_keeps_no_good_one_waiting(
+    image: Path, inspection_clients: Callable[..., InspectionClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps its process, and is answered when that is done; the good one has another process at once."""
+    monkeypatch.setattr("daemon.watching.inspection_client._SLOW_S", 0.3)
+    inspection_client, answers, slow = inspection_clients(), list[Answer](), list[Answer]()
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 1)
+    first = inspection_client.pid
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    inspection_client.ask(Look(image.with_name("slow.tif")), slow.append)
+    inspection_client.ask(Look(image), answers.append)
+    assert isinstance(heard(inspection_client, answers, 2)[1], Looked)
+    assert inspection_client.pid != first
+    assert slow == []
+    assert inspection_client.load == 1
+    os.kill(first, signal.SIGCONT)
+    assert heard(inspection_client, slow, 1) == [Looked(None)]
+    assert not Path(f"/proc/{first}").exists(), "it goes on with nothing that another one has been asked"
+    assert inspection_client.load == 0
+
+
+def test_a_slow_file_is_ended_and_blamed_as_any_other(
+    image: Path, inspection_clients: Callable[..., InspectionClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.watching.inspection_client._SLOW_S", 0.2)
+    monkeypatch.setattr("daemon.watching.inspection_client._MOST_SLOW", 1)
+    inspection_client, answers, slow = inspection_clients(), list[Answer](), list[Answer]()
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 1)
+    assert inspection_client.pid is not None
+    os.kill(inspection_client.pid, signal.SIGSTOP)
+    inspection_client.ask(Look(image.with_name("slow.tif")), slow.append)
+    inspection_client.ask(Look(image), answers.append)
+    heard(inspection_client, answers, 2)
+    inspection_client._limit_s = 0.1
+    [stuck] = heard(inspection_client, slow, 1)
+    assert isinstance(stuck, Stuck)
+    assert "slow.tif" in stuck.reason
+
+
 def test_a_reader_that_raises_costs_one_sentence(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage import readers
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from daemon.watching.tree import is_unfinished_name
 from daemon.watching.watch import FolderWatch
+from storage.connection.filesystems import Mount
 
 
 def wait_until(found: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -116,12 +119,68 @@ def test_a_root_that_vanished_is_offline_and_comes_back(root: Path) -> None:
     assert watch.online
 
 
-def test_a_root_that_comes_back_empty_is_offline(root: Path) -> None:
+SHARE = Mount("/mnt/share", "cifs", "//server/share /")
+DISK = Mount("/mnt/usb", "ext4", "/dev/sdb1 /", fsid=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason"),
+    [
+        (SHARE, Mount("/", "ext4", "/dev/sda1 /", fsid=7), "//server/share (cifs) was mounted at /mnt/share"),
+        (SHARE, replace(SHARE, source="//server/other /"), "another disk or share (//server/other (cifs))"),
+        (DISK, replace(DISK, source="/dev/sdb1 /", fsid=2), "another disk or share"),
+    ],
+    ids=["unmounted", "another share", "another disk"],
+)
+def test_a_root_on_another_mount_is_offline_whatever_lies_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch, before: Mount, now: Mount, reason: str
+) -> None:
+    present = before
+    monkeypatch.setattr("daemon.watching.watch.Mount.of", lambda path: present)
+    watch = watching(root)
+    assert names(watch)
+    assert watch.mount == before
+    present = now
+    (root / "lost+found").mkdir()
+    assert names(watch, 1.0) == []
+    assert reason in (watch.offline_reason or "")
+    present = replace(before, source="/dev/sdc1 /") if before is DISK else before  # plugged in elsewhere, the same disk
+    assert names(watch, 2.0) == []
+    assert watch.online
+
+
+def test_whatever_is_mounted_there_is_taken_when_a_person_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = SHARE
+    monkeypatch.setattr("daemon.watching.watch.Mount.of", lambda path: present)
+    watch = watching(root)
+    names(watch)
+    present = DISK
+    names(watch, 1.0)
+    assert not watch.online
+    watch.mount = None
+    names(watch, 2.0)
+    assert watch.online
+    assert watch.mount == DISK
+
+
+def test_a_root_that_is_emptied_on_the_same_disk_is_online(root: Path) -> None:
+    watch = watching(root)
+    names(watch)
+    shutil.rmtree(root)
+    root.mkdir()
+    assert names(watch, 1.0) == []
+    assert watch.online
+
+
+def test_a_root_that_is_empty_is_offline_where_nobody_knows_what_was_mounted(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.watching.watch.Mount.of", lambda path: None)
     watch = watching(root)
     names(watch)
     away = root.with_name("away")
     root.rename(away)
-    root.mkdir()  # the mount point without its share
+    root.mkdir()
     assert names(watch, 1.0) == []
     assert "is the share mounted?" in (watch.offline_reason or "")
     root.rmdir()

@@ -1,0 +1,61 @@
+"""Absent is not empty: a share that is away is offline whatever lies in its mount point; a removed file is removed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import Lab, stack, write_stack
+from witness import Witness, free_port
+
+
+def test_a_share_that_is_away_is_offline_and_a_removed_file_is_removed(
+    new_lab: Callable[..., Lab], mounted: Callable[..., Path], tmp_path: Path
+) -> None:
+    port = free_port()
+    lab = new_lab(listen=f"127.0.0.1:{port}")
+    witness = Witness(lab, port)
+    for name in ("lost+found", ".DS_Store", "this is the mount point.txt"):
+        (lab.incoming / name).touch()
+    incoming = mounted("lab/incoming")
+    first = write_stack(incoming / "first.tif", stack(0))
+    lab.start()
+    lab.wait(lambda: lab.settled() and witness.is_well())
+    kept = shutil.copy2(first, tmp_path / "kept.tif")
+    first.unlink()  # its only file: the folder is empty, and the same
+    lab.wait(lambda: witness.is_well())
+    since = len(lab.said())
+    subprocess.run(["umount", "-l", str(incoming)], check=True)
+    lab.wait(lambda: witness.readyz()[0] == 503, 10.0)
+    lab.wait(lambda: "kind=folder_offline" in lab.said()[since:], 10.0)
+    assert "is offline" not in lab.said()[:since], "an empty folder was not"
+    assert lab.states() == ["complete"]
+    mounted("lab/incoming")
+    shutil.copy2(kept, incoming / "first.tif")
+    write_stack(incoming / "second.tif", stack(1))
+    lab.wait(lambda: lab.states() == ["complete", "complete"] and witness.is_well())
+    assert lab.stop() == 0, lab.said()
+
+
+def test_a_time_point_whose_source_comes_back_unchanged_goes_on_by_itself(
+    new_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    """The file goes while a worker is at the one before it, and is away at both attempts."""
+    lab = new_lab()
+    first = write_stack(lab.incoming / "exp_t000.tif", stack(0))
+    lab.start(NUSETD_TEST_PAUSE="1")
+    lab.wait(lambda: bool(lab.rows("select 1 from timepoints where state = 'running'")))
+    kept = shutil.copy2(first, tmp_path / "kept.tif")
+    lab.wait(lambda: lab.done() == 1)
+    second = write_stack(lab.incoming / "exp_t001.tif", stack(1))
+    kept = shutil.copy2(second, tmp_path / "kept.tif")
+    lab.wait(lambda: bool(lab.rows("select 1 from timepoints where t = 1")))
+    second.unlink()
+    lab.wait(lambda: bool(lab.rows("select 1 from timepoints where t = 1 and state = 'failed'")))
+    shutil.copy2(kept, second)
+    lab.wait(lambda: lab.done() == 2)
+    lab.wait(lab.settled)
+    assert lab.states() == ["complete"]
+    assert lab.stop() == 0, lab.said()
