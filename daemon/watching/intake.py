@@ -92,9 +92,8 @@ class Intake:
     ) -> None:
         self._watch = watch
         self._folder = folder
-        self._inspection_client = inspection_client
+        self._inspection_client, self._catalog = inspection_client, catalog
         self._recipe = recipe
-        self._catalog = catalog
         self._noted_mount: Mount | None = None
         self._returned: deque[Path] = deque()
         self._now = 0.0

@@ -202,6 +202,7 @@ def test_a_worker_that_is_killed_before_it_does_anything_ends_no_service(stage: 
             f"worker: the program that segments was killed {kill + 1} times."
         ]
         stage.now += 100.0
+        stage.step()
     assert stage.queue_loop.troubles == []
 
 
