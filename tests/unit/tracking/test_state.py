@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,3 +96,15 @@ def test_nothing_is_unpickled() -> None:
     np.savez(written, json=np.array([{"a": 1}], dtype=object))
     with pytest.raises(TrackerStateError):
         unpack(written.getvalue())
+
+
+@pytest.mark.parametrize("counted", [{}, {"step": 3, "offset": 2}])
+def test_how_a_series_counts_comes_back_and_is_said_where_it_is_not_one_by_one(
+    memory: Memory, counted: dict[str, int]
+) -> None:
+    """So that a state of a series that counts one by one is as it was before steps were counted."""
+    packed = pack(replace(memory, **counted))
+    said = json.loads(dict(np.load(io.BytesIO(packed)))["json"].tobytes())
+    assert {name: said[name] for name in ("step", "offset") if name in said} == counted
+    read = unpack(packed)
+    assert (read.step, read.offset) == (counted.get("step", 1), counted.get("offset", 0))
