@@ -61,7 +61,7 @@ def add_time_bar(figure: FigureBase, axes: Axes, lines: LineCollection, subject:
     from matplotlib.ticker import MaxNLocator
 
     bar = figure.colorbar(lines, ax=axes, fraction=0.04, pad=0.02)
-    bar.ax.yaxis.set_major_locator(MaxNLocator(6))
+    bar.ax.yaxis.set_major_locator(MaxNLocator(6, integer=subject.scale.label == "time point"))
     bar.ax.tick_params(labelsize=8.5, colors=QUIET)
     bar.set_label(subject.scale.label, fontsize=9.5, color=INK)
     bar.outline.set_visible(False)

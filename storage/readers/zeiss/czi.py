@@ -6,6 +6,7 @@ reads CZI in pure Python has another interface on each supported version of Pyth
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,12 +22,14 @@ from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import Extent
 from storage.readers.image import LARGEST_PLANE_PIXELS, ExtentSource, Image, PlaneIndex, Voxel, acquisitions
-from storage.readers.length_units import micrometres, seconds
+from storage.readers.length_units import micrometres, place_um, seconds
 from storage.readers.zeiss import structure
 from storage.readers.zeiss.structure import PIXEL_TYPES, Block, CziLayout
 
 UNCOMPRESSED, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_WITH_HEADER = 0, 1, 2, 4, 5, 6
 _DIMENSIONS = "Information/Image/Dimensions"
+# Names that programs give to channels by their numbers and tracks: Ch1, ChS1-T2, Channel:0, Dye1.
+_NUMBERED = re.compile(r"(?i)(ch[a-z]?|channel|track|dye)?[ _:\-]*\d*([ _\-]*t\d+)?")
 _BIG_PIXELS = 1 << 30  # a subblock of more bytes is no tile of a microscope
 
 Scene = tuple[tuple[str, int], ...]
@@ -133,6 +136,7 @@ def open_czi(path: Path, axes: str | None = None) -> list[Acquisition]:
             name=_name(scene, names),
             time_points=planes.time_points,
             samples=planes.samples,
+            stage_um=_stage(root, scene),
         )
         found.append((image, CziSource(path, planes)))
     return acquisitions(path, "czi", found, (path,))
@@ -244,7 +248,26 @@ def _interval(root: ElementTree.Element) -> float | None:
 
 
 def _channel_names(root: ElementTree.Element) -> tuple[str, ...]:
-    return tuple(e.get("Name") or "" for e in _all(root, f"{_DIMENSIONS}/Channels/Channel"))
+    """Return the names of channels; of their dyes, or those that they are shown by, where the names say nothing."""
+    shown = {e.get("Id"): e for e in _all(root, "DisplaySetting/Channels/Channel")}
+    names = []
+    for channel in _all(root, f"{_DIMENSIONS}/Channels/Channel"):
+        display = shown.get(channel.get("Id"))
+        said = [channel.get("Name"), channel.findtext("Fluor"), channel.findtext("DyeName")]
+        said += [] if display is None else [display.get("Name"), display.findtext("DyeName")]
+        texts = [text.strip() for text in said if text and text.strip()]
+        names.append(next((text for text in texts if not _NUMBERED.fullmatch(text)), texts[0] if texts else ""))
+    return tuple(names)
+
+
+def _stage(root: ElementTree.Element, scene: Scene) -> tuple[float, float] | None:
+    """Return where the stage stood for a scene, (y, x), in the file's own coordinates."""
+    number = str(dict(scene).get("S", 0))
+    scenes = _all(root, f"{_DIMENSIONS}/S/Scenes/Scene")
+    said = next((e.findtext("CenterPosition") or "" for e in scenes if e.get("Index", "0") == number), "")
+    x, _, y = said.partition(",")
+    places = (place_um(y, "um"), place_um(x, "um"))
+    return None if places[0] is None or places[1] is None else (places[0], places[1])
 
 
 def _scene_names(root: ElementTree.Element) -> dict[int, str]:

@@ -184,3 +184,25 @@ def test_real_files_of_vendors() -> None:
     for one in found.values():
         with one:
             assert one.plane(one.time_points[-1], 0, one.size_z - 1).any()
+
+
+@pytest.mark.parametrize(
+    ("channel", "display", "name"),
+    [
+        ('Name="DAPI"', 'Name="Ch1"', "DAPI"),
+        ("", 'Name="Hoechst"', "Hoechst"),
+        ('Name="Ch1-T1"', "><DyeName>SiR-DNA</DyeName>", "SiR-DNA"),
+        ('Name="ChS2"', 'Name="Ch2"', "ChS2"),
+        ("", "", "channel 0"),
+    ],
+)
+def test_channels_that_are_only_numbered_have_the_names_that_they_are_shown_by(
+    tmp_path: Path, channel: str, display: str, name: str
+) -> None:
+    said = display if display.startswith(">") else f" {display}>"
+    shown = f'<DisplaySetting><Channels><Channel Id="Channel:0"{said}</Channel></Channels></DisplaySetting>'
+    xml = czi_file.metadata((1, 1, 1, 16, 16)).replace('Name="dye 0"', channel)
+    tile = czi_file.Tile(ARRAY[0, 0, 0], {"T": 0, "C": 0, "Z": 0})
+    path = czi_file.write(tmp_path / "a.czi", [tile], xml.replace("</Metadata>", f"{shown}</Metadata>"), [])
+    (found,) = open_acquisitions(path)
+    assert found.channel_names == (name,)
