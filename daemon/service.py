@@ -12,6 +12,7 @@ from types import FrameType
 
 from daemon import logs
 from daemon.assembly import Hooks, Rules, assemble, crash_record, make_folder
+from daemon.children.page_process import PageProcess
 from daemon.configuration import reload
 from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
@@ -76,6 +77,7 @@ class Service:
         hooks = Hooks(self._hear, self._is_reachable, self._look_again)
         self._parts = assemble(catalog, config.engine, config.watch[0].output, rules, hooks, clock, crash_record)
         self._queue_loop = self._parts.queue_loop
+        self._page = PageProcess(config.database, config.page, clock)
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
@@ -184,6 +186,7 @@ class Service:
         }
         self._monitor.config_error = taken.for_restart
         self._monitor.reconfigure(taken.config)
+        self._page.reconfigure(taken.config.page)
         logs.info("configuration read again", changed=", ".join(taken.changed) or "nothing")
         if taken.for_restart is not None:
             logs.warning("configuration partly taken over", reason=taken.for_restart)
@@ -198,6 +201,7 @@ class Service:
             intake.tick(now)
         self._parts.inspection_client.turn()
         self._parts.idle_lane.turn()
+        self._page.turn()
         if now >= self._next_requests:
             self._next_requests = now + _REQUESTS_S
             self._take_requests()
@@ -243,6 +247,7 @@ class Service:
             self._notifier.stopping(failure or "stopping")
         for intake in self._intakes.values():
             intake.stop()
+        self._page.stop()
         self._parts.stop()
         try:
             self._queue_loop.abandon()

@@ -10,8 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.commands import options
+
+if TYPE_CHECKING:
+    from daemon.page.live.server import PageServer
 
 EXAMPLE = "nusetd page --database results"
 
@@ -40,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name of this computer, or of the proxy before it, under which the page is asked",
     )
     parser.add_argument("--read-only", action="store_true", help="nothing can be ordered on the page")
+    parser.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
     options.add_database(parser)
 
 
@@ -68,8 +73,23 @@ def execute(arguments: argparse.Namespace) -> int:
     server = PageServer(make_app(database, SERVICES, visitors, ending), ending)
     say(listening.address)
     complain("The page is there until Ctrl-C.")
+    if arguments.until_eof:
+        _end_with_input(server)
     server.run(sockets=[listening.socket])
     return 0
+
+
+def _end_with_input(server: PageServer) -> None:
+    """End when standard input does: whoever started this has ended, in whatever way."""
+    import sys
+    from threading import Thread
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        server.end()
+
+    Thread(target=wait, name="end of input", daemon=True).start()
 
 
 class _OfThisMachine:

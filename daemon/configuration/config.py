@@ -11,6 +11,7 @@ from typing import get_args
 from daemon.configuration.alerts import AlertsConfig, read_alerts
 from daemon.configuration.assignments import Assignment, overlaid
 from daemon.configuration.fields import Fault, Reader
+from daemon.configuration.page import PageConfig, read_page
 from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
@@ -157,6 +158,7 @@ class Config:
     service: ServiceConfig = field(default_factory=ServiceConfig)
     processing: Processing = field(default_factory=Processing)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    page: PageConfig = field(default_factory=PageConfig)
     assignments: tuple[Assignment, ...] = ()
 
 
@@ -232,10 +234,11 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config | None:
         tracking=reader.table("tracking").params(TrackingParams),
     )
     alerts = read_alerts(reader.table("alerts"))
+    page = read_page(reader.table("page"), folder)
     database = _read_database(reader, folder, watches)
     reader.finish()
     _check_together(reader, watches)
-    return None if reader.faults else Config(watches, database, engine, service, processing, alerts)
+    return None if reader.faults else Config(watches, database, engine, service, processing, alerts, page)
 
 
 def _read_watch(table: Reader, folder: Path) -> WatchConfig:

@@ -1,0 +1,48 @@
+"""`[page]`: where the page is, and for whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daemon.configuration import config
+from daemon.errors import ConfigError
+
+ORIGIN = Path("/etc/nusetd/nusetd.toml")
+SMALL = '[[watch]]\npath = "/data/in"\noutput = "/data/out"\n'
+
+
+def test_without_a_word_there_is_no_page() -> None:
+    assert config.parse(SMALL, ORIGIN).page.listen is None
+
+
+def test_what_is_configured_reaches_the_command() -> None:
+    text = '[page]\nlisten = "0.0.0.0:80"\ntoken_file = "token"\nhost_names = ["a.example", "b"]\nread_only = true\n'
+    assert config.parse(SMALL + text, ORIGIN).page.arguments() == [
+        "--listen",
+        "0.0.0.0:80",
+        "--token-file",
+        "/etc/nusetd/token",
+        "--host-name",
+        "a.example",
+        "--host-name",
+        "b",
+        "--read-only",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('listen = "8765"', "is no address"),
+        ('listen = "127.0.0.1:0"', "is no address"),
+        ('listen = "0.0.0.0:8765"', "can be reached from other computers: write token_file"),
+        ('listne = "127.0.0.1:8765"', "did you mean listen"),
+        ("read_only = 1", "read_only = 1 must be true or false"),
+    ],
+)
+def test_faults_are_told_with_their_line(text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault) as raised:
+        config.parse(f"{SMALL}[page]\n{text}\n", ORIGIN)
+    assert "line 5" in str(raised.value)
