@@ -28,10 +28,12 @@ from nuset_engine.planes.quality import WatchedPlanes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
 from storage.found import Found
+from storage.given_facts import GivenFacts
 from storage.omezarr import places
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
+from storage.schema.states import AcquisitionState
 from tracking.steps import LEAST_FILES, step_of
 
 if TYPE_CHECKING:
@@ -143,6 +145,8 @@ def admit(
     output: naming.Place,
     sources: Sequence[Source] = (),
     called: Callable[[str], str] = str,
+    given: GivenFacts | None = None,
+    replaces: int | None = None,
 ) -> AcquisitionRow:
     """Make a finished image known and queue those of its time points that are new or changed.
 
@@ -154,6 +158,10 @@ def admit(
         The files, noted as taken in the same transaction.
     called : callable
         Makes the acquisition's name of what its file calls it, as `naming.acquisition_name` does.
+    given : GivenFacts, optional
+        What a person said of this source alone.
+    replaces : int, optional
+        The acquisition that its source was taken for before; nobody works on it any more.
 
     Raises
     ------
@@ -171,9 +179,10 @@ def admit(
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
         params=recipe.params(channel),
+        given=given,
+        replaces=replaces,
     )
-    if acquisition.doubts or row.step > 1:
-        _say_doubts(catalog, row, acquisition, recipe)
+    _say_doubts(catalog, row, acquisition, recipe)
     # The catalog counts time points from the number that was the first when it met the series.
     shift = acquisition.shift_from(row.first_number)
     catalog.add_timepoints(
@@ -188,6 +197,13 @@ def admit(
 
 def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description, recipe: Recipe) -> None:
     """Say what is not certain once: not with each time point of a series, whose files are compared as they come."""
+    if row.state is AcquisitionState.QUEUED and not catalog.timepoints(row.id):
+        for lack in acquisition.lacks:
+            logs.info("image says too little", acquisition=row.name, reason=lack)
+        for fact, said in acquisition.overruled.items():
+            logs.info("image overruled", acquisition=row.name, fact=fact, of_the_file=said)
+    if not acquisition.doubts and row.step == 1:
+        return
     known = [point.t for point in catalog.timepoints(row.id)]
     if len(known) < (1 if acquisition.first_number is None else LEAST_FILES):
         for doubt in acquisition.doubts:
@@ -196,6 +212,13 @@ def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description,
         logs.warning(
             "numbers go in steps", acquisition=row.name, step=row.step, remedy="step = 1 where files are missing"
         )
+
+
+def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:
+    """Return the acquisition that an image was taken for before, with other facts; see `SourceBook.to_replace`."""
+    channel = choose_channel(found.description, recipe.nuclear_channel)
+    sha256, params = recipe.model.model_sha256, recipe.params(channel)
+    return catalog.sources.to_replace(found.description, sha256, params, any_channel)
 
 
 def analyse(
@@ -218,9 +241,8 @@ def analyse(
     stack, place = list(channels.values()), str(row.zarr_path)
     timed = replace(acquisition, frame_interval_s=row.seconds_per_t)
     with watch.lap("write_s"):  # first of all: a place that is taken is better known now
-        store = ImageStore.create(
-            place, timed, request.ome_zarr_version, request.image, task.owner, task.store_made, stack
-        )
+        form = (request.ome_zarr_version, request.image, task.owner, task.store_made, stack, row.reading)
+        store = ImageStore.create(place, timed, *form)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):
@@ -300,4 +322,5 @@ def paint(task: PaintTask) -> None:
     """Write the final track ids of one time point as labels, and let readers see them."""
     store = ImageStore.open(task.zarr_path, task.owner)
     store.write_tracks(task.t, task.track_of)
+    store.keep_interval(task.seconds_per_t)
     store.publish_tracks(task.t)

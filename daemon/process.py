@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -24,6 +24,7 @@ from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.errors import StorageError
 from storage.found import Found
+from storage.given_facts import GivenFacts
 from storage.omezarr.empty_store import ImageKind
 from storage.schema.states import AcquisitionState
 from storage.spans import spoken
@@ -49,23 +50,21 @@ class ProcessOptions:
         A folder, or the URL of an object store: gets a `<name>.ome.zarr` per acquisition.
     database : str or None
         Where the rows go; None: `nusetd.sqlite` in the output folder.
-    axes : str or None
-        As `storage.readers.open_acquisitions` takes them.
     step : int or None
         From one number of a series to the next; None: the constant step of three files or more, else 1.
+    given : GivenFacts
+        What is said of all of them.
     """
 
     paths: Sequence[Path]
     output: naming.Place
     engine: EngineConfig
     processing: Processing
-    voxel_size_um: tuple[float, float, float] | None = None
-    nuclear_channel: int | str | None = None
+    given: GivenFacts = field(default_factory=GivenFacts)
     ome_zarr_version: str = "0.4"
     pattern: str | None = None
     image: ImageKind = "copy"
     database: str | None = None
-    axes: str | None = None
     step: int | None = None
 
 
@@ -158,15 +157,16 @@ def _why_not(path: Path, answer: Answer) -> str:
 
 def _take_up(paths: list[Path], run: _Run) -> None:
     """Open what makes up one acquisition, or several in one file, and queue it."""
-    options = run.options
-    (answer,) = run.asked(Open(tuple(paths), options.voxel_size_um, options.pattern, axes=options.axes))
+    pattern = run.options.pattern
+    facts = run.options.given.over(run.catalog.sources.given(readers.acquisition_key(paths[0], pattern).path))
+    (answer,) = run.asked(Open(tuple(paths), facts, pattern))
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
         return
     run.opened |= answer.beside.keys()
     try:
         for found in answer.found:
-            _admit(found, run, naming_for(paths[0], options))
+            _admit(found, facts, run, naming_for(paths[0], run.options))
     except (StorageError, DaemonError, OSError) as error:
         _complain(paths[0], str(error), run)
 
@@ -181,7 +181,7 @@ def naming_for(path: Path, options: ProcessOptions) -> Callable[[str], str]:
     return partial(naming.acquisition_name, naming.NAME_TEMPLATE, folders_to(path, root))
 
 
-def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
+def _admit(found: Found, facts: GivenFacts, run: _Run, called: Callable[[str], str]) -> None:
     options, model = run.options, run.parts.queue_loop.model
     assert model is not None
     for doubt in found.description.doubts:
@@ -189,11 +189,11 @@ def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
     recipe = Recipe(
         model,
         options.processing,
-        options.nuclear_channel,
+        facts.nuclear_channel,
         options.ome_zarr_version,
         options.pattern,
         options.image,
-        options.axes,
+        facts.axes,
         options.step,
     )
     elsewhere = {one.source_path: one.files for one in run.catalog.sources.elsewhere(found)}
@@ -201,7 +201,7 @@ def _admit(found: Found, run: _Run, called: Callable[[str], str]) -> None:
     moved = gone.sources if isinstance(gone, Missing) else frozenset()
     row = moved_here(run.catalog, found, moved, recipe, ())
     if row is None:
-        row = pipeline.admit(run.catalog, found, recipe, options.output, called=called)
+        row = _placed(found, recipe, run, called)
     _say_numbers(run, row)
     if row.id not in run.rows:
         run.rows.append(row.id)
@@ -218,6 +218,22 @@ def _say_numbers(run: _Run, row: AcquisitionRow) -> None:
         verb = "is" if len(missing) == 1 else "are"
         named = f"time point{'s' if len(missing) > 1 else ''} {spoken(missing)}"
         complain(f"{row.name}: {named} {verb} not there and {verb} passed over.")
+
+
+def _placed(found: Found, recipe: Recipe, run: _Run, called: Callable[[str], str]) -> AcquisitionRow:
+    """Queue an image; read with facts that a person gives now, it takes the place of what it was taken for before.
+
+    The nuclear channel is no such fact here: who asks for another one gets another result.
+    """
+    loop, given = run.parts.queue_loop, replace(run.options.given, nuclear_channel=None)
+    if not given:
+        return pipeline.admit(run.catalog, found, recipe, run.options.output, called=called)
+    former = pipeline.former(run.catalog, found, recipe, any_channel=False)
+    while former is not None and not loop.hold(former, "It is read again with other facts."):
+        loop.step(0.5)
+    row = pipeline.admit(run.catalog, found, recipe, run.options.output, (), called, given, former)
+    loop.show_again(row.id)
+    return row
 
 
 def _complain(path: Path, reason: str, run: _Run) -> None:

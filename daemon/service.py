@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
@@ -27,6 +28,7 @@ from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
+from storage.database.requests import SubmitRequest
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second
@@ -81,6 +83,7 @@ class Service:
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._next_requests = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
+        self._in_hand: set[int] = set()  # requests that are answered when what they ask for is done
         self._outage = 0  # turns in a row that the database refused
         self._outage_reason: str | None = None
 
@@ -284,17 +287,24 @@ class Service:
         unread = {row.id: Path(row.source_path) for row in self._catalog.unread()}
         self._look_again(path for number, path in unread.items() if number not in self._unread)
         self._unread = set(unread)
-        for asked in self._catalog.unanswered():
-            path = Path(asked.path)
-            intake = next((one for one in self._intakes.values() if path.is_relative_to(one.root)), None)
-            if intake is None:
-                roots = ", ".join(str(one.root) for one in self._intakes.values())
-                self._catalog.answer(asked.id, False, f"{path} is in none of the watched folders ({roots}).")
-            elif not intake.online:
-                self._catalog.answer(asked.id, False, f"{path} is in a folder that is offline now: try again later.")
-            else:
-                intake.submit(path)
-                self._catalog.answer(asked.id, True, f"{path} is taken as it is now.")
+        for asked in self._catalog.requests.unanswered():
+            if asked.id not in self._in_hand:
+                self._take_request(asked)
+
+    def _take_request(self, asked: SubmitRequest) -> None:
+        path, answer = Path(asked.path), partial(self._catalog.requests.answer, asked.id)
+        intake = next((one for one in self._intakes.values() if path.is_relative_to(one.root)), None)
+        if intake is None:
+            roots = ", ".join(str(one.root) for one in self._intakes.values())
+            answer(False, f"{path} is in none of the watched folders ({roots}).")
+        elif not intake.online:
+            answer(False, f"{path} is in a folder that is offline now: try again later.")
+        elif asked.given:
+            self._in_hand.add(asked.id)
+            intake.correct(path, asked.given, answer)
+        else:
+            intake.submit(path)
+            answer(True, f"{path} is taken as it is now.")
 
     def _look_again(self, files: Iterable[Path]) -> None:
         for path in files:
@@ -334,7 +344,8 @@ class Service:
             watch.ome_zarr_version,
             watch.pattern,
             watch.image,
-            step=watch.step,
+            watch.axes,
+            watch.step,
         )
 
 

@@ -10,8 +10,9 @@ from typing import Protocol, Self
 
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.planes.lazy import LazyPlanes
-from storage.description import Description, checked_voxel_size
+from storage.description import Description
 from storage.errors import StorageError
+from storage.given_facts import GivenFacts, fitted
 from storage.spans import spoken
 
 
@@ -94,11 +95,47 @@ class Acquisition(Description):
         Raises
         ------
         StorageError
-            When the size is not three positive numbers.
+            When the size is not three positive numbers; for a plane, one or two will do.
         """
         if voxel_size_um is None or self.voxel_source == "metadata":
             return self
-        return replace(self, voxel_size_um=checked_voxel_size(voxel_size_um), voxel_source="configured")
+        return replace(self, voxel_size_um=fitted(voxel_size_um, self.size_z), voxel_source="configured")
+
+    def with_given(self, given: GivenFacts) -> Acquisition:
+        """Return the same acquisition with the voxel size and interval that a person gives.
+
+        What of the file they overrule is kept in `overruled`. The axes count when it is opened.
+
+        Raises
+        ------
+        StorageError
+            When the voxel size is none for this image.
+        """
+        if given.voxel_size_override_um is not None:
+            changed = self._with_override(given.voxel_size_override_um)
+        else:
+            changed = self.with_voxel_size(given.voxel_size_um)
+        return changed._with_interval(given.frame_interval_s)
+
+    def _with_override(self, given: Sequence[float]) -> Acquisition:
+        own = self.voxel_size_um if self.voxel_source == "metadata" else None
+        size = fitted(given, self.size_z, own[0] if own else None)
+        said = {"voxel_size_um": list(own)} if own is not None and own != size else {}
+        return replace(self, voxel_size_um=size, voxel_source="configured", overruled={**self.overruled, **said})
+
+    def _with_interval(self, given: float | None) -> Acquisition:
+        if given is None:
+            return self
+        own = self.frame_interval_s
+        said = {"frame_interval_s": own} if own is not None and own != given else {}
+        stamps = self.time_stamps_s if not said else ()
+        return replace(
+            self,
+            frame_interval_s=float(given),
+            time_stamps_s=stamps,
+            origins=replace(self.origins, frame_interval="configured"),
+            overruled={**self.overruled, **said},
+        )
 
     def close(self) -> None:
         """Close open files; reading again reopens them."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -76,6 +75,8 @@ class Description:
         Where the stage stood, as the file says it.
     origins : Origins
         Where the other facts are from.
+    overruled : mapping
+        What the file says and a person overrules: `voxel_size_um`, `frame_interval_s`.
     remarks : tuple of str
         What people must know of how the file was understood: what it says against itself, what was left out or is
         doubted. Each is one sentence that names the file.
@@ -102,6 +103,7 @@ class Description:
     stage_um: tuple[float, float] | None = None
     origins: Origins = field(default_factory=Origins)
     remarks: tuple[str, ...] = ()
+    overruled: Mapping[str, Any] = field(default_factory=dict)
 
     def file_of(self, t: int) -> Path:
         """Return what holds time point t: its own file where there is one per time point, else the source."""
@@ -131,6 +133,17 @@ class Description:
             f"{self.source_path} does not say what its planes are: they are taken for {taken} without --axes.",
         )
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What is not known and leaves results empty, with the remedy; a sentence each."""
+        is_series = self.size_t > 1 or self.first_number is not None
+        if not is_series or self.frame_interval_s is not None:
+            return ()
+        return (
+            f"{self.source_path} does not say the time between its time points: times and speeds stay empty "
+            "without --frame-interval SECONDS.",
+        )
+
     def channel(self, channel: int | str | None) -> int:
         """Return the index of a channel given by index or by name (case does not matter); None is the first.
 
@@ -150,17 +163,3 @@ class Description:
                 return matches[0]
         there = ", ".join(f"{i} ({n})" for i, n in enumerate(self.channel_names))
         raise StorageError(f"{self.name} has no channel {channel!r}: choose one of {there}.")
-
-
-def checked_voxel_size(voxel_size_um: Sequence[float]) -> VoxelSize:
-    """Return (z, y, x) as floats.
-
-    Raises
-    ------
-    StorageError
-        When the size is not three positive, finite numbers.
-    """
-    values = tuple(float(v) for v in voxel_size_um)
-    if len(values) != 3 or not all(math.isfinite(v) and v > 0 for v in values):
-        raise StorageError(f"Voxel size {tuple(voxel_size_um)!r} is not three positive numbers (Z,Y,X in micrometres).")
-    return (values[0], values[1], values[2])

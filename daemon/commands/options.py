@@ -13,6 +13,7 @@ from daemon.output import FORMATS
 if TYPE_CHECKING:
     from daemon.configuration.assignments import Assignment
     from daemon.configuration.config import Config
+    from storage.given_facts import GivenFacts
     from storage.query.selection import Selection
 
 
@@ -177,12 +178,15 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """How images are read."""
+    """How images are read: facts that files do not say, or say wrongly."""
     parser.add_argument(
         "--voxel-size",
         metavar="Z,Y,X",
         type=voxel_size,
-        help="micrometres, for images whose metadata gives none, as in 2.0,0.3,0.3",
+        help="micrometres, for images whose metadata gives none, as in 2.0,0.3,0.3; for planes Y,X or one number",
+    )
+    parser.add_argument(
+        "--voxel-size-override", metavar="Z,Y,X", type=voxel_size, help="the same, whatever the metadata gives"
     )
     parser.add_argument(
         "--axes",
@@ -191,16 +195,36 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="which dimension of a TIFF is which, slowest first, whatever it says: TYX for time points kept as slices",
     )
     parser.add_argument(
+        "--frame-interval",
+        metavar="SECONDS",
+        type=seconds,
+        help="from one time point to the next, whatever the metadata gives",
+    )
+    parser.add_argument(
         "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
+    )
+
+
+def given_facts(arguments: argparse.Namespace) -> GivenFacts:
+    """What the arguments of `add_reading` say of the images."""
+    from storage.given_facts import GivenFacts
+
+    return GivenFacts(
+        axes=arguments.axes,
+        voxel_size_um=arguments.voxel_size,
+        voxel_size_override_um=arguments.voxel_size_override,
+        frame_interval_s=arguments.frame_interval,
+        nuclear_channel=channel(arguments.channel),
     )
 
 
 def axes(text: str) -> str:
     """Letters of T, C, Z, Y and X, each once; Y and X both or neither."""
-    letters = text.upper()
-    unclear = set(letters) - set("TCZYX") or len(set(letters)) < len(letters) or ("Y" in letters) != ("X" in letters)
-    if not letters or unclear:
-        raise argparse.ArgumentTypeError(f"{text!r} is no order of axes: write letters of TCZYX, such as TZC or TYX")
+    from storage.given_facts import AXES_REMEDY, checked_axes
+
+    letters = checked_axes(text)
+    if letters is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no order of axes: {AXES_REMEDY}")
     return letters
 
 
@@ -243,15 +267,17 @@ def seconds(text: str) -> float:
     return number
 
 
-def voxel_size(text: str) -> tuple[float, float, float]:
-    """Three positive numbers with commas between."""
+def voxel_size(text: str) -> tuple[float, ...]:
+    """One to three positive numbers with commas between."""
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if len(values) != 3 or not all(0 < value < float("inf") for value in values):
-        raise argparse.ArgumentTypeError(f"{text!r} is not three positive numbers Z,Y,X such as 2.0,0.3,0.3")
-    return (values[0], values[1], values[2])
+    if not 1 <= len(values) <= 3 or not all(0 < value < float("inf") for value in values):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not three positive numbers Z,Y,X such as 2.0,0.3,0.3, nor one or two for planes"
+        )
+    return values
 
 
 def channel(text: str | None) -> int | str | None:

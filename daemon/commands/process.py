@@ -57,13 +57,11 @@ def execute(arguments: argparse.Namespace) -> int:
             output=naming.as_place(arguments.output),
             engine=config.engine,
             processing=config.processing,
-            voxel_size_um=arguments.voxel_size,
-            nuclear_channel=options.channel(arguments.channel),
+            given=options.given_facts(arguments),
             ome_zarr_version=arguments.ome_zarr_version,
             pattern=arguments.pattern,
             image=arguments.image,
             database=arguments.database,
-            axes=arguments.axes,
             step=arguments.step,
         )
     )

@@ -30,10 +30,8 @@ def execute(arguments: argparse.Namespace) -> int:
         SegmentOptions(
             images=options.existing(arguments.images),
             output=arguments.output,
-            voxel_size_um=arguments.voxel_size,
-            nuclear_channel=options.channel(arguments.channel),
+            given=options.given_facts(arguments),
             engine=config.engine,
             processing=config.processing,
-            axes=arguments.axes,
         )
     )

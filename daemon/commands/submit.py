@@ -1,6 +1,7 @@
 """Have the running service take files as they are, now, whatever quiet time and format say.
 
-For files that will not grow any more although their format waits for more; what of them is whole is processed.
+For files that will not grow any more although their format waits for more; what of them is whole is processed. With
+facts, such as --axes, for files that were taken for something else: they are read again, and the old result gives way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders with files, to be taken")
     options.add_database(parser)
+    options.add_reading(parser)
     parser.add_argument(
         "--wait",
         type=options.seconds,
@@ -30,4 +32,5 @@ def execute(arguments: argparse.Namespace) -> int:
     """Ask, and say what the service answered."""
     from daemon.watching.submit import submit
 
-    return submit(options.existing(arguments.paths), arguments.database, arguments.wait)
+    given = options.given_facts(arguments)
+    return submit(options.existing(arguments.paths), arguments.database, arguments.wait, given)

@@ -20,6 +20,7 @@ from nuset_engine.reconstruction.params import VolumeParams
 from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
+from storage.given_facts import GivenFacts, GivenSize
 from storage.omezarr.empty_store import ImageKind
 from storage.readers.names import acquisition_key
 from tracking.params import TrackingParams
@@ -52,7 +53,13 @@ class WatchConfig:
     nuclear_channel : int, str or None
         The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the first.
     voxel_size_um : (z, y, x) in micrometres, or None
-        Used for images whose metadata gives none.
+        Used for images whose metadata gives none; for planes one or two numbers will do.
+    voxel_size_override_um : as `voxel_size_um`
+        Used whatever the metadata gives.
+    axes : str or None
+        Which dimension of a TIFF is which, slowest first, whatever it says: ``TYX`` for time points kept as slices.
+    frame_interval_s : float or None
+        Seconds from one time point to the next, whatever the metadata gives.
     quiet_s, give_up_s : float
         See `SettleRules`.
     acquisition_quiet_s : float
@@ -70,12 +77,22 @@ class WatchConfig:
     pattern: str | None = None
     step: int | None = None
     nuclear_channel: int | str | None = None
-    voxel_size_um: tuple[float, float, float] | None = None
+    voxel_size_um: GivenSize | None = None
+    voxel_size_override_um: GivenSize | None = None
+    axes: str | None = None
+    frame_interval_s: float | None = None
     quiet_s: float = 2.0
     give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
     ome_zarr_version: str = "0.4"
     image: ImageKind = "copy"
+
+    @property
+    def given(self) -> GivenFacts:
+        """What is said of all images that arrive there."""
+        return GivenFacts(
+            self.axes, self.voxel_size_um, self.voxel_size_override_um, self.frame_interval_s, self.nuclear_channel
+        )
 
     @property
     def settle(self) -> SettleRules:
@@ -252,6 +269,9 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         step=table.optional_whole("step", at_least=1),
         nuclear_channel=table.channel("nuclear_channel"),
         voxel_size_um=table.voxel_size("voxel_size_um"),
+        voxel_size_override_um=table.voxel_size("voxel_size_override_um"),
+        axes=table.axes("axes"),
+        frame_interval_s=table.optional_number("frame_interval_s"),
         quiet_s=table.number("quiet_s", defaults.quiet_s, at_least=0.0),
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from daemon.configuration.toml_lines import KeyPath
 from nuset_engine.errors import ParametersError
 from storage import naming
+from storage.given_facts import AXES_REMEDY, GivenSize, checked_axes
 from storage.naming import Place
 
 Params = TypeVar("Params")
@@ -169,15 +170,37 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be a channel's number from 0, or its name in quotes.")
         return None
 
-    def voxel_size(self, name: str) -> tuple[float, float, float] | None:
-        """Three lengths z, y, x in micrometres, or None."""
+    def voxel_size(self, name: str) -> GivenSize | None:
+        """Lengths in micrometres: z, y, x; y, x or one number for planes; or None."""
         value = self._take(name, None)
         if value is None:
             return None
-        if isinstance(value, list) and len(value) == 3 and all(_is_number(v) and v > 0 for v in value):
-            return (float(value[0]), float(value[1]), float(value[2]))
-        self.fault((name,), f"{name} = {value!r} must be three positive numbers [z, y, x] in micrometres.")
+        values = value if isinstance(value, list) else [value]
+        if 1 <= len(values) <= 3 and all(_is_number(v) and v > 0 for v in values):
+            return tuple(float(v) for v in values)
+        remedy = "in micrometres; for planes [y, x] or one number will do."
+        self.fault((name,), f"{name} = {value!r} must be three positive numbers [z, y, x] {remedy}")
         return None
+
+    def optional_number(self, name: str) -> float | None:
+        """A finite number above 0, or None."""
+        value = self._take(name, None)
+        if value is None:
+            return None
+        if _is_number(value) and value > 0:
+            return float(value)
+        self.fault((name,), f"{name} = {value!r} must be a number above 0.")
+        return None
+
+    def axes(self, name: str) -> str | None:
+        """Letters of axes, or None."""
+        value = self._take(name, None)
+        if value is None:
+            return None
+        letters = checked_axes(value) if isinstance(value, str) else None
+        if letters is None:
+            self.fault((name,), f"{name} = {value!r} is no order of axes: {AXES_REMEDY}.")
+        return letters
 
     def params(self, kind: type[Params]) -> Params:
         """A frozen parameter object that checks itself; its table's keys are its fields."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from daemon.errors import DaemonError
 from daemon.files.each_image import targets, write_each
+from daemon.output import complain
 from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.recipe import choose_channel, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
@@ -19,6 +20,7 @@ from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.planes.colour import grey_planes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
+from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
     from daemon.configuration.config import EngineConfig, Processing
@@ -33,11 +35,9 @@ class SegmentOptions:
 
     images: Sequence[Path]
     output: Path
-    voxel_size_um: tuple[float, float, float] | None
-    nuclear_channel: int | str | None
+    given: GivenFacts
     engine: EngineConfig
     processing: Processing
-    axes: str | None = None
 
 
 def segment_files(options: SegmentOptions) -> int:
@@ -64,10 +64,12 @@ def write_labels(path: Path, labels: Labels) -> None:
 
 
 def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> Labels:
-    found = readers.open_acquisitions(image, voxel_size_um=options.voxel_size_um, axes=options.axes)
+    found = readers.open_acquisitions(image, given=options.given)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
+        for doubt in acquisition.doubts:
+            complain(doubt)
         refuse_unmeasurable(acquisition)
         points = [_time_point(acquisition, t, options, segmenter) for t in acquisition.time_points]
     labels = np.stack(points)
@@ -83,6 +85,6 @@ def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -
 
 
 def _time_point(acquisition: Acquisition, t: int, options: SegmentOptions, segmenter: StackSegmenter) -> LabelsZYX:
-    planes = nuclear_planes(acquisition, t, options.nuclear_channel)
+    planes = nuclear_planes(acquisition, t, options.given.nuclear_channel)
     slices, params = segmenter.segment_stack(planes), options.processing.volume
     return reconstruct(slices, acquisition.voxel_size_um, params, planes).labels

@@ -11,9 +11,10 @@ from typing import Any
 from daemon.monitoring.pace import Pace, pace_of, spoken_s, stopped
 from daemon.monitoring.report import Report, RootReport, liveness
 from daemon.monitoring.trouble_note import read_note
-from storage.query.health import Problem, health
+from storage.query.health import Doubt, Problem, health
 
 _SHOWN_PROBLEMS = 5
+_SHOWN_DOUBTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Status:
     pace: Pace
     problems: tuple[Problem, ...]
     troubles: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -51,6 +53,7 @@ class Status:
             },
             "queue": self.pace.as_dict(),
             "problems": [asdict(problem) for problem in self.problems],
+            "doubts": [asdict(doubt) for doubt in self.doubts],
         }
 
 
@@ -64,13 +67,13 @@ def look(database: str | Path, moment: datetime) -> Status:
     """
     queue, reported = health(database, moment)
     if reported is None:
-        return Status(moment, False, "never ran", None, None, pace_of(queue), queue.problems)
+        return Status(moment, False, "never ran", None, None, pace_of(queue), queue.problems, doubts=queue.doubts)
     at, stored = reported
     report = Report.from_dict(stored)
     runs, word = liveness(report, at, moment)
     troubles = read_note(database) or report.troubles if runs else ()
     pace = stopped(pace_of(queue), troubles[0]) if troubles else pace_of(queue)
-    return Status(moment, runs, word, report, at, pace, queue.problems, troubles)
+    return Status(moment, runs, word, report, at, pace, queue.problems, troubles, queue.doubts)
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -88,6 +91,10 @@ def lines(status: Status) -> Iterator[str]:
             yield from _labelled("config", report.config_error.splitlines())
     shown = status.problems[:_SHOWN_PROBLEMS]
     yield from _labelled("problems", [_problem(problem) for problem in shown] or ["none"])
+    shown_doubts = [f"{doubt.acquisition}: {doubt.reason}" for doubt in status.doubts[:_SHOWN_DOUBTS]]
+    if len(status.doubts) > _SHOWN_DOUBTS:
+        shown_doubts.append(f"and {len(status.doubts) - _SHOWN_DOUBTS} more, in `nusetd acquisitions --format json`")
+    yield from _labelled("doubts", shown_doubts)
 
 
 def _service(status: Status) -> Iterator[str]:

@@ -54,12 +54,16 @@ class AnalyseTask:
 
 @dataclass(frozen=True)
 class PaintTask:
-    """To the worker: paint the final track ids of one time point; `track_of` maps label to track id."""
+    """To the worker: paint the final track ids of one time point; `track_of` maps label to track id.
+
+    The scale along time follows `seconds_per_t`, which a person may give when all of it is there.
+    """
 
     zarr_path: str
     t: int
     track_of: Mapping[int, int]
     owner: Owner | None = None
+    seconds_per_t: float | None = None
 
 
 @dataclass(frozen=True)

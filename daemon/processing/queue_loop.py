@@ -169,6 +169,25 @@ class QueueLoop:
         """Wait no longer for its end: more came after all, or it has been finished."""
         self._books.endings.reopen(acquisition_id)
 
+    def hold(self, acquisition_id: int, reason: str) -> bool:
+        """Begin nothing more of an acquisition that is read anew; True when nobody works on it any more.
+
+        Then what was known of it is forgotten: nothing that was made of it so far counts.
+        """
+        books = self._books
+        books.catalog.abandon(acquisition_id, reason)
+        under_way = (under.handler.subject(under.work)[0].id for under in self._under_way.values())
+        if acquisition_id in under_way or books.is_at(acquisition_id):
+            return False
+        books.forget(acquisition_id)
+        books.to_look_at.discard(acquisition_id)
+        books.endings.reopen(acquisition_id)
+        return True
+
+    def show_again(self, acquisition_id: int) -> None:
+        """Look whether readers of an acquisition's store are owed anything."""
+        self._books.pending.to_paint.add(acquisition_id)
+
     def step(self, wait_s: float) -> None:
         """Hear what the workers have to say, waiting at most `wait_s`, and execute what is due.
 

@@ -118,13 +118,13 @@ def refuse_unmeasurable(acquisition: Description) -> None:
     Raises
     ------
     NotProcessableError
-        With the two ways to give the size.
+        With the ways to give the size.
     """
     if acquisition.size_z > 1 and acquisition.voxel_size_um is None:
         raise NotProcessableError(
             f"{acquisition.name} is a stack of {acquisition.size_z} slices whose file does not give the voxel size: "
-            "give it with --voxel-size Z,Y,X, or as voxel_size_um = [z, y, x] in the watch's configuration "
-            "(micrometres)."
+            "give it with --voxel-size Z,Y,X (in micrometres; of a watched file by `nusetd submit`), or as "
+            "voxel_size_um = [z, y, x] in the watch's configuration."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
-from daemon.watching.file_sets import FileSets, Group
+from daemon.watching.file_sets import FileSets, Group, Opening
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
+from daemon.watching.said.correction import Corrections
+from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.series import Series
 from daemon.watching.taken import moved_here, owner_of, printable, sources
 from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
+from storage.readers.names import file_of_image
 from storage.schema.states import FINISHED
 from storage.spans import spoken
 
@@ -35,16 +38,6 @@ if TYPE_CHECKING:
 _TOGETHER, _PER_TURN = 16, 64
 # What cannot be opened for now is tried again after growing pauses; what crashes or hangs its reader, three times.
 _PAUSE_S, _LONGEST_PAUSE_S, _STUCK_TRIES = 5.0, 600.0, 3
-
-
-@dataclass(frozen=True)
-class _Opening:
-    """Files that are being opened: for a group, or on their own; `is_last` when nothing more will come of them."""
-
-    request: Open
-    group: Group | None = None
-    is_last: bool = True
-    gone: frozenset[str] | None = None  # sources of the same content that are not there any more; None: not asked yet
 
 
 class Admission:
@@ -86,13 +79,17 @@ class Admission:
         self._sets = FileSets()
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
-        self._opened: deque[tuple[_Opening, Opened]] = deque()
+        self._opened: deque[tuple[Opening, Opened]] = deque()
         self._refused: deque[tuple[Path, Identity | None, str]] = deque()
         self._groups: dict[Path, Group] = {}
         self._active: dict[Path, Group] = {}
         self._unfinished: dict[int, list[Path]] = {}
         self._declared: set[Path] = set()
         self._troubles: dict[Path, int] = {}
+        self.facts = SourceFacts(watch)
+        self.corrections = Corrections(
+            watch, catalog, queue_loop, inspection_client, self.facts, self._naming, self._group_of, self._wake
+        )
 
     # What the intake says
 
@@ -140,6 +137,7 @@ class Admission:
         for source in self._catalog.sources.taken(self._watch.path):
             known[source.path] = Identity(source.size, source.mtime_ns, source.files, source.readable)
             row, path = rows[source.acquisition_id], Path(source.path)
+            self.facts.restore(row, path)
             if row.state not in FINISHED and row.zarr_path is not None:
                 self._unfinished.setdefault(row.id, []).append(path)
             group = self._group_of(path)
@@ -159,6 +157,7 @@ class Admission:
             self._refused.popleft()
         if recipe is None:
             return
+        self.corrections.turn(recipe)
         if self._unfinished:
             self._begin_anew_where_settings_changed(recipe)
         for _ in range(min(_PER_TURN, len(self._opened))):
@@ -212,22 +211,25 @@ class Admission:
         paths = [path for path in paths if self._sets.leads(path, partial(again, [path]))]
         for start in range(0, len(paths), _TOGETHER):
             some = tuple(paths[start : start + _TOGETHER])
-            request = Open(some, self._watch.voxel_size_um, self._watch.pattern, time_points)
-            opening = _Opening(request, group, is_last)
+            request = Open(some, self.facts.of(some[0]), self._watch.pattern, time_points)
             if group is not None:
                 group.opening += 1
-            self._inspection_client.ask(request, partial(self._hear, opening))
+            self._inspection_client.ask(request, partial(self._hear, Opening(request, group, is_last)))
 
-    def _hear(self, opening: _Opening, answer: Answer) -> None:
+    def _hear(self, opening: Opening, answer: Answer) -> None:
         if isinstance(answer, Stuck):
             tries = self._troubles.get(opening.request.paths[0], 0) + 1
             answer = Opened(error=answer.reason, may_pass=tries < _STUCK_TRIES)
         assert isinstance(answer, Opened)
         self._opened.append((opening, answer))
 
-    def _queue(self, opening: _Opening, answer: Opened, recipe: Recipe) -> None:
+    def _queue(self, opening: Opening, answer: Opened, recipe: Recipe) -> None:
         """Queue the time points of what was opened; a file that cannot be is set aside, the others go on."""
         paths, group = opening.request.paths, opening.group
+        if opening.request.given != self.facts.of(paths[0]):  # a person said more of it meanwhile
+            request = replace(opening.request, given=self.facts.of(paths[0]))
+            self._inspection_client.ask(request, partial(self._hear, replace(opening, request=request, gone=None)))
+            return
         if answer.error is None:
             try:
                 if opening.gone is None and self._asks_what_moved(opening, answer):
@@ -253,7 +255,7 @@ class Admission:
             self.refuse(paths[0], answer.identities[0] if answer.identities else None, answer.error)
         self._sets.over(paths, answer.beside if opening.is_last or group is not None else {})
 
-    def _asks_what_moved(self, opening: _Opening, answer: Opened) -> bool:
+    def _asks_what_moved(self, opening: Opening, answer: Opened) -> bool:
         """Have it looked up whether sources with the same content are gone; False where there are none."""
         elsewhere = {
             one.source_path: one.files
@@ -265,25 +267,25 @@ class Admission:
             self._inspection_client.ask(Gone(elsewhere), partial(self._hear_what_moved, opening, answer))
         return bool(elsewhere)
 
-    def _hear_what_moved(self, opening: _Opening, opened: Opened, answer: Answer) -> None:
+    def _hear_what_moved(self, opening: Opening, opened: Opened, answer: Answer) -> None:
         gone = answer.sources if isinstance(answer, Missing) else frozenset()
         self._opened.append((replace(opening, gone=gone), opened))
 
-    def _admit(self, opening: _Opening, answer: Opened, recipe: Recipe) -> None:
-        taken = {}
+    def _admit(self, opening: Opening, answer: Opened, recipe: Recipe) -> None:
+        taken, first = {}, opening.request.paths[0]
+        recipe, told = self.facts.recipe(first, recipe), self.facts.told(first)
         if opening.is_last or opening.group is not None:
             taken = {p: i for p, i in zip(opening.request.paths, answer.identities, strict=True) if i is not None}
             taken |= answer.beside
         for found in answer.found:
             row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
-                called = self._naming(opening.request.paths[0])
-                row = pipeline.admit(self._catalog, found, recipe, self._watch.output, sources(taken), called)
+                place, called = self._watch.output, self._naming(first)
+                row = pipeline.admit(self._catalog, found, recipe, place, sources(taken), called, told)
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
+            is_last, start = opening.is_last, found.description.first_number
             if opening.group is not None:
-                is_last = not opening.group.joined(row.id, opening.request.paths, found.description.first_number)
-            else:
-                is_last = opening.is_last
+                is_last = not opening.group.joined(row.id, opening.request.paths, start)
             if is_last:
                 self._queue_loop.end(row.id)
             elif opening.group is None:
@@ -369,8 +371,8 @@ class Admission:
         self._queue_loop.end(acquisition_id)
 
     def _is_current(self, acquisition_id: int, recipe: Recipe) -> bool:
-        row: AcquisitionRow = self._catalog.acquisition(acquisition_id)
-        return row.zarr_path is None or recipe.made(row)
+        row = self._catalog.acquisition(acquisition_id)
+        return row.zarr_path is None or self.facts.recipe(file_of_image(Path(row.source_path)), recipe).made(row)
 
     def _wake(self, group: Group) -> None:
         self._active[group.key.path] = group

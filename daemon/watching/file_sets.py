@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.watching.inspection import Open
 from daemon.watching.readiness import Identity
 from daemon.watching.series import Series
 
@@ -44,6 +45,16 @@ class Group:
         if first_number is None and len(paths) == 1 and self.series.is_single:
             self.alone = min(self.series.seen)
         return first_number is not None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Files that are being opened: for a group, or on their own; `is_last` when nothing more will come of them."""
+
+    request: Open
+    group: Group | None = None
+    is_last: bool = True
+    gone: frozenset[str] | None = None  # sources of the same content that are not there any more; None: not asked yet
 
 
 class FileSets:

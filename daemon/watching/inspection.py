@@ -13,6 +13,7 @@ from daemon.watching.tree import identify_image
 from storage import readers
 from storage.errors import IncompleteInputError, StorageError
 from storage.found import Found
+from storage.given_facts import GivenFacts
 from storage.readers import Completion
 from storage.readers.presence import are_gone
 
@@ -32,7 +33,7 @@ class Open:
     Attributes
     ----------
     paths : tuple of Path
-    voxel_size_um, pattern, axes
+    given, pattern
         As `storage.readers.open_acquisitions` takes them.
     time_points : tuple of int, or None
         Of a growing file, those that are to be taken; None: all that are whole.
@@ -41,11 +42,10 @@ class Open:
     """
 
     paths: tuple[Path, ...]
-    voxel_size_um: tuple[float, float, float] | None
+    given: GivenFacts | None
     pattern: str | None
     time_points: tuple[int, ...] | None = None
     idle: bool = False
-    axes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,7 @@ def _look(request: Look) -> Looked:
 
 def _open(request: Open) -> Opened:
     identities = tuple(identify_image(path) for path in request.paths)
-    size, pattern = request.voxel_size_um, request.pattern
-    opened = readers.open_acquisitions(request.paths, voxel_size_um=size, pattern=pattern, axes=request.axes)
+    opened = readers.open_acquisitions(request.paths, pattern=request.pattern, given=request.given)
     others = {file for acquisition in opened for file in readers.equal_files(acquisition)} - set(request.paths)
     beside = {file: identity for file in sorted(others) if (identity := identify_image(file)) is not None}
     try:

@@ -23,6 +23,7 @@ from daemon.watching.tree import Sight
 from daemon.watching.watch import DONE_SUFFIX
 from storage import readers
 from storage.connection.filesystems import Mount
+from storage.given_facts import GivenFacts
 from storage.readers.names import stem
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ class Intake:
         reachable: Callable[[Path], bool] = lambda source: True,
         left: Callable[[Iterable[Path]], None] | None = None,
     ) -> None:
-        self._watch = watch
-        self._folder = folder
+        self._watch, self._folder = watch, folder
         self._inspection_client, self._catalog = inspection_client, catalog
         self._recipe = recipe
         self._noted_mount: Mount | None = None
@@ -117,7 +117,8 @@ class Intake:
             left or self._leave_behind,
             self._taken_with_another,
         )
-        self._rechecks = Rechecks(watch, catalog, idle_inspection or inspection_client, self._same, self._follow)
+        facts, inspection = self.admission.facts, idle_inspection or inspection_client
+        self._rechecks = Rechecks(watch, catalog, inspection, facts, self._same, self._follow)
 
     @property
     def root(self) -> Path:
@@ -176,6 +177,16 @@ class Intake:
         self.reconsider(path)
         if path in self._settling:
             self._hurry(path)
+
+    def correct(self, path: Path, given: GivenFacts, then: Callable[[bool, str], None]) -> None:
+        """Read a file with these facts, from now on, instead of what it was taken for; `then` hears what came of it."""
+
+        def hear(done: bool | None, text: str) -> None:
+            if done is None:
+                self.submit(path)
+            then(done is not False, text or f"{path} is taken as it is now, with what was said of it.")
+
+        self.admission.corrections.ask(readers.owner(path, self._watch.pattern), given, hear)
 
     def stop(self) -> None:
         """End the events."""

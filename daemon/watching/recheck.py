@@ -16,6 +16,7 @@ from daemon import logs
 from daemon.configuration.config import WatchConfig
 from daemon.watching.inspection import Answer, Open, Opened, SupportsInspection
 from daemon.watching.readiness import Identity
+from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.taken import sources
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Rechecks:
     catalog : Catalog
     inspection : SupportsInspection
         Looks into files when nothing else is to be done.
+    facts : SourceFacts
     same, changed : callable
         Told of a file whose content is the same, or is not, and of what the file looks like now.
     """
@@ -40,12 +42,14 @@ class Rechecks:
         watch: WatchConfig,
         catalog: Catalog,
         inspection: SupportsInspection,
+        facts: SourceFacts,
         same: Callable[[Path, Identity], None],
         changed: Callable[[Path, Identity], None],
     ) -> None:
         self._watch = watch
         self._catalog = catalog
         self._inspection = inspection
+        self._facts = facts
         self._same = same
         self._changed = changed
         self._resting: dict[Path, tuple[Identity, float]] = {}
@@ -70,7 +74,7 @@ class Rechecks:
         for path in quiet:
             identity, _ = self._resting.pop(path)
             if path not in self._in_inspection:
-                request = Open((path,), self._watch.voxel_size_um, self._watch.pattern, idle=True)
+                request = Open((path,), self._facts.of(path), self._watch.pattern, idle=True)
                 self._inspection.ask(request, partial(self._hear, path))
             self._in_inspection[path] = identity
 

@@ -12,6 +12,7 @@ from daemon.errors import DaemonError
 from daemon.output import complain, say
 from daemon.processing.retry import open_beside_the_service
 from storage import readers
+from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 
 
-def submit(paths: Sequence[Path], database: str, wait_s: float) -> int:
+def submit(paths: Sequence[Path], database: str, wait_s: float, given: GivenFacts | None = None) -> int:
     """Ask for each file, wait for the answers, and return the exit code: 0 when all were accepted, or will be heard.
+
+    With facts that are `given` one file of each series is asked for: they count for all of it.
 
     Raises
     ------
@@ -29,9 +32,11 @@ def submit(paths: Sequence[Path], database: str, wait_s: float) -> int:
         When a folder holds no image.
     """
     files = [file for path in paths for file in _files(path)]
+    if given:
+        files = [members[0] for members in readers.group(files).values()]
     catalog = open_beside_the_service(database)
     try:
-        numbers = [catalog.ask(os.fspath(file)) for file in files]
+        numbers = [catalog.requests.ask(os.fspath(file), given) for file in files]
         answers = [_answer(catalog, number, wait_s) for number in numbers]
     finally:
         catalog.close()
@@ -55,7 +60,7 @@ def _files(path: Path) -> list[Path]:
 def _answer(catalog: Catalog, number: int, wait_s: float) -> SubmitRequest:
     until = time.monotonic() + wait_s
     while True:
-        request = catalog.answer_to(number)
+        request = catalog.requests.answer_to(number)
         assert request is not None  # it was written a moment ago, and nobody removes requests
         if request.answer is not None or time.monotonic() >= until:
             return request

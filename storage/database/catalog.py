@@ -19,15 +19,16 @@ from storage.database import (
     lookups,
     progress_flags,
     registration,
-    requests,
     taken_files,
 )
 from storage.database.renewal import replay, staged_tracks
+from storage.database.requests import RequestBook
 from storage.database.service_reports import write_report
 from storage.database.source_book import SourceBook
 from storage.database.stores.store_book import StoreBook
 from storage.database.writer import Writer
 from storage.description import Description
+from storage.given_facts import GivenFacts
 from storage.query import health
 from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob, TimepointRow, timepoint_row
 from storage.schema.states import FINISHED, AcquisitionState, TimepointState
@@ -51,17 +52,26 @@ class Catalog(Writer):
         model_name: str,
         model_sha256: str,
         params: Mapping[str, Any],
+        given: GivenFacts | None = None,
+        replaces: int | None = None,
     ) -> AcquisitionRow:
         """Make an acquisition known, or return its row when it is.
 
         The same source with another model, other parameters or another voxel size is another result with a row of its
         own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
         now holds an image of other size keeps its row; its old rows are dropped and it gets a new OME-Zarr.
+
+        Parameters
+        ----------
+        given : what a person said of this source alone
+        replaces : the acquisition that the source was taken for before, see `SourceBook.to_replace`; it keeps its id,
+            name and place, and nothing else
         """
         path = naming.as_place(zarr_path)
         with self._transaction() as connection:
             model = (model_name, model_sha256)
-            number = registration.register(connection, acquisition, path, model, params, self._now())
+            now = self._now()
+            number = registration.register(connection, acquisition, path, model, params, now, given, replaces)
             return lookups.acquisition(connection, number)
 
     def set_aside_source(
@@ -110,25 +120,10 @@ class Catalog(Writer):
 
     # What is asked
 
-    def ask(self, path: str) -> int:
-        """Ask the running service to take a file as it is; return the request's number."""
-        with self._transaction() as connection:
-            return requests.ask(connection, path, self._now())
-
-    def unanswered(self) -> list[requests.SubmitRequest]:
-        """Return what was asked and not answered yet, oldest first."""
-        with self._transaction() as connection:
-            return requests.unanswered(connection)
-
-    def answer(self, number: int, accepted: bool, text: str) -> None:
-        """Answer what was asked."""
-        with self._transaction() as connection:
-            requests.answer(connection, number, accepted, text, self._now())
-
-    def answer_to(self, number: int) -> requests.SubmitRequest | None:
-        """Return a request with what the service made of it."""
-        with self._transaction() as connection:
-            return requests.answer_to(connection, number)
+    @property
+    def requests(self) -> RequestBook:
+        """What people ask of the running service."""
+        return RequestBook(self._transaction, self._now)
 
     # What is to be done
 

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
+from storage.database.readings import further
 from storage.database.stores import remade
 from storage.description import Description
 from storage.errors import StorageError
+from storage.given_facts import GivenFacts
 from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.states import AcquisitionState, TimepointState
@@ -47,9 +49,19 @@ def register(
     model: tuple[str, str],
     params: Mapping[str, Any],
     now: str,
+    given: GivenFacts | None = None,
+    replaces: int | None = None,
 ) -> int:
-    """Return the id of the acquisition's row, made if there was none for this source, model and parameters."""
+    """Return the id of the acquisition's row, made if there was none for this source, model and parameters.
+
+    The row that it `replaces` is taken over, with its name and place: nothing that was made of it holds any more.
+    """
     values = _values(acquisition, model, params)
+    if given is not None:
+        values["given"] = given.stored()
+    if replaces is not None:
+        _read_again(connection, replaces, values | numbering.in_steps(connection, None, acquisition, params))
+        return replaces
     key = select(acquisitions).where(acquisitions.c.source_key == values["source_key"])
     row = connection.execute(key.where(acquisitions.c.result_key == values["result_key"])).mappings().one_or_none()
     if row is None:
@@ -69,9 +81,8 @@ def register(
         values |= _new_place(connection, row["name"], zarr_path)
         _forget_results(connection, number)
     else:
-        values["size_t"] = max(values["size_t"], row["size_t"] or 0)
-        start, before = acquisition.first_number, row["first_number"]
-        values["first_number"] = before if start is None else start - acquisition.shift_from(before)
+        values |= further.values(row, values, acquisition)
+        further.retime(connection, row, values["frame_interval_s"])
     connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
     return number
 
@@ -206,6 +217,11 @@ def _values(acquisition: Description, model: tuple[str, str], params: Mapping[st
         "voxel_x_um": x_um,
         "voxel_source": acquisition.voxel_source,
         "frame_interval_s": acquisition.frame_interval_s,
+        "axes_source": acquisition.origins.axes,
+        "frame_interval_source": acquisition.origins.frame_interval,
+        "doubts": [*acquisition.doubts, *acquisition.lacks] or None,
+        "overruled": dict(acquisition.overruled) or None,
+        "started_at": acquisition.started_at,
         "channel_names": list(acquisition.channel_names),
         "first_number": acquisition.first_number,
         "model_name": model[0],
@@ -243,6 +259,15 @@ def _free_names(connection: Connection, name: str, zarr_path: naming.Place | Non
 
 def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:
     return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
+
+
+def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str, Any]) -> None:
+    _forget_results(connection, acquisition_id)
+    fresh = {"state": AcquisitionState.QUEUED.value, "error": None, "completed_at": None, "store_id": remade.new_id()}
+    here = acquisitions.c.id == acquisition_id
+    connection.execute(
+        update(acquisitions).where(here).values({**values, **fresh, "reading": acquisitions.c.reading + 1})
+    )
 
 
 def _forget_results(connection: Connection, acquisition_id: int) -> None:

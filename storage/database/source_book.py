@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from storage.database import claims, registration, relocation, taken_files
+from storage.database.readings import former
 from storage.database.registration import GEOMETRY, source_key
+from storage.description import Description
 from storage.found import Found
+from storage.given_facts import GivenFacts
 from storage.naming import Place
 from storage.readers import names
 from storage.readers.fingerprint import same_content
 from storage.schema.tables import acquisitions, sources, timepoints
+
+_NOTHING = GivenFacts()
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,25 @@ class SourceBook:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""
         with self._transaction() as connection:
             return taken_files.under(connection, folder)
+
+    def given(self, source_path: str | Path) -> GivenFacts:
+        """Return what a person said of a source alone: a file with all its images, or a series."""
+        key = source_key(source_path)
+        here = (acquisitions.c.source_key == key) | acquisitions.c.source_key.startswith(f"{key}#", autoescape=True)
+        query = select(acquisitions.c.given).where(here).order_by(acquisitions.c.id.desc())
+        with self._transaction() as connection:
+            return next((GivenFacts.restored(said) for said in connection.execute(query).scalars() if said), _NOTHING)
+
+    def to_replace(
+        self, description: Description, model_sha256: str, params: Mapping[str, Any], any_channel: bool = True
+    ) -> int | None:
+        """Return the acquisition that the same source was taken for before, with other facts than now.
+
+        With `any_channel` the nuclear channel is one of these facts, and other weights or parameters do not count where
+        there is no result of the present ones.
+        """
+        with self._transaction() as connection:
+            return former.to_replace(connection, description, model_sha256, params, any_channel)
 
     def confirm(self, found: Found, taken: Iterable[taken_files.Source] = ()) -> int | None:
         """Return the acquisition that has the content that was found at its source's path; None when none has.

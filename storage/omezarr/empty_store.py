@@ -42,6 +42,7 @@ class _Plan:
     reference: Reference | None
     owner: Owner | None
     omero: Mapping[str, Any]
+    reading: int
 
     @property
     def whose(self) -> str:
@@ -56,6 +57,7 @@ def build(
     image: ImageKind,
     owner: Owner | None = None,
     first: TimepointPlanes | None = None,
+    reading: int = 0,
 ) -> None:
     """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
 
@@ -74,7 +76,7 @@ def build(
     if bundle is not None:
         bundles.ensure(bundle, version, None if owner is None else owner.of_bundle)
     omero = _omero(acquisition, first, reference.omero if reference else None)
-    plan = _Plan(acquisition, version, reference, owner, omero)
+    plan = _Plan(acquisition, version, reference, owner, omero, reading)
     if isinstance(place, Path):
         _build_in_folder(place, plan)
     else:
@@ -128,7 +130,8 @@ def _describe(store: places.OutputStore, name: str, plan: _Plan) -> None:
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
     own = published.initial(acquisition.voxel_source, "reference" if reference else "copy")
-    own |= {"size_c": acquisition.size_c, **({} if plan.owner is None else plan.owner.entry())}
+    own |= {"size_c": acquisition.size_c, "reading": plan.reading}
+    own |= {} if plan.owner is None else plan.owner.entry()
     if reference:
         scales = reference.multiscales(name)
     else:

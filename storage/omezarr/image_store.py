@@ -14,7 +14,7 @@ from storage import naming
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
-from storage.omezarr import corruption, ngff, places
+from storage.omezarr import corruption, earlier, ngff, places
 from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, TimepointPlanes, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.ownership import Owner, claim, taken, withdraw
@@ -57,6 +57,7 @@ class ImageStore:
         owner: Owner | None = None,
         made: bool = False,
         first: TimepointPlanes | None = None,
+        reading: int = 0,
     ) -> ImageStore:
         """Return the store for an acquisition, made if it is not there; it appears whole or not at all.
 
@@ -76,6 +77,8 @@ class ImageStore:
             It was made before, and results are in it.
         first : per channel a sequence of (Y, X) planes, optional
             The time point whose contrast is shown, where it is at hand; without it the first one is.
+        reading : int
+            How often the source was read anew with other facts: a store of an earlier reading gives way.
 
         Raises
         ------
@@ -90,12 +93,15 @@ class ImageStore:
         if version not in get_args(ngff.Version):
             raise StorageError(f"OME-Zarr {version!r} cannot be written: choose 0.4 or 0.5.")
         try:
+            whose = "" if owner is None else owner.database
+            if reading and earlier.is_earlier(place, reading, owner):
+                earlier.put_away(place, whose)
             if isinstance(place, str) and owner is not None and not made:
                 claim(places.remote_at(place), owner)
-            if not places.exists(place) or places.is_unfinished(place, "" if owner is None else owner.database):
+            if not places.exists(place) or places.is_unfinished(place, whose):
                 if made:
                     raise StoreGoneError(f"{place} is not there any more: it was moved or removed.")
-                build(place, acquisition, version, image, owner, first)  # type: ignore[arg-type]  # checked above
+                build(place, acquisition, version, image, owner, first, reading)  # type: ignore[arg-type]  # checked
         except OSError as error:
             raise StorageError(
                 f"{place} cannot be made ({error.strerror or error}): check disk and permissions."
@@ -233,6 +239,19 @@ class ImageStore:
     def publish_tracks(self, t: int) -> None:
         """Show painted tracks to readers. Doing it again changes nothing."""
         self._show(f"tracks-{t}", (TRACKS,), "painted", t)
+
+    def keep_interval(self, interval_s: float | None) -> None:
+        """Bring the scales along time to another interval (s), where they have one that differs."""
+        import zarr
+
+        with corruption.writable(self.path):
+            for part in (IMAGE, NUCLEI, TRACKS):
+                group = zarr.open_group(self._store, path=part, mode="r+")
+                before = dict(group.attrs)
+                after = ngff.with_interval(before, interval_s)
+                if after != before:
+                    group.attrs.update(after)
+            self._store.flush()
 
     def labels(self, t: int, z: slice = slice(None)) -> LabelsZYX:
         """Return the (Z, Y, X) uint32 labels of nuclei of a time point, or some of its slices, of one version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal
 
 import numpy as np
@@ -71,6 +72,22 @@ def multiscales(
         entry["version"] = version
     entry["type"] = "mean" if kind == "image" else "nearest"
     return [entry]
+
+
+def with_interval(attributes: Mapping[str, Any], interval_s: float | None) -> dict[str, Any]:
+    """Return a group's attributes with another time between time points (s); None: it is not known."""
+    changed = deepcopy(dict(attributes))
+    (entry, *_) = ome(changed)["multiscales"]
+    for i, axis in enumerate(entry["axes"]):
+        if axis["name"] != "t":
+            continue
+        axis.pop("unit", None)
+        axis |= {"unit": "second"} if interval_s else {}
+        for dataset in entry["datasets"]:
+            for transform in dataset["coordinateTransformations"]:
+                if transform["type"] == "scale":
+                    transform["scale"][i] = float(interval_s or 1.0)
+    return changed
 
 
 def image_label(version: Version) -> dict[str, Any]:

@@ -49,6 +49,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What a person should look at before they believe the results of an acquisition: a sentence with the remedy."""
+
+    acquisition: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class QueueState:
     """The queue at one moment.
 
@@ -67,6 +75,8 @@ class QueueState:
         The most recently finished time points, latest first.
     problems : tuple of Problem
         Latest first.
+    doubts : tuple of Doubt
+        Of the newest acquisitions that have any.
     """
 
     moment: datetime
@@ -76,6 +86,7 @@ class QueueState:
     arrived: tuple[int, datetime, datetime] | None = None
     recent: tuple[Passage, ...] = ()
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,7 @@ def queue_state(connection: Connection, moment: datetime) -> QueueState:
         arrived=(count, _moment(first), _moment(last)) if count else None,
         recent=_passages(connection),
         problems=_problems(connection),
+        doubts=_doubts(connection),
     )
 
 
@@ -189,6 +201,12 @@ def _problems(connection: Connection) -> tuple[Problem, ...]:
     found = [Problem(at, name, int(t), state, error) for at, name, t, state, error in connection.execute(points)]
     found += [Problem(at, name, None, state, error or "") for at, name, state, error in connection.execute(whole)]
     return tuple(sorted(found, key=lambda problem: problem.at, reverse=True)[:PROBLEMS])
+
+
+def _doubts(connection: Connection) -> tuple[Doubt, ...]:
+    doubted = select(acquisitions.c.name, acquisitions.c.doubts).where(acquisitions.c.doubts.is_not(None))
+    newest = connection.execute(doubted.order_by(acquisitions.c.id.desc()).limit(PROBLEMS))
+    return tuple(Doubt(name, sentence) for name, sentences in newest for sentence in sentences)
 
 
 def _moment(text: str) -> datetime:

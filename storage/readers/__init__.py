@@ -12,6 +12,7 @@ from pathlib import Path
 
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
+from storage.given_facts import GivenFacts
 from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
@@ -52,6 +53,7 @@ def open_acquisitions(
     pattern: str | None = None,
     axes: str | None = None,
     check: bool = True,
+    given: GivenFacts | None = None,
 ) -> list[Acquisition]:
     """Open files or folders as acquisitions, sorted by source.
 
@@ -69,6 +71,8 @@ def open_acquisitions(
         the first is z. That files of other formats know their axes is remarked.
     check : bool
         Look whether each file is whole. Leave it out only for files that were just looked at.
+    given : GivenFacts or None
+        All that a person says of them, instead of `voxel_size_um` and `axes`.
 
     Raises
     ------
@@ -77,8 +81,9 @@ def open_acquisitions(
     UnreadableInputError
         When a file is not an image that is read here.
     """
-    given = [path] if isinstance(path, str | Path) else path
-    files = [file for one in given for file in discover(Path(one), pattern)]
+    told = given or GivenFacts(axes, None if voxel_size_um is None else tuple(voxel_size_um))
+    axes, places = told.axes, [path] if isinstance(path, str | Path) else path
+    files = [file for one in places for file in discover(Path(one), pattern)]
     found: list[Acquisition] = []
     for key, members in group(files, pattern).items():
         ready = {member: _checked(member) if check else None for member in members}
@@ -90,7 +95,7 @@ def open_acquisitions(
             found += [_limited(one, ready[members[0]]) for one in opened]
     if axes is not None:
         found = [_without_use_for(axes, one) for one in found]
-    return [one.with_voxel_size(voxel_size_um) for one in sorted(found, key=lambda one: str(one.source_path))]
+    return [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
 
 
 def reopen(row: AcquisitionRow, t: int) -> Acquisition:
@@ -104,12 +109,15 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         As `open_acquisitions`, and when the source is gone.
     """
     path, axes = Path(row.source_path), row.params.get("axes")
-    voxel = row.voxel_size_um if row.voxel_source == "configured" else None
+    said = GivenFacts(
+        voxel_size_override_um=row.voxel_size_um if row.voxel_source == "configured" else None,
+        frame_interval_s=row.seconds_per_t if row.frame_interval_source == "configured" else None,
+    )
     if row.reader is not None and sequence.is_sequence(row.reader):
         start = row.first_number or 0
         file = names.numbered_file(path, t + start)
         _checked(file)
-        return sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes).with_voxel_size(voxel)
+        return sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes).with_given(said)
     whole = Path(row.source_path.rpartition("#")[0] or path)  # of a file with several images
     owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
     if owner is None:
@@ -124,7 +132,7 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         if str(one.source_path) == row.source_path:
             if of_files and not _is_there(one, t):
                 _checked(owner)
-            return one.with_voxel_size(voxel)
+            return one.with_given(said)
     raise UnreadableInputError(f"{owner} no longer holds the image {path.name}: put the former file back.")
 
 

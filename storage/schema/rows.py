@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,8 @@ class AcquisitionRow:
     Sizes are None for an acquisition that was set aside before it could be opened. `zarr_path` and `name` are the
     ones that count: the catalog may have numbered them to keep two results apart. Here `zarr_path` is always whole, an
     absolute path or a URL, whatever the table holds. `store_id` is what the store there carries, see
-    `storage.omezarr.ownership`.
+    `storage.omezarr.ownership`. `reading` counts how often its source was read anew with other facts, in place of what
+    it was taken for before.
     """
 
     id: int
@@ -55,6 +57,13 @@ class AcquisitionRow:
     nusetd_version: str
     store_id: str | None = None
     step: int = 1
+    axes_source: str | None = None
+    frame_interval_source: str | None = None
+    doubts: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    overruled: Mapping[str, Any] = field(default_factory=dict)
+    started_at: str | None = None
+    reading: int = 0
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float] | None:
@@ -151,6 +160,8 @@ def acquisition_row(row: RowMapping, folder: Path | None) -> AcquisitionRow:
         values["zarr_path"] = naming.whole_place(values["zarr_path"], folder)
     values["state"] = AcquisitionState(values["state"])
     values["channel_names"] = tuple(values["channel_names"])
+    values |= {"doubts": tuple(values["doubts"] or ())}
+    values |= {name: values[name] or {} for name in ("given", "overruled")}
     return AcquisitionRow(**values)
 
 

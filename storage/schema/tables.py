@@ -89,6 +89,13 @@ acquisitions = Table(
     Column("nusetd_version", String(64), nullable=False),
     Column("store_id", String(32)),  # the OME-Zarr at `zarr_path` carries it, with the database's identity
     Column("step", Integer, nullable=False, server_default="1"),  # from one time point to the next
+    Column("axes_source", String(16)),
+    Column("frame_interval_source", String(16)),
+    Column("doubts", JSON(none_as_null=True)),  # sentences: what was guessed, what the file says against itself
+    Column("given", JSON(none_as_null=True)),  # what a person said of this source alone; it counts whenever it is read
+    Column("overruled", JSON(none_as_null=True)),  # what the file says instead of what a person gave
+    Column("started_at", String(64)),  # when its taking began, as the file says it
+    Column("reading", Integer, nullable=False, server_default="0"),  # how often it was read anew, with other facts
     UniqueConstraint("source_key", "result_key"),
 )
 
@@ -264,6 +271,7 @@ requests = Table(
     Column("answered_at", String(32)),
     Column("answer", Text),
     Column("accepted", Boolean),
+    Column("given", JSON(none_as_null=True)),  # facts that the person gives with it
 )
 
 # Results that cannot become rows yet: one before them is not done, or tracks have to be made anew with them.

@@ -281,3 +281,28 @@ def test_a_reader_never_gets_a_mixture(store: ImageStore) -> None:
     assert reader.exitcode == 0
     assert value > 5
     assert torn.value == 0
+
+
+def test_a_store_of_an_earlier_reading_gives_way_to_one_of_the_next(store: ImageStore, tmp_path: Path) -> None:
+    """The same place, with other axes or voxels; nothing that waited to be shown in the old one appears in the new."""
+    write(store, 0, 7)  # waits to be shown
+    image = acquisition(pixels(*SIZE[:2], 1, *SIZE[3:]))
+    new = ImageStore.create(store.path, image, reading=1)
+    assert (new.path, new.published_timepoints, new.shape) == (store.path, (), (0, 1, 1, *SIZE[3:]))
+    new.write_timepoint(0, [planes(2)[:1]], volume(2)[:1])
+    new.publish(0)
+    assert live(new, 0) == everywhere(2)
+    assert ImageStore.create(store.path, image, reading=1).published_timepoints == (0,)
+    assert [one.name for one in tmp_path.iterdir()] == ["embryo.ome.zarr"]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_the_scale_along_time_follows_another_interval(store: ImageStore) -> None:
+    for interval, said in ((30.0, (30.0, "second")), (None, (1.0, None))):
+        store.keep_interval(interval)
+        for part in ("", "labels/nuclei", "labels/tracks"):
+            attributes = dict(zarr.open_group(store.path, path=part, mode="r").attrs)
+            (entry,) = attributes.get("ome", attributes)["multiscales"]
+            scales = {one["coordinateTransformations"][0]["scale"][0] for one in entry["datasets"]}
+            assert (scales, entry["axes"][0].get("unit")) == ({said[0]}, said[1])
+            assert entry["axes"][-1]["unit"] == "micrometer"

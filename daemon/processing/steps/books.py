@@ -228,6 +228,12 @@ class Books:
                 self.analysed.append(kept)
             self.to_look_at.discard(number)
 
+    def is_at(self, acquisition_id: int) -> bool:
+        """Say whether results of an acquisition are on their way into the database."""
+        analysed = {found.job.acquisition_id for found in (*self.analysed, *(found for found, _ in self.tracked))}
+        renewed = {row.id for row, _ in self.replayed}
+        return acquisition_id in self.tracking | analysed | renewed or self.writing[acquisition_id] > 0
+
     def may_try_again(self, name: str, acquisition_id: int, cause: Cause) -> bool:
         """A worker died, or ran out of memory, over a step of no time point: again, then it is given up."""
         self.crashes[name, acquisition_id] += 1

@@ -84,7 +84,8 @@ class Painting:
     def begin(self, work: Paint) -> PaintTask:
         """What the worker is told."""
         row, t, track_of = work
-        return PaintTask(str(row.zarr_path), t, track_of, self._books.catalog.stores.owner(row))
+        owner = self._books.catalog.stores.owner(row)
+        return PaintTask(str(row.zarr_path), t, track_of, owner, row.seconds_per_t)
 
     def end(self, work: Paint, result: Painted) -> None:
         """Note that it is visible."""

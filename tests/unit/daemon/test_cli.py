@@ -69,7 +69,10 @@ def test_service_and_worker_start_with_what_their_start_needs(module: str, spare
         ["no-such-command"],
         ["process"],
         ["process", "x.tif"],
-        ["process", "x.tif", "--output", "o", "--voxel-size", "1,2"],
+        ["process", "x.tif", "--output", "o", "--voxel-size", "1,2,3,4"],
+        ["process", "x.tif", "--output", "o", "--voxel-size", "1,nan"],
+        ["submit", "x.tif", "--axes", "TT"],
+        ["submit", "x.tif", "--frame-interval", "0"],
         ["process", "x.tif", "--output", "o", "--threads", "0"],
         ["export", "1", "--format", "avi", "--output", "x"],
         ["retry"],
@@ -96,6 +99,7 @@ def test_a_missing_database_is_one_sentence(tmp_path: object, capsys: pytest.Cap
 
 def test_voxel_sizes_are_read_in_the_order_z_y_x() -> None:
     assert options.voxel_size("2.0,0.3,0.25") == (2.0, 0.3, 0.25)
+    assert (options.voxel_size("0.3"), options.voxel_size("0.3,0.25")) == ((0.3,), (0.3, 0.25))
     with pytest.raises(Exception, match="three positive numbers"):
         options.voxel_size("2,0,1")
 

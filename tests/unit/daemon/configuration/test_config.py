@@ -69,6 +69,29 @@ min_score = 0.7
     assert not parsed.service.events
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("voxel_size_um = 0.3", "voxel_size_um", (0.3,)),
+        ("voxel_size_override_um = [0.3, 0.2]", "voxel_size_override_um", (0.3, 0.2)),
+        ('axes = "tyx"', "axes", "TYX"),
+        ("frame_interval_s = 30", "frame_interval_s", 30.0),
+    ],
+)
+def test_a_watch_says_what_its_files_do_not(line: str, name: str, value: object) -> None:
+    (watch,) = config.parse(f'[[watch]]\npath = "/in"\noutput = "/out"\n{line}\n', Path("/etc/nusetd.toml")).watch
+    assert getattr(watch, name) == getattr(watch.given, name) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["voxel_size_um = [1, 2, 3, 4]", "voxel_size_override_um = -1", 'axes = "TYQ"', "axes = 3", "frame_interval_s = 0"],
+)
+def test_what_a_watch_says_wrongly_is_named_with_its_line(line: str) -> None:
+    with pytest.raises(ConfigError, match=f"line 4: {line.split()[0]} = "):
+        config.parse(f'[[watch]]\npath = "/in"\noutput = "/out"\n{line}\n', Path("/etc/nusetd.toml"))
+
+
 def test_all_faults_are_told_at_once_with_their_lines() -> None:
     text = """
 [[watch]]

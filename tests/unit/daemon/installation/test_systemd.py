@@ -55,15 +55,22 @@ def test_the_example_shows_every_setting() -> None:
     assert [name for table in tables for name in vars(table) if name not in shown] == []
 
 
+# What has no default: shown with a value that somebody may want.
+WITHOUT = {
+    "step",
+    "nuclear_channel",
+    "voxel_size_um",
+    "voxel_size_override_um",
+    "axes",
+    "frame_interval_s",
+    "pattern",
+    "command",
+}
+
+
 def test_the_example_shows_the_true_defaults() -> None:
     shown = dict(re.findall(r"^# (\w+) = ([^#\n]+?)\s*(?:#.*)?$", EXAMPLE.read_text(), re.MULTILINE))
     for defaults in (WatchConfig(Path(), Path()), ServiceConfig(), AlertsConfig()):
-        for name in vars(defaults).keys() & shown.keys() - {
-            "nuclear_channel",
-            "voxel_size_um",
-            "pattern",
-            "step",
-            "command",
-        }:
+        for name in vars(defaults).keys() & shown.keys() - WITHOUT:
             value = getattr(defaults, name)
             assert shown[name].strip('"') == (str(value).lower() if isinstance(value, bool) else str(value)), name

@@ -25,6 +25,13 @@ class EndedAcquisitions:
 
     def __init__(self) -> None:
         self.ended: set[int] = set()
+        self.busy: set[int] = set()
+
+    def hold(self, acquisition_id: int, reason: str) -> bool:
+        return acquisition_id not in self.busy
+
+    def show_again(self, acquisition_id: int) -> None:
+        pass
 
     def end(self, acquisition_id: int) -> None:
         self.ended.add(acquisition_id)
