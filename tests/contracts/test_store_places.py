@@ -250,6 +250,13 @@ def test_something_else_in_a_bundles_place_is_left_alone(tmp_path: Path, image: 
     assert sorted(path.name for path in (tmp_path / "exp.ome.zarr").rglob("*")) == before
 
 
+def test_the_list_of_positions_is_well_formed_whatever_their_names(tmp_path: Path) -> None:
+    image = replace(acquisition(pixels(1, 1, 2, 20, 24)), name='bell\x07 <a & "b"> \x1b[31m')
+    ImageStore.create(naming.zarr_path(tmp_path, image.name, "exp"), image)
+    [described] = ElementTree.parse(tmp_path / "exp.ome.zarr" / bundles.METADATA).getroot()
+    assert described.get("Name") == r'bell\x07 <a & "b"> \x1b[31m'
+
+
 # By reference
 
 
