@@ -11,6 +11,8 @@ from cases.browser import Browser, browser, is_here
 from cases.live_page import live_page
 from lab import ENGINE, Lab, nusetd, stack, write_stack
 
+from daemon.page import neuroglancer
+
 pytestmark = pytest.mark.browser
 
 THUMBNAIL = "const i = document.querySelector('.thumb img'); return i && i.naturalWidth > 50"
@@ -120,3 +122,16 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
         window.open(f"{page.address}/#/a/99")
         window.wait("a sentence", lambda: "99" in text(window, "#notice"))
     window.console()  # the browser writes down that 99 was not there
+
+
+@pytest.mark.skipif(neuroglancer.client_folder() is None, reason=neuroglancer.MISSING)
+def test_an_acquisition_opens_in_3d_from_the_page(window: Browser, tmp_path: Path) -> None:
+    with live_page(family.fill(tmp_path)) as page:
+        window.open(f"{page.address}/#/a/1")
+        find = "return [...document.querySelectorAll('a')].find(a => a.textContent === 'open in 3D')"
+        link = window.wait("the link", lambda: window.run(f"{find}?.href"))
+        window.open(link)
+        window.wait("the viewer has loaded everything", lambda: window.run("return window.viewer && viewer.isReady()"))
+        layers = window.run("return viewer.state.toJSON().layers.map(one => one.name)")
+        assert {"nuclei", "tracks"} < set(layers)
+    window.console()  # the page's own console was looked at before

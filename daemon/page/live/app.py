@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +14,6 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -21,10 +21,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from daemon.errors import DaemonError
+from daemon.page import neuroglancer
 from daemon.page.live import facts, pictures
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
 from daemon.page.live.planes import Arrays, View, Wanted
+from daemon.page.live.stores import StoreRoutes, link
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
 from storage.query.selection import Selection
@@ -34,6 +36,7 @@ STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240
 _LOOK_S = 1.0
 _HEARTBEAT_LOOKS = 15
+_LONG = 2000  # bytes; below, compressing costs more than it saves
 
 
 class Services(Protocol):
@@ -84,36 +87,39 @@ class Page:
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
             Route("/api/orders/retry", self.retry, methods=["POST"]),
+            *StoreRoutes(self._database, self._ending).routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
 
     def overview(self, request: Request) -> Response:
         """The first page's numbers."""
-        return _json({**facts.overview(self._database, self._services.status), "read_only": self._read_only})
+        return _json(request, {**facts.overview(self._database, self._services.status), "read_only": self._read_only})
 
     def about(self, request: Request) -> Response:
         """One acquisition."""
         number = request.path_params["number"]
         self._look()
         found = self._arrays.acquisition(number)
-        return _json({**facts.about(found, self._database), "levels": self._levels.of_channels(number)})
+        about = facts.about(found, self._database)
+        viewer = link(found.name) if neuroglancer.client_folder() is not None else None
+        return _json(request, {**about, "levels": self._levels.of_channels(number), "viewer": viewer})
 
     def nuclei(self, request: Request) -> Response:
         """Nuclei of a time point, a track, or by a filter."""
         query = request.query_params
         t, track = _whole(query.get("t")), _whole(query.get("track"))
         selection = Selection(where=query.get("where") or None, t=t, track=track)
-        return _json(facts.nuclei(self._database, request.path_params["number"], selection))
+        return _json(request, facts.nuclei(self._database, request.path_params["number"], selection))
 
     def tracks(self, request: Request) -> Response:
         """All tracks, or the family of one."""
         query = request.query_params
         selection = Selection(where=query.get("where") or None, track=_whole(query.get("track")))
-        return _json(facts.tracks(self._database, request.path_params["number"], selection))
+        return _json(request, facts.tracks(self._database, request.path_params["number"], selection))
 
     def counts(self, request: Request) -> Response:
         """How the time points went."""
-        return _json(facts.counts(self._database, request.path_params["number"]))
+        return _json(request, facts.counts(self._database, request.path_params["number"]))
 
     def image(self, request: Request) -> Response:
         """A plane as grey PNG."""
@@ -150,7 +156,7 @@ class Page:
         if not isinstance(number, int):
             raise HTTPException(400, "Name the acquisition by its id.")
         touched = await run_in_threadpool(self._services.retry, self._database, str(number))
-        return _json({"queued_again": [str(one) for one in touched]})
+        return _json(request, {"queued_again": [str(one) for one in touched]})
 
     async def events(self, request: Request) -> Response:
         """A line whenever something has changed."""
@@ -191,10 +197,7 @@ def make_app(database: str, services: Services, visitors: Visitors, ending: Even
         DaemonError: partial(_told, 409),
         HTTPException: _refused,
     }
-    middleware = [
-        Middleware(Guard, visitors=visitors),
-        Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3),
-    ]
+    middleware = [Middleware(Guard, visitors=visitors)]
     return Starlette(routes=page.routes(), exception_handlers=handlers, middleware=middleware)
 
 
@@ -219,9 +222,13 @@ def _file(name: str) -> Any:  # noqa: ANN401 - what Starlette takes for an endpo
 _FRESH = {"Cache-Control": "no-cache"}
 
 
-def _json(values: dict[str, Any]) -> Response:
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+def _json(request: Request, values: dict[str, Any]) -> Response:
+    """Values as JSON, compressed where they are many and the browser takes it."""
+    content = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if len(content) > _LONG and "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = gzip.compress(content, 3), "gzip"
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _png(content: bytes) -> Response:

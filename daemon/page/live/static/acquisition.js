@@ -156,6 +156,7 @@ class View {
       element("label", {}, "black", this.parts.low),
       element("label", {}, "white", this.parts.high),
       element("label", {}, "colour by", by),
+      this.about.viewer ? element("a", { href: this.about.viewer, target: "_blank", rel: "noopener" }, "open in 3D") : null,
       element("label", { title: "go to each new time point as it comes" }, this.follow, "follow"),
     );
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import socket
 import time
@@ -18,6 +19,7 @@ from PIL import Image
 import storage
 from daemon import cli
 from daemon.errors import DaemonError
+from daemon.page import neuroglancer
 from daemon.page.live.guard import Visitors
 from daemon.page.live.pictures import grey_png, labels_png, levels_of
 from daemon.page.live.server import listen
@@ -133,6 +135,42 @@ def test_what_is_not_there_is_a_sentence(page: LivePage, path: str, code: int, s
     answer = page.ask(path)
     assert answer.code == code
     assert sentence in answer.json["error"]
+
+
+def test_stores_are_given_out_whole_and_in_parts(page: LivePage, results: Path) -> None:
+    name = f"/stores/{family.NAME}.ome.zarr"
+    whole = page.ask(f"{name}/.zattrs")
+    assert whole.body == (results / f"{family.NAME}.ome.zarr" / ".zattrs").read_bytes()
+    assert page.ask(f"{name}/.zattrs", Range="bytes=3-9").body == whole.body[3:10]
+    assert page.ask(f"{name}/.zattrs", Range="bytes=3-9").code == 206
+    assert page.ask(f"{name}/.zattrs", Range="bytes=999999-").code == 416
+    assert page.ask(f"{name}/.zattrs", If_None_Match=whole.headers["etag"]).code == 304
+    for wrong in (
+        "/stores/none.ome.zarr/.zattrs",
+        f"{name}/../nusetd.sqlite",
+        f"{name}/%2e%2e/nusetd.sqlite",
+        "/stores/",
+    ):
+        assert page.ask(wrong).code == 404, wrong
+
+
+def test_long_answers_are_compressed_for_those_who_take_it(page: LivePage) -> None:
+    plain, packed = page.ask(f"{ONE}/nuclei"), page.ask(f"{ONE}/nuclei", Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < 0.5 * len(plain.body)
+
+
+@pytest.mark.skipif(neuroglancer.client_folder() is None, reason=neuroglancer.MISSING)
+def test_the_viewer_is_here_with_a_policy_of_its_own(page: LivePage) -> None:
+    opened = page.ask(f"/open/{family.NAME}")
+    assert opened.code == 302
+    assert quote(f"zarr://{page.address}/stores/{family.NAME}.ome.zarr", safe="") in opened.headers["location"]
+    client = page.ask(opened.headers["location"].partition("#")[0])
+    assert client.code == 200
+    assert "unsafe-eval" in client.headers["content-security-policy"]
+    assert page.ask("/open/none").code == 404
+    assert page.ask(ONE).json["viewer"] == f"/open/{family.NAME}"
 
 
 def test_only_the_page_itself_may_ask_under_its_own_name(page: LivePage) -> None:
