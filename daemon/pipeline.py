@@ -18,8 +18,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from daemon import logs
-from daemon.processing.messages import Analysed, AnalyseTask, Cause, PaintTask, ReplayTask, Tracked, TrackTask
-from daemon.processing.recipe import Recipe, StoredRecipe, choose_channel, refuse_unmeasurable
+from daemon.processing.channels.looking import try_acquisition
+from daemon.processing.messages import Analysed, AnalyseTask, Cause, Chosen, PaintTask, ReplayTask, Tracked, TrackTask
+from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
 from daemon.processing.tracker_cache import TrackerCache
@@ -40,10 +41,10 @@ if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
     from storage.database.renewal.replayed import Replayed
-    from storage.database.taken_files import Source
+    from storage.database.sources.taken_files import Source
     from storage.description import Description
     from storage.omezarr.ownership import Owner
-    from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
+    from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, ChannelFact
 
 
 class Stage(Enum):
@@ -51,6 +52,7 @@ class Stage(Enum):
 
     LANDED = "Its file is on disk, and not known to be whole."
     ADMITTED = "It waits in the database's queue."
+    CHOSEN = "It is known which of its channels shows nuclei, or that this time point does not tell."
     ANALYSED = "Its labels are on disk, its nuclei are known; its turn may have to come."
     TRACKED = "Its nuclei are linked to those before it."
     REPLAYED = "All tracks of its acquisition are made anew with it."
@@ -110,7 +112,9 @@ _STORE = (*_REMADE, Cause.STORE)
 FLOW: tuple[Step, ...] = (
     Step("admit", _S.LANDED, _S.ADMITTED, Runner.WATCHER, "a whole file becomes an acquisition with time points",
          _back_to(_S.LANDED, _C.PASSING, _C.GONE, INPUT=_S.SET_ASIDE)),
-    Step("analyse", _S.ADMITTED, _S.ANALYSED, Runner.WORKER, "planes -> slice labels -> 3D labels on disk, a table",
+    Step("choose channel", _S.ADMITTED, _S.CHOSEN, Runner.WORKER, "where nobody says it: a small trial on each channel",
+         _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, *_DEATH, _C.MACHINE, INPUT=_S.SET_ASIDE)),
+    Step("analyse", _S.CHOSEN, _S.ANALYSED, Runner.WORKER, "planes -> slice labels -> 3D labels on disk, a table",
          _back_to(_S.ADMITTED, _C.PASSING, _C.GONE, _C.CHANGED, _C.MEMORY, *_DEATH, _C.MACHINE, *_STORE,
                   INPUT=_S.SET_ASIDE)),
     Step("replay", _S.ANALYSED, _S.REPLAYED, Runner.WORKER, "late or changed ones: all tracks anew, once for all",
@@ -172,15 +176,16 @@ def admit(
     bundle = experiment(found.description)
     acquisition = replace(found.description, name=called(found.description.name))
     refuse_unmeasurable(acquisition)
-    channel = choose_channel(acquisition, recipe.nuclear_channel)
+    channel = _known_channel(catalog, acquisition, recipe)
     row = catalog.register(
         acquisition,
         zarr_path=naming.zarr_path(output, acquisition.name, None if bundle is None else called(bundle)),
         model_name=recipe.model.model_name,
         model_sha256=recipe.model.model_sha256,
-        params=recipe.params(channel),
+        params=recipe.params(channel.channel),
         given=given,
         replaces=replaces,
+        channel=channel,
     )
     _say_doubts(catalog, row, acquisition, recipe)
     # The catalog counts time points from the number that was the first when it met the series.
@@ -216,9 +221,24 @@ def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description,
 
 def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:
     """Return the acquisition that an image was taken for before, with other facts; see `SourceBook.to_replace`."""
-    channel = choose_channel(found.description, recipe.nuclear_channel)
-    sha256, params = recipe.model.model_sha256, recipe.params(channel)
+    channel = _known_channel(catalog, found.description, recipe)
+    sha256, params = recipe.model.model_sha256, recipe.params(channel.channel)
     return catalog.sources.to_replace(found.description, sha256, params, any_channel)
+
+
+def _known_channel(catalog: Catalog, acquisition: Description, recipe: Recipe) -> ChannelFact:
+    """Return which channel shows nuclei by what a person or the file says, or what was found before."""
+    channel = channel_by_word(acquisition, recipe.nuclear_channel)
+    if channel.channel is not None:
+        return channel
+    return catalog.channels.known(acquisition, recipe.model.model_sha256, recipe.params(None)) or channel
+
+
+def choose_channel(
+    acquisition: Acquisition, t: int, segmenter: StackSegmenter, progress: Callable[[int, int], None]
+) -> Chosen:
+    """Try the engine on a part of each channel of one time point; `progress` is told of the channels."""
+    return Chosen(try_acquisition(acquisition, t, segmenter, progress))
 
 
 def analyse(

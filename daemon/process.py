@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
@@ -14,6 +14,7 @@ from daemon import pipeline
 from daemon.assembly import Assembly, Hooks, Rules, assemble, make_folder
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain, say
+from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
@@ -31,10 +32,12 @@ from storage.spans import spoken
 from tracking.steps import absent
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import EngineConfig, Processing
+    from daemon.configuration.config import EngineConfig, Processing, UnclearChannel
+    from daemon.processing.steps.books import Seen
     from storage.schema.rows import AcquisitionRow, TimepointRow
 
 _TURN_S = 0.2
+_DOUBTS_SAID = 3  # of an acquisition
 _RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0, retry_policy=RetryPolicy(attempts=3, pause_s=1.0))
 
 
@@ -66,6 +69,7 @@ class ProcessOptions:
     image: ImageKind = "copy"
     database: str | None = None
     step: int | None = None
+    unclear_channel: UnclearChannel = "ask"
 
 
 @dataclass
@@ -78,6 +82,7 @@ class _Run:
     options: ProcessOptions
     catalog: Catalog
     parts: Assembly
+    doubts: Mapping[int, Sequence[str]]
     rows: list[int] = field(default_factory=list)
     faults: int = 0
     opened: set[Path] = field(default_factory=set)
@@ -106,8 +111,15 @@ def process(options: ProcessOptions) -> int:
         raise UsageError(f"{options.output} is no folder: say with --database where the rows go.")
     make_folder(options.output)
     with Catalog.open(database) as catalog, Bars() as bars:
-        parts = assemble(catalog, options.engine, options.output, _RULES, Hooks(bars.show))
-        run = _Run(options, catalog, parts)
+        doubts = defaultdict[int, list[str]](list)
+
+        def hear(seen: Seen) -> None:
+            bars.show(seen)
+            if seen.what == "doubted" and seen.reason is not None:
+                doubts[seen.acquisition.id].append(seen.reason)
+
+        parts = assemble(catalog, options.engine, options.output, _RULES, Hooks(hear))
+        run = _Run(options, catalog, parts, doubts)
         try:
             groups = _groups(run)
             while parts.queue_loop.model is None and groups:
@@ -195,6 +207,7 @@ def _admit(found: Found, facts: GivenFacts, run: _Run, called: Callable[[str], s
         options.image,
         facts.axes,
         options.step,
+        options.unclear_channel,
     )
     elsewhere = {one.source_path: one.files for one in run.catalog.sources.elsewhere(found)}
     (gone,) = run.asked(Gone(elsewhere)) if elsewhere else (Missing(frozenset()),)
@@ -258,8 +271,20 @@ def _report(run: _Run) -> int:
         states[row.state] += 1
         points = run.catalog.timepoints(row_id)
         count = sum(point.nuclei_count or 0 for point in points)
-        say(f"{row.name}: {row.state}, {count} nuclei in {_time_points(row, points)}, {row.zarr_path}")
+        channel = f", {row.channel_in_words}" if (row.size_c or 1) > 1 else ""
+        say(f"{row.name}: {row.state}, {count} nuclei in {_time_points(row, points)}{channel}, {row.zarr_path}")
+        _say_doubts(row, run.doubts.get(row_id, ()))
         if row.state is not AcquisitionState.COMPLETE:
             complain(f"{row.name}: {row.error or row.state.meaning}")
     failed = run.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
     return 1 if failed else 0
+
+
+def _say_doubts(row: AcquisitionRow, said: Sequence[str]) -> None:
+    """What a person must know before believing a result: of its channel, and of time points that make no sense."""
+    if row.state is not AcquisitionState.SET_ASIDE and (doubt := doubt_about_channel(row)) is not None:
+        complain(doubt)
+    for sentence in said[:_DOUBTS_SAID]:
+        complain(sentence)
+    if len(said) > _DOUBTS_SAID:
+        complain(f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points.")

@@ -346,6 +346,7 @@ class Service:
             watch.image,
             watch.axes,
             watch.step,
+            watch.unclear_channel,
         )
 
 

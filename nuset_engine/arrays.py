@@ -69,6 +69,7 @@ BoxesN4 = NDArray[np.float32]  # (N, 4) y0, x0, y1, x1
 Boxes4 = NDArray[np.float32]  # (..., 4) y0, x0, y1, x1
 AxesND = NDArray[np.float64]  # (N, 2 or 3) lengths
 RotationsN33 = NDArray[np.float64]  # (N, 3, 3)
+CountsNM = NDArray[np.unsignedinteger]  # (N, M) as files store them
 MatrixNM = NDArray[np.float64]  # (N, M)
 MatrixF32 = NDArray[np.float32]  # (N, M)
 TermsNMK = NDArray[np.float64]  # (N, M, K)

@@ -58,12 +58,12 @@ class EventDetector:
     ) -> None:
         self.weights_info = read_by(find_weights(weights), runtime)
         self.min_score = min_score
-        self._nuclei = Segmenter(nuclei, params, threads, runtime)
+        self.nuclei = Segmenter(nuclei, params, threads, runtime)
         self._predictor = Predictor(self.weights_info, threads)
 
     def statistics(self, planes: Sequence[PlaneYX]) -> StackStatistics:
         """Nucleus size, polarity and whole-image intensity of a stack, from a few of its slices."""
-        found = self._nuclei.statistics(planes)
+        found = self.nuclei.statistics(planes)
         return found if found.is_blank else of_whole_image(planes, found)
 
     def detect(self, planes: Sequence[PlaneYX], statistics: StackStatistics | None = None) -> Iterator[Proposals]:
@@ -81,7 +81,7 @@ class EventDetector:
             Boxes in source pixels, best first.
         """
         known = statistics or self.statistics(planes)
-        p = self._nuclei.params
+        p = self.nuclei.params
         for z in range(len(planes)):
             plane = np.asarray(planes[z])
             if known.is_blank:

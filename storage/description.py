@@ -51,8 +51,9 @@ class Description:
         The files (or the OME-Zarr folder) that hold it.
     reader : str
         Name of the reader: ``ome-tiff``, ``imagej-tiff``, ``tiff``, ``lsm``, ``micromanager``, ``ndtiff``, ``oif``,
-        ``oib``, ``oir``, ``czi``, ``nd2``, ``lif``, ``ome-zarr``; with ``-sequence`` behind it for one file
-        per time point.
+        ``oib``, ``oir``, ``czi``, ``nd2``, ``lif``, ``stk``, ``metamorph``, ``ims``, ``png``, ``jpeg``, ``ome-zarr``;
+        with ``-sequence`` behind it for one file per time point, ``tiff-planes`` or ``picture-planes`` for one
+        per plane.
     size_t, size_c, size_z, size_y, size_x : int
         Sizes of the axes. `size_t` counts up to the last time point present, gaps included.
     dtype : numpy dtype of the planes

@@ -190,7 +190,7 @@ def _look(row: AcquisitionRow, store: ImageStore, t: int, known: _Known, image: 
     tracks = np.zeros(highest + 2, dtype=np.int64)
     for label, record in known.nuclei.items():
         tracks[label] = record["track_id"] or 0
-    channel = int(row.params.get("nuclear_channel", 0))
+    channel = row.segmented_channel
     seen = _Seen(np.zeros(highest + 1), np.zeros((3, highest + 1)), None, {}, [])
     if image is not None:
         seen.intensity = np.zeros(highest + 1)

@@ -18,6 +18,8 @@ BRIEF = (
     "voxel_z_um",
     "voxel_y_um",
     "voxel_x_um",
+    "nuclear_channel",
+    "channel_source",
     "timepoints_done",
     "nuclei_count",
     "tracks_count",

@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, default=0.4, help="least confidence of an event, 0 to 1 (0.4)")
     options.add_runtime(parser)
     options.add_settings(parser)
-    parser.add_argument(
-        "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
-    )
+    options.add_channel(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -48,5 +46,6 @@ def execute(arguments: argparse.Namespace) -> int:
             min_score=arguments.min_score,
             runtime=config.engine.runtime,
             segmentation=config.processing.segmentation,
+            unclear_channel=arguments.unclear_channel,
         )
     )

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from daemon.output import FORMATS
 
@@ -200,8 +200,23 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         help="from one time point to the next, whatever the metadata gives",
     )
+    add_channel(parser)
+
+
+def add_channel(parser: argparse.ArgumentParser) -> None:
+    """Which channel shows nuclei."""
+    from daemon.configuration.config import UnclearChannel
+
     parser.add_argument(
-        "--channel", help="the channel with the nuclei, by number from 0 or by name (default: the nuclear stain)"
+        "--channel",
+        help="the channel with the nuclei, by number from 0 or by name (default: by stain, else by looking)",
+    )
+    parser.add_argument(
+        "--unclear-channel",
+        choices=get_args(UnclearChannel),
+        default="ask",
+        help="where it is not clear which channel shows nuclei: set the image aside, or take the likeliest with a "
+        "warning (default: ask)",
     )
 
 

@@ -63,5 +63,6 @@ def execute(arguments: argparse.Namespace) -> int:
             image=arguments.image,
             database=arguments.database,
             step=arguments.step,
+            unclear_channel=arguments.unclear_channel,
         )
     )

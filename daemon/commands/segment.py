@@ -15,7 +15,7 @@ EXAMPLE = "nusetd segment image.tif stack.tif --output labels"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images or OME-Zarr stores")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images, OME-Zarr stores, folders")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the label images")
     options.add_reading(parser)
     options.add_engine(parser)
@@ -33,5 +33,6 @@ def execute(arguments: argparse.Namespace) -> int:
             given=options.given_facts(arguments),
             engine=config.engine,
             processing=config.processing,
+            unclear_channel=arguments.unclear_channel,
         )
     )

@@ -67,6 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
             voxel_size_um=arguments.voxel_size,
             nuclear_channel=options.channel(arguments.channel),
             axes=arguments.axes,
+            unclear_channel=arguments.unclear_channel,
         ),
         configs,
     )

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from daemon.configuration.alerts import AlertsConfig, read_alerts
 from daemon.configuration.assignments import Assignment, overlaid
@@ -24,6 +24,9 @@ from storage.given_facts import GivenFacts, GivenSize
 from storage.omezarr.empty_store import ImageKind
 from storage.readers.names import acquisition_key
 from tracking.params import TrackingParams
+
+UnclearChannel = Literal["ask", "take"]
+"""Where two channels may be the one with nuclei: a person is asked, or the likelier is taken with a warning."""
 
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
 DEFAULT_WEIGHTS = "fluorescence"
@@ -51,7 +54,11 @@ class WatchConfig:
     step : int or None
         From one number in the names to the next; None: the constant step of three files or more, else 1.
     nuclear_channel : int, str or None
-        The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the first.
+        The channel with the nuclei, by index or name; None: the one with a known nuclear stain's name, else the one
+        in which the engine finds nuclei.
+    unclear_channel : str
+        Where it is not clear which that is: ``ask`` a person, and set the image aside meanwhile, or ``take`` the
+        likeliest with a warning.
     voxel_size_um : (z, y, x) in micrometres, or None
         Used for images whose metadata gives none; for planes one or two numbers will do.
     voxel_size_override_um : as `voxel_size_um`
@@ -77,6 +84,7 @@ class WatchConfig:
     pattern: str | None = None
     step: int | None = None
     nuclear_channel: int | str | None = None
+    unclear_channel: UnclearChannel = "ask"
     voxel_size_um: GivenSize | None = None
     voxel_size_override_um: GivenSize | None = None
     axes: str | None = None
@@ -268,6 +276,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         pattern=table.optional_text("pattern"),
         step=table.optional_whole("step", at_least=1),
         nuclear_channel=table.channel("nuclear_channel"),
+        unclear_channel="take" if table.choice("unclear_channel", "ask", get_args(UnclearChannel)) == "take" else "ask",
         voxel_size_um=table.voxel_size("voxel_size_um"),
         voxel_size_override_um=table.voxel_size("voxel_size_override_um"),
         axes=table.axes("axes"),

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.errors import DaemonError, UsageError
-from daemon.files.each_image import targets, write_each
-from daemon.files.segment_files import nuclear_planes
+from daemon.files.each_image import images_of, targets, write_each
+from daemon.files.nuclear_planes import NuclearPlanes
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
 
 if TYPE_CHECKING:
+    from daemon.configuration.config import UnclearChannel
     from nuset_engine.events import EventDetector
-    from storage.acquisition import Acquisition
 
 COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score")
 
@@ -34,6 +35,7 @@ class DetectOptions:
     min_score: float
     runtime: str
     segmentation: SegmentationParams = field(default_factory=SegmentationParams)
+    unclear_channel: UnclearChannel = "ask"
 
     def __post_init__(self) -> None:
         """Refuse a score that is none."""
@@ -45,7 +47,7 @@ def detect_files(options: DetectOptions) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
     from nuset_engine.events import EventDetector
 
-    wanted = targets(options.images, options.output, ".events.csv")
+    wanted = targets(images_of(options.images), options.output, ".events.csv")
     detector = EventDetector(
         options.weights, options.nuclei_weights, options.min_score, options.segmentation, runtime=options.runtime
     )
@@ -57,13 +59,14 @@ def _events(image: Path, options: DetectOptions, detector: EventDetector) -> lis
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: split it, and detect in each.")
     with found[0] as acquisition:
-        return [row for t in acquisition.time_points for row in _time_point(acquisition, t, options, detector)]
+        planes = NuclearPlanes(options.nuclear_channel, options.unclear_channel, lambda: detector.nuclei).of(
+            acquisition
+        )
+        return [row for t in acquisition.time_points for row in _time_point(planes(t), t, detector)]
 
 
-def _time_point(
-    acquisition: Acquisition, t: int, options: DetectOptions, detector: EventDetector
-) -> list[tuple[int | float, ...]]:
-    slices = detector.detect(nuclear_planes(acquisition, t, options.nuclear_channel))
+def _time_point(planes: Sequence[PlaneYX], t: int, detector: EventDetector) -> list[tuple[int | float, ...]]:
+    slices = detector.detect(planes)
     return [
         (t, z, *(round(float(side), 1) for side in box), round(float(score), 3))
         for z, events in enumerate(slices)

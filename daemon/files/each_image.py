@@ -9,7 +9,25 @@ from pathlib import Path
 from daemon.errors import DaemonError
 from daemon.output import complain, say
 from nuset_engine.errors import EngineError
+from storage import readers
 from storage.errors import StorageError
+
+
+def images_of(paths: Sequence[Path]) -> list[Path]:
+    """The images that paths stand for: themselves, or all in a folder.
+
+    Raises
+    ------
+    DaemonError
+        When a folder holds none.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = readers.discover(path) if path.is_dir() else [path]
+        if not inside:
+            raise DaemonError(f"There is no image in {path}: give a folder with images, or the images.")
+        found |= dict.fromkeys(inside)
+    return list(found)
 
 
 def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Path]:

@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import DaemonError
-from daemon.files.each_image import targets, write_each
+from daemon.files.each_image import images_of, targets, write_each
+from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.output import complain
 from daemon.processing.engine_factory import segmenter_of
-from daemon.processing.recipe import choose_channel, refuse_unmeasurable
+from daemon.processing.recipe import refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
-from nuset_engine.planes.colour import grey_planes
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
 from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import EngineConfig, Processing
+    from daemon.configuration.config import EngineConfig, Processing, UnclearChannel
     from storage.acquisition import Acquisition
-
-COLOURS = ("red", "green", "blue")  # as the readers name the channels of a picture
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,12 @@ class SegmentOptions:
     given: GivenFacts
     engine: EngineConfig
     processing: Processing
+    unclear_channel: UnclearChannel = "ask"
 
 
 def segment_files(options: SegmentOptions) -> int:
-    """Write `<stem>.labels.tif` for each image; return the exit code: 0 only when all succeeded."""
-    wanted = targets(options.images, options.output, ".labels.tif")
+    """Write `<stem>.labels.tif` for each image, also in folders; return the exit code: 0 only when all succeeded."""
+    wanted = targets(images_of(options.images), options.output, ".labels.tif")
     segmenter = segmenter_of(options.engine, options.processing.segmentation)
     return write_each(wanted, lambda image, target: write_labels(target, _labels(image, options, segmenter)))
 
@@ -71,20 +70,16 @@ def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> 
         for doubt in acquisition.doubts:
             complain(doubt)
         refuse_unmeasurable(acquisition)
-        points = [_time_point(acquisition, t, options, segmenter) for t in acquisition.time_points]
+        chooser = NuclearPlanes(options.given.nuclear_channel, options.unclear_channel, lambda: segmenter)
+        planes = chooser.of(acquisition)
+        points = [_time_point(acquisition, planes(t), options, segmenter) for t in acquisition.time_points]
     labels = np.stack(points)
     keep = (labels.shape[0] > 1, labels.shape[1] > 1)
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]
 
 
-def nuclear_planes(acquisition: Acquisition, t: int, wanted: int | str | None) -> Sequence[PlaneYX]:
-    """The slices that show the nuclei: of the wanted or the nuclear channel; of a picture, all colours."""
-    if wanted is None and acquisition.channel_names == COLOURS:
-        return grey_planes([acquisition.planes(t, channel) for channel in range(len(COLOURS))])
-    return acquisition.planes(t, choose_channel(acquisition, wanted))
-
-
-def _time_point(acquisition: Acquisition, t: int, options: SegmentOptions, segmenter: StackSegmenter) -> LabelsZYX:
-    planes = nuclear_planes(acquisition, t, options.given.nuclear_channel)
+def _time_point(
+    acquisition: Acquisition, planes: Sequence[PlaneYX], options: SegmentOptions, segmenter: StackSegmenter
+) -> LabelsZYX:
     slices, params = segmenter.segment_stack(planes), options.processing.volume
     return reconstruct(slices, acquisition.voxel_size_um, params, planes).labels

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import DaemonError, UsageError
-from daemon.files.segment_files import nuclear_planes
+from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.trial import Changes, Trial, Trials
 from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
@@ -22,7 +22,7 @@ from nuset_engine.voxels import VoxelSize
 from storage import readers
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import Config
+    from daemon.configuration.config import Config, UnclearChannel
     from storage.acquisition import Acquisition
 
 MOSTLY = 0.5  # a nucleus lies in another one where so much of it does
@@ -48,6 +48,7 @@ class TrialImage:
     voxel_size_um: VoxelSize | None = None
     nuclear_channel: int | str | None = None
     axes: str | None = None
+    unclear_channel: UnclearChannel = "ask"
 
 
 def run_trials(image: TrialImage, configs: Sequence[tuple[str, Config]]) -> Trials:
@@ -63,7 +64,12 @@ def run_trials(image: TrialImage, configs: Sequence[tuple[str, Config]]) -> Tria
         acquisition = _chosen(found, image)
         refuse_unmeasurable(acquisition)
         t = _time_point(acquisition, image.t)
-        planes = nuclear_planes(acquisition, t, image.nuclear_channel)
+        first = configs[0][1]
+        planes = NuclearPlanes(
+            image.nuclear_channel,
+            image.unclear_channel,
+            lambda: segmenter_of(first.engine, first.processing.segmentation),
+        ).of(acquisition)(t)
         return _tried(f"{acquisition.name}, t = {t}", planes, acquisition.voxel_size_um, configs)
     finally:
         for one in found:

@@ -56,6 +56,8 @@ def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None =
     subject, found = load(url, acquisition)
     needs_images = picture in ("summary", "nuclei", "tracks", "sizes")
     figure = compose(picture, subject, stack(found, t) if needs_images else None)
+    if subject.channel:
+        figure.supxlabel(f"nuclei in {subject.channel}", x=0.988, ha="right", fontsize=8.5, color=QUIET)
     _save(figure, output)
     return output
 

@@ -63,6 +63,8 @@ class Subject:
         Columns t, label, track_id (Int64), z, y, x, size; ordered by t and label.
     tracks : pandas.DataFrame
         Columns track_id, parent_track_id (Int64), first_t, last_t, generation, root_track_id.
+    channel : str
+        Which one shows the nuclei, where there are several; else nothing.
     size_name, size_unit : str
         What `size` is: ``volume`` in ``µm³``, ``area`` in ``µm²``, or the same in pixels.
     """
@@ -77,6 +79,7 @@ class Subject:
     tracks: pd.DataFrame
     size_name: str
     size_unit: str
+    channel: str = ""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -112,6 +115,7 @@ def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
         tracks=found.lineage(),
         size_name="area" if flat else "volume",
         size_unit=f"{unit}{'²' if flat else '³'}",
+        channel=about.channel_in_words if (about.size_c or 1) > 1 else "",
     ), found
 
 
@@ -148,6 +152,6 @@ def stack(found: AcquisitionResults, source_t: int | None) -> Stack:
         sizes = [sizes[0], -(-sizes[1] // 2), -(-sizes[2] // 2)]
     voxel = about.voxel_size_um or (1.0, 1.0, 1.0)
     extent = tuple(float(n * v) for n, v in zip(labels.shape[1:], voxel, strict=True))
-    channel = int(about.params.get("nuclear_channel") or 0)
+    channel = about.segmented_channel
     image = found.image(level)[moment, channel].compute()
     return Stack(moment, image, found.labels(level)[moment].compute(), (extent[0], extent[1], extent[2]))

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nuset_engine.channels.choice import ChannelTrial
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.runtime.names import AUTO
 from storage.database.renewal.replayed import Replayed
@@ -49,6 +50,19 @@ class AnalyseTask:
     fingerprint: str | None = None
     owner: Owner | None = None
     store_made: bool = False
+    frugal: bool = False
+
+
+@dataclass(frozen=True)
+class ChooseTask:
+    """To the worker: look which channel shows nuclei, at one time point with this fingerprint.
+
+    `frugal` is as in `AnalyseTask`.
+    """
+
+    acquisition: AcquisitionRow
+    t: int
+    fingerprint: str | None = None
     frugal: bool = False
 
 
@@ -145,6 +159,13 @@ class Tracked:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """From the worker: what a trial of the engine on each channel came to."""
+
+    trial: ChannelTrial
+
+
+@dataclass(frozen=True)
 class Painted:
     """From the worker: the track ids are safely on disk."""
 
@@ -194,6 +215,6 @@ def fault_of_ours(error: BaseException) -> Failed:
     return Failed(f"A fault in nusetd stopped it ({error!r}): see the log, and report it.", cause)
 
 
-Task = AnalyseTask | TrackTask | ReplayTask | PaintTask
-Result = Analysed | Tracked | Replayed | Painted | Failed
+Task = ChooseTask | AnalyseTask | TrackTask | ReplayTask | PaintTask
+Result = Chosen | Analysed | Tracked | Replayed | Painted | Failed
 Message = Ready | CannotStart | Progress | Result

@@ -31,6 +31,7 @@ from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books, LoopHandler, Seen, UnderWay, WorkerHandler
+from daemon.processing.steps.choosing import ChoosingChannel
 from daemon.processing.steps.finishing import Completing, Finishing
 from daemon.processing.steps.linking import Committing, Tracking
 from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
@@ -116,7 +117,9 @@ class QueueLoop:
     def working(self) -> bool:
         """True while a worker has a task, or a result has steps before it."""
         books = self._books
-        return bool(self._under_way or books.analysed or books.tracked or books.replayed or self._beside.busy)
+        return bool(
+            self._under_way or books.chosen or books.analysed or books.tracked or books.replayed or self._beside.busy
+        )
 
     @property
     def working_on(self) -> str | None:
@@ -239,7 +242,7 @@ class QueueLoop:
             self._heard.append((worker, event))
         elif worker in self._under_way:
             under = self._under_way[worker]
-            what = "slices" if under.step.name == "analyse" else "tracks"
+            what = {"analyse": "slices", "choose channel": "channels"}.get(under.step.name, "tracks")
             self._books.tell(what, *under.handler.subject(under.work), done=event.done, total=event.total)
 
     def _collect(self) -> None:
@@ -357,6 +360,7 @@ def handlers(books: Books) -> dict[str, Any]:
     made: dict[str, Any] = {
         name: kind(steps[name], books)
         for name, kind in (
+            ("choose channel", ChoosingChannel),
             ("analyse", Analysing),
             ("replay", Replaying),
             ("stage", StagingTracks),

@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from daemon.configuration.config import Processing
+from daemon.configuration.config import Processing, UnclearChannel
 from daemon.errors import DaemonError
+from daemon.processing.channels.names import named_nuclear
 from daemon.processing.messages import Ready
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.params import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.omezarr.empty_store import ImageKind
+from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
     from storage.description import Description
     from storage.schema.rows import AcquisitionRow
-
-# Names under which microscopes list the channel with the nuclei; the first channel that contains one of them is taken.
-NUCLEAR_STAINS = ("dapi", "hoechst", "draq5", "sytox", "h2b", "histone", "nls", "nuclei", "nuclear", "nucleus")
 
 Params = TypeVar("Params")
 
@@ -42,8 +41,9 @@ class Recipe:
     image: ImageKind = "copy"
     axes: str | None = None
     step: int | None = None
+    unclear_channel: UnclearChannel = "ask"
 
-    def params(self, channel: int) -> dict[str, Any]:
+    def params(self, channel: int | None) -> dict[str, Any]:
         """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""
         stored: dict[str, Any] = {name: getattr(self.processing, name).as_dict() for name in _SECTIONS}
         stored |= {"nuclear_channel": channel, "ome_zarr_version": self.ome_zarr_version, "pattern": self.pattern}
@@ -53,12 +53,14 @@ class Recipe:
             stored["axes"] = self.axes
         if self.step is not None:
             stored["step"] = self.step
+        if self.unclear_channel != "ask":
+            stored[UNCLEAR_CHANNEL] = self.unclear_channel
         return stored
 
     def made(self, row: AcquisitionRow) -> bool:
         """Say whether an acquisition was begun with this very recipe, whichever its nuclear channel is."""
         mine, stored = self.params(0), dict(row.params)
-        names = {*mine, *(name for name in _WHERE_GIVEN if name in stored)} - {"nuclear_channel"}
+        names = {*mine, *(name for name in _WHERE_GIVEN if name in stored)} - {"nuclear_channel", UNCLEAR_CHANNEL}
         return row.model_sha256 == self.model.model_sha256 and all(
             canonical_json({name: stored.get(name)}) == canonical_json({name: mine.get(name)}) for name in names
         )
@@ -78,6 +80,7 @@ class StoredRecipe:
     nuclear_channel: int
     ome_zarr_version: str
     image: ImageKind
+    unclear_channel: UnclearChannel
 
     @classmethod
     def of(cls, row: AcquisitionRow) -> StoredRecipe:
@@ -87,14 +90,15 @@ class StoredRecipe:
             segmentation=_restored(SegmentationParams, stored["segmentation"]),
             volume=_restored(VolumeParams, stored["volume"]),
             tracking=_restored(TrackingParams, stored["tracking"]),
-            nuclear_channel=int(stored["nuclear_channel"]),
+            nuclear_channel=row.segmented_channel,
             ome_zarr_version=str(stored["ome_zarr_version"]),
             image=stored.get("image", "copy"),
+            unclear_channel=stored.get(UNCLEAR_CHANNEL, "ask"),
         )
 
 
-def choose_channel(acquisition: Description, wanted: int | str | None) -> int:
-    """The channel with the nuclei: as configured, else the first with a nuclear stain's name, else the first.
+def channel_by_word(acquisition: Description, wanted: int | str | None) -> ChannelFact:
+    """Which channel shows nuclei by what a person or the file says; open where neither does.
 
     Raises
     ------
@@ -103,13 +107,13 @@ def choose_channel(acquisition: Description, wanted: int | str | None) -> int:
     """
     if wanted is not None:
         try:
-            return acquisition.channel(wanted)
+            return ChannelFact(acquisition.channel(wanted), "configured")
         except StorageError as error:
             raise NotProcessableError(str(error)) from error
-    for index, name in enumerate(acquisition.channel_names):
-        if any(stain in name.casefold() for stain in NUCLEAR_STAINS):
-            return index
-    return 0
+    named = named_nuclear(acquisition.channel_names)
+    if acquisition.size_c == 1 or len(named) == 1:
+        return ChannelFact(named[0] if named else 0, "metadata")
+    return ChannelFact(None, None)
 
 
 def refuse_unmeasurable(acquisition: Description) -> None:

@@ -24,6 +24,7 @@ from daemon.processing.messages import (
     AnalyseTask,
     CannotStart,
     Cause,
+    ChooseTask,
     EngineSetup,
     Failed,
     Message,
@@ -118,7 +119,7 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
             return pipeline.track(task, engine.trackers)
         if isinstance(task, ReplayTask):
             return pipeline.replay(task, _Throttle(send))
-        return _analyse(task, engine, send)
+        return _look(task, engine, send)
     except TrackerStateError as error:
         return Failed(str(error), Cause.TRACKER)
     except (StorageError, EngineError) as error:
@@ -132,22 +133,29 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
         return Failed(f"A fault in nusetd stopped this time point ({_sentence(error)}).", Cause.INPUT)
 
 
-def _analyse(task: AnalyseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
+def _look(task: AnalyseTask | ChooseTask, engine: Engine, send: Callable[[Message], None]) -> Result:
+    """Choose the channel of a time point, or analyse it."""
     params = StoredRecipe.of(task.acquisition).segmentation
     segmenter = engine.segmenter(replace(params, tile_px=SMALLEST_TILE_PX) if task.frugal else params)
     acquisition = readers.reopen(task.acquisition, task.t)
     try:
-        return _analyse_opened(acquisition, task, segmenter, _Throttle(send))
+        return _look_at(acquisition, task, segmenter, _Throttle(send))
     finally:
         readers.let_go(acquisition)  # what is kept in mind stays open: the next time point is often from it as well
 
 
-def _analyse_opened(
-    acquisition: Acquisition, task: AnalyseTask, segmenter: StackSegmenter, throttle: Callable[[int, int], None]
+def _look_at(
+    acquisition: Acquisition,
+    task: AnalyseTask | ChooseTask,
+    segmenter: StackSegmenter,
+    throttle: Callable[[int, int], None],
 ) -> Result:
     size_z = acquisition.size_z
     try:
-        found: Result = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z))
+        if isinstance(task, ChooseTask):
+            found: Result = pipeline.choose_channel(acquisition, task.t, segmenter, throttle)
+        else:
+            found = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z))
     except (StorageError, EngineError, OSError):
         if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
             return _read_while_it_changed(acquisition)
@@ -155,7 +163,7 @@ def _analyse_opened(
     return _read_while_it_changed(acquisition) if _changed(acquisition, task) else found
 
 
-def _changed(acquisition: Acquisition, task: AnalyseTask) -> bool:
+def _changed(acquisition: Acquisition, task: AnalyseTask | ChooseTask) -> bool:
     stored, t = task.fingerprint, task.t
     if stored is None:
         return False

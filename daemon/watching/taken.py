@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.watching.readiness import Identity
-from storage.database.taken_files import Source
+from storage.database.sources.taken_files import Source
 
 if TYPE_CHECKING:
     from daemon.processing.recipe import Recipe

@@ -12,25 +12,25 @@ from sqlalchemy import select
 from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.clock import later
-from storage.database import (
-    analysed,
-    claims,
-    commits,
-    lookups,
-    progress_flags,
-    registration,
-    taken_files,
-)
+from storage.database import analysed, claims, commits, lookups, progress_flags, registration
 from storage.database.renewal import replay, staged_tracks
 from storage.database.requests import RequestBook
 from storage.database.service_reports import write_report
-from storage.database.source_book import SourceBook
+from storage.database.sources import taken_files
+from storage.database.sources.source_book import SourceBook
 from storage.database.stores.store_book import StoreBook
 from storage.database.writer import Writer
 from storage.description import Description
 from storage.given_facts import GivenFacts
 from storage.query import health
-from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob, TimepointRow, timepoint_row
+from storage.schema.rows import (
+    AcquisitionRow,
+    AnalysedTimepoint,
+    ChannelFact,
+    TimepointJob,
+    TimepointRow,
+    timepoint_row,
+)
 from storage.schema.states import FINISHED, AcquisitionState, TimepointState
 from storage.schema.tables import timepoints, tracker_states
 
@@ -54,8 +54,9 @@ class Catalog(Writer):
         params: Mapping[str, Any],
         given: GivenFacts | None = None,
         replaces: int | None = None,
+        channel: ChannelFact | None = None,
     ) -> AcquisitionRow:
-        """Make an acquisition known, or return its row when it is.
+        """Make an acquisition known, or return its row when it is; without `channel`, `params` say it, or it is 0.
 
         The same source with another model, other parameters or another voxel size is another result with a row of its
         own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
@@ -68,10 +69,11 @@ class Catalog(Writer):
             name and place, and nothing else
         """
         path = naming.as_place(zarr_path)
+        channel = channel or ChannelFact(params.get("nuclear_channel", 0), None)
         with self._transaction() as connection:
             model = (model_name, model_sha256)
             now = self._now()
-            number = registration.register(connection, acquisition, path, model, params, now, given, replaces)
+            number = registration.register(connection, acquisition, path, model, params, now, channel, given, replaces)
             return lookups.acquisition(connection, number)
 
     def set_aside_source(

@@ -40,9 +40,11 @@ _AHEAD = 64
 
 
 def claim_next(
-    connection: Connection, now: str, at_once: int = 1, without: Collection[int] = ()
+    connection: Connection, now: str, at_once: int = 1, without: Collection[int] = (), *, channel_is_open: bool = False
 ) -> TimepointJob | None:
     """Claim the first time point that is ready, of the oldest acquisition that has one.
+
+    With `channel_is_open`, of those of which nobody knows which channel shows nuclei; else of the others.
 
     A time point is ready when none before it in its acquisition waits for its turn, and fewer than `at_once` of them
     are being processed: tracks grow forward, and what is analysed early has to be kept. Acquisitions of `without` wait.
@@ -80,10 +82,9 @@ def claim_next(
         .order_by(timepoints.c.acquisition_id, timepoints.c.t)
         .limit(1)
     )
-    number = connection.execute(ready).scalar()
-    if number is None:
-        return None
-    return _claimed(connection, int(number), now)
+    known = acquisitions.c.nuclear_channel
+    number = connection.execute(ready.where(known.is_(None) if channel_is_open else known.is_not(None))).scalar()
+    return None if number is None else _claimed(connection, int(number), now)
 
 
 def give_back(

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
+from nuset_engine.voxels import VoxelSize
 from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
@@ -22,6 +23,7 @@ from storage.errors import StorageError
 from storage.given_facts import GivenFacts
 from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
+from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, analysed_timepoints, timepoints, tracker_states, tracks
 
@@ -37,8 +39,14 @@ def source_key(source_path: str | Path) -> str:
 
 def result_key(acquisition: Description, model_sha256: str, params: Mapping[str, Any]) -> str:
     """Return the hash of everything but the pixels that decides a result."""
-    voxel = list(acquisition.voxel_size_um) if acquisition.voxel_size_um else None
-    made_by = {"model": model_sha256, "params": dict(params), "voxel_size_um": voxel}
+    return key_of(model_sha256, params, acquisition.voxel_size_um)
+
+
+def key_of(model_sha256: str, params: Mapping[str, Any], voxel_size_um: VoxelSize | None) -> str:
+    """Return the same from plain values. What to do where channels are alike decides nothing once one is taken."""
+    voxel = list(voxel_size_um) if voxel_size_um else None
+    decides = {name: value for name, value in params.items() if name != UNCLEAR_CHANNEL}
+    made_by = {"model": model_sha256, "params": decides, "voxel_size_um": voxel}
     return hashlib.sha256(canonical_json(made_by).encode()).hexdigest()
 
 
@@ -49,23 +57,23 @@ def register(
     model: tuple[str, str],
     params: Mapping[str, Any],
     now: str,
+    channel: ChannelFact,
     given: GivenFacts | None = None,
     replaces: int | None = None,
 ) -> int:
     """Return the id of the acquisition's row, made if there was none for this source, model and parameters.
 
-    The row that it `replaces` is taken over, with its name and place: nothing that was made of it holds any more.
+    The row that it `replaces` is taken over, with its name and place: nothing that was made of it holds any more. Where
+    it was open which channel shows nuclei, and a person says it now, that row becomes the one.
     """
-    values = _values(acquisition, model, params)
+    values = _values(acquisition, model, params, channel)
     if given is not None:
         values["given"] = given.stored()
     if replaces is not None:
         _read_again(connection, replaces, values | numbering.in_steps(connection, None, acquisition, params))
         return replaces
-    key = select(acquisitions).where(acquisitions.c.source_key == values["source_key"])
-    row = connection.execute(key.where(acquisitions.c.result_key == values["result_key"])).mappings().one_or_none()
-    if row is None:
-        row = connection.execute(key.where(acquisitions.c.result_key == "")).mappings().one_or_none()
+    without = result_key(acquisition, model[1], {**params, "nuclear_channel": None})  # while the channel was open
+    row = _known_as(connection, values["source_key"], (values["result_key"], "", without))
     values |= numbering.in_steps(connection, row, acquisition, params)
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
@@ -83,8 +91,34 @@ def register(
     else:
         values |= further.values(row, values, acquisition)
         further.retime(connection, row, values["frame_interval_s"])
+        if row["nuclear_channel"] is None and values["params"] != row["params"]:
+            queue_again(connection, number, now)
     connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
     return number
+
+
+def _known_as(connection: Connection, key: str, result_keys: Iterable[str]) -> RowMapping | None:
+    """Return the row of a source by the first of these keys that it has; the empty one is of a source unread."""
+    query = select(acquisitions).where(acquisitions.c.source_key == key)
+    for result in result_keys:
+        row = connection.execute(query.where(acquisitions.c.result_key == result)).mappings().one_or_none()
+        if row is not None:
+            return row
+    return None
+
+
+def queue_again(connection: Connection, acquisition_id: int, now: str) -> None:
+    """Queue what was done or set aside of an acquisition while nobody knew which of its channels shows nuclei."""
+    here = timepoints.c.acquisition_id == acquisition_id
+    states = (TimepointState.DONE, TimepointState.FAILED, TimepointState.ANALYSED)
+    settled = timepoints.c.state.in_([state.value for state in states])
+    last = connection.execute(select(func.max(timepoints.c.t)).where(here & settled)).scalar()
+    if last is None:
+        return
+    queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
+    connection.execute(delete(analysed_timepoints).where(analysed_timepoints.c.acquisition_id == acquisition_id))
+    connection.execute(update(timepoints).where(here & settled).values(queued))
+    _reopen(connection, acquisition_id, int(last))
 
 
 def set_aside(connection: Connection, source_path: Path, name: str, reason: str, now: str) -> int:
@@ -199,7 +233,9 @@ def nusetd_version() -> str:
         return "not installed"
 
 
-def _values(acquisition: Description, model: tuple[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
+def _values(
+    acquisition: Description, model: tuple[str, str], params: Mapping[str, Any], channel: ChannelFact
+) -> dict[str, Any]:
     z_um, y_um, x_um = acquisition.voxel_size_um or (None, None, None)
     return {
         "source_path": str(acquisition.source_path),
@@ -224,6 +260,9 @@ def _values(acquisition: Description, model: tuple[str, str], params: Mapping[st
         "started_at": acquisition.started_at,
         "channel_names": list(acquisition.channel_names),
         "first_number": acquisition.first_number,
+        "nuclear_channel": channel.channel,
+        "channel_source": channel.source,
+        **({} if channel.trial is None else {"channel_trial": channel.trial}),
         "model_name": model[0],
         "model_sha256": model[1],
         "params": dict(params),

@@ -17,13 +17,13 @@ from storage.readers import formats, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover
 from storage.readers.formats import close_kept, equal_files, let_go
+from storage.readers.metamorph.nd import NdSource, is_member_whole
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
 from storage.readers.series import sequence
 from storage.readers.series.plane_names import is_series
-from storage.readers.series.planes import PlanesSource
-from storage.readers.tiff.chain import is_whole
+from storage.readers.series.planes import PlanesSource, is_plane_whole
 from storage.readers.zarr_images.omezarr import is_own
 from storage.schema.rows import AcquisitionRow
 
@@ -166,8 +166,9 @@ def _holds(path: Path) -> bool:
 def _is_there(acquisition: Acquisition, t: int) -> bool:
     """Say whether every file of a time point, of an image with one for each plane, is there and whole."""
     source = acquisition.source
-    assert isinstance(source, OifSource | PlanesSource)  # the kinds that `formats.is_of_files` knows
-    return t in acquisition.time_points and all(is_whole(file) for file in source.files_of(t))
+    assert isinstance(source, OifSource | PlanesSource | NdSource)  # the kinds that `formats.is_of_files` knows
+    check = is_member_whole if isinstance(source, NdSource) else is_plane_whole
+    return t in acquisition.time_points and all(check(file) for file in source.files_of(t))
 
 
 def _checked(path: Path) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from storage.errors import UnreadableInputError
-from storage.readers.names import ZARR_SUFFIXES, is_candidate, suffix
+from storage.readers.names import PICTURE_SUFFIXES, ZARR_SUFFIXES, is_candidate, suffix
 from storage.readers.parts import owner
 from storage.readers.series.plane_names import is_series
 from storage.readers.zarr_images.omezarr import is_own
@@ -28,7 +28,7 @@ def discover(path: Path, pattern: str | None = None) -> list[Path]:
     if not path.exists():
         raise UnreadableInputError(f"{path} does not exist: check the name.")
     if not path.is_dir() or suffix(path) in ZARR_SUFFIXES:
-        return [owner(path, pattern)]
+        return [path if suffix(path) in PICTURE_SUFFIXES and not pattern else owner(path, pattern)]
     found: list[Path] = []
     for folder, folders, files in os.walk(path):
         here = Path(folder)

@@ -10,11 +10,14 @@ from storage.acquisition import Acquisition
 from storage.errors import UnreadableInputError
 from storage.readers import names
 from storage.readers.completion import Completion
+from storage.readers.imaris import ims
 from storage.readers.leica import lif
+from storage.readers.metamorph import nd, stk
 from storage.readers.micromanager import mmstack, ndtiff
 from storage.readers.nikon import nd2_file
 from storage.readers.olympus import oif, oir
 from storage.readers.parts import OIF_FOLDER, companions
+from storage.readers.pictures import picture_file
 from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
@@ -59,7 +62,7 @@ _verdicts: Remembered[Path, Completion] = Remembered(_KEPT)
 _images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(_KEPT, close_all)
 
 FORMATS = (
-    Format(names.TIFF_SUFFIXES, planes.open_planes, planes.probe, is_series),
+    Format(names.TIFF_SUFFIXES + names.PICTURE_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
     Format(names.TIFF_SUFFIXES, opening.open_tiff, tiff_probe.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
@@ -69,6 +72,10 @@ FORMATS = (
     Format(names.CZI_SUFFIXES, czi.open_czi, czi.probe),
     Format(names.ND2_SUFFIXES, nd2_file.open_nd2, nd2_file.probe),
     Format(names.LIF_SUFFIXES, lif.open_lif, lif.probe),
+    Format(names.STK_SUFFIXES, stk.open_stk, stk.probe),
+    Format(names.ND_SUFFIXES, nd.open_nd, nd.probe),
+    Format(names.IMS_SUFFIXES, ims.open_ims, ims.probe),
+    Format(names.PICTURE_SUFFIXES, picture_file.open_picture, picture_file.probe),
 )
 
 
@@ -84,7 +91,8 @@ def open_file(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     if is_of_files(path):
         # A folder shows what comes and goes, not what is written in place: that is seen for each time point.
-        folder = path.parent if is_series(path) else path.with_name(path.name + OIF_FOLDER)
+        in_folder = names.suffix(path) in names.OIF_SUFFIXES
+        folder = path.with_name(path.name + OIF_FOLDER) if in_folder else path.parent
         files = [folder, *([path] if path.exists() else [])]
         found = _images.of((path, axes), files, lambda: _opened(path, axes), lasting=_are_complete)
     else:
@@ -168,7 +176,7 @@ def _probed(path: Path) -> Completion:
 
 def is_of_files(path: Path) -> bool:
     """Say whether an image has a file for each plane, of which one after the other may come."""
-    return is_series(path) or names.suffix(path) in names.OIF_SUFFIXES
+    return is_series(path) or names.suffix(path) in names.OIF_SUFFIXES + names.ND_SUFFIXES
 
 
 def _are_complete(images: Iterable[Acquisition]) -> bool:

@@ -14,12 +14,18 @@ TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")
 OIF_SUFFIXES, OIB_SUFFIXES, OIR_SUFFIXES = (".oif",), (".oib",), (".oir",)
 CZI_SUFFIXES, ND2_SUFFIXES, LIF_SUFFIXES = (".czi",), (".nd2",), (".lif",)
-VENDOR_SUFFIXES = OIF_SUFFIXES + OIB_SUFFIXES + OIR_SUFFIXES + CZI_SUFFIXES + ND2_SUFFIXES + LIF_SUFFIXES
+STK_SUFFIXES, ND_SUFFIXES, IMS_SUFFIXES = (".stk",), (".nd",), (".ims",)
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+VENDOR_SUFFIXES = (
+    OIF_SUFFIXES + OIB_SUFFIXES + OIR_SUFFIXES + CZI_SUFFIXES + ND2_SUFFIXES + LIF_SUFFIXES
+    + STK_SUFFIXES + ND_SUFFIXES + IMS_SUFFIXES
+)  # fmt: skip
 NDTIFF_INDEX = "NDTiff.index"  # stands for the folder that it lies in
-SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES
+SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES + PICTURE_SUFFIXES
 
 # Names that programs give to files which are not there yet, or not meant for anybody.
 TEMPORARY_STARTS = (".", "~", "_tmp")
+OWN_PICTURES = (".try.png", ".try.jpg", ".try.jpeg")  # of `nusetd try`, where nobody names another file
 TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 
 # name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
@@ -53,7 +59,7 @@ class AcquisitionKey:
 def is_candidate(path: Path) -> bool:
     """Say, by name alone, whether a file or folder may be an image for us."""
     name = path.name.lower()
-    if name.startswith(TEMPORARY_STARTS) or name.endswith(TEMPORARY_ENDS):
+    if name.startswith(TEMPORARY_STARTS) or name.endswith(TEMPORARY_ENDS + OWN_PICTURES):
         return False
     return suffix(path) is not None
 
@@ -124,7 +130,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
 
 def plane_series(path: Path, pattern: str | None) -> Path | None:
     """Return the path that stands for the series of planes which a file belongs to by its name; None for none."""
-    if not pattern or pattern == NO_SERIES or suffix(path) not in TIFF_SUFFIXES:
+    if not pattern or pattern == NO_SERIES or suffix(path) not in TIFF_SUFFIXES + PICTURE_SUFFIXES:
         return None
     found = compiled(pattern).search(stem(path))
     return None if found is None else series_name(path, found)

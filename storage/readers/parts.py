@@ -11,12 +11,25 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.readers.names import NDTIFF_INDEX, OIF_SUFFIXES, OIR_SUFFIXES, plane_series, suffix
+from storage.readers.metamorph import settings
+from storage.readers.names import (
+    ND_SUFFIXES,
+    NDTIFF_INDEX,
+    OIF_SUFFIXES,
+    OIR_SUFFIXES,
+    PICTURE_SUFFIXES,
+    VENDOR_SUFFIXES,
+    plane_series,
+    suffix,
+)
 from storage.readers.series.plane_names import is_series, members
 
 OIF_FOLDER = ".files"  # x.oif has its planes in x.oif.files
 _NDTIFF_STACK = re.compile(r"NDTiffStack(_\d+)?\.tif\Z")
 _OIR_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.+)_\d{5}\Z")
+_ND_MEMBER = re.compile(r"_[wst]\d.*(?:\.stk|\.STK|\.TIF)\Z|_w\d.*\.tiff?\Z", re.DOTALL)
+_ND_NUMBER = re.compile(r"_(?=[wst]\d)")  # before the number of a wavelength, a position ("s"), a time point
+_WITH_PREVIEWS = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".lsm", ".ome.zarr", *VENDOR_SUFFIXES)
 _MMSTACK_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.*_MMStack.*)_\d+(?P<ending>\.ome\.tif)\Z")
 
 
@@ -37,7 +50,25 @@ def owner(path: Path, pattern: str | None = None) -> Path:
     if found := _MMSTACK_CONTINUATION.match(path.name):
         first = path.with_name(found["stem"] + found["ending"])
         return first if first.exists() else path
+    if (_ND_MEMBER.search(path.name)) and (listed := _listed_by(path)) is not None:
+        return listed
+    if suffix(path) in PICTURE_SUFFIXES and (image := _shown_by(path)) is not None:
+        return image
     return plane_series(path, pattern) or path
+
+
+def _listed_by(path: Path) -> Path | None:
+    """Return the ``.nd`` file of MetaMorph that lists a stack, told by the beginning of its name."""
+    for found in _ND_NUMBER.finditer(path.stem):
+        nd = path.with_name(path.stem[: found.start()] + ".nd")
+        if settings.lists(nd, path.name):
+            return nd
+    return None
+
+
+def _shown_by(path: Path) -> Path | None:
+    """Return the image that a picture of the same name is a preview of, as programs of microscopes leave them."""
+    return next((one for ending in _WITH_PREVIEWS if (one := path.with_suffix(ending)).exists()), None)
 
 
 def companions(path: Path) -> tuple[Path, ...]:
@@ -51,6 +82,8 @@ def companions(path: Path) -> tuple[Path, ...]:
     ending, folder = suffix(path), path.parent
     if is_series(path):
         return tuple(members(path))
+    if ending in ND_SUFFIXES:
+        return tuple(settings.members(path))
     if ending in OIF_SUFFIXES:
         planes = folder / (path.name + OIF_FOLDER)
         return tuple(planes / name for name in sorted(os.listdir(planes))) if planes.is_dir() else ()

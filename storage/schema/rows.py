@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from nuset_engine.nuclei import Nuclei
 
 
+UNCLEAR_CHANNEL = "unclear_channel"  # among the parameters: what is done where it is not clear which one it is
+
+
+@dataclass(frozen=True)
+class ChannelFact:
+    """Which channel shows nuclei, and where that is known from.
+
+    Attributes
+    ----------
+    channel : int or None
+        None while no time point has shown it.
+    source : str or None
+        ``metadata``, ``configured``, ``measured`` or ``guessed``, as in `storage.description.Origins`.
+    trial : dict or None
+        Figures of each channel, where it was found by looking.
+    """
+
+    channel: int | None
+    source: str | None
+    trial: dict[str, Any] | None = None
+
+
 @dataclass(frozen=True)
 class AcquisitionRow:
     """One acquisition as the database knows it.
@@ -64,6 +86,9 @@ class AcquisitionRow:
     overruled: Mapping[str, Any] = field(default_factory=dict)
     started_at: str | None = None
     reading: int = 0
+    nuclear_channel: int | None = None
+    channel_source: str | None = None
+    channel_trial: dict[str, Any] | None = None
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float] | None:
@@ -71,6 +96,21 @@ class AcquisitionRow:
         if self.voxel_z_um is None or self.voxel_y_um is None or self.voxel_x_um is None:
             return None
         return (self.voxel_z_um, self.voxel_y_um, self.voxel_x_um)
+
+    @property
+    def segmented_channel(self) -> int:
+        """The channel in which nuclei are looked for: while none is known, the one that came nearest."""
+        if self.nuclear_channel is not None:
+            return self.nuclear_channel
+        return int((self.channel_trial or {}).get("best", 0))
+
+    @property
+    def channel_in_words(self) -> str:
+        """Which channel shows nuclei, and where that is known from."""
+        if self.nuclear_channel is None:
+            return "nuclear channel not known"
+        name = self.channel_names[self.nuclear_channel] if self.nuclear_channel < len(self.channel_names) else "?"
+        return f"channel {self.nuclear_channel} ({name}, {self.channel_source or 'origin unknown'})"
 
     @property
     def unit(self) -> Literal["um", "px"]:

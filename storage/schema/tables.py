@@ -96,6 +96,9 @@ acquisitions = Table(
     Column("overruled", JSON(none_as_null=True)),  # what the file says instead of what a person gave
     Column("started_at", String(64)),  # when its taking began, as the file says it
     Column("reading", Integer, nullable=False, server_default="0"),  # how often it was read anew, with other facts
+    Column("nuclear_channel", Integer),  # NULL: no time point has shown yet which
+    Column("channel_source", String(16)),
+    Column("channel_trial", JSON(none_as_null=True)),  # figures of each channel, where it was found by looking
     UniqueConstraint("source_key", "result_key"),
 )
 

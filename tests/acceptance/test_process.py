@@ -6,11 +6,13 @@ import json
 import os
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from lab import ENGINE, asked, nusetd, stack, write_stack
+from scipy import ndimage
 
 FORMATS = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[3] / "shared" / "data")) / "formats"
 
@@ -147,7 +149,7 @@ def test_track_keeps_rows_and_order(tmp_path: Path) -> None:
 @pytest.mark.long  # on development data; `.ci/run` runs it once
 @pytest.mark.skipif(not FORMATS.is_dir(), reason=f"no real data in {FORMATS}")
 def test_files_of_vendors_go_through_with_their_own_voxel_sizes(tmp_path: Path) -> None:
-    done = asked("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE)
+    done = asked("process", FORMATS, "--output", tmp_path / "out", "--engine", ENGINE, "--unclear-channel", "take")
     assert done.returncode == 0, done.stderr
     listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     found = {row["reader"]: row for row in listed}
@@ -179,3 +181,30 @@ def test_numbers_of_files_are_those_that_people_read(tmp_path: Path) -> None:
     absent = asked("nuclei", "late", "--t", "72", "--database", tmp_path / "out")
     assert (absent.returncode, absent.stdout) == (2, "")
     assert absent.stderr == "nusetd: late has no time point 72: 70-71, 73-74 are there.\n"
+
+
+def test_nuclei_are_looked_for_in_channels_without_a_name_or_asked_about(tmp_path: Path) -> None:
+    """Blue nuclei in a picture are found; of two channels with the same ones a person says which, and that goes on."""
+    y, x = np.indices((96, 96))
+    light = np.random.default_rng(3).normal(30, 5, (4, 96, 96))
+    light[2:] += 200 * (np.hypot((y % 32) - 16, (x % 32) - 16) < 6)
+    light[2:] = ndimage.gaussian_filter(light[2:], (0, 1, 1))
+    light[:2] = 0
+    pixels = light.astype(np.uint8)
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "picture.png").write_bytes(imagecodecs.png_encode(np.ascontiguousarray(np.moveaxis(pixels[:3], 0, -1))))
+    pixels[3] = pixels[3] * 0.8 + np.random.default_rng(4).uniform(0, 40, (96, 96))
+    tifffile.imwrite(images / "twins.tif", pixels[2:], metadata={"axes": "CYX"}, photometric="minisblack")
+    order = ("process", images, "--output", tmp_path / "out", "--engine", ENGINE)
+    done = nusetd(*order)
+    assert done.returncode == 1
+    assert "picture: complete, 9 nuclei" in done.stdout
+    assert "channel 2 (blue, measured)" in done.stdout
+    assert "which of them shows nuclei is not clear" in done.stderr
+    again = nusetd("process", images / "twins.tif", *order[2:], "--channel", "1")
+    assert again.returncode == 0, again.stderr
+    assert "channel 1 (channel 1, configured)" in again.stdout
+    listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    found = {row["name"]: (row["state"], row["nuclear_channel"], row["channel_source"]) for row in listed}
+    assert found == {"picture": ("complete", 2, "measured"), "twins": ("complete", 1, "configured")}

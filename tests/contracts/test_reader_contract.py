@@ -11,7 +11,20 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from cases import czi_file, images, leica_file, lsm_file, mmstack_file, ndtiff_file, nikon_file, oir_file, olympus_file
+from cases import (
+    czi_file,
+    images,
+    imaris_file,
+    leica_file,
+    lsm_file,
+    metamorph_file,
+    mmstack_file,
+    ndtiff_file,
+    nikon_file,
+    oir_file,
+    olympus_file,
+    pictures,
+)
 from cases.stored import pixels, row_of
 
 from storage.acquisition import Acquisition
@@ -379,3 +392,73 @@ class TestTiffPlanes(ReaderContract):
     write = staticmethod(images.tiff_planes)
     reader = "tiff-planes"
     says_voxel = says_interval = says_names = False
+
+
+class TestStk(ReaderContract):
+    write = staticmethod(metamorph_file.stk)
+    reader = "stk"
+    shape = (1, 1, 5)
+    says_interval = says_names = False
+
+
+class TestStkInTime(ReaderContract):
+    write = staticmethod(metamorph_file.stk_in_time)
+    reader = "stk"
+    shape = (3, 1, 1)
+    voxel = (0.5, 0.5, 0.25)
+    says_names = False
+
+
+class TestMetamorphExperiment(ReaderContract):
+    write = staticmethod(metamorph_file.nd)
+    reader = "metamorph"
+
+
+class TestImaris(ReaderContract):
+    write = staticmethod(imaris_file.ims)
+    reader = "ims"
+
+
+class TestPng(ReaderContract):
+    write = staticmethod(pictures.png)
+    reader = "png"
+    shape = (1, 1, 1)
+    says_voxel = says_interval = says_names = False
+
+
+class TestPngInColour(ReaderContract):
+    write = staticmethod(pictures.png)
+    reader = "png"
+    shape = (1, 3, 1)
+    says_voxel = says_interval = says_names = False
+
+    def test_interval_and_channel_names(self, opened: Acquisition) -> None:
+        assert (opened.frame_interval_s, opened.channel_names) == (None, ("red", "green", "blue"))
+
+
+class TestPngSeries(ReaderContract):
+    write = staticmethod(pictures.png_series)
+    reader = "png-sequence"
+    shape = (3, 1, 1)
+    says_voxel = says_interval = says_names = False
+
+
+class TestPngPlanes(ReaderContract):
+    write = staticmethod(pictures.png_planes)
+    reader = "picture-planes"
+    says_voxel = says_interval = says_names = False
+
+
+class TestJpeg(ReaderContract):
+    """Its values are those that the codec gives, so they are nearly those that were written."""
+
+    write = staticmethod(pictures.jpeg)
+    reader = "jpeg"
+    shape = (1, 1, 1)
+    says_voxel = says_interval = says_names = False
+
+    @pytest.fixture
+    def array(self) -> np.ndarray:
+        """A ramp, which JPEG keeps as it is."""
+        ramp = np.add.outer(2 * np.arange(32), 2 * np.arange(48))
+        return ramp[None, None, None].astype(np.uint8) // 2 * 2

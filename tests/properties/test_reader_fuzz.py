@@ -14,13 +14,16 @@ import pytest
 from cases import (
     czi_file,
     images,
+    imaris_file,
     leica_file,
     lsm_file,
+    metamorph_file,
     mmstack_file,
     ndtiff_file,
     nikon_file,
     oir_file,
     olympus_file,
+    pictures,
 )
 from cases.stored import pixels
 from hypothesis import HealthCheck, given, settings
@@ -45,6 +48,11 @@ WRITERS: dict[str, images.Writer] = {
     "czi-zstd": czi_file.czi_zstd_shuffled,
     "nd2": nikon_file.nd2,
     "lif": leica_file.lif,
+    "stk": metamorph_file.stk,
+    "metamorph": metamorph_file.nd,
+    "ims": imaris_file.ims,
+    "png": lambda folder, array: pictures.png(folder, array[:1, :1, :1]),
+    "jpeg": lambda folder, array: pictures.jpeg(folder, array[:1, :1, :1]),
     "ome-zarr-0.4": images.ome_zarr_04,
     "ome-zarr-0.5": images.ome_zarr_05,
 }

@@ -141,7 +141,7 @@ class Page:
         self._look()
         number, t = request.path_params["number"], _whole(request.query_params.get("t")) or 0
         wanted = Wanted(t, 0, "top", THUMBNAIL_PX)
-        channel = int(self._arrays.acquisition(number).about.params.get("nuclear_channel") or 0)
+        channel = self._arrays.acquisition(number).about.segmented_channel
         plane = self._arrays.image(number, channel, wanted)
         try:
             labels = self._arrays.labels(number, wanted)

@@ -85,7 +85,7 @@ def about(found: AcquisitionResults, database: str) -> dict[str, Any]:
         "voxel_source": row.voxel_source,
         "frame_interval_s": row.frame_interval_s,
         "channels": list(row.channel_names),
-        "nuclear_channel": row.params.get("nuclear_channel"),
+        "nuclear_channel": row.nuclear_channel,
         "params": dict(row.params),
         "model": row.model_name,
         "timepoints": _columns(points),

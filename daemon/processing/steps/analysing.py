@@ -25,8 +25,10 @@ class Analysing:
         self._books = books
 
     def due(self) -> TimepointJob | None:
-        """The next time point in the queue."""
+        """The next time point of which the channel was looked for, or that is in the queue."""
         books = self._books
+        if books.chosen:
+            return books.chosen.popleft()
         job = books.catalog.claim_next(books.workers, books.holds.lasting())
         if job is not None:
             books.output_mounts.learn(job.acquisition)
@@ -35,11 +37,9 @@ class Analysing:
     def begin(self, work: TimepointJob) -> AnalyseTask | Failed:
         """What the worker is told."""
         books, row = self._books, work.acquisition
-        if books.model is not None and row.model_sha256 != books.model.model_sha256:
-            reason = f"It was begun with other weights ({row.model_name}): process its file anew."
-            return Failed(reason, Cause.INPUT)
-        if not books.reachable(Path(row.source_path)):
-            return Failed("Its watched folder is offline.", Cause.GONE)
+        refused = refusal(books, work)
+        if refused is not None:
+            return refused
         away = books.output_mounts.away(row)
         if away is not None:
             return Failed(away, Cause.STORE)
@@ -67,16 +67,31 @@ class Analysing:
     def fail(self, work: TimepointJob, failed: Failed) -> None:
         """Try it again, or set it aside."""
         books = self._books
-        books.give_back(self._step, work, failed)
+        give_back(books, self._step, work, failed)
         if failed.cause in STORE_CAUSES:
             mend(books, work.acquisition, failed)
-        elif failed.cause is Cause.MACHINE:
-            books.stall.begin(failed.reason)
-        elif failed.cause is Cause.CHANGED:
-            books.look_again(failed.files)
         elif failed.cause in (Cause.CRASH, Cause.KILLED):
             books.pending.to_sweep[work.acquisition_id] = work.acquisition
 
     def subject(self, work: TimepointJob) -> tuple[AcquisitionRow, int | None]:
         """The time point."""
         return work.acquisition, work.t
+
+
+def refusal(books: Books, work: TimepointJob) -> Failed | None:
+    """Why a time point cannot be given to a worker now; None when it can."""
+    row = work.acquisition
+    if books.model is not None and row.model_sha256 != books.model.model_sha256:
+        return Failed(f"It was begun with other weights ({row.model_name}): process its file anew.", Cause.INPUT)
+    if not books.reachable(Path(row.source_path)):
+        return Failed("Its watched folder is offline.", Cause.GONE)
+    return None
+
+
+def give_back(books: Books, step: pipeline.Step, work: TimepointJob, failed: Failed) -> None:
+    """A time point could not be looked at: what follows from the cause."""
+    books.give_back(step, work, failed)
+    if failed.cause is Cause.MACHINE:
+        books.stall.begin(failed.reason)
+    elif failed.cause is Cause.CHANGED:
+        books.look_again(failed.files)

@@ -93,6 +93,8 @@ class Books:
         Told of files that changed while they were read.
     clock : callable
         Steady seconds.
+    chosen
+        Time points whose channel was looked for, and that are to be analysed.
     analysed, tracked
         Results in memory whose next step is due.
     replayed
@@ -107,6 +109,8 @@ class Books:
         Tasks that write into the store of an acquisition.
     states : dict
         Name of the tracker's committed state by acquisition.
+    counts : dict
+        Nuclei in the last time points that were committed, by acquisition.
     model : Ready or None
         Stays when a worker dies: its successor loads the same.
     """
@@ -122,6 +126,7 @@ class Books:
     room: Callable[[], int | None] = lambda: None
     pending: Pending = field(default_factory=Pending)
     endings: Endings = field(default_factory=Endings)
+    chosen: deque[TimepointJob] = field(default_factory=deque)
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
     tracked: deque[tuple[AnalysedTimepoint, Tracked]] = field(default_factory=deque)
     replayed: deque[tuple[AcquisitionRow, Replayed]] = field(default_factory=deque)
@@ -130,6 +135,7 @@ class Books:
     tracking: set[int] = field(default_factory=set)
     writing: Counter[int] = field(default_factory=Counter)
     states: dict[int, int] = field(default_factory=dict)
+    counts: dict[int, deque[int]] = field(default_factory=dict)
     model: Ready | None = None
     crashes: Counter[tuple[str, int]] = field(default_factory=Counter)
     kills: Counter[int] = field(default_factory=Counter)  # of workers, in a row, by the row of the time point

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
 from daemon.processing.messages import Cause, Failed, Tracked, TrackTask
+from daemon.processing.steps import plausible
 from daemon.processing.steps.books import Books
 from storage.errors import StaleJobError
 from storage.schema.rows import AnalysedTimepoint
@@ -111,3 +113,15 @@ class Committing:
         nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds
         logs.info("time point done", acquisition=job.acquisition.name, t=job.source_t, nuclei=nuclei, seconds=seconds)
         books.tell("done", job.acquisition, job.t, done=nuclei)
+        self._doubt(found)
+
+    def _doubt(self, found: AnalysedTimepoint) -> None:
+        """Say what does not make sense of a result, which is kept all the same."""
+        books, job = self._books, found.job
+        counts = books.counts.setdefault(job.acquisition_id, deque(maxlen=plausible.COUNTS_KEPT))
+        reasons = plausible.doubts(found.nuclei, job.acquisition, counts)
+        counts.append(len(found.nuclei.table))
+        if reasons:
+            sentence = plausible.in_a_sentence(reasons, job.acquisition, job.t)
+            logs.warning("result in doubt", acquisition=job.acquisition.name, t=job.t, reason=sentence)
+            books.tell("doubted", job.acquisition, job.t, reason=sentence)

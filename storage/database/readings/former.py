@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from storage.canonical import canonical_json
 from storage.database.registration import result_key, source_key
 from storage.description import Description
+from storage.schema.rows import UNCLEAR_CHANNEL
 from storage.schema.tables import acquisitions
 
 
@@ -30,7 +31,7 @@ def to_replace(
     facts = ("axes", "nuclear_channel") if any_channel else ("axes",)
 
     def analysis(stored: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in stored.items() if name not in facts}
+        return {name: value for name, value in stored.items() if name not in (*facts, UNCLEAR_CHANNEL)}
 
     alike = [row for row in rows if canonical_json(analysis(row["params"])) == canonical_json(analysis(params))]
     same = [row for row in alike if row["model_sha256"] == model_sha256]

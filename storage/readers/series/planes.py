@@ -1,4 +1,4 @@
-"""One file per plane: TIFFs of one plane each, whose names tell time point, slice and channel by a configured pattern.
+"""One file per plane: TIFFs or pictures of one plane each, whose names tell time point, slice and channel by a pattern.
 
 All files of one acquisition are spoken of by one path, which is none of them: their common name with ``{t}``, ``{z}``
 and ``{c}`` in place of the numbers, such as ``/data/embryo_t{t}_z{z}.tif``.
@@ -19,12 +19,13 @@ from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
 from storage.readers.fingerprint import fingerprint, of_files
 from storage.readers.image import MOST_PLANES, Image, PlaneIndex, acquisitions
-from storage.readers.names import stem
+from storage.readers.names import PICTURE_SUFFIXES, stem, suffix
+from storage.readers.pictures import picture_file
 from storage.readers.series.plane_names import members, numbers
 from storage.readers.tiff.chain import is_whole
 from storage.readers.tiff.opening import open_tiff
 
-READER = "tiff-planes"
+READER, READER_OF_PICTURES = "tiff-planes", "picture-planes"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def probe(path: Path) -> Completion:
     """
     try:
         found = members(path)
-        whole = [one for one in found if is_whole(one)]
+        whole = [one for one in found if is_plane_whole(one)]
         grid = _grid(path, whole)
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
@@ -115,7 +116,7 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # each file is one plane
     try:
-        grid = _grid(path, [one for one in members(path) if is_whole(one)])
+        grid = _grid(path, [one for one in members(path) if is_plane_whole(one)])
     except (OSError, BrokenFileError) as error:
         raise UnreadableInputError(f"{path} cannot be read as a series of planes ({error}).") from error
     if not grid.time_points:
@@ -130,8 +131,14 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
             time_points=grid.time_points,
         )
     source = PlanesSource(grid.files, (like.size_y, like.size_x), like.dtype)
-    found = acquisitions(path, READER, [(image, source)], list(grid.files.values()))
+    reader = READER_OF_PICTURES if suffix(path) in PICTURE_SUFFIXES else READER
+    found = acquisitions(path, reader, [(image, source)], list(grid.files.values()))
     return [replace(one, first_number=grid.start if "{t}" in path.name else None) for one in found]
+
+
+def is_plane_whole(path: Path) -> bool:
+    """Say whether the file of a plane is whole."""
+    return picture_file.probe(path).state == "complete" if suffix(path) in PICTURE_SUFFIXES else is_whole(path)
 
 
 def _grid(path: Path, files: Iterable[Path]) -> _Grid:
@@ -151,7 +158,7 @@ def _grid(path: Path, files: Iterable[Path]) -> _Grid:
 
 def _single(path: Path) -> Acquisition:
     """Open a file of one plane."""
-    found = open_tiff(path)
+    found = picture_file.open_picture(path) if suffix(path) in PICTURE_SUFFIXES else open_tiff(path)
     one = found[0]
     if len(found) > 1 or (one.size_t, one.size_c, one.size_z) != (1, 1, 1):
         raise UnreadableInputError(f"{path} holds more than one plane, but its name says that it is one: {stem(path)}.")

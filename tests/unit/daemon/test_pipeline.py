@@ -15,7 +15,7 @@ from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.books import Books
 from storage.database.catalog import Catalog
 
-ROAD = ["admit", "analyse", "track", "commit", "publish", "finish", "paint", "complete"]
+ROAD = ["admit", "choose channel", "analyse", "track", "commit", "publish", "finish", "paint", "complete"]
 DETOUR = ["replay", "stage", "make current"]
 
 

@@ -16,7 +16,7 @@ from cases.stored import acquisition, register
 import storage
 from daemon.cli import main
 from storage.database.catalog import Catalog
-from storage.database.taken_files import Source
+from storage.database.sources.taken_files import Source
 from storage.errors import WrongRequestError
 from storage.omezarr import references
 from storage.query.question import Question

@@ -10,8 +10,8 @@ import pytest
 from cases.stored import acquisition
 
 from storage.database.catalog import Catalog
-from storage.database.source_book import Elsewhere
-from storage.database.taken_files import Source
+from storage.database.sources.source_book import Elsewhere
+from storage.database.sources.taken_files import Source
 from storage.description import Description
 from storage.found import Found
 from storage.schema.rows import AcquisitionRow

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from storage.database import claims, registration, relocation, taken_files
+from storage.database import claims, registration, relocation
 from storage.database.readings import former
 from storage.database.registration import GEOMETRY, source_key
+from storage.database.sources import taken_files
 from storage.description import Description
 from storage.found import Found
 from storage.given_facts import GivenFacts
