@@ -70,6 +70,7 @@ def test_the_overview_follows_a_live_run_and_shows_names_as_they_are(window: Bro
             assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
             assert text(window, "#live") == "live"
             window.wait("a thumbnail", lambda: window.run(THUMBNAIL))
+            window.open("about:blank")  # before the page's server ends
     finally:
         lab.stop()
     assert window.console() == []
@@ -104,6 +105,7 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.open("about:blank")
         window.open(link)
         window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+        window.open("about:blank")
     assert window.console() == []
 
 
@@ -121,6 +123,7 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
         window.wait("nothing", lambda: "Click on a nucleus" in text(window, ".pane"))
         window.open(f"{page.address}/#/a/99")
         window.wait("a sentence", lambda: "99" in text(window, "#notice"))
+        window.open("about:blank")
     window.console()  # the browser writes down that 99 was not there
 
 
@@ -134,4 +137,5 @@ def test_an_acquisition_opens_in_3d_from_the_page(window: Browser, tmp_path: Pat
         window.wait("the viewer has loaded everything", lambda: window.run("return window.viewer && viewer.isReady()"))
         layers = window.run("return viewer.state.toJSON().layers.map(one => one.name)")
         assert {"nuclei", "tracks"} < set(layers)
+        window.open("about:blank")
     window.console()  # the page's own console was looked at before

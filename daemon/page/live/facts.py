@@ -84,6 +84,8 @@ def about(found: AcquisitionResults, database: str) -> dict[str, Any]:
         "voxel_um": None if None in voxel else list(voxel),
         "voxel_source": row.voxel_source,
         "frame_interval_s": row.frame_interval_s,
+        "first_source_t": row.source_t(0),
+        "step": row.step or 1,
         "channels": list(row.channel_names),
         "nuclear_channel": row.nuclear_channel,
         "params": dict(row.params),

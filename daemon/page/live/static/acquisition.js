@@ -40,6 +40,11 @@ class View {
     this.ended = true;
   }
 
+  // A time point as people write it: the number in its file's name.
+  said(t) {
+    return String(t + (this.about.first_source_t || 0));
+  }
+
   get path() {
     return `/api/acquisitions/${this.id}`;
   }
@@ -164,7 +169,7 @@ class View {
   sliders() {
     const last = Math.max(this.visible().at(-1) ?? 0, 0);
     const slide = (name, most) => {
-      const input = element("input", { type: "range", min: 0, max: most, step: 1, "aria-label": name, oninput: (event) => told(this.take({ [name]: Number(event.target.value) })) });
+      const input = element("input", { type: "range", min: 0, max: most, step: name === "t" ? this.about.step : 1, "aria-label": name, oninput: (event) => told(this.take({ [name]: Number(event.target.value) })) });
       const text = element("output");
       return { input, text };
     };
@@ -179,7 +184,7 @@ class View {
   sync() {
     const { t, z, view, c, low, high, by } = this.state;
     this.time.input.value = t;
-    this.time.text.textContent = `${t} / ${this.time.input.max}`;
+    this.time.text.textContent = `${this.said(t)} / ${this.said(Number(this.time.input.max))}`;
     this.depth.input.value = z;
     this.depth.text.textContent = `${z} / ${this.depth.input.max}`;
     this.depth.input.disabled = view !== "slice";
@@ -232,30 +237,32 @@ class View {
     const { track, t } = this.state;
     if (track === "" && at < 0) return [element("p", { class: "quiet" }, "Click on a nucleus: its measures, its course and its family appear here.")];
     const go = (to) => told(this.take({ t: to }));
+    const say = (to) => this.said(to);
+    const { step } = this.about;
     if (track !== "") {
-      parts.push(element("h2", {}, `track ${track}`), tree(this.family, track, t, { go, choose: (id, to) => told(this.take({ track: id, label: "", t: to })) }));
-      if (at < 0) parts.push(element("p", { class: "quiet" }, `It is not there at t = ${t}.`));
+      parts.push(element("h2", {}, `track ${track}`), tree(this.family, track, t, { go, say, choose: (id, to) => told(this.take({ track: id, label: "", t: to })) }));
+      if (at < 0) parts.push(element("p", { class: "quiet" }, `It is not there at t = ${this.said(t)}.`));
       if (this.course) {
         const points = (name) => this.course.t.map((x, i) => ({ x, y: this.course[name] ? this.course[name][i] : null, id: `nucleus ${this.course.label[i]}` }));
         const size = this.course.volume_um3 && this.course.volume_um3.some((one) => one !== null) ? ["volume_um3", "volume", "µm³"] : ["area_um2", "area", "µm²"];
-        parts.push(chart(size[1], size[2], points(size[0]), { now: t, go }), chart("mean intensity", "", points("intensity_mean"), { now: t, go }));
+        parts.push(chart(size[1], size[2], points(size[0]), { now: t, go, say, step }), chart("mean intensity", "", points("intensity_mean"), { now: t, go, say, step }));
       }
     }
-    if (at >= 0) parts.push(element("h2", {}, `nucleus ${label} at t = ${t}`), facts(Object.keys(this.rows).map((name) => [name, this.rows[name][at]])));
+    if (at >= 0) parts.push(element("h2", {}, `nucleus ${label} at t = ${this.said(t)}`), facts(Object.keys(this.rows).map((name) => [name, this.rows[name][at]])));
     return parts;
   }
 
   coursePane() {
     if (!this.counts) return [];
     const { t } = this.state;
-    const go = (to) => told(this.take({ t: to }));
+    const given = { now: t, go: (to) => told(this.take({ t: to })), say: (to) => this.said(to), step: this.about.step };
     const points = (name) => this.counts.t.map((x, i) => ({ x, y: this.counts[name] ? this.counts[name][i] : null }));
     return [
-      chart("detections", "", points("nuclei_count"), { now: t, go }),
-      chart("cells (tracks alive)", "", points("cells"), { now: t, go }),
-      chart("divisions", "", points("divisions"), { now: t, go }),
-      chart("mean diameter", "µm", points("diameter_mean_um"), { now: t, go }),
-      chart("mean intensity", "", points("intensity_mean"), { now: t, go }),
+      chart("detections", "", points("nuclei_count"), given),
+      chart("cells (tracks alive)", "", points("cells"), given),
+      chart("divisions", "", points("divisions"), given),
+      chart("mean diameter", "µm", points("diameter_mean_um"), given),
+      chart("mean intensity", "", points("intensity_mean"), given),
       element("p", { class: "quiet" }, "Drag to zoom, double click to see all, click to go there."),
     ];
   }
@@ -271,7 +278,7 @@ class View {
   listed() {
     const rows = this.kept || this.rows;
     if (!rows) return [];
-    const count = element("p", { class: "quiet" }, `${rows.label.length} nuclei at t = ${this.state.t}${this.kept ? ` of ${this.rows.label.length}` : ""}`);
+    const count = element("p", { class: "quiet" }, `${rows.label.length} nuclei at t = ${this.said(this.state.t)}${this.kept ? ` of ${this.rows.label.length}` : ""}`);
     const sorted = (name) => {
       this.sort = { name, down: this.sort.name === name ? !this.sort.down : false };
       this.list.replaceChildren(...this.listed());
@@ -293,7 +300,7 @@ class View {
       ]),
     ];
     if (one.error) parts.push(element("p", { class: "error" }, one.error));
-    if (failed.length) parts.push(element("h2", {}, "Time points with faults"), facts(failed.map((t) => [`t = ${t}`, one.timepoints.error[one.timepoints.t.indexOf(t)]])));
+    if (failed.length) parts.push(element("h2", {}, "Time points with faults"), facts(failed.map((t) => [`t = ${this.said(t)}`, one.timepoints.error[one.timepoints.t.indexOf(t)]])));
     parts.push(element("h2", {}, "Settings"));
     for (const section of ["segmentation", "volume", "tracking"]) if (one.params[section]) parts.push(facts(Object.entries(one.params[section]).map(([name, value]) => [`${section}.${name}`, value])));
     return parts;
@@ -317,7 +324,8 @@ class View {
 
   step(name, by) {
     const most = Number((name === "t" ? this.time : this.depth).input.max);
-    const to = Math.min(Math.max(this.state[name] + by, 0), most);
+    const far = name === "t" ? by * this.about.step : by;
+    const to = Math.min(Math.max(this.state[name] + far, 0), most);
     if (to !== this.state[name]) told(this.take({ [name]: to }));
     return to;
   }

@@ -7,7 +7,7 @@ const HEIGHT = 170;
 const EDGE = { left: 52, right: 10, top: 20, bottom: 26 };
 
 // points: [{x, y, id}], gaps where x jumps; y null is a gap too.
-export function chart(title, unit, points, { now = null, go = null, step = 1 } = {}) {
+export function chart(title, unit, points, { now = null, go = null, step = 1, say = String } = {}) {
   const known = points.filter((point) => typeof point.y === "number");
   const root = element("figure", { class: "chart" });
   root.style.margin = "0 0 .8rem";
@@ -17,7 +17,7 @@ export function chart(title, unit, points, { now = null, go = null, step = 1 } =
   }
   let span = [known[0].x, known[known.length - 1].x];
   const whole = [...span];
-  const draw = () => root.replaceChildren(picture(title, unit, known, span, now, go, step, zoom));
+  const draw = () => root.replaceChildren(picture(title, unit, known, span, { now, go, step, say, zoom }));
   const zoom = (from, to) => {
     span = from === null ? [...whole] : [from, to];
     draw();
@@ -26,7 +26,7 @@ export function chart(title, unit, points, { now = null, go = null, step = 1 } =
   return root;
 }
 
-function picture(title, unit, known, span, now, go, step, zoom) {
+function picture(title, unit, known, span, { now, go, step, say, zoom }) {
   const shown = known.filter((point) => point.x >= span[0] && point.x <= span[1]);
   const values = shown.map((point) => point.y);
   const low = Math.min(...values, Infinity);
@@ -43,13 +43,13 @@ function picture(title, unit, known, span, now, go, step, zoom) {
     svg.append(drawn("text", { x: EDGE.left - 5, y: up(value) + 4, "text-anchor": "end" }, number(value)));
   }
   for (const value of ticks(span[0], span[1], 6).filter(Number.isInteger)) {
-    svg.append(drawn("text", { x: across(value), y: HEIGHT - 8, "text-anchor": "middle" }, String(value)));
+    svg.append(drawn("text", { x: across(value), y: HEIGHT - 8, "text-anchor": "middle" }, say(value)));
   }
   svg.append(drawn("path", { class: "course", d: path(shown, across, up, step) }));
   if (shown.length < 150) {
     for (const point of shown) {
       const dot = drawn("circle", { class: "dot", cx: across(point.x), cy: up(point.y), r: 2.4 });
-      dot.append(drawn("title", {}, `t = ${point.x}: ${number(point.y)}${point.id ? `, ${point.id}` : ""}`));
+      dot.append(drawn("title", {}, `t = ${say(point.x)}: ${number(point.y)}${point.id ? `, ${point.id}` : ""}`));
       svg.append(dot);
     }
   }

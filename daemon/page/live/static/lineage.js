@@ -5,7 +5,7 @@ import { drawn, element } from "/static/build.js";
 const WIDTH = 440;
 const LINE = 22;
 
-export function tree(tracks, chosen, now, { choose, go }) {
+export function tree(tracks, chosen, now, { choose, go, say }) {
   const root = element("div");
   if (!tracks || !tracks.track_id.length) return root;
   const rows = tracks.track_id.map((id, i) => ({ id, parent: tracks.parent_track_id[i], first: tracks.first_t[i], last: tracks.last_t[i] }));
@@ -36,11 +36,11 @@ export function tree(tracks, chosen, now, { choose, go }) {
       d: `M${across(row.first)} ${down(row.y)}L${end} ${down(row.y)}`,
       onclick: () => choose(row.id, row.first),
     });
-    branch.append(drawn("title", {}, `track ${row.id}: t ${row.first} to ${row.last}`));
+    branch.append(drawn("title", {}, `track ${row.id}: t ${say(row.first)} to ${say(row.last)}`));
     svg.append(branch, drawn("text", { x: end + 4, y: down(row.y) + 4 }, String(row.id)));
   }
   if (now >= first && now <= last) svg.append(drawn("line", { class: "now", x1: across(now), x2: across(now), y1: 4, y2: height - 16 }));
-  svg.append(drawn("text", { x: 12, y: height - 3 }, `t = ${first}`), drawn("text", { x: WIDTH - 48, y: height - 3, "text-anchor": "end" }, `t = ${last}`));
+  svg.append(drawn("text", { x: 12, y: height - 3 }, `t = ${say(first)}`), drawn("text", { x: WIDTH - 48, y: height - 3, "text-anchor": "end" }, `t = ${say(last)}`));
   root.append(svg, jumps(rows, byId.get(chosen), daughters(chosen), { choose, go }));
   return root;
 }
