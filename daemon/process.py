@@ -14,6 +14,7 @@ from daemon import pipeline
 from daemon.assembly import Assembly, Hooks, Rules, assemble, make_folder
 from daemon.errors import DaemonError, UsageError
 from daemon.output import complain, say
+from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
@@ -27,6 +28,8 @@ from storage.errors import StorageError
 from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.omezarr.empty_store import ImageKind
+from storage.query.question import Question
+from storage.query.selection import Selection
 from storage.schema.states import AcquisitionState
 from storage.spans import spoken
 from tracking.steps import absent
@@ -266,13 +269,16 @@ def _time_points(row: AcquisitionRow, points: Sequence[TimepointRow]) -> str:
 def _report(run: _Run) -> int:
     """Where the results are, one line per acquisition; what failed, to standard error."""
     states: Counter[AcquisitionState] = Counter()
+    found = _cells(run)
     for row_id in run.rows:
         row = run.catalog.acquisition(row_id)
         states[row.state] += 1
         points = run.catalog.timepoints(row_id)
         count = sum(point.nuclei_count or 0 for point in points)
         channel = f", {row.channel_in_words}" if (row.size_c or 1) > 1 else ""
-        say(f"{row.name}: {row.state}, {count} nuclei in {_time_points(row, points)}{channel}, {row.zarr_path}")
+        times = f"{count} nuclei in {_time_points(row, points)}"
+        words = f"{row.name}: {row.state}, {times}{found[row_id]}{channel}, {row.zarr_path}{_untimed(row)}"
+        say(shown(words, allowed=""))
         _say_doubts(row, run.doubts.get(row_id, ()))
         if row.state is not AcquisitionState.COMPLETE:
             complain(f"{row.name}: {row.error or row.state.meaning}")
@@ -288,3 +294,16 @@ def _say_doubts(row: AcquisitionRow, said: Sequence[str]) -> None:
         complain(sentence)
     if len(said) > _DOUBTS_SAID:
         complain(f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points.")
+
+
+def _cells(run: _Run) -> dict[int, str]:
+    """Cells and divisions of each acquisition, in words: what is tracked counts, not how often it was detected."""
+    wanted = Selection(columns=("id", "cells_count", "divisions_count"))
+    table = Question.acquisitions(run.catalog.address, wanted).frame()
+    rows = zip(*(table[name].tolist() for name in wanted.columns or ()), strict=True)
+    return {int(number): f", {cells} cells at the end, {divided} divisions" for number, cells, divided in rows}
+
+
+def _untimed(row: AcquisitionRow) -> str:
+    several = (row.size_t or 1) > 1 and row.frame_interval_s is None
+    return " (times and speeds are not known without --frame-interval)" if several else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, case, func, literal, or_, select
 
 from storage.connection.database_folder import folder_of
 from storage.query.filters import Columns
@@ -53,16 +53,18 @@ def counts(acquisition_id: int) -> Select[Any]:
 
 
 def acquisitions(connection: Connection, selection: Selection = ALL) -> Select[Any]:
-    """Return the statement for acquisitions, oldest first: the table, counts of nuclei and tracks, progress.
+    """Return the statement for acquisitions, oldest first: the table, source's folder, day, counts, progress.
 
-    Their stores have their whole paths, those beside the database too.
+    Their stores have their whole paths, those beside the database too. `cells_count` are the tracks alive at the last
+    time point that is done, `nuclei_count` the detections of all of them.
     """
     table = tables.acquisitions
     hidden = ("source_key", "result_key")
     counts = _counts_of_acquisitions()
     shown: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name not in hidden}
     shown["zarr_path"] = _whole_path(connection, table.c.zarr_path).label("zarr_path")
-    inner = select(*shown.values(), *counts).select_from(table).subquery()
+    words = (_folder(table.c.source_path).label("source_folder"), _day(table).label("date"))
+    inner = select(*shown.values(), *words, *counts).select_from(table).subquery()
     columns: Columns = dict(inner.columns)
     return selection.of(select(*columns.values()), columns, "acquisitions").order_by(inner.c.id)
 
@@ -125,11 +127,27 @@ def _alive(table: FromClause, selection: Selection) -> list[ColumnElement[bool]]
     return conditions
 
 
+def _folder(path: ColumnElement[str]) -> ColumnElement[str]:
+    """The folder of a path, in words that SQLite and PostgreSQL share: what is no slash is stripped from the end."""
+    return func.rtrim(func.rtrim(path, func.replace(path, "/", "")), "/", type_=Text())
+
+
+def _day(table: FromClause) -> ColumnElement[str]:
+    """The day on which an image was taken, as its file says, else the one on which it became known."""
+    return func.substr(func.coalesce(table.c.started_at, table.c.created_at), 1, 10, type_=Text())
+
+
 def _counts_of_acquisitions() -> list[ColumnElement[Any]]:
     table, points, owned = tables.acquisitions, tables.timepoints, tables.tracks
     here = points.c.acquisition_id == table.c.id
     done = points.c.state == TimepointState.DONE.value
+    last = select(func.max(points.c.t)).where(here, done).correlate(table).scalar_subquery()
+    alive = (owned.c.first_t <= last) & (owned.c.last_t >= last)
     counts = {
+        "cells_count": select(func.count()).where(owned.c.acquisition_id == table.c.id, alive),
+        "divisions_count": select(func.count(func.distinct(owned.c.parent_track_id))).where(
+            owned.c.acquisition_id == table.c.id
+        ),
         "timepoints_done": select(func.count()).where(here, done),
         "timepoints_known": select(func.count()).where(here),
         "nuclei_count": select(func.coalesce(func.sum(points.c.nuclei_count), 0)).where(here),

@@ -99,6 +99,9 @@ def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_
     done = asked(*arguments, "--axes", "TYX")
     assert (done.returncode, done.stderr) == (0, "")
     assert "in 3 time points" in done.stdout
+    (listed,) = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
+    assert (listed["name"], listed["size_t"], listed["axes_source"], listed["reading"]) == ("a", 3, "configured", 1)
+    assert [one.name for one in (tmp_path / "out").glob("*.zarr")] == ["a.ome.zarr"]
     with pytest.raises(SystemExit):
         asked(*arguments, "--axes", "TT")
 

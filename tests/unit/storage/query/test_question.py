@@ -39,6 +39,10 @@ def test_acquisitions_tell_how_far_they_are(filled: Path) -> None:
     assert list(table["timepoints_done"]) == [3, 0]
     assert list(table["nuclei_count"]) == [12, 0]
     assert list(table["tracks_count"]) == [5, 0]
+    assert list(table["cells_count"]) == [5, 0]  # alive at the end, of 12 detections
+    assert list(table["divisions_count"]) == [0, 0]
+    assert list(table["source_folder"]) == ["/data", "/data"]
+    assert list(table["date"]) == [str(table["created_at"][0])[:10]] * 2
     assert table["params"][0] == '{"note": "π"}'
     assert "source_key" not in table
 
