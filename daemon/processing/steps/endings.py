@@ -41,6 +41,11 @@ class Endings:
         self._final.add(acquisition_id)
         self.changed(acquisition_id)
 
+    def not_final(self, acquisition_id: int) -> None:
+        """A time point was committed after its tracks were final (tried again meanwhile): they are to be, once more."""
+        self._final.discard(acquisition_id)
+        self.changed(acquisition_id)
+
     def to_finish(self) -> Iterator[int]:
         """Those whose tracks may be made final, oldest first."""
         yield from sorted(self._to_check - self._final)

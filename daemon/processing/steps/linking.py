@@ -108,6 +108,7 @@ class Committing:
             logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.source_t)
             return
         books.states[job.acquisition_id] = tracked.after
+        books.endings.not_final(job.acquisition_id)
         books.pending.to_publish[job.acquisition_id, job.t] = job.acquisition
         books.pending.to_paint.add(job.acquisition_id)
         nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds

@@ -146,6 +146,7 @@ class MakingCurrent:
         books = self._books
         books.to_replay.discard(row.id)
         books.states.pop(row.id, None)
+        books.endings.not_final(row.id)
         books.crashes.pop(("replay", row.id), None)
         books.pending.to_publish.update({(row.id, t): row for t in sorted(replayed.taken)})
         books.pending.to_paint.add(row.id)

@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from lab import Lab, stack, write_stack
 from witness import Witness, free_port
 
 
+@pytest.mark.long
 def test_a_share_that_is_away_is_offline_and_a_removed_file_is_removed(
     new_lab: Callable[..., Lab], mounted: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -39,16 +41,14 @@ def test_a_share_that_is_away_is_offline_and_a_removed_file_is_removed(
     assert lab.stop() == 0, lab.said()
 
 
+@pytest.mark.long
 def test_a_time_point_whose_source_comes_back_unchanged_goes_on_by_itself(
     new_lab: Callable[..., Lab], tmp_path: Path
 ) -> None:
     """The file goes while a worker is at the one before it, and is away at both attempts."""
     lab = new_lab()
-    first = write_stack(lab.incoming / "exp_t000.tif", stack(0))
-    lab.start(NUSETD_TEST_PAUSE="1")
-    lab.wait(lambda: bool(lab.rows("select 1 from timepoints where state = 'running'")))
-    kept = shutil.copy2(first, tmp_path / "kept.tif")
-    lab.wait(lambda: lab.done() == 1)
+    write_stack(lab.incoming / "exp_t000.tif", stack(0))
+    lab.start(NUSETD_TEST_PAUSE="2")
     second = write_stack(lab.incoming / "exp_t001.tif", stack(1))
     kept = shutil.copy2(second, tmp_path / "kept.tif")
     lab.wait(lambda: bool(lab.rows("select 1 from timepoints where t = 1")))

@@ -48,12 +48,13 @@ def _read_only(folder: Path) -> Callable[[], None]:
     return lambda: subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True) and None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "do"),
     [
         ("disk full", _fill),
-        pytest.param("inodes exhausted", _use_all_inodes, marks=pytest.mark.long),
-        pytest.param("read-only remount", _read_only, marks=pytest.mark.long),
+        ("inodes exhausted", _use_all_inodes),
+        ("read-only remount", _read_only),
     ],
 )
 def test_a_disk_that_takes_no_more_is_told_of_and_nothing_is_lost(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from lab import Lab, asked, stack, write_stack
 
 
+@pytest.mark.long
 def test_two_services_with_one_output_leave_each_other_alone(new_lab: Callable[..., Lab], tmp_path: Path) -> None:
     labs = [new_lab(name, tmp_path / "shared") for name in ("one", "two")]
     for seed, lab in enumerate(labs):

@@ -158,6 +158,26 @@ def test_a_worker_that_dies_twice_on_a_time_point_costs_this_one_alone(stage: St
     assert "while it worked on this time point" in (row.error or "")
 
 
+def test_what_is_tried_again_between_final_tracks_and_the_end_becomes_final_and_is_painted_too(stage: Stage) -> None:
+    """`retry`, or a source that is back, may come in just then."""
+    for _ in range(2):
+        to_an_analysis(stage)
+        stage.step(stage.analysed())
+    to_an_analysis(stage)
+    stage.step(Failed("It cannot be read.", Cause.INPUT))
+    stage.queue_loop.end(stage.row.id)
+    while not list(stage.queue_loop._books.endings.to_complete()):
+        task = stage.actor.task
+        stage.step(*([stage.analysed()] if isinstance(task, AnalyseTask) else []))
+    stage.catalog.retry(stage.row.id)
+    play_to_the_end(stage)
+    assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
+    assert stage.catalog.unpainted_final(stage.row.id) == []
+    with stage.catalog._transaction() as connection:
+        unpainted = connection.exec_driver_sql("SELECT count(*) FROM timepoints WHERE painted_at IS NULL")
+        assert unpainted.scalar_one() == 0
+
+
 KILLED = Died("The program that segments died (signal SIGKILL)", killed=True)
 
 
