@@ -23,13 +23,15 @@ def execute(arguments: argparse.Namespace) -> int:
     from storage.connection.database_url import safe_url
 
     try:
-        checked = config.load(arguments.file)
+        text = config.text_of(arguments.file)
+        checked, faults = config.examined(text, arguments.file)
     except ConfigError as error:
         complain(str(error))
         return 1
-    faults = machine_faults(checked)
+    at_fault = {fault.key for fault in faults}  # the machine cannot be asked about what is not known
+    faults += [fault for fault in machine_faults(checked) if fault.key not in at_fault]
     if faults:
-        complain(config.told(faults, arguments.file.read_text(encoding="utf-8"), arguments.file))
+        complain(config.told(faults, text, arguments.file))
         return 1
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")

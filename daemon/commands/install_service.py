@@ -1,5 +1,6 @@
-"""Install the systemd service: its unit, a drop-in with your folders, a configuration to begin with, its user and its
-folders; then print what to do next. What is there already stays, and --dry-run shows everything without doing it."""
+"""Install the systemd service: its unit, drop-ins with your folders and what else it may use, a configuration to begin
+with, its user and its folders; then print what to do next. What is there already stays, and --dry-run shows everything
+without doing it."""
 
 from __future__ import annotations
 
@@ -14,10 +15,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", type=Path, action="append", required=True, metavar="DIR", help="a folder to watch; may be repeated"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder for the results")
+    parser.add_argument("--output", required=True, metavar="DIR", help="the folder, or URL, for the results")
+    parser.add_argument("--database", metavar="URL", help="where the records go (default: a file under /var/lib)")
+    parser.add_argument("--name", help="of one of several services on this machine: nusetd@NAME, with files of its own")
     parser.add_argument("--user", default="nusetd", help="the service's user (default: nusetd)")
     parser.add_argument(
         "--group", action="append", default=[], help="a group through which it may read; may be repeated"
+    )
+    parser.add_argument("--gpu", action="store_true", help="let it use graphics cards")
+    parser.add_argument(
+        "--network",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HOST",
+        help="other hosts that it may reach: names, addresses, networks, or any (a database, an object store, mail)",
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done, with the files' texts")
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="write below DIR instead of /")
@@ -27,21 +39,32 @@ def execute(arguments: argparse.Namespace) -> int:
     """Install, and print the next steps."""
     from daemon.errors import UsageError
     from daemon.installation import install
+    from daemon.installation.options import InstallOptions, unknown_groups
+    from daemon.installation.service_names import ServiceNames
+    from daemon.installation.texts import config_text
     from daemon.output import say
+    from storage import naming
 
-    unknown = list(install.unknown_groups(arguments.group)) if arguments.root == Path("/") else []
-    if unknown:
+    unknown = list(unknown_groups(arguments.group)) if arguments.root == Path("/") else []
+    if unknown and not arguments.dry_run:
         raise UsageError(f"There is no group {', '.join(unknown)} on this machine: see `getent group`.")
-    options = install.InstallOptions(
-        tuple(arguments.watch), arguments.output, arguments.user, tuple(arguments.group), arguments.root.absolute()
+    options = InstallOptions(
+        watch=tuple(arguments.watch),
+        output=arguments.output if naming.is_url(arguments.output) else Path(arguments.output),
+        user=arguments.user,
+        groups=tuple(arguments.group),
+        root=arguments.root.absolute(),
+        names=ServiceNames(arguments.name),
+        database=arguments.database,
+        gpu=arguments.gpu,
+        network=tuple(arguments.network),
     )
+    for name in unknown:
+        say(f"not from here: there is no group {name} on this machine")
     install.install(options, say, arguments.dry_run)
     if arguments.dry_run:
-        for path, text in (
-            (install.CONFIG, install.config_text(options)),
-            (install.DROP_IN, install.drop_in_text(options)),
-            (install.UNIT, install.unit_text(options.user)),
-        ):
+        config = (options.names.config, config_text(options))
+        for path, text in (config, *((path, text) for path, text, _ in install.unit_files(options))):
             say(f"\n--- {path}")
             say(text.rstrip("\n"))
     say("\nNext:" if not arguments.dry_run else "\nThen:")

@@ -153,6 +153,16 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be the path of a folder, in quotes.")
         return folder
 
+    def folders(self, name: str, folder: Path) -> tuple[Path, ...]:
+        """Paths of folders, none when the key is not written; relative ones count from the path that is `path` here."""
+        value = self._take(name, [])
+        around = self._values.get("path")
+        inside = folder / Path(around).expanduser() if isinstance(around, str) else folder
+        if isinstance(value, list) and all(isinstance(one, str) and one.strip() for one in value):
+            return tuple((inside / Path(one).expanduser()).resolve() for one in value)
+        self.fault((name,), f"{name} = {value!r} must be a list of folders, each in quotes.")
+        return ()
+
     def place(self, name: str, folder: Path) -> Place:
         """A path as `path` takes it, or the URL of an object store."""
         value = self._values.get(name)

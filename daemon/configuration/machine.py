@@ -20,7 +20,13 @@ from storage.omezarr import places
 
 def machine_faults(config: Config) -> list[Fault]:
     """Everything on this machine, and for this user, with which the service would not do its work."""
-    return [*_folders(config), *_database(config), *_engine(config.engine), *_command(config)]
+    return [
+        *_folders(config),
+        *_outputs_watched(config),
+        *_database(config),
+        *_engine(config.engine),
+        *_command(config),
+    ]
 
 
 def _folders(config: Config) -> Iterator[Fault]:
@@ -35,6 +41,20 @@ def _folders(config: Config) -> Iterator[Fault]:
         reason = _not_usable(watch.output)
         if reason is not None:
             yield Fault(("watch", index, "output"), f"output = {str(watch.output)!r} {reason}")
+
+
+def _outputs_watched(config: Config) -> Iterator[Fault]:
+    """Results inside a watched folder: this service passes them over, but no other program that watches there does."""
+    for index, watch in enumerate(config.watch):
+        output = watch.output
+        if isinstance(output, str):
+            continue
+        for other in config.watch:
+            inside = other.recursive and other.path in output.parents
+            if inside and not any(output.is_relative_to(one) for one in other.exclude):
+                remedy = f"choose a folder outside, or write exclude = [{str(output)!r}] for the watched one."
+                sentence = f"output = {str(output)!r} lies inside the watched folder {str(other.path)!r}; {remedy}"
+                yield Fault(("watch", index, "output"), sentence)
 
 
 def _database(config: Config) -> Iterator[Fault]:

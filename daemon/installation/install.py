@@ -1,59 +1,27 @@
-"""Installing the service: unit, drop-in, configuration, user and folders; what people wrote is not touched."""
+"""Installing the service: unit, drop-ins, configuration, user and folders; what people wrote is not touched."""
 
 from __future__ import annotations
 
-import grp
-import importlib.metadata
-import json
 import os
 import pwd
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.errors import DaemonError, UsageError
+from daemon.installation import openings
+from daemon.installation.options import InstallOptions, has_group, is_at_home, program_path
+from daemon.installation.texts import config_text, drop_in_text, shipped
+from storage import naming
+from storage.connection.database_url import safe_url
 
-UNIT = Path("/etc/systemd/system/nusetd.service")
-DROP_IN = Path("/etc/systemd/system/nusetd.service.d/data.conf")
-CONFIG = Path("/etc/nusetd/nusetd.toml")
-STATE = Path("/var/lib/nusetd")
+DATA, GPU, NETWORK = "data.conf", "gpu.conf", "network.conf"  # drop-ins
 
-_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _CONFIG_MODE = 0o640
 _DEFAULT_BIN = "/opt/nusetd/bin/nusetd"
-
-
-@dataclass(frozen=True)
-class InstallOptions:
-    """What is to be installed, and where.
-
-    Attributes
-    ----------
-    watch : sequence of Path
-        Folders to watch.
-    output : Path
-        Folder for the results.
-    user : str
-        The service's user, made when it is not there.
-    groups : sequence of str
-        Further groups of the service, through which it may read the watched folders.
-    root : Path
-        Everything is written below it; ``/`` but for tests and images of systems.
-    """
-
-    watch: Sequence[Path]
-    output: Path
-    user: str = "nusetd"
-    groups: Sequence[str] = ()
-    root: Path = Path("/")
-
-    def at(self, path: Path) -> Path:
-        """Where a path of the installed system is now."""
-        return self.root / path.relative_to("/")
 
 
 @dataclass(frozen=True)
@@ -70,17 +38,34 @@ def plan(options: InstallOptions) -> list[InstallStep]:
     Raises
     ------
     UsageError
-        When a path is not absolute, or the program itself lies where the service cannot see it.
+        When a path is not absolute, or something is named twice or wrongly.
     """
     _check(options)
-    unit = unit_text(options.user)
+    folders = [(options.names.state, 0o750)]
+    if isinstance(options.output, Path):
+        folders.append((options.output, 0o2750))
     return [
         _user(options),
-        *(_folder(options, path, mode) for path, mode in ((STATE, 0o750), (options.output, 0o2750))),
+        *(_folder(options, path, mode) for path, mode in folders),
         _config(options),
-        _file(options, UNIT, unit, "the unit"),
-        _file(options, DROP_IN, drop_in_text(options), "which folders it may read and write"),
+        *(_file(options, path, text, what) for path, text, what in unit_files(options)),
     ]
+
+
+def unit_files(options: InstallOptions) -> list[tuple[Path, str, str]]:
+    """The unit and its drop-ins: where, text, what each is."""
+    names = options.names
+    unit = names.unit_text(shipped("nusetd.service"), program_path(), _DEFAULT_BIN, options.user)
+    files = [
+        (names.unit, unit, "the unit"),
+        (names.drop_ins / DATA, drop_in_text(options), "which folders it may read and write"),
+    ]
+    if options.gpu:
+        text = openings.gpu_text([name for name in ("video", "render") if has_group(options, name)])
+        files.append((names.drop_ins / GPU, text, "graphics cards"))
+    if options.network:
+        files.append((names.drop_ins / NETWORK, openings.network_text(options.network), "other hosts"))
+    return files
 
 
 def install(options: InstallOptions, tell: Callable[[str], None], dry_run: bool) -> None:
@@ -92,8 +77,11 @@ def install(options: InstallOptions, tell: Callable[[str], None], dry_run: bool)
         When a step fails.
     """
     steps = plan(options)
-    if not dry_run and options.root == Path("/") and os.geteuid() != 0:
-        raise DaemonError("Only root may install a service: put sudo before it, or look at it with --dry-run.")
+    reason = _not_here(options)
+    if reason is not None and not dry_run:
+        raise DaemonError(reason)
+    if reason is not None:
+        tell(f"not from here: {reason}")
     for step in steps:
         tell(step.text)
         if step.do is None or dry_run:
@@ -109,112 +97,64 @@ def install(options: InstallOptions, tell: Callable[[str], None], dry_run: bool)
 
 def next_steps(options: InstallOptions) -> list[str]:
     """What a person does next."""
-    program = program_path()
-    database = STATE / "nusetd.sqlite"
-    return [
-        f"1. Look at {CONFIG} (voxel sizes, channels, alerts), then check it as the service's user:",
-        f"     sudo -u {options.user} {program} check-config {CONFIG}",
-        "2. Sign off the machine:",
-        f"     sudo -u {options.user} {program} selfcheck --config {CONFIG}",
-        "3. Start it now and at every boot:",
-        "     systemctl daemon-reload && systemctl enable --now nusetd",
-        "4. See how it is:",
-        f"     systemctl status nusetd; {program} status --database {database}; journalctl -u nusetd",
-        f"   People who ask for results belong into the group {options.user}: usermod -aG {options.user} PERSON",
-        "After changes: systemctl reload nusetd. Your own unit settings: systemctl edit nusetd.",
-    ]
-
-
-def unit_text(user: str) -> str:
-    """The unit for this installation."""
-    text = shipped("nusetd.service").replace(_DEFAULT_BIN, str(program_path()))
-    return re.sub(r"^(User|Group)=.*$", rf"\1={user}", text, flags=re.MULTILINE)
-
-
-def drop_in_text(options: InstallOptions) -> str:
-    """The drop-in with this machine's folders."""
+    program, config, service = program_path(), options.names.config, options.names.service
+    database = safe_url(options.database or str(options.names.state / naming.DATABASE_NAME))
     lines = [
-        "# The folders of this machine, written by `nusetd install-service`; run it again when they change.",
-        "[Service]",
-        "# Replaces the unit's examples.",
-        "ReadOnlyPaths=",
-        "ReadWritePaths=",
+        f"1. Look at {config} (voxel sizes, channels, alerts), then check it as the service's user:",
+        f"     sudo -u {options.user} {program} check-config {config}",
+        "2. Sign off the machine:",
+        f"     sudo -u {options.user} {program} selfcheck --config {config}",
+        "3. Start it now and at every boot:",
+        f"     systemctl daemon-reload && systemctl enable --now {service}",
+        "4. See how it is:",
+        f"     systemctl status {service}; {program} status --database {database}; journalctl -u {service}",
+        f"   People who ask for results belong into the group {options.user}: usermod -aG {options.user} PERSON",
+        f"After changes: systemctl reload {service}. Your own unit settings: systemctl edit {service}.",
     ]
-    at_home = [path for path in (*options.watch, options.output) if _is_at_home(path)]
-    if at_home:
-        lines += ["# Of the home directories only these folders are there.", "ProtectHome=tmpfs"]
-    for path in options.watch:
-        if path in at_home:
-            lines.append(f"BindReadOnlyPaths={_escaped(path, bound=True)}")
-        lines.append(f"ReadOnlyPaths={_escaped(path)}")
-    if options.output in at_home:
-        lines.append(f"BindPaths={_escaped(options.output, bound=True)}")
-    lines.append(f"ReadWritePaths={_escaped(options.output)}")
-    if options.groups:
-        lines += ["# Through these it may read the watched folders.", f"SupplementaryGroups={' '.join(options.groups)}"]
-    return "\n".join(lines) + "\n"
+    away = [place for place in (options.output, options.database) if naming.is_url(place or "")]
+    if away and not options.network:
+        lines.append(f"It reaches no other host: give --network HOST for {safe_url(str(away[0]))}.")
+    return lines
 
 
-def config_text(options: InstallOptions) -> str:
-    """The configuration to begin with: the example with this machine's folders."""
-    text = shipped("nusetd.toml")
-    begin, end = text.index("[[watch]]"), text.index("[service]")
-    block = text[begin:end]
-    # A JSON string is also a TOML string.
-    blocks = [
-        block.replace('"/data/microscope"', json.dumps(str(path))).replace(
-            '"/data/nuclei"', json.dumps(str(options.output))
+def _not_here(options: InstallOptions) -> str | None:
+    """Why it cannot be installed by this user, or from this installation; None when it can."""
+    program = program_path()
+    if options.root == Path("/") and os.geteuid() != 0:
+        return "Only root may install a service: put sudo before it, or look at it with --dry-run."
+    if options.root == Path("/") and is_at_home(program):
+        return (
+            f"nusetd is installed in {program.parent}, a home directory, which the service cannot see: install it "
+            "elsewhere, for example with `python3 -m venv /opt/nusetd && /opt/nusetd/bin/pip install nusetd`."
         )
-        for path in options.watch
-    ]
-    return text[:begin] + "".join(blocks) + text[end:]
-
-
-def shipped(name: str) -> str:
-    """The text of a file of the folder `systemd`, which lies beside the packages or was installed with them.
-
-    Raises
-    ------
-    DaemonError
-        When it is in neither place.
-    """
-    beside = Path(__file__).resolve().parent.parent.parent / "systemd" / name
-    if beside.is_file():
-        return beside.read_text(encoding="utf-8")
-    try:
-        for file in importlib.metadata.files("nusetd") or ():
-            if file.name == name and file.parent.name == "nusetd":
-                return Path(str(file.locate())).read_text(encoding="utf-8")
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    raise DaemonError(f"{name} was not installed with nusetd: install it again with pip, from its release or a clone.")
-
-
-def program_path() -> Path:
-    """The command `nusetd` of this installation."""
-    return Path(sys.executable).parent / "nusetd"
+    return None
 
 
 def _check(options: InstallOptions) -> None:
-    for path in (*options.watch, options.output, options.root):
+    places = [options.output, options.database or "/"]
+    for path in (*options.watch, *(Path(one) for one in places if not naming.is_url(one)), options.root):
         if not path.is_absolute():
             raise UsageError(f"{path} is not an absolute path: the service starts in no particular folder.")
     if len(set(options.watch)) < len(options.watch) or options.output in options.watch:
         raise UsageError("A folder is given twice: results never go into a watched folder, and each is watched once.")
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", options.user):
         raise UsageError(f"{options.user!r} is no name for a user: use small letters, digits, - and _.")
-    program = program_path()
-    if options.root == Path("/") and _is_at_home(program):
-        raise UsageError(
-            f"nusetd is installed in {program.parent}, a home directory, which the service cannot see: install it "
-            "elsewhere, for example with `python3 -m venv /opt/nusetd && /opt/nusetd/bin/pip install nusetd`."
-        )
+    if options.names.is_wrong():
+        raise UsageError(f"{options.names.name!r} is no name for a service: use letters, digits, _ and .")
 
 
 def _user(options: InstallOptions) -> InstallStep:
     if _known_user(options) is not None:
         return InstallStep(f"user {options.user} is there already")
-    command = ["useradd", "--system", "--user-group", "--home-dir", str(STATE), "--shell", "/usr/sbin/nologin"]
+    command = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--home-dir",
+        str(options.names.state),
+        "--shell",
+        "/usr/sbin/nologin",
+    ]
     if options.root != Path("/"):
         command += ["--prefix", str(options.root)]
     command += [options.user]
@@ -259,7 +199,7 @@ def _folder(options: InstallOptions, path: Path, mode: int) -> InstallStep:
 
 
 def _config(options: InstallOptions) -> InstallStep:
-    where = options.at(CONFIG)
+    where = options.at(options.names.config)
 
     def close() -> None:
         """It may come to hold a password: only root changes it, only the service reads it."""
@@ -299,23 +239,3 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
-
-
-def _is_at_home(path: Path) -> bool:
-    return any(home in path.parents for home in _HOMES)
-
-
-def _escaped(path: Path, bound: bool = False) -> str:
-    """A path that may be missing as unit files want it: without the meaning that %, quotes and colons have there."""
-    text = f"-{path}".replace("%", "%%")
-    text = text.replace("\\", "\\\\").replace(":", "\\:" if bound else ":")
-    return '"' + text.replace('"', '\\"') + '"' if re.search(r'[\s"\\\']', text) else text
-
-
-def unknown_groups(groups: Sequence[str]) -> Iterator[str]:
-    """Those of the groups that this machine does not have."""
-    for name in groups:
-        try:
-            grp.getgrnam(name)
-        except KeyError:
-            yield name

@@ -75,3 +75,24 @@ def test_check_config_tells_all_of_them_in_the_order_of_the_file(
     assert cli.main(["check-config", str(path)]) == 1
     told = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in told] == [f"{path}, line 2", f"{path}, line 4"]
+
+
+def test_an_output_inside_a_watched_folder_is_named_unless_it_is_excluded(tmp_path: Path) -> None:
+    (sentence,) = sentences(tmp_path, output="in/nuclei")
+    assert f"output = '{tmp_path}/in/nuclei' lies inside the watched folder '{tmp_path}/in'" in sentence
+    assert f"exclude = ['{tmp_path}/in/nuclei']" in sentence
+    for allowed in ('exclude = ["nuclei"]', f'exclude = ["{tmp_path}/in/nuclei"]', "recursive = false"):
+        assert sentences(tmp_path, allowed, output="in/nuclei") == []
+
+
+def test_all_faults_come_in_one_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "nusetd.toml"
+    file.write_text(
+        'database = "/dev/null/x.sqlite"\n[[watch]]\npath = "absent"\noutput = 5\nquiet = 3\n'
+        '[service]\nrescan_s = -1\n[engine]\nweights = "no-such"\n'
+    )
+    assert cli.main(["check-config", str(file)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [int(line.split(", line ")[1].split(":")[0]) for line in lines] == [1, 3, 4, 5, 7, 9]
+    parts = ("is a file", "not a folder", "output = 5", "quiet", "rescan_s", "no-such")
+    assert all(part in line for line, part in zip(lines, parts, strict=True)), lines

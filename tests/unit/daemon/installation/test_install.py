@@ -15,8 +15,12 @@ import pytest
 from daemon import cli
 from daemon.configuration import config
 from daemon.installation import install
-from daemon.installation.install import CONFIG, DROP_IN, STATE, UNIT, InstallOptions
+from daemon.installation import options as machine
+from daemon.installation.options import InstallOptions
+from daemon.installation.service_names import ServiceNames
+from daemon.installation.texts import drop_in_text
 
+NAMES = ServiceNames()
 ROOT = Path(__file__).parents[4]
 
 
@@ -48,12 +52,12 @@ def test_everything_is_where_it_belongs(root: Path, capsys: pytest.CaptureFixtur
     told = capsys.readouterr().out
     unit = (root / "etc/systemd/system/nusetd.service").read_text()
     assert f"ExecStart={sys.executable.rsplit('/', 1)[0]}/nusetd run --config /etc/nusetd/nusetd.toml" in unit
-    written = config.parse((root / "etc/nusetd/nusetd.toml").read_text(), CONFIG)
+    written = config.parse((root / "etc/nusetd/nusetd.toml").read_text(), NAMES.config)
     assert [(str(w.path), str(w.output)) for w in written.watch] == [
         ("/data/in", "/data/out"),
         ('/data/a "b"', "/data/out"),
     ]
-    assert written.database == f"sqlite:///{STATE}/nusetd.sqlite"
+    assert written.database == "sqlite:////var/lib/nusetd/nusetd.sqlite"
     assert (root / "var/lib/nusetd").stat().st_mode & 0o7777 == 0o750
     assert (root / "data/out").is_dir()
     assert not (root / "data/in").exists(), "watched folders belong to others"
@@ -82,7 +86,7 @@ def test_a_dry_run_shows_everything_and_does_nothing(root: Path, capsys: pytest.
     assert run(root, "--dry-run") == 0
     told = capsys.readouterr().out
     assert sorted(root.rglob("*")) == before
-    for path in (UNIT, DROP_IN, CONFIG):
+    for path in (NAMES.unit, NAMES.drop_ins / "data.conf", NAMES.config):
         assert f"--- {path}\n" in told
     assert "WatchdogSec=" in told
     assert "ReadWritePaths=-/data/out" in told
@@ -108,27 +112,29 @@ def test_again_changes_nothing_and_an_update_keeps_what_people_wrote(
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this computer")
-def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [None, "scope2"])
+def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path, name: str | None) -> None:
     watched = tmp_path / "in put%h 'a' \"b\" c:d"
-    text = install.unit_text("root").replace(str(install.program_path()), "/bin/true")
-    units = tmp_path / "units"
-    (units / "nusetd.service.d").mkdir(parents=True)
-    (units / "nusetd.service").write_text(text)
-    wanted = options(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",))
-    (units / "nusetd.service.d/data.conf").write_text(install.drop_in_text(wanted))
+    units, names = tmp_path / "units", ServiceNames(name)
+    opened = {"gpu": True, "network": ("10.1.0.0/16", "any"), "user": "root", "names": names}
+    wanted = options(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",), **opened)
+    for path, text, _ in install.unit_files(wanted):
+        (units / path.relative_to(names.unit.parent)).parent.mkdir(parents=True, exist_ok=True)
+        there = text.replace(str(machine.program_path()), "/bin/true")
+        (units / path.relative_to(names.unit.parent)).write_text(there)
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(units / "nusetd.service")],
+        ["systemd-analyze", "verify", "--man=no", str(units / f"{names.service}.service")],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"},
     )
-    complaints = [line for line in done.stderr.splitlines() if "nusetd.service" in line or "data.conf" in line]
+    complaints = [line for line in done.stderr.splitlines() if "nusetd" in line or ".conf" in line]
     assert complaints == []
 
 
 def test_folders_in_home_directories_are_let_in_and_nothing_else_of_them() -> None:
-    text = install.drop_in_text(options(watch=(Path("/home/lab/in"), Path("/data/x")), output=Path("/home/lab/o ut")))
+    text = drop_in_text(options(watch=(Path("/home/lab/in"), Path("/data/x")), output=Path("/home/lab/o ut")))
     settings = re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
     assert ("ProtectHome", "tmpfs") in settings
     assert ("BindReadOnlyPaths", "-/home/lab/in") in settings
@@ -142,6 +148,9 @@ def test_folders_in_home_directories_are_let_in_and_nothing_else_of_them() -> No
         (["--watch", "data"], "not an absolute path"),
         (["--watch", "/data/in"], "given twice"),
         (["--user", "Root User"], "no name for a user"),
+        (["--name", "scope-2/../x"], "no name for a service"),
+        (["--name", "nusetd"], "no name for a service"),
+        (["--network", "no such host"], "has no address here"),
     ],
 )
 def test_wrong_usage_is_one_sentence(
