@@ -30,7 +30,7 @@ from nuset_engine.reconstruction.volume import reconstruct
 from storage import naming
 from storage.found import Found
 from storage.given_facts import GivenFacts
-from storage.omezarr import places
+from storage.omezarr import places, references
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
@@ -261,7 +261,10 @@ def analyse(
     stack, place = list(channels.values()), str(row.zarr_path)
     timed = replace(acquisition, frame_interval_s=row.seconds_per_t)
     with watch.lap("write_s"):  # first of all: a place that is taken is better known now
-        form = (request.ome_zarr_version, request.image, task.owner, task.store_made, stack, row.reading)
+        image = request.image
+        if image == "reference" and not references.is_possible(acquisition, naming.as_place(place)):
+            image = "copy"
+        form = (request.ome_zarr_version, image, task.owner, task.store_made, stack, row.reading)
         store = ImageStore.create(place, timed, *form)
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)

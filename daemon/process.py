@@ -19,9 +19,8 @@ from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
-from daemon.watching.admission import folders_to
 from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
-from daemon.watching.taken import moved_here
+from daemon.watching.taken import folders_to, moved_here
 from storage import naming, readers
 from storage.database.catalog import Catalog
 from storage.errors import StorageError

@@ -24,11 +24,13 @@ from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.troubles import Trouble
+from daemon.upkeep.forgetting import Order
+from daemon.upkeep.service_upkeep import Upkeep
 from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
-from storage.database.requests import SubmitRequest
+from storage.database.requests import FORGET_ROWS, SUBMIT, Request
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second
@@ -81,6 +83,7 @@ class Service:
         self._queue_loop = self._parts.queue_loop
         self._page = PageProcess(config.database, config.page, clock)
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
+        self._upkeep = Upkeep(catalog, self._parts.inspection_client, self._is_reachable, self._let_go)
         self._next_requests = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
         self._in_hand: set[int] = set()  # requests that are answered when what they ask for is done
@@ -208,6 +211,7 @@ class Service:
         if now >= self._next_requests:
             self._next_requests = now + _REQUESTS_S
             self._take_requests()
+        self._upkeep.turn(self._config.retention, now)
         if self._parts.connections:
             wait(self._parts.connections, _TURN_S)
         else:
@@ -291,8 +295,11 @@ class Service:
             if asked.id not in self._in_hand:
                 self._take_request(asked)
 
-    def _take_request(self, asked: SubmitRequest) -> None:
+    def _take_request(self, asked: Request) -> None:
         path, answer = Path(asked.path), partial(self._catalog.requests.answer, asked.id)
+        if asked.kind != SUBMIT:
+            self._upkeep.forgetting.order(Order(int(asked.path), asked.kind == FORGET_ROWS, answer))
+            return
         intake = next((one for one in self._intakes.values() if path.is_relative_to(one.root)), None)
         if intake is None:
             roots = ", ".join(str(one.root) for one in self._intakes.values())
@@ -312,6 +319,10 @@ class Service:
                 if path.is_relative_to(intake.root):
                     intake.reconsider(path)
 
+    def _let_go(self, acquisition_id: int) -> None:
+        for intake in self._intakes.values():
+            intake.admission.let_go(acquisition_id)
+
     def _is_reachable(self, source: Path) -> bool:
         """False while the watched folder of a source is offline; a source of no watched folder may well be there."""
         return all(intake.online for intake in self._intakes.values() if source.is_relative_to(intake.root))
@@ -319,7 +330,9 @@ class Service:
     def _intake(self, watch: WatchConfig) -> Intake:
         outputs = {other.output for other in self._config.watch if isinstance(other.output, Path)}
         service = self._config.service
-        folder = FolderWatch(watch.path, watch.recursive, outputs, service.events, service.rescan_s, watch.pattern)
+        folder = FolderWatch(
+            watch.path, watch.recursive, outputs | {*watch.exclude}, service.events, service.rescan_s, watch.pattern
+        )
         folder_thread = FolderThread(folder, self._clock)
         return Intake(
             watch,

@@ -44,6 +44,10 @@ class DatabaseReplacedError(DatabaseUnavailableError):
     """The database file is not the one any more that was opened: it was deleted, moved or replaced."""
 
 
+class AnotherWriterError(DatabaseUnavailableError):
+    """The service, or another nusetd, writes to the database: it alone may."""
+
+
 class NewerSchemaError(DatabaseUnavailableError):
     """The database was written by a newer nusetd than this one."""
 

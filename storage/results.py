@@ -144,6 +144,8 @@ class AcquisitionResults:
 
     def image(self, level: int = 0) -> dask.array.Array:
         """Return the image (T, C, Z, Y, X), lazily; level 1 has half the size in y and x, and so on."""
+        if self.about.params.get("image") == "none":
+            raise StorageError(f"{self.name} was stored without its image: it is in {self.about.source_path}.")
         return self._array("", level)
 
     def labels(self, level: int = 0) -> dask.array.Array:

@@ -36,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ome-zarr-version", choices=("0.4", "0.5"), default="0.4", help="(default: 0.4)")
     parser.add_argument(
         "--image",
-        choices=("copy", "reference"),
+        choices=("copy", "reference", "none"),
         default="copy",
-        help="what the results hold of an image that is an OME-Zarr already: a copy, or a link to it (default: copy)",
+        help="what the results hold of the image: a copy, a link where it is an OME-Zarr already, or nothing "
+        "(default: copy)",
     )
     options.add_engine(parser)
 

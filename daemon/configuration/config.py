@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from daemon.configuration.alerts import AlertsConfig, read_alerts
 from daemon.configuration.assignments import Assignment, overlaid
 from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.page import PageConfig, read_page
+from daemon.configuration.retention import RetentionConfig, read_retention
 from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import key_lines, line_of
 from daemon.errors import ConfigError
@@ -44,6 +45,8 @@ class WatchConfig:
         The folder for the OME-Zarr stores, or a URL such as ``s3://bucket/nuclei``.
     recursive : bool
         Also look into the folders inside.
+    exclude : tuple of Path
+        Folders inside that are not looked into.
     name : str
         What acquisitions are called: a text with ``{name}``, ``{folder}`` (folders inside the watched one, with ``/``
         between) and ``{parent}`` (the last of those).
@@ -74,12 +77,14 @@ class WatchConfig:
     ome_zarr_version : str
         ``0.4``, or ``0.5`` with many chunks to a file (shards).
     image : str
-        ``copy`` the image into the OME-Zarr, or keep a ``reference`` to it where it is an OME-Zarr already.
+        ``copy`` the image into the OME-Zarr; keep a ``reference`` where it is an OME-Zarr already, and copy others;
+        or ``none``, labels alone.
     """
 
     path: Path
     output: naming.Place
     recursive: bool = True
+    exclude: tuple[Path, ...] = ()
     name: str = naming.NAME_TEMPLATE
     pattern: str | None = None
     step: int | None = None
@@ -184,6 +189,7 @@ class Config:
     processing: Processing = field(default_factory=Processing)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     page: PageConfig = field(default_factory=PageConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
     assignments: tuple[Assignment, ...] = ()
 
 
@@ -195,12 +201,22 @@ def load(path: str | Path, assignments: Sequence[Assignment] = (), serves: bool 
     ConfigError
         When the file cannot be read or has faults; the message has a line per fault.
     """
+    return parse(text_of(path), Path(path), assignments, serves)
+
+
+def text_of(path: str | Path) -> str:
+    """Return the text of a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read ({reason}): give --config an existing TOML file.") from error
-    return parse(text, Path(path), assignments, serves)
 
 
 def parse(text: str, origin: Path, assignments: Sequence[Assignment] = (), serves: bool = True) -> Config:
@@ -221,15 +237,31 @@ def parse(text: str, origin: Path, assignments: Sequence[Assignment] = (), serve
     ConfigError
         With every fault: its line, its value and what to write instead.
     """
+    config, faults = examined(text, origin, assignments, serves)
+    if faults:
+        raise ConfigError(told(faults, text, origin, assignments))
+    return config
+
+
+def examined(
+    text: str, origin: Path, assignments: Sequence[Assignment] = (), serves: bool = True
+) -> tuple[Config, list[Fault]]:
+    """Read a configuration as far as it can be read, as `parse` does, and return it with its faults.
+
+    What is at fault has its default there.
+
+    Raises
+    ------
+    ConfigError
+        When the text is no TOML.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}.") from error
     reader = Reader(overlaid(document, assignments))
     config = _read_config(reader, origin.absolute().parent, serves)
-    if reader.faults or config is None:
-        raise ConfigError(told(reader.faults, text, origin, assignments))
-    return replace(config, assignments=tuple(assignments))
+    return replace(config, assignments=tuple(assignments)), reader.faults
 
 
 def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence[Assignment] = ()) -> str:
@@ -247,7 +279,7 @@ def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence
     )
 
 
-def _read_config(reader: Reader, folder: Path, serves: bool) -> Config | None:
+def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
     watches = tuple(_read_watch(table, folder) for table in reader.tables("watch"))
     if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
@@ -258,12 +290,12 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config | None:
         volume=reader.table("volume").params(VolumeParams),
         tracking=reader.table("tracking").params(TrackingParams),
     )
-    alerts = read_alerts(reader.table("alerts"))
+    alerts, retention = read_alerts(reader.table("alerts")), read_retention(reader.table("retention"))
     page = read_page(reader.table("page"), folder)
     database = _read_database(reader, folder, watches)
     reader.finish()
     _check_together(reader, watches)
-    return None if reader.faults else Config(watches, database, engine, service, processing, alerts, page)
+    return Config(watches, database, engine, service, processing, alerts, page, retention)
 
 
 def _read_watch(table: Reader, folder: Path) -> WatchConfig:
@@ -272,6 +304,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         path=table.path("path", folder),
         output=table.place("output", folder),
         recursive=table.boolean("recursive", defaults.recursive),
+        exclude=table.folders("exclude", folder),
         name=table.text("name", defaults.name),
         pattern=table.optional_text("pattern"),
         step=table.optional_whole("step", at_least=1),
@@ -285,7 +318,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
-        image="reference" if table.choice("image", defaults.image, get_args(ImageKind)) == "reference" else "copy",
+        image=cast(ImageKind, table.choice("image", defaults.image, get_args(ImageKind))),
     )
     try:
         naming.acquisition_name(watch.name, (), "image")

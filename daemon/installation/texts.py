@@ -88,7 +88,7 @@ def shipped(name: str) -> str:
 
 def _free_port(options: InstallOptions) -> int:
     """The first port for `listen` that no other service of this machine has in its configuration."""
-    taken = set()
+    taken: set[int] = set()
     for path in options.at(CONFIGS).glob("*.toml"):
         if path != options.at(options.names.config):
             with suppress(OSError, UnicodeDecodeError):

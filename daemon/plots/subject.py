@@ -11,7 +11,9 @@ import storage
 from daemon.errors import UsageError
 from daemon.plots.style import TimeScale
 from nuset_engine.arrays import IntsN, LabelsZYX, StackZYX, VectorZYX
+from storage import readers
 from storage.results import AcquisitionResults
+from storage.schema.rows import AcquisitionRow
 from storage.spans import spoken
 
 LARGEST_VOXELS = 40_000_000
@@ -153,5 +155,21 @@ def stack(found: AcquisitionResults, source_t: int | None) -> Stack:
     voxel = about.voxel_size_um or (1.0, 1.0, 1.0)
     extent = tuple(float(n * v) for n, v in zip(labels.shape[1:], voxel, strict=True))
     channel = about.segmented_channel
-    image = found.image(level)[moment, channel].compute()
+    if about.params.get("image") == "none":
+        image = _from_source(about, moment, channel, level)
+    else:
+        image = found.image(level)[moment, channel].compute()
     return Stack(moment, image, found.labels(level)[moment].compute(), (extent[0], extent[1], extent[2]))
+
+
+def _from_source(about: AcquisitionRow, t: int, channel: int, level: int) -> StackZYX:
+    """Return the image of a time point from where it was read, as coarse as the labels of a level.
+
+    Raises
+    ------
+    StorageError
+        When its source is not there any more.
+    """
+    with readers.reopen(about, t) as acquisition:
+        step = 2**level
+        return np.stack([acquisition.plane(t, channel, z)[::step, ::step] for z in range(acquisition.size_z)])

@@ -10,7 +10,7 @@ from daemon.upkeep.existing import open_existing
 from storage.omezarr import references
 
 if TYPE_CHECKING:
-    from storage.database.relocation import Relocated
+    from storage.database.upkeep.relocation import Relocated
     from storage.naming import Place
 
 
@@ -27,7 +27,7 @@ def relocate(database: str, old: Place, new: Place) -> Relocated:
     if isinstance(new, Path) and not new.exists():
         raise UsageError(f"{new} is not there: move the files first, or mount it; or correct the path.")
     with open_existing(database) as catalog:
-        moved = catalog.sources.move(old, new)
+        moved = catalog.upkeep.move(old, new)
     if isinstance(old, Path) and isinstance(new, Path):
         for store in moved.links:
             references.relink(Path(store), old, new)

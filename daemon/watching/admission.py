@@ -20,7 +20,7 @@ from daemon.watching.readiness import Identity
 from daemon.watching.said.correction import Corrections
 from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.series import Series
-from daemon.watching.taken import moved_here, owner_of, printable, sources
+from daemon.watching.taken import folders_to, moved_here, owner_of, printable, sources
 from storage import naming, readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.readers.names import file_of_image
@@ -143,10 +143,21 @@ class Admission:
             group = self._group_of(path)
             if group is not None:
                 self._restore(group, path, row, now)
+        for source in self._catalog.upkeep.forgotten_files(self._watch.path):
+            known.setdefault(source.path, Identity(source.size, source.mtime_ns, source.files, source.readable))
+            group = self._group_of(Path(source.path))
+            if group is not None:
+                group.series.give_up(self._number(Path(source.path)))
         for row in rows.values():
             if row.state not in FINISHED and owner_of(row.source_path, known) is not None:
                 self._queue_loop.end(row.id)
         return known
+
+    def let_go(self, acquisition_id: int) -> None:
+        """An acquisition is forgotten: what still comes of its series is another one."""
+        for group in self._groups.values():
+            if group.acquisition_id == acquisition_id:
+                group.acquisition_id = None
 
     # What follows
 
@@ -392,8 +403,3 @@ class Admission:
 
     def _number(self, path: Path) -> int:
         return readers.acquisition_key(path, self._watch.pattern).t or 0
-
-
-def folders_to(path: Path, root: Path) -> tuple[str, ...]:
-    """The folders between a root and a file inside it; none where it is not inside."""
-    return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()

@@ -16,7 +16,7 @@ from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
-    from storage.database.requests import SubmitRequest
+    from storage.database.requests import Request
 
 _LOOK_S = 0.2
 
@@ -36,7 +36,7 @@ def submit(paths: Sequence[Path], database: str, wait_s: float, given: GivenFact
         files = [members[0] for members in readers.group(files).values()]
     catalog = open_beside_the_service(database)
     try:
-        numbers = [catalog.requests.ask(os.fspath(file), given) for file in files]
+        numbers = [catalog.requests.ask(os.fspath(file), given=given) for file in files]
         answers = [_answer(catalog, number, wait_s) for number in numbers]
     finally:
         catalog.close()
@@ -57,7 +57,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _answer(catalog: Catalog, number: int, wait_s: float) -> SubmitRequest:
+def _answer(catalog: Catalog, number: int, wait_s: float) -> Request:
     until = time.monotonic() + wait_s
     while True:
         request = catalog.requests.answer_to(number)

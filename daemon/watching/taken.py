@@ -60,6 +60,11 @@ def moved_here(
     return None
 
 
+def folders_to(path: Path, root: Path) -> tuple[str, ...]:
+    """The folders between a root and a file inside it; none where it is not inside."""
+    return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
+
+
 def owner_of(source_path: str, known: Mapping[str, Identity]) -> str | None:
     """The known file that holds an acquisition on its own: it itself, or the one of whose images it is one."""
     choices = (source_path, source_path.rpartition("#")[0], os.path.dirname(source_path))

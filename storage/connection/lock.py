@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from storage.connection.database_url import safe_url
-from storage.errors import DatabaseUnavailableError
+from storage.errors import AnotherWriterError, DatabaseUnavailableError
 
 # Under which number a PostgreSQL server knows the lock, within one database. Any number would do; it never changes.
 _NUMBER = 0x6E75736574
@@ -39,7 +39,7 @@ class WriterLock:
         except OSError as error:
             holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
-            raise DatabaseUnavailableError(
+            raise AnotherWriterError(
                 f"Another nusetd (process {holder}) is writing to the database beside {path}: "
                 "stop it first, or give this one a database of its own (both may have one output folder)."
             ) from error
@@ -87,7 +87,7 @@ class ServerLock:
         if not connection.execute(text(f"SELECT pg_try_advisory_lock({_NUMBER})")).scalar():
             connection.close()
             place = safe_url(self._engine.url.render_as_string(hide_password=False))
-            raise DatabaseUnavailableError(
+            raise AnotherWriterError(
                 f"Another nusetd is writing to the database {place}: "
                 "stop it first, or give this one a database of its own."
             )

@@ -19,6 +19,7 @@ from storage.database.service_reports import write_report
 from storage.database.sources import taken_files
 from storage.database.sources.source_book import SourceBook
 from storage.database.stores.store_book import StoreBook
+from storage.database.upkeep.upkeep_book import UpkeepBook
 from storage.database.writer import Writer
 from storage.description import Description
 from storage.given_facts import GivenFacts
@@ -120,12 +121,15 @@ class Catalog(Writer):
         """Where sources lie."""
         return SourceBook(self._transaction, self._now)
 
-    # What is asked
-
-    @property
+    @cached_property
     def requests(self) -> RequestBook:
-        """What people ask of the running service."""
+        """What is asked of the running service."""
         return RequestBook(self._transaction, self._now)
+
+    @cached_property
+    def upkeep(self) -> UpkeepBook:
+        """Results after they are made."""
+        return UpkeepBook(self._transaction, self._now)
 
     # What is to be done
 

@@ -25,7 +25,7 @@ from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
-from storage.schema.tables import acquisitions, analysed_timepoints, timepoints, tracker_states, tracks
+from storage.schema.tables import acquisitions, analysed_timepoints, identity, timepoints, tracker_states, tracks
 
 _AT_ONCE = 500  # values in one query: every server takes so many
 _UNDER_WAY = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
@@ -133,7 +133,7 @@ def set_aside(connection: Connection, source_path: Path, name: str, reason: str,
     )
     if found:  # known from when it could still be read: what was made of it stays
         number = int(found[-1]["id"])
-        values: dict[str, Any] = {"error": reason}
+        values: dict[str, Any] = {"error": reason, "dismissed_at": None}
         if found[-1]["state"] == AcquisitionState.QUEUED.value:
             values["state"] = AcquisitionState.SET_ASIDE.value
         connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
@@ -271,7 +271,12 @@ def _values(
 
 
 def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
-    key = connection.execute(insert(acquisitions).values(dict(values))).inserted_primary_key
+    numbered = dict(values)
+    if connection.dialect.name == "sqlite":  # which gives the number of the last row again when that was removed
+        last = select(func.coalesce(func.max(acquisitions.c.id), 0))
+        mark = connection.execute(select(identity.c.last_forgotten_id, last.scalar_subquery())).one()
+        numbered["id"] = max(mark) + 1
+    key = connection.execute(insert(acquisitions).values(numbered)).inserted_primary_key
     assert key is not None  # every dialect that we use reports the key of a single row
     return int(key[0])
 

@@ -6,21 +6,32 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from storage.given_facts import GivenFacts
 from storage.schema.tables import requests
 
+SUBMIT, FORGET, FORGET_ROWS = "submit", "forget", "forget rows"
+
 
 @dataclass(frozen=True)
-class SubmitRequest:
-    """A file that is to be taken as it is, now, with the facts that a person gives of it.
+class Request:
+    """What somebody wants; `accepted` is None until the service has answered.
 
-    `accepted` is None until the service has answered.
+    Attributes
+    ----------
+    id : int
+    path : str
+        The file that is to be taken as it is (`SUBMIT`), or the id of the acquisition that is to be forgotten.
+    kind : str
+        `SUBMIT`, `FORGET`, or `FORGET_ROWS`, which leaves the OME-Zarr where it is.
+    given : GivenFacts
+        What a person says of the file.
     """
 
     id: int
     path: str
+    kind: str = SUBMIT
     accepted: bool | None = None
     answer: str | None = None
     given: GivenFacts = field(default_factory=GivenFacts)
@@ -41,22 +52,21 @@ class RequestBook:
         self._transaction = transaction
         self._now = now
 
-    def ask(self, path: str, given: GivenFacts | None = None) -> int:
-        """Ask the running service to take a file as it is; return the request's number."""
-        values = {"path": path, "asked_at": self._now(), "given": given.stored() if given else None}
+    def ask(self, path: str, given: GivenFacts | None = None, kind: str = SUBMIT) -> int:
+        """Write down what is asked of the running service; return the request's number."""
+        said = given.stored() if given else None
+        values = {"path": path, "kind": kind, "asked_at": self._now(), "given": said}
         with self._transaction() as connection:
             key = connection.execute(insert(requests).values(values)).inserted_primary_key
         assert key is not None  # every dialect that we use reports the key of a single row
         return int(key[0])
 
-    def unanswered(self) -> list[SubmitRequest]:
+    def unanswered(self) -> list[Request]:
         """Return what was asked and not answered yet, oldest first."""
         waiting = requests.c.answered_at.is_(None)
         with self._transaction() as connection:
             rows = connection.execute(select(requests).where(waiting).order_by(requests.c.id)).mappings().all()
-        return [
-            SubmitRequest(int(row["id"]), str(row["path"]), given=GivenFacts.restored(row["given"])) for row in rows
-        ]
+        return [_request(row) for row in rows]
 
     def answer(self, number: int, accepted: bool, text: str) -> None:
         """Answer what was asked."""
@@ -64,9 +74,20 @@ class RequestBook:
         with self._transaction() as connection:
             connection.execute(update(requests).where(requests.c.id == number).values(values))
 
-    def answer_to(self, number: int) -> SubmitRequest | None:
+    def answer_to(self, number: int) -> Request | None:
         """Return a request with what the service made of it."""
         here = requests.c.id == number
         with self._transaction() as connection:
             row = connection.execute(select(requests).where(here)).mappings().one_or_none()
-        return None if row is None else SubmitRequest(number, str(row["path"]), row["accepted"], row["answer"])
+        return None if row is None else _request(row)
+
+    def withdraw(self, number: int) -> bool:
+        """Take a request back; False when it has been answered meanwhile."""
+        open_still = (requests.c.id == number) & requests.c.answered_at.is_(None)
+        with self._transaction() as connection:
+            return connection.execute(delete(requests).where(open_still)).rowcount == 1
+
+
+def _request(row: RowMapping) -> Request:
+    given = GivenFacts.restored(row["given"])
+    return Request(int(row["id"]), str(row["path"]), str(row["kind"]), row["accepted"], row["answer"], given)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage import naming
 from storage.acquisition import Acquisition
@@ -17,6 +17,9 @@ from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption, ngff, places, position_xml
 from storage.omezarr.disks.exchange import appear
 from storage.omezarr.ownership import Owner, claim, taken
+
+if TYPE_CHECKING:
+    import zarr
 
 LAYOUT = 3  # the only version of the layout that the specification knows
 LISTED = "OME"
@@ -84,6 +87,24 @@ def enter(bundle: Place, name: str, acquisition: Acquisition) -> None:
     if name in names:
         return
     names = sorted([*names, name], key=lambda one: (len(one), one))
+    _list(listed, names)
+
+
+def leave(bundle: Place, name: str) -> bool:
+    """Let viewers list a position no more; False when it was the last one."""
+    import zarr
+
+    names = [one for one in positions(bundle) if one != name]
+    store = places.store_at(bundle)
+    text = store.text(METADATA)
+    if text is not None:
+        store.put_text(METADATA, position_xml.without_position(text, int(name)))
+        store.flush()
+    _list(zarr.open_group(places.store_at(bundle), path=LISTED, mode="r+"), names)
+    return bool(names)
+
+
+def _list(listed: zarr.Group, names: list[str]) -> None:
     attributes: dict[str, Any] = dict(listed.attrs)
     if "ome" in attributes:
         listed.attrs["ome"] = {**attributes["ome"], "series": names}

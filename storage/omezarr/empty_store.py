@@ -26,7 +26,7 @@ from storage.omezarr.references import Reference
 if TYPE_CHECKING:
     import zarr
 
-ImageKind = Literal["copy", "reference"]
+ImageKind = Literal["copy", "reference", "none"]
 TimepointPlanes = Sequence[Sequence[PlaneYX]]
 """The planes of each channel of one time point."""
 
@@ -39,6 +39,7 @@ class _Plan:
 
     acquisition: Acquisition
     version: ngff.Version
+    image: ImageKind
     reference: Reference | None
     owner: Owner | None
     omero: Mapping[str, Any]
@@ -76,7 +77,7 @@ def build(
     if bundle is not None:
         bundles.ensure(bundle, version, None if owner is None else owner.of_bundle)
     omero = _omero(acquisition, first, reference.omero if reference else None)
-    plan = _Plan(acquisition, version, reference, owner, omero, reading)
+    plan = _Plan(acquisition, version, image, reference, owner, omero, reading)
     if isinstance(place, Path):
         _build_in_folder(place, plan)
     else:
@@ -129,16 +130,27 @@ def _describe(store: places.OutputStore, name: str, plan: _Plan) -> None:
             ngff.group_attributes(version, {"multiscales": scales, "image-label": ngff.image_label(version)})
         )
         _make_levels(group, "tzyx", (acquisition.size_z,), levels, LABEL_DTYPE, version)
-    own = published.initial(acquisition.voxel_source, "reference" if reference else "copy")
+    own = published.initial(acquisition.voxel_source, plan.image)
     own |= {"size_c": acquisition.size_c, "reading": plan.reading}
     own |= {} if plan.owner is None else plan.owner.entry()
     if reference:
         scales = reference.multiscales(name)
+    elif plan.image == "none":
+        scales = _of_nuclei(ngff.multiscales(version, name, "tzyx", acquisition, len(levels), "labels"))
     else:
         _make_levels(root, "tczyx", (acquisition.size_c, acquisition.size_z), levels, acquisition.dtype, version)
         scales = ngff.multiscales(version, name, "tczyx", acquisition, len(levels), "image")
-    content = {"multiscales": scales, "omero": plan.omero}
+    content = {"multiscales": scales, **({} if plan.image == "none" else {"omero": plan.omero})}
     root.attrs.update({**ngff.group_attributes(version, content), OWN_ATTRIBUTE: own})
+
+
+def _of_nuclei(scales: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the ``multiscales`` of a store without an image: whoever opens it sees the labels of nuclei."""
+    found = []
+    for entry in scales:
+        datasets = [{**one, "path": f"labels/nuclei/{one['path']}"} for one in entry["datasets"]]
+        found.append({**entry, "datasets": datasets})
+    return found
 
 
 def _omero(acquisition: Acquisition, first: TimepointPlanes | None, known: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class ImageStore:
             Gives sizes, voxel size, interval and channels.
         version : "0.4" or "0.5"
             Of OME-Zarr, 0.5 with shards; counts only when the store is made.
-        image : "copy" or "reference"
-            Copy the image, or refer to the OME-Zarr that it is in already, whose version then counts.
+        image : "copy", "reference" or "none"
+            Copy it, refer to the OME-Zarr that it is in already, whose version then counts, or keep labels alone.
         owner : Owner, optional
             Whose it is to be; the place is claimed for it before anything is written.
         made : bool
@@ -194,7 +194,7 @@ class ImageStore:
             When shapes do not fit the store, or the disk refuses.
         """
         _, size_c, size_z, size_y, size_x = self.shape
-        if self.image_kind == "reference":
+        if self.image_kind != "copy":
             image = None
         if labels.shape != (size_z, size_y, size_x):
             raise StorageError(
@@ -214,7 +214,7 @@ class ImageStore:
 
     def publish(self, t: int) -> None:
         """Show a written time point to readers. Doing it again changes nothing."""
-        shown = (NUCLEI,) if self.image_kind == "reference" else (IMAGE, NUCLEI)
+        shown = (IMAGE, NUCLEI) if self.image_kind == "copy" else (NUCLEI,)
         self._show(f"timepoint-{t}", shown, "published", t)
 
     def write_tracks(self, t: int, track_ids: Mapping[int, int]) -> None:
@@ -267,10 +267,11 @@ class ImageStore:
         Raises
         ------
         StorageError
-            Also when the image is only referred to: then its source holds it.
+            Also when the image is only referred to, or left out: then its source holds it.
         """
-        if self.image_kind == "reference":
-            raise StorageError(f"{self.path} only refers to its image: read it from the acquisition's source.")
+        if self.image_kind != "copy":
+            why = "only refers to its image" if self.image_kind == "reference" else "holds labels without their image"
+            raise StorageError(f"{self.path} {why}: read it from the acquisition's source.")
         return self._read(IMAGE, t, c, z)
 
     def sweep(self) -> int:

@@ -34,6 +34,16 @@ def with_position(text: str | None, number: int, acquisition: Acquisition) -> st
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 
 
+def without_position(text: str, number: int) -> str:
+    """Return OME-XML without image `number`."""
+    ElementTree.register_namespace("", NAMESPACE)
+    root = ElementTree.fromstring(text)
+    for image in root.findall(_tag("Image")):
+        if image.get("ID") == f"Image:{number}":
+            root.remove(image)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+
+
 def _image(identity: str, number: int, acquisition: Acquisition) -> ElementTree.Element:
     image = ElementTree.Element(_tag("Image"), {"ID": identity, "Name": well_formed(acquisition.name)})
     dtype = acquisition.dtype.name

@@ -14,7 +14,7 @@ from typing import Any
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
-from storage.naming import PARTIAL_SUFFIX
+from storage.naming import PARTIAL_SUFFIX, Place
 from storage.omezarr import corruption, ngff
 from storage.readers.confined import leading_out
 from storage.readers.length_units import micrometres, seconds
@@ -103,6 +103,11 @@ def of(acquisition: Acquisition) -> Reference:
         group = zarr.open_group(folder, mode="r")
         version: ngff.Version = "0.4" if group.metadata.zarr_format == 2 else "0.5"
         return Reference(folder, version, ngff.ome(dict(group.attrs)))
+
+
+def is_possible(acquisition: Acquisition, place: Place) -> bool:
+    """Say whether an image at hand can be referred to from a store at a place, by its kind; others are copied."""
+    return acquisition.reader == "ome-zarr" and acquisition.source_path.is_dir() and isinstance(place, Path)
 
 
 def relink(group: Path, old: Path, new: Path) -> int:

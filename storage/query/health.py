@@ -187,7 +187,7 @@ def _problems(connection: Connection) -> tuple[Problem, ...]:
         select(when, acquisitions.c.name, timepoints.c.source_t, timepoints.c.state, timepoints.c.error)
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
         .where(timepoints.c.state.in_((TimepointState.FAILED.value, TimepointState.QUEUED.value)))
-        .where(timepoints.c.error.is_not(None))
+        .where(timepoints.c.error.is_not(None), when > func.coalesce(acquisitions.c.dismissed_at, ""))
         .order_by(when.desc())
         .limit(PROBLEMS)
     )
@@ -195,6 +195,7 @@ def _problems(connection: Connection) -> tuple[Problem, ...]:
     whole = (
         select(ended, acquisitions.c.name, acquisitions.c.state, acquisitions.c.error)
         .where(or_(acquisitions.c.state == AcquisitionState.SET_ASIDE.value, acquisitions.c.error.is_not(None)))
+        .where(ended > func.coalesce(acquisitions.c.dismissed_at, ""))
         .order_by(ended.desc())
         .limit(PROBLEMS)
     )

@@ -99,6 +99,7 @@ acquisitions = Table(
     Column("nuclear_channel", Integer),  # NULL: no time point has shown yet which
     Column("channel_source", String(16)),
     Column("channel_trial", JSON(none_as_null=True)),  # figures of each channel, where it was found by looking
+    Column("dismissed_at", String(32)),  # its problems up to then are not told any more
     UniqueConstraint("source_key", "result_key"),
 )
 
@@ -232,6 +233,7 @@ identity = Table(
     "identity",
     metadata,
     Column("database_id", String(32), primary_key=True),
+    Column("last_forgotten_id", Integer, nullable=False, server_default="0"),  # no acquisition gets the number again
 )
 
 # On which mount each watched and output folder lay when it was last seen: absent is told from empty by it.
@@ -275,6 +277,19 @@ requests = Table(
     Column("answer", Text),
     Column("accepted", Boolean),
     Column("given", JSON(none_as_null=True)),  # facts that the person gives with it
+    Column("kind", String(16), nullable=False, server_default="submit"),  # see `storage.database.requests`
+)
+
+# Files whose results were forgotten: one that looks as it did then is not taken again by itself.
+forgotten_sources = Table(
+    "forgotten_sources",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("readable", Boolean, nullable=False),
+    Column("forgotten_at", String(32), nullable=False),
 )
 
 # Results that cannot become rows yet: one before them is not done, or tracks have to be made anew with them.

@@ -10,14 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from storage.database import claims, registration, relocation
+from storage.database import claims, registration
 from storage.database.readings import former
 from storage.database.registration import GEOMETRY, source_key
 from storage.database.sources import taken_files
 from storage.description import Description
 from storage.found import Found
 from storage.given_facts import GivenFacts
-from storage.naming import Place
 from storage.readers import names
 from storage.readers.fingerprint import same_content
 from storage.schema.tables import acquisitions, sources, timepoints
@@ -130,17 +129,6 @@ class SourceBook:
                 }
                 connection.execute(update(acquisitions).where(acquisitions.c.id == row["id"]).values(values))
 
-    def move(self, old: Place, new: Place) -> relocation.Relocated:
-        """Write down that all stores and sources in a folder (or the one that it is) lie elsewhere now.
-
-        Raises
-        ------
-        WrongRequestError
-            When something else is known under the new path already.
-        """
-        with self._transaction() as connection:
-            return relocation.relocate(connection, old, new)
-
 
 def _shifted(found: Found, row: RowMapping) -> dict[int, str]:
     """Return the fingerprints by the time points as the row counts them."""
@@ -175,7 +163,7 @@ def _alike(connection: Connection, found: Found) -> list[RowMapping]:
         .order_by(acquisitions.c.id.desc())
     )
     rows = connection.execute(query).mappings().all()
-    return [row for row in rows if row["params"].get("image", "copy") == "copy"]
+    return [row for row in rows if row["params"].get("image") != "reference"]
 
 
 def _texts(found: Found, t: int) -> list[str]:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from storage.database.commits import upsert
+from storage.schema.tables import forgotten_sources
 from storage.schema.tables import sources as table
+
+_AT_ONCE = 500  # values in one query: every server takes so many
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ def note(connection: Connection, acquisition_id: int, taken: Iterable[Source]) -
     ]
     if records:
         upsert(connection, table, records, ("path",))
+        paths = [record["path"] for record in records]
+        for start in range(0, len(paths), _AT_ONCE):
+            again = forgotten_sources.c.path.in_(paths[start : start + _AT_ONCE])
+            connection.execute(delete(forgotten_sources).where(again))
 
 
 def under(connection: Connection, root: Path) -> list[Source]:

@@ -123,9 +123,10 @@ def test_a_wrong_configuration_is_wrong_usage(tmp_path: Path, text: str, capsys:
 
 def test_a_right_configuration_says_what_is_watched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "right.toml"
-    path.write_text(f'[[watch]]\npath = "{tmp_path}"\noutput = "out"\n')
+    (tmp_path / "in").mkdir()
+    path.write_text('[[watch]]\npath = "in"\noutput = "out"\n')
     assert cli.main(["check-config", str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path} -> {tmp_path / 'out'}"
+    assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path / 'in'} -> {tmp_path / 'out'}"
 
 
 def test_a_wrong_configuration_reaches_the_journal_as_errors_a_line_each(tmp_path: Path) -> None:

@@ -130,16 +130,16 @@ def test_relocate_moves_stores_and_sources(catalog: Catalog, tmp_path: Path) -> 
     folder = Path(row.source_path).parent
     taken = [Source(row.source_path, 1, 2, 1, True)]
     catalog.add_timepoints(row.id, {0: "a"}, {0: Path(row.source_path)}, taken)
-    moved = catalog.sources.move(Path("/archive/old"), tmp_path)
+    moved = catalog.upkeep.move(Path("/archive/old"), tmp_path)
     assert (moved.stores, moved.sources) == (1, 0)
     assert catalog.acquisition(row.id).zarr_path == f"{tmp_path}/results/{Path(str(row.zarr_path)).name}"
-    moved = catalog.sources.move(folder, Path("/new/place"))
+    moved = catalog.upkeep.move(folder, Path("/new/place"))
     assert (moved.stores, moved.sources) == (0, 1)
     there = f"/new/place/{Path(row.source_path).name}"
     assert sql_paths(tmp_path, "SELECT source_path, source_key FROM acquisitions") == [(there, there)]
     assert sql_paths(tmp_path, "SELECT source_file FROM timepoints") == [(there,)]
     assert sql_paths(tmp_path, "SELECT path FROM sources") == [(there,)]
-    assert catalog.sources.move(Path("/new/pla"), Path("/x")).sources == 0  # the beginning of a name is no folder
+    assert catalog.upkeep.move(Path("/new/pla"), Path("/x")).sources == 0  # the beginning of a name is no folder
 
 
 def test_relocate_refuses_what_is_known_under_the_new_path(catalog: Catalog, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_relocate_refuses_what_is_known_under_the_new_path(catalog: Catalog, tmp
     other = register(catalog, acquisition(), output=tmp_path / "b", other=1)
     before = sql_paths(tmp_path, "SELECT zarr_path FROM acquisitions ORDER BY id")
     with pytest.raises(WrongRequestError, match="is known already, as that of"):
-        catalog.sources.move(Path(str(one.zarr_path)), Path(str(other.zarr_path)))
+        catalog.upkeep.move(Path(str(one.zarr_path)), Path(str(other.zarr_path)))
     assert sql_paths(tmp_path, "SELECT zarr_path FROM acquisitions ORDER BY id") == before
 
 

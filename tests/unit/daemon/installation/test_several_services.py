@@ -125,3 +125,18 @@ def test_a_dry_run_shows_its_result_wherever_it_is_run_from(
         assert "a home directory, which the service cannot see" in told
         assert cli.main(words[:-2]) == 1
         assert "a home directory" in capsys.readouterr().err
+
+
+def test_uninstalling_as_the_page_says_leaves_results_and_records(root: Path) -> None:
+    assert run(root) == 0
+    for folder in ("opt/nusetd/bin", "var/cache/nusetd", "var/log/nusetd"):
+        (root / folder).mkdir(parents=True)
+    page = (Path(__file__).parents[4] / "OPERATIONS.md").read_text(encoding="utf-8")
+    block = page.split("## Uninstall", 1)[1].split("```bash\n", 1)[1].split("```", 1)[0]
+    removed = [path for line in block.splitlines() if line.startswith("sudo rm ") for path in line.split()[3:]]
+    for path in removed:
+        there = root / path.lstrip("/")
+        shutil.rmtree(there) if there.is_dir() else there.unlink()
+    left = {str(path.relative_to(root)) for path in root.rglob("*") if "nusetd" in path.name or "nuclei" in path.name}
+    assert left == {"var/lib/nusetd"}
+    assert (root / "data/out").is_dir()

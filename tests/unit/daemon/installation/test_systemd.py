@@ -12,6 +12,7 @@ import pytest
 from daemon.configuration import config
 from daemon.configuration.alerts import AlertsConfig
 from daemon.configuration.config import EngineConfig, ServiceConfig, WatchConfig
+from daemon.configuration.retention import RetentionConfig
 
 SYSTEMD = Path(__file__).parents[4] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
@@ -51,7 +52,7 @@ def test_the_example_is_valid_as_it_stands_and_with_everything_in_it(tmp_path: P
 
 def test_the_example_shows_every_setting() -> None:
     shown = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
-    tables = (WatchConfig(Path(), Path()), ServiceConfig(), EngineConfig(), AlertsConfig())
+    tables = (WatchConfig(Path(), Path()), ServiceConfig(), EngineConfig(), AlertsConfig(), RetentionConfig())
     assert [name for table in tables for name in vars(table) if name not in shown] == []
 
 
@@ -65,12 +66,13 @@ WITHOUT = {
     "frame_interval_s",
     "pattern",
     "command",
+    "exclude",
 }
 
 
 def test_the_example_shows_the_true_defaults() -> None:
     shown = dict(re.findall(r"^# (\w+) = ([^#\n]+?)\s*(?:#.*)?$", EXAMPLE.read_text(), re.MULTILINE))
-    for defaults in (WatchConfig(Path(), Path()), ServiceConfig(), AlertsConfig()):
+    for defaults in (WatchConfig(Path(), Path()), ServiceConfig(), AlertsConfig(), RetentionConfig()):
         for name in vars(defaults).keys() & shown.keys() - WITHOUT:
             value = getattr(defaults, name)
             assert shown[name].strip('"') == (str(value).lower() if isinstance(value, bool) else str(value)), name

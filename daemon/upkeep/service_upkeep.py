@@ -1,0 +1,43 @@
+"""What the service does for results after they are made, a little in each turn of its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.upkeep.forgetting import Forgetting
+from daemon.upkeep.gone import GoneFiles
+from daemon.upkeep.retention import Retention
+
+if TYPE_CHECKING:
+    from daemon.configuration.retention import RetentionConfig
+    from daemon.watching.inspection import SupportsInspection
+    from storage.database.catalog import Catalog
+
+
+class Upkeep:
+    """Forgets what is ordered or due, and dismisses problems of files that are gone.
+
+    Parameters
+    ----------
+    reachable, let_go
+        See `GoneFiles` and `Forgetting`.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        inspection: SupportsInspection,
+        reachable: Callable[[Path], bool],
+        let_go: Callable[[int], None],
+    ) -> None:
+        self.forgetting = Forgetting(catalog, let_go)
+        self._retention = Retention(catalog, self.forgetting)
+        self._gone = GoneFiles(catalog, inspection, reachable)
+
+    def turn(self, rule: RetentionConfig, now: float) -> None:
+        """Go on a little."""
+        self.forgetting.turn()
+        self._retention.turn(rule, now)
+        self._gone.turn(now)
