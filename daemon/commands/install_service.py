@@ -44,6 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.installation.texts import config_text
     from daemon.output import say
     from storage import naming
+    from storage.connection.database_url import safe_url
 
     unknown = list(unknown_groups(arguments.group)) if arguments.root == Path("/") else []
     if unknown and not arguments.dry_run:
@@ -66,7 +67,8 @@ def execute(arguments: argparse.Namespace) -> int:
         config = (options.names.config, config_text(options))
         for path, text in (config, *((path, text) for path, text, _ in install.unit_files(options))):
             say(f"\n--- {path}")
-            say(text.rstrip("\n"))
+            shown = text if options.database is None else text.replace(options.database, safe_url(options.database))
+            say(shown.rstrip("\n"))
     say("\nNext:" if not arguments.dry_run else "\nThen:")
     for line in install.next_steps(options):
         say(line)

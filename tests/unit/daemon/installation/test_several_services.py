@@ -106,6 +106,8 @@ def test_results_and_records_may_go_to_other_hosts(root: Path, capsys: pytest.Ca
     told = capsys.readouterr().out
     assert "give --network HOST for s3://bucket/nuclei" in told
     assert "secret" not in told
+    assert run(root, "--database", database, "--dry-run") == 0
+    assert "secret" not in capsys.readouterr().out
     read = config.parse((root / "etc/nusetd/nusetd.toml").read_text(), Path("/etc/nusetd/nusetd.toml"))
     assert (read.watch[0].output, read.database) == ("s3://bucket/nuclei", database)
     assert "ReadWritePaths=\n" in (root / "etc/systemd/system/nusetd.service.d/data.conf").read_text()
