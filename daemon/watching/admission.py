@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from daemon import logs, pipeline
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
-from daemon.watching.file_sets import FileSets, Group, Opening
+from daemon.watching.file_sets import FileSets, Group, Opening, let_go
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
 from daemon.watching.said.correction import Corrections
 from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.series import Series
-from daemon.watching.taken import folders_to, moved_here, owner_of, printable, sources
-from storage import naming, readers
+from daemon.watching.taken import forgotten, moved_here, named_after, owner_of, printable, sources
+from storage import readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.readers.names import file_of_image
 from storage.schema.states import FINISHED
@@ -143,11 +143,8 @@ class Admission:
             group = self._group_of(path)
             if group is not None:
                 self._restore(group, path, row, now)
-        for source in self._catalog.upkeep.forgotten_files(self._watch.path):
-            known.setdefault(source.path, Identity(source.size, source.mtime_ns, source.files, source.readable))
-            group = self._group_of(Path(source.path))
-            if group is not None:
-                group.series.give_up(self._number(Path(source.path)))
+        for path in forgotten(self._catalog, self._watch.path, known):
+            self._give_up(path)
         for row in rows.values():
             if row.state not in FINISHED and owner_of(row.source_path, known) is not None:
                 self._queue_loop.end(row.id)
@@ -155,9 +152,7 @@ class Admission:
 
     def let_go(self, acquisition_id: int) -> None:
         """An acquisition is forgotten: what still comes of its series is another one."""
-        for group in self._groups.values():
-            if group.acquisition_id == acquisition_id:
-                group.acquisition_id = None
+        let_go(self._groups.values(), acquisition_id)
 
     # What follows
 
@@ -291,7 +286,7 @@ class Admission:
         for found in answer.found:
             row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
-                place, called = self._watch.output, self._naming(first)
+                place, called = self._watch.output, named_after(self._watch, first)
                 row = pipeline.admit(self._catalog, found, recipe, place, sources(taken), called, told)
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
             is_last, start = opening.is_last, found.description.first_number
@@ -315,16 +310,15 @@ class Admission:
     def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
         named = printable(path)
         taken = sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
-        self._catalog.set_aside_source(named, self._naming(Path(named))(Path(named).stem), reason, taken)
+        self._catalog.set_aside_source(named, named_after(self._watch, Path(named))(Path(named).stem), reason, taken)
         logs.warning("file set aside", path=named, reason=reason)
+        self._give_up(path)
+
+    def _give_up(self, path: Path) -> None:
         group = self._group_of(path)
         if group is not None:
             group.series.give_up(self._number(path))
             self._wake(group)
-
-    def _naming(self, path: Path) -> Callable[[str], str]:
-        """What acquisitions of a file are called, from what it calls them."""
-        return partial(naming.acquisition_name, self._watch.name, folders_to(path, self._watch.path))
 
     def take_back(self, path: Path) -> None:
         """A file that was taken was away, and is there again as it was: what failed for want of it goes on."""

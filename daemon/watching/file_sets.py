@@ -57,6 +57,13 @@ class Opening:
     gone: frozenset[str] | None = None  # sources of the same content that are not there any more; None: not asked yet
 
 
+def let_go(groups: Iterable[Group], acquisition_id: int) -> None:
+    """Have groups forget the acquisition that they belonged to."""
+    for group in groups:
+        if group.acquisition_id == acquisition_id:
+            group.acquisition_id = None
+
+
 class FileSets:
     """Which files of sets are opened with another one."""
 

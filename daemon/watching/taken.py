@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.watching.readiness import Identity
+from storage import naming
 from storage.database.sources.taken_files import Source
 
 if TYPE_CHECKING:
+    from daemon.configuration.config import WatchConfig
     from daemon.processing.recipe import Recipe
     from storage.database.catalog import Catalog
     from storage.found import Found
@@ -63,6 +66,19 @@ def moved_here(
 def folders_to(path: Path, root: Path) -> tuple[str, ...]:
     """The folders between a root and a file inside it; none where it is not inside."""
     return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
+
+
+def named_after(watch: WatchConfig, path: Path) -> Callable[[str], str]:
+    """What acquisitions of a file are called, from what it calls them."""
+    return partial(naming.acquisition_name, watch.name, folders_to(path, watch.path))
+
+
+def forgotten(catalog: Catalog, folder: Path, known: dict[str, Identity]) -> list[Path]:
+    """The files in a folder whose results were forgotten, added to what is known of others."""
+    found = catalog.upkeep.forgotten_files(folder)
+    for source in found:
+        known.setdefault(source.path, Identity(source.size, source.mtime_ns, source.files, source.readable))
+    return [Path(source.path) for source in found]
 
 
 def owner_of(source_path: str, known: Mapping[str, Identity]) -> str | None:
