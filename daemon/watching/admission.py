@@ -87,8 +87,9 @@ class Admission:
         self._declared: set[Path] = set()
         self._troubles: dict[Path, int] = {}
         self.facts = SourceFacts(watch)
+        called = partial(named_after, watch)
         self.corrections = Corrections(
-            watch, catalog, queue_loop, inspection_client, self.facts, self._naming, self._group_of, self._wake
+            watch, catalog, queue_loop, inspection_client, self.facts, called, self._group_of, self._wake
         )
 
     # What the intake says
