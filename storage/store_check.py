@@ -26,7 +26,7 @@ FINE = frozenset({WHOLE, IN_WORK, FOREIGN})
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StoreVerdict:
     """What was found at one place.
 
     Attributes
@@ -63,7 +63,7 @@ class _Known:
     seen: str
 
 
-def check_stores(path_or_url: str | Path, folders: Iterable[Path] = ()) -> Iterator[Verdict]:
+def check_stores(path_or_url: str | Path, folders: Iterable[Path] = ()) -> Iterator[StoreVerdict]:
     """Look at the stores of all acquisitions, then at what else lies in these folders and those around the stores.
 
     In object stores only those that acquisitions have are looked at.
@@ -94,28 +94,30 @@ def _known(connection: Connection) -> list[_Known]:
     return found
 
 
-def _of_acquisition(place: Place, known: _Known) -> Verdict:
+def _of_acquisition(place: Place, known: _Known) -> StoreVerdict:
     name = known.row.name
     if not places.exists(place):
         if not known.published:
-            return Verdict(IN_WORK, place, name, "nothing is visible yet")
-        return Verdict("missing", place, name, f"was last seen at {known.seen}: bring it back, or `nusetd relocate`")
+            return StoreVerdict(IN_WORK, place, name, "nothing is visible yet")
+        return StoreVerdict(
+            "missing", place, name, f"was last seen at {known.seen}: bring it back, or `nusetd relocate`"
+        )
     try:
         store = ImageStore.open(place)
         visible = len(store.published_timepoints)
         whose = store.owner
     except StoreTakenError as error:
-        return Verdict("taken", place, name, str(error))
+        return StoreVerdict("taken", place, name, str(error))
     except StorageError as error:
-        return Verdict("damaged", place, name, str(error))
+        return StoreVerdict("damaged", place, name, str(error))
     if whose not in (None, known.owner):
-        return Verdict("taken", place, name, _owned(whose))
+        return StoreVerdict("taken", place, name, _owned(whose))
     if visible != known.published:
-        return Verdict("damaged", place, name, f"{visible} time points are visible, {known.published} should be")
+        return StoreVerdict("damaged", place, name, f"{visible} time points are visible, {known.published} should be")
     by = "" if whose is not None else ", of an earlier version, which did not sign it"
     if known.waiting:
-        return Verdict(IN_WORK, place, name, f"{visible} time points of {visible + known.waiting}{by}")
-    return Verdict(WHOLE, place, name, f"{visible} time points{by}")
+        return StoreVerdict(IN_WORK, place, name, f"{visible} time points of {visible + known.waiting}{by}")
+    return StoreVerdict(WHOLE, place, name, f"{visible} time points{by}")
 
 
 def _owned(owner: Owner | None) -> str:
@@ -147,14 +149,14 @@ def _positions(path: Path) -> list[Path]:
         return []
 
 
-def _other(path: Path, mine: str) -> Verdict:
+def _other(path: Path, mine: str) -> StoreVerdict:
     if path.name.endswith(PARTIAL_SUFFIX):
         ours = path.name.endswith(f".{mine[:12]}{PARTIAL_SUFFIX}")
         what = "half made, or half removed; the next start of its service removes it"
-        return Verdict("left over" if ours else FOREIGN, path, None, what)
+        return StoreVerdict("left over" if ours else FOREIGN, path, None, what)
     if path.name.endswith(STAGING_SUFFIX):
         what = "new versions of time points, to be put in the place of old ones"
-        return Verdict(
+        return StoreVerdict(
             IN_WORK if path.with_name(path.name.removesuffix(STAGING_SUFFIX)).exists() else "left over",
             path,
             None,
@@ -163,9 +165,11 @@ def _other(path: Path, mine: str) -> Verdict:
     try:
         whose = ImageStore.open(path).owner
     except StoreTakenError:
-        return Verdict(FOREIGN, path, None, "not written by nusetd")
+        return StoreVerdict(FOREIGN, path, None, "not written by nusetd")
     except StorageError as error:
-        return Verdict("damaged", path, None, str(error))
+        return StoreVerdict("damaged", path, None, str(error))
     if whose is not None and whose.database == mine:
-        return Verdict("orphaned", path, None, f"{_owned(whose)}, which has it no more: remove it, if it is not needed")
-    return Verdict(FOREIGN, path, None, _owned(whose))
+        return StoreVerdict(
+            "orphaned", path, None, f"{_owned(whose)}, which has it no more: remove it, if it is not needed"
+        )
+    return StoreVerdict(FOREIGN, path, None, _owned(whose))

@@ -19,11 +19,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Check the file; exit code 0 when the service would do its work with it."""
     from daemon.configuration import config
     from daemon.configuration.machine import machine_faults
+    from daemon.configuration.toml_lines import text_of
     from daemon.errors import ConfigError
     from storage.connection.database_url import safe_url
 
     try:
-        text = config.text_of(arguments.file)
+        text = text_of(arguments.file)
         checked, faults = config.examined(text, arguments.file)
     except ConfigError as error:
         complain(str(error))

@@ -14,7 +14,7 @@ from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.page import PageConfig, read_page
 from daemon.configuration.retention import RetentionConfig, read_retention
 from daemon.configuration.settle_rules import SettleRules
-from daemon.configuration.toml_lines import key_lines, line_of
+from daemon.configuration.toml_lines import key_lines, line_of, text_of
 from daemon.errors import ConfigError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.params import VolumeParams
@@ -202,21 +202,6 @@ def load(path: str | Path, assignments: Sequence[Assignment] = (), serves: bool 
         When the file cannot be read or has faults; the message has a line per fault.
     """
     return parse(text_of(path), Path(path), assignments, serves)
-
-
-def text_of(path: str | Path) -> str:
-    """Return the text of a configuration file.
-
-    Raises
-    ------
-    ConfigError
-        When the file cannot be read.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read ({reason}): give --config an existing TOML file.") from error
 
 
 def parse(text: str, origin: Path, assignments: Sequence[Assignment] = (), serves: bool = True) -> Config:

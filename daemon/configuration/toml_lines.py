@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from daemon.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 
@@ -57,3 +60,18 @@ def _opened_quote(line: str) -> str | None:
         if line.count(quote) == 1:
             return quote
     return None
+
+
+def text_of(path: str | Path) -> str:
+    """Return the text of a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read ({reason}): give --config an existing TOML file.") from error
