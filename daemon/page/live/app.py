@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Protocol, get_args
 
 from starlette.applications import Starlette
@@ -26,6 +28,7 @@ from daemon.page.live import facts, pictures
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
 from daemon.page.live.planes import Arrays, View, Wanted
+from daemon.page.live.remembered import Remembered
 from daemon.page.live.stores import StoreRoutes, link
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
@@ -35,6 +38,7 @@ from storage.query.snapshots import snapshot
 STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240
 _LOOK_S = 1.0
+_SHARED_S = 0.3
 _HEARTBEAT_LOOKS = 15
 _LONG = 2000  # bytes; below, compressing costs more than it saves
 
@@ -70,7 +74,9 @@ class Page:
         self._read_only = read_only
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
-        self.mark = ""
+        self._remembered = Remembered()
+        self._looking = Lock()
+        self._looked_at, self._mark = float("-inf"), ""
 
     def routes(self) -> list[Route | Mount]:
         """Every address."""
@@ -93,61 +99,88 @@ class Page:
 
     def overview(self, request: Request) -> Response:
         """The first page's numbers."""
-        return _json(request, {**facts.overview(self._database, self._services.status), "read_only": self._read_only})
+
+        def made() -> dict[str, Any]:
+            return {**facts.overview(self._database, self._services.status), "read_only": self._read_only}
+
+        return self._json(request, made, _LOOK_S)  # it says how long ago things were
 
     def about(self, request: Request) -> Response:
         """One acquisition."""
         number = request.path_params["number"]
-        self._look()
-        found = self._arrays.acquisition(number)
-        about = facts.about(found, self._database)
-        viewer = link(found.name) if neuroglancer.client_folder() is not None else None
-        return _json(request, {**about, "levels": self._levels.of_channels(number), "viewer": viewer})
+
+        def made() -> dict[str, Any]:
+            found = self._arrays.acquisition(number)
+            viewer = link(found.name) if neuroglancer.client_folder() is not None else None
+            levels = self._levels.of_channels(number)
+            return {**facts.about(found, self._database), "levels": levels, "viewer": viewer}
+
+        return self._json(request, made)
 
     def nuclei(self, request: Request) -> Response:
         """Nuclei of a time point, a track, or by a filter."""
         query = request.query_params
         t, track = _whole(query.get("t")), _whole(query.get("track"))
         selection = Selection(where=query.get("where") or None, t=t, track=track)
-        return _json(request, facts.nuclei(self._database, request.path_params["number"], selection))
+        return self._json(request, lambda: facts.nuclei(self._database, request.path_params["number"], selection))
 
     def tracks(self, request: Request) -> Response:
         """All tracks, or the family of one."""
         query = request.query_params
         selection = Selection(where=query.get("where") or None, track=_whole(query.get("track")))
-        return _json(request, facts.tracks(self._database, request.path_params["number"], selection))
+        return self._json(request, lambda: facts.tracks(self._database, request.path_params["number"], selection))
 
     def counts(self, request: Request) -> Response:
         """How the time points went."""
-        return _json(request, facts.counts(self._database, request.path_params["number"]))
+        return self._json(request, lambda: facts.counts(self._database, request.path_params["number"]))
 
     def image(self, request: Request) -> Response:
         """A plane as grey PNG."""
-        self._look()
-        query, number = request.query_params, request.path_params["number"]
+        query, number, wanted = request.query_params, request.path_params["number"], _wanted(request)
         channel = _whole(query.get("c")) or 0
-        plane = self._arrays.image(number, channel, _wanted(request))
-        low, high = self._levels.of_channel(number, channel)
-        levels = (_number(query.get("low"), low), _number(query.get("high"), high))
-        return _png(pictures.grey_png(plane, levels))
+
+        def made() -> bytes:
+            plane = self._arrays.image(number, channel, wanted)
+            low, high = self._levels.of_channel(number, channel)
+            levels = (_number(query.get("low"), low), _number(query.get("high"), high))
+            return pictures.grey_png(plane, levels)
+
+        return self._png(request, made)
 
     def labels(self, request: Request) -> Response:
         """A plane of labels as PNG."""
-        self._look()
-        return _png(pictures.labels_png(self._arrays.labels(request.path_params["number"], _wanted(request))))
+        number, wanted = request.path_params["number"], _wanted(request)
+        return self._png(request, lambda: pictures.labels_png(self._arrays.labels(number, wanted)))
 
     def thumbnail(self, request: Request) -> Response:
         """The last visible time point from above, small, with outlines."""
-        self._look()
         number, t = request.path_params["number"], _whole(request.query_params.get("t")) or 0
-        wanted = Wanted(t, 0, "top", THUMBNAIL_PX)
+        return self._png(request, lambda: self._thumbnail(number, Wanted(t, 0, "top", THUMBNAIL_PX)))
+
+    def _thumbnail(self, number: int, wanted: Wanted) -> bytes:
         channel = self._arrays.acquisition(number).about.segmented_channel
         plane = self._arrays.image(number, channel, wanted)
         try:
             labels = self._arrays.labels(number, wanted)
         except StorageError:
             labels = None
-        return _png(pictures.overview_png(plane, labels, pictures.levels_of(plane), THUMBNAIL_PX))
+        return pictures.overview_png(plane, labels, pictures.levels_of(plane), THUMBNAIL_PX)
+
+    def _json(self, request: Request, make: Callable[[], dict[str, Any]], lasts_s: float = inf) -> Response:
+        """Values as JSON, compressed where they are many and the browser takes it."""
+        self._look()
+        asked = f"{request.url.path}?{request.url.query}"
+        content = self._remembered.content(asked, lambda: _encoded(make()), lasts_s)
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        if len(content) > _LONG and "gzip" in request.headers.get("accept-encoding", ""):
+            content = self._remembered.content(f"gzip {asked}", lambda: gzip.compress(content, 3), lasts_s)
+            headers["Content-Encoding"] = "gzip"
+        return Response(content, media_type="application/json", headers=headers)
+
+    def _png(self, request: Request, make: Callable[[], bytes]) -> Response:
+        self._look()
+        content = self._remembered.content(f"{request.url.path}?{request.url.query}", make)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     async def retry(self, request: Request) -> Response:
         """Queue again what was set aside of an acquisition."""
@@ -156,7 +189,7 @@ class Page:
         if not isinstance(number, int):
             raise HTTPException(400, "Name the acquisition by its id.")
         touched = await run_in_threadpool(self._services.retry, self._database, str(number))
-        return _json(request, {"queued_again": [str(one) for one in touched]})
+        return JSONResponse({"queued_again": [str(one) for one in touched]})
 
     async def events(self, request: Request) -> Response:
         """A line whenever something has changed."""
@@ -180,11 +213,16 @@ class Page:
             await run_in_threadpool(self._ending.wait, _LOOK_S)
 
     def _look(self) -> str:
-        """Read whether something has changed, and forget what may be old."""
-        with snapshot(self._database) as connection:
-            self.mark = change_mark(connection)
-        self._arrays.forget(self.mark)
-        return self.mark
+        """Read whether something has changed, and forget what may be old; several visitors share one look."""
+        with self._looking:
+            now = time.monotonic()
+            if now - self._looked_at > _SHARED_S:
+                with snapshot(self._database) as connection:
+                    self._mark = change_mark(connection)
+                self._arrays.forget(self._mark)
+                self._remembered.forget(self._mark)
+                self._looked_at = now
+            return self._mark
 
 
 def make_app(database: str, services: Services, visitors: Visitors, ending: Event) -> ASGIApp:
@@ -222,17 +260,8 @@ def _file(name: str) -> Any:  # noqa: ANN401 - what Starlette takes for an endpo
 _FRESH = {"Cache-Control": "no-cache"}
 
 
-def _json(request: Request, values: dict[str, Any]) -> Response:
-    """Values as JSON, compressed where they are many and the browser takes it."""
-    content = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
-    if len(content) > _LONG and "gzip" in request.headers.get("accept-encoding", ""):
-        content, headers["Content-Encoding"] = gzip.compress(content, 3), "gzip"
-    return Response(content, media_type="application/json", headers=headers)
-
-
-def _png(content: bytes) -> Response:
-    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+def _encoded(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _wanted(request: Request) -> Wanted:

@@ -1,0 +1,58 @@
+"""Answers for several visitors: made once, never older than a change, never more than memory allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.page.live import remembered
+from daemon.page.live.remembered import Remembered
+
+
+class Maker:
+    """Counts how often it was asked."""
+
+    def __init__(self, size: int = 1) -> None:
+        self.size, self.count = size, 0
+
+    def __call__(self) -> bytes:
+        self.count += 1
+        return b"x" * self.size
+
+
+def test_an_answer_is_made_once_until_something_changes() -> None:
+    kept, make = Remembered(), Maker()
+    assert kept.content("a", make) == kept.content("a", make) == b"x"
+    assert make.count == 1
+    kept.forget("first")
+    kept.content("a", make)
+    kept.forget("first")
+    kept.content("a", make)
+    assert make.count == 2
+
+
+def test_an_answer_lasts_as_long_as_it_may() -> None:
+    now = 0.0
+    kept, make = Remembered(lambda: now), Maker()
+    for now in (0.0, 0.9, 1.1):  # noqa: B007 - the clock reads it
+        kept.content("a", make, 1.0)
+    assert make.count == 2
+
+
+def test_what_changes_while_it_is_made_is_not_kept() -> None:
+    kept, make = Remembered(), Maker()
+
+    def slow() -> bytes:
+        kept.forget("changed meanwhile")
+        return make()
+
+    kept.content("a", slow)
+    kept.content("a", make)
+    assert make.count == 2
+
+
+def test_memory_is_bounded_and_the_latest_used_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "_MOST_BYTES", 25)
+    kept, makers = Remembered(), {name: Maker(10) for name in "abc"}
+    for name in ("a", "b", "a", "c", "a", "b"):
+        kept.content(name, makers[name])
+    assert [makers[name].count for name in "abc"] == [1, 2, 1]
