@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, case, func, literal, or_, select
 
 from storage.connection.database_folder import folder_of
+from storage.query.channel_columns import NamedColumns, shown_names
 from storage.query.filters import Columns
 from storage.query.selection import ALL, Selection
 from storage.schema import tables
@@ -90,14 +91,17 @@ def status() -> Select[Any]:
 
 
 def nuclei_columns(connection: Connection, acquisition_id: int) -> Columns:
-    """Return all that is known of an acquisition's nuclei, by name."""
-    table = tables.nuclei
+    """Return all that is known of an acquisition's nuclei, by name; other channels' intensities by their names."""
+    table, about = tables.nuclei, tables.acquisitions
     columns: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name != "measurements"}
-    for name, kind in sorted(_measured(connection, acquisition_id).items()):
+    measured = _measured(connection, acquisition_id)
+    channels = connection.execute(select(about.c.channel_names).where(about.c.id == acquisition_id)).scalar_one()
+    shown = {old: new for old, new in shown_names(channels, {*columns, *measured}).items() if old in measured}
+    for name, kind in sorted(measured.items()):
         value = table.c.measurements[name]
         as_kind = {bool: value.as_boolean, str: value.as_string}.get(kind, value.as_float)
-        columns.setdefault(name, as_kind())
-    return columns
+        columns.setdefault(shown.get(name, name), as_kind())
+    return NamedColumns(columns, shown)
 
 
 def _measured(connection: Connection, acquisition_id: int) -> dict[str, type]:
