@@ -28,7 +28,7 @@ from daemon.page.live import facts, pictures
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
 from daemon.page.live.planes import Arrays, View, Wanted
-from daemon.page.live.remembered import Remembered
+from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
@@ -74,7 +74,7 @@ class Page:
         self._read_only = read_only
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
-        self._remembered = Remembered()
+        self._remembered = SharedAnswers()
         self._looking = Lock()
         self._looked_at, self._mark = float("-inf"), ""
 

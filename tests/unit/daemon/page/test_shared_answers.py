@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.page.live import remembered
-from daemon.page.live.remembered import Remembered
+from daemon.page.live import shared_answers
+from daemon.page.live.shared_answers import SharedAnswers
 
 
 class Maker:
@@ -20,7 +20,7 @@ class Maker:
 
 
 def test_an_answer_is_made_once_until_something_changes() -> None:
-    kept, make = Remembered(), Maker()
+    kept, make = SharedAnswers(), Maker()
     assert kept.content("a", make) == kept.content("a", make) == b"x"
     assert make.count == 1
     kept.forget("first")
@@ -32,14 +32,14 @@ def test_an_answer_is_made_once_until_something_changes() -> None:
 
 def test_an_answer_lasts_as_long_as_it_may() -> None:
     now = 0.0
-    kept, make = Remembered(lambda: now), Maker()
+    kept, make = SharedAnswers(lambda: now), Maker()
     for now in (0.0, 0.9, 1.1):  # noqa: B007 - the clock reads it
         kept.content("a", make, 1.0)
     assert make.count == 2
 
 
 def test_what_changes_while_it_is_made_is_not_kept() -> None:
-    kept, make = Remembered(), Maker()
+    kept, make = SharedAnswers(), Maker()
 
     def slow() -> bytes:
         kept.forget("changed meanwhile")
@@ -51,8 +51,8 @@ def test_what_changes_while_it_is_made_is_not_kept() -> None:
 
 
 def test_memory_is_bounded_and_the_latest_used_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "_MOST_BYTES", 25)
-    kept, makers = Remembered(), {name: Maker(10) for name in "abc"}
+    monkeypatch.setattr(shared_answers, "_MOST_BYTES", 25)
+    kept, makers = SharedAnswers(), {name: Maker(10) for name in "abc"}
     for name in ("a", "b", "a", "c", "a", "b"):
         kept.content(name, makers[name])
     assert [makers[name].count for name in "abc"] == [1, 2, 1]

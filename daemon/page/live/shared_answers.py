@@ -10,7 +10,7 @@ from threading import Lock
 _MOST_BYTES = 96 * 2**20
 
 
-class Remembered:
+class SharedAnswers:
     """Contents by what was asked for; of all only the latest used are kept.
 
     Parameters
