@@ -1,11 +1,15 @@
-"""A progress bar on a terminal; nothing at all when standard error is a file or a pipe."""
+"""How far a run is: a bar on a terminal; where standard error is a file or a pipe, a line now and then."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from daemon.output import complain
 from daemon.plain_text import shown
 
 if TYPE_CHECKING:
@@ -13,12 +17,25 @@ if TYPE_CHECKING:
 
     from daemon.processing.queue_loop import Seen
 
+LINES_S = 30.0
+"""Seconds between two lines about the same acquisition."""
+
 
 class Bars:
-    """Shows the time point under way, slice by slice."""
+    """Shows the time point under way, slice by slice, how many of its acquisition are done, and how long the rest takes.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock : callable
+        Steady seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._bar: tqdm[NoReturn] | None = None
+        self._done: Counter[int] = Counter()
+        self._since: dict[int, float] = {}
+        self._told: dict[int, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -29,9 +46,20 @@ class Bars:
         self._close()
 
     def show(self, seen: Seen) -> None:
-        """Draw what the queue loop reports."""
-        if not sys.stderr.isatty():
-            return
+        """Draw, or write, what the queue loop reports."""
+        number = seen.acquisition.id
+        if seen.what == "started":
+            self._since.setdefault(number, self._clock())
+            self._told.setdefault(number, self._clock())
+        elif seen.what == "done":
+            self._done[number] += 1
+        if sys.stderr.isatty():
+            self._draw(seen)
+        elif seen.what == "done" and self._clock() - self._told.get(number, 0.0) >= LINES_S:
+            self._told[number] = self._clock()
+            complain(f"{seen.acquisition.name}: {self._progress(seen)}")
+
+    def _draw(self, seen: Seen) -> None:
         if seen.what == "started":
             self._close()
             self._bar = self._new(seen)
@@ -45,9 +73,28 @@ class Bars:
 
         row, t = seen.acquisition, seen.t
         title = shown(row.name if t is None else f"{row.name} t={row.source_t(t)}", allowed="")
+        if (row.size_t or 1) > 1:
+            title += f", {self._progress(seen)}"
         return tqdm(total=seen.acquisition.size_z, desc=title, unit="slice", file=sys.stderr, leave=False)
+
+    def _progress(self, seen: Seen) -> str:
+        """What is done of an acquisition, and how long the rest takes at the pace so far."""
+        row = seen.acquisition
+        done, total = self._done[row.id], max(row.size_t or 0, self._done[row.id])
+        if not 0 < done < total:
+            return f"{done} of {total} time points done"
+        left_s = (self._clock() - self._since[row.id]) / done * (total - done)
+        return f"{done} of {total} time points done, {_spoken(left_s)} left"
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _spoken(seconds: float) -> str:
+    """A time that remains, as people say it."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"about {seconds / length:.0f} {unit}"
+    return f"about {max(seconds, 1.0):.0f} s"

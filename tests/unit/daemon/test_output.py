@@ -95,10 +95,44 @@ def test_a_progress_bar_sends_a_terminal_no_commands(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     seen = SimpleNamespace(
-        what="started", t=0, acquisition=SimpleNamespace(name="\x1b]0;owned\x07", size_z=3, source_t=int)
+        what="started",
+        t=0,
+        acquisition=row,
     )
     with Bars() as bars:
         bars.show(seen)  # type: ignore[arg-type]
         bar = bars._bar
         assert bar is not None
         assert bar.desc.startswith("\\x1b]0;owned\\x07 t=0")
+
+
+def seen_of(what: str, t: int, size_t: int = 100) -> SimpleNamespace:
+    row = SimpleNamespace(id=1, name="embryo", size_t=size_t, size_z=3, source_t=lambda t: t + 1)
+    return SimpleNamespace(what=what, t=t, acquisition=row, done=0)
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    with Bars(lambda: now) as bars:
+        for t in range(10):
+            bars.show(seen_of("started", t))  # type: ignore[arg-type]
+            now += 12.0
+            bars.show(seen_of("done", t))  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        "embryo: 3 of 100 time points done, about 19 min left",
+        "embryo: 6 of 100 time points done, about 19 min left",
+        "embryo: 9 of 100 time points done, about 18 min left",
+    ]
+
+
+def test_on_a_terminal_the_bar_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    now = 0.0
+    with Bars(lambda: now) as bars:
+        bars.show(seen_of("started", 0))  # type: ignore[arg-type]
+        assert bars._bar is not None
+        assert bars._bar.desc.startswith("embryo t=1, 0 of 100 time points done")
+        now = 2.0
+        bars.show(seen_of("done", 0))  # type: ignore[arg-type]
+        bars.show(seen_of("started", 1))  # type: ignore[arg-type]
+        assert bars._bar.desc.startswith("embryo t=2, 1 of 100 time points done, about 3 min left")
