@@ -22,7 +22,7 @@ LINES_S = 30.0
 
 
 class Bars:
-    """Shows the time point under way, slice by slice, how many of its acquisition are done, and how long the rest takes.
+    """Shows the time point under way, slice by slice, how many of its acquisition are done, and when the rest will be.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ QUOTED = re.compile(r"`([A-Za-z_][\w.]*)`")
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 OF_OTHERS = {"StateDirectory", "sd_notify"}
 """Names in docstrings that belong to systemd."""
-MADE_OF_PARTS = {"_t001", "_T1", "name_00001", "tp_75"}
+MADE_OF_PARTS = {"_t001", "_T1", "name_00001", "tp_75", "GFP_1_mean"}
 """Parts of file names that microscopes write, and a column whose name is put together."""
 SETTINGS = {one.full_name for one in every_setting()}
 FILE_ENDINGS = (".csv", ".tif")

@@ -94,11 +94,8 @@ def test_a_progress_bar_sends_a_terminal_no_commands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    seen = SimpleNamespace(
-        what="started",
-        t=0,
-        acquisition=row,
-    )
+    row = SimpleNamespace(id=1, name="\x1b]0;owned\x07", size_t=1, size_z=3, source_t=int)
+    seen = SimpleNamespace(what="started", t=0, acquisition=row)
     with Bars() as bars:
         bars.show(seen)  # type: ignore[arg-type]
         bar = bars._bar
