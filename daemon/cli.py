@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from daemon.errors import DaemonError, UsageError
+from daemon.errors import ConfigError, DaemonError, UsageError
 from daemon.output import complain
 
 # Name of the command -> module under daemon.commands, and the line that `nusetd --help` shows.
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parsed = build_parser(arguments).parse_args(arguments)
         return int(parsed.execute(parsed))
     except UsageError as error:
-        complain(f"nusetd: {error}")
+        complain(f"nusetd: {error}", lines=isinstance(error, ConfigError))
         return 2
     except KeyboardInterrupt:
         complain("nusetd: stopped from the keyboard.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -21,9 +22,12 @@ def say(text: str) -> None:
     sys.stdout.write(shown(text) + "\n")
 
 
-def complain(text: str) -> None:
-    """One line for the person at the terminal, to standard error."""
-    sys.stderr.write(shown(text) + "\n")
+def complain(text: str, lines: bool = False) -> None:
+    """One line for the person at the terminal, to standard error; several only where `lines` says so.
+
+    A name with a line's end forges no line of its own.
+    """
+    sys.stderr.write(shown(text, allowed="\n\t" if lines else "") + "\n")
 
 
 def write_table(table: pd.DataFrame, form: str, brief: Sequence[str] = ()) -> None:
@@ -51,13 +55,19 @@ def write_pages(pages: Iterator[pyarrow.Table], form: str, brief: Sequence[str] 
     from storage.files.table_files import WRITERS
 
     sys.stdout.flush()
-    if form == "csv" and sys.stdout.isatty():
+    if form in ("csv", "json") and sys.stdout.isatty():
         held = io.BytesIO()
         WRITERS[form](pages, held)
-        sys.stdout.write(shown(held.getvalue().decode()))
+        text = held.getvalue().decode()
+        sys.stdout.write(shown(text) if form == "csv" else _escaped(text))
         return
     WRITERS[form](pages, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+
+
+def _escaped(text: str) -> str:
+    """Return JSON that says the same, with its own escapes for all that a terminal could obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else json.dumps(c)[1:-1] for c in text)
 
 
 def _write_for_people(pages: Iterator[pyarrow.Table], brief: Sequence[str]) -> None:

@@ -27,12 +27,12 @@ def execute(arguments: argparse.Namespace) -> int:
         text = text_of(arguments.file)
         checked, faults = config.examined(text, arguments.file)
     except ConfigError as error:
-        complain(str(error))
+        complain(str(error), lines=True)
         return 1
     at_fault = {fault.key for fault in faults}  # the machine cannot be asked about what is not known
     faults += [fault for fault in machine_faults(checked) if fault.key not in at_fault]
     if faults:
-        complain(config.told(faults, text, arguments.file))
+        complain(config.told(faults, text, arguments.file), lines=True)
         return 1
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")

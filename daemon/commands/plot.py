@@ -3,7 +3,7 @@
 summary  all of the following in one figure
 nuclei   outlines over a maximum projection of one time point
 tracks   tracks over the projection, coloured by time, divisions as circles
-counts   number of nuclei over time
+counts   detections, cells (tracks alive) and divisions over time
 sizes    distributions of volume and area, and their course
 lineage  who descends from whom
 msd      mean squared displacement of the tracks

@@ -25,6 +25,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon.monitoring import status
     from daemon.output import complain, say, write_table
+    from daemon.plain_text import shown
     from storage import naming
     from storage.clock import utc_now
     from storage.query.question import Question
@@ -40,10 +41,10 @@ def execute(arguments: argparse.Namespace) -> int:
         say(json.dumps({**seen.as_dict(), "acquisitions": acquisitions}, indent=2))
         return 0
     for line in status.lines(seen):
-        say(line)
+        say(shown(line, allowed=""))
     say("")
-    shown = table if arguments.all else table.tail(_SHOWN)
-    write_table(shown[list(BRIEF)], "table")
-    if len(shown) < len(table):
-        complain(f"({len(table) - len(shown)} older acquisitions with --all)")
+    latest = table if arguments.all else table.tail(_SHOWN)
+    write_table(latest[list(BRIEF)], "table")
+    if len(latest) < len(table):
+        complain(f"({len(table) - len(latest)} older acquisitions with --all)")
     return 0

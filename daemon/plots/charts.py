@@ -22,7 +22,7 @@ LEAST_MSD_TRACKS = 3
 
 
 def draw_counts(axes: Axes, subject: Subject) -> None:
-    """Number of nuclei at each time point that is there, and when divisions happened."""
+    """Detections and cells (tracks alive) at each time point that is there, and when divisions happened."""
     from matplotlib.ticker import MaxNLocator
 
     scale, times = subject.scale, subject.times
@@ -32,17 +32,22 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
     if len(times) < 2:
         say_nothing(axes, "Nuclei over time", f"{counts.sum()} nuclei at the only time point")
         return
-    for run in runs(times, subject.step):
-        at, levels = _as_steps(scale(times[run]), counts[run], scale.length(np.array([subject.step]))[0] / 2)
+    half, cells, born = scale.length(np.array([subject.step]))[0] / 2, subject.cells, subject.births
+    for number, run in enumerate(runs(times, subject.step)):
+        names = ("detections", "cells (tracks alive)") if number == 0 else ("", "")
+        at, levels = _as_steps(scale(times[run]), counts[run], half)
         axes.fill_between(at, levels, color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(at, levels, color=BLUE, linewidth=1.8, solid_joinstyle="miter")
-    born = subject.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
+        axes.plot(at, levels, color=BLUE, linewidth=1.8, solid_joinstyle="miter", label=names[0])
+        at, levels = _as_steps(scale(times[run]), cells[run], half)
+        axes.plot(at, levels, color=GREEN, linewidth=1.4, linestyle="--", solid_joinstyle="miter", label=names[1])
     if len(born):
         at = scale(born["first_t"].to_numpy(np.float64))
         top = max(int(counts.max(initial=0)), 1)
         axes.vlines(at, 0, 0.05 * top, color=ORANGE, linewidth=1.4)
-        axes.text(0.02, 0.07, f"{len(born)} divisions", transform=axes.transAxes, color=ORANGE, fontsize=9)
+    words = f"{len(born)} division{'' if len(born) == 1 else 's'}"
+    axes.text(0.02, 0.07, words, transform=axes.transAxes, color=ORANGE, fontsize=9)
     axes.set_ylim(0, None)
+    axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=2)
     axes.margins(x=0.01)
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     finish(axes, "Nuclei over time", scale.label, "nuclei")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.errors import UsageError
 from daemon.plots import charts, images, lineage
-from daemon.plots.style import INK, QUIET
+from daemon.plots.style import INK, QUIET, plain_name
 from daemon.plots.subject import Stack, Subject, load, stack
 from storage.errors import StorageError
 from storage.files import replacing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DPI = 150
+LONGEST_TITLE = 80
+"""Characters of a line that leave room for the counts beside it."""
 
 Draw = Callable[["Axes", Subject], None]
 CHARTS: Mapping[str, Draw] = {
@@ -56,8 +59,10 @@ def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None =
     subject, found = load(url, acquisition)
     needs_images = picture in ("summary", "nuclei", "tracks", "sizes")
     figure = compose(picture, subject, stack(found, t) if needs_images else None)
-    if subject.channel:
-        figure.supxlabel(f"nuclei in {subject.channel}", x=0.988, ha="right", fontsize=8.5, color=QUIET)
+    channel = f"nuclei in {plain_name(subject.channel)}" if subject.channel else ""
+    said = "; ".join(words for words in ("" if picture == "summary" else subject.in_words, channel) if words)
+    if said:
+        figure.supxlabel(said, x=0.988, ha="right", fontsize=8.5, color=QUIET, parse_math=False)
     _save(figure, output)
     return output
 
@@ -105,11 +110,12 @@ def _summary(subject: Subject, moment: Stack) -> Figure:
     charts.draw_msd(lower.add_subplot(grid[1, 0]), subject)
     charts.draw_sizes_over_time(lower.add_subplot(grid[1, 1]), subject)
     lineage.draw_lineage(lower.add_subplot(grid[:, 2]), subject)
-    figure.suptitle(subject.name, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK)
+    name = plain_name(subject.name, LONGEST_TITLE)
+    figure.suptitle(name, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK, parse_math=False)
     first, last = subject.span
     count, named = len(subject.times), (last - first) // subject.step + 1
     of = f" of {named} from {first + subject.first_number} to {last + subject.first_number}" if count < named else ""
-    words = f"{len(subject.nuclei)} nuclei, {len(subject.tracks)} tracks, {count} time points{of}"
+    words = f"{subject.in_words}, {len(subject.tracks)} tracks, {count} time points{of}"
     figure.text(0.988, 0.995, words, ha="right", va="top", fontsize=10.5, color=QUIET)
     return figure
 
@@ -134,7 +140,9 @@ def _save(figure: Figure, output: Path) -> None:
     unfinished = output.with_name(f".{output.stem}.partial{output.suffix}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nusetd"}):
+        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nusetd"}), warnings.catch_warnings():
+            # A name may be in a script that the font has not: its letters are seen as boxes, and SVG keeps them.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
             dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # the same results give the same file
             figure.savefig(unfinished, dpi=DPI, metadata=dates.get(output.suffix.lower()))
         replacing.put(unfinished, output)

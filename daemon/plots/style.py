@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from daemon.plain_text import shown
 from nuset_engine.arrays import FloatsN, ValuesN
 
 if TYPE_CHECKING:
@@ -54,6 +55,15 @@ class TimeScale:
     def length(self, count: ValuesN) -> FloatsN:
         """Return how long so many time points last."""
         return np.asarray(count * self.factor, dtype=np.float64)
+
+
+def plain_name(name: str, width: int = 140) -> str:
+    """Return a name as it may stand in a picture: whole, without control characters, lines no longer than `width`.
+
+    It is to be drawn with ``parse_math=False``: a name with two dollars is no formula.
+    """
+    plain = shown(name, allowed="")
+    return "\n".join(plain[i : i + width] for i in range(0, len(plain), width))
 
 
 def finish(axes: Axes, title: str, x: str, y: str) -> None:

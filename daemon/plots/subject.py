@@ -88,6 +88,26 @@ class Subject:
         """The first and the last time point that is there; 0 without any."""
         return (int(self.times[0]), int(self.times[-1])) if len(self.times) else (0, 0)
 
+    @property
+    def cells(self) -> IntsN:
+        """Cells at each of `times`: tracks that are alive then, also where a nucleus was missed."""
+        first, last = (np.sort(self.tracks[name].to_numpy(np.int64)) for name in ("first_t", "last_t"))
+        alive: IntsN = np.searchsorted(first, self.times, side="right") - np.searchsorted(last, self.times)
+        return alive
+
+    @property
+    def births(self) -> pd.DataFrame:
+        """One row per division: the track of a daughter."""
+        return self.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
+
+    @property
+    def in_words(self) -> str:
+        """Cells, divisions and detections, as pictures say them."""
+        cells, divisions = int(self.cells[-1]) if len(self.times) else 0, len(self.births)
+        counts = ((cells, "cell"), (divisions, "division"), (len(self.nuclei), "detection"))
+        cells_at_end, *others = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+        return ", ".join((f"{cells_at_end} at the end", *others))
+
 
 def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
     """Return an acquisition's tables, and where its images are.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import DaemonError
-from daemon.plots.style import INK, QUIET
+from daemon.plots.style import INK, QUIET, plain_name
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import PREDICTION_COLOUR, TRUTH_COLOUR, outlines
 
@@ -47,7 +47,8 @@ def draw_trials(found: Trials, path: Path) -> None:
             if column == 0 and rows > 1:
                 axis.set_ylabel(f"slice {z}", color=QUIET)
         axes[0][column].set_title(_caption(trial, found.unit), fontsize=9.5, color=INK, loc="left")
-    figure.suptitle(f"{found.title}: cyan {first.name}, orange the other, white both", x=0.01, ha="left", color=INK)
+    words = plain_name(f"{found.title}: cyan {first.name}, orange the other, white both")
+    figure.suptitle(words, x=0.01, ha="left", color=INK, parse_math=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=DPI)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from daemon.errors import DaemonError
 from daemon.output import complain, say
+from daemon.plain_text import shown
 from daemon.processing.retry import open_beside_the_service
 from storage import readers
 from storage.given_facts import GivenFacts
@@ -42,9 +43,9 @@ def submit(paths: Sequence[Path], database: str, wait_s: float, given: GivenFact
         catalog.close()
     for request in answers:
         if request.answer is None:
-            say(f"{request.path}: noted; the service takes it when it runs.")
+            say(shown(f"{request.path}: noted; the service takes it when it runs.", allowed=""))
         elif request.accepted:
-            say(request.answer)
+            say(shown(request.answer, allowed=""))
         else:
             complain(request.answer)
     return 1 if any(request.accepted is False for request in answers) else 0

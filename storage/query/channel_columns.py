@@ -49,8 +49,8 @@ def shown_names(channel_names: Sequence[str], others: Collection[str]) -> dict[s
     """Return stored name -> shown name of the intensities of all channels that have a name.
 
     ``GFP`` gives ``GFP_mean``. What no filter can hold becomes ``_``, a digit at the beginning gets ``ch`` before it.
-    Where the result is no channel's alone, or the name of another column, the channel's number follows, as in
-    ``GFP_1_mean``. Channels that have no name keep their number, ``channel_1_mean``.
+    Where the result is no channel's alone, or the name of another column, the channel's number follows its name.
+    Channels that have no name keep their number, ``channel_1_mean``.
 
     Parameters
     ----------

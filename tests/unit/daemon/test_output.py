@@ -67,13 +67,14 @@ def test_control_characters_never_reach_a_terminal(
 ) -> None:
     table = pd.DataFrame({"name": [HOSTILE, "x\nforged row"], "n": [1, 2]})
     say(HOSTILE)
-    complain(f"nusetd: {HOSTILE} cannot be read.")
+    complain(f"nusetd: {HOSTILE}\nforged cannot be read.")
     write_table(table, "table")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     write_table(table, "csv")
     out, err = capsys.readouterr()
     assert _is_plain(out)
     assert _is_plain(err)
+    assert err.count("\n") == 1
     assert "\nforged" not in out.split("name,n")[0].split('"name"')[0]
     assert out.startswith("a\\x1b]0;owned\\x07\\x9b2J\\u202eb\\r\n")
 

@@ -192,8 +192,29 @@ def test_lines_break_where_time_points_are_absent_and_zero_is_only_what_was_coun
     axes = Figure().add_subplot()
     charts.draw_counts(axes, gap)
     drawn = [(np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()) for line in axes.lines]
-    assert drawn == [([69.5, 70.5, 70.5, 71.5], [2, 2, 2, 2]), ([73.5, 74.5, 74.5, 75.5], [4, 4, 0, 0])]
+    early, late = [69.5, 70.5, 70.5, 71.5], [73.5, 74.5, 74.5, 75.5]
+    assert drawn[::2] == [(early, [2, 2, 2, 2]), (late, [4, 4, 0, 0])]
+    assert drawn[1::2] == [(early, [2, 2, 2, 2]), (late, [4, 4, 4, 4])], "cells live on where no nucleus was detected"
     axes = Figure().add_subplot()
     charts.draw_sizes_over_time(axes, gap)
     assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[70.0, 71.0], [74.0]]
     assert [slice(0, 3), slice(3, 4)] == charts.runs(np.array([1, 4, 7, 13]), 3)
+
+
+def test_pictures_say_cells_and_divisions_beside_detections(results: Path, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    subject, _ = load(naming.database_url(results), "embryo")
+    assert subject.cells.tolist() == [2, 2, 3, 3, 4, 4], "track 6 is alive where it was missed"
+    assert subject.in_words == "4 cells at the end, 2 divisions, 17 detections"
+    axes = Figure().add_subplot()
+    charts.draw_counts(axes, subject)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["detections", "cells (tracks alive)"]
+    assert [text.get_text() for text in axes.texts] == ["2 divisions"]
+    for picture in ("summary", "counts", "lineage"):
+        output = tmp_path / f"{picture}.svg"
+        words = ["plot", "embryo", "--picture", picture, "--database", str(results), "--output", str(output)]
+        assert cli.main(words) == 0
+        assert "".join(ElementTree.parse(output).getroot().itertext()).count(subject.in_words) == 1
