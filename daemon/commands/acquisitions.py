@@ -24,7 +24,7 @@ BRIEF = (
     "axes_source",
     "frame_interval_s",
     "frame_interval_source",
-    "nuclear_channel",
+    "nuclear_channel_name",
     "channel_source",
     "timepoints_done",
     "cells_count",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, case, cast, func, literal, or_, select
 
 from storage.connection.database_folder import folder_of
 from storage.query.channel_columns import NamedColumns, shown_names
@@ -64,7 +64,11 @@ def acquisitions(connection: Connection, selection: Selection = ALL) -> Select[A
     counts = _counts_of_acquisitions()
     shown: dict[str, ColumnElement[Any]] = {c.name: c for c in table.columns if c.name not in hidden}
     shown["zarr_path"] = _whole_path(connection, table.c.zarr_path).label("zarr_path")
-    words = (_folder(table.c.source_path).label("source_folder"), _day(table).label("date"))
+    words = (
+        _folder(table.c.source_path).label("source_folder"),
+        _day(table).label("date"),
+        _nuclear_channel_name(connection, table).label("nuclear_channel_name"),
+    )
     inner = select(*shown.values(), *words, *counts).select_from(table).subquery()
     columns: Columns = dict(inner.columns)
     return selection.of(select(*columns.values()), columns, "acquisitions").order_by(inner.c.id)
@@ -139,6 +143,14 @@ def _folder(path: ColumnElement[str]) -> ColumnElement[str]:
 def _day(table: FromClause) -> ColumnElement[str]:
     """The day on which an image was taken, as its file says, else the one on which it became known."""
     return func.substr(func.coalesce(table.c.started_at, table.c.created_at), 1, 10, type_=Text())
+
+
+def _nuclear_channel_name(connection: Connection, table: FromClause) -> ColumnElement[str]:
+    """What the channel with the nuclei is called; NULL while none is known."""
+    names, number = table.c.channel_names, table.c.nuclear_channel
+    if connection.dialect.name == "sqlite":
+        return func.json_extract(names, literal("$[") + cast(number, Text()) + literal("]"), type_=Text())
+    return names.op("->>", return_type=Text())(number)
 
 
 def _counts_of_acquisitions() -> list[ColumnElement[Any]]:

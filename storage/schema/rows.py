@@ -106,11 +106,14 @@ class AcquisitionRow:
 
     @property
     def channel_in_words(self) -> str:
-        """Which channel shows nuclei, and where that is known from."""
-        if self.nuclear_channel is None:
+        """Which channel shows nuclei, by its name, and where that is known from; by its number where it has no name."""
+        number, source = self.nuclear_channel, self.channel_source or "origin unknown"
+        if number is None:
             return "nuclear channel not known"
-        name = self.channel_names[self.nuclear_channel] if self.nuclear_channel < len(self.channel_names) else "?"
-        return f"channel {self.nuclear_channel} ({name}, {self.channel_source or 'origin unknown'})"
+        name = self.channel_names[number] if number < len(self.channel_names) else f"channel {number}"
+        if name == f"channel {number}":
+            return f"{name} ({source})"
+        return f"channel {name} (number {number}, {source})"
 
     @property
     def unit(self) -> Literal["um", "px"]:

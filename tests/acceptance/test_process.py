@@ -203,11 +203,11 @@ def test_nuclei_are_looked_for_in_channels_without_a_name_or_asked_about(tmp_pat
     done = nusetd(*order)
     assert done.returncode == 1
     assert "picture: complete, 9 nuclei" in done.stdout
-    assert "channel 2 (blue, measured)" in done.stdout
+    assert "channel blue (number 2, measured)" in done.stdout
     assert "which of them shows nuclei is not clear" in done.stderr
     again = nusetd("process", images / "twins.tif", *order[2:], "--channel", "1")
     assert again.returncode == 0, again.stderr
-    assert "channel 1 (channel 1, configured)" in again.stdout
+    assert "channel 1 (configured)" in again.stdout
     listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     found = {row["name"]: (row["state"], row["nuclear_channel"], row["channel_source"]) for row in listed}
     assert found == {"picture": ("complete", 2, "measured"), "twins": ("complete", 1, "configured")}

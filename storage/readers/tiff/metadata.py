@@ -112,7 +112,8 @@ def _doubts_of_imagej(values: dict[str, Any], interval_s: float | None) -> tuple
     order = "TCYX" if values.get("channels", 1) > 1 else "TYX"
     return (
         f"has {slices} slices, one time point and a frame interval of {interval_s:g} s: unless told otherwise it is "
-        f"read as slices; if they are time points, process it with --axes {order}, or save it with frames in ImageJ",
+        f"read as slices; if they are time points, say --axes {order} to nusetd process, or to nusetd submit where the "
+        "service took it, or save it with frames in ImageJ",
     )
 
 

@@ -43,7 +43,7 @@ def test_what_is_far_out_is_said(found: Nuclei, before: tuple[int, ...], said: s
         row = replace(ROW, nuclear_channel=1, channel_source="measured")
         sentence = in_a_sentence(reasons, row, 7)
         assert said in sentence
-        assert "embryo, time point 7: the nuclei in channel 1 (channel 1, measured)" in sentence
+        assert "embryo, time point 7: the nuclei in channel 1 (measured)" in sentence
 
 
 def test_widths_in_pixels_say_nothing() -> None:

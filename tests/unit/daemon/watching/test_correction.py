@@ -188,3 +188,22 @@ def test_other_weights_make_a_second_result_without_facts_and_replace_with_them(
     assert correct(desk, path, axes="TYX")[0]
     (row,) = catalog.acquisitions()
     assert (row.name, row.size_t, row.model_name) == ("a", 3, "newer")
+
+
+def test_a_channel_is_said_while_it_is_open_which_shows_nuclei(tmp_path: Path, catalog: Catalog) -> None:
+    desk = Desk(tmp_path, catalog)
+    path = desk.incoming / "two.tif"
+    pixels = np.ones((3, 2, 16, 16), np.uint16)
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "ZCYX"})
+    desk.run(0.0, 5.0)
+    (row,) = catalog.acquisitions()
+    assert (row.size_c, row.nuclear_channel, row.params["nuclear_channel"]) == (2, None, None)
+    work_off(catalog)
+    done, text = correct(desk, path, nuclear_channel=1)
+    assert (done, "replaced" in text) == (True, True)
+    (row,) = catalog.acquisitions()
+    assert (row.nuclear_channel, row.channel_source, row.params["nuclear_channel"]) == (1, "configured", 1)
+    assert [point.state for point in catalog.timepoints(row.id)] == ["queued"]
+    assert correct(desk, path, 20.0, nuclear_channel="channel 0")[0]
+    (row,) = catalog.acquisitions()
+    assert (row.nuclear_channel, row.reading) == (0, 2)

@@ -67,7 +67,7 @@ def test_slices_with_a_frame_interval_are_doubted(tmp_path: Path) -> None:
     (doubt,) = opened(tmp_path / "a.tif").doubts
     assert str(tmp_path / "a.tif") in doubt
     assert "8 slices, one time point and a frame interval of 30 s" in doubt
-    assert "--axes TYX" in doubt
+    assert "say --axes TYX to nusetd process, or to nusetd submit" in doubt
     for axes in ("TYX", "T", "t"):
         (found,) = open_acquisitions(tmp_path / "a.tif", axes=axes)
         assert (found.size_t, found.size_z, found.frame_interval_s) == (8, 1, 30.0)

@@ -23,6 +23,7 @@ from nuset_engine.channels.choice import ChannelFigures, ChannelTrial, Verdict
 from nuset_engine.nuclei import Nuclei
 from storage.acquisition import Acquisition
 from storage.database.catalog import Catalog
+from storage.found import Found
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import AcquisitionState
 
@@ -87,7 +88,7 @@ def test_the_first_time_point_decides_for_all(desk: Desk) -> None:
     assert (row.state, row.nuclear_channel, row.channel_source) == (AcquisitionState.COMPLETE, 1, "measured")
     assert row.channel_trial is not None
     assert [one["nuclei"] for one in row.channel_trial["channels"]] == [0, 10]
-    assert row.channel_in_words == "channel 1 (channel 1, measured)"
+    assert row.channel_in_words == "channel 1 (measured)"
     assert row.params["nuclear_channel"] == 1
 
 
@@ -112,6 +113,16 @@ def test_an_empty_time_point_leaves_it_open_and_is_done_again_when_it_is_known(d
     assert sorted(t for what, t, channel in told if what == "analyse" and channel == 1) == [0, 1, 2]
     row = desk.catalog.acquisition(row.id)
     assert (row.state, row.nuclear_channel, row.channel_source) == (AcquisitionState.COMPLETE, 1, "measured")
+
+
+def test_another_channel_is_another_result_unless_it_is_to_replace_the_first(desk: Desk) -> None:
+    first, second = (replace(RECIPE, nuclear_channel=channel) for channel in (0, 1))
+    before, found = desk.admit(movie(), first), Found.of(movie())
+    assert pipeline.former(desk.catalog, found, second, any_channel=False) is None
+    assert pipeline.former(desk.catalog, found, second) == before.id
+    beside = desk.admit(movie(), second)
+    assert (beside.id, beside.name, beside.nuclear_channel) != (before.id, before.name, before.nuclear_channel)
+    assert desk.catalog.acquisition(before.id).nuclear_channel == 0
 
 
 def test_what_stays_open_says_so(desk: Desk) -> None:
