@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ class HandleSource(ABC, Generic[Handle]):
         self._path = path
         self._files = tuple(files)
         self._handle: Handle | None = None
+        self._closing: weakref.finalize[..., Any] | None = None
         self._former: str | None = None
 
     @abstractmethod
@@ -87,18 +89,23 @@ class HandleSource(ABC, Generic[Handle]):
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            handle.close()
+        closing, self._handle, self._closing = self._closing, None, None
+        if closing is not None:
+            closing()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open file behind when pickled."""
-        return {**self.__dict__, "_handle": None}
+        return {**self.__dict__, "_handle": None, "_closing": None}
 
     def _opened(self) -> Handle:
         if self._handle is None:
-            self._handle = self._open()
+            return self._held(self._open())
         return self._handle
+
+    def _held(self, handle: Handle) -> Handle:
+        """Keep a file open until it is closed, or nobody has the source any more, or the program ends."""
+        self._handle, self._closing = handle, weakref.finalize(self, handle.close)
+        return handle
 
 
 class ExtentSource(HandleSource[Handle]):

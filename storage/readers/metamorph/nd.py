@@ -124,7 +124,7 @@ class NdSource(HandleSource[_Member]):
         member = handle
         if handle.path != self._of[t, c]:
             self.close()
-            self._handle = member = _Member(self._of[t, c])
+            member = self._held(_Member(self._of[t, c]))
         if member.shape != self._shape:
             raise ValueError(f"{member.path.name} has the size {member.shape} instead of {self._shape}")
         return member.plane(z)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from nuset_engine.voxels import VoxelSize
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
 from storage.readers.names import AcquisitionKey, numbered_file
@@ -22,6 +23,8 @@ _FAR_UM = 50.0
 _LONG = timedelta(hours=12)
 _UNEVEN, _PAUSE = 5.0, timedelta(hours=1)
 """Nobody images every 12 hours with a file each, nor with pauses of more than an hour between much shorter ones."""
+_SAME_VOXEL = 0.01
+"""Programs round voxel sizes, and stages do not step quite alike; another objective makes another voxel size."""
 _REMEDY = 'if they are independent images, switch series off with --pattern none (pattern = "none" of the watch)'
 
 
@@ -34,6 +37,7 @@ class FileOfSeries:
     width_um: float | None
     stage_um: tuple[float, float] | None
     date: datetime | None
+    voxel_um: VoxelSize | None = None
 
 
 def looked_at(
@@ -75,7 +79,7 @@ def strangers(series: Path) -> str:
 
 def doubts(series: Path, looks: tuple[FileOfSeries, ...]) -> tuple[str, ...]:
     """Return what speaks against these files being one series, a sentence each."""
-    found = [_size_doubt(looks), _stage_doubt(looks), _date_doubt(looks)]
+    found = [_size_doubt(looks), _voxel_doubt(looks), _stage_doubt(looks), _date_doubt(looks)]
     return tuple(f"{series} is taken for one series, but {doubt}: {_REMEDY}." for doubt in found if doubt)
 
 
@@ -89,7 +93,7 @@ def _beside(key: AcquisitionKey, number: int) -> Path | None:
 def _look(number: int, image: Acquisition) -> FileOfSeries:
     shape = (image.size_t, image.size_c, image.size_z, image.size_y, image.size_x)
     width = None if image.voxel_size_um is None else image.voxel_size_um[2] * image.size_x
-    return FileOfSeries(number, shape, width, image.stage_um, _date(image.started_at))
+    return FileOfSeries(number, shape, width, image.stage_um, _date(image.started_at), image.voxel_size_um)
 
 
 def _date(text: str | None) -> datetime | None:
@@ -107,6 +111,16 @@ def _size_doubt(looks: tuple[FileOfSeries, ...]) -> str:
     usual = shapes.most_common(1)[0][0]
     odd = next(look for look in looks if look.shape != usual)
     return f"number {odd.number} has the size (T, C, Z, Y, X) {odd.shape}, others have {usual}"
+
+
+def _voxel_doubt(looks: tuple[FileOfSeries, ...]) -> str:
+    """Compare with the first, whose voxel size is taken for all."""
+    told = [(look.number, look.voxel_um) for look in looks if look.voxel_um is not None]
+    for number, voxel in told[1:]:
+        if not all(math.isclose(a, b, rel_tol=_SAME_VOXEL) for a, b in zip(voxel, told[0][1], strict=True)):
+            one, other = (" x ".join(f"{n:.4g}" for n in size) for size in (voxel, told[0][1]))
+            return f"number {number} has voxels of {one} um (z, y, x), number {told[0][0]} of {other} um"
+    return ""
 
 
 def _stage_doubt(looks: tuple[FileOfSeries, ...]) -> str:
@@ -131,5 +145,10 @@ def _date_doubt(looks: tuple[FileOfSeries, ...]) -> str:
             return f"number {n} was recorded before number {m}"
         each = step / (n - m)
         if each >= _LONG or (each > _PAUSE and each.total_seconds() > _UNEVEN * max(usual, 1.0)):
-            return f"numbers {m} and {n} were recorded {step} apart"
+            return f"numbers {m} and {n} were recorded {_spoken(step)} apart"
     return ""
+
+
+def _spoken(step: timedelta) -> str:
+    hours = step / timedelta(hours=1)
+    return f"{hours / 24:.3g} days" if hours >= 48 else f"{hours:.3g} hours"

@@ -77,7 +77,11 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
     images = []
     with opened(path) as tif:
         if (sizes := _awaited_by_imagej(tif, walk)) is not None:
-            return _growing_imagej(path, tif, sizes, axes, walk)
+            return _in_a_row(path, tif, "TZC", sizes, axes, walk)
+        if (sizes := _contradicted_of_imagej(tif, walk)) is not None:
+            if axes is None:
+                raise UnreadableInputError(_contradiction(path, sizes, len(walk.offsets)))
+            return _in_a_row(path, tif, "Q", (len(walk.offsets),), axes, walk)
         indices = _images_of(tif)
         for i in indices:
             said = metadata.read(tif, i)
@@ -92,22 +96,48 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
 
 def _awaited_by_imagej(tif: tifffile.TiffFile, walk: Walk) -> tuple[int, int, int] | None:
     """Return (t, z, c) of an ImageJ hyperstack of which some pages are there and the others are still to come."""
-    said = (tif.imagej_metadata or {}) if tif.is_imagej else {}
-    t, z, c = (max(1, int(said.get(name, 1))) for name in ("frames", "slices", "channels"))
-    awaited = 1 < len(walk.offsets) < t * z * c == said.get("images")
+    t, z, c = _said_by_imagej(tif)
+    images = (tif.imagej_metadata or {}).get("images") if tif.is_imagej else None
+    awaited = 1 < len(walk.offsets) < t * z * c == images
     return (t, z, c) if awaited and len(set(walk.shapes)) == 1 else None
 
 
-def _growing_imagej(
-    path: Path, tif: tifffile.TiffFile, sizes: tuple[int, int, int], given: str | None, walk: Walk
+def _contradicted_of_imagej(tif: tifffile.TiffFile, walk: Walk) -> tuple[int, int, int] | None:
+    """Return (t, z, c) of an ImageJ file whose pages are of another number, so that none of them has a place."""
+    t, z, c = _said_by_imagej(tif)
+    pages = len(walk.offsets)
+    if t * z * c == 1 or t * z * c == pages or pages == 1 or len(set(walk.shapes)) > 1:
+        return None
+    series, page = tif.series[0], tif.pages.first
+    told_apart = series.kind == "imagej" and math.prod(series.shape) == pages * page.size
+    behind_one_page = series.kind == "imagej" and len(series) == 1
+    return None if told_apart or behind_one_page else (t, z, c)
+
+
+def _said_by_imagej(tif: tifffile.TiffFile) -> tuple[int, int, int]:
+    said = (tif.imagej_metadata or {}) if tif.is_imagej else {}
+    t, z, c = (max(1, int(said.get(name, 1))) for name in ("frames", "slices", "channels"))
+    return t, z, c
+
+
+def _contradiction(path: Path, sizes: tuple[int, int, int], pages: int) -> str:
+    said = "frames={}, slices={}, channels={}".format(*sizes)
+    return (
+        f"{path} says {said}, but has {pages} planes: say what they are with --axes (ZYX for slices, TYX for time "
+        "points), or save it in ImageJ with the right dimensions."
+    )
+
+
+def _in_a_row(
+    path: Path, tif: tifffile.TiffFile, letters: str, sizes: tuple[int, ...], given: str | None, walk: Walk
 ) -> _Found:
-    """Take the pages in ImageJ's order, channels fastest; those that come find their places by it."""
+    """Take the pages as they follow each other, the last letter fastest; those that come find their places by it."""
     assert walk.form is not None  # there are pages
     page = tif.pages.first
-    axes = arranged("TZC" + page.axes, (*sizes, *page.shape), math.prod(sizes), given, str(path))
+    axes = arranged(letters + page.axes, (*sizes, *page.shape), math.prod(sizes), given, str(path))
     pages = PageIndex(walk.offsets, 0, walk.form)
     image = _acquisition(path, 0, "", (path,), page.dtype, metadata.read(tif, 0), axes, pages)
-    return _Found([image], len(walk.offsets), grows=True)
+    return _Found([image], len(walk.offsets), grows=len(walk.offsets) < math.prod(sizes))
 
 
 def _by_ome(path: Path, given: str | None, walk: Walk, described: Sequence[ome_xml.OmeImage]) -> _Found:

@@ -163,3 +163,30 @@ def test_a_hyperstack_that_is_still_written_is_read_as_far_as_it_goes(
     assert (whole.voxel_size_um, whole.name) == (found.voxel_size_um, found.name)
     np.testing.assert_array_equal(whole.plane(5, 1, 0), array[5, 1, 0])
     whole.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("images=6\nslices=4\nframes=2", "frames=2, slices=4, channels=1, but has 6 planes"),
+        ("images=6\nslices=2\nframes=2", "frames=2, slices=2, channels=1, but has 6 planes"),
+        ("images=3\nslices=3", "frames=1, slices=3, channels=1, but has 6 planes"),
+        ("images=6\nchannels=4", "frames=1, slices=1, channels=4, but has 6 planes"),
+    ],
+)
+def test_sizes_that_do_not_make_up_the_pages_are_asked_about(tmp_path: Path, said: str, words: str) -> None:
+    """They are nowhere taken for slices of which the file would give the distance."""
+    path = tmp_path / "a.tif"
+    text = f"ImageJ=1.54f\n{said}\nhyperstack=true\nspacing=2.0\nunit=um\n"
+    with tifffile.TiffWriter(path) as writer:
+        for n in range(6):
+            plane = np.full((16, 24), n, np.uint16)
+            writer.write(plane, description=text if n == 0 else None, metadata=None, contiguous=False)
+    with pytest.raises(UnreadableInputError, match=words) as refused:
+        open_acquisitions(path)
+    assert "--axes" in str(refused.value)
+    for axes, sizes in (("TYX", (6, 1)), ("Z", (1, 6))):
+        (found,) = open_acquisitions(path, axes=axes)
+        assert (found.size_t, found.size_z, found.origins.axes) == (*sizes, "configured")
+        assert int(found.plane(sizes[0] - 1, 0, sizes[1] - 1)[0, 0]) == 5
+        found.close()

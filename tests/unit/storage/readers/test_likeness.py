@@ -12,8 +12,15 @@ from storage.readers import open_acquisitions
 from storage.readers.names import is_alone
 
 
-def put(folder: Path, name: str, width: int = 20, date: str = "", stage: tuple[float, float] | None = None) -> Path:
-    said: dict[str, object] = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+def put(
+    folder: Path,
+    name: str,
+    width: int = 20,
+    date: str = "",
+    stage: tuple[float, float] | None = None,
+    pixel_um: float = 0.5,
+) -> Path:
+    said: dict[str, object] = {"axes": "YX", "PhysicalSizeX": pixel_um, "PhysicalSizeY": pixel_um}
     if date:
         said["AcquisitionDate"] = date
     if stage:
@@ -59,9 +66,15 @@ def test_a_stage_that_moved_is_doubted(tmp_path: Path, places: tuple[tuple[float
 @pytest.mark.parametrize(
     ("dates", "doubt"),
     [
-        (("2026-01-05T10:00:00", "2026-01-07T15:00:00", "2026-02-01T09:00:00"), "1 and 2 were recorded 2 days"),
+        (
+            ("2026-01-05T10:00:00", "2026-01-07T15:00:00", "2026-02-01T09:00:00"),
+            "1 and 2 were recorded 2.21 days apart",
+        ),
         (("2026-01-05T10:00:00", "2026-01-05T09:00:00", "2026-01-05T11:00:00"), "2 was recorded before number 1"),
-        (("2026-01-05T10:00:00", "2026-01-05T10:01:00", "2026-01-05T10:02:00", "2026-01-05T18:00:00"), "3 and 4"),
+        (
+            ("2026-01-05T10:00:00", "2026-01-05T10:01:00", "2026-01-05T10:02:00", "2026-01-05T18:00:00"),
+            "3 and 4 were recorded 7.97 hours apart",
+        ),
         (("2026-01-05T23:50:00", "2026-01-06T00:00:00", "2026-01-06T00:10:00"), ""),
         (("2026-01-05T10:00:00",) * 3, ""),
     ],
@@ -103,3 +116,13 @@ def test_series_can_be_switched_off(tmp_path: Path, pattern: str) -> None:
         put(tmp_path, f"drugE_T{number}.ome.tif")
     found = open_acquisitions(tmp_path, pattern=pattern)
     assert [one.name for one in found] == ["drugE_T1", "drugE_T2"]
+
+
+@pytest.mark.parametrize(("pixel_um", "doubt"), [(0.3, "number 3 has voxels of 0.3 x 0.3 x 0.3 um"), (0.5004, "")])
+def test_another_objective_is_doubted(tmp_path: Path, pixel_um: float, doubt: str) -> None:
+    """The voxel size of the first file would be taken for all."""
+    for number in range(1, 5):
+        put(tmp_path, f"a_T{number}.ome.tif", pixel_um=pixel_um if number == 3 else 0.5)
+    (found,) = open_acquisitions(tmp_path)
+    assert len(found.remarks) == bool(doubt)
+    assert doubt in "".join(found.remarks)
