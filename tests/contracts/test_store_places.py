@@ -27,9 +27,10 @@ from daemon.page.served_stores import ServedStores
 from storage import naming
 from storage.acquisition import Acquisition
 from storage.contents import contents
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreTakenError
 from storage.omezarr import bundles, places
 from storage.omezarr.image_store import ImageStore
+from storage.omezarr.ownership import Owner
 from storage.omezarr.published import PublishedState
 from storage.query.question import Question
 from storage.readers import open_acquisitions
@@ -113,6 +114,38 @@ def test_a_store_at_a_url_that_was_never_finished_is_made_anew(bucket: str, imag
     store = ImageStore.create(url, image)
     write(store, image, 0)
     assert ImageStore.open(url).published_timepoints == (0,)
+
+
+def test_a_store_at_a_url_that_is_read_again_gives_way_whole(
+    bucket: str, image: Acquisition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{bucket}/again/embryo.ome.zarr"
+    first, second = (Owner("a" * 32, 1, store * 32) for store in "12")
+    old = ImageStore.create(url, image, owner=first)
+    write(old, image, 0)
+    old.write_timepoint(0, None, squares(0, 3, SIZE[2:]))  # waits to be shown in the place of the first
+    planes = acquisition(pixels(3, 1, 1, 20, 24) + 1)
+    with pytest.raises(StoreTakenError):
+        ImageStore.create(url, planes, owner=Owner("b" * 32, 1, "3" * 32), reading=1)
+    assert ImageStore.open(url, first).published_timepoints == (0,), "another database's is none of its business"
+    with monkeypatch.context() as killed:
+        killed.setattr("storage.omezarr.image_store.build", raise_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ImageStore.create(url, planes, owner=second, reading=1)
+    new = ImageStore.create(url, planes, owner=second, reading=1)
+    assert (new.shape, new.published_timepoints, new.owner) == ((0, 1, 1, 20, 24), (), second)
+    labels = squares(0, 3, (1, 20, 24))
+    new.write_timepoint(0, [planes.planes(0, 0)], labels)
+    new.publish(0)
+    again = ImageStore.create(url, planes, owner=second, made=True, reading=1)
+    np.testing.assert_array_equal(again.labels(0), labels)
+    np.testing.assert_array_equal(again.image(0, 0), planes.source.pixels[0, 0])  # type: ignore[attr-defined]
+    files = places.store_at(bucket).files
+    assert not [name for name in files.find("nuclei/again") if "staging" in name or "partial" in name]
+
+
+def raise_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
