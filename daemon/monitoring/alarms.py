@@ -72,6 +72,12 @@ def trouble_alerts(limits: AlertsConfig, troubles: Sequence[Trouble]) -> Iterato
             yield Alert("stalled", trouble.subject, message, {"subject": trouble.subject, "reason": trouble.reason})
 
 
+def end_alerts(limits: AlertsConfig, failure: str | None) -> Iterator[Alert]:
+    """The service ends although nobody asked it to."""
+    if limits.stalled and failure is not None:
+        yield Alert("stalled", "service", f"The service ended: {failure}", {"subject": "service", "reason": failure})
+
+
 def store_alerts(acquisition: str, timepoints: int, reason: str) -> Iterator[Alert]:
     """The OME-Zarr of an acquisition was lost."""
     message = f"The OME-Zarr of {acquisition} is made anew, with {timepoints} time points that were in it: {reason}"

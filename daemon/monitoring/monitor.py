@@ -18,6 +18,7 @@ from daemon.monitoring.alarms import (
     BEFORE,
     Alert,
     course_alerts,
+    end_alerts,
     pace_alerts,
     problem_alerts,
     root_alerts,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 _HANGS_S = 120.0  # a main loop that is silent for so long is not healthy, where no watchdog interval says otherwise
 
-_GLANCE_S = 1.0  # how often it is looked whether anything keeps results from being stored
+_GLANCE_S = 1.0  # how often it is looked whether anything keeps results from being stored, or a folder is away
 _REMEMBERED = 1000  # problems that were told already
 
 
@@ -109,6 +110,7 @@ class Monitor:
         self._endpoint: Endpoint | None = None
         self._next_glance = float("-inf")
         self._told_troubles: tuple[str, ...] = ()
+        self._told_online: tuple[bool, ...] = ()
         self._trouble_note = TroubleNote(trouble_note_path(config.database))
         self._disks = Disks()
         self.config_error: str | None = None
@@ -153,7 +155,8 @@ class Monitor:
             return
         self._next_glance = now + _GLANCE_S
         seen = live()
-        news = tuple(map(str, seen.troubles)) != self._told_troubles
+        online = tuple(root.online for root in seen.roots)
+        news = tuple(map(str, seen.troubles)) != self._told_troubles or online != self._told_online
         if now < self._next_look and not at_once and not news:
             return
         self._next_look = now + self._config.service.report_s
@@ -169,7 +172,7 @@ class Monitor:
             return
         self._trouble = None
         self._trouble_note.write(report.troubles)
-        self._told_troubles = report.troubles
+        self._told_troubles, self._told_online = report.troubles, online
         pace = pace_of(state)
         if report.troubles:
             pace = stopped(pace, report.troubles[0])
@@ -194,7 +197,8 @@ class Monitor:
         self._raise(trouble_alerts(self._config.alerts, found))
 
     def close(self, live: Live, error: str | None = None) -> None:
-        """The service ends: the last report, and no endpoint any more."""
+        """The service ends: the last report, and no endpoint any more; that it failed is told."""
+        self._raise(end_alerts(self._config.alerts, error))
         try:
             self._catalog.report({**self._report(live).as_dict(), "error": error})
         except StorageError as trouble:

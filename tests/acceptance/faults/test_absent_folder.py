@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, stack, write_stack
-from witness import Witness, free_port
+from witness import Said, Witness, free_port
+
+
+def _tells(said: Said) -> bool:
+    """The folder is named as offline."""
+    report = said.get("service", {}).get("report") or {}
+    return any(not root["online"] for root in report.get("roots", []))
 
 
 @pytest.mark.long
@@ -30,8 +36,7 @@ def test_a_share_that_is_away_is_offline_and_a_removed_file_is_removed(
     lab.wait(lambda: witness.is_well())
     since = len(lab.said())
     subprocess.run(["umount", "-l", str(incoming)], check=True)
-    lab.wait(lambda: witness.readyz()[0] == 503, 10.0)
-    lab.wait(lambda: "kind=folder_offline" in lab.said()[since:], 10.0)
+    witness.sees("share away", alert="kind=folder_offline", since=since, told_by_status=_tells)
     assert "is offline" not in lab.said()[:since], "an empty folder was not"
     assert lab.states() == ["complete"]
     mounted("lab/incoming")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from lab import PATIENCE_S, Lab, nusetd, stack, write_stack
-from witness import Witness, free_port
+from witness import LIMIT_S, Said, Witness, free_port
 
 
 def test_a_locked_database_is_told_of_and_waited_for(new_lab: Callable[..., Lab]) -> None:
@@ -62,7 +62,8 @@ def _move(database: Path) -> None:
 def test_a_database_that_is_not_the_file_any_more_ends_the_service(
     new_lab: Callable[..., Lab], fate: str, do: Callable[[Path], None]
 ) -> None:
-    lab = new_lab()
+    port = free_port()
+    lab = new_lab(listen=f"127.0.0.1:{port}")
     write_stack(lab.incoming / "first.tif", stack(0))
     lab.start()
     lab.wait(lab.settled)
@@ -78,10 +79,16 @@ def test_a_database_that_is_not_the_file_any_more_ends_the_service(
         second = nusetd("run", "--config", config)
         assert second.returncode == 1
         assert "Another nusetd" in second.stderr
-    began = time.monotonic()
-    lab.process.send_signal(signal.SIGCONT)
-    assert lab.process.wait(PATIENCE_S) == 1
-    assert time.monotonic() - began < 10.0
+    began, service = time.monotonic(), lab.process
+
+    def tells(said: Said) -> bool:
+        """There is no database, or its service does not run; one that nobody waited for would still be found."""
+        return service.poll() is not None and not said.get("service", {}).get("runs")
+
+    service.send_signal(signal.SIGCONT)
+    Witness(lab, port).sees(f"database {fate}", unready=lambda code: code in (0, 503), told_by_status=tells)
+    assert service.wait(PATIENCE_S) == 1
+    assert time.monotonic() - began < LIMIT_S
     assert "while nusetd worked on it: nothing more is written" in lab.said()
     if fate == "deleted":
         rescued = lab.database.with_name("nusetd.sqlite.rescued")

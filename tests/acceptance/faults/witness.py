@@ -14,6 +14,7 @@ from typing import Any
 from lab import Lab, asked
 
 LIMIT_S = 10.0
+Said = dict[str, Any]
 TABLE: dict[str, dict[str, float]] = {}
 """Seconds by fault and by who told of it."""
 
@@ -46,7 +47,7 @@ class Witness:
         text = self._get("/metrics")[1]
         return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Said:
         """What `nusetd status` says; nothing where it cannot."""
         found = asked("status", "--database", self.lab.database, "--format", "json")
         return dict(json.loads(found.stdout)) if found.returncode == 0 else {}
@@ -55,14 +56,25 @@ class Witness:
         """What `nusetd status` says first."""
         return list(self.status().get("service", {}).get("troubles", []))
 
-    def sees(self, fault: str, alert: str = "kind=stalled", since: int = 0) -> dict[str, float]:
-        """Wait until all three tell of it, and note the seconds; `since` is where the log was when it was done."""
+    def sees(
+        self,
+        fault: str,
+        alert: str = "kind=stalled",
+        since: int = 0,
+        unready: Callable[[int], bool] | None = lambda code: code == 503,
+        told_by_status: Callable[[Said], bool] = lambda said: bool(said.get("service", {}).get("troubles")),
+    ) -> dict[str, float]:
+        """Wait until all tell of it, and note the seconds; `since` is where the log was when it was done.
+
+        `unready` is None where the service goes on as before: `/readyz` has nothing to tell then.
+        """
         began, told = time.monotonic(), dict[str, float]()
         asks: dict[str, Callable[[], bool]] = {
-            "readyz": lambda: self.readyz()[0] == 503,
-            "status": lambda: bool(self.troubles()),
+            "status": lambda: told_by_status(self.status()),
             "alert": lambda: alert in self.lab.said()[since:],
         }
+        if unready is not None:
+            asks["readyz"] = lambda: unready(self.readyz()[0])
         while len(told) < len(asks):
             told |= {by: time.monotonic() - began for by, tells in asks.items() if by not in told and tells()}
             assert time.monotonic() - began < 3 * LIMIT_S, f"only {sorted(told)} tell of it:\n{self.lab.said()}"

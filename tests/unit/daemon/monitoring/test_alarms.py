@@ -10,6 +10,7 @@ import pytest
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import (
     course_alerts,
+    end_alerts,
     pace_alerts,
     problem_alerts,
     root_alerts,
@@ -139,6 +140,14 @@ def test_a_store_that_was_lost_is_told_of() -> None:
     [alert] = store_alerts("embryo", 7, "It is gone.")
     assert (alert.kind, alert.subject) == ("store_lost", "embryo")
     assert "7 time points" in alert.message
+
+
+def test_a_service_that_ends_by_itself_tells_of_it_and_one_that_was_asked_to_does_not() -> None:
+    [alert] = end_alerts(LIMITS, "The database was deleted.")
+    assert (alert.kind, alert.subject) == ("stalled", "service")
+    assert "The database was deleted." in alert.message
+    assert not list(end_alerts(LIMITS, None))
+    assert not list(end_alerts(replace(LIMITS, stalled=False), "The database was deleted."))
 
 
 def rooms(disks: Disks, free_gb: float, now: float) -> list[str]:
