@@ -135,6 +135,8 @@ def test_python_reads_results_of_a_server(url: str, tmp_path: Path) -> None:
     family.fill(tmp_path, database=url)
     results = storage.open(url)
     embryo = results[family.NAME]
+    told = results.acquisitions(where="nuclear_channel_name = 'channel 0'")
+    assert told[["nuclear_channel_name", "cells_count"]].to_numpy().tolist() == [["channel 0", 4]]
     assert list(embryo.counts()["nuclei_count"]) == [len(ids) for ids in family.TRACKS_AT.values()]
     assert len(embryo.divisions()) == 2
     assert set(embryo.lineage(track=3)["relation"]) == {"ancestor", "relative", "self", "descendant"}
