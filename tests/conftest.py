@@ -6,9 +6,11 @@ the computer does. Processes that tests start count as soon as they have been wa
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -29,6 +31,8 @@ _tests: Counter[str] = Counter()
 _last = 0.0
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
+sys.dont_write_bytecode = False  # nor are the tests themselves compiled anew in each run
+gc.disable()  # until the tests are collected
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +69,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _processor_s() -> float:
     """Seconds of this process and of those that it waited for."""
     return sum(os.times()[:4])
+
+
+def pytest_collection_finish() -> None:
+    """Never look for garbage in what stays to the end: half a million objects of libraries and tests."""
+    import hypothesis  # noqa: F401  # its plugin loads it in every run; where it looks for referrers it sees no frozen ones
+
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_logstart() -> None:
