@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -24,6 +25,12 @@ LARGER = ("daemon/commands", "storage/readers")
 """Rooms of many equal things, a file each: commands, and what readers of all formats share."""
 HEAVY = ("tensorflow", "keras", "matplotlib", "trackpy", "ome_zarr", "pyarrow", "dask")
 Graph = Mapping[str, set[str]]
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's tree, made once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def test_imports_keep_every_contract() -> None:
@@ -74,7 +81,7 @@ def test_rooms_are_small() -> None:
 
 def test_every_room_says_what_it_is() -> None:
     """In a paragraph: what it does, takes and gives, and must not touch."""
-    said = {_name(path): ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in ROOMS}
+    said = {_name(path): ast.get_docstring(parsed(path)) or "" for path in ROOMS}
     short = [name for name, text in said.items() if len(text.split()) < 20 and ".migrations" not in name]
     assert short == []
 
@@ -83,7 +90,7 @@ def test_a_name_means_one_thing() -> None:
     """No two modules have a class, or another name for a type, that is called the same; type variables are local."""
     where: dict[str, list[str]] = {}
     for path in SOURCES:
-        for name in _types(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in _types(parsed(path)):
             where.setdefault(name, []).append(_name(path))
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
 
@@ -131,8 +138,7 @@ def imports(modules: Mapping[str, Path] | None = None) -> dict[str, set[str]]:
     modules = {_name(path): path for path in SOURCES} if modules is None else modules
     found: dict[str, set[str]] = {}
     for name, path in modules.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        named = {some for node in ast.walk(tree) for some in _imported(node, modules)}
+        named = {some for node in ast.walk(parsed(path)) for some in _imported(node, modules)}
         found[name] = (named & modules.keys()) - {name}
     return found
 
@@ -187,7 +193,7 @@ def _too_long() -> Iterator[str]:
         text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT)
         if (lines := len(text.splitlines())) > LARGEST_FILE:
             yield f"{name}: {lines}"
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(path)):
             if (
                 isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                 and (length := _length(node)) > LONGEST_FUNCTION

@@ -12,7 +12,7 @@ import tifffile
 from lab import ENGINE, Lab, nusetd, stack, write_stack
 
 Maker = Callable[..., Lab]
-TIMES, CHANGED = 8, 5
+TIMES, CHANGED = 4, 2
 
 # Whoever opens the hostile file dies of it, as of a codec that runs into damaged bytes.
 CRASHES = """

@@ -57,16 +57,6 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
         assert set(np.unique(tracks[t][nuclei[t] == label])) == {track}
 
 
-def test_without_events_everything_is_found_too(new_lab: Maker) -> None:
-    lab = new_lab(events=False)
-    lab.start()
-    write_series(lab, range(2))
-    (lab.incoming / "deep" / "er").mkdir(parents=True)
-    write_stack(lab.incoming / "deep" / "er" / "other image é.tif", stack(0))
-    lab.wait(lambda: lab.states() == ["complete", "complete"])
-    lab.stop()
-
-
 def state(lab: Lab, name: str) -> str | None:
     """The state of one of the acquisitions, none of one that is not known."""
     return next((found for (found,) in lab.rows(f"select state from acquisitions where name = '{name}'")), None)

@@ -31,19 +31,22 @@ def test_submit_overrides_quiet_time_through_the_running_service(new_lab: Maker)
     assert lab.stop() == 0
 
 
-def test_files_of_single_planes_that_arrive_one_by_one_become_stacks(new_lab: Maker) -> None:
-    lab = new_lab(pattern=r"(?P<name>.+)_t(?P<t>\d+)_z(?P<z>\d+)", acquisition_quiet_s=2.0, quiet_s=1.0)
+def test_files_of_single_planes_that_arrive_one_by_one_become_stacks_without_events_too(new_lab: Maker) -> None:
+    pattern = r"(?P<name>.+)_t(?P<t>\d+)_z(?P<z>\d+)"
+    lab = new_lab(pattern=pattern, acquisition_quiet_s=2.0, quiet_s=1.0, events=False)
     lab.start()
     lab.wait(lambda: "engine is ready" in lab.said())
+    (lab.incoming / "deep" / "er").mkdir(parents=True)
+    write_stack(lab.incoming / "deep" / "er" / "other image é.tif", stack(0))
     for t in range(3):
         for z, plane in enumerate(stack(t)):
             write_stack(lab.incoming / f"exp_t{t}_z{z}.tif", plane)
             time.sleep(0.1)
-    lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    lab.wait(lambda: lab.states() == ["complete", "complete"] and lab.settled())
     assert lab.stop() == 0
     found = result(lab)
-    assert [point[1:] for point in found["timepoints"]] == [(t, "done", 5) for t in range(3)]
-    assert [track[3:6] for track in found["tracks"]] == [(0, 2, 3)] * 5
-    (store,) = {name.split("/")[0] for name in found["labels"]}
+    assert [point[1:] for point in found["timepoints"] if point[0] == "exp"] == [(t, "done", 5) for t in range(3)]
+    assert [track[3:6] for track in found["tracks"] if track[0] == "exp"] == [(0, 2, 3)] * 5
+    (store,) = {name.split("/")[0] for name in found["labels"] if "other image" not in name}
     np.testing.assert_array_equal(found["labels"][f"{store}/0"][:, 0], np.stack([stack(t) for t in range(3)]))
-    assert lab.rows("select reader, size_t, size_z from acquisitions") == [("tiff-planes", 3, 6)]
+    assert lab.rows("select reader, size_t, size_z from acquisitions where name = 'exp'") == [("tiff-planes", 3, 6)]

@@ -149,22 +149,27 @@ def raise_interrupt(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def at_url(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a database whose image was copied into the bucket: writing there is what the tests above do."""
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database and its image."""
+    return family.fill(tmp_path_factory.mktemp("here"), SIZE[2:])
+
+
+@pytest.fixture(scope="module")
+def at_url(bucket: str, at_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same database; its image was copied into the bucket: writing there is what the tests above do."""
     import fsspec
 
-    folder = family.fill(tmp_path_factory.mktemp("there"), SIZE[2:])
-    here, there = folder / f"{family.NAME}.ome.zarr", f"{bucket}/family/{family.NAME}.ome.zarr"
-    fsspec.filesystem("s3").put(f"{here}/", f"{there}/", recursive=True)
-    shutil.rmtree(here)
+    folder, there = tmp_path_factory.mktemp("there"), f"{bucket}/family/{family.NAME}.ome.zarr"
+    shutil.copy(at_home / "nusetd.sqlite", folder)
+    fsspec.filesystem("s3").put(f"{at_home}/{family.NAME}.ome.zarr/", f"{there}/", recursive=True)
     with sqlite3.connect(folder / "nusetd.sqlite") as connection:
         connection.execute("UPDATE acquisitions SET zarr_path = ?", (there,))
     connection.close()
     return folder
 
 
-def test_results_at_a_url_are_lazy_arrays_and_pictures(at_url: Path, tmp_path: Path) -> None:
-    here, there = (storage.open(place)[family.NAME] for place in (family.fill(tmp_path, SIZE[2:]), at_url))
+def test_results_at_a_url_are_lazy_arrays_and_pictures(at_home: Path, at_url: Path, tmp_path: Path) -> None:
+    here, there = (storage.open(place)[family.NAME] for place in (at_home, at_url))
     for level in (0, 1):
         np.testing.assert_array_equal(there.labels(level).compute(), here.labels(level).compute())
     np.testing.assert_array_equal(there.image()[2, 1].compute(), here.image()[2, 1].compute())

@@ -141,8 +141,18 @@ def play(tmp_path: Path) -> Iterator[Play]:
     made.catalog.close()
 
 
+_in_order: dict[tuple[tuple[int, int], ...], list[list[tuple[Any, ...]]]] = {}
+
+
 def in_order(root: Path, versions: dict[int, int]) -> list[list[tuple[Any, ...]]]:
-    """What there is when all sources were so from the beginning."""
+    """What there is when all sources were so from the beginning; found out once for each such state of the sources."""
+    state = tuple(sorted(versions.items()))
+    if state not in _in_order:
+        _in_order[state] = _played_in_order(root, versions)
+    return _in_order[state]
+
+
+def _played_in_order(root: Path, versions: dict[int, int]) -> list[list[tuple[Any, ...]]]:
     made = Play(root, frames=len(versions))
     made.versions = dict(versions)
     made.scan()
