@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from lab import Lab, result, write_stack
+from lab import Lab, asked, result, write_stack
 
 SHAPE = (6, 128, 128)
 BORN, FRAMES = 6, 13
@@ -38,13 +38,15 @@ def image(t: int) -> np.ndarray:
 
 
 def test_she_is_found_a_frame_late_and_painted(new_lab: Callable[..., Lab]) -> None:
-    lab = new_lab(acquisition_quiet_s=3.0)
+    lab = new_lab(acquisition_quiet_s=3.0, report_s=0.2)
     lab.start()
     for t in range(BORN + 1):
         write_stack(lab.incoming / f"exp_t{t:03d}.tif", image(t))
     lab.wait(lambda: lab.done() == BORN + 1)
     assert not lab.rows("select 1 from tracks where parent_track_id is not null")  # nothing tells of her yet
+    lab.wait(lambda: lab.rows("select report from service_reports") != [])
     lab.kill()
+    assert "not running: ended without a word" in asked("status", "--database", lab.database).stdout
     for t in range(BORN + 1, FRAMES):
         write_stack(lab.incoming / f"exp_t{t:03d}.tif", image(t))
     lab.start()

@@ -113,6 +113,10 @@ def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
     assert first.stdout == second.stdout
     found = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
     assert len(found) == 1
+    shown = asked("status", "--database", tmp_path / "out")
+    assert shown.returncode == 0
+    assert "none ever worked on this database" in shown.stdout
+    assert "keeps up    yes: nothing waits" in shown.stdout
 
 
 def test_segment_writes_labels_of_the_same_shape(tmp_path: Path) -> None:

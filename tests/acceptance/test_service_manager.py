@@ -184,21 +184,6 @@ def test_a_time_point_that_takes_too_long_is_abandoned_cleanly_and_done_at_the_n
     assert lab.stop() == 0
 
 
-def test_status_tells_of_a_service_that_was_killed_and_of_none_at_all(new_lab: Maker) -> None:
-    lab = new_lab(report_s=0.2)
-    lab.start()
-    lab.wait(lambda: lab.rows("select report from service_reports") != [])
-    lab.kill()
-    assert "not running: ended without a word" in asked("status", "--database", lab.database).stdout
-    write_stack(lab.root / "image.tif", stack(0)[2])
-    engine = ("--engine", "classical_engine:ClassicalEngine")
-    assert asked("process", lab.root / "image.tif", "--output", lab.root / "p", *engine).returncode == 0
-    shown = asked("status", "--database", lab.root / "p")
-    assert shown.returncode == 0
-    assert "none ever worked on this database" in shown.stdout
-    assert "keeps up    yes: nothing waits" in shown.stdout
-
-
 def test_a_collapsing_count_reaches_the_command(new_lab: Maker, tmp_path: Path) -> None:
     script = tmp_path / "tell"
     script.write_text(f"#!/bin/sh\n{{ printf '%s ' \"$NUSETD_ALERT_KIND\"; cat; echo; }} >> {tmp_path}/told\n")
