@@ -22,7 +22,7 @@ from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
 from storage.readers.series import sequence
-from storage.readers.series.plane_names import is_series
+from storage.readers.series.plane_names import doubt_of_plane, is_series
 from storage.readers.series.planes import PlanesSource, is_plane_whole
 from storage.readers.zarr_images.omezarr import is_own
 from storage.schema.rows import AcquisitionRow
@@ -89,10 +89,10 @@ def open_acquisitions(
         ready = {member: _checked(member) if check else None for member in members}
         if len(members) > 1 or (_number(members[0], pattern) is not None and not names.is_alone(members[0], pattern)):
             numbered = {_number(member, pattern) or 0: member for member in members}
-            found += sequence.open_sequence(key, numbered, axes)
+            opened = sequence.open_sequence(key, numbered, axes)
         else:
-            opened = formats.open_file(members[0], axes)
-            found += [_limited(one, ready[members[0]]) for one in opened]
+            opened = [_limited(one, ready[members[0]]) for one in formats.open_file(members[0], axes)]
+        found += opened if pattern is not None else [_doubted(members[0], one) for one in opened]
     if axes is not None:
         found = [_without_use_for(axes, one) for one in found]
     return [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
@@ -117,7 +117,9 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         start = row.first_number or 0
         file = names.numbered_file(path, t + start)
         _checked(file)
-        return sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes).with_given(said)
+        member = sequence.open_member(AcquisitionKey(path, row.name), t, file, start, axes)
+        _refuse_other_size(file, member, row)
+        return member.with_given(said)
     whole = Path(row.source_path.rpartition("#")[0] or path)  # of a file with several images
     owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
     if owner is None:
@@ -180,6 +182,26 @@ def _checked(path: Path) -> tuple[int, ...] | None:
     if verdict.state != "complete":
         raise IncompleteInputError(verdict.refusal)
     return None
+
+
+def _doubted(file: Path, acquisition: Acquisition) -> Acquisition:
+    """Say it where planes that are named as those of one image are taken one by one."""
+    if acquisition.size_c * acquisition.size_z > 1 or is_series(file):
+        return acquisition
+    doubt = doubt_of_plane(file, names.stem(file))
+    remarks = (*acquisition.remarks, f"{file} {doubt}.") if doubt is not None else acquisition.remarks
+    return replace(acquisition, remarks=remarks)
+
+
+def _refuse_other_size(file: Path, member: Acquisition, row: AcquisitionRow) -> None:
+    """Refuse a file that has become, or always was, none of its series."""
+    found = (member.size_c, member.size_z, member.size_y, member.size_x)
+    wanted = (row.size_c, row.size_z, row.size_y, row.size_x)
+    if found != wanted:
+        raise UnreadableInputError(
+            f"{file} has the size (C, Z, Y, X) {found}, the others of its series {wanted}: export it again, move it "
+            "out of the series, or switch series off with --pattern none."
+        )
 
 
 def _without_use_for(axes: str, acquisition: Acquisition) -> Acquisition:

@@ -77,7 +77,8 @@ def live_through(database: str | Path) -> None:
 def shown(database: str | Path) -> dict[str, pd.DataFrame]:
     """What people are shown of it."""
     return {
-        "acquisitions": Question.acquisitions(database).frame(),
+        # Stores are told apart by what was drawn by lot.
+        "acquisitions": Question.acquisitions(database).frame().drop(columns="store_id"),
         "status": Question.status(database).frame(),
         # The servers number rows differently: ids say nothing.
         "nuclei": Question.nuclei(database, "embryo").frame().drop(columns="id", errors="ignore"),

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from cases.stored import row_of
 
-from storage.readers import open_acquisitions
+from storage.errors import UnreadableInputError
+from storage.readers import open_acquisitions, reopen
 from storage.readers.names import is_alone
 
 
@@ -45,6 +47,12 @@ def test_one_file_of_another_size_is_doubted_and_named(tmp_path: Path) -> None:
     assert found.time_points == (0, 1, 2, 3, 4)
     assert "number 3 has the size" in found.remarks[0]
     assert "--pattern none" in found.remarks[0]
+    with reopen(row_of(found), 2) as again:
+        assert again.size_x == 20
+    with pytest.raises(
+        UnreadableInputError, match=r"a_t3.ome.tif has the size .* 24\), the others of its series .* 20"
+    ):
+        reopen(row_of(found), 3)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +134,31 @@ def test_another_objective_is_doubted(tmp_path: Path, pixel_um: float, doubt: st
     (found,) = open_acquisitions(tmp_path)
     assert len(found.remarks) == bool(doubt)
     assert doubt in "".join(found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("exp_t00_z00_ch00", "exp_t00_z00_ch01"), r"(?P<name>.+)_t(?P<t>\d+)_z(?P<z>\d+)_ch(?P<c>\d+)"),
+        (("exp_z09", "exp_z10"), r"(?P<name>.+)_z(?P<z>\d+)"),
+        (("exp_ch0_t1", "exp_ch1_t1"), r"(?P<name>.+)_ch(?P<c>\d+)_t(?P<t>\d+)"),
+        (("exp_ch0_green", "exp_ch1_green"), r"(?P<name>.+)_ch(?P<c>\d+).*"),
+    ],
+)
+def test_planes_that_are_taken_one_by_one_say_so_and_how_they_are_one(
+    tmp_path: Path, names: tuple[str, ...], pattern: str
+) -> None:
+    for name in names:
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((16, 20), 7, np.uint16))
+    found = open_acquisitions(tmp_path)
+    assert len(found) == 2
+    assert all(pattern in one.doubts[0] for one in found)
+    assert not any("--pattern" in doubt for one in open_acquisitions(tmp_path, pattern="none") for doubt in one.doubts)
+    (whole,) = open_acquisitions(tmp_path, pattern=pattern)
+    assert whole.size_c * whole.size_z == 2
+
+
+def test_a_number_alone_in_a_folder_is_no_plane(tmp_path: Path) -> None:
+    for name in ("exp_ch0.tif", "exp_z5.tif", "drugC_7.tif", "drugC_8.tif"):
+        tifffile.imwrite(tmp_path / name, np.full((16, 20), 7, np.uint16))
+    assert [one.doubts for one in open_acquisitions(tmp_path)] == [()] * 4
