@@ -94,7 +94,10 @@ def test_it_answers_in_order_and_goes_when_the_pipe_is_closed(child: Echo) -> No
 
 @pytest.mark.parametrize(("request_", "how"), [("exit", "exit code 3"), ("crash", "signal SIGSEGV")])
 def test_a_crash_is_blamed_on_the_request_under_way(child: Echo, request_: str, how: str) -> None:
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGSTOP)  # else it may be gone before it is given the others
     give(child, "one", request_, "three", "four")
+    os.kill(child.pid, signal.SIGCONT)
     assert child.hear(60.0) == "ONE"
     child.answered()
     with pytest.raises(ChildGoneError):
