@@ -34,8 +34,9 @@ from daemon.processing.messages import Ready  # noqa: E402
 from daemon.processing.recipe import Recipe  # noqa: E402
 from daemon.watching.inspection import Look, Looked, Open, Opened, inspect  # noqa: E402
 from storage import readers  # noqa: E402
-from storage.database.catalog import Catalog  # noqa: E402
+from storage.database.catalog import Catalog
 from storage.errors import StorageError  # noqa: E402
+from storage.given_facts import GivenFacts  # noqa: E402
 
 SLICES, VOXEL = 10, (1.0, 1.0, 1.0)
 LARGEST_RATIO = 1.5
@@ -84,7 +85,7 @@ def taken(path: Path, catalog: Catalog, folder: Path, times: tuple[int, ...] | N
     looked = inspect(Look(path))
     assert isinstance(looked, Looked)
     assert looked.completion is not None
-    opened = inspect(Open((path,), VOXEL, "", times))
+    opened = inspect(Open((path,), GivenFacts(voxel_size_um=VOXEL), "", times))
     assert isinstance(opened, Opened)
     if opened.error is not None:
         raise StorageError(opened.error)
