@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cases.stored import acquisition, one_to_one, pixels
+from cases.stored import acquisition, one_to_one, pixels, squares
 from numpy.typing import NDArray
 
 from daemon.configuration import config as configuration
@@ -35,6 +35,7 @@ from daemon.processing.recipe import Recipe
 from daemon.service import Service
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
+from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import AnalysedTimepoint
 from tracking.tracker import Tracker
 
@@ -67,19 +68,23 @@ def prepare(root: Path, where: NDArray[np.float64], changed: int) -> int:
     """An acquisition that is done, and time points of it that were analysed again; its id."""
     frames, nuclei = where.shape[:2]
     recipe = Recipe(Ready("m", "0" * 64), configuration.Processing())
+    image = acquisition(pixels(t=frames), name="movie")
     with Catalog.open(root / "nusetd.sqlite") as catalog:
         row = catalog.register(
-            acquisition(pixels(t=frames), name="movie"),
+            image,
             zarr_path=root / "movie.ome.zarr",
             model_name="m",
             model_sha256="0" * 64,
             params=recipe.params(0),
         )
+        store = ImageStore.create(root / "movie.ome.zarr", image)
         catalog.add_timepoints(row.id, dict.fromkeys(range(frames), "first"))
         for t in range(frames):
             job = catalog.claim_next()
             assert job is not None
             catalog.commit_timepoint(job, table(t, where[t]), one_to_one(t, nuclei), Tracker().state(), {}, {}, {})
+            store.write_timepoint(t, [image.planes(t, 0)], squares(t, 1))
+            store.publish(t)
             catalog.mark_published(row.id, t)
             catalog.mark_painted(row.id, t)
         again = np.linspace(0, frames - 1, changed).astype(int).tolist()
