@@ -34,7 +34,7 @@ from daemon.processing.messages import Ready  # noqa: E402
 from daemon.processing.recipe import Recipe  # noqa: E402
 from daemon.watching.inspection import Look, Looked, Open, Opened, inspect  # noqa: E402
 from storage import readers  # noqa: E402
-from storage.database.catalog import Catalog
+from storage.database.catalog import Catalog  # noqa: E402
 from storage.errors import StorageError  # noqa: E402
 from storage.given_facts import GivenFacts  # noqa: E402
 
