@@ -14,7 +14,7 @@ from daemon.installation.options import InstallOptions, is_at_home
 from daemon.installation.service_names import CONFIGS
 from storage import naming
 
-FIRST_PORT = 9464
+FIRST_PORT, FIRST_PAGE_PORT = 9464, 8765
 
 
 def drop_in_text(options: InstallOptions) -> str:
@@ -62,7 +62,8 @@ def config_text(options: InstallOptions) -> str:
     text = text[:begin] + "".join(blocks) + text[end:]
     database = options.database or str(options.names.state / naming.DATABASE_NAME)
     text = text.replace('"/var/lib/nusetd/nusetd.sqlite"', json.dumps(database))
-    text = text.replace(f"127.0.0.1:{FIRST_PORT}", f"127.0.0.1:{_free_port(options)}")
+    for first in (FIRST_PORT, FIRST_PAGE_PORT):
+        text = text.replace(f"127.0.0.1:{first}", f"127.0.0.1:{_free_port(options, first)}")
     return text.replace("/etc/nusetd/nusetd.toml", str(options.names.config))
 
 
@@ -86,15 +87,15 @@ def shipped(name: str) -> str:
     raise DaemonError(f"{name} was not installed with nusetd: install it again with pip, from its release or a clone.")
 
 
-def _free_port(options: InstallOptions) -> int:
-    """The first port for `listen` that no other service of this machine has in its configuration."""
+def _free_port(options: InstallOptions, first: int) -> int:
+    """The first port from `first` on that no other service of this machine listens on by its configuration."""
     taken: set[int] = set()
     for path in options.at(CONFIGS).glob("*.toml"):
         if path != options.at(options.names.config):
             with suppress(OSError, UnicodeDecodeError):
                 found = re.findall(r'^\s*listen\s*=\s*"[^"]*:(\d+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
                 taken.update(map(int, found))
-    return next(port for port in count(FIRST_PORT) if port not in taken)
+    return next(port for port in count(first) if port not in taken)
 
 
 def _escaped(path: Path, bound: bool = False) -> str:

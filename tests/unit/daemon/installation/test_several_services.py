@@ -43,6 +43,7 @@ def test_each_service_has_files_of_its_own(root: Path, capsys: pytest.CaptureFix
     }
     assert len({one.database for one in read.values()}) == 3, "each database has its lock, and that of its worker"
     assert {one.service.listen for one in read.values()} == {f"127.0.0.1:{9464 + i}" for i in range(3)}
+    assert {one.page.listen for one in read.values()} == {f"127.0.0.1:{8765 + i}" for i in range(3)}
     units = root / "etc/systemd/system"
     assert sorted(path.name for path in units.iterdir()) == [
         "nusetd.service", "nusetd.service.d", "nusetd@.service", "nusetd@scope2.service.d", "nusetd@scope3.service.d",
