@@ -13,7 +13,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +73,8 @@ def _processor_s() -> float:
 
 def pytest_collection_finish() -> None:
     """Never look for garbage in what stays to the end: half a million objects of libraries and tests."""
-    import hypothesis  # noqa: F401  # its plugin loads it in every run; where it looks for referrers it sees no frozen ones
+    with suppress(ImportError):  # its plugin loads it in every run; where it looks for referrers it sees no frozen ones
+        import hypothesis  # noqa: F401
 
     gc.collect()
     gc.freeze()

@@ -139,3 +139,30 @@ def test_an_acquisition_opens_in_3d_from_the_page(window: Browser, tmp_path: Pat
         assert {"nuclei", "tracks"} < set(layers)
         window.open("about:blank")
     window.console()  # the page's own console was looked at before
+
+
+def test_a_page_of_another_origin_reads_and_orders_nothing(window: Browser, tmp_path: Path) -> None:
+    """Another site, open in the same browser: it hears nothing of ours, and what it sends changes nothing."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+        family.fill(tmp_path / name)
+    with live_page(tmp_path / "ours") as page, live_page(tmp_path / "theirs") as other:
+        window.open(f"{other.address}/static/icon.svg")  # a page of another origin: another port
+        asked = """
+            const done = arguments[arguments.length - 1], [address, options] = arguments;
+            fetch(address, options).then(async (a) => done([a.type, a.status, await a.text()]), () => done('blocked'));
+        """
+        order = {"method": "POST", "body": '{"acquisition": 1}'}
+        own_header = {**order, "headers": {"X-Nusetd-Order": "1", "Content-Type": "application/json"}}
+        for address, options in (
+            (f"{page.address}/api/overview", {}),
+            (f"{page.address}/api/overview", {"mode": "no-cors"}),
+            (f"{page.address}/stores/embryo.ome.zarr/.zattrs", {}),
+            (f"{page.address}/api/orders/retry", order),
+            (f"{page.address}/api/orders/retry", {**order, "mode": "no-cors"}),
+            (f"{page.address}/api/orders/retry", own_header),
+        ):
+            answer = window.driver.execute_async_script(asked, address, options)
+            assert answer == "blocked" or answer == ["opaque", 0, ""], (address, answer)
+        window.open("about:blank")
+    window.console()  # the browser writes down what it blocked
