@@ -17,6 +17,7 @@ from daemon.processing.recipe import refuse_unmeasurable
 from nuset_engine.arrays import LabelsZYX, PlaneYX
 from nuset_engine.evaluation.metrics import match_overlap
 from nuset_engine.overlap import Overlap, overlap
+from nuset_engine.reconstruction.sizes import diameters_um
 from nuset_engine.reconstruction.volume import Volume, reconstruct
 from nuset_engine.voxels import VoxelSize
 from storage import readers
@@ -121,14 +122,7 @@ def _results(
 def _trial(
     name: str, found: Volume, slices: Sequence[int], voxel_um: VoxelSize | None, against: Changes | None
 ) -> Trial:
-    voxel = voxel_um or (1.0, 1.0, 1.0)
-    counts = np.zeros(len(found.trust) + 1)
-    for plane in found.labels:
-        counts += np.bincount(plane.ravel(), minlength=len(counts))
-    if len(found.labels) == 1:
-        diameters = np.sqrt(4 / np.pi * counts[1:] * voxel[1] * voxel[2])
-    else:
-        diameters = np.cbrt(6 / np.pi * counts[1:] * np.prod(voxel))
+    diameters = diameters_um(found.labels, voxel_um or (1.0, 1.0, 1.0))
     scores = found.trust["score"].to_numpy(np.float64)
     return Trial(name, diameters, scores, against, [found.labels[z].astype(np.int32) for z in slices])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,13 +20,13 @@ MOST_ROWS = 20_000
 def overview(database: str, status: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
     """What `status` says of the service, its queue and its problems, and all acquisitions, the newest first."""
     table = Question.acquisitions(database).frame()
-    progress = {int(row["acquisition_id"]): row for row in _progress(database)}
+    last = _last_shown(database)
     rows = [
         {
             **_plain({name: row[name] for name in _SHOWN if name in row}),
             "meaning": AcquisitionState(row["state"]).meaning,
-            "divisions": int(progress.get(int(row["id"]), {}).get("divisions") or 0),
-            "last_t": progress.get(int(row["id"]), {}).get("last_t"),
+            "divisions": int(row["divisions_count"]),
+            "last_t": last.get(int(row["id"])),
         }
         for row in table.to_dict("records")
     ]
@@ -53,16 +53,11 @@ _SHOWN = (
 )
 
 
-def _progress(database: str) -> Sequence[Mapping[Any, Any]]:
-    """Divisions and the last visible time point of each acquisition."""
-    query = (
-        "SELECT a.id AS acquisition_id, "
-        "(SELECT count(DISTINCT parent_track_id) FROM tracks k WHERE k.acquisition_id = a.id) AS divisions, "
-        "(SELECT max(t) FROM timepoints p WHERE p.acquisition_id = a.id AND p.published_at IS NOT NULL) AS last_t "
-        "FROM acquisitions a"
-    )
+def _last_shown(database: str) -> dict[int, int]:
+    """The last visible time point of each acquisition that has one."""
+    query = "SELECT acquisition_id, max(t) AS t FROM timepoints WHERE published_at IS NOT NULL GROUP BY acquisition_id"
     found = Results(database).sql(query)
-    return [_plain(row) for row in found.to_dict("records")]
+    return dict(zip(found["acquisition_id"].astype(int).tolist(), found["t"].astype(int).tolist(), strict=True))
 
 
 def about(found: AcquisitionResults, database: str) -> dict[str, Any]:

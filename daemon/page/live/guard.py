@@ -17,6 +17,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from daemon.loopback import OWN_NAMES, name_of
+
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -45,15 +47,12 @@ class Visitors:
     read_only: bool = False
 
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
 class Guard:
     """Middleware around the page's application."""
 
     def __init__(self, app: ASGIApp, visitors: Visitors) -> None:
         self._app = app
-        self._admission = visitors
+        self._visitors = visitors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -69,7 +68,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if _name_of(host) not in LOOPBACK | self._admission.names:
+        if name_of(host) not in OWN_NAMES | self._visitors.names:
             return PlainTextResponse("This page answers to its own name only: ask it under that.", 421)
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
@@ -77,14 +76,14 @@ class Guard:
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
             return PlainTextResponse("Pages of another origin may not ask here.", 403)
         if scope["method"] in _CHANGING:
-            if self._admission.read_only:
+            if self._visitors.read_only:
                 return PlainTextResponse("This page is read only: orders are given on the command line.", 403)
             if headers.get(ORDER_HEADER) != "1":
                 return PlainTextResponse("Orders come from the page itself.", 403)
         return self._without_token(scope, headers)
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        token = self._admission.token
+        token = self._visitors.token
         if token is None:
             return None
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
@@ -126,10 +125,3 @@ def _cookie(text: str) -> str:
     except CookieError:
         return ""
     return "" if found is None else found.value
-
-
-def _name_of(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None

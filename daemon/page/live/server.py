@@ -11,7 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from daemon.errors import DaemonError
-from daemon.page.live.guard import LOOPBACK, Visitors
+from daemon.loopback import OWN_NAMES
+from daemon.page.live.guard import Visitors
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
 
@@ -43,7 +44,7 @@ def listen(where: str, visitors: Visitors) -> Listening:
     name = host.strip("[]")
     if not name or not port.isdecimal() or int(port) > 65535:
         raise DaemonError(f"{where!r} is no address to listen on: write HOST:PORT, such as {DEFAULT_LISTEN}.")
-    if name not in LOOPBACK and visitors.token is None:
+    if name not in OWN_NAMES and visitors.token is None:
         raise DaemonError(
             f"{where} can be reached from other computers: give --token-file FILE, or listen on {DEFAULT_LISTEN} and "
             "forward the port by ssh."
