@@ -11,11 +11,11 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from daemon.errors import ConfigError, DaemonError, UsageError
 from daemon.output import complain
+from storage.version import nusetd_version
 
 # Name of the command -> module under daemon.commands, and the line that `nusetd --help` shows.
 COMMANDS = {
@@ -81,7 +81,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog="Example:\n  nusetd process stack.tif --output results\n  nusetd acquisitions --database results",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"nusetd {_own_version()}")
+    parser.add_argument("--version", action="version", version=f"nusetd {nusetd_version()}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, (module, line) in COMMANDS.items():
@@ -121,13 +121,6 @@ def _is_wrong_usage(error: Exception) -> bool:
     from storage.errors import WrongRequestError
 
     return isinstance(error, WrongRequestError)
-
-
-def _own_version() -> str:
-    try:
-        return version("nusetd")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _check_packages() -> None:

@@ -16,4 +16,4 @@ class ConfigError(UsageError):
 
 
 class EngineFailedError(DaemonError):
-    """The segmentation engine could not be started, so no image can be processed."""
+    """The worker can do no task, for want of an engine most likely: no image can be processed."""

@@ -48,7 +48,11 @@ class AnotherWriterError(DatabaseUnavailableError):
     """The service, or another nusetd, writes to the database: it alone may."""
 
 
-class NewerSchemaError(DatabaseUnavailableError):
+class OtherSchemaError(DatabaseUnavailableError):
+    """The database is of another version of nusetd than this one."""
+
+
+class NewerSchemaError(OtherSchemaError):
     """The database was written by a newer nusetd than this one."""
 
 

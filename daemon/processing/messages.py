@@ -14,6 +14,7 @@ from nuset_engine.runtime.names import AUTO
 from storage.database.renewal.replayed import Replayed
 from storage.omezarr.ownership import Owner
 from storage.schema.rows import AcquisitionRow
+from storage.version import nusetd_version
 
 if TYPE_CHECKING:
     from storage.database.track_measures import Measures
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineSetup:
-    """To the worker, first: which engine to load."""
+    """To the worker, first: which engine to load, and the version of the program that it is to be a part of."""
 
     factory: str
     weights: str
     threads: int | None
     lock_path: str
     runtime: str = AUTO
+    version: str = field(default_factory=nusetd_version)
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class CannotStart:
-    """From the worker: the engine cannot be loaded, and trying again will not help."""
+class CannotServe:
+    """From the worker: it can do no task, the next one neither: no engine, or not the program that started it."""
 
     reason: str
 
@@ -217,4 +219,4 @@ def fault_of_ours(error: BaseException) -> Failed:
 
 Task = ChooseTask | AnalyseTask | TrackTask | ReplayTask | PaintTask
 Result = Chosen | Analysed | Tracked | Replayed | Painted | Failed
-Message = Ready | CannotStart | Progress | Result
+Message = Ready | CannotServe | Progress | Result

@@ -19,29 +19,26 @@ from daemon.pipeline import Runner
 from daemon.processing.beside import Beside
 from daemon.processing.messages import (
     AnalyseTask,
-    CannotStart,
+    CannotServe,
     Cause,
     Failed,
     PaintTask,
     Progress,
     Ready,
+    Task,
     fault_of_ours,
 )
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books, LoopHandler, Seen, UnderWay, WorkerHandler
-from daemon.processing.steps.choosing import ChoosingChannel
-from daemon.processing.steps.finishing import Completing, Finishing
-from daemon.processing.steps.linking import Committing, Tracking
-from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
-from daemon.processing.steps.showing import Painting, Publishing
+from daemon.processing.steps.handlers import handlers
 from daemon.processing.steps.troubles import Trouble
 from daemon.processing.worker_client import Died, Event, Worker
 from storage.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
+    from daemon.processing.steps.renewing import MakingCurrent
     from storage.database.catalog import Catalog
     from storage.schema.rows import AcquisitionRow
 
@@ -197,7 +194,7 @@ class QueueLoop:
         Raises
         ------
         EngineFailedError
-            When the engine cannot be loaded: nothing can be processed.
+            When the worker can do no task at all: nothing can be processed.
         DatabaseUnavailableError
             When the database refuses; nothing is lost, the next step goes on where this one stopped.
         """
@@ -236,7 +233,7 @@ class QueueLoop:
                     break
 
     def _note(self, worker: Worker, event: Event) -> None:
-        if isinstance(event, CannotStart):
+        if isinstance(event, CannotServe):
             raise EngineFailedError(event.reason)
         if not isinstance(event, Progress):
             self._heard.append((worker, event))
@@ -344,7 +341,7 @@ class QueueLoop:
             work = handler.due()
             if work is None:
                 return
-            task = handler.begin(work)
+            task = _begun(step, handler, work)
             under = self._under_way[worker] = UnderWay(step, handler, work, isinstance(task, AnalyseTask | PaintTask))
             if under.writes:
                 self._books.writing[handler.subject(work)[0].id] += 1
@@ -354,26 +351,14 @@ class QueueLoop:
                 worker.give(task)
 
 
-def handlers(books: Books) -> dict[str, Any]:
-    """Who knows what is due of each step that workers, the loop and its thread run, by the step's name."""
-    steps = {step.name: step for step in pipeline.FLOW}
-    made: dict[str, Any] = {
-        name: kind(steps[name], books)
-        for name, kind in (
-            ("choose channel", ChoosingChannel),
-            ("analyse", Analysing),
-            ("replay", Replaying),
-            ("stage", StagingTracks),
-            ("track", Tracking),
-            ("commit", Committing),
-            ("publish", Publishing),
-            ("finish", Finishing),
-            ("paint", Painting),
-            ("complete", Completing),
-        )
-    }
-    made["make current"] = MakingCurrent(steps["make current"], books, made["stage"])
-    return made
+def _begun(step: pipeline.Step, handler: WorkerHandler[Any], work: Any) -> Task | Failed:  # noqa: ANN401
+    """What a worker is told; the work is claimed: whatever stops this hands it back, or nobody would be at it."""
+    try:
+        return handler.begin(work)
+    except DatabaseUnavailableError as error:
+        return Failed(str(error), Cause.MACHINE)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
+        return _logged(step, error)
 
 
 def _guarded(
@@ -388,8 +373,12 @@ def _guarded(
     except DatabaseUnavailableError:
         raise  # it is still due
     except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-        logs.log.exception("a fault in nusetd stopped a step", extra={"fields": {"step": step.name}})
-        handler.fail(work, fault_of_ours(error))
+        handler.fail(work, _logged(step, error))
+
+
+def _logged(step: pipeline.Step, error: Exception) -> Failed:
+    logs.log.exception("a fault in nusetd stopped a step", extra={"fields": {"step": step.name}})
+    return fault_of_ours(error)
 
 
 def _name(step: pipeline.Step, row: AcquisitionRow, t: int | None) -> str:

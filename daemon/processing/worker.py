@@ -22,7 +22,7 @@ from daemon.errors import EngineFailedError
 from daemon.processing.engine_factory import load_factory, make_segmenter
 from daemon.processing.messages import (
     AnalyseTask,
-    CannotStart,
+    CannotServe,
     Cause,
     ChooseTask,
     EngineSetup,
@@ -45,8 +45,15 @@ from nuset_engine.errors import EngineError
 from nuset_engine.params import SMALLEST_TILE_PX, SegmentationParams
 from storage import readers
 from storage.acquisition import Acquisition
-from storage.errors import DatabaseUnavailableError, IncompleteInputError, SourceGoneError, StorageError
+from storage.errors import (
+    DatabaseUnavailableError,
+    IncompleteInputError,
+    OtherSchemaError,
+    SourceGoneError,
+    StorageError,
+)
 from storage.readers.fingerprint import is_former, same_content
+from storage.version import nusetd_version
 from tracking.errors import TrackerStateError
 
 # Errors of the operating system that say something about this moment, not about the image.
@@ -54,6 +61,10 @@ _PASSING = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV}
 )
 _IDLE_S = 5.0  # after this time without a task, no source stays open
+_EXCHANGED = CannotServe(
+    "The files of nusetd were exchanged for those of another version while it ran: start it again, then it goes on "
+    "where it was."
+)
 
 
 class Engine:
@@ -82,6 +93,9 @@ def main() -> None:
     logs.set_up()
     logs.catch_all()
     setup: EngineSetup = connection.recv()
+    if setup.version != nusetd_version():
+        connection.send(_EXCHANGED)
+        return
     lock = os.open(setup.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
@@ -90,7 +104,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
         own = isinstance(error, (EngineError, EngineFailedError))
         reason = str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."
-        connection.send(CannotStart(reason))
+        connection.send(CannotServe(reason))
         return
     connection.send(Ready(info.name, info.sha256))
     serve(connection, engine)
@@ -109,7 +123,7 @@ def serve(connection: Connection, engine: Engine) -> None:
             connection.send(answer(task, engine, connection.send))
 
 
-def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Result:
+def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Result | CannotServe:
     """Do one task; an error becomes an answer, because the next task may be fine."""
     try:
         if isinstance(task, PaintTask):
@@ -120,6 +134,8 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
         if isinstance(task, ReplayTask):
             return pipeline.replay(task, _Throttle(send))
         return _look(task, engine, send)
+    except OtherSchemaError:  # what is loaded with the first such task is not of the version that made the database
+        return _EXCHANGED
     except TrackerStateError as error:
         return Failed(str(error), Cause.TRACKER)
     except (StorageError, EngineError) as error:

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 from daemon.children.child import Child, ChildGoneError
 from daemon.processing.engine_factory import QUIET_ENGINE
-from daemon.processing.messages import CannotStart, EngineSetup, Message, Progress, Ready, Task
+from daemon.processing.messages import CannotServe, EngineSetup, Message, Progress, Ready, Task
 
 _KILLED = "signal SIGKILL"
 _PATIENCE_S = 5.0  # what a worker may take to die by itself
@@ -88,7 +88,7 @@ class Worker:
                 wait_s = 0.0
                 if isinstance(message, Ready):
                     self.model = message
-                elif not isinstance(message, (Progress, CannotStart)):
+                elif not isinstance(message, (Progress, CannotServe)):
                     self._child.answered()
                 yield message
         except ChildGoneError:

@@ -11,13 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from nuset_engine.nuclei import Nuclei
 from storage.database import analysed, claims, progress_flags
 from storage.database.records import nuclei_records, plain, track_record
-from storage.database.registration import nusetd_version
 from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.rows import TimepointJob
 from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
+from storage.version import nusetd_version
 
 if TYPE_CHECKING:
     from tracking.tracker import FrameTracks, TrackUpdate

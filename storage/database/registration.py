@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from storage.readers.fingerprint import is_former, same_content
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, analysed_timepoints, identity, timepoints, tracker_states, tracks
+from storage.version import nusetd_version
 
 _AT_ONCE = 500  # values in one query: every server takes so many
 _UNDER_WAY = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
@@ -222,15 +221,6 @@ def refresh(connection: Connection, rows: Iterable[RowMapping], seen: Mapping[in
 
 def _source(t: int, seen: Mapping[int, str], files: Mapping[int, Path]) -> dict[str, Any]:
     return {"t": t, "fingerprint": seen[t], "source_file": str(files[t]) if t in files else None}
-
-
-@lru_cache(maxsize=1)
-def nusetd_version() -> str:
-    """Return the installed version of nusetd."""
-    try:
-        return version("nusetd")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return "not installed"
 
 
 def _values(

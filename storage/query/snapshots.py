@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from storage import naming
 from storage.connection.database_folder import folder_of
 from storage.connection.engine import reading_engine, reason, safe_url
-from storage.errors import DatabaseUnavailableError, UnknownAcquisitionError, WrongRequestError
+from storage.errors import DatabaseUnavailableError, OtherSchemaError, UnknownAcquisitionError, WrongRequestError
 from storage.schema import tables
 from storage.schema.migrate import HEAD, checked_revision
 from storage.schema.rows import AcquisitionRow, acquisition_row
@@ -36,7 +36,7 @@ def snapshot(path_or_url: str | Path) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             if checked_revision(connection) != HEAD:
-                raise DatabaseUnavailableError(
+                raise OtherSchemaError(
                     f"{safe_url(url)} is of an older nusetd: "
                     "run the service or `nusetd process` on it once to update it."
                 )

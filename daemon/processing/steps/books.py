@@ -16,7 +16,6 @@ from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.endings import Endings
 from daemon.processing.steps.holds import Holds
 from daemon.processing.steps.output_mounts import OutputMounts
-from daemon.processing.steps.pending import Pending
 from daemon.processing.steps.stall import Stall
 from daemon.processing.steps.troubles import Trouble
 from storage.errors import StaleJobError
@@ -64,7 +63,7 @@ class WorkerHandler(Protocol[W]):
         """The next piece of work that can be given to a worker now."""
 
     def begin(self, work: W) -> Task | Failed:
-        """What the worker is told, or why it cannot be done. No use of the database: the work must not get lost."""
+        """What the worker is told, or why it cannot be done."""
 
     def end(self, work: W, result: Any) -> None:  # noqa: ANN401 - each step has a result of its own
         """The worker did it. When the database refuses, this is called again."""
@@ -74,6 +73,29 @@ class WorkerHandler(Protocol[W]):
 
     def subject(self, work: W) -> tuple[AcquisitionRow, int | None]:
         """The acquisition and the time point, if it is about one."""
+
+
+@dataclass
+class Pending:
+    """What readers of the stores are still to see, and leftovers to remove; all of it is in the database, too.
+
+    Attributes
+    ----------
+    to_publish : dict
+        The row of the acquisition by (acquisition id, t) of committed time points, in the order of their commits.
+    to_paint : set of int
+        Acquisitions that may have final tracks to paint.
+    to_sweep : dict
+        Rows, by id, of acquisitions in whose stores a worker died.
+    """
+
+    to_publish: dict[tuple[int, int], AcquisitionRow] = field(default_factory=dict)
+    to_paint: set[int] = field(default_factory=set)
+    to_sweep: dict[int, AcquisitionRow] = field(default_factory=dict)
+
+    def of(self, acquisition_id: int) -> bool:
+        """Say whether readers of one acquisition have anything still to see."""
+        return acquisition_id in self.to_paint or any(number == acquisition_id for number, _ in self.to_publish)
 
 
 @dataclass
@@ -197,17 +219,18 @@ class Books:
 
     def _give_back_killed(self, job: TimepointJob, failed: Failed) -> None:
         """A kill is no evidence; many of them, the last one of a worker that had all the memory for itself, are."""
-        kills = self.kills[job.id] = self.kills[job.id] + 1
+        kills = self.kills[job.id] + 1
         if kills < self.retry_policy.kills:
             self._hand_back(job, failed.reason, True, self.retry_policy.pause_after_kill(kills), counts=False)
+            self.kills[job.id] = kills  # now that the database has taken it: one that refuses is asked again
             return
-        del self.kills[job.id]
         reason = (
             f"The program that segments was killed {kills} times over it, the last time alone and with as little "
             "memory as can be: its memory does not suffice, most likely. Give the computer more, or the service "
             "(MemoryMax), then run `nusetd retry`."
         )
         self._hand_back(job, reason, False, 0.0, counts=True)
+        del self.kills[job.id]
 
     def is_on_trial(self, job: TimepointJob) -> bool:
         """Say whether this is the last attempt at what was killed again and again."""

@@ -10,9 +10,9 @@ import pytest
 
 from daemon.pipeline import FLOW, Runner, Stage, Step
 from daemon.processing.messages import Cause
-from daemon.processing.queue_loop import handlers
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.books import Books
+from daemon.processing.steps.handlers import handlers
 from storage.database.catalog import Catalog
 
 ROAD = ["admit", "choose channel", "analyse", "track", "commit", "publish", "finish", "paint", "complete"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from daemon.errors import EngineFailedError
 from daemon.processing.messages import (
     Analysed,
     AnalyseTask,
-    CannotStart,
+    CannotServe,
     Cause,
     Failed,
     Painted,
@@ -36,8 +37,10 @@ from daemon.processing.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog
+from storage.database.stores.store_book import StoreBook
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.schema.rows import AnalysedTimepoint
+from storage.omezarr.ownership import Owner
+from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 from storage.schema.states import AcquisitionState, TimepointState
 from tracking.tracker import Tracker
 
@@ -242,6 +245,18 @@ def test_a_full_disk_is_a_trouble_until_there_is_room_or_a_result_was_written(st
     assert stage.queue_loop.troubles == []
 
 
+def test_a_kill_counts_once_however_often_the_database_refuses_to_hear_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(stage, monkeypatch, "fail_timepoint", times=3)
+    to_an_analysis(stage)
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailableError):
+            stage.step(*([] if stage.queue_loop._heard else [KILLED]))
+    again = to_an_analysis(stage)
+    assert (again.t, again.frugal) == (0, False), "this is the second attempt, not the last one"
+
+
 @pytest.mark.parametrize("cause", [Cause.STORE, Cause.DAMAGED])
 def test_one_broken_store_holds_back_its_own_acquisition_and_no_other(
     stage: Stage, tmp_path: Path, cause: Cause
@@ -315,7 +330,7 @@ def test_an_engine_that_cannot_start_ends_it(stage: Stage) -> None:
     stage.actor.start()
     stage.actor.lines = []
     with pytest.raises(EngineFailedError, match="no weights"):
-        stage.step(CannotStart("There are no weights."))
+        stage.step(CannotServe("There are no weights."))
 
 
 def test_workers_that_die_before_any_work_end_it(stage: Stage) -> None:
@@ -494,6 +509,41 @@ def test_a_database_that_refuses_for_a_while_loses_nothing(
     assert stage.states() == [TimepointState.DONE] * 3
     assert [point.attempts for point in stage.catalog.timepoints(stage.row.id)] == [1, 1, 1]
     assert stage.catalog.acquisition(stage.row.id).state is AcquisitionState.COMPLETE
+
+
+@pytest.mark.parametrize("refusal", [DatabaseUnavailableError("database is locked"), ZeroDivisionError("our fault")])
+def test_what_cannot_be_handed_to_the_worker_is_not_left_claimed_by_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    """Its time point would be `running` for ever, and the worker idle."""
+    good, refused = StoreBook.owner, list[int]()
+
+    def owner(self: StoreBook, row: AcquisitionRow) -> Owner:
+        if not refused:
+            refused.append(1)
+            raise refusal
+        return good(self, row)
+
+    play_to_the_end(stage, limit=1)
+    monkeypatch.setattr(StoreBook, "owner", owner)
+    stage.queue_loop.end(stage.row.id)
+    for _ in range(5):
+        stage.now += 100.0
+        play_to_the_end(stage)
+    lost = int(isinstance(refusal, ZeroDivisionError))
+    assert Counter(stage.states()) == Counter({TimepointState.DONE: 3 - lost, TimepointState.FAILED: lost})
+    assert not stage.queue_loop.unfinished
+
+
+def test_files_of_another_version_under_a_running_worker_end_the_service_that_the_next_start_is_of_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reads the database is loaded with the first tracks: waiting would not help, the database stays as it is."""
+    monkeypatch.setattr("storage.query.snapshots.HEAD", "9999")
+    to_an_analysis(stage)
+    stage.step(stage.analysed())
+    with pytest.raises(EngineFailedError, match="files of nusetd were exchanged"):
+        stage.step()
 
 
 def test_a_store_that_cannot_be_written_is_shown_and_painted_when_it_can(

@@ -19,7 +19,7 @@ from cases.stored import pixels
 from daemon import pipeline
 from daemon.configuration.config import Processing
 from daemon.processing import worker
-from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed, Ready
+from daemon.processing.messages import Analysed, AnalyseTask, CannotServe, Cause, EngineSetup, Failed, Ready
 from daemon.processing.recipe import Recipe
 from daemon.processing.worker import answer
 from nuset_engine.errors import EngineError
@@ -87,6 +87,21 @@ def replace(source: Path, size_t: int) -> None:
     """Put another image in the place of one: who holds that open goes on reading it."""
     (source.parent / "new").mkdir()
     os.replace(images.ome_tiff(source.parent / "new", pixels(size_t) + 1), source)
+
+
+def test_a_worker_of_another_version_than_the_program_that_starts_it_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An update may exchange the files of a running service, whose results say its own version."""
+    ours, theirs = Pipe()
+    with ours, theirs:
+        monkeypatch.setattr(worker, "meet", lambda: theirs)
+        monkeypatch.setattr(worker, "logs", SimpleNamespace(set_up=lambda: None, catch_all=lambda: None))
+        ours.send(EngineSetup("nobody:Engine", "auto", None, "no/such/folder/lock", version="0.0.0"))
+        worker.main()
+        said = ours.recv()
+    assert isinstance(said, CannotServe)
+    assert "files of nusetd were exchanged" in said.reason
 
 
 def test_an_image_at_rest_is_analysed(task: AnalyseTask) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.processing.messages import CannotStart, EngineSetup, Ready
+from daemon.processing.messages import CannotServe, EngineSetup, Ready
 from daemon.processing.worker_client import Died, Event, Worker
 
 ENGINE = """
@@ -86,7 +86,7 @@ def test_a_killed_worker_is_buried_with_the_reason(setup: EngineSetup, started: 
 
 def test_an_engine_that_raises_is_told_not_retried(setup: EngineSetup, started: list[Worker]) -> None:
     event = first_event(start(EngineSetup(setup.factory, "bad", None, setup.lock_path), started))
-    assert isinstance(event, CannotStart)
+    assert isinstance(event, CannotServe)
     assert "no such weights" in event.reason
 
 
