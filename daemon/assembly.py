@@ -12,6 +12,7 @@ from pathlib import Path
 
 from daemon.configuration.config import EngineConfig
 from daemon.errors import DaemonError
+from daemon.installation.kept_weights import located
 from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX, CrashRecord
 from daemon.processing.messages import EngineSetup
@@ -89,7 +90,9 @@ def assemble(
     output : Path or URL
         Where results go, the first place of several.
     """
-    setup = EngineSetup(engine.factory, engine.weights, engine.threads, worker_lock(catalog, output), engine.runtime)
+    setup = EngineSetup(
+        engine.factory, located(engine.weights), engine.threads, worker_lock(catalog, output), engine.runtime
+    )
     worker = Worker(setup, rules.worker_silence_s, clock)
     queue_loop = QueueLoop(
         catalog,

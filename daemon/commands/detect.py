@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Detect in one image after the other."""
     from daemon.files.detect_files import DetectOptions, detect_files
+    from daemon.installation.kept_weights import located
 
     config = options.configured(arguments)
     return detect_files(
@@ -41,8 +42,8 @@ def execute(arguments: argparse.Namespace) -> int:
             images=options.existing(arguments.images),
             output=arguments.output,
             nuclear_channel=options.channel(arguments.channel),
-            weights=arguments.weights,
-            nuclei_weights=arguments.nuclei_weights,
+            weights=located(arguments.weights),
+            nuclei_weights=located(arguments.nuclei_weights),
             min_score=arguments.min_score,
             runtime=config.engine.runtime,
             segmentation=config.processing.segmentation,

@@ -1,6 +1,6 @@
 """Write a label image for each image: DIR/<stem>.labels.tif, of the image's own shape, uint16 or, if needed, uint32.
 
-Nothing else is kept; for tables, tracks and OME-Zarr use `nusetd process`.
+Nothing else is kept, unless `--report` asks for tables and pictures; for tracks and OME-Zarr use `nusetd process`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="images, OME-Zarr stores, folders")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the label images")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="gets a table of nuclei and a picture with outlines for each image, and progress.jsonl, a line of JSON "
+        "for each thing that happens",
+    )
+    parser.add_argument("--only-missing", action="store_true", help="leave out images whose labels are there already")
     options.add_reading(parser)
     options.add_engine(parser)
 
@@ -34,5 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
             engine=config.engine,
             processing=config.processing,
             unclear_channel=arguments.unclear_channel,
+            report=arguments.report,
+            only_missing=arguments.only_missing,
         )
     )

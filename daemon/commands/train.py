@@ -1,6 +1,7 @@
 """Train weights on a folder of images and a folder of instance labels, or fine-tune existing ones.
 
-A run that was interrupted continues when the same command is given again. The weights come with a manifest of how
+A run that was interrupted continues when the same command is given again; SIGTERM has it keep a checkpoint and end
+with exit code 1. The weights come with a manifest of how
 they were made; give their path to `--weights` of the other commands. `--quantise WEIGHTS` trains nothing: it gives
 weights an int8 twin, which processors with VNNI or AMX compute several times as fast (needs the package nncf).
 """
@@ -8,9 +9,18 @@ weights an int8 twin, which processors with VNNI or AMX compute several times as
 from __future__ import annotations
 
 import argparse
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 from daemon.commands import options
+
+if TYPE_CHECKING:
+    from nuset_engine.training.config import TrainingConfig
+    from nuset_engine.training.telling import Tell
 
 SETTINGS = (
     "mode",
@@ -48,6 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="seed of everything random")
     parser.add_argument("--held-out", type=int, help="leave out this many images for an evaluation afterwards")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="gets progress.jsonl, a line of JSON for each thing that happens, and outlines of images validated on",
+    )
+    parser.add_argument(
+        "--every",
+        type=options.positive_int,
+        default=250,
+        help="updates between two validations, with a checkpoint (250)",
+    )
     _add_course(parser)
 
 
@@ -86,6 +108,7 @@ def execute(arguments: argparse.Namespace) -> int:
     import sys
 
     options.existing([folder for folder in (arguments.images, arguments.labels) if folder is not None])
+    from daemon.installation.kept_weights import located
     from daemon.output import complain, say
     from nuset_engine.training.trainer import TrainingConfig, train
 
@@ -94,20 +117,47 @@ def execute(arguments: argparse.Namespace) -> int:
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     if arguments.start_from:  # gentle and short, or a handful of images would undo what the weights know
         chosen = {"steps": 600, "learning_rate": 2e-4, **chosen}
+    if arguments.start_from:
+        chosen["start_from"] = located(arguments.start_from)
     config = TrainingConfig(arguments.images, arguments.labels, arguments.output, **chosen)
-    weights = train(config, note=complain, progress=sys.stderr.isatty())
+    told = _report(arguments.report, config)
+    with _until_told() as stop:
+        weights = train(config, complain, arguments.every, sys.stderr.isatty(), told, stop)
     say(f"{weights.name} ({weights.sha256[:12]}): {arguments.output}")
     return 0
 
 
+def _report(folder: Path | None, config: TrainingConfig) -> Tell:
+    """Who hears what happens."""
+    from nuset_engine.training.telling import silent
+
+    if folder is None:
+        return silent
+    from daemon.files.training_report import TrainingReport
+
+    return TrainingReport(folder, config).tell
+
+
+@contextmanager
+def _until_told() -> Iterator[Callable[[], bool]]:
+    """Give what says whether SIGTERM came, which ends nothing by itself meanwhile."""
+    told = Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: told.set())
+    try:
+        yield told.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _quantise(arguments: argparse.Namespace) -> int:
     """Make the int8 twin of weights and say where it is."""
+    from daemon.installation.kept_weights import located
     from daemon.output import complain, say
     from nuset_engine.training.config import TrainingConfig
     from nuset_engine.training.quantise import quantise
     from nuset_engine.weights import find_weights
 
-    weights = find_weights(arguments.quantise)
+    weights = find_weights(located(arguments.quantise))
     chosen = {name: getattr(arguments, name) for name in ("mode", "held_out", "seed") if getattr(arguments, name)}
     twin = quantise(weights, TrainingConfig(arguments.images, arguments.labels, weights.path, **chosen), complain)
     assert twin.int8 is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from daemon.configuration.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.configuration.fields import Fault
+from daemon.installation.kept_weights import located
 from nuset_engine.errors import EngineError
 from storage import naming
 from storage.connection.filesystems import network_filesystem
@@ -81,7 +82,7 @@ def _engine(engine: EngineConfig) -> Iterator[Fault]:
         from nuset_engine.weights import find_weights
 
         try:
-            weights = find_weights(engine.weights)
+            weights = find_weights(located(engine.weights))
         except (EngineError, OSError) as error:
             yield Fault(("engine", "weights"), f"weights = {engine.weights!r}: {error}")
             return

@@ -48,8 +48,15 @@ def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
     return found
 
 
-def write_each(wanted: Mapping[Path, Path], write: Callable[[Path, Path], None]) -> int:
-    """Call `write` with each image and its target; return the exit code: 0 only when all succeeded."""
+def write_each(
+    wanted: Mapping[Path, Path],
+    write: Callable[[Path, Path], None],
+    failing: Callable[[Path, str], None] = lambda image, why: None,
+) -> int:
+    """Call `write` with each image and its target; return the exit code: 0 only when all succeeded.
+
+    `failing` hears of each that did not, and why.
+    """
     from tqdm import tqdm
 
     failed = 0
@@ -58,7 +65,9 @@ def write_each(wanted: Mapping[Path, Path], write: Callable[[Path, Path], None])
             write(image, target)
         except (StorageError, DaemonError, EngineError, OSError) as error:
             failed += 1
-            complain(str(error) if image.name in str(error) else f"{image}: {error}")
+            why = str(error) if image.name in str(error) else f"{image}: {error}"
+            complain(why)
+            failing(image, why)
         else:
             say(str(target))
     return 1 if failed else 0

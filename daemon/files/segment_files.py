@@ -13,6 +13,7 @@ import numpy as np
 from daemon.errors import DaemonError
 from daemon.files.each_image import images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
+from daemon.files.segment_report import SegmentReport
 from daemon.output import complain
 from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """What is to be segmented, and how."""
+    """What is to be segmented, and how; where a report goes, and whether images with labels are left out."""
 
     images: Sequence[Path]
     output: Path
@@ -37,13 +38,27 @@ class SegmentOptions:
     engine: EngineConfig
     processing: Processing
     unclear_channel: UnclearChannel = "ask"
+    report: Path | None = None
+    only_missing: bool = False
 
 
 def segment_files(options: SegmentOptions) -> int:
     """Write `<stem>.labels.tif` for each image, also in folders; return the exit code: 0 only when all succeeded."""
     wanted = targets(images_of(options.images), options.output, ".labels.tif")
+    if options.only_missing:
+        wanted = {image: target for image, target in wanted.items() if not target.exists()}
+    report = SegmentReport(options.report)
+    report.begins(len(wanted))
     segmenter = segmenter_of(options.engine, options.processing.segmentation)
-    return write_each(wanted, lambda image, target: write_labels(target, _labels(image, options, segmenter)))
+
+    def write(image: Path, target: Path) -> None:
+        report.starts(image)
+        write_labels(target, _labels(image, options, segmenter, report))
+        report.done(image, target)
+
+    code = write_each(wanted, write, report.failed)
+    report.ends()
+    return code
 
 
 def write_labels(path: Path, labels: Labels) -> None:
@@ -62,7 +77,7 @@ def write_labels(path: Path, labels: Labels) -> None:
     os.replace(unfinished, path)
 
 
-def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> Labels:
+def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport) -> Labels:
     found = readers.open_acquisitions(image, given=options.given)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
@@ -72,14 +87,21 @@ def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter) -> 
         refuse_unmeasurable(acquisition)
         chooser = NuclearPlanes(options.given.nuclear_channel, options.unclear_channel, lambda: segmenter)
         planes = chooser.of(acquisition)
-        points = [_time_point(acquisition, planes(t), options, segmenter) for t in acquisition.time_points]
+        points = [_time_point(acquisition, t, planes(t), options, segmenter, report) for t in acquisition.time_points]
     labels = np.stack(points)
     keep = (labels.shape[0] > 1, labels.shape[1] > 1)
     return labels[tuple(slice(None) if kept else 0 for kept in keep)]
 
 
 def _time_point(
-    acquisition: Acquisition, planes: Sequence[PlaneYX], options: SegmentOptions, segmenter: StackSegmenter
+    acquisition: Acquisition,
+    t: int,
+    planes: Sequence[PlaneYX],
+    options: SegmentOptions,
+    segmenter: StackSegmenter,
+    report: SegmentReport,
 ) -> LabelsZYX:
-    slices, params = segmenter.segment_stack(planes), options.processing.volume
-    return reconstruct(slices, acquisition.voxel_size_um, params, planes).labels
+    slices = segmenter.segment_stack(planes, progress=report.slices(acquisition, t))
+    volume = reconstruct(slices, acquisition.voxel_size_um, options.processing.volume, planes)
+    report.time_point(acquisition, t, volume, planes)
+    return volume.labels

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from daemon.errors import EngineFailedError
+from daemon.installation.kept_weights import located
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.params import SegmentationParams
 from nuset_engine.runtime.names import AUTO
@@ -59,4 +60,4 @@ def make_segmenter(
 
 def segmenter_of(engine: EngineConfig, params: SegmentationParams) -> StackSegmenter:
     """The segmenter that a configuration names, with these parameters."""
-    return make_segmenter(load_factory(engine.factory), engine.weights, params, engine.threads, engine.runtime)
+    return make_segmenter(load_factory(engine.factory), located(engine.weights), params, engine.threads, engine.runtime)

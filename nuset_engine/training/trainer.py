@@ -17,6 +17,7 @@ from nuset_engine.training.dataset import batches
 from nuset_engine.training.examples import load_examples, samplers
 from nuset_engine.training.history import PARTS, plot_history, record
 from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.training.telling import Tell, TrainingStoppedError, silent
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
 
 __all__ = ["TrainingConfig", "train"]
@@ -143,7 +144,12 @@ def prepare(config: TrainingConfig) -> Run:
 
 
 def train(
-    config: TrainingConfig, note: Callable[[str], None] = lambda _: None, every: int = 250, progress: bool = False
+    config: TrainingConfig,
+    note: Callable[[str], None] = lambda _: None,
+    every: int = 250,
+    progress: bool = False,
+    tell: Tell = silent,
+    stop: Callable[[], bool] = lambda: False,
 ) -> WeightsInfo:
     """Train, or continue an interrupted run of the same output, and write the best weights.
 
@@ -156,11 +162,17 @@ def train(
         Steps between validations, each with a checkpoint.
     progress : bool
         Show a progress bar.
+    tell : callable
+        Gets what happens as plain values, see `telling`.
+    stop : callable
+        Asked after each step whether to stop there; what was learned is kept.
 
     Raises
     ------
     EngineError
         For missing, unreadable or unsuitable training data, and weights that do not fit.
+    TrainingStoppedError
+        When it was told to stop; the same call goes on from there.
     """
     from tqdm import tqdm
 
@@ -168,6 +180,7 @@ def train(
     examples, validation = load_examples(config, note)
     if run.resume():
         note(f"continuing at step {run.step} of {config.steps}")
+    tell("begins", step=run.step, steps=config.steps, images=len(examples), validated_on=[e.name for e in validation])
     sampler, fixed = samplers(config, run.step, examples, validation)
     count = min(64, 8 * len(validation)) if examples else 8 * config.batch_size
     crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size)]
@@ -179,18 +192,29 @@ def train(
         run.optimizer.learning_rate = rate_at(run.step, config)
         logs = run.trainer.train_on_batch(inputs, targets, return_dict=True)
         run.step += 1
+        run.seconds = time.monotonic() - began
         bar.update()
-        if run.step % every == 0 or run.step == config.steps:
-            run.seconds = time.monotonic() - began
-            note(_checkpoint(run, crops, logs))
-            run.trainer.reset_metrics()
+        stopping = stop() and run.step < config.steps
+        tell("step", step=run.step, loss=_mean_loss(logs), seconds=run.seconds)
+        if run.step % every == 0 or run.step == config.steps or stopping:
+            note(_checkpoint(run, crops, logs, tell))
+        if stopping:
+            bar.close()
+            raise TrainingStoppedError(run.step, config.steps)
     bar.close()
     plot_history(run.history_path)
+    tell("trained", step=run.step, best=run.best)
     return find_weights(config.output)
 
 
-def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs: dict[str, Any]) -> str:
+def _mean_loss(logs: dict[str, Any]) -> float:
+    """Total loss since the metrics were last reset."""
+    return float(total_loss({name: float(np.asarray(logs[name])) for name in PARTS}))
+
+
+def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs: dict[str, Any], tell: Tell) -> str:
     """Validate the averaged weights, keep them if they are the best, save the state; a sentence about it."""
+    run.save_state()  # first of all: validation takes a while, and who asks for a stop may lose patience
     averaged = run.averaged()
     loss = _validation_loss(run, averaged, crops)
     parts = {name: float(np.asarray(logs[name])) for name in PARTS}
@@ -207,7 +231,8 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
             "validation_loss": loss,
         },
     )
-    if loss <= run.best:
+    better = loss <= run.best
+    if better:
         run.best = loss
         manifest = {
             "architecture": run.architecture.as_dict(),
@@ -217,4 +242,6 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
         }
         save_weights(averaged, run.config.output, manifest)
     run.save_state()
+    run.trainer.reset_metrics()
+    tell("validated", step=run.step, loss=total, validation_loss=loss, best=run.best, kept=better, parts=parts)
     return f"step {run.step}: loss {total:.4f}, validation {loss:.4f}, best {run.best:.4f}, {run.seconds:.0f} s"

@@ -17,7 +17,9 @@ from nuset_engine.training import trainer
 from nuset_engine.training.examples import load_examples, samplers
 from nuset_engine.training.history import PARTS
 from nuset_engine.training.losses import total_loss
+from nuset_engine.training.telling import TrainingStoppedError
 from nuset_engine.training.trainer import TrainingConfig, prepare, train
+from nuset_engine.weights import find_weights
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +106,32 @@ def test_an_interrupted_run_continues_where_it_stopped(folder: Path, tmp_path: P
     with pytest.raises(StoppedError):
         train(settings, note=interrupt, every=1)
     notes: list[str] = []
-    train(settings, note=notes.append, every=1)
+    told: list[str] = []
+    train(settings, note=notes.append, every=1, tell=lambda what, /, **_: told.append(what))
+    assert told == ["begins", "step", "validated", "trained"]
     assert any("continuing at step 1 of 2" in note for note in notes)
     rows = history(tmp_path / "mine.npz")
     assert [int(r["step"]) for r in rows] == [1, 2]
     assert all(0 < float(row["validation_loss"]) < 10 for row in rows)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_that_is_told_to_stop_keeps_what_it_learned_and_tells_of_it(folder: Path, tmp_path: Path) -> None:
+    told: list[dict[str, object]] = []
+
+    def tell(what: str, /, **values: object) -> None:
+        told.append({"what": what, **values})
+
+    settings = config(folder, tmp_path / "mine.npz", steps=2)
+    with pytest.raises(TrainingStoppedError, match="step 1 of 2; what was learned is kept"):
+        train(settings, every=3, tell=tell, stop=lambda: True)
+    assert [one["what"] for one in told] == ["begins", "step", "validated"]
+    assert told[0]["validated_on"] == [load_examples(settings, lambda _: None)[1][0].name]
+    assert told[2]["kept"] is True
+    assert find_weights(tmp_path / "mine.npz").manifest["scores"]["step"] == 1
+    again = prepare(settings)
+    assert again.resume()
+    assert again.step == 1
 
 
 def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, tmp_path: Path) -> None:
