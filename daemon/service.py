@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
@@ -19,22 +18,21 @@ from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
+from daemon.overrides.in_use import OverrideOrder, SettingsInUse
 from daemon.processing.crash_record import CrashRecord
 from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.troubles import Trouble
-from daemon.upkeep.forgetting import Order
+from daemon.service_requests import ServiceRequests
 from daemon.upkeep.service_upkeep import Upkeep
 from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
 from storage.database.catalog import Catalog
-from storage.database.requests import FORGET_ROWS, SUBMIT, Request
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
 
 _TURN_S = 0.2  # the loop turns at least five times a second
-_REQUESTS_S = 1.0  # what people ask for is looked up this often
 _LONGEST_OUTAGE_PAUSE_S = 5.0
 _MORE_TIME_S = 60.0  # asked of the service manager again and again while the engine loads, or the last work ends
 
@@ -67,7 +65,8 @@ class Service:
         origin: Path | None = None,
         crash_record: CrashRecord | None = None,
     ) -> None:
-        self._config = config
+        self._settings = SettingsInUse(config.database)
+        self._config = config = self._settings.laid_over(config)
         self._catalog = catalog
         self._notifier = notifier
         self._clock = clock
@@ -77,16 +76,17 @@ class Service:
         self._asked_to_stop = self._asked_to_hurry = self._asked_to_reload = False
         self._state = "starting"
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
+        self._tell_settings()
         rules = Rules(config.service.worker_silence_s, config.service.reader_limit_s)
-        hooks = Hooks(self._hear, self._is_reachable, self._look_again)
+        hooks = Hooks(self._hear, self._is_reachable, lambda files: self._requests.look_again(files))
         self._parts = assemble(catalog, config.engine, config.watch[0].output, rules, hooks, clock, crash_record)
         self._queue_loop = self._parts.queue_loop
         self._page = PageProcess(config.database, config.page, clock)
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._upkeep = Upkeep(catalog, self._parts.inspection_client, self._is_reachable, self._let_go)
-        self._next_requests = float("-inf")
-        self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
-        self._in_hand: set[int] = set()  # requests that are answered when what they ask for is done
+        self._requests = ServiceRequests(
+            catalog, self._upkeep.forgetting, lambda: self._intakes.values(), self._change_settings
+        )
         self._outage = 0  # turns in a row that the database refused
         self._outage_reason: str | None = None
 
@@ -166,7 +166,7 @@ class Service:
         """Go on with the configuration as it is now, if it is valid; else with the one so far, and say so."""
         self._notifier.reloading()
         try:
-            taken = reload.read(self._origin, self._config)
+            taken = reload.read(self._origin, self._config, self._settings.laid_over)
             for watch in taken.config.watch:
                 make_folder(watch.output)
         except DaemonError as error:
@@ -187,15 +187,33 @@ class Service:
         for watch, intake in self._intakes.items():
             if watch not in kept:
                 intake.stop()
+                self._requests.ask_anew(intake.root)
         self._intakes = {
             watch: self._intakes[watch] if watch in kept else self._intake(watch) for watch in taken.config.watch
         }
         self._monitor.config_error = taken.for_restart
         self._monitor.reconfigure(taken.config)
+        self._tell_settings()
         self._page.reconfigure(taken.config.page)
         logs.info("configuration read again", changed=", ".join(taken.changed) or "nothing")
         if taken.for_restart is not None:
             logs.warning("configuration partly taken over", reason=taken.for_restart)
+
+    def _change_settings(self, order: OverrideOrder) -> str:
+        """Carry out an order for overrides, and go on with them as after a reload.
+
+        Raises
+        ------
+        DaemonError
+        """
+        config, told = self._settings.order(self._config, order)
+        self._take_over(reload.compare(self._config, config))
+        return told
+
+    def _tell_settings(self) -> None:
+        self._monitor.settings = self._settings.told(self._config)
+        for fault in self._settings.faults:
+            logs.error("override left out", fault=fault)
 
     def _work(self) -> None:
         if self._queue_loop.writing_beside:  # what follows needs the database
@@ -208,9 +226,7 @@ class Service:
         self._parts.inspection_client.turn()
         self._parts.idle_lane.turn()
         self._page.turn()
-        if now >= self._next_requests:
-            self._next_requests = now + _REQUESTS_S
-            self._take_requests()
+        self._requests.turn(now)
         self._upkeep.turn(self._config.retention, now)
         if self._parts.connections:
             wait(self._parts.connections, _TURN_S)
@@ -286,39 +302,6 @@ class Service:
         if self._observer is not None:
             self._observer(seen)
 
-    def _take_requests(self) -> None:
-        """What people asked for: sources to be tried again, files to be taken as they are."""
-        unread = {row.id: Path(row.source_path) for row in self._catalog.unread()}
-        self._look_again(path for number, path in unread.items() if number not in self._unread)
-        self._unread = set(unread)
-        for asked in self._catalog.requests.unanswered():
-            if asked.id not in self._in_hand:
-                self._take_request(asked)
-
-    def _take_request(self, asked: Request) -> None:
-        path, answer = Path(asked.path), partial(self._catalog.requests.answer, asked.id)
-        if asked.kind != SUBMIT:
-            self._upkeep.forgetting.order(Order(int(asked.path), asked.kind == FORGET_ROWS, answer))
-            return
-        intake = next((one for one in self._intakes.values() if path.is_relative_to(one.root)), None)
-        if intake is None:
-            roots = ", ".join(str(one.root) for one in self._intakes.values())
-            answer(False, f"{path} is in none of the watched folders ({roots}).")
-        elif not intake.online:
-            answer(False, f"{path} is in a folder that is offline now: try again later.")
-        elif asked.given:
-            self._in_hand.add(asked.id)
-            intake.correct(path, asked.given, answer)
-        else:
-            intake.submit(path)
-            answer(True, f"{path} is taken as it is now.")
-
-    def _look_again(self, files: Iterable[Path]) -> None:
-        for path in files:
-            for intake in self._intakes.values():
-                if path.is_relative_to(intake.root):
-                    intake.reconsider(path)
-
     def _let_go(self, acquisition_id: int) -> None:
         for intake in self._intakes.values():
             intake.admission.let_go(acquisition_id)
@@ -343,7 +326,7 @@ class Service:
             lambda: self._recipe(watch),
             self._parts.idle_lane,
             self._is_reachable,
-            self._look_again,
+            lambda files: self._requests.look_again(files),
         )
 
     def _recipe(self, watch: WatchConfig) -> Recipe | None:
@@ -352,7 +335,7 @@ class Service:
             return None
         return Recipe(
             model,
-            self._config.processing,
+            self._config.processing_of(watch),
             watch.nuclear_channel,
             watch.ome_zarr_version,
             watch.pattern,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.output import complain, say
+
+if TYPE_CHECKING:
+    from daemon.configuration.config import Config
 
 EXAMPLE = "nusetd check-config /etc/nusetd/nusetd.toml"
 
@@ -37,4 +41,20 @@ def execute(arguments: argparse.Namespace) -> int:
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")
     say(f"records in {safe_url(checked.database)}")
+    _say_settings(checked)
     return 0
+
+
+def _say_settings(checked: Config) -> None:
+    """Which settings are no defaults, and where they come from; overrides that do not count stop nothing."""
+    from daemon.overrides.applying import applied
+    from daemon.overrides.found import overrides_of
+    from daemon.overrides.origins import in_use
+
+    overrides = overrides_of(checked.database)
+    found = applied(checked, overrides)
+    for watch in found.config.watch:
+        for one in in_use(found.config, watch, overrides):
+            say(f"settings of {watch.path}: {one}")
+    for fault in found.faults:
+        complain(fault)

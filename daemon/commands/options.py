@@ -124,7 +124,7 @@ def add_assignments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SECTION.NAME=VALUE",
-        type=_assignment,
+        type=one_assignment,
         help="a setting, such as segmentation.min_score=0.8; may be given several times, see `nusetd settings`",
     )
 
@@ -157,7 +157,8 @@ def configured(arguments: argparse.Namespace) -> Config:
 _ENGINE = {"factory": "engine", "weights": "weights", "threads": "threads", "runtime": "runtime"}
 
 
-def _assignment(text: str) -> Assignment:
+def one_assignment(text: str) -> Assignment:
+    """``SECTION.NAME=VALUE``."""
     from daemon.configuration.assignments import assignment
 
     try:

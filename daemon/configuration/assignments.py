@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,19 @@ def overlaid(document: Mapping[str, Any], assignments: Sequence[Assignment]) -> 
             continue  # a fault of its own
         others = {name: value for name, value in section.items() if name != one.name}
         result[one.section] = others if one.value is None else {**others, one.name: one.value}
+    given = {one.key for one in assignments}
+    if given and isinstance(result.get("watch"), list):
+        result["watch"] = [_without(watch, given) for watch in result["watch"]]
     return result
+
+
+def _without(watch: object, given: Set[tuple[str, str]]) -> object:
+    """A watch without settings of its own that were given for all."""
+    if not isinstance(watch, Mapping):
+        return watch
+    inside = {section: table for section, table in watch.items() if isinstance(table, Mapping)}
+    left = {s: {name: value for name, value in table.items() if (s, name) not in given} for s, table in inside.items()}
+    return {**watch, **left}
 
 
 def _value(text: str) -> bool | int | float | str | None:

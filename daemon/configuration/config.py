@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from daemon.configuration.alerts import AlertsConfig, read_alerts
 from daemon.configuration.assignments import Assignment, overlaid
 from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.page import PageConfig, read_page
 from daemon.configuration.retention import RetentionConfig, read_retention
+from daemon.configuration.service_config import ServiceConfig, read_service
 from daemon.configuration.settle_rules import SettleRules
-from daemon.configuration.toml_lines import key_lines, line_of, text_of
+from daemon.configuration.toml_lines import KeyPath, key_lines, line_of, text_of
 from daemon.errors import ConfigError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.params import VolumeParams
@@ -29,8 +30,24 @@ from tracking.params import TrackingParams
 UnclearChannel = Literal["ask", "take"]
 """Where two channels may be the one with nuclei: a person is asked, or the likelier is taken with a warning."""
 
+SECTIONS: Mapping[str, Any] = {
+    "segmentation": SegmentationParams,
+    "volume": VolumeParams,
+    "tracking": TrackingParams,
+}
+"""The sections whose settings decide results, with the parameters that they are read into."""
+
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
 DEFAULT_WEIGHTS = "fluorescence"
+
+
+@dataclass(frozen=True)
+class Processing:
+    """Everything besides the image that decides a result; stored with each acquisition."""
+
+    segmentation: SegmentationParams = field(default_factory=SegmentationParams)
+    volume: VolumeParams = field(default_factory=VolumeParams)
+    tracking: TrackingParams = field(default_factory=TrackingParams)
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,10 @@ class WatchConfig:
     image : str
         ``copy`` the image into the OME-Zarr; keep a ``reference`` where it is an OME-Zarr already, and copy others;
         or ``none``, labels alone.
+    own : Processing or None
+        The settings for what arrives there, where its table in the file has some; None: those of all folders.
+    overridden : Processing or None
+        The same with what people have changed since, see `daemon.overrides`; None: they changed nothing.
     """
 
     path: Path
@@ -99,6 +120,8 @@ class WatchConfig:
     acquisition_quiet_s: float = 300.0
     ome_zarr_version: str = "0.4"
     image: ImageKind = "copy"
+    own: Processing | None = None
+    overridden: Processing | None = None
 
     @property
     def given(self) -> GivenFacts:
@@ -137,50 +160,17 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
-class ServiceConfig:
-    """How the service watches, works and shows itself.
+class Config:
+    """The whole configuration.
 
     Attributes
     ----------
-    events : bool
-        Use file system events as hints; without them the rescan finds everything.
-    rescan_s : float
-        Seconds between two looks at a whole watched folder.
-    worker_silence_s : float
-        A worker that says nothing for so long hangs, and is replaced.
-    reader_limit_s : float
-        A file that is looked into for so long is tried again later, then set aside; the others go on.
-    stop_s : float
-        Told to stop, the service waits so long for the time point under way; then it is done anew at the next start.
-    report_s : float
-        Seconds between two reports for `nusetd status`, and two looks at what may raise an alert.
-    listen : str or None
-        ``host:port`` on this machine for Prometheus' `/metrics`, `/healthz` and `/readyz`; None: not offered.
-    log_level : str
+    assignments : tuple of Assignment
+        What the command line gave over the file.
+    written : frozenset of tuple
+        Where settings stand in both together: ``("segmentation", "min_score")``, or those of a watch,
+        ``("watch", 0, "segmentation", "min_score")``.
     """
-
-    events: bool = True
-    rescan_s: float = 10.0
-    worker_silence_s: float = 600.0
-    reader_limit_s: float = 60.0
-    stop_s: float = 45.0
-    report_s: float = 10.0
-    listen: str | None = None
-    log_level: str = "info"
-
-
-@dataclass(frozen=True)
-class Processing:
-    """Everything besides the image that decides a result; stored with each acquisition."""
-
-    segmentation: SegmentationParams = field(default_factory=SegmentationParams)
-    volume: VolumeParams = field(default_factory=VolumeParams)
-    tracking: TrackingParams = field(default_factory=TrackingParams)
-
-
-@dataclass(frozen=True)
-class Config:
-    """The whole configuration."""
 
     watch: tuple[WatchConfig, ...]
     database: str
@@ -191,6 +181,11 @@ class Config:
     page: PageConfig = field(default_factory=PageConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     assignments: tuple[Assignment, ...] = ()
+    written: frozenset[KeyPath] = frozenset()
+
+    def processing_of(self, watch: WatchConfig) -> Processing:
+        """The settings in use for what arrives in a folder."""
+        return watch.overridden or watch.own or self.processing
 
 
 def load(path: str | Path, assignments: Sequence[Assignment] = (), serves: bool = True) -> Config:
@@ -244,9 +239,10 @@ def examined(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}.") from error
-    reader = Reader(overlaid(document, assignments))
+    whole = overlaid(document, assignments)
+    reader = Reader(whole)
     config = _read_config(reader, origin.absolute().parent, serves)
-    return replace(config, assignments=tuple(assignments)), reader.faults
+    return replace(config, assignments=tuple(assignments), written=_written(whole)), reader.faults
 
 
 def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence[Assignment] = ()) -> str:
@@ -265,16 +261,12 @@ def told(faults: Sequence[Fault], text: str, origin: Path, assignments: Sequence
 
 
 def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
-    watches = tuple(_read_watch(table, folder) for table in reader.tables("watch"))
+    watches = tuple(_read_watch(table, folder, reader) for table in reader.tables("watch"))
     if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
-    service = _read_service(reader.table("service"))
+    service = read_service(reader.table("service"))
     engine = _read_engine(reader.table("engine"))
-    processing = Processing(
-        segmentation=reader.table("segmentation").params(SegmentationParams),
-        volume=reader.table("volume").params(VolumeParams),
-        tracking=reader.table("tracking").params(TrackingParams),
-    )
+    processing = Processing(**{name: reader.table(name).params(kind) for name, kind in SECTIONS.items()})
     alerts, retention = read_alerts(reader.table("alerts")), read_retention(reader.table("retention"))
     page = read_page(reader.table("page"), folder)
     database = _read_database(reader, folder, watches)
@@ -283,7 +275,7 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
     return Config(watches, database, engine, service, processing, alerts, page, retention)
 
 
-def _read_watch(table: Reader, folder: Path) -> WatchConfig:
+def _read_watch(table: Reader, folder: Path, around: Reader) -> WatchConfig:
     defaults = WatchConfig(folder, folder)
     watch = WatchConfig(
         path=table.path("path", folder),
@@ -304,6 +296,7 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),
         ome_zarr_version=table.choice("ome_zarr_version", defaults.ome_zarr_version, ("0.4", "0.5")),
         image=cast(ImageKind, table.choice("image", defaults.image, get_args(ImageKind))),
+        own=_read_own(table, around),
     )
     try:
         naming.acquisition_name(watch.name, (), "image")
@@ -318,20 +311,34 @@ def _read_watch(table: Reader, folder: Path) -> WatchConfig:
     return watch
 
 
-def _read_service(table: Reader) -> ServiceConfig:
-    defaults = ServiceConfig()
-    service = ServiceConfig(
-        events=table.boolean("events", defaults.events),
-        rescan_s=table.number("rescan_s", defaults.rescan_s, at_least=0.1),
-        worker_silence_s=table.number("worker_silence_s", defaults.worker_silence_s, at_least=1.0),
-        reader_limit_s=table.number("reader_limit_s", defaults.reader_limit_s, at_least=1.0),
-        stop_s=table.number("stop_s", defaults.stop_s, at_least=0.0),
-        report_s=table.number("report_s", defaults.report_s, at_least=0.1),
-        listen=table.loopback("listen"),
-        log_level=table.choice("log_level", defaults.log_level, ("debug", "info", "warning", "error")),
-    )
-    table.finish()
-    return service
+def _read_own(table: Reader, around: Reader) -> Processing | None:
+    """The settings of one watch over those of all: ``[watch.segmentation]`` below its ``[[watch]]``."""
+    tables = {name: table.table(name) for name in SECTIONS}
+    if not any(own.values for own in tables.values()):
+        return None
+    made: dict[str, Any] = {}
+    for name, kind in SECTIONS.items():
+        common, own = around.inner(name), tables[name]
+        merged = Reader({**common, **own.values}, own.key)
+        made[name] = merged.params(kind)
+        alone = Reader(common, own.key)
+        alone.params(kind)  # what is wrong for all is told once, where it stands
+        table.faults.extend(fault for fault in merged.faults if fault not in alone.faults)
+    return Processing(**made)
+
+
+def _written(document: Mapping[str, Any]) -> frozenset[KeyPath]:
+    """Where settings stand in a document."""
+
+    def inside(values: object) -> list[tuple[str, str]]:
+        tables = {name: values.get(name) for name in SECTIONS} if isinstance(values, Mapping) else {}
+        return [(name, key) for name, table in tables.items() if isinstance(table, Mapping) for key in table]
+
+    watches = document.get("watch", [])
+    own = [
+        ("watch", i, *key) for i, one in enumerate(watches if isinstance(watches, list) else []) for key in inside(one)
+    ]
+    return frozenset([*inside(document), *own])
 
 
 def _read_engine(table: Reader) -> EngineConfig:

@@ -48,6 +48,21 @@ class Reader:
         self._known: set[str] = set()
         self.faults: list[Fault] = [] if faults is None else faults
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The table as it is."""
+        return self._values
+
+    @property
+    def key(self) -> KeyPath:
+        """Its place in the document."""
+        return self._key
+
+    def inner(self, name: str) -> Mapping[str, Any]:
+        """The table `name` as it is, empty where it is none; it is not checked."""
+        found = self._values.get(name)
+        return found if isinstance(found, Mapping) else {}
+
     def fault(self, key: KeyPath, sentence: str) -> None:
         """Note a mistake at `key` inside this table."""
         self.faults.append(Fault((*self._key, *key), sentence))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,8 +33,8 @@ class Taken:
     restarts_intakes: bool
 
 
-def read(origin: Path | None, old: Config) -> Taken:
-    """Read the configuration file again.
+def read(origin: Path | None, old: Config, laid_over: Callable[[Config], Config] = lambda config: config) -> Taken:
+    """Read the configuration file again; `laid_over` is told of it, and returns what counts.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def read(origin: Path | None, old: Config) -> Taken:
     """
     if origin is None:
         raise ConfigError("The service was not started with a configuration file: there is none to read again.")
-    return compare(old, configuration.load(origin, old.assignments))
+    return compare(old, laid_over(configuration.load(origin, old.assignments)))
 
 
 def compare(old: Config, new: Config) -> Taken:

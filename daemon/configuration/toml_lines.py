@@ -34,7 +34,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             table = (*name, counts[name])
             lines.setdefault(table, number)
         elif found := _TABLE.match(line):
-            table = _parts(found[1])
+            table = _numbered(_parts(found[1]), counts)
             lines.setdefault(table, number)
         elif found := _KEY.match(line):
             lines.setdefault((*table, *_parts(found[1])), number)
@@ -53,6 +53,14 @@ def line_of(lines: dict[KeyPath, int], key: KeyPath) -> int:
 
 def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def _numbered(parts: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> KeyPath:
+    """The place of a table inside the last table of an array: ``[watch.volume]`` belongs to the ``[[watch]]`` above."""
+    for length in range(len(parts) - 1, 0, -1):
+        if parts[:length] in counts:
+            return (*parts[:length], counts[parts[:length]], *parts[length:])
+    return parts
 
 
 def _opened_quote(line: str) -> str | None:

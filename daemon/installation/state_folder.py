@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from daemon.errors import DaemonError
+
+OVERRIDES = "overrides.toml"
 
 
 def state_folder() -> Path:
@@ -26,6 +29,26 @@ def state_folder() -> Path:
             f"The folder for the service's state cannot be made ({why}): set XDG_STATE_HOME to a local folder."
         ) from error
     return folder
+
+
+def overrides_path(database: str) -> Path:
+    """Return where the overrides of the service on a database lie; nothing is made.
+
+    A service of systemd has a folder for its state alone; by hand, several services share one.
+
+    Raises
+    ------
+    DaemonError
+        When there is no home folder.
+    """
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return Path(given) / OVERRIDES
+    try:
+        home = _xdg_state_home()
+    except RuntimeError as error:
+        raise DaemonError(f"There is no folder for the service's state ({error}): set XDG_STATE_HOME.") from error
+    return home / "nusetd" / hashlib.sha256(database.encode()).hexdigest()[:16] / OVERRIDES
 
 
 def _xdg_state_home() -> Path:

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -114,6 +114,7 @@ class Monitor:
         self._trouble_note = TroubleNote(trouble_note_path(config.database))
         self._disks = Disks()
         self.config_error: str | None = None
+        self.settings: dict[str, Any] = {}
         self.alert_sender = AlertSender(config.alerts, lambda: iso(today()))
         self._listen()
 
@@ -242,6 +243,8 @@ class Monitor:
             listen=self._listening,
             config_error=self.config_error,
             troubles=tuple(map(str, live.troubles)),
+            settings=self.settings,
+            engine=asdict(self._config.engine),
         )
 
     def _root(self, root: Root) -> RootReport:

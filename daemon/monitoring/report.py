@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,10 @@ class Report:
         Why the last reload of the configuration was refused.
     error : str or None
         What ended it.
+    settings : dict
+        Where the settings of each watched folder come from that are no defaults, see `SettingsInUse.told`.
+    engine : dict
+        The segmenter: what `[engine]` says.
     """
 
     state: str
@@ -69,6 +73,8 @@ class Report:
     config_error: str | None = None
     error: str | None = None
     troubles: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

@@ -11,6 +11,7 @@ from typing import Any
 from daemon.monitoring.pace import Pace, pace_of, spoken_s, stopped
 from daemon.monitoring.report import Report, RootReport, liveness
 from daemon.monitoring.trouble_note import read_note
+from daemon.overrides.origins import SettingInUse
 from storage.query.health import Doubt, Problem, health
 
 _SHOWN_PROBLEMS = 5
@@ -89,6 +90,8 @@ def lines(status: Status) -> Iterator[str]:
             yield f"alerts      {counts}; last: {report.last_alert}"
         if report.config_error:
             yield from _labelled("config", report.config_error.splitlines())
+        yield from _labelled("settings", list(_settings(report)))
+        yield from _labelled("overrides", list(report.settings.get("faults", ())))
     shown = status.problems[:_SHOWN_PROBLEMS]
     yield from _labelled("problems", [_problem(problem) for problem in shown] or ["none"])
     shown_doubts = [f"{doubt.acquisition}: {doubt.reason}" for doubt in status.doubts[:_SHOWN_DOUBTS]]
@@ -141,6 +144,13 @@ def _root(root: RootReport, runs: bool) -> str:
     settling = f", {root.settling} files not whole yet" if root.settling else ""
     free = "" if root.free_bytes is None else f", {root.free_bytes / 1e9:.1f} GB free"
     return f"{root.path} {state} since {root.since}{settling} -> {root.output}{free}"
+
+
+def _settings(report: Report) -> Iterator[str]:
+    """Where settings come from that are no defaults."""
+    for folder, settings in report.settings.get("settings", {}).items():
+        for one in settings:
+            yield f"{folder}: {SettingInUse.from_dict(one)}"
 
 
 def _problem(problem: Problem) -> str:

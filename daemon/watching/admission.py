@@ -20,7 +20,7 @@ from daemon.watching.readiness import Identity
 from daemon.watching.said.correction import Corrections
 from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.series import Series
-from daemon.watching.taken import forgotten, moved_here, named_after, owner_of, printable, sources
+from daemon.watching.taken import forgotten, lying_elsewhere, moved_here, named_after, owner_of, printable, sources
 from storage import readers
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.readers.names import file_of_image
@@ -105,7 +105,7 @@ class Admission:
         """A file is no longer followed: it was taken, set aside, or is gone."""
         group = self._group_of(path)
         if group is not None:
-            group.arriving -= 1
+            group.arriving = max(group.arriving - 1, 0)  # it may have begun to arrive for a group that was given up
 
     def finish(
         self, path: Path, identity: Identity, others: Sequence[Path] = (), time_points: tuple[int, ...] | None = None
@@ -150,6 +150,11 @@ class Admission:
             if row.state not in FINISHED and owner_of(row.source_path, known) is not None:
                 self._queue_loop.end(row.id)
         return known
+
+    def part(self, path: Path) -> None:
+        """What comes of a file's series from now on belongs to what was made of it no more."""
+        for groups in (self._groups, self._active):
+            groups.pop(readers.acquisition_key(path, self._watch.pattern).path, None)
 
     def let_go(self, acquisition_id: int) -> None:
         """An acquisition is forgotten: what still comes of its series is another one."""
@@ -264,12 +269,7 @@ class Admission:
 
     def _asks_what_moved(self, opening: Opening, answer: Opened) -> bool:
         """Have it looked up whether sources with the same content are gone; False where there are none."""
-        elsewhere = {
-            one.source_path: one.files
-            for found in answer.found
-            for one in self._catalog.sources.elsewhere(found)
-            if all(self._reachable(file) for file in one.files)
-        }
+        elsewhere = lying_elsewhere(self._catalog, answer.found, self._reachable)
         if elsewhere:
             self._inspection_client.ask(Gone(elsewhere), partial(self._hear_what_moved, opening, answer))
         return bool(elsewhere)

@@ -178,6 +178,18 @@ class Intake:
         if path in self._settling:
             self._hurry(path)
 
+    def recipe_of(self, path: Path) -> Recipe | None:
+        """How the source of a file is processed now; None while the model is not loaded."""
+        recipe = self._recipe()
+        return None if recipe is None else self.admission.facts.recipe(path, recipe)
+
+    def take_again(self, files: Iterable[Path]) -> None:
+        """Take files that were taken once more, for another result beside what was made of them."""
+        for path in files:
+            self.admission.part(path)
+        for path in files:
+            self.reconsider(path)
+
     def correct(self, path: Path, given: GivenFacts, then: Callable[[bool, str], None]) -> None:
         """Read a file with these facts, from now on, instead of what it was taken for; `then` hears what came of it."""
 

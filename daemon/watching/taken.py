@@ -63,6 +63,14 @@ def moved_here(
     return None
 
 
+def lying_elsewhere(
+    catalog: Catalog, found: Iterable[Found], reachable: Callable[[Path], bool]
+) -> dict[str, tuple[Path, ...]]:
+    """Sources at other paths with the content of these, and their files: those that can be there at all."""
+    known = [one for image in found for one in catalog.sources.elsewhere(image)]
+    return {one.source_path: one.files for one in known if all(reachable(file) for file in one.files)}
+
+
 def folders_to(path: Path, root: Path) -> tuple[str, ...]:
     """The folders between a root and a file inside it; none where it is not inside."""
     return path.relative_to(root).parent.parts if path.is_relative_to(root) else ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
@@ -12,6 +13,7 @@ from storage.given_facts import GivenFacts
 from storage.schema.tables import requests
 
 SUBMIT, FORGET, FORGET_ROWS = "submit", "forget", "forget rows"
+SETTINGS, AGAIN = "settings", "again"
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,14 @@ class Request:
     ----------
     id : int
     path : str
-        The file that is to be taken as it is (`SUBMIT`), or the id of the acquisition that is to be forgotten.
+        The file that is to be taken as it is (`SUBMIT`), the id of the acquisition that is to be forgotten, or done
+        again beside its first result (`AGAIN`), or the watched folder whose settings change (`SETTINGS`).
     kind : str
-        `SUBMIT`, `FORGET`, or `FORGET_ROWS`, which leaves the OME-Zarr where it is.
+        One of these, or `FORGET_ROWS`, which leaves the OME-Zarr where it is.
     given : GivenFacts
         What a person says of the file.
+    details : mapping
+        All that was written down with it.
     """
 
     id: int
@@ -35,6 +40,7 @@ class Request:
     accepted: bool | None = None
     answer: str | None = None
     given: GivenFacts = field(default_factory=GivenFacts)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RequestBook:
@@ -52,9 +58,15 @@ class RequestBook:
         self._transaction = transaction
         self._now = now
 
-    def ask(self, path: str, given: GivenFacts | None = None, kind: str = SUBMIT) -> int:
+    def ask(
+        self,
+        path: str,
+        given: GivenFacts | None = None,
+        kind: str = SUBMIT,
+        details: Mapping[str, Any] | None = None,
+    ) -> int:
         """Write down what is asked of the running service; return the request's number."""
-        said = given.stored() if given else None
+        said = given.stored() if given else dict(details) if details else None
         values = {"path": path, "kind": kind, "asked_at": self._now(), "given": said}
         with self._transaction() as connection:
             key = connection.execute(insert(requests).values(values)).inserted_primary_key
@@ -90,4 +102,5 @@ class RequestBook:
 
 def _request(row: RowMapping) -> Request:
     given = GivenFacts.restored(row["given"])
-    return Request(int(row["id"]), str(row["path"]), str(row["kind"]), row["accepted"], row["answer"], given)
+    path, kind, details = str(row["path"]), str(row["kind"]), dict(row["given"] or {})
+    return Request(int(row["id"]), path, kind, row["accepted"], row["answer"], given, details)

@@ -16,7 +16,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.configuration.config import ServiceConfig
+from daemon.configuration.service_config import ServiceConfig
 from storage.clock import iso
 from storage.database.catalog import Catalog
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
+from storage.connection.database_folder import folder_of
 from storage.database import claims, registration
 from storage.database.readings import former
 from storage.database.registration import GEOMETRY, source_key
@@ -19,7 +20,8 @@ from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.readers import names
 from storage.readers.fingerprint import same_content
-from storage.schema.tables import acquisitions, sources, timepoints
+from storage.schema.rows import AcquisitionRow, acquisition_row
+from storage.schema.tables import acquisitions, requests, sources, timepoints
 
 _NOTHING = GivenFacts()
 
@@ -99,6 +101,30 @@ class SourceBook:
         """Queue again what failed of a file that was away and is back as it was; return the acquisitions' ids."""
         with self._transaction() as connection:
             return claims.retry_file(connection, str(path), self._now())
+
+    def results(self, source_path: str | Path) -> list[AcquisitionRow]:
+        """Return all acquisitions of a source, oldest first."""
+        mine = select(acquisitions).where(acquisitions.c.source_key == source_key(source_path))
+        with self._transaction() as connection:
+            rows = connection.execute(mine.order_by(acquisitions.c.id)).mappings().all()
+            return [acquisition_row(row, folder_of(connection)) for row in rows]
+
+    def take_again(self, acquisition_id: int, request: int, answer: str) -> tuple[Path, ...]:
+        """Have the files of an acquisition count as new ones, and answer the request for it in the same transaction.
+
+        So whoever is stopped right afterwards still takes them. Returned are the files.
+        """
+        with self._transaction() as connection:
+            row = connection.execute(select(acquisitions).where(acquisitions.c.id == acquisition_id)).mappings().one()
+            named = [str(path) for path in _files(connection, row)]
+            named.append(str(names.file_of_image(Path(row["source_path"]))))
+            mine = (sources.c.acquisition_id == acquisition_id) | sources.c.path.in_(named)
+            paths = connection.execute(select(sources.c.path).where(mine).order_by(sources.c.path)).scalars().all()
+            unlike = {"size": -1, "mtime_ns": -1}  # as no file looks
+            connection.execute(update(sources).where(mine).values(unlike))
+            answered = {"accepted": True, "answer": answer, "answered_at": self._now()}
+            connection.execute(update(requests).where(requests.c.id == request).values(answered))
+            return tuple(Path(path) for path in paths)
 
     def elsewhere(self, found: Found) -> tuple[Elsewhere, ...]:
         """Return the sources at other paths with the content of one that is not known at its own."""

@@ -1,0 +1,37 @@
+"""Have the running service do an acquisition again, with the settings in use now, as a second result beside the first.
+
+The first result stays as it is, and the page shows both side by side. `nusetd forget` removes the one that is not
+wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.commands import options
+
+EXAMPLE = "nusetd again embryo --database results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    options.add_acquisition(parser)
+    parser.add_argument("--by", metavar="NAME", help="who it is that asks (default: this account)")
+    options.add_database(parser)
+    parser.add_argument(
+        "--wait", type=options.seconds, default=30.0, metavar="S", help="longest wait for the service's answer (30)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Ask, and say what the service answered."""
+    from daemon.output import complain, say
+    from daemon.overrides import asking
+
+    number = asking.ask_again(arguments.database, arguments.acquisition, arguments.by)
+    answer = asking.answer_to(arguments.database, number, arguments.wait)
+    if answer is None or answer.answer is None:
+        say("Noted: the service does it when it runs.")
+        return 0
+    (say if answer.accepted else complain)(answer.answer)
+    return 0 if answer.accepted else 1

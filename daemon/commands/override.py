@@ -1,0 +1,123 @@
+"""Settings of a watched folder from now on, without touching the configuration file; or a list of them.
+
+The running service keeps them in its state folder, with who chose what and when, and goes on with them at once. They
+count more than the configuration. What is under way with other settings is begun anew, in a second result.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.commands import options
+
+if TYPE_CHECKING:
+    from daemon.configuration.assignments import Assignment
+    from daemon.monitoring.report import Report
+    from daemon.overrides.book import Value
+
+EXAMPLE = "nusetd override /data/confocal segmentation.min_score=0.7 --database results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("watch", metavar="WATCH", nargs="?", help="the watched folder, or the end of its path")
+    parser.add_argument(
+        "settings",
+        metavar="SECTION.NAME=VALUE",
+        nargs="*",
+        type=options.one_assignment,
+        help="settings, see `nusetd settings`; without any, what is overridden is listed",
+    )
+    parser.add_argument(
+        "--remove", action="append", default=[], metavar="SECTION.NAME", help="as the configuration says, from now on"
+    )
+    parser.add_argument("--remove-all", action="store_true", help="the same for every setting of the folder")
+    parser.add_argument("--history", action="store_true", help="list who changed what, when, and what it was before")
+    parser.add_argument("--by", metavar="NAME", help="who it is that changes them (default: this account)")
+    options.add_database(parser)
+    parser.add_argument(
+        "--wait", type=options.seconds, default=30.0, metavar="S", help="longest wait for the service's answer (30)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Order, and say what the service answered; or list."""
+    from daemon.errors import UsageError
+    from daemon.output import complain, say
+    from daemon.overrides import asking
+
+    if arguments.watch is not None and "=" in arguments.watch and not arguments.settings:
+        raise UsageError("Name the watched folder, then its settings: " + EXAMPLE)
+    report = _report(arguments.database)
+    if not (arguments.settings or arguments.remove or arguments.remove_all):
+        for line in _listed(report, arguments):
+            say(line)
+        return 0
+    if arguments.watch is None:
+        raise UsageError("Name the watched folder, then its settings: " + EXAMPLE)
+    removed = ("*",) if arguments.remove_all else tuple(arguments.remove)
+    watch = _watch(arguments.watch, report)
+    number = asking.ask_override(arguments.database, watch, _values(arguments.settings), removed, arguments.by)
+    answer = asking.answer_to(arguments.database, number, arguments.wait)
+    if answer is None or answer.answer is None:
+        say("Noted: the service does it when it runs.")
+        return 0
+    (say if answer.accepted else complain)(answer.answer)
+    return 0 if answer.accepted else 1
+
+
+def _values(settings: list[Assignment]) -> dict[str, Value]:
+    from daemon.configuration.assignments import DEFAULT
+
+    return {f"{one.section}.{one.name}": DEFAULT if one.value is None else one.value for one in settings}
+
+
+def _report(database: str) -> Report | None:
+    from daemon.monitoring import status
+    from storage.clock import utc_now
+
+    return status.look(database, utc_now()).report
+
+
+def _watch(wanted: str, report: Report | None) -> str:
+    """The watched folder that is meant.
+
+    Raises
+    ------
+    UsageError
+    """
+    from daemon.errors import UsageError
+
+    path = str(Path(wanted).expanduser().absolute())
+    named = [] if report is None else [*(root.path for root in report.roots), *report.settings.get("overridden", ())]
+    folders = list(dict.fromkeys(named))
+    found = [path] if path in folders or not folders else [one for one in folders if one.endswith(f"/{wanted}")]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(f"{wanted} is none of the watched folders: choose one of {', '.join(folders)}.")
+
+
+def _listed(report: Report | None, arguments: argparse.Namespace) -> Iterator[str]:
+    from daemon.overrides import book
+    from daemon.overrides.origins import SettingInUse, spoken
+
+    told = report.settings if report is not None else {}
+    wanted = None if arguments.watch is None else _watch(arguments.watch, report)
+    if arguments.history:
+        path = told.get("path")
+        for one in book.read(Path(path)).changes if path else ():
+            if wanted in (None, one.watch):
+                after = "as the configuration says" if one.value is None else spoken(one.value)
+                yield f"{one.at}  {one.by}  {one.watch}  {one.setting} = {after}, before {spoken(one.before)}"
+        return
+    lines = [
+        f"{folder}: {setting}"
+        for folder, settings in told.get("settings", {}).items()
+        for setting in map(SettingInUse.from_dict, settings)
+        if setting.origin == "override" and wanted in (None, folder)
+    ]
+    yield from lines or ["Nothing is overridden."]
+    yield from told.get("faults", ())

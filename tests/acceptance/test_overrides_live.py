@@ -1,0 +1,107 @@
+"""Settings that are changed while the service runs, and an acquisition that is done again beside its first result."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lab import Lab, asked, stack, write_stack
+
+import storage
+from storage.database.requests import SETTINGS
+
+Maker = Callable[..., Lab]
+SETTING = "segmentation.min_score"
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for the services' state."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    return tmp_path / "state" / "overrides.toml"
+
+
+def score(lab: Lab, name: str) -> float:
+    """The smallest score with which an acquisition was made."""
+    [(params,)] = lab.rows(f"select params from acquisitions where name = '{name}'")
+    return float(json.loads(params)["segmentation"]["min_score"])
+
+
+def test_an_override_is_in_use_for_what_comes_next_and_again_makes_a_second_result(new_lab: Maker, state: Path) -> None:
+    lab = new_lab()
+    for t in range(2):
+        write_stack(lab.incoming / f"first_t{t:03}.tif", stack(t))
+    write_stack(lab.incoming / "alone.tif", stack(0))
+    lab.start()
+    lab.wait(lambda: lab.states() == ["complete", "complete"] and lab.settled())
+    usual = score(lab, "first")
+
+    # With the settings in use there is nothing to compare.
+    same = asked("again", "first", "--database", lab.output)
+    assert same.returncode == 1
+    assert "first was done with the very settings in use now" in same.stderr
+
+    told = asked("override", lab.incoming, f"{SETTING}=0.11", "--by", "anna", "--database", lab.output)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.strip() == f"From now on for {lab.incoming}: {SETTING} = 0.11 (before: {usual})."
+    write_stack(lab.incoming / "next.tif", stack(0))
+    lab.wait(lambda: len(lab.states()) == 3 and lab.settled())
+    assert score(lab, "next") == 0.11
+    assert [score(lab, name) for name in ("first", "alone")] == [usual, usual]
+    line = f"{SETTING} = 0.11, chosen by anna at "
+    lab.wait(lambda: line in asked("status", "--database", lab.output).stdout)
+    assert line in asked("check-config", lab.config).stdout
+    assert line in asked("override", "--database", lab.output).stdout
+    history = asked("override", "incoming", "--history", "--database", lab.output).stdout
+    assert f"anna  {lab.incoming}  {SETTING} = 0.11, before {usual}" in history
+
+    for name in ("first", "alone"):
+        again = asked("again", name, "--database", lab.output)
+        assert (again.returncode, again.stderr) == (0, "")
+    lab.wait(lambda: lab.states() == ["complete"] * 5 and lab.settled())
+    results = storage.open(lab.output)
+    for name, points in (("first", 2), ("alone", 1)):
+        assert [score(lab, name), score(lab, f"{name}-2")] == [usual, 0.11]
+        first, second = results[name], results[f"{name}-2"]
+        assert first.about.source_path == second.about.source_path
+        assert first.labels().shape == second.labels().shape
+        assert len(second.counts()) == len(first.counts()) == points
+    twice = asked("again", "first", "--database", lab.output)
+    assert "first was done with these settings already: see first-2." in twice.stderr
+
+    gone = asked("override", "incoming", "--remove-all", "--database", lab.output)
+    assert f"{SETTING} as the configuration says (before: 0.11)" in gone.stdout
+    assert tomllib.loads(state.read_text()).get("watch") is None
+    assert lab.stop() == 0
+
+
+def test_orders_wait_for_the_service_and_survive_its_death(new_lab: Maker, state: Path) -> None:
+    """Ordered while it does not run, and killed right after it took an order: nothing is lost, nothing done twice."""
+    lab = new_lab()
+    write_stack(lab.incoming / "one.tif", stack(0))
+    lab.start()
+    lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    lab.kill()
+    told = asked("override", lab.incoming, f"{SETTING}=0.2", "--database", lab.output, "--wait", "0.1")
+    assert told.stdout.strip() == "Noted: the service does it when it runs."
+    asked("again", "one", "--database", lab.output, "--wait", "0.1")
+    lab.start()
+    lab.wait(lambda: lab.rows("select count(*) from requests where accepted") == [(2,)])
+    lab.kill()  # the files count as new, the second result may not be known yet
+    lab.start()
+    lab.wait(lambda: lab.states() == ["complete", "complete"] and lab.settled())
+    assert score(lab, "one-2") == 0.2
+    changes = tomllib.loads(state.read_text())["changed"]
+    assert [(one["setting"], one["value"]) for one in changes] == [(SETTING, 0.2)]
+    assert lab.rows(f"select accepted from requests where kind = '{SETTINGS}'") == [(1,)]
+    state.write_text("[[watch]\n")
+    lab.kill()
+    write_stack(lab.incoming / "two.tif", stack(1))
+    lab.start()  # a broken file stops nothing
+    lab.wait(lambda: len(lab.states()) == 3 and lab.settled())
+    assert score(lab, "two") != 0.2
+    assert "overrides.toml does not count" in asked("status", "--database", lab.output).stdout
+    assert lab.stop() == 0
