@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.errors import DaemonError
+from daemon.overrides.again import do_again
 from daemon.overrides.in_use import OverrideOrder
 from daemon.upkeep.forgetting import Forgetting, Order
-from daemon.overrides.again import do_again
 from storage.database.requests import AGAIN, FORGET_ROWS, SETTINGS, SUBMIT, Request
 
 if TYPE_CHECKING:

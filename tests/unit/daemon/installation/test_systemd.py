@@ -12,8 +12,8 @@ import pytest
 from daemon.configuration import config
 from daemon.configuration.alerts import AlertsConfig
 from daemon.configuration.config import EngineConfig, WatchConfig
-from daemon.configuration.service_config import ServiceConfig
 from daemon.configuration.retention import RetentionConfig
+from daemon.configuration.service_config import ServiceConfig
 
 SYSTEMD = Path(__file__).parents[4] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
