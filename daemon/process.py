@@ -26,9 +26,9 @@ from storage.database.catalog import Catalog
 from storage.errors import StorageError
 from storage.found import Found
 from storage.given_facts import GivenFacts
-from storage.omezarr.empty_store import ImageKind
+from storage.omezarr.references import ImageKind
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.schema.states import AcquisitionState
 from storage.spans import spoken
 from tracking.steps import absent

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from nuset_engine.arrays import PointsND, PointsZYX
 from nuset_engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import pandas as pd  # takes longer to load than many a program that only knows the columns takes in all
 
 Unit = Literal["um", "px"]
 
@@ -93,9 +95,14 @@ class Nuclei:
         missing = [name for name in NUCLEI_COLUMNS if name not in self.table.columns]
         if missing:
             raise EngineError(f"The table of nuclei lacks the columns {', '.join(missing)}; build it with `measure`.")
-        others = [name for name in self.table.columns if name not in NUCLEI_COLUMNS]
-        table = self.table.reset_index(drop=True)[[*NUCLEI_COLUMNS, *others]].astype(dict(NUCLEI_COLUMNS))
-        if table["label"].duplicated().any():
+        columns = [*NUCLEI_COLUMNS, *(name for name in self.table.columns if name not in NUCLEI_COLUMNS)]
+        table = self.table.reset_index(drop=True)
+        if list(table.columns) != columns:
+            table = table[columns]
+        given = zip(NUCLEI_COLUMNS.items(), table.dtypes, strict=False)
+        wrong = {name: wanted for (name, wanted), dtype in given if dtype != wanted}
+        table = table.astype(wrong) if wrong else table  # for a few nuclei, casts take longer than all else
+        if not table["label"].is_unique:
             raise EngineError(f"Two nuclei of time point {self.t} have the same label; labels must be unique.")
         object.__setattr__(self, "table", table)
 
@@ -111,7 +118,9 @@ class Nuclei:
     @classmethod
     def empty(cls, t: int, unit: Unit = "um") -> Nuclei:
         """A time point without nuclei."""
-        return cls(t, pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in NUCLEI_COLUMNS.items()}), unit)
+        import pandas as pd
+
+        return cls(t, pd.DataFrame({name: np.zeros(0, dtype) for name, dtype in NUCLEI_COLUMNS.items()}), unit)
 
     @classmethod
     def from_positions(cls, t: int, positions: PointsND, unit: Unit = "um", **columns: ArrayLike) -> Nuclei:
@@ -133,6 +142,8 @@ class Nuclei:
         EngineError
             If `positions` has another shape.
         """
+        import pandas as pd
+
         points = np.asarray(positions, dtype=np.float64)
         if points.size == 0:
             points = points.reshape(0, 3)

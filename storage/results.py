@@ -25,8 +25,8 @@ from storage.errors import StorageError, WrongRequestError
 from storage.omezarr import places
 from storage.query.answers import to_pandas
 from storage.query.question import Question
-from storage.query.selection import Selection, TimeRange
 from storage.query.snapshots import resolved, snapshot
+from storage.query.statements import Selection, TimeRange
 from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class AcquisitionResults:
         track: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return one row per nucleus and time point; see `storage.query.selection.Selection`."""
+        """Return one row per nucleus and time point; see `storage.query.statements.Selection`."""
         wanted = Selection(where=where, t=t, track=track, columns=columns)
         return Question.nuclei(self.url, self.about.id, wanted).frame()
 

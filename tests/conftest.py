@@ -61,6 +61,30 @@ def _new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Itera
     writer.upgrade = upgrade
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _databases_share_compiled_statements() -> Iterator[None]:
+    """A service compiles a statement once for its one database; tests, for each of their thousand, again."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.util import LRUCache
+
+    from storage.connection import engine as engines
+
+    known = create_engine("sqlite://")
+    known.connect().close()  # what a dialect is told by the first connection
+    statements: LRUCache[object, object] = LRUCache(5_000)
+
+    def created(*arguments: object, **options: object) -> Engine:
+        engine = create_engine(*arguments, **options)
+        if engine.dialect.name == known.dialect.name:
+            engine.dialect, engine._compiled_cache = known.dialect, statements
+        return engine
+
+    engines.create_engine = created
+    yield
+    engines.create_engine = create_engine
+    known.dispose()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--cpu`: the same by test."""
     parser.addoption("--cpu", action="store_true", help="list the processor time of tests as well; with -v of all")

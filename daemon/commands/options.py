@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from daemon.configuration.assignments import Assignment
     from daemon.configuration.config import Config
     from storage.given_facts import GivenFacts
-    from storage.query.selection import Selection
+    from storage.query.statements import Selection
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def add_selection(parser: argparse.ArgumentParser, example: str, *, of_time: boo
 
 def selection(arguments: argparse.Namespace) -> Selection:
     """What the arguments of `add_selection` ask for."""
-    from storage.query.selection import Selection
+    from storage.query.statements import Selection
 
     given = vars(arguments)
     wanted = {name: given.get(name) for name in ("where", "track", "columns", "limit")}

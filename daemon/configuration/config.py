@@ -23,7 +23,7 @@ from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
 from storage.given_facts import GivenFacts, GivenSize
-from storage.omezarr.empty_store import ImageKind
+from storage.omezarr.references import ImageKind
 from storage.readers.names import acquisition_key
 from tracking.params import TrackingParams
 

@@ -14,7 +14,7 @@ from nuset_engine.arrays import FloatsN, LabelsZYX, StackZYX
 from storage.errors import StorageError
 from storage.omezarr.image_store import ImageStore
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.schema import tables
 from storage.schema.states import AcquisitionState, TimepointState
 

@@ -14,7 +14,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.params import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
-from storage.omezarr.empty_store import ImageKind
+from storage.omezarr.references import ImageKind
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from tracking.params import TrackingParams
 

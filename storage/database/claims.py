@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,7 +12,9 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     ScalarSelect,
+    Select,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -49,6 +52,14 @@ def claim_next(
     A time point is ready when none before it in its acquisition waits for its turn, and fewer than `at_once` of them
     are being processed: tracks grow forward, and what is analysed early has to be kept. Acquisitions of `without` wait.
     """
+    values = {"now": now, "at_once": at_once, "without": sorted(without), "ahead": _AHEAD}
+    number = connection.execute(_ready(channel_is_open), values).scalar()
+    return None if number is None else _claimed(connection, int(number), now)
+
+
+@cache
+def _ready(channel_is_open: bool) -> Select[Any]:
+    """The statement of `claim_next`, which each turn of the loop asks: with what these name."""
     before, other, kept = (timepoints.alias(name) for name in ("before", "other", "kept"))
     waits = exists().where(
         and_(
@@ -72,19 +83,19 @@ def claim_next(
         )
         .scalar_subquery()
     )
-    ready = (
+    known, not_before = acquisitions.c.nuclear_channel, timepoints.c.not_before
+    return (
         select(timepoints.c.id)
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
         .where(timepoints.c.state == TimepointState.QUEUED.value)
-        .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value, acquisitions.c.id.not_in(sorted(without)))
-        .where(or_(timepoints.c.not_before.is_(None), timepoints.c.not_before <= now))
-        .where(~waits, running < at_once, early < _AHEAD)
+        .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
+        .where(acquisitions.c.id.not_in(bindparam("without", expanding=True)))
+        .where(or_(not_before.is_(None), not_before <= bindparam("now")))
+        .where(~waits, running < bindparam("at_once"), early < bindparam("ahead"))
+        .where(known.is_(None) if channel_is_open else known.is_not(None))
         .order_by(timepoints.c.acquisition_id, timepoints.c.t)
         .limit(1)
     )
-    known = acquisitions.c.nuclear_channel
-    number = connection.execute(ready.where(known.is_(None) if channel_is_open else known.is_not(None))).scalar()
-    return None if number is None else _claimed(connection, int(number), now)
 
 
 def give_back(

@@ -14,7 +14,7 @@ import numpy as np
 from storage.errors import StorageError
 from storage.export.lineage import segments
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot

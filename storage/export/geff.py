@@ -16,7 +16,7 @@ from storage import naming
 from storage.errors import StorageError
 from storage.export.lineage import edges_of
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 
 if TYPE_CHECKING:
     from geff._typing import PropDictNpArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 
 if TYPE_CHECKING:
     from storage.export.snapshot import Snapshot

@@ -18,7 +18,7 @@ from nuset_engine.arrays import PairsN2
 from storage.export.lineage import edges_of, roots_of
 from storage.query import statements
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.schema.rows import AcquisitionRow
 from storage.well_formed import well_formed
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,17 +16,15 @@ from storage import naming
 from storage.acquisition import Acquisition
 from storage.naming import OWN_ATTRIBUTE, STORE_SUFFIX, Place
 from storage.omezarr import bundles, ngff, places, published, references
-from storage.omezarr.disks.durable import DurableStore
 from storage.omezarr.disks.exchange import appear, make_folders
 from storage.omezarr.growing import chunks, shards
 from storage.omezarr.ownership import CLAIMS, Owner
 from storage.omezarr.pyramid import level_sizes
-from storage.omezarr.references import Reference
+from storage.omezarr.references import ImageKind, Reference
 
 if TYPE_CHECKING:
     import zarr
 
-ImageKind = Literal["copy", "reference", "none"]
 TimepointPlanes = Sequence[Sequence[PlaneYX]]
 """The planes of each channel of one time point."""
 
@@ -93,7 +91,7 @@ def _build_in_folder(path: Path, plan: _Plan) -> None:
         shutil.rmtree(unfinished)
     make_folders(path.parent)
     unfinished.mkdir()
-    store = DurableStore(unfinished)
+    store = places.local_at(unfinished)
     _describe(store, _name(path, plan.acquisition), plan)
     if plan.reference:
         plan.reference.link(unfinished)

@@ -15,12 +15,13 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
 from storage.omezarr import corruption, earlier, ngff, places
-from storage.omezarr.empty_store import LABEL_DTYPE, ImageKind, TimepointPlanes, build
+from storage.omezarr.empty_store import LABEL_DTYPE, TimepointPlanes, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.ownership import Owner, claim, taken, withdraw
 from storage.omezarr.places import OutputStore, sweep_unfinished
 from storage.omezarr.published import PublishedState
 from storage.omezarr.pyramid import halved_image, halved_labels
+from storage.omezarr.references import ImageKind
 from storage.omezarr.staging import Staging
 
 __all__ = ["ImageStore", "sweep_unfinished"]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from storage import naming
 from storage.naming import Place
-from storage.omezarr.disks.durable import DurableStore
 
 if TYPE_CHECKING:
+    from storage.omezarr.disks.durable import DurableStore
     from storage.omezarr.disks.remote import RemoteStore
 
-OutputStore = Union[DurableStore, "RemoteStore"]
+OutputStore: TypeAlias = "DurableStore | RemoteStore"
 
 
 def store_at(place: Place) -> OutputStore:
@@ -24,7 +24,14 @@ def store_at(place: Place) -> OutputStore:
     StorageError
         When the place is a URL of a kind for which no package is installed.
     """
-    return DurableStore(place) if isinstance(place, Path) else remote_at(place)
+    return local_at(place) if isinstance(place, Path) else remote_at(place)
+
+
+def local_at(path: Path) -> DurableStore:
+    """Return the store in a folder."""
+    from storage.omezarr.disks.durable import DurableStore  # brings zarr, which takes a while to load
+
+    return DurableStore(path)
 
 
 def remote_at(url: str) -> RemoteStore:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from storage.acquisition import Acquisition
 from storage.errors import StorageError
@@ -19,6 +19,9 @@ from storage.omezarr import corruption, ngff
 from storage.readers.confined import leading_out
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.zarr_images.limits import refuse_absurd
+
+ImageKind = Literal["copy", "reference", "none"]
+"""What a store holds of the image: a copy, a link where it is an OME-Zarr already, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy import CTE, ColumnElement, Select, String, case, cast, func, lit
 
 from storage.query import statements
 from storage.query.filters import Columns
-from storage.query.selection import ALL, Selection
+from storage.query.statements import ALL, Selection
 from storage.schema import tables
 
 MOST_GENERATIONS = 10_000  # ends the walk in a database that someone else has filled with a circle

@@ -28,7 +28,7 @@ from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
 

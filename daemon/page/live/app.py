@@ -32,8 +32,8 @@ from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
-from storage.query.selection import Selection
 from storage.query.snapshots import snapshot
+from storage.query.statements import Selection
 
 STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240

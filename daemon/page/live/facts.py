@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.results import AcquisitionResults, Results
 from storage.schema.states import AcquisitionState
 

@@ -14,7 +14,7 @@ from cases import family
 
 from daemon import cli
 from daemon.commands import options
-from storage.query import answers
+from storage.query import question
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_formats_say_the_same(ask, results: Path) -> None:
 def test_a_table_of_many_pages_is_one_table(ask, monkeypatch: pytest.MonkeyPatch) -> None:
     query = ("nuclei", "embryo", "--columns", "t,label,volume_um3")
     whole = {form: ask(*query, "--format", form)[1] for form in ("csv", "json", "table")}
-    monkeypatch.setattr(answers, "PAGE_ROWS", 4)
+    monkeypatch.setattr(question, "PAGE_ROWS", 4)
     paged = {form: ask(*query, "--format", form)[1] for form in ("csv", "json", "table")}
     assert paged == whole
     assert len(paged["table"].splitlines()) == family.NUCLEI + 1

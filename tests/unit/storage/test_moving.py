@@ -20,7 +20,7 @@ from storage.database.sources.taken_files import Source
 from storage.errors import WrongRequestError
 from storage.omezarr import references
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.verify import verify
 
 

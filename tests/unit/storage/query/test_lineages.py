@@ -11,7 +11,7 @@ from cases import family
 
 from storage.errors import WrongRequestError
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from storage.database.catalog import Catalog
 from storage.description import Origins
 from storage.errors import StorageError, WrongRequestError
 from storage.query.question import Question
-from storage.query.selection import Selection
+from storage.query.statements import Selection
 from storage.results import Results
 
 

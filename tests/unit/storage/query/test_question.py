@@ -19,8 +19,8 @@ from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StorageError, UnknownAcquisitionError
 from storage.query.answers import to_pandas
 from storage.query.question import Question
-from storage.query.selection import Selection
 from storage.query.snapshots import resolve, snapshot
+from storage.query.statements import Selection
 
 
 @pytest.fixture
