@@ -21,8 +21,8 @@ ROOMS = sorted(path for path in SOURCES if path.name == "__init__.py")
 LARGEST_FILE = 400
 LONGEST_FUNCTION = 40
 LARGEST_ROOM = 15
-LARGER = ("daemon/commands", "storage/readers")
-"""Rooms of many equal things, a file each: commands, and what readers of all formats share."""
+LARGER = ("daemon/commands", "storage/readers", "storage/schema/migrations/versions")
+"""Rooms of many equal things, a file each: commands, what readers of all formats share, and migrations."""
 HEAVY = ("tensorflow", "keras", "matplotlib", "trackpy", "ome_zarr", "pyarrow", "dask")
 Graph = Mapping[str, set[str]]
 

@@ -23,9 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Dismiss, and say of how many acquisitions there were problems."""
+    from daemon.orders.record import recorded
     from daemon.output import say
     from daemon.upkeep.dismiss import dismiss
 
-    count = dismiss(arguments.database, None if arguments.all else arguments.acquisition)
-    say(f"problems of {count} acquisitions are told no more.")
+    subject = "all problems" if arguments.all else arguments.acquisition
+    with recorded(arguments.database, "dismiss", subject) as ending:
+        count = dismiss(arguments.database, None if arguments.all else arguments.acquisition)
+        told = f"problems of {count} acquisitions are told no more."
+        ending.say(told)
+    say(told)
     return 0

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Forget, and say what."""
     from daemon.errors import UsageError
+    from daemon.orders.record import recorded
     from daemon.output import complain, say
     from daemon.upkeep.forget import due_rows, forget, rows_of
 
@@ -50,4 +51,8 @@ def execute(arguments: argparse.Namespace) -> int:
         complain("The rule lets nothing go now.")
     if arguments.dry_run or not rows:
         return 0
-    return forget(database, [row.id for row in rows], arguments.keep_files, arguments.wait)
+    facts = {"keep_files": True} if arguments.keep_files else {}
+    with recorded(database, "forget", ", ".join(row.name for row in rows), facts) as ending:
+        code = forget(database, [row.id for row in rows], arguments.keep_files, arguments.wait)
+        ending.say("forgotten" if code == 0 else "not all are forgotten", accepted=code == 0)
+    return code

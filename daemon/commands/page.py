@@ -1,20 +1,21 @@
 """The live page: acquisitions, images with outlines, tracks and charts in a browser, while the experiment runs.
 
 It reads the database and never writes it; what is ordered on it goes the way that the commands' orders go. It loads
-nothing from the internet. Other addresses than this computer's own need a token, and a proxy of yours for TLS; or
-forward the port: ssh -L 8765:127.0.0.1:8765 HOST.
+nothing from the internet. Other addresses than this computer's own need a token, and TLS or a proxy of yours that does
+it; or forward the port: ssh -L 8765:127.0.0.1:8765 HOST.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.commands import options
 
 if TYPE_CHECKING:
+    from daemon.configuration.page import PageConfig
+    from daemon.page.live.guard import Visitors
     from daemon.page.live.server import PageServer
 
 EXAMPLE = "nusetd page --database results"
@@ -34,14 +35,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="a file with the word that visitors must know, 16 letters at least",
+        help="a file with the word that visitors must know, 16 letters at least; or a line NAME: WORD for each of them",
     )
+    parser.add_argument(
+        "--tls-certificate", type=Path, metavar="FILE", help="a certificate in PEM: the page speaks TLS"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key in PEM")
+    parser.add_argument("--behind-proxy", action="store_true", help="a proxy of yours speaks TLS for the page")
     parser.add_argument(
         "--host-name",
         action="append",
         default=[],
         metavar="NAME",
         help="a name of this computer, or of the proxy before it, under which the page is asked",
+    )
+    parser.add_argument(
+        "--folder",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="people may choose files of this computer below it, besides those in watched folders",
     )
     parser.add_argument("--read-only", action="store_true", help="nothing can be ordered on the page")
     parser.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
@@ -52,9 +66,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     from threading import Event
 
+    from daemon.orders.page_services import PageServices
     from daemon.output import complain, say
     from daemon.page.live.app import make_app
-    from daemon.page.live.guard import Visitors
     from daemon.page.live.server import PageServer, listen
     from storage import naming
     from storage.query.snapshots import snapshot
@@ -62,21 +76,53 @@ def execute(arguments: argparse.Namespace) -> int:
     database = naming.database_url(arguments.database)
     with snapshot(database):
         pass  # says at once when there is nothing to show
-    host = arguments.listen.rpartition(":")[0].strip("[]").lower()
-    visitors = Visitors(
-        names=frozenset(name.lower() for name in (*arguments.host_name, host)),
-        token=_token(arguments.token_file),
-        read_only=arguments.read_only,
-    )
-    listening = listen(arguments.listen, visitors)
+    page = _configured(arguments)
+    visitors = _visitors(page)
+    listening = listen(page)
     ending = Event()
-    server = PageServer(make_app(database, SERVICES, visitors, ending), ending)
+    tls = None if page.tls_certificate is None or page.tls_key is None else (page.tls_certificate, page.tls_key)
+    app = make_app(database, PageServices(), visitors, ending, page.folders)
+    server = PageServer(app, ending, tls)
     say(listening.address)
     complain("The page is there until Ctrl-C.")
     if arguments.until_eof:
         _end_with_input(server)
     server.run(sockets=[listening.socket])
     return 0
+
+
+def _configured(arguments: argparse.Namespace) -> PageConfig:
+    from daemon.configuration.page import PageConfig
+
+    return PageConfig(
+        listen=arguments.listen,
+        token_file=arguments.token_file,
+        host_names=tuple(arguments.host_name),
+        read_only=arguments.read_only,
+        folders=tuple(folder.resolve() for folder in arguments.folder),
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
+        behind_proxy=arguments.behind_proxy,
+    )
+
+
+def _visitors(page: PageConfig) -> Visitors:
+    """Who is let in.
+
+    Raises
+    ------
+    UsageError
+    """
+    from daemon.page.live.guard import Visitors
+    from daemon.page.live.tokens import read_tokens
+
+    host = str(page.listen).rpartition(":")[0].strip("[]")
+    return Visitors(
+        names=frozenset(name.lower() for name in (*page.host_names, host)),
+        tokens={} if page.token_file is None else read_tokens(page.token_file),
+        read_only=page.read_only,
+        secure=page.tls_certificate is not None or page.behind_proxy,
+    )
 
 
 def _end_with_input(server: PageServer) -> None:
@@ -90,47 +136,3 @@ def _end_with_input(server: PageServer) -> None:
         server.end()
 
     Thread(target=wait, name="end of input", daemon=True).start()
-
-
-class _OfThisMachine:
-    """What the page asks of the other rooms."""
-
-    @staticmethod
-    def status(database: str) -> dict[str, object]:
-        """How the service is, as values and in lines."""
-        from datetime import UTC, datetime
-
-        from daemon.monitoring import status
-
-        seen = status.look(database, datetime.now(UTC))
-        return {**seen.as_dict(), "lines": list(status.lines(seen))}
-
-    @staticmethod
-    def retry(database: str, acquisition: str) -> Sequence[int]:
-        """Queue again what was set aside."""
-        from daemon.processing.retry import ask_again
-
-        return ask_again(database, acquisition)
-
-
-SERVICES = _OfThisMachine()
-
-
-def _token(file: Path | None) -> str | None:
-    """Read the token.
-
-    Raises
-    ------
-    UsageError
-    """
-    from daemon.errors import UsageError
-
-    if file is None:
-        return None
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({error}): give --token-file a file of one line.") from error
-    if len(token) < 16:
-        raise UsageError(f"{file} holds a token of {len(token)} letters: give one of 16 at least.")
-    return token

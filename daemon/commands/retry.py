@@ -19,9 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Queue again and say how much."""
+    from daemon.orders.record import recorded
     from daemon.output import say
     from daemon.processing.retry import ask_again
 
-    touched = ask_again(arguments.database, None if arguments.failed else arguments.acquisition)
-    say(f"queued again: {', '.join(map(str, touched)) if touched else 'nothing, because nothing was set aside'}")
+    subject = "everything that failed" if arguments.failed else arguments.acquisition
+    with recorded(arguments.database, "retry", subject) as ending:
+        touched = ask_again(arguments.database, None if arguments.failed else arguments.acquisition)
+        told = f"queued again: {', '.join(map(str, touched)) if touched else 'nothing, because nothing was set aside'}"
+        ending.say(told)
+    say(told)
     return 0

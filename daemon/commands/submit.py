@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Ask, and say what the service answered."""
-    from daemon.watching.submit import submit
+    from daemon.orders.record import recorded
+    from daemon.watching.submit import answers, ask, told
 
     given = options.given_facts(arguments)
-    return submit(options.existing(arguments.paths), arguments.database, arguments.wait, given)
+    paths = options.existing(arguments.paths)
+    with recorded(arguments.database, "submit", ", ".join(map(str, paths)), given.stored()) as ending:
+        numbers = ask(paths, arguments.database, given)
+        ending.say("noted for the service", requests=numbers)
+    return told(answers(arguments.database, numbers, arguments.wait))

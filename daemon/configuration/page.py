@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.configuration.fields import LOOPBACK, Reader
+from daemon.configuration.fields import Reader
+from daemon.loopback import is_own
 
 
 @dataclass(frozen=True)
@@ -17,35 +19,58 @@ class PageConfig:
     listen : str or None
         ``host:port``; None: there is no page.
     token_file : Path or None
-        A file with the word that visitors must know; needed where others can reach the address.
+        A file with the words of visitors; needed where others can reach the page.
     host_names : tuple of str
         Names of this computer, or of a proxy before it, under which the page is asked.
     read_only : bool
         Nothing can be ordered on it.
+    folders : tuple of Path
+        Below these, besides the watched ones, people may choose files of this computer.
+    tls_certificate, tls_key : Path or None
+        Files in PEM; with them the page speaks TLS itself.
+    behind_proxy : bool
+        A proxy of the user's speaks TLS to visitors, and reaches the page at an address that is not loopback.
     """
 
     listen: str | None = None
     token_file: Path | None = None
     host_names: tuple[str, ...] = ()
     read_only: bool = False
+    folders: tuple[Path, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
 
     def arguments(self) -> list[str]:
         """What `nusetd page` is given."""
         given = ["--listen", str(self.listen)]
-        given += ["--token-file", str(self.token_file)] if self.token_file is not None else []
+        for name in ("token_file", "tls_certificate", "tls_key"):
+            if (path := getattr(self, name)) is not None:
+                given += [f"--{name.replace('_', '-')}", str(path)]
         for name in self.host_names:
             given += ["--host-name", name]
+        for folder in self.folders:
+            given += ["--folder", str(folder)]
+        given += ["--behind-proxy"] if self.behind_proxy else []
         return [*given, "--read-only"] if self.read_only else given
 
 
 def read_page(table: Reader, folder: Path) -> PageConfig:
     """Read the table `[page]`, noting its faults; a relative path counts from `folder`."""
-    token = table.optional_text("token_file")
+
+    def file(name: str) -> Path | None:
+        text = table.optional_text(name)
+        return None if text is None else folder / Path(text).expanduser()
+
     page = PageConfig(
         listen=table.optional_text("listen"),
-        token_file=None if token is None else folder / Path(token).expanduser(),
+        token_file=file("token_file"),
         host_names=table.words("host_names"),
         read_only=table.boolean("read_only", False),
+        folders=table.folders("folders", folder),
+        tls_certificate=file("tls_certificate"),
+        tls_key=file("tls_key"),
+        behind_proxy=table.boolean("behind_proxy", False),
     )
     table.finish()
     if page.listen is not None:
@@ -54,7 +79,25 @@ def read_page(table: Reader, folder: Path) -> PageConfig:
             table.fault(
                 ("listen",), f"listen = {page.listen!r} is no address: write HOST:PORT, such as '127.0.0.1:8765'."
             )
-        elif host not in LOOPBACK and page.token_file is None:
-            remedy = "write token_file = PATH, or listen on '127.0.0.1:8765' and forward the port by ssh."
-            table.fault(("listen",), f"listen = {page.listen!r} can be reached from other computers: {remedy}")
+        else:
+            for sentence in openings(page):
+                table.fault(("listen",), f"listen = {page.listen!r}: {sentence}")
     return page
+
+
+def openings(page: PageConfig) -> Iterator[str]:
+    """Give a sentence for each way in which others could get in, or listen in, who should not."""
+    beyond = not is_own(page.listen)
+    tls = page.tls_certificate is not None
+    if tls != (page.tls_key is not None):
+        yield "TLS needs both files, tls_certificate and tls_key (--tls-certificate, --tls-key)."
+    if (beyond or page.host_names or page.behind_proxy) and page.token_file is None:
+        yield (
+            "it can be reached from other computers, or through a proxy: name a token_file (--token-file), or listen "
+            "on '127.0.0.1:8765' alone and forward the port by ssh."
+        )
+    if beyond and not tls and not page.behind_proxy:
+        yield (
+            "what is sent, tokens too, could be read on the way: name tls_certificate and tls_key (--tls-certificate, "
+            "--tls-key), or write behind_proxy = true (--behind-proxy) where a proxy of yours speaks TLS."
+        )

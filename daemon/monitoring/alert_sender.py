@@ -17,9 +17,11 @@ from typing import Any
 from daemon import logs
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import Alert
+from daemon.monitoring.report import ToldAlert
 
 _HOUR_S = 3600.0
 _WAITING = 100  # alerts that may wait for the command; more than that are only logged
+_REMEMBERED = 10  # alerts that were told, for whoever looks
 _SHOWN = 500  # characters of what a failed command said
 
 
@@ -39,7 +41,7 @@ class AlertSender:
         self.sent = 0
         self.held_back = 0
         self.failed = 0
-        self.last: str | None = None
+        self.latest: deque[ToldAlert] = deque(maxlen=_REMEMBERED)
         self._now_text = now_text
         self._told: dict[tuple[str, str], float] = {}
         self._sent_at: deque[float] = deque()
@@ -60,10 +62,15 @@ class AlertSender:
         self._sent_at.append(now)
         at = self._now_text()
         self.sent += 1
-        self.last = f"{at} {alert.message}"
+        self.latest.appendleft(ToldAlert(at, alert.kind, alert.message))
         logs.warning("alert", kind=alert.kind, subject=alert.subject, reason=alert.message)
         self._hand_over(alert, at)
         return True
+
+    @property
+    def last(self) -> str | None:
+        """When the last alert was told, and what."""
+        return f"{self.latest[0].at} {self.latest[0].message}" if self.latest else None
 
     def stop(self, patience_s: float = 5.0) -> None:
         """Let what was handed over be sent, for a while."""

@@ -26,7 +26,7 @@ from daemon.monitoring.alarms import (
     trouble_alerts,
 )
 from daemon.monitoring.alert_sender import AlertSender
-from daemon.monitoring.disks import Disks, disk_alerts
+from daemon.monitoring.disks import Disks, Room, disk_alerts
 from daemon.monitoring.pace import Pace, pace_of, stopped
 from daemon.monitoring.report import Report, RootReport
 from daemon.monitoring.trouble_note import TroubleNote, trouble_note_path
@@ -113,6 +113,7 @@ class Monitor:
         self._told_online: tuple[bool, ...] = ()
         self._trouble_note = TroubleNote(trouble_note_path(config.database))
         self._disks = Disks()
+        self._rooms: list[Room] = []
         self.config_error: str | None = None
         self.settings: dict[str, Any] = {}
         self.alert_sender = AlertSender(config.alerts, lambda: iso(today()))
@@ -183,7 +184,7 @@ class Monitor:
             self._raise(pace_alerts(self._config.alerts, pace))
             self._raise(root_alerts(self._config.alerts, report.roots))
             self._raise(trouble_alerts(self._config.alerts, seen.troubles))
-            self._raise(disk_alerts(self._config.alerts, self._disks.look(report.roots, now)))
+            self._raise(disk_alerts(self._config.alerts, self._rooms))
         self._raise(problem_alerts(self._config.alerts, self._new_problems(state.problems)))
 
     def look_without_database(self, seen: Live, now: float) -> None:
@@ -224,6 +225,9 @@ class Monitor:
         return [] if first else new
 
     def _report(self, live: Live) -> Report:
+        roots = [self._root(root) for root in live.roots]
+        self._rooms = self._disks.look(roots, self._clock())
+        hours = {room.output: room.hours for room in self._rooms}
         return Report(
             state=live.state,
             pid=os.getpid(),
@@ -236,10 +240,11 @@ class Monitor:
             worker_pid=live.worker_pid,
             working_on=live.working_on,
             worker_deaths=live.worker_deaths,
-            roots=tuple(self._root(root) for root in live.roots),
+            roots=tuple(replace(root, free_hours=hours.get(root.output)) for root in roots),
             alerts_sent=self.alert_sender.sent,
             alerts_held_back=self.alert_sender.held_back,
             last_alert=self.alert_sender.last,
+            latest_alerts=tuple(self.alert_sender.latest),
             listen=self._listening,
             config_error=self.config_error,
             troubles=tuple(map(str, live.troubles)),

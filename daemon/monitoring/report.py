@@ -16,7 +16,10 @@ _MISSED = 3.0  # so many reports may be missing before a silent service counts a
 
 @dataclass(frozen=True)
 class RootReport:
-    """One watched folder: whether it can be reached and since when, files not whole yet, room for results (bytes)."""
+    """One watched folder: whether it can be reached and since when, files not whole yet, room for results.
+
+    The room is in bytes, and in hours at the present rate; None where it does not shrink, or too little is known.
+    """
 
     path: str
     output: str
@@ -24,6 +27,16 @@ class RootReport:
     since: str
     settling: int = 0
     free_bytes: int | None = None
+    free_hours: float | None = None
+
+
+@dataclass(frozen=True)
+class ToldAlert:
+    """An alert that was told: when, its kind, and its sentence."""
+
+    at: str
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class Report:
         Workers that died and were replaced.
     troubles : tuple of str
         What keeps results from being stored or shown now; with any, the service is not ready and does not keep up.
+    latest_alerts : tuple of ToldAlert
+        The latest first.
     config_error : str or None
         Why the last reload of the configuration was refused.
     error : str or None
@@ -75,6 +90,7 @@ class Report:
     troubles: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
+    latest_alerts: tuple[ToldAlert, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -84,10 +100,15 @@ class Report:
     def from_dict(cls, stored: Mapping[str, Any]) -> Report:
         """Read what was stored; what this version does not know is left out."""
         values = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
-        known = {f.name for f in fields(RootReport)}
-        roots = values.get("roots", ())
-        values["roots"] = tuple(RootReport(**{k: v for k, v in root.items() if k in known}) for root in roots)
+        values["roots"] = tuple(RootReport(**_known(RootReport, root)) for root in values.get("roots", ()))
+        told = values.get("latest_alerts", ())
+        values["latest_alerts"] = tuple(ToldAlert(**_known(ToldAlert, alert)) for alert in told)
         return cls(**{**values, "troubles": tuple(values.get("troubles", ()))})
+
+
+def _known(kind: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
 
 
 def liveness(report: Report, reported_at: datetime, moment: datetime) -> tuple[bool, str]:

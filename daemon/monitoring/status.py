@@ -143,6 +143,8 @@ def _root(root: RootReport, runs: bool) -> str:
         state = f"was {state}"
     settling = f", {root.settling} files not whole yet" if root.settling else ""
     free = "" if root.free_bytes is None else f", {root.free_bytes / 1e9:.1f} GB free"
+    if root.free_hours is not None:
+        free += f", enough for {spoken_s(3600 * root.free_hours)} at the present rate"
     return f"{root.path} {state} since {root.since}{settling} -> {root.output}{free}"
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 
 
-def submit(paths: Sequence[Path], database: str, wait_s: float, given: GivenFacts | None = None) -> int:
-    """Ask for each file, wait for the answers, and return the exit code: 0 when all were accepted, or will be heard.
+def ask(paths: Sequence[Path], database: str, given: GivenFacts | None = None) -> list[int]:
+    """Ask for each file; return the numbers of the requests.
 
     With facts that are `given` one file of each series is asked for: they count for all of it.
 
@@ -37,18 +37,31 @@ def submit(paths: Sequence[Path], database: str, wait_s: float, given: GivenFact
         files = [members[0] for members in readers.group(files).values()]
     catalog = open_beside_the_service(database)
     try:
-        numbers = [catalog.requests.ask(os.fspath(file), given=given) for file in files]
-        answers = [_answer(catalog, number, wait_s) for number in numbers]
+        return [catalog.requests.ask(os.fspath(file), given=given) for file in files]
     finally:
         catalog.close()
-    for request in answers:
+
+
+def answers(database: str, numbers: Sequence[int], wait_s: float) -> list[Request]:
+    """The requests with what the service made of them, waited for a while: those without an answer will be heard."""
+    catalog = open_beside_the_service(database)
+    until = time.monotonic() + wait_s
+    try:
+        return [_answer(catalog, number, until) for number in numbers]
+    finally:
+        catalog.close()
+
+
+def told(requests: Sequence[Request]) -> int:
+    """Say what the service answered; return the exit code: 0 when all were accepted, or will be heard."""
+    for request in requests:
         if request.answer is None:
             say(shown(f"{request.path}: noted; the service takes it when it runs.", allowed=""))
         elif request.accepted:
             say(shown(request.answer, allowed=""))
         else:
             complain(request.answer)
-    return 1 if any(request.accepted is False for request in answers) else 0
+    return 1 if any(request.accepted is False for request in requests) else 0
 
 
 def _files(path: Path) -> list[Path]:
@@ -58,8 +71,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _answer(catalog: Catalog, number: int, wait_s: float) -> Request:
-    until = time.monotonic() + wait_s
+def _answer(catalog: Catalog, number: int, until: float) -> Request:
     while True:
         request = catalog.requests.answer_to(number)
         assert request is not None  # it was written a moment ago, and nobody removes requests

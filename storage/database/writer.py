@@ -17,6 +17,7 @@ from storage.connection.database_file import DatabaseFile
 from storage.connection.database_url import safe_url
 from storage.connection.engine import LOOP_TIMEOUT_MS, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
+from storage.database.change_book import ChangeBook
 from storage.database.sources.channel_book import ChannelBook
 from storage.schema.migrate import upgrade
 
@@ -99,6 +100,11 @@ class Writer:
     def address(self) -> str:
         """The database's URL as a process on this machine needs it to read; not for messages."""
         return self._engine.url.render_as_string(hide_password=False)
+
+    @property
+    def changes(self) -> ChangeBook:
+        """Who changed what."""
+        return ChangeBook(self._transaction, self._now)
 
     @property
     def channels(self) -> ChannelBook:

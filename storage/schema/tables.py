@@ -280,6 +280,23 @@ requests = Table(
     Column("kind", String(16), nullable=False, server_default="submit"),  # see `storage.database.requests`
 )
 
+# Who changed what: a row for each order of a person, on the page or by a command. Rows are never removed.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("who", String(255), nullable=False),
+    Column("via", String(16), nullable=False),  # page or command
+    Column("what", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("facts", JSON(none_as_null=True)),  # what the person gave with it
+    Column("requests", JSON(none_as_null=True)),  # numbers of the requests whose answers tell how it ended
+    Column("ended_at", String(32)),
+    Column("accepted", Boolean),
+    Column("outcome", Text),
+)
+
 # Files whose results were forgotten: one that looks as it did then is not taken again by itself.
 forgotten_sources = Table(
     "forgotten_sources",

@@ -92,12 +92,14 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.wait("the table", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 4)
         window.run("const i = document.querySelector('input[aria-label=filter]'); i.value = 'track_id > 4';"
                    "i.dispatchEvent(new Event('change'))")  # fmt: skip
+        window.keep("acquisition, table")
         window.wait("two of four", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 2)
         window.run("document.querySelector('tr[data-label]').click()")
         window.wait("track 5 is chosen", lambda: "track=5" in window.driver.current_url)
 
         window.run("document.querySelector('[data-tab=chosen]').click()")
         window.wait("its family", lambda: window.run("return document.querySelectorAll('.branch').length") == 5)
+        window.keep("acquisition, nucleus")
         window.run("[...document.querySelectorAll('button')].find(b => b.textContent === 'mother 3').click()")
         window.wait("its mother, at her last time point", lambda: shown(window) == "3/2/top")
         window.wait("her track in the address", lambda: "track=3" in window.driver.current_url)
@@ -105,6 +107,10 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.open("about:blank")
         window.open(link)
         window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+        for tab in ("course", "about"):
+            window.run("document.querySelector(`[data-tab=${arguments[0]}]`).click()", tab)
+            window.wait("the pane", lambda: text(window, ".pane") != "")
+            window.keep(f"acquisition, {tab}")
         window.open("about:blank")
     assert window.console() == []
 

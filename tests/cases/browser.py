@@ -6,8 +6,10 @@ Debian's packages ``chromium`` and ``chromium-driver`` are used; without them te
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -70,6 +72,18 @@ class Browser:
 
         with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as image:
             return np.asarray(image.convert("RGB"), dtype=np.int16)
+
+    def keep(self, name: str) -> Path:
+        """Keep what the whole page shows as a picture, for people to look at; return where.
+
+        The folder is NUSETD_SCREENSHOTS, else one beside the browser's log.
+        """
+        folder = Path(os.environ.get("NUSETD_SCREENSHOTS") or self._network_log.parent / "screenshots")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.png"
+        found = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+        path.write_bytes(base64.b64decode(found["data"]))
+        return path
 
     def settled_picture(self) -> NDArray[np.int16]:
         """Return what the window shows when it no longer changes."""

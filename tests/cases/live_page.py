@@ -6,14 +6,15 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from daemon.commands.page import SERVICES
+from daemon.configuration.page import PageConfig
+from daemon.orders.page_services import PageServices
 from daemon.page.live.app import make_app
 from daemon.page.live.guard import Visitors
 from daemon.page.live.server import PageServer, listen
@@ -52,14 +53,18 @@ class LivePage:
         finally:
             connection.close()
 
+    def order(self, what: str, **values: object) -> Answer:
+        """Send an order as the page does."""
+        return self.ask(f"/api/orders/{what}", "POST", values, X_Nusetd_Order="1", Origin=self.address)
+
 
 @contextmanager
-def live_page(database: Path, visitors: Visitors | None = None) -> Iterator[LivePage]:
+def live_page(database: Path, visitors: Visitors | None = None, folders: Sequence[Path] = ()) -> Iterator[LivePage]:
     """Serve the page of a database."""
-    rules = visitors or Visitors()
-    listening = listen("127.0.0.1:0", rules)
+    listening = listen(PageConfig(listen="127.0.0.1:0"))
     ending = threading.Event()
-    server = PageServer(make_app(naming.database_url(database), SERVICES, rules, ending), ending)
+    app = make_app(naming.database_url(database), PageServices(), visitors or Visitors(), ending, folders)
+    server = PageServer(app, ending)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
     thread.start()
     while not server.started:

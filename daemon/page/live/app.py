@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -20,13 +20,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from daemon.errors import DaemonError
 from daemon.page import neuroglancer
 from daemon.page.live import facts, pictures
+from daemon.page.live.attention import attention
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
+from daemon.page.live.orders.folders import Folders
+from daemon.page.live.orders.routes import OrderRoutes
+from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
@@ -43,16 +46,6 @@ _HEARTBEAT_LOOKS = 15
 _LONG = 2000  # bytes; below, compressing costs more than it saves
 
 
-class Services(Protocol):
-    """What the page does not know itself: how the service is, and how orders reach it."""
-
-    def status(self, database: str) -> Mapping[str, Any]:
-        """The status of a database as plain values."""
-
-    def retry(self, database: str, acquisition: str) -> Sequence[int]:
-        """Queue again what was set aside of an acquisition; return which were touched."""
-
-
 class Page:
     """Answers for one database.
 
@@ -65,13 +58,16 @@ class Page:
         Set when the server ends.
     read_only : bool
         Orders are refused.
+    folders : Folders
+        Where files may be chosen.
     """
 
-    def __init__(self, database: str, services: Services, ending: Event, read_only: bool = False) -> None:
+    def __init__(self, database: str, services: Services, ending: Event, read_only: bool, folders: Folders) -> None:
         self._database = database
         self._services = services
         self._ending = ending
         self._read_only = read_only
+        self._orders = OrderRoutes(database, services, folders, self.changed)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
         self._remembered = SharedAnswers()
@@ -92,7 +88,7 @@ class Page:
             Route(f"{one}/image.png", self.image),
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
-            Route("/api/orders/retry", self.retry, methods=["POST"]),
+            *self._orders.routes(),
             *StoreRoutes(self._database, self._ending).routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
@@ -101,7 +97,8 @@ class Page:
         """The first page's numbers."""
 
         def made() -> dict[str, Any]:
-            return {**facts.overview(self._database, self._services.status), "read_only": self._read_only}
+            found = facts.overview(self._database, self._services.status)
+            return {**found, **attention(self._database), "read_only": self._read_only}
 
         return self._json(request, made, _LOOK_S)  # it says how long ago things were
 
@@ -113,7 +110,8 @@ class Page:
             found = self._arrays.acquisition(number)
             viewer = link(found.name) if neuroglancer.client_folder() is not None else None
             levels = self._levels.of_channels(number)
-            return {**facts.about(found, self._database), "levels": levels, "viewer": viewer}
+            more = {"levels": levels, "viewer": viewer, "read_only": self._read_only}
+            return {**facts.about(found, self._database), **more}
 
         return self._json(request, made)
 
@@ -182,15 +180,6 @@ class Page:
         content = self._remembered.content(f"{request.url.path}?{request.url.query}", make)
         return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
-    async def retry(self, request: Request) -> Response:
-        """Queue again what was set aside of an acquisition."""
-        order = await request.json()
-        number = order.get("acquisition") if isinstance(order, dict) else None
-        if not isinstance(number, int):
-            raise HTTPException(400, "Name the acquisition by its id.")
-        touched = await run_in_threadpool(self._services.retry, self._database, str(number))
-        return JSONResponse({"queued_again": [str(one) for one in touched]})
-
     async def events(self, request: Request) -> Response:
         """A line whenever something has changed."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -212,6 +201,10 @@ class Page:
             looks += 1
             await run_in_threadpool(self._ending.wait, _LOOK_S)
 
+    def changed(self) -> None:
+        """Somebody changed something: the next look is not shared."""
+        self._looked_at = float("-inf")
+
     def _look(self) -> str:
         """Read whether something has changed, and forget what may be old; several visitors share one look."""
         with self._looking:
@@ -225,9 +218,12 @@ class Page:
             return self._mark
 
 
-def make_app(database: str, services: Services, visitors: Visitors, ending: Event) -> ASGIApp:
+def make_app(
+    database: str, services: Services, visitors: Visitors, ending: Event, folders: Sequence[Path] = ()
+) -> Starlette:
     """The application, with its guard around it; see `Page`."""
-    page = Page(database, services, ending, visitors.read_only)
+    choice = Folders(folders, lambda: services.watched(database))
+    page = Page(database, services, ending, visitors.read_only, choice)
     handlers: dict[Any, Any] = {
         UnknownAcquisitionError: partial(_told, 404),
         WrongRequestError: partial(_told, 400),

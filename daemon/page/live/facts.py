@@ -13,6 +13,9 @@ from storage.query.statements import Selection
 from storage.results import AcquisitionResults, Results
 from storage.schema.states import AcquisitionState
 
+MOST_ACQUISITIONS = 200
+"""Acquisitions that the overview shows, the newest; `nusetd acquisitions` tells of all."""
+
 MOST_ROWS = 20_000
 """Rows that one answer holds; a page cannot show more, and says so."""
 
@@ -20,6 +23,7 @@ MOST_ROWS = 20_000
 def overview(database: str, status: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
     """What `status` says of the service, its queue and its problems, and all acquisitions, the newest first."""
     table = Question.acquisitions(database).frame()
+    older = max(len(table) - MOST_ACQUISITIONS, 0)
     last = _last_shown(database)
     rows = [
         {
@@ -28,9 +32,9 @@ def overview(database: str, status: Callable[[str], Mapping[str, Any]]) -> dict[
             "divisions": int(row["divisions_count"]),
             "last_t": last.get(int(row["id"])),
         }
-        for row in table.to_dict("records")
+        for row in table.tail(MOST_ACQUISITIONS).to_dict("records")
     ]
-    return {**status(database), "acquisitions": rows[::-1]}
+    return {**status(database), "acquisitions": rows[::-1], "older": older}
 
 
 _SHOWN = (

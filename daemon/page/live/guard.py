@@ -8,16 +8,17 @@ changes something also needs a header that pages of other origins cannot send.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.loopback import OWN_NAMES, name_of
+from daemon.page.live.orders.visitor import NAME
 
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -36,15 +37,26 @@ class Visitors:
     ----------
     names : frozenset of str
         Names of this computer under which the page may be asked, besides those of loopback.
-    token : str or None
-        What everybody must know; None: nothing, on loopback.
+    tokens : mapping
+        The words of which everybody must know one, by the name of who has it; without any, nobody needs one.
     read_only : bool
         Nothing may be changed.
+    secure : bool
+        Visitors come by TLS: their cookie is never sent otherwise.
     """
 
     names: frozenset[str] = frozenset()
-    token: str | None = None
+    tokens: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    secure: bool = False
+
+    def name_of(self, word: str) -> str | None:
+        """Whose word that is; every one is compared, so that the time that it takes tells nothing."""
+        found = None
+        for name, own in self.tokens.items():
+            if hmac.compare_digest(word.encode(), own.encode()):
+                found = name
+        return found
 
 
 class Guard:
@@ -83,17 +95,19 @@ class Guard:
         return self._without_token(scope, headers)
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        token = self._visitors.token
-        if token is None:
+        if not self._visitors.tokens:
             return None
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
-        if given and hmac.compare_digest(given.encode(), token.encode()):
+        if given and self._visitors.name_of(given) is not None:
             # Into a cookie and out of the address, where others could read it over a shoulder or in a history.
-            answer = RedirectResponse(scope["path"], 303)
-            answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+            answer = RedirectResponse("/" if scope["path"].startswith("//") else quote(scope["path"]), 303)
+            secure = self._visitors.secure
+            answer.set_cookie(COOKIE, quote(given), httponly=True, samesite="strict", path="/", secure=secure)
             return answer
         known = _cookie(headers.get("cookie", "")) or headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(known.encode(), token.encode()):
+        name = self._visitors.name_of(known)
+        if name is not None:
+            scope[NAME] = name
             return None
         return PlainTextResponse("This page needs its token: open it once with ?token=TOKEN.", 401)
 
@@ -124,4 +138,4 @@ def _cookie(text: str) -> str:
         found = SimpleCookie(text).get(COOKIE)
     except CookieError:
         return ""
-    return "" if found is None else found.value
+    return "" if found is None else unquote(found.value)

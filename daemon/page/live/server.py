@@ -1,18 +1,18 @@
-"""Listening for the page: on loopback, or elsewhere for those who know a token."""
+"""Listening for the page: on loopback, or elsewhere for those who know a token, with TLS or behind a proxy."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from daemon.configuration.page import PageConfig, openings
 from daemon.errors import DaemonError
-from daemon.loopback import OWN_NAMES
-from daemon.page.live.guard import Visitors
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
 
@@ -32,23 +32,21 @@ class Listening:
     address: str
 
 
-def listen(where: str, visitors: Visitors) -> Listening:
-    """Listen on ``host:port``; port 0 is any that is free.
+def listen(page: PageConfig) -> Listening:
+    """Listen on its ``host:port``; port 0 is any that is free.
 
     Raises
     ------
     DaemonError
-        When it is no address, cannot be listened on, or reaches beyond this computer without a token.
+        When it is no address, cannot be listened on, or others could get in, or listen in, who should not.
     """
+    where = str(page.listen)
     host, _, port = where.rpartition(":")
     name = host.strip("[]")
     if not name or not port.isdecimal() or int(port) > 65535:
         raise DaemonError(f"{where!r} is no address to listen on: write HOST:PORT, such as {DEFAULT_LISTEN}.")
-    if name not in OWN_NAMES and visitors.token is None:
-        raise DaemonError(
-            f"{where} can be reached from other computers: give --token-file FILE, or listen on {DEFAULT_LISTEN} and "
-            "forward the port by ssh."
-        )
+    for sentence in openings(page):
+        raise DaemonError(f"{where}: {sentence}")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -61,7 +59,8 @@ def listen(where: str, visitors: Visitors) -> Listening:
             f"{where} cannot be listened on ({error.strerror or error}): give --listen another address."
         ) from error
     shown = f"[{name}]" if family == socket.AF_INET6 else name
-    return Listening(listener, f"http://{shown}:{listener.getsockname()[1]}")
+    scheme = "http" if page.tls_certificate is None else "https"
+    return Listening(listener, f"{scheme}://{shown}:{listener.getsockname()[1]}")
 
 
 class PageServer(uvicorn.Server):
@@ -72,15 +71,33 @@ class PageServer(uvicorn.Server):
     app : application
     ending : Event
         Set when the end has come.
+    tls : (Path, Path) or None
+        Files of the certificate and of its key.
+
+    Raises
+    ------
+    DaemonError
+        When these cannot be used.
     """
 
-    def __init__(self, app: ASGIApp, ending: Event) -> None:
+    def __init__(self, app: ASGIApp, ending: Event, tls: tuple[Path, Path] | None = None) -> None:
         self._ending = ending
-        super().__init__(
-            uvicorn.Config(
-                app, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=_PATIENCE_S
-            )
+        settings = uvicorn.Config(
+            app,
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_PATIENCE_S,
+            # What a proxy says of a visitor is not needed, and a visitor could say it as well.
+            proxy_headers=False,
+            ssl_certfile=None if tls is None else tls[0],
+            ssl_keyfile=None if tls is None else str(tls[1]),
         )
+        try:
+            settings.load()
+        except OSError as error:  # an SSLError is one
+            raise DaemonError(f"{tls} are no certificate and key that can be used ({error}).") from error
+        super().__init__(settings)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End, as a signal asks."""

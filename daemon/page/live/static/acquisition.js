@@ -5,6 +5,7 @@ import { element, number } from "/static/build.js";
 import { chart } from "/static/charts.js";
 import { colouring } from "/static/colours.js";
 import { tree } from "/static/lineage.js";
+import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
 import { table } from "/static/table.js";
 
@@ -178,7 +179,8 @@ class View {
     this.play = element("button", { onclick: () => this.toggle(), title: "space" }, "play");
     this.slides.replaceChildren("time", this.time.input, this.time.text);
     if ((this.about.size.z || 1) > 1) this.slides.append("slice", this.depth.input, this.depth.text);
-    this.slides.append("", element("span", { class: "quiet" }, "arrow keys: time and slice; wheel: slice, with shift: time; click: choose a nucleus"), this.play);
+    const keys = element("span", { class: "quiet" }, "arrow keys: time and slice; wheel: slice, with shift: time; click: choose a nucleus");
+    this.slides.append(element("div", { class: "row hint" }, this.play, keys));
   }
 
   sync() {
@@ -300,6 +302,7 @@ class View {
       ]),
     ];
     if (one.error) parts.push(element("p", { class: "error" }, one.error));
+    if (!one.read_only) parts.push(element("div", { class: "row" }, one.error || failed.length ? retry(one) : null, submit(one), forget(one)));
     if (failed.length) parts.push(element("h2", {}, "Time points with faults"), facts(failed.map((t) => [`t = ${this.said(t)}`, one.timepoints.error[one.timepoints.t.indexOf(t)]])));
     parts.push(element("h2", {}, "Settings"));
     for (const section of ["segmentation", "volume", "tracking"]) if (one.params[section]) parts.push(facts(Object.entries(one.params[section]).map(([name, value]) => [`${section}.${name}`, value])));

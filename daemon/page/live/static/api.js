@@ -40,12 +40,14 @@ export function query(values) {
 
 let timer = null;
 
-export function tell(sentence) {
+export function tell(sentence, kind = "bad") {
   const notice = document.getElementById("notice");
+  notice.dataset.kind = kind;
+  notice.hidePopover();
+  notice.showPopover(); // above a dialog too
   notice.textContent = sentence;
-  notice.classList.add("shown");
   clearTimeout(timer);
-  timer = setTimeout(() => notice.classList.remove("shown"), 8000);
+  timer = setTimeout(() => notice.hidePopover(), 10000);
 }
 
 export function told(promise) {

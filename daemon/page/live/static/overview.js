@@ -1,12 +1,16 @@
-// All acquisitions, how the service is, and what was set aside.
+// How the service is, what needs a person, all acquisitions, folders, and who changed what.
 
-import { ask, order, tell, told } from "/static/api.js";
-import { element, number } from "/static/build.js";
+import { ask, told } from "/static/api.js";
+import { element, grouped, number, spoken, when } from "/static/build.js";
+import { aside, submit, takeFile } from "/static/orders.js";
 
 export function overview(main) {
   let ended = false;
   let under = false;
   let again = false;
+  const cards = new Map();
+  const lines = element("pre");
+  const status = element("details", { class: "status" }, element("summary", {}, "Status, as `nusetd status` tells it"), lines);
 
   async function refresh() {
     if (under) {
@@ -17,7 +21,10 @@ export function overview(main) {
     const found = await told(ask("/api/overview"));
     under = false;
     if (ended) return;
-    if (found) main.replaceChildren(...shown(found));
+    if (found) {
+      lines.textContent = found.lines.join("\n");
+      main.replaceChildren(...shown(found, cards), status);
+    } else if (!main.querySelector(".verdict")) main.replaceChildren(element("p", { class: "error" }, "The overview cannot be read now; it comes by itself when it can."));
     if (again) {
       again = false;
       refresh();
@@ -27,100 +34,171 @@ export function overview(main) {
   return { go: refresh, changed: refresh, end: () => (ended = true) };
 }
 
-function shown(found) {
-  const parts = [verdict(found)];
+function shown(found, cards) {
+  const report = found.service.report || {};
   const list = found.acquisitions;
-  parts.push(element("h2", {}, list.length === 1 ? "1 acquisition" : `${list.length} acquisitions`));
-  parts.push(
-    list.length
-      ? element("div", { class: "cards" }, ...list.map((one) => card(one, found.read_only)))
-      : element("p", { class: "quiet" }, "Nothing has arrived yet. What lands in a watched folder appears here by itself."),
-  );
-  if (found.problems.length) parts.push(element("h2", {}, "Problems, the latest first"), problems(found.problems));
-  parts.push(element("h2", {}, "Status"), element("div", { class: "status" }, found.lines.join("\n")));
-  return parts;
+  return [
+    verdict(found, report),
+    alarms(found, report),
+    attention(found),
+    element("h2", {}, list.length === 1 ? "1 acquisition" : `${list.length} acquisitions`, found.read_only || !found.service.runs ? null : takeFile()),
+    list.length ? element("div", { class: "cards" }, ...list.map((one) => kept(cards, one))) : nothing(found, report),
+    found.older ? element("p", { class: "quiet" }, `${counted(found.older, "older acquisition")} not shown: \`nusetd acquisitions\` tells of all.`) : null,
+    others(found),
+    folders(found, report),
+    record(found),
+  ].filter(Boolean);
 }
 
-function verdict(found) {
-  const queue = found.queue;
-  const runs = found.service.runs;
-  const free = ((found.service.report || {}).roots || []).map((root) => root.free_bytes).filter((bytes) => bytes !== null);
+function nothing(found, report) {
+  const roots = report.roots || [];
+  const sentence = !found.service.runs
+    ? "Nothing has arrived, and no service runs: `nusetd run --config FILE` watches folders, `nusetd process FOLDER` takes what is there."
+    : `Nothing has arrived yet. What lands in ${roots.map((root) => root.path).join(", ") || "a watched folder"} appears here by itself.`;
+  return element("p", { class: "empty" }, sentence);
+}
+
+function verdict(found, report) {
+  const { queue, service } = found;
+  const state = service.runs ? "good" : service.report ? "bad" : "";
+  const roots = (report.roots || []).filter((root) => root.free_bytes !== null && root.free_bytes !== undefined);
   const tiles = [
-    tile(runs ? "runs" : found.service.report ? found.service.state : "none", "service", runs ? "good" : found.service.report ? "bad" : ""),
-    tile(queue.keeps_up === null ? "-" : queue.keeps_up ? "yes" : "NO", "keeps up", queue.keeps_up === false ? "bad" : "good"),
-    tile(number(queue.waiting + queue.running), "time points waiting"),
-    tile(queue.lag_p50_s === null ? "-" : `${number(Math.round(queue.lag_p50_s))} s`, "lag (median)"),
-    tile(number(queue.failed), "failed", queue.failed ? "bad" : ""),
+    tile(service.runs ? (service.state === "running" ? "runs" : service.state) : service.report ? "ended" : "none", "service", state, service.report ? service.state : "no service ever worked on this database"),
+    tile(queue.keeps_up === null ? "-" : queue.keeps_up ? "yes" : "NO", "keeps up", queue.keeps_up === null ? "" : queue.keeps_up ? "good" : "bad", queue.verdict),
+    tile(grouped(queue.waiting + queue.running), "time points waiting", "", queue.oldest_waiting_s === null ? "" : `the oldest for ${spoken(queue.oldest_waiting_s)}`),
+    tile(queue.lag_p50_s === null ? "-" : spoken(queue.lag_p50_s), "until a result is there", "", queue.lag_p95_s === null ? "" : `95 of 100 within ${spoken(queue.lag_p95_s)}`),
+    tile(grouped(queue.done), "time points done", "", queue.done_last_hour ? `${queue.done_last_hour} in the last hour` : ""),
+    tile(grouped(queue.failed), "failed", queue.failed ? "bad" : ""),
   ];
-  if (free.length) tiles.push(tile(`${number(Math.min(...free) / 1e9)} GB`, "free on the results' disk"));
+  if (roots.length) tiles.push(disk(roots));
   return element("div", { class: "verdict" }, ...tiles);
 }
 
-function tile(value, name, kind = "") {
-  return element("div", { class: kind }, element("b", {}, value), element("span", {}, name));
+function disk(roots) {
+  const least = roots.reduce((best, root) => ((root.free_hours ?? Infinity) < (best.free_hours ?? Infinity) || (root.free_hours === best.free_hours && root.free_bytes < best.free_bytes) ? root : best));
+  const free = `${Number((least.free_bytes / 1e9).toPrecision(3))} GB`;
+  if (least.free_hours === null || least.free_hours === undefined) return tile(free, "free for results", "", "no forecast: it does not shrink now");
+  return tile(`until ${when(new Date(Date.now() + 3600e3 * least.free_hours).toISOString())}`, "the disk lasts", least.free_hours < 12 ? "bad" : "good", `${free} free, enough for ${spoken(3600 * least.free_hours)} at the present rate`);
 }
 
-function card(one, readOnly) {
+function tile(value, name, kind = "", more = "") {
+  return element("div", { class: kind }, element("b", {}, value), element("span", {}, name), more ? element("small", {}, more) : null);
+}
+
+// What is wrong now, then what was alerted lately.
+function alarms(found, report) {
+  const now = [...(found.service.troubles || []).map((text) => `Results are not stored or not shown now. ${text}`)];
+  for (const root of report.roots || []) if (!root.online && found.service.runs) now.push(`${root.path} cannot be reached since ${when(root.since)}: nothing new is found in it.`);
+  if (report.config_error) now.push(`The changed configuration is not in use: ${report.config_error}`);
+  if (report.error) now.push(`The service ended: ${report.error}`);
+  const latest = (report.latest_alerts || []).slice(0, 5);
+  if (!now.length && !latest.length) return null;
+  const parts = [];
+  if (now.length) parts.push(element("div", { class: "alarm", role: "alert" }, ...now.map((text) => element("p", {}, text))));
+  if (latest.length) {
+    const rows = latest.map((one) => element("tr", {}, moment(one.at), element("td", { class: "moment" }, one.kind.replaceAll("_", " ")), element("td", { class: "words" }, one.message)));
+    parts.push(element("h2", {}, "Alerts, the latest first"), element("div", { class: "pane" }, element("table", { class: "wide" }, ...rows)));
+  }
+  return element("section", {}, ...parts);
+}
+
+function attention(found) {
+  const { rows, more } = found.set_aside;
+  if (!rows.length) return null;
+  return element(
+    "section",
+    {},
+    element("h2", {}, `Set aside: ${rows.length}${more ? " and more" : ""} need${rows.length === 1 && !more ? "s" : ""} a person`),
+    element("div", { class: "aside" }, ...rows.map((one) => aside(one, found.read_only))),
+  );
+}
+
+// Cards that did not change stay as they are, with their pictures.
+function kept(cards, one) {
+  const said = JSON.stringify(one);
+  const before = cards.get(one.id);
+  if (before && before.said === said) return before.made;
+  const made = card(one);
+  cards.set(one.id, { said, made });
+  return made;
+}
+
+function card(one) {
   const done = one.timepoints_done || 0;
   const total = Math.max(one.size_t || 0, done);
-  const link = `#/a/${one.id}`;
   const thumb = element("div", { class: "thumb" });
   if (one.last_t !== null && one.last_t !== undefined) {
     thumb.append(element("img", { alt: `${one.name}, labels over image`, loading: "lazy", src: `/api/acquisitions/${one.id}/thumbnail.png?t=${one.last_t}` }));
-  } else thumb.append("no image yet");
+  } else thumb.append(one.state === "set_aside" ? "set aside" : "no image yet");
   const progress = element("i");
   progress.style.width = `${total ? (100 * done) / total : 0}%`;
   const text = element(
     "div",
     { class: "text" },
     element("div", { class: "name" }, one.name),
-    element("div", { class: "numbers", title: one.meaning }, `${one.state.replaceAll("_", " ")}, ${done} of ${total} time points`),
+    element("div", { class: "numbers", title: one.meaning }, element("span", { class: `state ${one.state}` }, one.state.replaceAll("_", " ")), ` ${done} of ${total} time points`),
     element("div", { class: "bar" }, progress),
-    element("div", { class: "numbers" }, `${number(one.nuclei_count)} detections, ${number(one.tracks_count)} tracks, ${number(one.divisions)} divisions`),
+    element("div", { class: "numbers" }, `${counted(one.nuclei_count, "detection")}, ${counted(one.tracks_count, "track")}, ${counted(one.divisions, "division")}`),
   );
-  if (one.error) text.append(element("div", { class: "error" }, one.error));
-  const made = element("div", { class: "card", "data-acquisition": one.id }, element("a", { href: link }, thumb, text));
-  if (one.error && !readOnly) made.append(retry(one));
-  return made;
+  if (one.error && one.state !== "set_aside") text.append(element("div", { class: "error" }, one.error));
+  return element("div", { class: "card", "data-acquisition": one.id }, element("a", { href: `#/a/${one.id}` }, thumb, text));
 }
 
-function retry(one) {
-  const press = element("button", { onclick: () => confirmed(press, () => told(again(one))) }, "retry");
-  return element("div", { class: "text" }, press);
+function counted(count, word) {
+  return `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
-async function again(one) {
-  const answer = await order("/api/orders/retry", { acquisition: one.id });
-  tell(answer.queued_again.length ? `${one.name} is queued again.` : `Of ${one.name} nothing was set aside.`);
+// Problems of what goes on by itself, and doubts: what is set aside stands above.
+function others(found) {
+  const known = new Set(found.set_aside.rows.map((one) => one.name));
+  const problems = found.problems.filter((one) => !known.has(one.acquisition));
+  const rows = problems.map((one) => element("tr", {}, moment(one.at), element("td", { class: "words" }, one.t === null ? one.acquisition : `${one.acquisition}, t = ${one.t}`), element("td", { class: "words" }, one.reason)));
+  rows.push(...found.doubts.map((one) => element("tr", {}, element("td", { class: "moment quiet" }, "doubt"), element("td", { class: "words" }, one.acquisition), element("td", { class: "words" }, one.reason, " ", corrected(found, one.acquisition)))));
+  if (!rows.length) return null;
+  return element("section", {}, element("h2", {}, "Problems and doubts"), element("div", { class: "pane" }, element("table", { class: "wide" }, ...rows)));
 }
 
-// The first press asks, the second one within five seconds does it.
-function confirmed(button, action) {
-  if (button.dataset.asks) {
-    delete button.dataset.asks;
-    button.textContent = "retry";
-    action();
-    return;
-  }
-  button.dataset.asks = "1";
-  button.textContent = "really? press again";
-  setTimeout(() => {
-    if (button.dataset.asks) {
-      delete button.dataset.asks;
-      button.textContent = "retry";
-    }
-  }, 5000);
+function corrected(found, name) {
+  const one = found.acquisitions.find((other) => other.name === name);
+  return one && !found.read_only ? submit(one) : "";
 }
 
-function problems(list) {
-  const rows = list.map((one) =>
+function folders(found, report) {
+  const roots = report.roots || [];
+  if (!roots.length) return null;
+  const rows = roots.map((root) =>
     element(
       "tr",
       {},
-      element("td", {}, one.at.slice(0, 19).replace("T", " ")),
-      element("td", { class: "words" }, one.t === null ? one.acquisition : `${one.acquisition}, t = ${one.t}`),
-      element("td", { class: "words" }, one.reason),
+      element("td", { class: "words" }, root.path),
+      element("td", { class: `words ${root.online ? "good" : "bad"}` }, `${found.service.runs ? "" : "was "}${root.online ? "online" : "OFFLINE"} since ${when(root.since)}`),
+      element("td", { class: "words" }, root.settling ? `${counted(root.settling, "file")} not whole yet` : ""),
+      element("td", { class: "words" }, `results in ${root.output}`),
     ),
   );
-  return element("div", { class: "pane" }, element("table", {}, ...rows));
+  return element("section", {}, element("h2", {}, "Watched folders"), element("div", { class: "pane" }, element("table", { class: "wide" }, ...rows)));
+}
+
+function record(found) {
+  const rows = found.changes.map((one) =>
+    element(
+      "tr",
+      {},
+      moment(one.at),
+      element("td", { class: "moment" }, one.who),
+      element("td", { class: "words" }, `${one.what} ${one.subject}${said(one.facts)}`),
+      element("td", { class: `words ${one.accepted === false ? "bad" : ""}` }, one.outcome || (one.accepted === null ? "not answered yet" : "done")),
+    ),
+  );
+  if (!rows.length) return null;
+  return element("section", {}, element("h2", {}, "Who changed what, the latest first"), element("div", { class: "pane" }, element("table", { class: "wide", "data-record": true }, ...rows)));
+}
+
+function said(facts) {
+  const given = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+  return given.length ? ` (${given.join(", ")})` : "";
+}
+
+function moment(at) {
+  return element("td", { class: "moment quiet", title: at }, when(at));
 }

@@ -18,18 +18,13 @@ def test_without_a_word_there_is_no_page() -> None:
 
 
 def test_what_is_configured_reaches_the_command() -> None:
-    text = '[page]\nlisten = "0.0.0.0:80"\ntoken_file = "token"\nhost_names = ["a.example", "b"]\nread_only = true\n'
-    assert config.parse(SMALL + text, ORIGIN).page.arguments() == [
-        "--listen",
-        "0.0.0.0:80",
-        "--token-file",
-        "/etc/nusetd/token",
-        "--host-name",
-        "a.example",
-        "--host-name",
-        "b",
-        "--read-only",
-    ]
+    text = (
+        '[page]\nlisten = "0.0.0.0:80"\ntoken_file = "token"\nhost_names = ["a.example", "b"]\nread_only = true\n'
+        'folders = ["/data/films"]\ntls_certificate = "page.pem"\ntls_key = "page.key"\nbehind_proxy = true\n'
+    )
+    words = "--listen 0.0.0.0:80 --token-file /etc/nusetd/token --tls-certificate /etc/nusetd/page.pem "
+    words += "--tls-key /etc/nusetd/page.key --host-name a.example --host-name b --folder /data/films --behind-proxy "
+    assert config.parse(SMALL + text, ORIGIN).page.arguments() == [*words.split(), "--read-only"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +32,10 @@ def test_what_is_configured_reaches_the_command() -> None:
     [
         ('listen = "8765"', "is no address"),
         ('listen = "127.0.0.1:0"', "is no address"),
-        ('listen = "0.0.0.0:8765"', "can be reached from other computers: write token_file"),
+        ('listen = "0.0.0.0:8765"', "can be reached from other computers, or through a proxy: name a token_file"),
+        ('listen = "0.0.0.0:8765"', "could be read on the way: name tls_certificate"),
+        ('listen = "127.0.0.1:8765"\nbehind_proxy = true', "through a proxy: name a token_file"),
+        ('listen = "127.0.0.1:8765"\ntls_key = "key"', "TLS needs both files"),
         ('listne = "127.0.0.1:8765"', "did you mean listen"),
         ("read_only = 1", "read_only = 1 must be true or false"),
     ],

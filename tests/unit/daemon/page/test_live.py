@@ -7,6 +7,7 @@ import io
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 import storage
 from daemon import cli
+from daemon.configuration.page import PageConfig
 from daemon.errors import DaemonError
 from daemon.page import neuroglancer
 from daemon.page.live.guard import Visitors
@@ -191,22 +193,8 @@ def test_every_answer_forbids_what_is_not_from_here(page: LivePage) -> None:
         assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_orders_come_from_the_page_alone(page: LivePage, results: Path) -> None:
-    order = {"acquisition": 1}
-    assert page.ask("/api/orders/retry", "POST", order).code == 403
-    assert page.ask("/api/orders/retry", "POST", order, X_Nusetd_Order="1", Origin="https://evil.example").code == 403
-    assert page.ask("/api/orders/retry", "GET").code == 405
-    answer = page.ask("/api/orders/retry", "POST", order, X_Nusetd_Order="1", Origin=page.address)
-    assert (answer.code, answer.json) == (200, {"queued_again": []})
-    assert page.ask("/api/orders/retry", "POST", {"acquisition": "1; --"}, X_Nusetd_Order="1").code == 400
-    assert page.ask("/api/orders/retry", "POST", {"acquisition": 99}, X_Nusetd_Order="1").code == 404
-    with live_page(results, Visitors(read_only=True)) as closed:
-        assert closed.ask("/api/orders/retry", "POST", order, X_Nusetd_Order="1").code == 403
-        assert closed.ask("/api/overview").json["read_only"] is True
-
-
 def test_with_a_token_only_those_who_know_it_are_let_in(results: Path) -> None:
-    with live_page(results, Visitors(token=TOKEN)) as page:
+    with live_page(results, Visitors(tokens={"anna": TOKEN})) as page:
         assert page.ask("/").code == 401
         assert page.ask("/api/overview?token=wrong").code == 401
         entered = page.ask(f"/?token={quote(TOKEN)}")
@@ -219,18 +207,24 @@ def test_with_a_token_only_those_who_know_it_are_let_in(results: Path) -> None:
         assert page.ask("/api/overview", Cookie="nusetd_token=wrong").code == 401
 
 
-def test_addresses_that_others_reach_need_a_token() -> None:
+def test_addresses_that_others_reach_need_a_token_and_tls(tmp_path: Path) -> None:
+    reached = PageConfig(listen="0.0.0.0:0")
     with pytest.raises(DaemonError, match="can be reached from other computers"):
-        listen("0.0.0.0:0", Visitors())
-    listen("0.0.0.0:0", Visitors(token=TOKEN)).socket.close()
+        listen(reached)
+    with pytest.raises(DaemonError, match="could be read on the way"):
+        listen(replace(reached, token_file=tmp_path))
+    with pytest.raises(DaemonError, match="through a proxy"):
+        listen(PageConfig(listen="127.0.0.1:0", host_names=("scope.example",)))
+    for right in ({"behind_proxy": True}, {"tls_certificate": tmp_path, "tls_key": tmp_path}):
+        listen(replace(reached, token_file=tmp_path, **right)).socket.close()  # type: ignore[arg-type]
     for wrong in ("8765", "127.0.0.1:", "127.0.0.1:99999", ":8765"):
         with pytest.raises(DaemonError, match="is no address"):
-            listen(wrong, Visitors())
+            listen(PageConfig(listen=wrong))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(DaemonError, match="cannot be listened on"):
-            listen(f"127.0.0.1:{taken.getsockname()[1]}", Visitors())
+            listen(PageConfig(listen=f"127.0.0.1:{taken.getsockname()[1]}"))
 
 
 def test_wrong_use_is_a_sentence(tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,59 @@
+"""What the page does not know itself: how the service is, and how orders reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from storage.given_facts import GivenFacts
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came of an order.
+
+    Attributes
+    ----------
+    text : str
+        A sentence for people.
+    accepted : bool
+    requests : sequence of int
+        Numbers of the requests whose answers will tell more.
+    values : mapping
+        More for programs.
+    """
+
+    text: str
+    accepted: bool = True
+    requests: Sequence[int] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Services(Protocol):
+    """The other rooms, as the page sees them; errors are a `DaemonError` or `StorageError`."""
+
+    def status(self, database: str) -> Mapping[str, Any]:
+        """The status of a database as plain values."""
+
+    def watched(self, database: str) -> Sequence[Path]:
+        """The watched folders that can be reached now."""
+
+    def begin(self, database: str, who: str, what: str, subject: str, facts: Mapping[str, Any]) -> int:
+        """Write down what somebody is about to change; return its number."""
+
+    def end(self, database: str, number: int, said: Said) -> None:
+        """Write down how it ended."""
+
+    def retry(self, database: str, number: int) -> Said:
+        """Queue again what was set aside of an acquisition."""
+
+    def submit(self, database: str, path: Path, given: GivenFacts) -> Said:
+        """Have the service take files as they are, with facts that a person gives."""
+
+    def forget(self, database: str, number: int, keep_files: bool) -> Said:
+        """Have the service remove an acquisition for good."""
+
+    def dismiss(self, database: str, number: int) -> Said:
+        """Have the problems of an acquisition told no more."""
