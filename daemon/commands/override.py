@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Order, and say what the service answered; or list."""
     from daemon.errors import UsageError
+    from daemon.orders.record import recorded
     from daemon.output import complain, say
     from daemon.overrides import asking
 
@@ -60,7 +61,11 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("Name the watched folder, then its settings: " + EXAMPLE)
     removed = ("*",) if arguments.remove_all else tuple(arguments.remove)
     watch = _watch(arguments.watch, report)
-    number = asking.ask_override(arguments.database, watch, _values(arguments.settings), removed, arguments.by)
+    values = _values(arguments.settings)
+    facts = {**values, **({"removed": ", ".join(removed)} if removed else {})}
+    with recorded(arguments.database, "override", watch, facts, who=arguments.by) as ending:
+        number = asking.ask_override(arguments.database, watch, values, removed, arguments.by)
+        ending.say("noted for the service", requests=[number])
     answer = asking.answer_to(arguments.database, number, arguments.wait)
     if answer is None or answer.answer is None:
         say("Noted: the service does it when it runs.")

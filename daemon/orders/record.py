@@ -58,13 +58,15 @@ def end(database: str, number: int, ending: Ending) -> None:
 
 
 @contextmanager
-def recorded(database: str, what: str, subject: str, facts: Mapping[str, Any] | None = None) -> Iterator[Ending]:
-    """Record a command of this account around what it does.
+def recorded(
+    database: str, what: str, subject: str, facts: Mapping[str, Any] | None = None, who: str | None = None
+) -> Iterator[Ending]:
+    """Record a command, of this account where nobody else is named, around what it does.
 
     A database that cannot be written yet, because it is missing or of an older version, is the command's own matter:
     it says so, or makes it new, and is then recorded afterwards.
     """
-    change, number = Change(account(), COMMAND, what, subject, facts or {}), None
+    change, number = Change(who or account(), COMMAND, what, subject, facts or {}), None
     with suppress(StorageError):
         number = begin(database, change)
     ending = Ending()

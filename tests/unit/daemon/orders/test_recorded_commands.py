@@ -38,11 +38,15 @@ def test_orders_of_the_command_line_are_recorded(results: Path, capsys: pytest.C
     assert main(["dismiss", "broken", *database]) == 0
     assert main(["retry", "broken", *database]) == 0
     assert main(["retry", "--failed", *database]) == 0
+    assert main(["override", "/in", "segmentation.min_score=0.5", "--by", "anna", "--wait", "0.1", *database]) == 0
     assert main(["submit", source, "--axes", "TYX", "--wait", "0.1", *database]) == 0
     assert main(["forget", family.NAME, "--keep-files", *database]) == 0
     found = record(results)
-    assert {(one.who, one.via) for one in found} == {(getpass.getuser(), "command")}
-    assert [(one.what, one.subject, one.accepted) for one in found] == [
+    assert {(one.who, one.via) for one in found if one.what != "override"} == {(getpass.getuser(), "command")}
+    assert [(one.who, one.subject, one.facts) for one in found if one.what == "override"] == [
+        ("anna", "/in", {"segmentation.min_score": 0.5})
+    ]
+    assert [(one.what, one.subject, one.accepted) for one in found if one.what != "override"] == [
         ("forget", family.NAME, True),
         ("submit", source, None),
         ("retry", "everything that failed", True),
@@ -51,7 +55,7 @@ def test_orders_of_the_command_line_are_recorded(results: Path, capsys: pytest.C
     ]
     assert found[0].facts == {"keep_files": True}
     assert found[1].facts == {"axes": "TYX"}
-    assert "queued again: 2" in found[3].outcome
+    assert "queued again: 2" in found[4].outcome
     capsys.readouterr()
 
 
