@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, say_nothing
+from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, measured, runs, say_nothing
 from daemon.plots.subject import Stack, Subject
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, ValuesN
 from tracking.measures import diffusion, mean_squared_displacement
@@ -23,8 +22,6 @@ LEAST_MSD_TRACKS = 3
 
 def draw_counts(axes: Axes, subject: Subject) -> None:
     """Detections and cells (tracks alive) at each time point that is there, and when divisions happened."""
-    from matplotlib.ticker import MaxNLocator
-
     scale, times = subject.scale, subject.times
     here, found = np.unique(subject.nuclei["t"].to_numpy(np.int64), return_counts=True)
     counts = np.zeros(len(times), np.int64)
@@ -49,14 +46,7 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
     axes.set_ylim(0, None)
     axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=2)
     axes.margins(x=0.01)
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     finish(axes, "Nuclei over time", scale.label, "nuclei")
-
-
-def runs(times: IntsN, step: int) -> list[slice]:
-    """Return the stretches of ascending time points between which none is absent."""
-    cuts = [0, *(np.flatnonzero(np.diff(times) > step) + 1).tolist(), len(times)]
-    return [slice(a, b) for a, b in pairwise(cuts)]
 
 
 def _as_steps(at: FloatsN, counts: IntsN, half: float) -> tuple[FloatsN, IntsN]:
@@ -86,7 +76,8 @@ def draw_sizes_over_time(axes: Axes, subject: Subject) -> None:
         say_nothing(axes, title, "no sizes are known")
         return
     if len(subject.times) == 1:
-        say_nothing(axes, title, f"median {rows['size'].median():.4g} {subject.size_unit} at the only time point")
+        median = rows["size"].median()
+        say_nothing(axes, title, f"median {measured(median)} {subject.size_unit} at the only time point")
         return
     levels = rows.groupby("t")["size"].quantile(np.array([0.1, 0.25, 0.5, 0.75, 0.9])).unstack()
     with_nuclei = levels.index.to_numpy(np.int64)
@@ -174,14 +165,15 @@ def _histogram(axes: Axes, values: ValuesN, title: str, x: str, colour: str = BL
         return
     upper = float(np.percentile(values, 99.5)) * 1.05 or 1.0
     bins = int(np.clip(np.sqrt(len(values)), 8, 60))
-    axes.hist(np.minimum(values, upper), bins=bins, range=(0, upper), color=colour, alpha=0.75)
+    axes.hist(values, bins=bins, range=(min(float(values.min()), upper), upper), color=colour, alpha=0.75)
+    beyond = int((values > upper).sum())
     median = float(np.median(values))
     axes.axvline(median, color=INK, linewidth=1.2)
     to_the_right = median < 0.6 * upper
     axes.annotate(
-        f"median {median:.4g}", (median, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
+        f"median {measured(median)}", (median, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
         xytext=(4 if to_the_right else -4, -3), ha="left" if to_the_right else "right",
         va="top", fontsize=9, color=INK, bbox=PLATE,
     )  # fmt: skip
     axes.set_xlim(0, upper)
-    finish(axes, title, x, "nuclei")
+    finish(axes, title, f"{x}; {beyond} larger not shown" if beyond else x, "nuclei")

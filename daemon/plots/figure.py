@@ -1,27 +1,24 @@
-"""From an acquisition to a picture file: which panels, how arranged, and written whole or not at all."""
+"""Which panels show an acquisition, and how they are arranged: none that would be empty."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.errors import UsageError
-from daemon.plots import charts, images, lineage
+import numpy as np
+
+from daemon.plots import charts, images, lineage, slices
+from daemon.plots.canvas import add_caption, new_figure
 from daemon.plots.style import INK, QUIET, plain_name
 from daemon.plots.subject import Stack, Subject, load, stack
-from storage.errors import StorageError
-from storage.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
-SUFFIXES = (".png", ".svg", ".pdf")
-DPI = 150
 LONGEST_TITLE = 80
 """Characters of a line that leave room for the counts beside it."""
+ONE_PICTURE_IN = 7.5
 
 Draw = Callable[["Axes", Subject], None]
 CHARTS: Mapping[str, Draw] = {
@@ -29,126 +26,137 @@ CHARTS: Mapping[str, Draw] = {
     "lineage": lineage.draw_lineage,
     "msd": charts.draw_msd,
 }
-PICTURES = ("summary", "nuclei", "tracks", "counts", "sizes", "lineage", "msd")
+PICTURES = ("summary", "nuclei", "slices", "tracks", "counts", "sizes", "lineage", "msd")
+WITH_IMAGE = frozenset({"summary", "nuclei", "slices", "tracks", "sizes"})
 
 
-def plot(url: str, acquisition: str, picture: str, output: Path, t: int | None = None, overwrite: bool = False) -> Path:
-    """Draw an acquisition, write the picture, and return where.
+def draw(url: str, acquisition: int | str, picture: str, t: int | None = None) -> Figure:
+    """Return the figure of an acquisition with its caption.
 
     Parameters
     ----------
     url : of the database
     acquisition : id or name
     picture : one of `PICTURES`
-    output : Path
-        A ``.png``, ``.svg`` or ``.pdf`` file; without an ending, ``.png``.
     t : int or None
         The time point whose image is shown, as people write it; None: the last.
-    overwrite : bool
-        Put it in the place of a file that is there.
 
     Raises
     ------
     UsageError, StorageError
     """
-    output = output if output.suffix else output.with_name(output.name + SUFFIXES[0])
-    if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is no picture that can be written: let its name end in {', '.join(SUFFIXES)}.")
-    if not overwrite:
-        replacing.refuse(output)
     subject, found = load(url, acquisition)
-    needs_images = picture in ("summary", "nuclei", "tracks", "sizes")
-    figure = compose(picture, subject, stack(found, t) if needs_images else None)
+    figure = compose(picture, subject, stack(found, t) if picture in WITH_IMAGE else None)
     channel = f"nuclei in {plain_name(subject.channel)}" if subject.channel else ""
-    said = "; ".join(words for words in ("" if picture == "summary" else subject.in_words, channel) if words)
-    if said:
-        figure.supxlabel(said, x=0.988, ha="right", fontsize=8.5, color=QUIET, parse_math=False)
-    _save(figure, output)
-    return output
+    add_caption(figure, "" if picture == "summary" else subject.in_words, channel)
+    return figure
 
 
 def compose(picture: str, subject: Subject, moment: Stack | None) -> Figure:
     """Return the figure; `moment` is needed for those that show an image."""
-    if picture == "summary":
-        assert moment is not None
-        return _summary(subject, moment)
     if picture in CHARTS:
-        figure = _figure(7.5, _height_of_lineage(subject) if picture == "lineage" else 4.6)
+        figure = new_figure(ONE_PICTURE_IN, _height_of_lineage(subject) if picture == "lineage" else 4.6)
         CHARTS[picture](figure.subplots(), subject)
         return figure
     assert moment is not None
-    if picture == "sizes":
-        figure = _figure(13.5, 4.2)
-        axes = figure.subplots(1, 3)
-        charts.draw_sizes(axes[0], subject)
-        charts.draw_shadows(axes[1], subject, moment)
-        charts.draw_sizes_over_time(axes[2], subject)
-        return figure
-    width, height = moment.extent[2], moment.extent[1]
-    side = 7.5
-    figure = _figure(side + (0.9 if picture == "tracks" else 0.0), min(max(side * height / width, 2.0), 15.0) + 0.4)
+    return {"summary": _summary, "sizes": _sizes, "slices": slices.montage, "nuclei": _nuclei, "tracks": _tracks}[
+        picture
+    ](subject, moment)
+
+
+def _nuclei(subject: Subject, moment: Stack) -> Figure:
+    """From above, and a stack from the side below it."""
+    above, below = _inches_of(moment, ONE_PICTURE_IN)
+    figure = new_figure(ONE_PICTURE_IN, above + below + 0.6)
+    _add_views(figure, subject, moment, above, below)
+    return figure
+
+
+def _add_views(figure: FigureBase, subject: Subject, moment: Stack, above: float, below: float) -> None:
+    if not below:
+        images.draw_nuclei(figure.subplots(), subject, moment)
+        return
+    top, side = figure.subplots(2, 1, height_ratios=(above, below))
+    images.draw_nuclei(top, subject, moment)
+    images.draw_side(side, subject, moment)
+
+
+def _inches_of(moment: Stack, side: float) -> tuple[float, float]:
+    """Heights of the views from above and from the side, so wide; the latter 0 for single planes."""
+    depth, height, width = moment.extent
+    above = min(max(side * height / width, 2.0), 15.0)
+    if moment.image.shape[0] == 1:
+        return above, 0.0
+    return above, min(max(side * depth / width * images.side_stretch(moment), 0.8), 6.0) + 0.25
+
+
+def _tracks(subject: Subject, moment: Stack) -> Figure:
+    above, _ = _inches_of(moment, ONE_PICTURE_IN)
+    figure = new_figure(ONE_PICTURE_IN + 0.9, above + 0.5)
     panel = figure.subplots()
-    if picture == "nuclei":
-        images.draw_nuclei(panel, subject, moment)
-    else:
-        images.add_time_bar(figure, panel, images.draw_tracks(panel, subject, moment), subject)
+    images.add_time_bar(figure, [panel], images.draw_tracks(panel, subject, moment), subject)
+    return figure
+
+
+def _sizes(subject: Subject, moment: Stack) -> Figure:
+    """Sizes, for stacks areas from above too, and their course where there is one."""
+    drawn: list[Callable[[Axes], None]] = [lambda axes: charts.draw_sizes(axes, subject)]
+    if moment.image.shape[0] > 1:
+        drawn.append(lambda axes: charts.draw_shadows(axes, subject, moment))
+    if len(subject.times) > 1:
+        drawn.append(lambda axes: charts.draw_sizes_over_time(axes, subject))
+    figure = new_figure(max(4.5 * len(drawn), 5.5), 4.2)
+    for axes, fill in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
+        fill(axes)
     return figure
 
 
 def _summary(subject: Subject, moment: Stack) -> Figure:
-    """Nuclei and tracks above, numbers below."""
-    ratio = min(max(moment.extent[1] / moment.extent[2], 0.35), 1.6)
-    tree = min(_height_of_lineage(subject), 7.0)
-    figure = _figure(15.0, 6.6 * ratio + max(tree, 5.6) + 0.9)
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(6.6 * ratio + 0.3, max(tree, 5.6)))
-    left, right = upper.subplots(1, 2)
-    images.draw_nuclei(left, subject, moment)
-    images.add_time_bar(upper, right, images.draw_tracks(right, subject, moment), subject)
+    """Nuclei and tracks above, numbers below; for a single time point nuclei and sizes, which is all there is."""
+    if len(subject.times) < 2:
+        return _summary_of_one(subject, moment)
+    above, below = _inches_of(moment, 6.6)
+    tree = max(min(_height_of_lineage(subject), 7.0), 5.6)
+    figure = new_figure(15.0, above + below + tree + 1.9)
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(above + below + 1.3, tree))
+    (left, right) = upper.subfigures(1, 2, squeeze=False)[0]
+    _add_views(left, subject, moment, above, below)
+    rows = right.subplots(2 if below else 1, 1, squeeze=False, height_ratios=(above, below) if below else (1,))[:, 0]
+    images.add_time_bar(right, list(rows), images.draw_tracks(rows[0], subject, moment), subject)
+    if below:
+        images.draw_tracks_side(rows[1], subject, moment)
     grid = lower.add_gridspec(2, 3, width_ratios=(1, 1, 1.15))
     charts.draw_counts(lower.add_subplot(grid[0, 0]), subject)
     charts.draw_sizes(lower.add_subplot(grid[0, 1]), subject)
     charts.draw_msd(lower.add_subplot(grid[1, 0]), subject)
     charts.draw_sizes_over_time(lower.add_subplot(grid[1, 1]), subject)
     lineage.draw_lineage(lower.add_subplot(grid[:, 2]), subject)
-    name = plain_name(subject.name, LONGEST_TITLE)
-    figure.suptitle(name, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK, parse_math=False)
     first, last = subject.span
     count, named = len(subject.times), (last - first) // subject.step + 1
     of = f" of {named} from {first + subject.first_number} to {last + subject.first_number}" if count < named else ""
-    words = f"{subject.in_words}, {len(subject.tracks)} tracks, {count} time points{of}"
-    figure.text(0.988, 0.995, words, ha="right", va="top", fontsize=10.5, color=QUIET)
+    _head(figure, subject, f"{subject.in_words}, {len(subject.tracks)} tracks, {count} time points{of}")
     return figure
+
+
+def _summary_of_one(subject: Subject, moment: Stack) -> Figure:
+    above, below = _inches_of(moment, 6.6)
+    figure = new_figure(12.0, max(above + below, 3.6) + 1.0)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(6.8, 5.2))[0]
+    _add_views(left, subject, moment, above, below)
+    panels = right.subplots(2 if below else 1, 1, squeeze=False)[:, 0]
+    charts.draw_sizes(panels[0], subject)
+    if below:
+        charts.draw_shadows(panels[1], subject, moment)
+    _head(figure, subject, f"{len(subject.nuclei)} nuclei, one time point")
+    return figure
+
+
+def _head(figure: Figure, subject: Subject, words: str) -> None:
+    name = plain_name(subject.name, LONGEST_TITLE)
+    figure.suptitle(name, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK, parse_math=False)
+    figure.text(0.988, 0.995, words, ha="right", va="top", fontsize=10.5, color=QUIET)
 
 
 def _height_of_lineage(subject: Subject) -> float:
     """Inches that let every line of the tree be seen."""
-    return min(max(1.5 + 0.11 * min(len(subject.tracks), lineage.MOST_LINES), 3.2), 18.0)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, output: Path) -> None:
-    import matplotlib
-
-    unfinished = output.with_name(f".{output.stem}.partial{output.suffix}")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nusetd"}), warnings.catch_warnings():
-            # A name may be in a script that the font has not: its letters are seen as boxes, and SVG keeps them.
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # the same results give the same file
-            figure.savefig(unfinished, dpi=DPI, metadata=dates.get(output.suffix.lower()))
-        replacing.put(unfinished, output)
-    except OSError as error:
-        raise StorageError(
-            f"{output} cannot be written ({error.strerror or error}): check disk and permissions."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return float(np.clip(1.5 + 0.11 * min(len(subject.tracks), lineage.MOST_LINES), 3.2, 18.0))

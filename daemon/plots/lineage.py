@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from daemon.plots.ids import IdText, beside
 from daemon.plots.picture import lineage_order
-from daemon.plots.style import GENERATIONS, GRID, finish, say_nothing
+from daemon.plots.style import GRID, ON_WHITE, QUIET, counted, finish, runs, say_nothing
 from daemon.plots.subject import Subject
+from nuset_engine.arrays import IntsN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_LINES = 160
 """Tracks that one picture can show apart."""
+FAR = 1e9
+"""To the right of a line there is room for any id."""
 
 
 def draw_lineage(axes: Axes, subject: Subject) -> None:
@@ -33,25 +39,44 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
             shown["track_id"], shown["first_t"], shown["last_t"], shown["generation"], strict=True
         )
     }
+    there = [subject.times[run] for run in runs(subject.times, subject.step)]
     for track, (first, last, generation) in spans.items():
-        colour = GENERATIONS[generation % len(GENERATIONS)]
-        ends = scale(np.array([first - over, last + over]))
-        axes.plot(ends, [height[track]] * 2, color=colour, linewidth=2.0, solid_capstyle="butt")
+        colour = ON_WHITE[generation % len(ON_WHITE)]
+        if any(a[-1] < b[0] for a, b in pairwise(_within(there, first, last))):
+            axes.plot(scale(np.array([first, last])), [height[track]] * 2, color=colour, linewidth=0.8, linestyle=":")
+        for part in _within(there, first, last):
+            ends = scale(np.array([part[0] - over, part[-1] + over]))
+            axes.plot(ends, [height[track]] * 2, color=colour, linewidth=2.0, solid_capstyle="butt")
     for track, mother in _pairs(shown):
         if mother in spans:
             at = scale((spans[mother][1] + spans[track][0]) / 2)
-            colour = GENERATIONS[spans[track][2] % len(GENERATIONS)]
+            colour = ON_WHITE[spans[track][2] % len(ON_WHITE)]
             axes.plot([at, at], [height[mother], height[track]], color=colour, linewidth=1.2)
             axes.plot([scale(spans[mother][1] + over), at], [height[mother]] * 2, color=colour, linewidth=1.2)
             axes.plot([at, scale(spans[track][0] - over)], [height[track]] * 2, color=colour, linewidth=1.2)
+    mothers = {mother for _, mother in _pairs(shown)}
+    for track in sorted(spans, key=lambda one: (one not in mothers, height[one])):
+        first, last, _ = spans[track]
+        if track in mothers:
+            length = scale.length(np.array([last - first]))[0]
+            IdText(axes, (scale((first + last) / 2), height[track]), track, (0.6 * length, 1.0), inside=False)
+        else:
+            beside(axes, (scale(last + over), height[track]), track, (FAR, 1.0))
     families = shown["root_track_id"].nunique()
     more = f", {left_out} more not shown" if left_out else ""
     axes.set_ylim(max(height.values()) + 1, -1)
-    finish(axes, f"{title}: {families} families{more} (colours: generations)", scale.label, "")
+    finish(axes, f"{title}: {counted(families, 'family', 'families')}{more}", scale.label, "")
+    axes.set_title("colours: generations, numbers: tracks", loc="right", fontsize=8, color=QUIET)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=GRID)
+
+
+def _within(there: Sequence[IntsN], first: int, last: int) -> list[IntsN]:
+    """Of stretches of time points, what lies between two; without any, those two."""
+    parts = [run[(run >= first) & (run <= last)] for run in there]
+    return [part for part in parts if len(part)] or [np.array([first, last])]
 
 
 def chosen(tracks: pd.DataFrame) -> tuple[pd.DataFrame, int]:

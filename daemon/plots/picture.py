@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.plots.arrays import ColoursN4, SegmentsN22
+from daemon.plots.style import ON_DARK, name_numbers
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, PointsYX, StackZYX
 
 if TYPE_CHECKING:
@@ -163,10 +164,10 @@ def _show_tracks(axes: Axes, picture: TrackPicture, low: float, high: float) -> 
     extents_um = np.array(picture.labels.shape) * picture.voxel_size_um
     _show_projection(axes, picture, axis=0, low=low, high=high, dim=0.4)
     segments, times, births = _segments(picture.tracks)
-    lines = LineCollection(list(segments), array=times, cmap="plasma", linewidths=1.9, capstyle="round")
-    lines.set_clim(
-        picture.tracks["t"].min() if len(picture.tracks) else 0, picture.tracks["t"].max() if len(times) else 1
-    )
+    per_t = (picture.frame_interval_s or 60.0) / 60
+    lines = LineCollection(list(segments), array=times * per_t, cmap="plasma", linewidths=1.9, capstyle="round")
+    start, end = (picture.tracks["t"].min(), picture.tracks["t"].max()) if len(times) else (0, 1)
+    lines.set_clim(start * per_t, end * per_t)
     axes.add_collection(lines)
     last = picture.tracks[picture.tracks["t"] == picture.tracks["t"].max()]
     axes.scatter(last["centroid_x_um"], last["centroid_y_um"], s=9, color=INK, linewidths=0, zorder=3)
@@ -263,11 +264,9 @@ def lineage_order(tracks: Sequence[int], parents: Mapping[int, int]) -> list[int
 
 def colours() -> ColoursN4:
     """Light colours that can be told apart on dark grey, (K, 4)."""
-    from matplotlib import colormaps
+    from matplotlib.colors import to_rgba_array
 
-    wheel = colormaps["hsv"](np.linspace(0, 1, 24, endpoint=False))
-    soft = 0.35 + 0.65 * wheel
-    return soft[(np.arange(24) * 7) % 24]
+    return np.asarray(to_rgba_array(ON_DARK), dtype=np.float64)
 
 
 def _name(axes: Axes, text: str) -> None:
@@ -293,13 +292,8 @@ def scale_bar_um(width_um: float) -> float:
 
 def _add_colour_bar(figure: Figure, axes: Axes, mappable: ScalarMappable, picture: TrackPicture) -> None:
     """The colour bar for time, in minutes where the frame interval is known."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     bar = figure.colorbar(mappable, cax=axes)
-    if picture.frame_interval_s:
-        minutes = picture.frame_interval_s / 60
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t * minutes:g}"))
     bar.set_label("time (min)" if picture.frame_interval_s else "time point", color=INK, fontsize=10)
-    bar.ax.yaxis.set_major_locator(MaxNLocator(7, integer=True))
+    name_numbers(bar.ax.yaxis, whole=not picture.frame_interval_s)
     bar.ax.tick_params(colors=INK, labelsize=9)
     bar.outline.set_visible(False)

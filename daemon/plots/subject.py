@@ -19,6 +19,8 @@ from storage.spans import spoken
 LARGEST_VOXELS = 40_000_000
 """A stack with more than that is drawn from a smaller level of its pyramid."""
 LARGEST_SIDE_PX = 1400
+SMALLEST_LEVEL_PX = 256
+"""A plane that is no larger has no smaller level."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,16 @@ class Subject:
         return alive
 
     @property
+    def numbered_by(self) -> str:
+        """The column whose numbers pictures show: tracks, where there is a course of time."""
+        return "track_id" if len(self.times) > 1 else "label"
+
+    @property
+    def numbering(self) -> str:
+        """The same in words."""
+        return "numbered by track" if len(self.times) > 1 else "numbered by label"
+
+    @property
     def births(self) -> pd.DataFrame:
         """One row per division: the track of a daughter."""
         return self.tracks.dropna(subset=["parent_track_id"]).drop_duplicates("parent_track_id")
@@ -109,7 +121,7 @@ class Subject:
         return ", ".join((f"{cells_at_end} at the end", *others))
 
 
-def load(url: str, acquisition: str) -> tuple[Subject, AcquisitionResults]:
+def load(url: str, acquisition: int | str) -> tuple[Subject, AcquisitionResults]:
     """Return an acquisition's tables, and where its images are.
 
     Raises
@@ -157,29 +169,51 @@ def stack(found: AcquisitionResults, source_t: int | None) -> Stack:
     StorageError
         When the OME-Zarr is gone.
     """
-    labels, about, level = found.labels(), found.about, 0
-    there = [t for t in found.counts()["t"].tolist() if t < labels.shape[0]]
+    about, there = found.about, shown_times(found)
     wanted = None if source_t is None else source_t - (about.first_number or 0)
     if not there:
         raise UsageError(f"{found.name} has no time point to draw: none is there yet.")
     if wanted is not None and wanted not in there:
         others = spoken(about.source_t(t) for t in there)
         raise UsageError(f"{found.name} has no time point {source_t} to draw: {others} are there.")
-    moment = int(there[-1] if wanted is None else wanted)
-    sizes = [int(n) for n in labels.shape[1:]]
+    level, sizes = 0, [int(n) for n in found.labels().shape[1:]]
     while max(sizes[1:]) > LARGEST_SIDE_PX or np.prod(sizes) > LARGEST_VOXELS:
-        if max(sizes[1:]) <= 256:
-            break  # the smallest level there is
+        if max(sizes[1:]) <= SMALLEST_LEVEL_PX:
+            break
         level += 1
         sizes = [sizes[0], -(-sizes[1] // 2), -(-sizes[2] // 2)]
+    return stack_at(found, there[-1] if wanted is None else wanted, level)
+
+
+def shown_times(found: AcquisitionResults) -> list[int]:
+    """Return the time points whose labels can be drawn, ascending.
+
+    Raises
+    ------
+    StorageError
+        When the OME-Zarr is gone.
+    """
+    length = found.labels().shape[0]
+    return [int(t) for t in found.counts()["t"].tolist() if t < length]
+
+
+def stack_at(found: AcquisitionResults, t: int, level: int) -> Stack:
+    """Return a time point of `shown_times` from a level of the pyramid.
+
+    Raises
+    ------
+    StorageError
+        When the OME-Zarr, or a source that is needed, is gone.
+    """
+    about = found.about
     voxel = about.voxel_size_um or (1.0, 1.0, 1.0)
-    extent = tuple(float(n * v) for n, v in zip(labels.shape[1:], voxel, strict=True))
+    extent = tuple(float(n * v) for n, v in zip(found.labels().shape[1:], voxel, strict=True))
     channel = about.segmented_channel
     if about.params.get("image") == "none":
-        image = _from_source(about, moment, channel, level)
+        image = _from_source(about, t, channel, level)
     else:
-        image = found.image(level)[moment, channel].compute()
-    return Stack(moment, image, found.labels(level)[moment].compute(), (extent[0], extent[1], extent[2]))
+        image = found.image(level)[t, channel].compute()
+    return Stack(t, image, found.labels(level)[t].compute(), (extent[0], extent[1], extent[2]))
 
 
 def _from_source(about: AcquisitionRow, t: int, channel: int, level: int) -> StackZYX:

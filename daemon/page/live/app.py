@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from daemon.errors import DaemonError
 from daemon.page import neuroglancer
-from daemon.page.live import facts, pictures
+from daemon.page.live import facts, pictures, plots
 from daemon.page.live.attention import attention
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.levels import Levels
@@ -89,6 +89,7 @@ class Page:
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
             *self._orders.routes(),
+            *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
             *StoreRoutes(self._database, self._ending).routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
@@ -155,6 +156,14 @@ class Page:
         number, t = request.path_params["number"], _whole(request.query_params.get("t")) or 0
         return self._png(request, lambda: self._thumbnail(number, Wanted(t, 0, "top", THUMBNAIL_PX)))
 
+    def plot(self, request: Request, form: str) -> Response:
+        """A picture of `nusetd plot`."""
+        number, query = request.path_params["number"], request.query_params
+        t, picture = _whole(query.get("t")), query.get("picture") or "summary"
+        source_t = None if t is None else self._arrays.acquisition(number).about.source_t(t)
+        made = partial(plots.drawn, self._database, number, picture, source_t, form)
+        return self._png(request, made, plots.FORMS[form])
+
     def _thumbnail(self, number: int, wanted: Wanted) -> bytes:
         channel = self._arrays.acquisition(number).about.segmented_channel
         plane = self._arrays.image(number, channel, wanted)
@@ -175,10 +184,10 @@ class Page:
             headers["Content-Encoding"] = "gzip"
         return Response(content, media_type="application/json", headers=headers)
 
-    def _png(self, request: Request, make: Callable[[], bytes]) -> Response:
+    def _png(self, request: Request, make: Callable[[], bytes], media_type: str = "image/png") -> Response:
         self._look()
         content = self._remembered.content(f"{request.url.path}?{request.url.query}", make)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+        return Response(content, media_type=media_type, headers={"Cache-Control": "no-store"})
 
     async def events(self, request: Request) -> Response:
         """A line whenever something has changed."""

@@ -7,10 +7,11 @@ import { colouring } from "/static/colours.js";
 import { tree } from "/static/lineage.js";
 import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
+import { plots } from "/static/plots.js";
 import { table } from "/static/table.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", table: "table", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -226,7 +227,7 @@ class View {
 
   panes() {
     this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
-    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), about: () => this.aboutPane() }[this.state.tab];
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
     else this.pane.replaceChildren(...made());
@@ -286,6 +287,19 @@ class View {
       this.list.replaceChildren(...this.listed());
     };
     return [count, ...table(rows, this.more, this.chosen(), this.sort, { pick: (label) => this.pick(label), sorted })];
+  }
+
+  // Drawn when somebody asks, not at every time point.
+  plotsPane() {
+    const asked = (picture) => {
+      this.plotted = { picture, t: this.state.t };
+      this.plotsKey = null;
+      this.panes();
+    };
+    const key = JSON.stringify(this.plotted ?? this.state.t);
+    if (this.plotsKey !== key) this.plotsParts = plots(this.path, this.plotted, this.said(this.state.t), asked, (t) => this.said(t));
+    this.plotsKey = key;
+    return this.plotsParts;
   }
 
   aboutPane() {

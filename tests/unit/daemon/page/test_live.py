@@ -82,6 +82,15 @@ def test_tables_are_those_of_the_database(page: LivePage, results: Path) -> None
     assert sum(counts["divisions"]) == len(mine.divisions())
 
 
+def test_plots_are_those_of_the_command(page: LivePage) -> None:
+    answer = page.ask(f"{ONE}/plot.svg?picture=nuclei&t=2")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert "2 nuclei at t = 2" in answer.body.decode()
+    assert decoded(page.ask(f"{ONE}/plot.png?picture=counts").body).shape[1] > 1000
+    assert page.ask(f"{ONE}/plot.png?picture=pie").code == 400
+    assert page.ask(f"{ONE}/plot.png?picture=nuclei&t=77").code == 409
+
+
 @pytest.mark.parametrize("view", ["slice", "top", "side"])
 def test_pictures_are_the_arrays(page: LivePage, results: Path, view: str) -> None:
     mine = storage.open(results)[family.NAME]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,15 @@ import pandas as pd
 import pytest
 from cases import family
 from cases.stored import acquisition, pixels, work_off
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 
-from daemon import cli
+from daemon import cli, page
 from daemon.plots import charts, images, lineage
 from daemon.plots.figure import PICTURES, compose
-from daemon.plots.style import TimeScale
-from daemon.plots.subject import load, stack
+from daemon.plots.slices import shown_slices
+from daemon.plots.style import TimeScale, plain_number, runs
+from daemon.plots.subject import Stack, Subject, load, stack
 from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.database.catalog import Catalog
@@ -33,6 +38,9 @@ def test_the_command_offers_what_can_be_drawn() -> None:
     from daemon.commands.plot import PICTURES as OFFERED
 
     assert OFFERED == PICTURES
+    script = (Path(page.__file__).parent / "live" / "static" / "plots.js").read_text()
+    listed = script.split("PICTURES = {")[1].split("}")[0]
+    assert tuple(re.findall(r"^ +(\w+): ", listed, re.MULTILINE)) == PICTURES
 
 
 def test_a_png_is_written_and_named(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,11 +116,95 @@ def test_results_without_nuclei_can_be_drawn(tmp_path: Path) -> None:
         compose(picture, subject, stack(found, 0)).canvas.draw()
 
 
+def flat_and_alone(subject: Subject, moment: Stack) -> tuple[Subject, Stack]:
+    """One plane of one time point."""
+    here = subject.nuclei[subject.nuclei["t"] == moment.t]
+    plane = Stack(moment.t, moment.image[1:2], moment.labels[1:2], (1.0, *moment.extent[1:]))
+    return replace(subject, nuclei=here, times=np.array([moment.t]), size_name="area", size_unit="µm²"), plane
+
+
+def test_single_images_have_no_empty_panels(results: Path) -> None:
+    subject, found = load(naming.database_url(results), "embryo")
+    moment = stack(found, None)
+    alone, plane = flat_and_alone(subject, moment)
+    for one, view, panels in ((alone, plane, 2), (alone, moment, 4), (subject, moment, 10)):
+        figure = compose("summary", one, view)
+        assert len(figure.get_axes()) == panels
+        filled = [bool(a.images or a.lines or a.patches or a.collections) for a in figure.get_axes()]
+        assert filled.count(False) == (one is subject), "of too few tracks there is no mean displacement"
+        said = [text.get_text() for a in figure.get_axes() for text in a.texts]
+        assert not [words for words in said if "only time point" in words]
+    assert len(compose("sizes", alone, plane).get_axes()) == 1
+    assert len(compose("sizes", subject, plane).get_axes()) == 2
+    assert [len(compose("nuclei", subject, view).get_axes()) for view in (plane, moment)] == [1, 2]
+
+
+def test_a_thin_stack_is_stretched_and_says_so(results: Path) -> None:
+    subject, found = load(naming.database_url(results), "embryo")
+    moment = stack(found, None)
+    thin = replace(moment, extent=(0.36, 10.0, 12.0))
+    assert [images.side_stretch(one) for one in (moment, thin)] == [1.0, 4.0]
+    side = compose("nuclei", subject, thin).get_axes()[1]
+    assert side.get_title(loc="left") == "From the side: 3 slices, 0.36 µm deep, z stretched 4 times"
+
+
+def test_a_montage_shows_slices_with_their_own_outlines(results: Path) -> None:
+    subject, found = load(naming.database_url(results), "embryo")
+    moment = stack(found, None)
+    figure = compose("slices", subject, replace(moment, labels=moment.labels * np.array([0, 1, 1])[:, None, None]))
+    titles = [axes.get_title(loc="left") for axes in figure.get_axes()]
+    assert titles == ["slice 0, 0 µm: 0 nuclei", "slice 1, 2 µm: 4 nuclei", "slice 2, 4 µm: 4 nuclei"]
+    assert [len(axes.patches) for axes in figure.get_axes()] == [0, 4, 4]
+    assert shown_slices(np.zeros(16, np.int64)).tolist() == list(range(16))
+    deep = np.zeros(200, np.int64)
+    deep[50:111] = 3
+    assert shown_slices(deep, 16).tolist() == list(range(50, 111, 4))
+
+
+def ticks(axis: Axis) -> list[str]:
+    """The numbers beside an axis, as they are drawn."""
+    low, high = sorted(axis.get_view_interval())
+    assert axis.get_offset_text().get_text() == ""
+    return [one.label1.get_text() for one in axis.get_major_ticks() if low <= one.get_loc() <= high]
+
+
+def test_ticks_are_plain_numbers_and_time_points_whole(results: Path) -> None:
+    subject, _ = load(naming.database_url(results), "embryo")
+    late = replace(subject, first_number=123450, scale=TimeScale(None, 5, 123450))
+    figure = compose("counts", late, None)
+    figure.canvas.draw()
+    assert ticks(figure.get_axes()[0].xaxis) == [str(number) for number in range(123450, 123456)]
+    bar = compose("tracks", late, stack(load(naming.database_url(results), "embryo")[1], 0))
+    bar.canvas.draw()
+    assert ticks(bar.get_axes()[1].yaxis) == [str(number) for number in range(123450, 123456)]
+    moving = subject.nuclei.assign(x=subject.nuclei["t"] * 3.0 + subject.nuclei["track_id"])
+    steady = pd.concat([moving.assign(track_id=moving["track_id"] + 10 * k) for k in range(4)])
+    spread = compose("msd", replace(subject, nuclei=steady), None)
+    spread.canvas.draw()
+    for axis in (spread.get_axes()[0].xaxis, spread.get_axes()[0].yaxis):
+        assert len(ticks(axis)) >= 2
+        assert [words for words in ticks(axis) if not re.fullmatch(r"[\d.]+", words)] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (0.1 + 0.2, "0.3"), (123456.5, "123456.5"), (2.5e6, "2,500,000"), (-3.0, "-3"), (2e-5, "2e-05")],
+)
+def test_numbers_are_said_as_people_write_them(value: float, said: str) -> None:
+    assert plain_number(value) == said
+
+
+def test_tracks_are_dotted_where_time_points_are_absent(results: Path) -> None:
+    subject, _ = load(naming.database_url(results), "embryo")
+    axes = Figure().add_subplot()
+    lineage.draw_lineage(axes, replace(subject, times=np.array([0, 1, 4, 5]), scale=TimeScale(None, 5)))
+    row = lineage.rows_of(subject.tracks)[6]
+    mine = [line for line in axes.lines if np.ptp(line.get_ydata()) == 0 and line.get_ydata()[0] == row]
+    drawn = [(line.get_linestyle(), np.round(line.get_xdata(), 2).tolist()) for line in mine]
+    assert drawn == [(":", [0, 5]), ("-", [-0.35, 1.35]), ("-", [3.65, 5.35])]
+
+
 def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:
-    from dataclasses import replace
-
-    from matplotlib.figure import Figure
-
     subject, _ = load(naming.database_url(results), "embryo")
     nuclei = subject.nuclei[subject.nuclei["t"] == 0]
     alone = replace(subject, nuclei=nuclei, times=subject.times[:1])
@@ -182,10 +274,6 @@ def test_times_are_told_in_the_unit_that_fits(interval: float | None, last: int,
 
 
 def test_lines_break_where_time_points_are_absent_and_zero_is_only_what_was_counted(results: Path) -> None:
-    from dataclasses import replace
-
-    from matplotlib.figure import Figure
-
     subject, _ = load(naming.database_url(results), "embryo")
     kept = subject.nuclei[subject.nuclei["t"].isin([0, 1, 4])]
     gap = replace(subject, nuclei=kept, times=np.array([0, 1, 4, 5]), first_number=70, scale=TimeScale(None, 5, 70))
@@ -198,12 +286,10 @@ def test_lines_break_where_time_points_are_absent_and_zero_is_only_what_was_coun
     axes = Figure().add_subplot()
     charts.draw_sizes_over_time(axes, gap)
     assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[70.0, 71.0], [74.0]]
-    assert [slice(0, 3), slice(3, 4)] == charts.runs(np.array([1, 4, 7, 13]), 3)
+    assert [slice(0, 3), slice(3, 4)] == runs(np.array([1, 4, 7, 13]), 3)
 
 
 def test_pictures_say_cells_and_divisions_beside_detections(results: Path, tmp_path: Path) -> None:
-    from matplotlib.figure import Figure
-
     subject, _ = load(naming.database_url(results), "embryo")
     assert subject.cells.tolist() == [2, 2, 3, 3, 4, 4], "track 6 is alive where it was missed"
     assert subject.in_words == "4 cells at the end, 2 divisions, 17 detections"
