@@ -56,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the time point whose image is shown, as it is numbered in the names of files (default: the last); "
         "for distribution also FIRST:LAST (default: all)",
     )
+    _add_comparing(parser)
+    options.add_database(parser)
+
+
+def _add_comparing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group",
         action="append",
@@ -81,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "for each nucleus; a folder of label images, numbered by time point or named as acquisitions; or a folder of "
         "the Cell Tracking Challenge",
     )
-    options.add_database(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:

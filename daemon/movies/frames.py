@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon.movies.tails import Place
+from daemon.movies.gif import Colour
+from daemon.movies.tails import TailPoint
 from daemon.plots.picture import outlines, scale_bar_um
 from daemon.plots.style import ON_DARK, plain_number, short_name
 from nuset_engine.arrays import LabelsZYX, PictureYX3, PlaneYX
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-Colour = tuple[int, int, int]
 WHITE, PAPER, QUIET, UNTRACKED = (242, 242, 242), (16, 16, 20), (160, 160, 168), (190, 190, 190)
 PALETTE: Sequence[Colour] = [
     (int(one[1:3], 16), int(one[3:5], 16), int(one[5:7], 16)) for one in ON_DARK
@@ -46,7 +46,7 @@ class Moment:
     plane: PlaneYX
     labels: LabelsZYX
     colours: Mapping[int, int]
-    tails: Sequence[tuple[int, Sequence[Place]]]
+    tails: Sequence[tuple[int, Sequence[TailPoint]]]
     words: tuple[str, str]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-Place = tuple[int, float, float]  # t, x, y
+TailPoint = tuple[int, float, float]  # t, x, y
 
 
 class Tails:
@@ -20,9 +20,9 @@ class Tails:
     def __init__(self, length: int, parents: Mapping[int, int]) -> None:
         self._length = length
         self._parents = parents
-        self._places: dict[int, list[Place]] = {}
+        self._places: dict[int, list[TailPoint]] = {}
 
-    def advance(self, t: int, seen: Iterable[tuple[int, float, float]]) -> Mapping[int, list[Place]]:
+    def advance(self, t: int, seen: Iterable[tuple[int, float, float]]) -> Mapping[int, list[TailPoint]]:
         """Take the tracks that are seen at a time point, as track, x and y; return the tails of two places or more."""
         for track, x, y in seen:
             before = self._places.get(track)

@@ -77,6 +77,7 @@ def fit_ids(figure: Figure) -> None:
     """Give the ids of a figure the size that their room allows, those first that were written first; remove others."""
     with quiet_glyphs():
         figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # everything stays where it was measured
     canvas: FigureCanvasAgg = figure.canvas  # type: ignore[assignment]
     renderer = canvas.get_renderer()
     for axes in figure.get_axes():

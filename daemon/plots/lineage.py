@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -54,14 +54,7 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
             axes.plot([at, at], [height[mother], height[track]], color=colour, linewidth=1.2)
             axes.plot([scale(spans[mother][1] + over), at], [height[mother]] * 2, color=colour, linewidth=1.2)
             axes.plot([at, scale(spans[track][0] - over)], [height[track]] * 2, color=colour, linewidth=1.2)
-    mothers = {mother for _, mother in _pairs(shown)}
-    for track in sorted(spans, key=lambda one: (one not in mothers, height[one])):
-        first, last, _ = spans[track]
-        if track in mothers:
-            length = scale.length(np.array([last - first]))[0]
-            IdText(axes, (scale((first + last) / 2), height[track]), track, (0.6 * length, 1.0), inside=False)
-        else:
-            beside(axes, (scale(last + over), height[track]), track, (FAR, 1.0))
+    _add_ids(axes, subject, spans, height, {mother for _, mother in _pairs(shown)})
     families = shown["root_track_id"].nunique()
     more = f", {left_out} more not shown" if left_out else ""
     axes.set_ylim(max(height.values()) + 1, -1)
@@ -71,6 +64,24 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=GRID)
+
+
+def _add_ids(
+    axes: Axes,
+    subject: Subject,
+    spans: Mapping[int, tuple[int, int, int]],
+    height: Mapping[int, float],
+    mothers: Collection[int],
+) -> None:
+    """Ids of mothers on their lines, those of others beside the ends of theirs."""
+    scale, over = subject.scale, 0.35 * subject.step
+    for track in sorted(spans, key=lambda one: (one not in mothers, height[one])):
+        first, last, _ = spans[track]
+        if track in mothers:
+            length = scale.length(np.array([last - first]))[0]
+            IdText(axes, (scale((first + last) / 2), height[track]), track, (0.6 * length, 1.0), inside=False)
+        else:
+            beside(axes, (scale(last + over), height[track]), track, (FAR, 1.0))
 
 
 def _within(there: Sequence[IntsN], first: int, last: int) -> list[IntsN]:
