@@ -174,7 +174,8 @@ def admit(
     """
     found = image if isinstance(image, Found) else Found.of(image)
     bundle = experiment(found.description)
-    acquisition = replace(found.description, name=called(found.description.name))
+    said = found.description
+    acquisition = replace(said, name=called(said.name), remarks=(*said.remarks, *said.lacking))
     refuse_unmeasurable(acquisition)
     channel = _known_channel(catalog, acquisition, recipe)
     row = catalog.register(

@@ -29,6 +29,7 @@ from storage.given_facts import GivenFacts
 from storage.omezarr.references import ImageKind
 from storage.query.question import Question
 from storage.query.statements import Selection
+from storage.readers.names import stem
 from storage.schema.states import AcquisitionState
 from storage.spans import spoken
 from tracking.steps import absent
@@ -137,20 +138,29 @@ def process(options: ProcessOptions) -> int:
 
 
 def _groups(run: _Run) -> list[list[Path]]:
-    """The files of each acquisition; one that is not whole is complained about, and set aside if nothing of it is."""
+    """The files of each acquisition; one that is not whole is complained about, and set aside if nothing of it is.
+
+    Of files that belong to one image, and say so, one speaks for all.
+    """
     whole: list[Path] = []
+    said: set[Path] = set()
     paths = _candidates(run.options)
     for path, answer in zip(paths, run.asked(*(Look(path, own=True) for path in paths)), strict=True):
         if not isinstance(answer, Looked) or answer.completion is None:
             _complain(path, _why_not(path, answer), run)
-        elif answer.completion.state == "growing" and answer.completion.time_points_ready:
-            run.faults += 1
-            complain(f"{answer.completion.reason.rstrip('.')}: it is processed as far as it goes.")
+            continue
+        completion = answer.completion
+        called, is_new = completion.called or path, completion.called not in said
+        said.add(called)
+        if completion.state == "growing" and completion.takeable:
             whole.append(path)
-        elif answer.completion.state != "complete":
-            _complain(path, answer.completion.refusal, run)
-        else:
+            if is_new and not completion.is_all_there:
+                run.faults += 1
+                complain(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.")
+        elif completion.state == "complete":
             whole.append(path)
+        elif is_new:
+            _complain(called, completion.refusal, run)
     return list(readers.group(whole, run.options.pattern).values())
 
 
@@ -254,7 +264,7 @@ def _placed(found: Found, recipe: Recipe, run: _Run, called: Callable[[str], str
 def _complain(path: Path, reason: str, run: _Run) -> None:
     """One sentence for the person, the same in the database."""
     run.faults += 1
-    run.catalog.set_aside_source(path, naming_for(path, run.options)(path.stem), reason)
+    run.catalog.set_aside_source(path, naming_for(path, run.options)(stem(path)), reason)
     complain(reason if path.name in reason else f"{path}: {reason}")
 
 

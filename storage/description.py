@@ -81,6 +81,8 @@ class Description:
     remarks : tuple of str
         What people must know of how the file was understood: what it says against itself, what was left out or is
         doubted. Each is one sentence that names the file.
+    lacking : tuple of str
+        What of it is declared and not there; a sentence each. Of an image that grows it may still come.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Description:
     origins: Origins = field(default_factory=Origins)
     remarks: tuple[str, ...] = ()
     overruled: Mapping[str, Any] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
     def file_of(self, t: int) -> Path:
         """Return what holds time point t: its own file where there is one per time point, else the source."""

@@ -37,3 +37,7 @@ class Found:
             {t: acquisition.fingerprint(t) for t in said.time_points},
             {t: text for t, text in former.items() if text is not None},
         )
+
+    def growing(self) -> Found:
+        """Return the same of an image of which more is expected: what it lacks is no fault of it yet."""
+        return replace(self, description=replace(self.description, lacking=()))

@@ -23,7 +23,7 @@ from daemon.watching.series import Series
 from daemon.watching.taken import forgotten, lying_elsewhere, moved_here, named_after, owner_of, printable, sources
 from storage import readers
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.readers.names import file_of_image
+from storage.readers.names import file_of_image, stem
 from storage.schema.states import FINISHED
 from storage.spans import spoken
 
@@ -68,9 +68,7 @@ class Admission:
         left: Callable[[Iterable[Path]], None] = lambda files: None,
         taken: Callable[[Mapping[Path, Identity]], None] = lambda files: None,
     ) -> None:
-        self._watch = watch
-        self._catalog = catalog
-        self._queue_loop = queue_loop
+        self._watch, self._catalog, self._queue_loop = watch, catalog, queue_loop
         self._inspection_client = inspection_client
         self._try_again = try_again
         self._reachable = reachable
@@ -80,7 +78,7 @@ class Admission:
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
         self._opened: deque[tuple[Opening, Opened]] = deque()
-        self._refused: deque[tuple[Path, Identity | None, str]] = deque()
+        self._refused: deque[tuple[Path, Identity | None, str, Path | None]] = deque()
         self._groups: dict[Path, Group] = {}
         self._active: dict[Path, Group] = {}
         self._unfinished: dict[int, list[Path]] = {}
@@ -119,9 +117,9 @@ class Admission:
         """These time points of a file that still grows are whole."""
         self._growing[path] = time_points
 
-    def refuse(self, path: Path, identity: Identity | None, reason: str) -> None:
-        """Leave a file alone until it changes; what belongs to it does not wait for it."""
-        self._refused.append((path, identity, reason))
+    def refuse(self, path: Path, identity: Identity | None, reason: str, called: Path | None = None) -> None:
+        """Leave a file alone until it changes; the complaint is about its set, by what that is `called`."""
+        self._refused.append((path, identity, reason, called))
 
     def declare(self, name: Path) -> None:
         """Nothing more will come of the series of this name, or of those in the folder of this name."""
@@ -288,7 +286,9 @@ class Admission:
             row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
             if row is None:
                 place, called = self._watch.output, named_after(self._watch, first)
-                row = pipeline.admit(self._catalog, found, recipe, place, sources(taken), called, told)
+                ends = opening.is_last or (opening.group is not None and found.description.first_number is None)
+                image = found if ends else found.growing()
+                row = pipeline.admit(self._catalog, image, recipe, place, sources(taken), called, told)
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
             is_last, start = opening.is_last, found.description.first_number
             if opening.group is not None:
@@ -308,11 +308,11 @@ class Admission:
                 group.series.restore(self._number(path), float("-inf"))
         self._taken(files)
 
-    def _set_aside(self, path: Path, identity: Identity | None, reason: str) -> None:
-        named = printable(path)
-        taken = sources({path: identity}) if identity is not None and named == os.fspath(path) else ()
-        self._catalog.set_aside_source(named, named_after(self._watch, Path(named))(Path(named).stem), reason, taken)
-        logs.warning("file set aside", path=named, reason=reason)
+    def _set_aside(self, path: Path, identity: Identity | None, reason: str, called: Path | None) -> None:
+        named = printable(called or path)
+        taken = sources({path: identity}) if identity is not None and printable(path) == os.fspath(path) else ()
+        self._catalog.set_aside_source(named, named_after(self._watch, Path(named))(stem(Path(named))), reason, taken)
+        logs.warning("file set aside", path=printable(path), reason=reason)
         self._give_up(path)
 
     def _give_up(self, path: Path) -> None:

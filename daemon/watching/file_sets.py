@@ -107,3 +107,53 @@ class FileSets:
         for path in leaders:
             for call in self._waiting.pop(path, ()):
                 call()
+
+
+class FollowedSets:
+    """Files of sets that are followed until their set is whole: one of each set speaks for all.
+
+    What is found out about a set holds for each of its files, and what changes in one of them is news of all.
+    """
+
+    def __init__(self) -> None:
+        self._called: dict[Path, Path] = {}
+        self._files: dict[Path, dict[Path, None]] = {}
+        self._changed: dict[Path, float] = {}
+        self._grown: dict[Path, set[int]] = {}
+
+    def note(self, path: Path, called: Path | None, last_change: float) -> float:
+        """Return when a file, or another one of its set, changed last; `called` is what the set is called by."""
+        if path in self._called and self._called[path] != called:
+            self.leave(path)
+        if called is None:
+            return last_change
+        self._called[path] = called
+        self._files.setdefault(called, {}).setdefault(path)
+        self._changed[called] = max(last_change, self._changed.get(called, last_change))
+        return self._changed[called]
+
+    def speaker(self, path: Path) -> Path:
+        """Return the file that speaks for a file's set; a file of none speaks for itself."""
+        return next(iter(self._files.get(self._called.get(path, path), (path,))))
+
+    def files(self, path: Path) -> list[Path]:
+        """Return the files of its set that are followed."""
+        return list(self._files.get(self._called.get(path, path), (path,)))
+
+    def more(self, path: Path, time_points: Iterable[int]) -> tuple[int, ...]:
+        """Return which of these time points were not handed on before; from now on they were."""
+        before = self._grown.setdefault(self._called.get(path, path), set())
+        new = set(time_points) - before
+        before |= new
+        return tuple(sorted(new))
+
+    def leave(self, path: Path) -> Path | None:
+        """A file is not followed any more; return the one that speaks for its set from now on."""
+        called = self._called.pop(path, path)
+        files = self._files.get(called, {})
+        files.pop(path, None)
+        if files:
+            return next(iter(files))
+        for known in (self._files, self._changed, self._grown):
+            known.pop(called, None)
+        return None

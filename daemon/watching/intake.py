@@ -16,6 +16,7 @@ from daemon.configuration.config import WatchConfig
 from daemon.configuration.settle_rules import SettleRules
 from daemon.watching import readiness
 from daemon.watching.admission import Admission
+from daemon.watching.file_sets import FollowedSets
 from daemon.watching.inspection import Answer, Look, Looked, Stuck, SupportsInspection
 from daemon.watching.readiness import Conclusion, Decision, Identity, Watched
 from daemon.watching.recheck import Rechecks, is_touched
@@ -103,7 +104,7 @@ class Intake:
         self._in_inspection: set[Path] = set()
         self._stuck: dict[Path, int] = {}
         self._known: dict[str, Identity] = {}
-        self._grown: dict[Path, set[int]] = {}
+        self._sets = FollowedSets()
         self._declared: set[str] = set()
         self._submitted: set[Path] = set()
         self._not_before: dict[Path, float] = {}
@@ -256,13 +257,21 @@ class Intake:
     def _hurry(self, path: Path) -> None:
         self._schedule(path, replace(self._settling[path], next_look=self._now))
 
+    def _look_soon(self, path: Path) -> None:
+        """Look at a file after a quiet time at the latest."""
+        soon = self._now + self._rules(path).quiet_s
+        if self._settling[path].next_look > soon:
+            self._schedule(path, replace(self._settling[path], next_look=soon))
+
     def _leave(self, path: Path, identity: Identity | None) -> None:
         """Follow it no longer; `identity` is what was taken or set aside."""
         if self._settling.pop(path, None) is not None:
             self.admission.arrived(path)
         self._stuck.pop(path, None)
-        self._grown.pop(path, None)
         self._submitted.discard(path)
+        speaker = self._sets.leave(path)
+        if speaker is not None and speaker in self._settling:  # unless it leaves with this one
+            self._look_soon(speaker)
         if identity is not None:
             self._known[os.fspath(path)] = identity
 
@@ -292,21 +301,24 @@ class Intake:
         else:
             rules, completion = self._rules(path), answer.completion
             watched = readiness.observe(before, answer.identity, rules, self._now)
+            watched = replace(watched, last_change=self._sets.note(path, completion.called, watched.last_change))
             growing = completion.state == "growing"
             ready = completion.time_points_ready or () if growing else ()
             conclusion = readiness.conclude(
-                watched, completion.state == "complete", rules, self._now, ready, answer.seconds
+                watched,
+                completion.state == "complete",
+                rules,
+                self._now,
+                ready,
+                answer.seconds,
+                completion.doubtful if growing else (),
             )
             self._conclude(path, conclusion, completion)
 
     def _conclude(self, path: Path, conclusion: Conclusion, completion: Completion) -> None:
         identity = conclusion.watched.identity
         if conclusion.decision is Decision.WAIT:
-            self._schedule(path, conclusion.watched)
-            more = set(conclusion.ripe) - self._grown.setdefault(path, set())
-            if more:  # those before were taken, and are compared once more when the file has ended
-                self._grown[path] |= more
-                self.admission.grow(path, tuple(sorted(more)))
+            self._wait(path, conclusion)
             return
         if conclusion.decision is Decision.READY:
             self.admission.finish(path, identity, completion.others)
@@ -314,7 +326,25 @@ class Intake:
             logs.warning("processed as far as it goes", path=path, reason=completion.reason)
             self.admission.finish(path, identity, completion.others, conclusion.ripe)
         else:
-            self.admission.refuse(path, identity, completion.refusal)
+            for file in [other for other in self._sets.files(path) if other != path and other in self._settling]:
+                self._set_aside(file, self._settling[file].identity, completion)
+            self._set_aside(path, identity, completion)
+        self._leave(path, identity)
+
+    def _wait(self, path: Path, conclusion: Conclusion) -> None:
+        """Look again later, and hand on what can be taken already; of a set, one file is looked at for all."""
+        speaker = self._sets.speaker(path)
+        if speaker != path and speaker in self._settling:
+            self._settling[path] = replace(conclusion.watched, next_look=float("inf"))
+            self._look_soon(speaker)
+            return
+        self._schedule(path, conclusion.watched)
+        more = self._sets.more(path, conclusion.ripe)
+        if more:  # those before were taken, and are compared once more when the file has ended
+            self.admission.grow(path, more)
+
+    def _set_aside(self, path: Path, identity: Identity, completion: Completion) -> None:
+        self.admission.refuse(path, identity, completion.refusal, completion.called)
         self._leave(path, identity)
 
     def _try_again_later(self, path: Path, watched: Watched, reason: str) -> None:

@@ -93,6 +93,7 @@ def conclude(
     now: float,
     ready: Iterable[int] = (),
     cost_s: float = 0.0,
+    doubtful: Iterable[int] = (),
 ) -> Conclusion:
     """What follows from the format's answer about a file, and when to ask again.
 
@@ -108,6 +109,8 @@ def conclude(
         Time points that the format calls whole in a growing file. They are ripe when it has done so for a quiet period.
     cost_s : float
         How long the question took.
+    doubtful : iterable of int
+        Further time points, which are taken when nothing more comes.
     """
     silence = now - watched.last_change
     quiet = silence >= rules.quiet_s
@@ -115,9 +118,10 @@ def conclude(
         return Conclusion(Decision.READY, watched)
     since = {t: watched.ready.get(t, now) for t in ready}
     ripe = tuple(sorted(t for t, first in since.items() if now - first >= rules.quiet_s))
-    limit_s = rules.partial_s if since else rules.give_up_s
+    there = sorted({*since, *doubtful})
+    limit_s = rules.partial_s if there else rules.give_up_s
     if not whole and quiet and silence >= limit_s:
-        return Conclusion(Decision.PARTIAL if since else Decision.SET_ASIDE, watched, tuple(sorted(since)))
+        return Conclusion(Decision.PARTIAL if there else Decision.SET_ASIDE, watched, tuple(there))
     if quiet:
         pause = min(max(rules.quiet_s, 0.2 * silence), max(limit_s - silence, 0.0))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ class Catalog(Writer):
         acquisition_id: int,
         seen: Mapping[int, str],
         files: Mapping[int, Path] | None = None,
-        taken: Iterable[taken_files.Source] = (),
+        taken: Sequence[taken_files.Source] = (),
         former: Mapping[int, str] | None = None,
     ) -> tuple[int, ...]:
         """Queue time points that are new, or whose content changed; return those.
@@ -109,6 +109,7 @@ class Catalog(Writer):
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
+            taken_files.answer_complaints(connection, acquisition_id, taken, self._now())
             return registration.add_timepoints(connection, acquisition_id, seen, files or {}, self._now(), former)
 
     @cached_property

@@ -201,7 +201,8 @@ def _outcome(connection: Connection, acquisition_id: int) -> tuple[AcquisitionSt
     about = select(acquisitions.c.size_t, acquisitions.c.first_number, acquisitions.c.step)
     declared, start, step = connection.execute(about.where(acquisitions.c.id == acquisition_id)).one()
     size_t = max(max(there) + 1, declared or 0)
-    missing = [t + (start or 0) for t in range(min(there), size_t, step) if t not in there]
+    first = 0 if start is None else min(there)  # a series may begin with any number
+    missing = [t + (start or 0) for t in range(first, size_t, step) if t not in there]
     if not failed and not missing:
         return AcquisitionState.COMPLETE, None
     faults = [f"time point {row['source_t']} failed ({row['error']})" for row in failed[:3]]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from storage.acquisition import Acquisition
-from storage.errors import IncompleteInputError, SourceGoneError, UnreadableInputError
+from storage.errors import IncompleteInputError, SourceGoneError, StorageError, UnreadableInputError
 from storage.given_facts import GivenFacts
 from storage.readers import formats, names
 from storage.readers.completion import Completion
@@ -122,8 +122,19 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         return member.with_given(said)
     whole = Path(row.source_path.rpartition("#")[0] or path)  # of a file with several images
     owner = next((p for p in (path, path.parent, whole) if _holds(p)), None)
-    if owner is None:
-        raise SourceGoneError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
+    try:
+        if owner is None:
+            raise SourceGoneError(f"{path} is gone: bring it back, then run `nusetd retry {row.name}`.")
+        return _opened_again(owner, row, t, axes).with_given(said)
+    except StorageError:
+        other = formats.other_of_set(whole)  # the file that the image is called by may be the one that lacks
+        if other is None:
+            raise
+        return _opened_again(other, row, t, axes).with_given(said)
+
+
+def _opened_again(owner: Path, row: AcquisitionRow, t: int, axes: str | None) -> Acquisition:
+    """Return the image of a row out of a file."""
     of_files = formats.is_of_files(owner)  # all of them are looked at only where a file of this time point is not whole
     if of_files:
         opened = formats.open_file(owner, axes)
@@ -134,8 +145,11 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
         if str(one.source_path) == row.source_path:
             if of_files and not _is_there(one, t):
                 _checked(owner)
-            return one.with_given(said)
-    raise UnreadableInputError(f"{owner} no longer holds the image {path.name}: put the former file back.")
+            if one.lacking and t not in one.time_points:
+                raise IncompleteInputError(f"{one.lacking[0].rstrip('.')}: copy what is absent beside it, then retry.")
+            return one
+    name = Path(row.source_path).name
+    raise UnreadableInputError(f"{owner} no longer holds the image {name}: put the former file back.")
 
 
 def group(paths: Iterable[str | Path], pattern: str | None = None) -> dict[AcquisitionKey, list[Path]]:
@@ -177,8 +191,8 @@ def _checked(path: Path) -> tuple[int, ...] | None:
     """Return the time points that are ready, None for all; refuse a file of which none is."""
     formats.format_of(path)  # what no reader knows is another error than what is not whole
     verdict = formats.probe(path)
-    if verdict.state == "growing" and verdict.time_points_ready:
-        return verdict.time_points_ready
+    if verdict.state == "growing" and verdict.takeable:
+        return verdict.takeable
     if verdict.state != "complete":
         raise IncompleteInputError(verdict.refusal)
     return None

@@ -26,7 +26,13 @@ class Completion:
     planes_ready, planes_declared : int or None
         How many planes there are, and how many are declared; None when the format cannot tell.
     others : tuple of Path
-        Files beside it, other than its companions, that the verdict depends on as well.
+        Files beside it, other than its companions, that the verdict depends on as well, there or not.
+    called : Path or None
+        What the image is called by whose files name each other, the same for each of them; None: the file itself.
+    doubtful : tuple of int
+        Time points that are there, but look as if something of them lacked: when nothing more comes, they are taken.
+    is_all_there : bool
+        It grows only in as much as something is doubtful: no further time points are declared.
     """
 
     state: State
@@ -35,6 +41,14 @@ class Completion:
     planes_ready: int | None = None
     planes_declared: int | None = None
     others: tuple[Path, ...] = ()
+    called: Path | None = None
+    doubtful: tuple[int, ...] = ()
+    is_all_there: bool = False
+
+    @property
+    def takeable(self) -> tuple[int, ...]:
+        """The time points that can be read when nothing more comes."""
+        return tuple(sorted({*(self.time_points_ready or ()), *self.doubtful}))
 
     @property
     def refusal(self) -> str:

@@ -21,7 +21,8 @@ from storage.readers.pictures import picture_file
 from storage.readers.remembered import Remembered
 from storage.readers.series import planes
 from storage.readers.series.plane_names import is_series
-from storage.readers.tiff import opening, tiff_probe
+from storage.readers.tiff import companion, opening, tiff_probe
+from storage.readers.tiff.ome_described import stand_in
 from storage.readers.tiff.source import TiffSource
 from storage.readers.zarr_images import omezarr
 from storage.readers.zarr_images.omezarr import ZarrSource
@@ -59,12 +60,14 @@ def close_all(images: Iterable[Acquisition]) -> None:
 _TOO_DEEP = "{path} has metadata that are nested too deep to be read: it is damaged, export it again."
 _KEPT = 8  # files of which what was found is kept in mind
 _verdicts: Remembered[Path, Completion] = Remembered(_KEPT)
+_others_of_sets: dict[Path, Path] = {}
 _images: Remembered[tuple[Path, str | None], list[Acquisition]] = Remembered(_KEPT, close_all)
 
 FORMATS = (
     Format(names.TIFF_SUFFIXES + names.PICTURE_SUFFIXES, planes.open_planes, planes.probe, is_series),
     Format((".ome.tif", ".tif"), mmstack.open_mmstack, mmstack.probe, mmstack.is_mmstack),
     Format(names.TIFF_SUFFIXES, opening.open_tiff, tiff_probe.probe),
+    Format(names.COMPANION_SUFFIXES, companion.open_companion, companion.probe),
     Format(names.ZARR_SUFFIXES, omezarr.open_ome_zarr, omezarr.probe),
     Format((names.NDTIFF_INDEX.lower(),), ndtiff.open_ndtiff, ndtiff.probe),
     Format(names.OIF_SUFFIXES + names.OIB_SUFFIXES, oif.open_oif, oif.probe),
@@ -118,7 +121,7 @@ def still_open(path: Path, axes: str | None, source_path: str, t: int) -> list[A
             return []
         if isinstance(image.source, ZarrSource):
             return _files_behind(images)
-        if isinstance(image.source, TiffSource) and len(image.files) > 1:
+        if isinstance(image.source, TiffSource) and _is_of_set(image):
             files = image.source.files_of(t)
             return [path, *files] if files else []
         return []
@@ -129,7 +132,30 @@ def still_open(path: Path, axes: str | None, source_path: str, t: int) -> list[A
 
 def equal_files(image: Acquisition) -> tuple[Path, ...]:
     """Return the files of an image where each of them stands for all of it, as in an OME-TIFF of several files."""
-    return image.files if isinstance(image.source, TiffSource) and len(image.files) > 1 else ()
+    if not isinstance(image.source, TiffSource):
+        return ()
+    files = tuple(sorted({*image.files, *image.source.beside.described_by}))
+    return files if len(files) > 1 else ()
+
+
+def other_of_set(path: Path) -> Path | None:
+    """Return another file of the set that is called by a path, there or not; None where there is none."""
+    if names.suffix(path) not in names.TIFF_SUFFIXES:
+        return None
+    known = _others_of_sets.get(path)
+    if known is None or not known.exists():
+        _others_of_sets.pop(path, None)
+        known = stand_in(path)
+        if known is not None:
+            _others_of_sets[path] = known
+            while len(_others_of_sets) > _KEPT:
+                del _others_of_sets[next(iter(_others_of_sets))]
+    return known
+
+
+def _is_of_set(image: Acquisition) -> bool:
+    """Say whether an image may have further files, there or not."""
+    return isinstance(image.source, TiffSource) and bool(image.source.beside.set_of)
 
 
 def let_go(image: Acquisition) -> None:
@@ -148,7 +174,10 @@ def _files_behind(images: Iterable[Acquisition]) -> list[Path]:
     """Return the files from which it is known what the images are."""
     files: dict[Path, None] = {}
     for image in images:
-        files |= dict.fromkeys(image.source.described_by() if isinstance(image.source, ZarrSource) else image.files)
+        if isinstance(image.source, TiffSource):
+            files |= dict.fromkeys((*image.files, *image.source.beside.set_of, *image.source.beside.described_by))
+        else:
+            files |= dict.fromkeys(image.source.described_by() if isinstance(image.source, ZarrSource) else image.files)
     return list(files)
 
 

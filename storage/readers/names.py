@@ -11,6 +11,7 @@ from storage.errors import SourceGoneError, StorageError
 from storage.readers.series.plane_names import is_series, series_name, title
 
 TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".tif", ".tiff", ".btf", ".tf8", ".lsm")
+COMPANION_SUFFIXES = (".companion.ome",)  # describes OME-TIFFs beside it
 ZARR_SUFFIXES = (".ome.zarr", ".zarr")
 OIF_SUFFIXES, OIB_SUFFIXES, OIR_SUFFIXES = (".oif",), (".oib",), (".oir",)
 CZI_SUFFIXES, ND2_SUFFIXES, LIF_SUFFIXES = (".czi",), (".nd2",), (".lif",)
@@ -21,7 +22,7 @@ VENDOR_SUFFIXES = (
     + STK_SUFFIXES + ND_SUFFIXES + IMS_SUFFIXES
 )  # fmt: skip
 NDTIFF_INDEX = "NDTiff.index"  # stands for the folder that it lies in
-SUFFIXES = TIFF_SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES + PICTURE_SUFFIXES
+SUFFIXES = TIFF_SUFFIXES + COMPANION_SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES + PICTURE_SUFFIXES
 
 # Names that programs give to files which are not there yet, or not meant for anybody.
 TEMPORARY_STARTS = (".", "~", "_tmp")
@@ -113,7 +114,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     """
     path = Path(path)
     whole = AcquisitionKey(path, stem(path))
-    if pattern in ("", NO_SERIES) or suffix(path) in ZARR_SUFFIXES:
+    if pattern in ("", NO_SERIES) or suffix(path) in ZARR_SUFFIXES + COMPANION_SUFFIXES:
         return whole
     series = plane_series(path, pattern)
     if series is not None:

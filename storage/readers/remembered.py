@@ -26,7 +26,7 @@ class Remembered(Generic[Key, Value]):
     def __init__(self, room: int, let_go: Callable[[Value], object] = lambda value: None) -> None:
         self._room = room
         self._let_go = let_go
-        self._known: OrderedDict[Key, tuple[Mapping[Path, FileStamp], Value]] = OrderedDict()
+        self._known: OrderedDict[Key, tuple[Mapping[Path, FileStamp | None], Value]] = OrderedDict()
 
     def of(
         self,
@@ -62,7 +62,7 @@ class Remembered(Generic[Key, Value]):
         if (
             lasting(value)
             and len(stamps) == len(files) + len(others) > 0
-            and all(is_at_rest(stamp) for stamp in stamps)
+            and all(stamp is None or is_at_rest(stamp) for stamp in stamps)
         ):
             self._known[key] = (dict(zip([*files, *others], stamps, strict=True)), value)
         while len(self._known) > self._room:
@@ -83,15 +83,24 @@ class Remembered(Generic[Key, Value]):
         return None if known is None or not _are_as(known[0], asked(known[1])) else known[1]
 
 
-def _are_as(before: Mapping[Path, FileStamp], files: Sequence[Path]) -> bool:
+def _are_as(before: Mapping[Path, FileStamp | None], files: Sequence[Path]) -> bool:
     """Say whether files, and at least one, are as they were before."""
     now = _stamps(files)
-    return len(now) == len(files) > 0 and all(before.get(path) == stamp for path, stamp in zip(files, now, strict=True))
+    return len(now) == len(files) > 0 and all(
+        path in before and before[path] == stamp for path, stamp in zip(files, now, strict=True)
+    )
 
 
-def _stamps(files: Sequence[Path]) -> tuple[FileStamp, ...]:
-    """Return the states of files; nothing where one cannot be asked."""
+def _stamps(files: Sequence[Path]) -> tuple[FileStamp | None, ...]:
+    """Return the states of files, None for one that is not there; nothing where one cannot be asked."""
     try:
-        return tuple(file_stamp(path.stat()) for path in files)
+        return tuple(_stamp(path) for path in files)
     except OSError:
         return ()
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        return file_stamp(path.stat())
+    except FileNotFoundError:
+        return None

@@ -10,6 +10,7 @@ import tifffile
 
 ORDERS = ("XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC")
 UM = 'PhysicalSizeX="0.25" PhysicalSizeY="0.5" PhysicalSizeZ="2.0"'
+TIMED = 'TimeIncrement="60.0"'
 
 
 def document(

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from storage.database.commits import upsert
-from storage.schema.tables import forgotten_sources
+from storage.schema.states import AcquisitionState
+from storage.schema.tables import acquisitions, forgotten_sources
 from storage.schema.tables import sources as table
 
 _AT_ONCE = 500  # values in one query: every server takes so many
@@ -55,6 +56,16 @@ def note(connection: Connection, acquisition_id: int, taken: Iterable[Source]) -
         for start in range(0, len(paths), _AT_ONCE):
             again = forgotten_sources.c.path.in_(paths[start : start + _AT_ONCE])
             connection.execute(delete(forgotten_sources).where(again))
+
+
+def answer_complaints(connection: Connection, acquisition_id: int, taken: Iterable[Source], now: str) -> None:
+    """Have it told no more that these files could not be opened: they are taken into this acquisition."""
+    paths = [one.path for one in taken]
+    for start in range(0, len(paths), _AT_ONCE):
+        about = acquisitions.c.source_key.in_(paths[start : start + _AT_ONCE]) & (acquisitions.c.id != acquisition_id)
+        unread = acquisitions.c.zarr_path.is_(None) & (acquisitions.c.state == AcquisitionState.SET_ASIDE.value)
+        open_still = acquisitions.c.dismissed_at.is_(None)
+        connection.execute(update(acquisitions).where(about & unread & open_still).values(dismissed_at=now))
 
 
 def under(connection: Connection, root: Path) -> list[Source]:

@@ -274,8 +274,10 @@ def walked(path: Path) -> Walk:
     return known.go_on()
 
 
-def runs_of_pixels(path: Path, form: TiffFormat, offset: int) -> list[tuple[int, int]]:
-    """Return (offset, bytes) of the pixels of the page whose index is at `offset`, neighbours joined, in order.
+def runs_of_pixels(path: Path, form: TiffFormat, offset: int, joined: bool = True) -> list[tuple[int, int]]:
+    """Return (offset, bytes) of the pixels of the page whose index is at `offset`, in order, neighbours as one.
+
+    Those that are not to be `joined` are as the file lists them.
 
     Raises
     ------
@@ -286,13 +288,15 @@ def runs_of_pixels(path: Path, form: TiffFormat, offset: int) -> list[tuple[int,
         page = _page(file, file.seek(0, 2), form, offset)
     starts = page.tags.get(STRIP_OFFSETS) or page.tags.get(TILE_OFFSETS) or ()
     counts = page.tags.get(STRIP_BYTES) or page.tags.get(TILE_BYTES) or ()
-    joined: list[tuple[int, int]] = []
+    if not joined:
+        return list(zip(starts, counts, strict=False))
+    runs: list[tuple[int, int]] = []
     for start, count in zip(starts, counts, strict=False):
-        if joined and sum(joined[-1]) == start:
-            joined[-1] = (joined[-1][0], joined[-1][1] + count)
+        if runs and sum(runs[-1]) == start:
+            runs[-1] = (runs[-1][0], runs[-1][1] + count)
         elif count:
-            joined.append((start, count))
-    return joined
+            runs.append((start, count))
+    return runs
 
 
 def is_whole(path: Path) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from pathlib import Path
 
-from storage.errors import UnreadableInputError
+from storage.errors import UnsupportedInputError
 from storage.readers.confined import leading_out
 
 
@@ -14,11 +15,21 @@ def refuse_outside(path: Path, description: str) -> None:
 
     Raises
     ------
-    UnreadableInputError
+    UnsupportedInputError
     """
-    for name in _other_files(path, description):
-        if is_outside(path, name):
-            raise UnreadableInputError(
+    refuse_names_outside(path, _other_files(path, description))
+
+
+def refuse_names_outside(path: Path, names: Iterable[str]) -> None:
+    """Refuse an OME-TIFF of whose files some are not right beside it.
+
+    Raises
+    ------
+    UnsupportedInputError
+    """
+    for name in names:
+        if "/" in name or "\0" in name or is_outside(path, name):
+            raise UnsupportedInputError(
                 f"{path} says that planes of it are in {name!r}, which is not in its folder and is not opened: "
                 "put all files of the image into one folder, or export it as one file."
             )

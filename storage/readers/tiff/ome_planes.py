@@ -1,7 +1,7 @@
 """Where the planes of an OME-TIFF are, by what its OME-XML declares, compared with the pages that are there.
 
 Nothing is believed that the pages contradict: the planes are put where sizes and dimension order say, and that is
-said; or the file is refused in one sentence. Images in several files, each there by its name, are left to the library.
+said; or the file is refused in one sentence. Images in several files are the business of `ome_set`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,9 @@ from pathlib import Path
 
 from storage.errors import UnsupportedInputError
 from storage.readers.image import MOST_PLANES, PlaneIndex
-from storage.readers.tiff import ome_xml
 from storage.readers.tiff.chain import PageShape, Walk
-from storage.readers.tiff.named_files import is_outside
 from storage.readers.tiff.ome_xml import OmeImage, TiffData
-from storage.readers.xml_text import decoded, printable
-
-_LARGEST_COMPANION = 1 << 28
+from storage.readers.xml_text import printable
 
 
 @dataclass(frozen=True)
@@ -58,48 +54,8 @@ class Arranged:
     @property
     def time_points(self) -> tuple[int, ...]:
         """Those of which every plane is there."""
-        absent = {_place(i, self.letters, self.sizes)[0] for i, n in enumerate(self.pages) if n is None}
+        absent = {place_of(i, self.letters, self.sizes)[0] for i, n in enumerate(self.pages) if n is None}
         return tuple(t for t in range(self.sizes[0]) if t not in absent)
-
-
-def described(path: Path, text: str) -> tuple[OmeImage, ...]:
-    """Return what a file's OME-XML describes, be it in the file itself or in a companion beside it.
-
-    Raises
-    ------
-    ValueError
-        When it is damaged.
-    UnsupportedInputError
-        When the companion is not there, or has axes that are not read here.
-    """
-    try:
-        found = ome_xml.companion(text)
-        if found is None:
-            return ome_xml.parse(text)
-        beside = path.with_name(Path(found.file).name) if found.file else None
-        if beside is not None and is_outside(path, beside.name):
-            beside = None
-        if beside is None or not beside.is_file() or beside.stat().st_size > _LARGEST_COMPANION:
-            raise UnsupportedInputError(
-                f"its description is in {printable(found.file) or 'a file without a name'}, which is not beside it: "
-                "copy that file there, then hand the image in again"
-            )
-        images = ome_xml.parse(decoded(beside.read_bytes()), found.own)
-        if files_beside(path, images):
-            raise UnsupportedInputError(
-                f"{beside.name} describes it together with other files: export it as one OME-TIFF"
-            )
-        return images
-    except UnsupportedInputError as error:
-        raise UnsupportedInputError(f"{path} is not read here: {error}.") from error
-
-
-def files_beside(path: Path, images: Sequence[OmeImage]) -> tuple[str, ...]:
-    """Return the names of other files that hold planes of the same images; none where this one was renamed."""
-    named = {name for image in images for name in image.planes_by_file}
-    if path.name not in named:
-        return ()
-    return tuple(sorted(name for name in named - {path.name} if "/" not in name and "\0" not in name))
 
 
 def arranged(path: Path, walk: Walk, images: Sequence[OmeImage]) -> list[Arranged]:
@@ -176,17 +132,18 @@ def _sizes(image: OmeImage, samples: int) -> PlaneIndex:
     return (image.size_t, image.size_c // samples, image.size_z)
 
 
-def _letters(image: OmeImage) -> str:
+def letters_of(image: OmeImage) -> str:
+    """Return T, C and Z in the order of an image's planes, slowest first."""
     return "".join(letter for letter in reversed(image.order) if letter in "TCZ")
 
 
 def _mapped(image: OmeImage, data: Sequence[TiffData], sizes: PlaneIndex, pages: int) -> Arranged:
     """Put each plane where the document says; a page that is named twice, or not there, is dealt with by the caller."""
-    letters = _letters(image)
+    letters = letters_of(image)
     total = sizes[0] * sizes[1] * sizes[2]
     found: list[int | None] = [None] * total
     for one in data or (TiffData((0, 0, 0), None, None),):
-        start = _index(one.first, letters, sizes)
+        start = index_of(one.first, letters, sizes)
         implied = 1 if one.ifd is not None or one.uuid or one.file else total - start
         for i in range(min(implied if one.count is None else one.count, total - start)):
             page = (one.ifd or 0) + i
@@ -213,14 +170,14 @@ def _by_order(
     found, start = [], 0
     for image, size in zip(images, sizes, strict=True):
         count = size[0] * size[1] * size[2]
-        found.append(Arranged(image, _letters(image), size, list(there[start : start + count]), remarks))
+        found.append(Arranged(image, letters_of(image), size, list(there[start : start + count]), remarks))
         start += count
     return found
 
 
 def _only_its_own(one: Arranged) -> Arranged:
     """Return the part of an image that a renamed file of its set holds."""
-    there = {_place(i, one.letters, one.sizes): n for i, n in enumerate(one.pages) if n is not None}
+    there = {place_of(i, one.letters, one.sizes): n for i, n in enumerate(one.pages) if n is not None}
     axes = [sorted({place[k] for place in there}) for k in range(3)]
     sizes = (len(axes[0]), len(axes[1]), len(axes[2]))
     if not there or len(there) != sizes[0] * sizes[1] * sizes[2]:
@@ -228,7 +185,7 @@ def _only_its_own(one: Arranged) -> Arranged:
     pages: list[int | None] = [None] * len(there)
     for place, n in there.items():
         inner = (axes[0].index(place[0]), axes[1].index(place[1]), axes[2].index(place[2]))
-        pages[_index(inner, one.letters, sizes)] = n
+        pages[index_of(inner, one.letters, sizes)] = n
     image, names, stamps = one.image, one.image.channel_names, one.image.stamps_s
     per_plane = max(1, image.size_c // one.sizes[1])
     kept = replace(
@@ -253,14 +210,16 @@ def _with_surplus(found: list[Arranged], shapes: Sequence[PageShape]) -> list[Ar
     return [replace(found[0], remarks=(*found[0].remarks, remark)), *found[1:]]
 
 
-def _index(place: PlaneIndex, letters: str, sizes: PlaneIndex) -> int:
+def index_of(place: PlaneIndex, letters: str, sizes: PlaneIndex) -> int:
+    """Return the number of a plane, the last letter fastest."""
     index = 0
     for letter in letters:
         index = index * sizes["TCZ".index(letter)] + place["TCZ".index(letter)]
     return index
 
 
-def _place(index: int, letters: str, sizes: PlaneIndex) -> PlaneIndex:
+def place_of(index: int, letters: str, sizes: PlaneIndex) -> PlaneIndex:
+    """Return time point, channel and slice of a plane by its number."""
     where = {}
     for letter in reversed(letters):
         index, where[letter] = divmod(index, sizes["TCZ".index(letter)])

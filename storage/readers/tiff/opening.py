@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from storage.acquisition import Acquisition
-from storage.errors import UnreadableInputError
-from storage.readers.axes import Axes, arranged
-from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
-from storage.readers.names import stem
-from storage.readers.tiff import metadata, ome_planes, ome_xml
+from storage.errors import IncompleteInputError, StorageError, UnreadableInputError
+from storage.readers.axes import arranged
+from storage.readers.tiff import metadata, ome_planes, ome_set, ome_xml
 from storage.readers.tiff.chain import Walk, walked
-from storage.readers.tiff.source import ABSENT, PageIndex, TiffSource, opened
+from storage.readers.tiff.found_image import acquisition
+from storage.readers.tiff.ome_described import Described, described, files_beside
+from storage.readers.tiff.source import ABSENT, FilesBeside, PageIndex, PagesInFiles, opened
 
 if TYPE_CHECKING:
     import tifffile
@@ -33,11 +30,15 @@ def _images_of(tif: tifffile.TiffFile) -> list[int]:
 
 @dataclass(frozen=True)
 class _Found:
-    """The images that were found in a file of so many pages; `grows` where the next pages will be further planes."""
+    """The images that were found in a file of so many pages.
+
+    `grows` where the next pages will be further planes, `lasts` where no other file tells what they are.
+    """
 
     images: list[Acquisition]
     pages: int
     grows: bool
+    lasts: bool = True
 
     def holds(self, pages: int) -> bool:
         """Say whether this is true of the same file with so many pages."""
@@ -58,8 +59,10 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
         walk = walked(path)
         found = walk.notes.get(axes)
         if found is None or not found.holds(len(walk.offsets)):
-            found = walk.notes[axes] = _look_into(path, axes, walk)
-    except UnreadableInputError:
+            found = _look_into(path, axes, walk)
+            if found.lasts:
+                walk.notes[axes] = found
+    except StorageError:
         raise
     except Exception as error:  # damaged bytes make tifffile raise whatever its arithmetic stumbles over
         raise UnreadableInputError(f"{path} cannot be read as a TIFF ({error}): export it again.") from error
@@ -70,10 +73,12 @@ def open_tiff(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
     """Have the library arrange the pages, and note where they are."""
-    if walk.offsets and ome_xml.is_ome(walk.chain.description):
-        described = ome_planes.described(path, walk.chain.description)
-        if not ome_planes.files_beside(path, described):
-            return _by_ome(path, axes, walk, described)
+    if ome_xml.is_ome(walk.chain.description):
+        document = described(path, walk.chain.description)
+        if files_beside(path, document.images):
+            return _by_set(path, axes, walk, document)
+        if walk.offsets:
+            return _by_ome(path, axes, walk, document)
     images = []
     with opened(path) as tif:
         if (sizes := _awaited_by_imagej(tif, walk)) is not None:
@@ -88,9 +93,6 @@ def _look_into(path: Path, axes: str | None, walk: Walk) -> _Found:
             pages, missing = _pages_of(path, tif, tif.series[i], walk)
             pages = None if missing else pages
             images += _acquisitions(path, i, tif.series[i], said, axes, len(indices) > 1, pages)
-    for image in images:
-        if len(image.files) > 1 and isinstance(image.source, TiffSource):
-            image.source.go_on_with(tif)
     return _Found(images, len(walk.offsets), grows=False)
 
 
@@ -135,16 +137,16 @@ def _in_a_row(
     assert walk.form is not None  # there are pages
     page = tif.pages.first
     axes = arranged(letters + page.axes, (*sizes, *page.shape), math.prod(sizes), given, str(path))
-    pages = PageIndex(walk.offsets, 0, walk.form)
-    image = _acquisition(path, 0, "", (path,), page.dtype, metadata.read(tif, 0), axes, pages)
+    pages = PageIndex(path, walk.offsets, 0, walk.form)
+    image = acquisition(path, 0, "", (path,), page.dtype, metadata.read(tif, 0), axes, pages)
     return _Found([image], len(walk.offsets), grows=len(walk.offsets) < math.prod(sizes))
 
 
-def _by_ome(path: Path, given: str | None, walk: Walk, described: Sequence[ome_xml.OmeImage]) -> _Found:
+def _by_ome(path: Path, given: str | None, walk: Walk, document: Described) -> _Found:
     """Take the pages as OME-XML and their sizes say, for images in this one file."""
     import tifffile
 
-    found = ome_planes.arranged(path, walk, described)
+    found = ome_planes.arranged(path, walk, document.images)
     grows = len(found) == 1 and found[0].missing and found[0].in_order
     images = []
     with tifffile.TiffFile(path) as tif:
@@ -159,16 +161,58 @@ def _by_ome(path: Path, given: str | None, walk: Walk, described: Sequence[ome_x
             own = str(i) if len(found) > 1 else ""
             whole = None if grows or given is not None else one.time_points
             said = metadata.of_ome(one.image, one.remarks)
-            pages = _index_of(walk, one, grows)
-            images.append(_acquisition(path, i, own, (path,), page.dtype, said, axes, pages, whole))
-    return _Found(images, len(walk.offsets), grows)
+            pages = _index_of(path, walk, one, grows)
+            by = FilesBeside(described_by=document.others)
+            images.append(acquisition(path, i, own, (path,), page.dtype, said, axes, pages, whole, by))
+    return _Found(images, len(walk.offsets), grows, lasts=document.by is None)
 
 
-def _index_of(walk: Walk, one: ome_planes.Arranged, grows: bool) -> PageIndex:
+def _by_set(path: Path, given: str | None, walk: Walk, document: Described) -> _Found:
+    """Take the pages of all files of a set, as far as they are there."""
+    import tifffile
+
+    found = ome_set.laid_out(path, document.images)
+    images = []
+    for i, one in enumerate(found.images):
+        first = next((n for n, page in enumerate(one.pages) if page >= 0), None)
+        if first is None:
+            continue  # nothing of it is there
+        pages = _index_of_set(found, one)
+        place = pages.of(first)
+        with tifffile.TiffFile(place.path) as tif:
+            tif.filehandle.seek(place.offset)
+            page = tifffile.TiffPage(tif, index=0)
+        named = sorted({found.parts[number].path for number in set(one.owners) if number >= 0})
+        sizes = [one.sizes["TCZ".index(letter)] for letter in one.letters]
+        axes = arranged(one.letters + page.axes, (*sizes, *page.shape), len(one.pages), given, str(named[0]))
+        files = tuple(file for file in named if file.exists())
+        whole = one.time_points if given is None else pages.whole_time_points(axes)
+        said, own = metadata.of_ome(one.image, one.remarks), str(i) if len(found.images) > 1 else ""
+        beside = FilesBeside(tuple(part.path for part in found.parts), document.others)
+        image = acquisition(named[0], i, own, files, page.dtype, said, axes, pages, whole, beside)
+        images.append(image if found.is_whole else replace(image, lacking=(found.fault,)))
+    if not images:
+        raise IncompleteInputError(f"{path} has no plane of its image yet: {found.lacks}.")
+    return _Found(images, len(walk.offsets), grows=False, lasts=False)
+
+
+def _index_of_set(found: ome_set.OmeSet, one: ome_set.Laid) -> PagesInFiles:
+    there = [(number, part) for number, part in enumerate(found.parts) if part.form is not None]
+    place = {number: n for n, (number, _) in enumerate(there)}
+    owners = zip(one.owners, one.pages, strict=True)
+    spots = [
+        (place[number], found.parts[number].offsets[page]) if page >= 0 else (-1, ABSENT) for number, page in owners
+    ]
+    files = tuple((part.path, part.form) for _, part in there if part.form is not None)
+    return PagesInFiles(files, array("l", (number for number, _ in spots)), array("Q", (offset for _, offset in spots)))
+
+
+def _index_of(path: Path, walk: Walk, one: ome_planes.Arranged, grows: bool) -> PageIndex:
     assert walk.form is not None  # there are pages
     if one.in_order and (grows or not one.missing):
-        return PageIndex(walk.offsets, one.pages[0] or 0, walk.form)
-    return PageIndex(array("Q", (ABSENT if n is None else walk.offsets[n] for n in one.pages)), 0, walk.form)
+        return PageIndex(path, walk.offsets, one.pages[0] or 0, walk.form)
+    offsets = array("Q", (ABSENT if n is None else walk.offsets[n] for n in one.pages))
+    return PageIndex(path, offsets, 0, walk.form)
 
 
 def _pages_of(
@@ -194,10 +238,10 @@ def _pages_of(
     if not there:
         return None, missing
     if all(n is None or n == there[0] + i for i, n in enumerate(found)):
-        return PageIndex(walk.offsets, there[0], walk.form), missing
+        return PageIndex(path, walk.offsets, there[0], walk.form), missing
     if missing:
         return None, missing
-    return PageIndex(array("Q", (walk.offsets[n] for n in there)), 0, walk.form), False
+    return PageIndex(path, array("Q", (walk.offsets[n] for n in there)), 0, walk.form), False
 
 
 def _acquisitions(
@@ -213,13 +257,12 @@ def _acquisitions(
     count = len(series) if pages is not None else _planes_of(series)
     arrangement = arranged(series.axes, series.shape, count, given, str(path))
     places = arrangement.positions
-    files = tuple(sorted({Path(page.parent.filehandle.path) for page in series if page is not None})) or (path,)
     if len(places) == 1:
         own = str(index) if several else ""
-        return [_acquisition(path, index, own, files, series.dtype, said, places[0], pages)]
+        return [acquisition(path, index, own, (path,), series.dtype, said, places[0], pages)]
     where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
     return [
-        _acquisition(path, index, f"{index} {name}" if several else name, files, series.dtype, said, axes, pages)
+        acquisition(path, index, f"{index} {name}" if several else name, (path,), series.dtype, said, axes, pages)
         for name, axes in zip(where, places, strict=True)
     ]
 
@@ -231,46 +274,3 @@ def _planes_of(series: tifffile.TiffPageSeries) -> int:
     over = [size for letter, size in zip(series.axes, series.shape, strict=True) if letter not in "YXS"]
     inside = series.axes[len(over) :]
     return max(len(series), math.prod(over)) if set(inside) <= set("YXS") else len(series)
-
-
-def _acquisition(
-    path: Path,
-    index: int,
-    own: str,
-    files: tuple[Path, ...],
-    kind: np.dtype | None,
-    said: metadata.Metadata,
-    axes: Axes,
-    pages: PageIndex | None,
-    time_points: tuple[int, ...] | None = None,
-) -> Acquisition:
-    """Return one acquisition; `own` is what tells it from others in the same file."""
-    dtype = np.dtype(kind)
-    if axes.size("Y") * axes.size("X") > LARGEST_PLANE_PIXELS:
-        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
-    if dtype.kind not in "uif" or dtype.itemsize > 8:
-        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
-    first = path if len(files) == 1 else files[0]  # every file of a set leads to the same acquisition
-    voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
-    return Acquisition(
-        name=f"{stem(first)}_{said.image_name if said.image_name and not axes.fixed else own}" if own else stem(first),
-        source_path=first.with_name(f"{first.name}#{own}") if own else first,
-        files=files,
-        reader=said.dialect,
-        size_t=axes.size("T"),
-        size_c=axes.size_c,
-        size_z=axes.size("Z"),
-        size_y=axes.size("Y"),
-        size_x=axes.size("X"),
-        dtype=dtype.newbyteorder("="),
-        voxel_size_um=voxel,
-        voxel_source=source,
-        frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
-        channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
-        time_points=tuple(range(axes.size("T"))) if time_points is None else time_points,
-        origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
-        source=TiffSource(path, index, axes, files, dtype, pages),
-        time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
-        **said.when_and_where,
-        remarks=tuple(f"{first} {remark}." for remark in said.remarks_on(axes)),
-    )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,6 +25,35 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 ABSENT = 0  # in place of the offset of a page: no page begins with the header
+_OPEN_AT_ONCE = 8  # of the files of an image
+
+
+@dataclass(frozen=True)
+class PagePlace:
+    """Where the index of a page is."""
+
+    path: Path
+    offset: int
+    form: TiffFormat
+
+
+class PageFinder(Protocol):
+    """Where the pages of an image are."""
+
+    @property
+    def in_several_files(self) -> bool:
+        """Whether they are not all in one file."""
+        ...
+
+    def of(self, page: int) -> PagePlace:
+        """Return the place of a page of the image.
+
+        Raises
+        ------
+        IndexError
+            When it is not there, or not yet.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +62,7 @@ class PageIndex:
 
     Attributes
     ----------
+    path : Path
     offsets : array of uint64
         Those of the file's pages; of a file that grows, it grows too.
     first : int
@@ -43,22 +71,68 @@ class PageIndex:
         How the file writes numbers.
     """
 
+    path: Path
     offsets: array[int]
     first: int
     form: TiffFormat
 
-    def of(self, page: int) -> int:
-        """Return the offset of the index of a page of the image.
+    in_several_files = False
 
-        Raises
-        ------
-        IndexError
-            When it is not there, or not yet.
-        """
+    def of(self, page: int) -> PagePlace:
+        """Return the place of a page of the image."""
         offset = self.offsets[self.first + page]
         if offset == ABSENT:
             raise IndexError("the file does not hold it")
-        return offset
+        return PagePlace(self.path, offset, self.form)
+
+
+@dataclass(frozen=True)
+class PagesInFiles:
+    """Where the indices of an image's pages are in its several files.
+
+    Attributes
+    ----------
+    files : tuple of (path, form)
+    numbers : array of int
+        Of each page its file; negative where it is not there.
+    offsets : array of uint64
+    """
+
+    files: tuple[tuple[Path, TiffFormat], ...]
+    numbers: array[int]
+    offsets: array[int]
+
+    in_several_files = True
+
+    def of(self, page: int) -> PagePlace:
+        """Return the place of a page of the image."""
+        number = self.numbers[page]
+        if number < 0:
+            raise IndexError("none of its files holds it")
+        path, form = self.files[number]
+        return PagePlace(path, self.offsets[page], form)
+
+    def whole_time_points(self, axes: Axes) -> tuple[int, ...]:
+        """Return those of which every page is there."""
+        inner = [(c, z) for c in range(0, axes.size_c, axes.size("S")) for z in range(axes.size("Z"))]
+        times = range(axes.size("T"))
+        return tuple(t for t in times if all(self.numbers[axes.page_index(t, c, z)] >= 0 for c, z in inner))
+
+
+@dataclass(frozen=True)
+class FilesBeside:
+    """Other files on which it depends what an image is.
+
+    Attributes
+    ----------
+    set_of : tuple of Path
+        All files that hold it, there or not, where they name each other.
+    described_by : tuple of Path
+        Files without pixels of it that say what it is.
+    """
+
+    set_of: tuple[Path, ...] = ()
+    described_by: tuple[Path, ...] = ()
 
 
 class TiffSource:
@@ -75,7 +149,8 @@ class TiffSource:
         axes: Axes,
         files: tuple[Path, ...],
         dtype: np.dtype,
-        pages: PageIndex | None = None,
+        pages: PageFinder | None = None,
+        beside: FilesBeside | None = None,
     ) -> None:
         self._path = path
         self._series_index = series_index
@@ -83,11 +158,8 @@ class TiffSource:
         self._files = files
         self._dtype = dtype
         self._pages = pages
-        self._tif: tifffile.TiffFile | None = None
-
-    def go_on_with(self, tif: tifffile.TiffFile) -> None:
-        """Take over a file, closed, of which the library has found the pages in all the files of the image."""
-        self._tif = tif
+        self._open: dict[Path, tifffile.TiffFile] = {}
+        self.beside = beside or FilesBeside()
 
     def plane(self, t: int, c: int, z: int) -> PlaneYX:
         """Return the (Y, X) plane at time point t, channel c, slice z."""
@@ -95,7 +167,7 @@ class TiffSource:
             page = self._page(self._axes.page_index(t, c, z)).reshape(self._axes.page_shape)
         except Exception as error:  # whatever damaged bytes make tifffile or a codec raise
             raise StorageError(
-                f"Plane t={t} c={c} z={z} of {self._path} cannot be read ({error}): "
+                f"Plane t={t} c={c} z={z} of {self._file_of(t, c, z)} cannot be read ({error}): "
                 "the file is damaged or was replaced."
             ) from error
         plane = page[self._axes.inside(t, c, z)]
@@ -122,31 +194,45 @@ class TiffSource:
             return []
 
     def close(self) -> None:
-        """Close the file; the next read opens it again."""
-        if self._tif is not None:
-            self._tif.close()
-            self._tif = None
+        """Close the files; the next read opens them again."""
+        files, self._open = self._open, {}
+        for file in files.values():
+            file.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind when pickled."""
-        return {**self.__dict__, "_tif": None}
+        """Leave open files behind when pickled."""
+        return {**self.__dict__, "_open": {}}
 
-    def _file(self) -> tifffile.TiffFile:
-        if self._tif is None:
+    def _file_of(self, t: int, c: int, z: int) -> Path:
+        """Return the file that a plane is in, as far as it is known."""
+        try:
+            page = self._axes.page_index(t, c, z)
+            return self._path if self._pages is None else self._pages.of(page).path
+        except LookupError:
+            return self._path
+
+    def _file(self, path: Path) -> tifffile.TiffFile:
+        """Return an open file; of many, the latest stay open."""
+        file = self._open.pop(path, None)
+        if file is None:
             import tifffile
 
-            self._tif = opened(self._path) if self._pages is None else tifffile.TiffFile(self._path)
-        return self._tif
+            file = opened(path) if self._pages is None else tifffile.TiffFile(path)
+        self._open[path] = file
+        while len(self._open) > _OPEN_AT_ONCE:
+            self._open.pop(next(iter(self._open))).close()
+        return file
 
     def _series(self) -> tifffile.TiffPageSeries:
-        return self._file().series[self._series_index]
+        return self._file(self._path).series[self._series_index]
 
     def _page(self, index: int) -> Pixels:
         if self._pages is not None:
             import tifffile
 
-            file = self._file()
-            file.filehandle.seek(self._pages.of(index))
+            place = self._pages.of(index)
+            file = self._file(place.path)
+            file.filehandle.seek(place.offset)
             return tifffile.TiffPage(file, index=index).asarray()
         series = self._series()
         offset = series.dataoffset
@@ -154,8 +240,7 @@ class TiffSource:
             page = series[index]
             if page is None:
                 raise ValueError("the file does not hold it")
-            with _opened_for(page):
-                return page.asarray()
+            return page.asarray()
         # Pixels lie in one run, maybe behind a single page (ImageJ beyond 4 GB): read just the plane's bytes.
         whole = _first_page(series).parent
         handle = whole.filehandle
@@ -174,12 +259,13 @@ class TiffSource:
     def _runs(self, index: int) -> list[Extent]:
         if self._pages is not None:
             try:
-                runs = runs_of_pixels(self._path, self._pages.form, self._pages.of(index))
+                place = self._pages.of(index)
+                runs = runs_of_pixels(place.path, place.form, place.offset, not self._pages.in_several_files)
             except (BrokenChainError, IndexError):
                 return []
             except OSError as error:
-                raise gone(self._path, error) from error
-            return [Extent(str(self._path), *run) for run in runs]
+                raise gone(place.path, error) from error
+            return [Extent(str(place.path), *run) for run in runs]
         series = self._series()
         if series.dataoffset is not None:
             count = int(np.prod(self._axes.page_shape)) * self._dtype.itemsize
@@ -204,20 +290,6 @@ def _start(runs: list[Extent]) -> int:
 
 def _length(runs: list[Extent]) -> int:
     return sum(run.length for run in runs)
-
-
-@contextmanager
-def _opened_for(page: tifffile.TiffPage | tifffile.TiffFrame) -> Iterator[tifffile.FileHandle]:
-    """Give the open file of a page: tifffile closes the further files of an image once it has found their pages."""
-    handle = page.parent.filehandle
-    was_closed = handle.closed
-    if was_closed:
-        handle.open()
-    try:
-        yield handle
-    finally:
-        if was_closed:
-            handle.close()
 
 
 def opened(path: Path) -> tifffile.TiffFile:

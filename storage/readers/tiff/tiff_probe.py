@@ -11,9 +11,9 @@ from pathlib import Path
 
 from storage.errors import UnsupportedInputError
 from storage.readers.completion import Completion
-from storage.readers.tiff import ome_planes, ome_xml
-from storage.readers.tiff.chain import Chain, Walk, is_whole, walked
-from storage.readers.tiff.named_files import is_outside
+from storage.readers.tiff import ome_planes, ome_set, ome_xml
+from storage.readers.tiff.chain import Chain, Walk, walked
+from storage.readers.tiff.ome_described import AbsentCompanionError, Described, described, files_beside
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class Declared:
     planes: int
     planes_per_time_point: int | None = None
     in_one_page: bool = False  # ImageJ and tifffile may write one page and all planes behind it
-    others: tuple[str, ...] = ()  # files beside it that hold further planes of the same image
 
 
 def probe(path: Path) -> Completion:
@@ -33,47 +32,54 @@ def probe(path: Path) -> Completion:
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     chain = walk.chain
-    if chain.fault is not None:
-        return Completion("incomplete", f"{path} is not a whole TIFF: {chain.fault}.")
     try:
         if ome_xml.is_ome(chain.description):
             return _judged_by_ome(path, walk)
-        declared = _declared(chain)
+        declared = _declared(chain) if chain.fault is None else Declared(0)
     except ValueError as error:
-        return Completion("incomplete", f"{path} is not a whole TIFF: {error}.")
+        return Completion("incomplete", f"{path} is not a whole TIFF: {chain.fault or error}.")
+    except AbsentCompanionError as error:
+        return Completion("incomplete", error.reason, others=error.others)
     except UnsupportedInputError as error:  # there is nothing to wait for
         return Completion("complete", str(error))
-    return _judged(path, chain, declared)
+    return _broken_off(path, chain) if chain.fault is not None else _judged(path, chain, declared)
+
+
+def _broken_off(path: Path, chain: Chain) -> Completion:
+    return Completion("incomplete", f"{path} is not a whole TIFF: {chain.fault}.")
 
 
 def _judged_by_ome(path: Path, walk: Walk) -> Completion:
-    """Compare what OME-XML declares with the pages: those that it names for each plane, not their number alone."""
-    described = ome_planes.described(path, walk.chain.description)
-    others = ome_planes.files_beside(path, described)
-    if others:
-        planes = sum(image.planes_by_file.get(path.name, 0) for image in described)
-        return _judged(path, walk.chain, Declared(planes, others=others))
-    images = ome_planes.arranged(path, walk, described)
+    """Compare what OME-XML declares with the pages: those that it names for each plane, not their number alone.
+
+    Of a set, the other files count as well, and that one is cut short makes the others no worse.
+    """
+    document = described(path, walk.chain.description)
+    if files_beside(path, document.images):
+        return ome_set.verdict(path, document.images, document.others)
+    if walk.chain.fault is not None:
+        return _broken_off(path, walk.chain)
+    return _judged_alone(path, walk, document)
+
+
+def _judged_alone(path: Path, walk: Walk, document: Described) -> Completion:
+    images = ome_planes.arranged(path, walk, document.images)
     declared = sum(len(one.pages) for one in images)
     ready = sum(n is not None for one in images for n in one.pages)
+    others = document.others
     if ready == declared:
-        return Completion("complete", f"{path} is whole.")
-    times = images[0].time_points if len(images) == 1 and images[0].sizes[0] > 1 else None
+        return Completion("complete", f"{path} is whole.", others=others)
+    times = tuple(sorted({t for one in images for t in one.time_points}))
     reason = f"{path} holds {ready} of the {declared} planes that it declares."
-    return Completion("growing", reason, times)
+    return Completion("growing", reason, times, others=others)
 
 
 def _judged(path: Path, chain: Chain, declared: Declared) -> Completion:
     planes = chain.pages
-    others = tuple(path.with_name(name) for name in declared.others if not is_outside(path, name))
     if declared.in_one_page and chain.pages == 1 and chain.page_bytes:
         planes = (chain.file_bytes - chain.data_offset) // chain.page_bytes
     if planes >= declared.planes:
-        absent = next((one.name for one in others if not is_whole(one)), None)
-        if absent is not None:
-            reason = f"{path} is whole, but not {absent}, which it says belongs to it."
-            return Completion("growing", reason, others=others)
-        return Completion("complete", f"{path} is whole.", others=others)
+        return Completion("complete", f"{path} is whole.")
     if declared.in_one_page and chain.pages == 1:
         return Completion(
             "incomplete", f"{path} is not a whole TIFF: it breaks off after {planes} of {declared.planes} planes."

@@ -166,12 +166,16 @@ def test_a_companion_beside_a_file_describes_it(tmp_path: Path) -> None:
         '<OME UUID="urn:uuid:1"><BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:2"/></OME>',
     )
     path = ome_file.write(tmp_path / "a.ome.tif", array[0, 0], binary)
-    assert "a.companion.ome" in refusal(path)
+    verdict = probe(path)
+    assert (verdict.state, verdict.others) == ("incomplete", (tmp_path / "a.companion.ome",)), "it may still come"
+    assert "its description is in a.companion.ome, which is not beside it" in verdict.reason
     places = [(0, c, z) for z in range(3) for c in range(2)]
     data = ome_file.tiff_data(places, uuid='<UUID FileName="a.ome.tif">urn:uuid:1</UUID>')
     text = ome_file.document(array, "XYCZT", data, sizes={"C": 2, "Z": 3})
     (tmp_path / "a.companion.ome").write_text(text, encoding="utf-8")
     assert values(opened(path)) == [10, 30, 50, 20, 40, 60]
+    found = opened(tmp_path / "a.companion.ome")
+    assert (found.source_path, values(found)) == (path, [10, 30, 50, 20, 40, 60])
 
 
 def test_a_reduced_page_is_no_image(tmp_path: Path) -> None:

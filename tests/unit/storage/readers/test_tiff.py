@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,12 +111,14 @@ def test_an_ome_tiff_in_several_files_is_one_image_when_all_are_there(tmp_path: 
             np.testing.assert_array_equal(one.plane(2, 1, 3), array[2, 1, 3])
     content = last.read_bytes()
     last.write_bytes(content[: len(content) // 2])
-    assert probe(last).state == "incomplete"
     verdict = probe(path)
-    assert verdict.state == "growing"
-    assert "embryo-2.ome.tif, which it says belongs to it" in verdict.reason
+    assert (verdict.state, verdict.time_points_ready) == ("growing", (0, 1))
+    assert "embryo-2.ome.tif is not whole" in verdict.reason
+    assert probe(last) == replace(verdict, others=tuple(sorted({path, *verdict.others} - {last})))
     last.unlink()
-    assert probe(path).state == "growing"
+    verdict = probe(path)
+    assert (verdict.state, verdict.time_points_ready) == ("growing", (0, 1))
+    assert "embryo-2.ome.tif is not there" in verdict.reason
 
 
 def test_a_pyramid_is_one_image(tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""Images in several files of which some are missing, come late, or come in any order, as the service takes them."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cases.ome_set_file import DESCRIBED, SPLITS, ome_set
+from cases.stored import pixels
+from desk import Desk
+
+from daemon.watching.inspection import Look, Open
+from storage.database.catalog import Catalog
+from storage.schema.states import AcquisitionState
+
+ARRAY = pixels(4, 2, 3, 12, 16)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog.open(tmp_path / "nusetd.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path, catalog: Catalog) -> Desk:
+    return Desk(tmp_path, catalog)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
+
+
+def arrive(desk: Desk, file: Path) -> Path:
+    return Path(shutil.copyfile(file, desk.incoming / file.name))
+
+
+@pytest.mark.parametrize("which", [0, 1, 3])
+def test_without_a_part_the_others_are_taken_and_what_lacks_is_said(desk: Desk, elsewhere: Path, which: int) -> None:
+    files = ome_set(elsewhere, ARRAY, SPLITS["t"])
+    for file in files:
+        if file != files[which]:
+            arrive(desk, file)
+    there = [t for t in range(4) if t != which]
+    desk.run(0.0, 8.0)
+    assert desk.queued() == {"embryo_0": there}, "at once"
+    assert desk.queue_loop.ended == set()
+    assert desk.catalog.acquisition(1).doubts == (), "it may still come"
+    desk.run(8.5, 60.0)
+    assert desk.queue_loop.ended == {1}
+    assert desk.intake.settling == 0
+    (row,) = desk.catalog.acquisitions()
+    assert len(row.doubts) == 1
+    assert f"{files[which].name} is not there (t {which}, c 0-1, z 0-2)" in row.doubts[0]
+    before = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
+    arrive(desk, files[which])
+    desk.run(60.5, 70.0)
+    assert desk.queued() == {"embryo_0": [0, 1, 2, 3]}, "the late one goes on where it was waited for"
+    assert desk.queue_loop.ended == {1}
+    assert desk.catalog.acquisition(1).doubts == ()
+    after = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
+    assert {t: after[t] for t in before} == before
+
+
+@pytest.mark.parametrize("split", ["z", "c"])
+def test_without_a_part_of_each_time_point_one_complaint_stands_until_it_comes(
+    desk: Desk, elsewhere: Path, split: str
+) -> None:
+    files = ome_set(elsewhere, ARRAY, SPLITS[split])
+    for file in files[1:]:
+        arrive(desk, file)
+    desk.run(0.0, 40.0)
+    assert desk.intake.settling > 0, "it is waited for"
+    desk.run(40.5, 130.0)
+    (row,) = desk.catalog.acquisitions()
+    assert (row.state, row.source_path) == (AcquisitionState.SET_ASIDE, str(desk.incoming / files[0].name))
+    assert "embryo_0.ome.tif is not there (t 0-3, c 0" in (row.error or "")
+    assert desk.intake.settling == 0
+    arrive(desk, files[0])
+    desk.run(130.5, 140.0)
+    assert desk.queued() == {"embryo_0": [0, 1, 2, 3]}
+    (row,) = desk.catalog.acquisitions()
+    assert (row.state, row.error, row.doubts) == (AcquisitionState.QUEUED, None, ())
+
+
+@pytest.mark.parametrize("described", DESCRIBED)
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_parts_that_come_in_any_order_with_pauses_become_one_image(
+    desk: Desk, elsewhere: Path, split: str, described: str, seed: int
+) -> None:
+    files = ome_set(elsewhere, ARRAY, SPLITS[split], described)
+    order, rng, now = files[:], random.Random(seed), 0.0
+    rng.shuffle(order)
+    for file in order:
+        arrive(desk, file)
+        pause = rng.choice([0.0, 1.0, 20.0, 100.0])
+        desk.run(now, now + pause)
+        now += pause + 0.5
+    desk.run(now, now + 60.0)
+    assert desk.intake.settling == 0
+    (row,) = [row for row in desk.catalog.acquisitions() if row.zarr_path is not None]
+    assert (row.name, row.doubts, row.error) == ("embryo_0", (), None)
+    assert desk.queued()["embryo_0"] == [0, 1, 2, 3]
+    assert row.id in desk.queue_loop.ended
+    told = [row for row in desk.catalog.acquisitions() if row.zarr_path is None]
+    assert all(one.state is AcquisitionState.SET_ASIDE for one in told)
+    assert described != "each" or not told
+    again = Desk(desk.incoming.parent, desk.catalog)
+    again.run(0.0, 10.0)
+    assert again.reader.asked == [], "after a restart nothing is looked at again"
+
+
+def test_a_part_that_is_cut_is_waited_for_and_the_others_go_on(desk: Desk, elsewhere: Path) -> None:
+    files = ome_set(elsewhere, ARRAY, SPLITS["t"])
+    for file in files:
+        arrive(desk, file)
+    cut = desk.incoming / files[2].name
+    cut.write_bytes(files[2].read_bytes()[:-200])
+    desk.run(0.0, 8.0)
+    assert desk.queued() == {"embryo_0": [0, 1, 3]}
+    desk.run(8.5, 60.0)
+    assert "embryo_2.ome.tif is not whole" in desk.catalog.acquisition(1).doubts[0]
+    shutil.copyfile(files[2], cut)
+    desk.run(60.5, 70.0)
+    assert desk.queued() == {"embryo_0": [0, 1, 2, 3]}
+    assert desk.catalog.acquisition(1).doubts == ()
+
+
+def test_a_set_that_grows_is_looked_at_through_one_of_its_files(desk: Desk, elsewhere: Path) -> None:
+    """Each time point is opened once, and no file is waited for less long than the whole."""
+    array = pixels(12, 1, 2, 12, 16)
+    files = ome_set(elsewhere, array, SPLITS["t"])
+    for t, file in enumerate(files):
+        arrive(desk, file)
+        desk.run(20.0 * t, 20.0 * t + 19.5)
+        assert desk.queued() == {"embryo_0": list(range(t + 1))}
+        assert desk.queue_loop.ended == ({1} if t == 11 else set())
+    opened = [one.time_points for one in desk.reader.asked if isinstance(one, Open)]
+    assert opened[:11] == [(t,) for t in range(11)]
+    assert len(opened) <= 13
+    looks = sum(isinstance(one, Look) for one in desk.reader.asked)
+    assert looks < 12 * 10, "a few for each that came, whatever the number of the others"
+
+
+def test_complaints_about_files_that_were_taken_after_all_are_not_told(desk: Desk, elsewhere: Path) -> None:
+    files = ome_set(elsewhere, ARRAY, SPLITS["t"], "companion")
+    for file in files[:-1]:
+        arrive(desk, file)
+    desk.run(0.0, 130.0)
+    assert len(desk.catalog.acquisitions(AcquisitionState.SET_ASIDE)) == 4
+    arrive(desk, files[-1])
+    desk.run(130.5, 140.0)
+    assert desk.queued()["embryo_0"] == [0, 1, 2, 3]
+    with desk.catalog._transaction() as connection:
+        query = "select count(*) from acquisitions where state = 'set_aside' and dismissed_at is null"
+        assert connection.exec_driver_sql(query).scalar() == 0
