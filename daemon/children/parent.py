@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -37,7 +38,8 @@ def die_with_parent(parent: int) -> None:
 
 def give_way() -> None:
     """Let everybody else have processor and disk first, for good: there is no way back without privileges."""
-    os.setpriority(os.PRIO_PROCESS, 0, 19)
+    with contextlib.suppress(OSError):  # a service manager may forbid it; the work is the same
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:  # elsewhere the kernel derives it from the priority above
         ctypes.CDLL(None).syscall(number, 1, 0, _IDLE_CLASS << 13)

@@ -16,6 +16,7 @@ from daemon.commands import options
 if TYPE_CHECKING:
     from daemon.configuration.page import PageConfig
     from daemon.page.live.guard import Visitors
+    from daemon.page.live.jobs.job_orders import JobRules
     from daemon.page.live.server import PageServer
 
 EXAMPLE = "nusetd page --database results"
@@ -57,9 +58,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="people may choose files of this computer below it, besides those in watched folders",
     )
+    _add_jobs(parser)
     parser.add_argument("--read-only", action="store_true", help="nothing can be ordered on the page")
     parser.add_argument("--until-eof", action="store_true", help=argparse.SUPPRESS)
     options.add_database(parser)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    """What people order on the page and goes on beside the service."""
+    from daemon.configuration.page import PageConfig
+
+    usual = PageConfig()
+    parser.add_argument(
+        "--jobs",
+        type=Path,
+        metavar="FOLDER",
+        help="where uploads, results and trainings of the page are kept (default: in the folder for state)",
+    )
+    for name, words in (
+        ("job_cores", "cores that a prediction or training computes on"),
+        ("upload_mb", "megabytes of uploaded images that are kept in all"),
+        ("upload_files", "uploaded images that one prediction takes"),
+    ):
+        default = getattr(usual, name)
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(
+            option, type=options.positive_int, default=default, metavar="N", help=f"{words} (default: {default})"
+        )
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -81,7 +106,7 @@ def execute(arguments: argparse.Namespace) -> int:
     listening = listen(page)
     ending = Event()
     tls = None if page.tls_certificate is None or page.tls_key is None else (page.tls_certificate, page.tls_key)
-    app = make_app(database, PageServices(), visitors, ending, page.folders)
+    app = make_app(database, PageServices(), visitors, ending, _job_rules(page), page.folders)
     server = PageServer(app, ending, tls)
     say(listening.address)
     complain("The page is there until Ctrl-C.")
@@ -103,7 +128,21 @@ def _configured(arguments: argparse.Namespace) -> PageConfig:
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         behind_proxy=arguments.behind_proxy,
+        jobs=arguments.jobs,
+        job_cores=arguments.job_cores,
+        upload_mb=arguments.upload_mb,
+        upload_files=arguments.upload_files,
     )
+
+
+def _job_rules(page: PageConfig) -> JobRules:
+    """How predictions and trainings work here."""
+    from daemon.installation.state_folder import state_folder
+    from daemon.page.live.jobs.job_orders import JobRules
+    from daemon.page.live.jobs.uploads import UploadLimits
+
+    folder = state_folder() / "jobs" if page.jobs is None else page.jobs.absolute()
+    return JobRules(folder, UploadLimits(page.upload_mb, page.upload_files), page.job_cores)
 
 
 def _visitors(page: PageConfig) -> Visitors:

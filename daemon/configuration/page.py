@@ -30,6 +30,12 @@ class PageConfig:
         Files in PEM; with them the page speaks TLS itself.
     behind_proxy : bool
         A proxy of the user's speaks TLS to visitors, and reaches the page at an address that is not loopback.
+    jobs : Path or None
+        Where uploads, results and trainings of the page are kept; None: in the folder for the service's state.
+    job_cores : int
+        That a prediction or training of the page computes on.
+    upload_mb, upload_files : int
+        Megabytes of uploaded images that are kept in all, and files that one prediction takes.
     """
 
     listen: str | None = None
@@ -40,6 +46,10 @@ class PageConfig:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
+    jobs: Path | None = None
+    job_cores: int = 1
+    upload_mb: int = 4000
+    upload_files: int = 200
 
     def arguments(self) -> list[str]:
         """What `nusetd page` is given."""
@@ -51,6 +61,10 @@ class PageConfig:
             given += ["--host-name", name]
         for folder in self.folders:
             given += ["--folder", str(folder)]
+        given += [] if self.jobs is None else ["--jobs", str(self.jobs)]
+        for name in ("job_cores", "upload_mb", "upload_files"):
+            if getattr(self, name) != getattr(PageConfig, name):
+                given += [f"--{name.replace('_', '-')}", str(getattr(self, name))]
         given += ["--behind-proxy"] if self.behind_proxy else []
         return [*given, "--read-only"] if self.read_only else given
 
@@ -71,6 +85,10 @@ def read_page(table: Reader, folder: Path) -> PageConfig:
         tls_certificate=file("tls_certificate"),
         tls_key=file("tls_key"),
         behind_proxy=table.boolean("behind_proxy", False),
+        jobs=file("jobs"),
+        job_cores=table.whole("job_cores", PageConfig.job_cores, at_least=1),
+        upload_mb=table.whole("upload_mb", PageConfig.upload_mb, at_least=1),
+        upload_files=table.whole("upload_files", PageConfig.upload_files, at_least=1),
     )
     table.finish()
     if page.listen is not None:

@@ -25,6 +25,7 @@ from daemon.jobs.job_lock import is_held
 IMAGES, RESULTS, LOG = "images", "results", "log.txt"
 _JOB, _STATE = "job.json", "state.json"
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_LOG_SHOWN = 20_000  # bytes
 _DRAFT_S = 24 * 3600.0
 
 
@@ -124,6 +125,21 @@ class JobFolders:
             except DaemonError:
                 continue  # being made, or removed, at this moment
         return found
+
+    def log(self, number: str) -> str:
+        """The end of what a job's commands wrote.
+
+        Raises
+        ------
+        DaemonError
+            When there is no such job.
+        """
+        try:
+            with (self.folder(number) / LOG).open("rb") as file:
+                file.seek(max(os.fstat(file.fileno()).st_size - _LOG_SHOWN, 0))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def remove(self, number: str) -> None:
         """Remove a job with all that it has.

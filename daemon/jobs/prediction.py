@@ -79,7 +79,7 @@ class PredictOrder:
 
 def offered_settings() -> list[Known]:
     """The settings that images can be predicted with."""
-    return [one for one in every_setting() if one.section in SECTIONS]
+    return [one for one in every_setting() if one.section in SECTIONS and one.name != "tile_px"]
 
 
 def _voxel_size(choices: Choices) -> str:

@@ -243,5 +243,6 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
         save_weights(averaged, run.config.output, manifest)
     run.save_state()
     run.trainer.reset_metrics()
-    tell("validated", step=run.step, loss=total, validation_loss=loss, best=run.best, kept=better, parts=parts)
+    values = {"loss": total, "validation_loss": loss, "best": run.best, "kept": better, "seconds": run.seconds}
+    tell("validated", step=run.step, **values, parts=parts)
     return f"step {run.step}: loss {total:.4f}, validation {loss:.4f}, best {run.best:.4f}, {run.seconds:.0f} s"

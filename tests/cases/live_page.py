@@ -17,6 +17,7 @@ from daemon.configuration.page import PageConfig
 from daemon.orders.page_services import PageServices
 from daemon.page.live.app import make_app
 from daemon.page.live.guard import Visitors
+from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.server import PageServer, listen
 from storage import naming
 
@@ -59,11 +60,14 @@ class LivePage:
 
 
 @contextmanager
-def live_page(database: Path, visitors: Visitors | None = None, folders: Sequence[Path] = ()) -> Iterator[LivePage]:
+def live_page(
+    database: Path, visitors: Visitors | None = None, folders: Sequence[Path] = (), rules: JobRules | None = None
+) -> Iterator[LivePage]:
     """Serve the page of a database."""
+    jobs = rules or JobRules((database.parent if database.is_file() else database) / "jobs")
     listening = listen(PageConfig(listen="127.0.0.1:0"))
     ending = threading.Event()
-    app = make_app(naming.database_url(database), PageServices(), visitors or Visitors(), ending, folders)
+    app = make_app(naming.database_url(database), PageServices(), visitors or Visitors(), ending, jobs, folders)
     server = PageServer(app, ending)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
     thread.start()

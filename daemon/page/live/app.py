@@ -26,6 +26,8 @@ from daemon.page import neuroglancer
 from daemon.page.live import facts, pictures, plots
 from daemon.page.live.attention import attention
 from daemon.page.live.guard import Guard, Visitors
+from daemon.page.live.jobs.job_orders import JobRules
+from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
@@ -33,6 +35,7 @@ from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
+from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
 from storage.query.snapshots import snapshot
@@ -228,7 +231,7 @@ class Page:
 
 
 def make_app(
-    database: str, services: Services, visitors: Visitors, ending: Event, folders: Sequence[Path] = ()
+    database: str, services: Services, visitors: Visitors, ending: Event, rules: JobRules, folders: Sequence[Path] = ()
 ) -> Starlette:
     """The application, with its guard around it; see `Page`."""
     choice = Folders(folders, lambda: services.watched(database))
@@ -238,10 +241,12 @@ def make_app(
         WrongRequestError: partial(_told, 400),
         StorageError: partial(_told, 404),
         DaemonError: partial(_told, 409),
+        EngineError: partial(_told, 409),
         HTTPException: _refused,
     }
+    jobs = JobRoutes(database, services, choice, rules, page.changed)
     middleware = [Middleware(Guard, visitors=visitors)]
-    return Starlette(routes=page.routes(), exception_handlers=handlers, middleware=middleware)
+    return Starlette(routes=[*jobs.routes(), *page.routes()], exception_handlers=handlers, middleware=middleware)
 
 
 def _refused(request: Request, error: HTTPException) -> Response:

@@ -108,7 +108,7 @@ function nearest(points, t) {
   return points.reduce((best, point) => (Math.abs(point.x - t) < Math.abs(best.x - t) ? point : best)).x;
 }
 
-function ticks(low, high, count) {
+export function ticks(low, high, count) {
   const rough = (high - low) / count;
   if (!(rough > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(rough));

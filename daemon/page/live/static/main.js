@@ -3,6 +3,9 @@
 import { element } from "/static/build.js";
 import { overview } from "/static/overview.js";
 import { acquisition } from "/static/acquisition.js";
+import { job } from "/static/job.js";
+import { predict } from "/static/predict.js";
+import { train } from "/static/train.js";
 
 const main = document.getElementById("main");
 const live = document.getElementById("live");
@@ -10,8 +13,8 @@ let view = null;
 
 function show() {
   const [path, asked] = (location.hash.slice(1) || "/").split("?");
-  const found = path.match(/^\/a\/(\d+)$/);
-  const name = found ? `a${found[1]}` : "overview";
+  const { name, make } = wanted(path);
+  for (const link of document.querySelectorAll("nav a")) link.classList.toggle("here", link.hash === `#${path}`);
   if (view && view.name === name) {
     view.go(new URLSearchParams(asked || ""));
     return;
@@ -19,9 +22,18 @@ function show() {
   if (view) view.end();
   main.replaceChildren(element("p", { class: "quiet" }, "loading"));
   document.getElementById("where").textContent = "";
-  view = found ? acquisition(main, Number(found[1])) : overview(main);
+  view = make();
   view.name = name;
   view.go(new URLSearchParams(asked || ""));
+}
+
+function wanted(path) {
+  const one = path.match(/^\/a\/(\d+)$/);
+  if (one) return { name: path, make: () => acquisition(main, Number(one[1])) };
+  const work = path.match(/^\/job\/([\w-]+)$/);
+  if (work) return { name: path, make: () => job(main, work[1]) };
+  const others = { "/predict": predict, "/train": train };
+  return { name: path, make: () => (others[path] || overview)(main) };
 }
 
 function listen() {

@@ -27,6 +27,12 @@ def test_what_is_configured_reaches_the_command() -> None:
     assert config.parse(SMALL + text, ORIGIN).page.arguments() == [*words.split(), "--read-only"]
 
 
+def test_rules_of_jobs_reach_the_command_where_they_are_not_the_usual_ones() -> None:
+    text = '[page]\nlisten = "127.0.0.1:80"\njobs = "work"\njob_cores = 3\nupload_mb = 10\nupload_files = 200\n'
+    words = "--listen 127.0.0.1:80 --jobs /etc/nusetd/work --job-cores 3 --upload-mb 10"
+    assert config.parse(SMALL + text, ORIGIN).page.arguments() == words.split()
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -37,6 +43,7 @@ def test_what_is_configured_reaches_the_command() -> None:
         ('listen = "127.0.0.1:8765"\nbehind_proxy = true', "through a proxy: name a token_file"),
         ('listen = "127.0.0.1:8765"\ntls_key = "key"', "TLS needs both files"),
         ('listne = "127.0.0.1:8765"', "did you mean listen"),
+        ("upload_mb = 0", "upload_mb = 0 must be a whole number of at least 1"),
         ("read_only = 1", "read_only = 1 must be true or false"),
     ],
 )

@@ -112,8 +112,8 @@ def test_a_training_shows_what_its_best_weights_find(labelled: Path, monkeypatch
     config = TrainingConfig(labelled / "images", labelled / "labels", labelled / "mine.npz")
     report = training_report.TrainingReport(labelled / "report", config)
     report.tell("begins", step=0, steps=20, images=2, validated_on=["0", "2"])
-    report.tell("validated", step=10, loss=1.0, validation_loss=1.1, best=1.1, kept=True)
-    report.tell("validated", step=20, loss=0.9, validation_loss=1.2, best=1.1, kept=False)
+    report.tell("validated", step=10, loss=1.0, validation_loss=1.1, best=1.1, kept=True, seconds=1.0)
+    report.tell("validated", step=20, loss=0.9, validation_loss=1.2, best=1.1, kept=False, seconds=2.0)
     told = lines(labelled / "report")
     assert [one["what"] for one in told] == ["begins", "validated", "scored", "validated"]
     assert told[2]["score"] == 1.0

@@ -1,0 +1,154 @@
+"""Predict and train in a real browser: drop images and see their outlines; train, stop, go on, use the weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from cases import family
+from cases.browser import Browser, browser, is_here
+from cases.live_page import LivePage, live_page
+from lab import ENGINE, HERE
+
+from daemon.installation.kept_weights import kept_weights
+from daemon.page.live.jobs.job_orders import JobRules
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+
+pytestmark = pytest.mark.browser
+
+PATIENCE_S = 300.0  # jobs load the network at the lowest priority
+ODD = "<b onclick=x>&lt;.tif"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database, and twelve images with labels below a folder that is open."""
+    root = tmp_path_factory.mktemp("jobs")
+    family.fill(root)
+    rng = np.random.default_rng(0)
+    for name in ("images", "labels"):
+        (root / "open" / name).mkdir(parents=True)
+    for number in range(12):
+        image, labels = synthetic_image(rng, SyntheticParams(size_px=96))
+        tifffile.imwrite(root / "open" / "images" / f"{number}.tif", (500 * np.clip(image, 0, 4)).astype(np.uint16))
+        tifffile.imwrite(root / "open" / "labels" / f"{number}.tif", labels.astype(np.uint16))
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Iterator[LivePage]:
+    """Its page; jobs find nuclei by a threshold, and train the network itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cases.browser.WAIT_S", PATIENCE_S)
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("STATE_DIRECTORY", str(folder / "state"))
+        rules = JobRules(folder / "jobs", engine=("--engine", ENGINE))
+        with live_page(folder, folders=[folder / "open"], rules=rules) as made:
+            yield made
+            for job in made.ask("/api/jobs").json["jobs"]:
+                made.order("stop-job", job=job["id"])  # they would go on without the page
+
+
+@pytest.fixture(scope="module")
+def window(folder: Path, page: LivePage) -> Iterator[Browser]:
+    """One browser; what it asked for is looked at in the end."""
+    with browser(folder) as made:
+        yield made
+        made.open("about:blank")  # before the page's server ends
+    assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
+
+
+def text(window: Browser, selector: str) -> str:
+    """What is written in an element; nothing where it is not there."""
+    return str(window.run("const e = document.querySelector(arguments[0]); return e ? e.textContent : ''", selector))
+
+
+def write(window: Browser, label: str, value: object) -> None:
+    """Write into the field of this label."""
+    window.run(
+        "const i = document.querySelector(`[aria-label='${arguments[0]}']`); i.value = arguments[1];"
+        "i.dispatchEvent(new Event('change', {bubbles: true}))",
+        label,
+        str(value),
+    )
+
+
+def press(window: Browser, words: str) -> None:
+    """Press the button with these words."""
+    find = "return [...document.querySelectorAll('button')].find(b => b.textContent === arguments[0])"
+    window.wait(f"a button {words!r}", lambda: window.run(find, words))
+    window.run(
+        f"({find.replace('return ', '(words) => ').replace('arguments[0]', 'words')})(arguments[0]).click()", words
+    )
+
+
+def keep_picture(window: Browser, folder: Path, name: str) -> None:
+    """Keep what the window shows, for people who look at it."""
+    window.driver.set_window_size(1400, 1200)
+    window.settled_picture()
+    window.driver.save_screenshot(str(folder / f"{name}.png"))
+
+
+def test_images_that_are_dropped_come_back_with_outlines(window: Browser, page: LivePage, folder: Path) -> None:
+    odd = folder / ODD
+    odd.write_bytes((folder / "open" / "images" / "1.tif").read_bytes())
+    window.open(f"{page.address}/#/predict")
+    window.wait("the form", lambda: window.run("return document.querySelector('input[type=file]')"))
+    files = [str(folder / "open" / "images" / "0.tif"), str(odd)]
+    window.driver.find_element("css selector", "input[type=file]").send_keys("\n".join(files))
+    window.wait("both in the list", lambda: window.run("return document.querySelectorAll('.files li').length") == 2)
+    keep_picture(window, folder, "predict")
+    press(window, "Find nuclei")
+    window.wait("the job", lambda: "#/job/" in window.driver.current_url)
+    window.wait("done", lambda: text(window, ".badge") == "done")
+    assert "2 of 2 images" in text(window, ".jobhead")
+    seen = "return [...document.querySelectorAll('.card img')].filter(i => i.naturalWidth > 300).length"
+    window.wait("outlines of both", lambda: window.run(seen) == 2)
+    assert ODD in text(window, ".cards"), "a name is shown as it is"
+    assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
+    keep_picture(window, folder, "predicted")
+    assert window.console() == []
+
+
+def test_a_training_is_seen_stopped_goes_on_and_its_weights_are_used(
+    window: Browser, page: LivePage, folder: Path
+) -> None:
+    """Twenty steps of a very small network."""
+    window.open(f"{page.address}/#/train")
+    window.wait("the form", lambda: window.run("return document.querySelector('[name=steps]')"))
+    write(window, "folder of images", folder / "open" / "images")
+    write(window, "folder of labels", folder / "open" / "labels")
+    window.wait(
+        "an image beside its labels",
+        lambda: window.run("return document.querySelector('.preview img')?.naturalWidth > 300"),
+    )
+    assert "12 images with labels" in text(window, ".preview")
+    small = {"channels of the first level": 4, "edge of a crop": 64, "crops a step": 1, "share of synthetic crops": 0}
+    given = {"start from": "nothing", "steps": 20, "validate every": 4, "images held out": 2, **small}
+    for label, value in {**given, "name of the new weights": "ours"}.items():
+        write(window, label, value)
+    keep_picture(window, folder, "train")
+    press(window, "Start training")
+    window.wait("the first step", lambda: window.run("return document.querySelectorAll('.curves path.one').length"))
+    press(window, "stop")
+    window.wait("stopped", lambda: text(window, ".badge") == "stopped")
+    reached = text(window, ".jobhead")
+    assert "of 20" in reached
+    press(window, "go on")
+    window.wait("done", lambda: text(window, ".badge") == "done")
+    assert "step 20 of 20" in text(window, ".jobhead")
+    assert window.run("return document.querySelectorAll('.curves path.two').length") == 2
+    assert window.run("return document.querySelectorAll('.examples img').length") > 0
+    assert "average precision at IoU 0.5" in text(window, ".scores")
+    press(window, "use these weights")
+    window.wait("kept", lambda: "They are kept as 'ours'" in text(window, "#notice"))
+    assert kept_weights() == ["ours"]
+    keep_picture(window, folder, "trained")
+    window.open(f"{page.address}/#/predict")
+    names = "return [...document.querySelectorAll('[name=weights] option')].map(o => o.value)"
+    window.wait("the weights in the list", lambda: "ours" in window.run(names))
+    assert window.console() == []
