@@ -111,7 +111,7 @@ def assemble(
 
 def worker_lock(catalog: Catalog, output: naming.Place) -> str:
     """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
-    return f"{_beside(catalog, output)}.worker.lock"
+    return str(naming.worker_lock_path(_beside(catalog, output)))
 
 
 def crash_record(catalog: Catalog, output: naming.Place) -> CrashRecord:

@@ -36,6 +36,7 @@ COMMANDS = {
     "view": ("view", "open an acquisition in napari, or print links for web viewers"),
     "page": ("page", "the live page: acquisitions, images with outlines, tracks and charts in a browser"),
     "serve": ("serve", "offer the OME-Zarr stores to web viewers, over HTTP on this computer"),
+    "correct": ("correct", "say what is wrong with nuclei and links: it is put right, and survives"),
     "verify": ("verify", "check that rows, labels and source agree, and name what does not"),
     "check-store": ("check_store", "look through all stores: whose they are, whole, missing, orphaned"),
     "relocate": ("relocate", "write down that stores or sources were moved"),

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.processing.channels.looking import try_acquisition
-from daemon.processing.messages import Analysed, AnalyseTask, Cause, Chosen, PaintTask, ReplayTask, Tracked, TrackTask
+from daemon.processing.messages import (
+    Analysed,
+    AnalyseTask,
+    Cause,
+    Chosen,
+    CorrectTask,
+    PaintTask,
+    ReplayTask,
+    Tracked,
+    TrackTask,
+)
 from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable
 from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
@@ -40,6 +50,7 @@ from tracking.steps import LEAST_FILES, step_of
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
+    from storage.database.corrections.amendment import Amendment
     from storage.database.renewal.replayed import Replayed
     from storage.database.sources.taken_files import Source
     from storage.description import Description
@@ -61,6 +72,7 @@ class Stage(Enum):
     PUBLISHED = "Its labels are visible."
     FINAL = "Its tracks cannot change any more."
     PAINTED = "Its tracks are visible as labels."
+    CORRECTED = "Labels as people say they are wait beside its store; rows and tracks are to follow."
     COMPLETE = "So it is with all of its acquisition, and nothing more is expected."
     SET_ASIDE = "A person has to look: its error says why and what to do."
 
@@ -137,6 +149,11 @@ FLOW: tuple[Step, ...] = (
          | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
     Step("complete", _S.PAINTED, _S.COMPLETE, Runner.LOOP, "the acquisition is complete, or partial",
          _back_to(_S.PAINTED, _C.INPUT)),
+    Step("correct", _S.COMPLETE, _S.CORRECTED, Runner.WORKER, "what people said, on plain labels, beside the store",
+         _back_to(_S.COMPLETE, _C.MEMORY, *_DEATH, _C.MACHINE, _C.INPUT, _C.PASSING, _C.GONE, _C.STORE)
+         | _back_to(_S.ADMITTED, *_REMADE)),
+    Step("amend", _S.CORRECTED, _S.COMMITTED, Runner.THREAD, "rows and tracks follow, in one transaction",
+         _back_to(_S.COMPLETE, _C.CHANGED, _C.INPUT), when_stopping=True),
     Step("reopen", _S.COMPLETE, _S.ADMITTED, Runner.WATCHER, "more of it came, or a source changed"),
     Step("retry", _S.SET_ASIDE, _S.ADMITTED, Runner.PERSON, "`nusetd retry`, or a changed source"),
 )  # fmt: skip
@@ -316,6 +333,16 @@ def replay(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
     params = StoredRecipe.of(task.acquisition).tracking
     with snapshot(task.database) as connection:
         return replay.replay(connection, task.acquisition.id, params, progress)
+
+
+def correct(task: CorrectTask, progress: Callable[[int, int], None]) -> Amendment:
+    """Write labels as people say they are beside the store; return what follows for rows."""
+    from storage.corrections.making import make
+    from storage.query.snapshots import snapshot
+
+    memory = StoredRecipe.of(task.acquisition).tracking.memory_frames
+    with snapshot(task.database) as connection:
+        return make(connection, task.acquisition, task.owner, memory, progress)
 
 
 def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool:

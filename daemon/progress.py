@@ -92,6 +92,35 @@ class Bars:
             self._bar = None
 
 
+class CorrectionBars:
+    """Shows, on a terminal, how many time points are corrected, and then how many painted."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[NoReturn] | None = None
+        self._what = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Draw how much of `total` is done."""
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        if self._bar is None or what != self._what:
+            if self._bar is not None:
+                self._bar.close()
+            self._what, self._bar = what, tqdm(total=total, desc=what, unit="t", file=sys.stderr, leave=False)
+        self._bar.update(done - self._bar.n)
+
+
 def _spoken(seconds: float) -> str:
     """A time that remains, as people say it."""
     for unit, length in (("h", 3600.0), ("min", 60.0)):

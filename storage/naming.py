@@ -14,6 +14,7 @@ from storage.errors import WrongRequestError
 DATABASE_NAME = "nusetd.sqlite"
 STORE_SUFFIX = ".ome.zarr"
 LOCK_SUFFIX = ".lock"
+WORKER_LOCK_SUFFIX = ".worker.lock"
 PARTIAL_SUFFIX = ".partial"  # what zarr, too, appends to a file while it writes it
 STAGING_SUFFIX = ".staging"
 
@@ -54,6 +55,11 @@ def sqlite_path(url: str) -> Path | None:
 def lock_path(database: Path) -> Path:
     """Return the file whose lock the one writer holds."""
     return database.with_name(database.name + LOCK_SUFFIX)
+
+
+def worker_lock_path(beside: Path) -> Path:
+    """Return the file whose lock the one process holds that writes into stores."""
+    return beside.with_name(beside.name + WORKER_LOCK_SUFFIX)
 
 
 def wal_path(database: Path) -> Path:

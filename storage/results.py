@@ -1,4 +1,4 @@
-"""Results for people who write Python: tables as pandas, images and labels as lazy arrays, nothing but reading.
+"""Results for people who write Python: tables as pandas, images and labels as lazy arrays, and corrections of them.
 
     import storage
 
@@ -31,6 +31,8 @@ from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
     import dask.array
+
+    from storage.corrections.asking import Corrector
 
 
 class Results:
@@ -155,6 +157,13 @@ class AcquisitionResults:
     def track_labels(self, level: int = 0) -> dask.array.Array:
         """Return the labels of tracks (T, Z, Y, X), lazily: ``track_id``, of the time points whose tracks are final."""
         return self._array("labels/tracks", level)
+
+    @property
+    def correct(self) -> Corrector:
+        """What can be said of its nuclei and links, by you; see `storage.corrections.asking`."""
+        from storage.corrections.asking import Corrector
+
+        return Corrector(self.url, self.about.id)
 
     def _view(self, name: str, order: str) -> pd.DataFrame:
         query = f"SELECT * FROM {name} WHERE acquisition_id = :number ORDER BY {order}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nuset_engine.channels.choice import ChannelTrial
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.runtime.names import AUTO
+from storage.database.corrections.amendment import Amendment
 from storage.database.renewal.replayed import Replayed
 from storage.omezarr.ownership import Owner
 from storage.schema.rows import AcquisitionRow
@@ -109,6 +110,15 @@ class ReplayTask:
 
     acquisition: AcquisitionRow
     database: str
+
+
+@dataclass(frozen=True)
+class CorrectTask:
+    """To the worker: bring the labels of an acquisition to what people said of them, beside its store."""
+
+    acquisition: AcquisitionRow
+    database: str
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +227,8 @@ def fault_of_ours(error: BaseException) -> Failed:
     return Failed(f"A fault in nusetd stopped it ({error!r}): see the log, and report it.", cause)
 
 
-Task = ChooseTask | AnalyseTask | TrackTask | ReplayTask | PaintTask
-Result = Chosen | Analysed | Tracked | Replayed | Painted | Failed
+Task = ChooseTask | AnalyseTask | TrackTask | ReplayTask | PaintTask | CorrectTask
+Result = Chosen | Analysed | Tracked | Replayed | Painted | Amendment | Failed
+WRITING_TASKS = (AnalyseTask, PaintTask, CorrectTask)
+"""Those that write into the store of their acquisition."""
 Message = Ready | CannotServe | Progress | Result

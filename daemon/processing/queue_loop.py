@@ -17,20 +17,10 @@ from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
 from daemon.pipeline import Runner
 from daemon.processing.beside import Beside
-from daemon.processing.messages import (
-    AnalyseTask,
-    CannotServe,
-    Cause,
-    Failed,
-    PaintTask,
-    Progress,
-    Ready,
-    Task,
-    fault_of_ours,
-)
+from daemon.processing.messages import WRITING_TASKS, CannotServe, Cause, Failed, Progress, Ready, Task, fault_of_ours
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.steps.books import Books, LoopHandler, Seen, UnderWay, WorkerHandler
+from daemon.processing.steps.books import Books, LoopHandler, Seen, ThreadHandler, UnderWay, WorkerHandler
 from daemon.processing.steps.handlers import handlers
 from daemon.processing.steps.troubles import Trouble
 from daemon.processing.worker_client import Died, Event, Worker
@@ -38,7 +28,6 @@ from storage.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
-    from daemon.processing.steps.renewing import MakingCurrent
     from storage.database.catalog import Catalog
     from storage.schema.rows import AcquisitionRow
 
@@ -114,9 +103,8 @@ class QueueLoop:
     def working(self) -> bool:
         """True while a worker has a task, or a result has steps before it."""
         books = self._books
-        return bool(
-            self._under_way or books.chosen or books.analysed or books.tracked or books.replayed or self._beside.busy
-        )
+        waiting = books.chosen or books.analysed or books.tracked or books.replayed or books.amendments
+        return bool(self._under_way or waiting or self._beside.busy)
 
     @property
     def working_on(self) -> str | None:
@@ -138,7 +126,9 @@ class QueueLoop:
     @property
     def unfinished(self) -> bool:
         """True while there is work, tracks wait to be painted, or an acquisition that has ended is not finished."""
-        return self.working or bool(self._books.pending.to_paint) or bool(self._books.endings)
+        books = self._books
+        corrigible = books.corrections_changed or books.to_correct
+        return self.working or bool(books.pending.to_paint or books.endings or corrigible)
 
     @property
     def troubles(self) -> list[Trouble]:
@@ -325,7 +315,7 @@ class QueueLoop:
 
     def _start(self, step: pipeline.Step) -> bool:
         """Begin a long transaction beside the loop."""
-        handler: MakingCurrent = self._handlers[step.name]
+        handler: ThreadHandler[Any] = self._handlers[step.name]
         work = handler.due()
         if work is None:
             return False
@@ -342,7 +332,7 @@ class QueueLoop:
             if work is None:
                 return
             task = _begun(step, handler, work)
-            under = self._under_way[worker] = UnderWay(step, handler, work, isinstance(task, AnalyseTask | PaintTask))
+            under = self._under_way[worker] = UnderWay(step, handler, work, isinstance(task, WRITING_TASKS))
             if under.writes:
                 self._books.writing[handler.subject(work)[0].id] += 1
             if isinstance(task, Failed):

@@ -42,6 +42,7 @@ def recover(books: Books, everywhere: bool = True) -> None:
     _sweep(catalog, [row for row in rows.values() if row.state in _IN_WORK or row.id in touched], rows.values())
     pending.to_publish.update({(number, t): rows[number] for number, t in unpublished if number in rows})
     pending.to_paint.update(number for number, _ in unpainted if number in rows)
+    books.corrections_changed = True
     books.to_look_at.update(catalog.acquisitions_with_kept())
 
 

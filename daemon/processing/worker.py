@@ -25,6 +25,7 @@ from daemon.processing.messages import (
     CannotServe,
     Cause,
     ChooseTask,
+    CorrectTask,
     EngineSetup,
     Failed,
     Message,
@@ -131,6 +132,8 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
             return Painted()
         if isinstance(task, TrackTask):
             return pipeline.track(task, engine.trackers)
+        if isinstance(task, CorrectTask):
+            return pipeline.correct(task, _Throttle(send))
         if isinstance(task, ReplayTask):
             return pipeline.replay(task, _Throttle(send))
         return _look(task, engine, send)

@@ -15,7 +15,7 @@ from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.rows import TimepointJob
 from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
-from storage.schema.tables import acquisitions, timepoints, tracker_states, tracks
+from storage.schema.tables import acquisitions, plain_labels, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
 from storage.version import nusetd_version
 
@@ -136,6 +136,8 @@ def _replace_nuclei(
     """Write the nuclei in the place of earlier ones; return `measurements` of the one with the lowest label."""
     old = and_(nuclei_table.c.acquisition_id == job.acquisition_id, nuclei_table.c.t == job.t)
     connection.execute(delete(nuclei_table).where(old))
+    former = and_(plain_labels.c.acquisition_id == job.acquisition_id, plain_labels.c.t == job.t)
+    connection.execute(delete(plain_labels).where(former))  # the labels are new, and plain
     ids: dict[int, int] = {}
     for frame in track_update.frames:
         if frame.t == job.t:

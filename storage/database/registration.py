@@ -14,6 +14,7 @@ from nuset_engine.voxels import VoxelSize
 from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
+from storage.database.corrections import events as corrections
 from storage.database.readings import further
 from storage.database.stores import remade
 from storage.description import Description
@@ -23,7 +24,15 @@ from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
-from storage.schema.tables import acquisitions, analysed_timepoints, identity, timepoints, tracker_states, tracks
+from storage.schema.tables import (
+    acquisitions,
+    analysed_timepoints,
+    identity,
+    plain_tracks,
+    timepoints,
+    tracker_states,
+    tracks,
+)
 from storage.version import nusetd_version
 
 _AT_ONCE = 500  # values in one query: every server takes so many
@@ -77,7 +86,9 @@ def register(
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
         made = {"name": name, "zarr_path": path, "store_id": remade.new_id()}
-        return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
+        number = _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
+        corrections.carry(connection, values["source_key"], number, now)
+        return number
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
         values |= _new_place(connection, row["name"], zarr_path)
@@ -305,7 +316,8 @@ def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str
 
 
 def _forget_results(connection: Connection, acquisition_id: int) -> None:
-    for table in (timepoints, tracks, tracker_states):  # nuclei go with their time points
+    corrections.forget_results(connection, acquisition_id)
+    for table in (timepoints, tracks, plain_tracks, tracker_states):  # nuclei go with their time points
         connection.execute(delete(table).where(table.c.acquisition_id == acquisition_id))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from storage.database.records import plain
 from storage.schema import tables
-from storage.schema.tables import TRACK_MEASURES
+from storage.schema.columns import TRACK_MEASURES
 
 if TYPE_CHECKING:
     from nuset_engine.nuclei import Nuclei

@@ -18,6 +18,7 @@ from storage.connection.database_url import safe_url
 from storage.connection.engine import LOOP_TIMEOUT_MS, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
 from storage.database.change_book import ChangeBook
+from storage.database.corrections.correction_book import CorrectionBook
 from storage.database.sources.channel_book import ChannelBook
 from storage.schema.migrate import upgrade
 
@@ -110,6 +111,11 @@ class Writer:
     def channels(self) -> ChannelBook:
         """Which channels show nuclei."""
         return ChannelBook(self._transaction, self._now)
+
+    @property
+    def corrections(self) -> CorrectionBook:
+        """What people say of nuclei and links."""
+        return CorrectionBook(self._transaction, self._now)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

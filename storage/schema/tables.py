@@ -5,8 +5,6 @@ Every change here needs a migration in `storage.schema.migrations`; a test holds
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -18,43 +16,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-TRACK_MEASURES = (
-    "duration_frames",
-    "duration_s",
-    "net_displacement_um",
-    "total_displacement_um",
-    "mean_speed_um_per_frame",
-    "mean_speed_um_per_s",
-    "msd_1_um2",
-    "diffusion_exponent",
-    "diffusion_coefficient_um2_per_frame",
-    "volume_growth_per_frame",
-    "cycle_frames",
-    "cycle_s",
-    "division_t",
-    "net_displacement_px",
-    "total_displacement_px",
-    "mean_speed_px_per_frame",
-)
-
-# SQLite gives row ids only to INTEGER keys; other servers want 64 bits for millions of nuclei.
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from storage.schema.columns import ROW_ID, metadata, nucleus_columns, track_columns
 
 acquisitions = Table(
     "acquisitions",
@@ -106,7 +75,7 @@ acquisitions = Table(
 timepoints = Table(
     "timepoints",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
     Column("t", Integer, nullable=False),
     Column("state", String(16), nullable=False),
@@ -134,54 +103,12 @@ timepoints = Table(
 )
 
 
-def _nucleus_columns() -> tuple[Column[Any], ...]:
-    """What is known of one nucleus at one time point, but for the row's own number."""
-    return (
-        Column("acquisition_id", Integer, nullable=False),
-        Column("t", Integer, nullable=False),
-        Column("label", BigInteger, nullable=False),
-        Column("track_id", BigInteger),
-        Column("score", Float),
-        Column("centroid_z_um", Float),
-        Column("centroid_y_um", Float),
-        Column("centroid_x_um", Float),
-        Column("centroid_z_px", Float),
-        Column("centroid_y_px", Float),
-        Column("centroid_x_px", Float),
-        Column("volume_um3", Float),
-        Column("area_um2", Float),
-        Column("volume_px", BigInteger),
-        Column("equivalent_diameter_um", Float),
-        Column("bbox_z0", Integer),
-        Column("bbox_y0", Integer),
-        Column("bbox_x0", Integer),
-        Column("bbox_z1", Integer),
-        Column("bbox_y1", Integer),
-        Column("bbox_x1", Integer),
-        Column("extent", Float),
-        Column("axis_major_length_um", Float),
-        Column("axis_minor_length_um", Float),
-        Column("elongation", Float),
-        Column("intensity_mean", Float),
-        Column("intensity_std", Float),
-        Column("intensity_min", Float),
-        Column("intensity_max", Float),
-        Column("slices_seen", Integer),
-        Column("slices_expected", Integer),
-        Column("gap_bridged", Boolean),
-        Column("split_suspected", Boolean),
-        Column("merge_suspected", Boolean),
-        Column("touches_border", Boolean),
-        Column("measurements", JSON),  # what has no column of its own, such as channel_1_mean
-        Column("source_t", Integer),  # t as people write it: the number in the file's name, else t
-    )
-
-
 nuclei = Table(
     "nuclei",
     metadata,
-    Column("id", _Id, primary_key=True),
-    *_nucleus_columns(),
+    Column("id", ROW_ID, primary_key=True),
+    *nucleus_columns(),
+    Column("corrected", Boolean, nullable=False, server_default=false()),  # a person said what it is
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
     # With the label, SQLite can answer in order from it, and does not walk all time points instead.
@@ -189,27 +116,13 @@ nuclei = Table(
 )
 
 
-def _track_columns() -> tuple[Column[Any], ...]:
-    """What is known of one track, but for the row's own number and its acquisition."""
-    return (
-        Column("track_id", BigInteger, nullable=False),
-        Column("parent_track_id", BigInteger),
-        Column("first_t", Integer, nullable=False),
-        Column("last_t", Integer, nullable=False),
-        Column("nuclei_count", Integer, nullable=False),
-        Column("is_final", Boolean, nullable=False),
-        Column("division_score", Float),
-        # Measures of the whole track, once it is final (tracking.measures); in pixels where no voxel size is known.
-        *(Column(name, Float) for name in TRACK_MEASURES),
-    )
-
-
 tracks = Table(
     "tracks",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
-    *_track_columns(),
+    *track_columns(),
+    Column("corrected", Boolean, nullable=False, server_default=false()),  # it follows from what a person said
     UniqueConstraint("acquisition_id", "track_id"),
     Index(None, "acquisition_id", "parent_track_id"),
 )
@@ -327,8 +240,8 @@ analysed_timepoints = Table(
 analysed_nuclei = Table(
     "analysed_nuclei",
     metadata,
-    Column("id", _Id, primary_key=True),
-    *_nucleus_columns(),
+    Column("id", ROW_ID, primary_key=True),
+    *nucleus_columns(),
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(
         ["acquisition_id", "t"],
@@ -341,7 +254,7 @@ analysed_nuclei = Table(
 staged_track_ids = Table(
     "staged_track_ids",
     metadata,
-    Column("nucleus_id", _Id, primary_key=True, autoincrement=False),
+    Column("nucleus_id", ROW_ID, primary_key=True, autoincrement=False),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("track_id", BigInteger),
 )
@@ -349,8 +262,85 @@ staged_track_ids = Table(
 staged_tracks = Table(
     "staged_tracks",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
-    *_track_columns(),
+    *track_columns(),
     UniqueConstraint("acquisition_id", "track_id"),
+)
+
+# What people said of nuclei and links: events on top of results, see `storage.database.corrections`.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("t", Integer, nullable=False),
+    Column("source_t", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("z_um", Float),
+    Column("y_um", Float),
+    Column("x_um", Float),
+    Column("z_px", Float),
+    Column("y_px", Float),
+    Column("x_px", Float),
+    Column("labels", JSON, nullable=False),  # of nuclei and tracks, at the time
+    Column("tracks", JSON, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("regions", LargeBinary),  # the voxels of those nuclei, by which they are found again
+    Column("author", String(255), nullable=False),
+    Column("ordered_at", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),  # why it does not fit
+    Column("counted", Boolean, nullable=False, server_default=false()),  # the rows are as they are with it
+    Column("undone_by", Integer),
+    Column("applied_at", String(32)),
+    Column("changed", JSON(none_as_null=True)),  # which nuclei and tracks
+    Column("carried_from", Integer),  # said of another result of the same source
+)
+
+# What corrections replaced, so that it can be put back: rows of nuclei and tracks, ids of tracks, labels.
+plain_nuclei = Table(
+    "plain_nuclei",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    *nucleus_columns(),
+    UniqueConstraint("acquisition_id", "t", "label"),
+    ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
+    Index(None, "acquisition_id", "track_id"),
+)
+
+plain_track_ids = Table(
+    "plain_track_ids",
+    metadata,
+    Column("acquisition_id", Integer, primary_key=True, autoincrement=False),
+    Column("t", Integer, primary_key=True, autoincrement=False),
+    Column("label", BigInteger, primary_key=True, autoincrement=False),
+    Column("track_id", BigInteger),
+    ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
+)
+
+plain_tracks = Table(
+    "plain_tracks",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
+    *track_columns(),
+    UniqueConstraint("acquisition_id", "track_id"),
+)
+
+plain_labels = Table(
+    "plain_labels",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("acquisition_id", Integer, nullable=False),
+    Column("t", Integer, nullable=False),
+    Column("z0", Integer, nullable=False),  # where the box begins, and how large it is
+    Column("y0", Integer, nullable=False),
+    Column("x0", Integer, nullable=False),
+    Column("size_z", Integer, nullable=False),
+    Column("size_y", Integer, nullable=False),
+    Column("size_x", Integer, nullable=False),
+    Column("labels", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
+    Index(None, "acquisition_id", "t"),
 )

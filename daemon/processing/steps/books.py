@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
     from daemon.processing.messages import Ready, Task, Tracked
     from storage.database.catalog import Catalog
+    from storage.database.corrections.amendment import Amendment
     from storage.database.renewal.replayed import Replayed
     from storage.schema.rows import AcquisitionRow, AnalysedTimepoint, TimepointJob
 
@@ -54,6 +55,19 @@ class LoopHandler(Protocol[W]):
 
     def fail(self, work: W, failed: Failed) -> None:
         """A fault of ours stopped it: it must cost no other acquisition. When the database refuses, it is still due."""
+
+
+class ThreadHandler(Protocol[W]):
+    """What the queue loop asks about a step that is a long transaction beside it."""
+
+    def due(self) -> W | None:
+        """The next piece of work."""
+
+    def do(self, work: W) -> None:
+        """The transaction; nothing of the loop's own is touched, as it turns meanwhile."""
+
+    def over(self, work: W, error: BaseException | None) -> None:
+        """The transaction ended. When the database refused, it is still due."""
 
 
 class WorkerHandler(Protocol[W]):
@@ -121,6 +135,10 @@ class Books:
         Results in memory whose next step is due.
     replayed
         Tracks that were made anew and are not current yet.
+    amendments
+        What corrections change and that is not in rows yet.
+    to_correct : set of int
+        Acquisitions whose rows are not as people say; looked up now and then, and when `corrections_changed`.
     to_look_at : set of int
         Acquisitions with kept results, of which one may have its turn now.
     to_replay : set of int
@@ -152,6 +170,9 @@ class Books:
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
     tracked: deque[tuple[AnalysedTimepoint, Tracked]] = field(default_factory=deque)
     replayed: deque[tuple[AcquisitionRow, Replayed]] = field(default_factory=deque)
+    amendments: deque[tuple[AcquisitionRow, Amendment]] = field(default_factory=deque)
+    to_correct: set[int] = field(default_factory=set)
+    corrections_changed: bool = False
     to_look_at: set[int] = field(default_factory=set)
     to_replay: set[int] = field(default_factory=set)
     tracking: set[int] = field(default_factory=set)

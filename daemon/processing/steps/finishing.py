@@ -95,6 +95,7 @@ class Completing:
         books = self._books
         row = books.catalog.complete_acquisition(work.id)
         books.endings.reopen(work.id)
+        books.corrections_changed = True
         logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
         books.tell("finished", row, reason=row.error or "")
 

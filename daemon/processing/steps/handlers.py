@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon import pipeline
+from daemon.processing.corrections.correcting import Amending, Correcting
 from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.choosing import ChoosingChannel
@@ -30,6 +31,8 @@ def handlers(books: Books) -> dict[str, Any]:
             ("finish", Finishing),
             ("paint", Painting),
             ("complete", Completing),
+            ("correct", Correcting),
+            ("amend", Amending),
         )
     }
     made["make current"] = MakingCurrent(steps["make current"], books, made["stage"])

@@ -18,6 +18,7 @@ from storage.schema.states import TIMEPOINT_TRANSITIONS, TimepointState, check_t
 from storage.schema.tables import (
     analysed_nuclei,
     analysed_timepoints,
+    plain_labels,
     staged_track_ids,
     staged_tracks,
     timepoints,
@@ -82,6 +83,8 @@ def make_current(connection: Connection, acquisition_id: int, replayed: Replayed
     for t in replayed.taken:
         here = and_(nuclei_table.c.acquisition_id == acquisition_id, nuclei_table.c.t == t)
         connection.execute(delete(nuclei_table).where(here))
+        former = and_(plain_labels.c.acquisition_id == acquisition_id, plain_labels.c.t == t)
+        connection.execute(delete(plain_labels).where(former))
     _insert_from(connection, analysed_nuclei, nuclei_table, acquisition_id, replayed.tracked_t)
     connection.execute(
         text(
@@ -146,7 +149,7 @@ def _done(row: RowMapping, point: ReplayedTimepoint, now: str) -> dict[str, Any]
 
 def _insert_from(connection: Connection, source: Table, into: Table, acquisition_id: int, last_t: int | None) -> None:
     """Copy the rows of an acquisition from one table to another, in the order in which they were written."""
-    names = [column.name for column in into.columns if column.name != "id"]
+    names = [column.name for column in into.columns if column.name != "id" and column.name in source.c]
     query = select(*(source.c[name] for name in names)).where(source.c.acquisition_id == acquisition_id)
     if last_t is not None:
         query = query.where(source.c.t <= last_t)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from storage.connection.database_folder import folder_of
+from storage.database.corrections import events
 from storage.database.sources.taken_files import Source
 from storage.database.upkeep import dismissal, forgetting, relocation
 from storage.naming import Place
@@ -83,9 +84,10 @@ class UpkeepBook:
             return dismissal.files_with_problems(connection, most)
 
     def complete_before(self, moment: str, most: int) -> list[AcquisitionRow]:
-        """Return the acquisitions that are complete since before a moment, oldest first."""
+        """Return the acquisitions that are complete since before a moment, oldest first; not what people corrected."""
         table = acquisitions
         query = select(table).where(table.c.state == AcquisitionState.COMPLETE.value, table.c.completed_at < moment)
+        query = query.where(~events.are_said(table.c.id))
         with self._transaction() as connection:
             rows = connection.execute(query.order_by(table.c.completed_at, table.c.id).limit(most)).mappings().all()
             return [acquisition_row(row, folder_of(connection)) for row in rows]

@@ -10,7 +10,7 @@ from cases.stored import acquisition, pixels, register, work_off
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.query.question import Question
-from storage.schema import tables
+from storage.schema.columns import TRACK_MEASURES
 from storage.schema.rows import TimepointJob
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
@@ -65,6 +65,6 @@ def test_tracks_that_go_on_are_not_measured(catalog: Catalog) -> None:
     row = register(catalog, acquisition(pixels(t=10)))
     catalog.add_timepoints(row.id, dict.fromkeys(range(8), "a"))
     work_off(catalog, movie)
-    measures = Question.tracks(catalog.url, row.id).frame().set_index("track_id")[list(tables.TRACK_MEASURES)]
+    measures = Question.tracks(catalog.url, row.id).frame().set_index("track_id")[list(TRACK_MEASURES)]
     assert measures.loc[1].notna().sum() > 8
     assert measures.loc[[2, 3]].isna().all().all()

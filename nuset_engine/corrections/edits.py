@@ -1,0 +1,230 @@
+"""Corrections of nuclei, one after the other, on the labels of a stack; each fits, or says why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nuset_engine.corrections import drawing
+from nuset_engine.corrections.drawing import Voxel
+from nuset_engine.corrections.edited import EditedLabels
+from nuset_engine.corrections.region import NucleusRegion
+from nuset_engine.measure import PlaneSequence
+from nuset_engine.voxels import VoxelSize
+
+SNAP = 0.25
+"""How far beside its nucleus the point of a split may lie, over the diameter of a ball as large."""
+
+
+@dataclass(frozen=True)
+class NucleusEdit:
+    """What a person said of nuclei of one time point.
+
+    Attributes
+    ----------
+    number : int
+        By which it is known; later ones have higher numbers.
+    kind : str
+        ``merge``, ``split``, ``delete``, ``add``, ``redraw`` or ``confirm``.
+    regions : tuple of NucleusRegion
+        The nuclei that it speaks of, as they were when it was said.
+    points : tuple of (z, y, x)
+        Voxels: seeds.
+    drawn : NucleusRegion or None
+        What a person drew.
+    given : tuple of int
+        Labels that it gave to new nuclei before, which they get again.
+    """
+
+    number: int
+    kind: str
+    regions: tuple[NucleusRegion, ...] = ()
+    points: tuple[Voxel, ...] = ()
+    drawn: NucleusRegion | None = None
+    given: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class EditOutcome:
+    """What came of an edit.
+
+    Attributes
+    ----------
+    number : int
+        The edit's.
+    reason : str or None
+        Why it does not fit, and changes nothing; None where it fits.
+    labels : tuple of int
+        The nuclei that it turned out to speak of.
+    made, changed, removed : tuple of int
+        Nuclei that are new ones, their labels perhaps those of old ones; whose voxels changed; that are gone.
+    new_labels : tuple of int
+        Those of `made` whose labels are new.
+    """
+
+    number: int
+    reason: str | None = None
+    labels: tuple[int, ...] = ()
+    made: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
+    removed: tuple[int, ...] = ()
+    new_labels: tuple[int, ...] = ()
+
+
+class _MisfitError(Exception):
+    """Why an edit changes nothing."""
+
+
+@dataclass
+class Scene:
+    """The stack that is edited.
+
+    Attributes
+    ----------
+    edited : EditedLabels
+    planes : sequence of (Y, X)
+        Of the nuclear channel, read one by one.
+    spacing : (z, y, x)
+        Size of a voxel, in micrometres or, where that is not known, in voxels.
+    diameter : float
+        Usual diameter of nuclei in the same unit.
+    reserved : collection of int
+        Labels that new nuclei do not get.
+    """
+
+    edited: EditedLabels
+    planes: PlaneSequence
+    spacing: VoxelSize
+    diameter: float
+    reserved: Collection[int] = field(default_factory=frozenset)
+
+    def new_label(self, edit: NucleusEdit, index: int) -> int:
+        """Return the label of the new nucleus `index` of an edit: the one that it had before, if nobody has it."""
+        if index < len(edit.given) and not self.edited.count(edit.given[index]):
+            return edit.given[index]
+        return max(self.edited.highest, *self.reserved, 0) + 1
+
+
+def apply_edits(scene: Scene, edits: Iterable[NucleusEdit]) -> list[EditOutcome]:
+    """Carry out edits in the order of their numbers; the labels of the scene change in place."""
+    outcomes = []
+    for edit in sorted(edits, key=lambda one: one.number):
+        try:
+            outcomes.append(_KINDS[edit.kind](scene, edit))
+        except _MisfitError as misfit:
+            outcomes.append(EditOutcome(edit.number, reason=str(misfit)))
+    return outcomes
+
+
+def _found(scene: Scene, edit: NucleusEdit) -> tuple[int, ...]:
+    """The nuclei that an edit speaks of."""
+    labels = [scene.edited.find(region) for region in edit.regions]
+    known = tuple(label for label in labels if label is not None)
+    if len(known) < len(labels):
+        raise _MisfitError("no nucleus that is there now covers the place of the one that was meant")
+    if len(set(known)) < len(known):
+        raise _MisfitError("what was several nuclei is one now")
+    return known
+
+
+def _confirm(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    return EditOutcome(edit.number, labels=_found(scene, edit))
+
+
+def _delete(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    labels = _found(scene, edit)
+    for label in labels:
+        region = scene.edited.region(label)
+        scene.edited.paint(region.box, region.mask, 0)
+    return EditOutcome(edit.number, labels=labels, removed=labels)
+
+
+def _merge(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    labels = _found(scene, edit)
+    first, *others = sorted(labels)
+    for label in others:
+        region = scene.edited.region(label)
+        scene.edited.paint(region.box, region.mask, first)
+    return EditOutcome(edit.number, labels=labels, made=(first,), removed=tuple(others))
+
+
+def _split(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    (label,) = _found(scene, edit)
+    region = scene.edited.region(label)
+    seeds = [_seed_in(region, point, scene.spacing) for point in edit.points]
+    if len(set(seeds)) < len(seeds):
+        raise _MisfitError("two of its points lie on one voxel of the nucleus")
+    parts = drawing.divide(region.mask, seeds, scene.spacing)
+    new = []
+    for index in range(1, len(seeds)):
+        new.append(scene.new_label(edit, index - 1))
+        scene.edited.paint(region.box, parts == index + 1, new[-1])
+    return EditOutcome(edit.number, labels=(label,), made=(label, *new), new_labels=tuple(new))
+
+
+def _seed_in(region: NucleusRegion, point: Voxel, spacing: VoxelSize) -> Voxel:
+    z, y, x = (at - low for at, low in zip(point, region.corner, strict=True))
+    seed, distance = drawing.nearest_voxel(region.mask, (z, y, x), spacing)
+    volume = region.size * float(np.prod(spacing))
+    if distance > SNAP * float(np.cbrt(6 / np.pi * volume)):
+        raise _MisfitError("one of its points lies outside the nucleus")
+    return seed
+
+
+def _add(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    labels = scene.edited.labels
+    if edit.drawn is not None:
+        box, mask = edit.drawn.box, edit.drawn.mask
+        if not edit.drawn.lies_in(labels.shape):
+            raise _MisfitError("the stack is smaller now than what was drawn")
+        mask = mask & (labels[box] == 0)
+    else:
+        (seed,) = edit.points
+        if any(not 0 <= at < size for at, size in zip(seed, labels.shape, strict=True)):
+            raise _MisfitError("its place lies outside the stack")
+        if labels[seed]:
+            raise _MisfitError(f"there is a nucleus already ({int(labels[seed])})")
+        box = drawing.around(labels.shape, seed, scene.diameter, scene.spacing)
+        z, y, x = (at - part.start for at, part in zip(seed, box, strict=True))
+        image = drawing.crop(scene.planes, box)
+        drawn = drawing.draw(image, labels[box] == 0, (z, y, x), scene.diameter, scene.spacing)
+        if drawn is None:
+            raise _MisfitError("nothing stands out there: hand in what you see, with --mask")
+        mask = drawn
+    if not mask.any():
+        raise _MisfitError("other nuclei cover all of it")
+    label = scene.new_label(edit, 0)
+    scene.edited.paint(box, mask, label)
+    return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,))
+
+
+def _redraw(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+    (label,) = _found(scene, edit)
+    drawn = edit.drawn
+    if drawn is None or not drawn.lies_in(scene.edited.labels.shape):
+        raise _MisfitError("the stack is smaller now than what was drawn")
+    before = scene.edited.region(label)
+    others = sorted(set(drawn.overlaps(scene.edited.labels)) - {label})
+    scene.edited.paint(before.box, before.mask, 0)
+    scene.edited.paint(drawn.box, drawn.mask, label)
+    left = [other for other in others if scene.edited.count(other)]
+    gone = tuple(other for other in others if other not in left)
+    return EditOutcome(edit.number, labels=(label,), changed=(label, *left), removed=gone)
+
+
+_KINDS: dict[str, Callable[[Scene, NucleusEdit], EditOutcome]] = {
+    "confirm": _confirm,
+    "delete": _delete,
+    "merge": _merge,
+    "split": _split,
+    "add": _add,
+    "redraw": _redraw,
+}
+
+
+def touched(outcomes: Sequence[EditOutcome], edited: EditedLabels) -> tuple[int, ...]:
+    """Return the nuclei that are there and are not as they were found: those to be measured anew."""
+    named = {label for one in outcomes for label in (*one.made, *one.changed)}
+    return tuple(sorted(label for label in named if edited.count(label)))

@@ -1,0 +1,195 @@
+"""Correcting an acquisition: every method says one thing, and has it carried out by the service, or here without one.
+
+import storage
+
+embryo = storage.open("results")["embryo"]
+embryo.correct.merge(12, [3, 4])
+embryo.correct.split(12, 7, [(4.0, 31.5, 20.0), (4.0, 38.0, 21.5)])
+embryo.correct.undo()
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nuset_engine.arrays import Mask
+from storage.corrections.here import ToldProgress, carry_out
+from storage.corrections.ordering import PersonsWord, ordered
+from storage.database.beside import open_beside_the_service
+from storage.database.catalog import Catalog
+from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, SETTLED, UNDONE
+from storage.errors import AnotherWriterError
+from storage.query.snapshots import resolved, snapshot
+
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class CorrectionReply:
+    """What became of something that was said.
+
+    Attributes
+    ----------
+    id : int
+        Its number.
+    state : str
+        ``applied``, ``does not fit``, ``undone``, or ``ordered``: it waits for the service, or for the end of what is
+        being processed.
+    text : str
+        A sentence.
+    """
+
+    id: int
+    state: str
+    text: str
+
+
+class Corrector:
+    """What can be said of one acquisition.
+
+    Parameters
+    ----------
+    url : str
+        Of the database.
+    acquisition_id : int
+    wait_s : float
+        How long to wait for the service.
+    author : str, optional
+        Who says it; else the user of this process.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        acquisition_id: int,
+        wait_s: float = 60.0,
+        author: str | None = None,
+        progress: ToldProgress = lambda what, done, total: None,
+    ) -> None:
+        self._url = url
+        self._id = acquisition_id
+        self._wait_s = wait_s
+        self._author = author or getpass.getuser()
+        self._progress = progress
+
+    def merge(self, t: int, labels: Sequence[int]) -> CorrectionReply:
+        """These nuclei of a time point are one."""
+        return self.say(PersonsWord("merge", t, tuple(labels)))
+
+    def split(self, t: int, label: int, points: Sequence[tuple[float, float, float]]) -> CorrectionReply:
+        """A nucleus is several, one around each of these places (z, y, x) in micrometres."""
+        return self.say(PersonsWord("split", t, (label,), points=tuple(points)))
+
+    def delete(self, t: int, label: int) -> CorrectionReply:
+        """A nucleus is none."""
+        return self.say(PersonsWord("delete", t, (label,)))
+
+    def add(self, t: int, point: tuple[float, float, float] | None = None, mask: Mask | None = None) -> CorrectionReply:
+        """There is a nucleus around a place (z, y, x) in micrometres, or where a mask (Z, Y, X) is not 0."""
+        return self.say(PersonsWord("add", t, points=() if point is None else (point,), mask=mask))
+
+    def redraw(self, t: int, label: int, mask: Mask) -> CorrectionReply:
+        """A nucleus is where a mask (Z, Y, X) is not 0."""
+        return self.say(PersonsWord("redraw", t, (label,), mask=mask))
+
+    def confirm(self, t: int, label: int) -> CorrectionReply:
+        """A nucleus is right as it is."""
+        return self.say(PersonsWord("confirm", t, (label,)))
+
+    def link(self, t: int, label: int, to: int, to_t: int | None = None) -> CorrectionReply:
+        """A nucleus goes on as nucleus `to` of time point `to_t`, by default the next one."""
+        return self.say(PersonsWord("link", t, (label,), (to,), to_t))
+
+    def unlink(self, t: int, label: int, to: int, to_t: int | None = None) -> CorrectionReply:
+        """A nucleus does not go on as that one."""
+        return self.say(PersonsWord("unlink", t, (label,), (to,), to_t))
+
+    def divide(self, t: int, label: int, daughters: tuple[int, int], to_t: int | None = None) -> CorrectionReply:
+        """A nucleus divides into these two of time point `to_t`, by default the next one."""
+        return self.say(PersonsWord("divide", t, (label,), tuple(daughters), to_t))
+
+    def undivide(self, t: int, label: int) -> CorrectionReply:
+        """The track of a nucleus does not divide."""
+        return self.say(PersonsWord("undivide", t, (label,)))
+
+    def end(self, t: int, label: int) -> CorrectionReply:
+        """The track of a nucleus ends with it."""
+        return self.say(PersonsWord("end", t, (label,)))
+
+    def undo(self, number: int | None = None) -> CorrectionReply:
+        """Take back what was said, the last of it by default."""
+        return self._have(lambda catalog: catalog.corrections.undo(self._id, number, self._author))
+
+    def list(self) -> pd.DataFrame:
+        """Return what was said, and what undid it: one row each."""
+        catalog = open_beside_the_service(self._url)
+        try:
+            return pd.DataFrame(catalog.corrections.listed(self._id))
+        finally:
+            catalog.close()
+
+    def say(self, word: PersonsWord) -> CorrectionReply:
+        """Order one correction, and wait until it is carried out.
+
+        Raises
+        ------
+        WrongRequestError
+            When it speaks of what is not there, or says too little.
+        StorageError
+            When labels or image cannot be read or written.
+        """
+        with snapshot(self._url) as connection:
+            row = resolved(connection, self._id)
+            order = ordered(connection, row, word, self._author)
+        return self._have(lambda catalog: catalog.corrections.order(self._id, order))
+
+    def _have(self, said: Callable[[Catalog], int]) -> CorrectionReply:
+        """Write it down; carry it out where nobody else writes, else wait for who does."""
+        try:
+            with Catalog.open(self._url) as catalog:
+                number = said(catalog)
+                carry_out(catalog, self._id, self._progress)
+                return _reply(catalog, self._id, number)
+        except AnotherWriterError:
+            pass
+        catalog = open_beside_the_service(self._url)
+        try:
+            number = said(catalog)
+            until = time.monotonic() + self._wait_s
+            while True:
+                reply = _reply(catalog, self._id, number)
+                waits = reply.state == ORDERED and catalog.acquisition(self._id).state.value in SETTLED
+                if not waits or time.monotonic() >= until:
+                    return reply
+                time.sleep(_LOOK_S)
+        finally:
+            catalog.close()
+
+
+def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionReply:
+    row: dict[str, Any] = next(one for one in catalog.corrections.listed(acquisition_id) if one["id"] == number)
+    about = f"correction {number} ({row['kind']} at time point {row['source_t']})"
+    if row["kind"] == "undo":
+        about = f"event {number}, undoing correction {row['parameters']['undoes']},"
+    if row["state"] == MISFIT:
+        return CorrectionReply(number, MISFIT, f"{about} does not fit: {row['reason']}.")
+    if row["state"] == ORDERED:
+        settled = catalog.acquisition(acquisition_id).state.value in SETTLED
+        when = "the service carries it out" if settled else "it is carried out when the acquisition is complete"
+        return CorrectionReply(number, ORDERED, f"{about} is noted: {when}.")
+    if row["state"] == UNDONE:
+        return CorrectionReply(number, UNDONE, f"{about} is undone.")
+    changed = row["changed"] or {}
+    labels = [f"{word} {', '.join(map(str, changed[name]))}" for name, word in _WORDS if changed.get(name)]
+    tracks = changed.get("tracks") or []
+    labels += [f"tracks {', '.join(map(str, tracks))}"] if tracks else []
+    return CorrectionReply(number, APPLIED, f"{about} is applied{': ' + '; '.join(labels) if labels else ''}.")
+
+
+_WORDS = (("made", "made nuclei"), ("changed", "changed"), ("removed", "removed"))

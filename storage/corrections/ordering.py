@@ -1,0 +1,214 @@
+"""From what a person says, in time points as they are written and micrometres, to an order that finds its nuclei again.
+
+The nuclei are those that people see now; of each its voxels are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, and_, func, select
+
+from nuset_engine.arrays import Mask
+from nuset_engine.corrections.region import NucleusRegion
+from storage.database.corrections.events import CorrectionOrder
+from storage.errors import StorageError, WrongRequestError
+from storage.omezarr.image_store import ImageStore
+from storage.schema.rows import AcquisitionRow
+from storage.schema.states import TimepointState
+from storage.schema.tables import nuclei, timepoints, tracks
+
+PlaceUm = tuple[float, float, float]
+"""(z, y, x) in micrometres; in voxels where their size is not known."""
+
+
+@dataclass(frozen=True)
+class PersonsWord:
+    """What a person says.
+
+    Attributes
+    ----------
+    kind : str
+        One of `storage.database.corrections.events.KINDS`.
+    source_t : int
+        The time point as people write it.
+    labels : tuple of int
+        Nuclei of that time point.
+    to : tuple of int
+        Nuclei of the later one: where a link goes, or two daughters.
+    source_to_t : int or None
+        That later one; None: the next one.
+    points : tuple of (z, y, x)
+        Places.
+    mask : (Z, Y, X) array or None
+        What was drawn is not 0.
+    """
+
+    kind: str
+    source_t: int
+    labels: tuple[int, ...] = ()
+    to: tuple[int, ...] = ()
+    source_to_t: int | None = None
+    points: tuple[PlaceUm, ...] = ()
+    mask: Mask | None = None
+
+
+_COUNTS = {  # how many nuclei of the time point and of the later one; None: two or more
+    "merge": (None, 0),
+    "split": (1, 0),
+    "delete": (1, 0),
+    "add": (0, 0),
+    "redraw": (1, 0),
+    "confirm": (1, 0),
+    "link": (1, 1),
+    "unlink": (1, 1),
+    "divide": (1, 2),
+    "undivide": (1, 0),
+    "end": (1, 0),
+}
+
+
+def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, author: str) -> CorrectionOrder:
+    """Return the order that a person's word is.
+
+    Raises
+    ------
+    WrongRequestError
+        When it speaks of what is not there, or says too little.
+    StorageError
+        When the labels cannot be read.
+    """
+    _refuse_incomplete(word)
+    if row.zarr_path is None:
+        raise WrongRequestError(f"{row.name} has no results: it was set aside ({row.error}).")
+    t = _timepoint(connection, row, word.source_t)
+    nodes = [(t, label) for label in word.labels]
+    if word.kind == "undivide":
+        nodes = [_last_of_track(connection, row, t, word.labels[0])]
+    if word.to:
+        later = _later(connection, row, t, word.source_to_t)
+        nodes += [(later, label) for label in word.to]
+    store = ImageStore.open(row.zarr_path)
+    rows = [_nucleus(connection, row, at, label) for at, label in nodes]
+    if word.kind == "end":
+        _refuse_ended(connection, row, rows[0])
+    regions = tuple(_region(row, store, one) for one in rows)
+    drawn = _drawn(row, store, word.mask)
+    points = tuple(_voxel(row, store, point) for point in word.points)
+    place = regions[0].centre if regions else drawn.centre if drawn is not None else points[0]
+    z, y, x = (float(at) for at in place)
+    return CorrectionOrder(
+        kind=word.kind,
+        times=tuple(at for at, _ in nodes) or (t,),
+        labels=tuple(label for _, label in nodes),
+        tracks=tuple(one["track_id"] for one in rows),
+        regions=regions,
+        place_px=(z, y, x),
+        points_px=points,
+        drawn=drawn,
+        author=author,
+    )
+
+
+def _refuse_incomplete(word: PersonsWord) -> None:
+    here, later = _COUNTS[word.kind]
+    if len(set(word.labels)) < len(word.labels) or len(set(word.to)) < len(word.to):
+        raise WrongRequestError(f"To {word.kind}, name different nuclei.")
+    if len(word.labels) != here if here is not None else len(word.labels) < 2:
+        raise WrongRequestError(f"To {word.kind}, name {'two nuclei or more' if here is None else 'one nucleus'}.")
+    if len(word.to) != later:
+        raise WrongRequestError(f"To {word.kind}, name {'two daughters' if later == 2 else 'the nucleus that it is'}.")
+    if word.kind == "split" and len(word.points) < 2:
+        raise WrongRequestError("To split a nucleus, give two points within it, or more.")
+    if word.kind == "add" and (len(word.points) == 1) == (word.mask is not None):
+        raise WrongRequestError("To add a nucleus, give one point within it, or a mask.")
+    if word.kind == "redraw" and word.mask is None:
+        raise WrongRequestError("To redraw a nucleus, give a mask.")
+
+
+def _timepoint(connection: Connection, row: AcquisitionRow, source_t: int) -> int:
+    t = source_t - (row.first_number or 0)
+    here = and_(timepoints.c.acquisition_id == row.id, timepoints.c.t == t)
+    state = connection.execute(select(timepoints.c.state).where(here)).scalar()
+    if state is None:
+        raise WrongRequestError(f"{row.name} has no time point {source_t}.")
+    if state != TimepointState.DONE.value:
+        raise WrongRequestError(f"Time point {source_t} of {row.name} is {state}: correct it when it is done.")
+    return t
+
+
+def _later(connection: Connection, row: AcquisitionRow, t: int, source_to_t: int | None) -> int:
+    if source_to_t is not None:
+        later = _timepoint(connection, row, source_to_t)
+        if later <= t:
+            raise WrongRequestError(f"Time point {source_to_t} is not after {row.source_t(t)}: links go forward.")
+        return later
+    done = and_(timepoints.c.acquisition_id == row.id, timepoints.c.state == TimepointState.DONE.value)
+    query = select(func.min(timepoints.c.t)).where(done, timepoints.c.t > t)
+    found = connection.execute(query).scalar()
+    if found is None:
+        raise WrongRequestError(f"{row.name} has no time point after {row.source_t(t)}.")
+    return int(found)
+
+
+def _nucleus(connection: Connection, row: AcquisitionRow, t: int, label: int) -> RowMapping:
+    here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == label)
+    found = connection.execute(select(nuclei).where(here)).mappings().one_or_none()
+    if found is None:
+        raise WrongRequestError(f"There is no nucleus {label} at time point {row.source_t(t)} of {row.name}.")
+    return found
+
+
+def _last_of_track(connection: Connection, row: AcquisitionRow, t: int, label: int) -> tuple[int, int]:
+    """The last nucleus of the track of one, which has to divide."""
+    track = _nucleus(connection, row, t, label)["track_id"]
+    born = and_(tracks.c.acquisition_id == row.id, tracks.c.parent_track_id == track)
+    if track is None or connection.execute(select(tracks.c.id).where(born).limit(1)).first() is None:
+        raise WrongRequestError(f"Track {track} of nucleus {label} does not divide.")
+    mine = and_(nuclei.c.acquisition_id == row.id, nuclei.c.track_id == track)
+    last = connection.execute(select(nuclei.c.t, nuclei.c.label).where(mine).order_by(nuclei.c.t.desc()).limit(1)).one()
+    return int(last[0]), int(last[1])
+
+
+def _refuse_ended(connection: Connection, row: AcquisitionRow, nucleus: RowMapping) -> None:
+    track = nucleus["track_id"]
+    later = and_(nuclei.c.acquisition_id == row.id, nuclei.c.track_id == track, nuclei.c.t > nucleus["t"])
+    born = and_(tracks.c.acquisition_id == row.id, tracks.c.parent_track_id == track)
+    goes_on = connection.execute(select(nuclei.c.id).where(later).limit(1)).first()
+    divides = connection.execute(select(tracks.c.id).where(born).limit(1)).first()
+    if goes_on is None and divides is None:
+        raise WrongRequestError(f"Track {track} ends with nucleus {nucleus['label']} already.")
+
+
+def _region(row: AcquisitionRow, store: ImageStore, nucleus: RowMapping) -> NucleusRegion:
+    t, label = int(nucleus["t"]), int(nucleus["label"])
+    low = tuple(int(nucleus[f"bbox_{axis}0"]) for axis in "zyx")
+    z, y, x = (slice(first, int(nucleus[f"bbox_{axis}1"])) for axis, first in zip("zyx", low, strict=True))
+    region = NucleusRegion.of_mask(store.labels(t, z)[:, y, x] == label, (low[0], low[1], low[2]))
+    if region is None or region.size != nucleus["volume_px"]:
+        raise StorageError(
+            f"Labels of time point {row.source_t(t)} of {row.name} are just being replaced: say it again in a moment."
+        )
+    return region
+
+
+def _drawn(row: AcquisitionRow, store: ImageStore, mask: Mask | None) -> NucleusRegion | None:
+    if mask is None:
+        return None
+    if mask.ndim == 2:
+        mask = mask[None]
+    if mask.shape != store.shape[2:]:
+        raise WrongRequestError(f"The mask has the shape {mask.shape}, the stacks of {row.name} {store.shape[2:]}.")
+    drawn = NucleusRegion.of_mask(mask)
+    if drawn is None:
+        raise WrongRequestError("The mask is empty: what was drawn is not 0.")
+    return drawn
+
+
+def _voxel(row: AcquisitionRow, store: ImageStore, point: Sequence[float]) -> tuple[int, int, int]:
+    spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
+    z, y, x = (round(at / size) for at, size in zip(point, spacing, strict=True))
+    if any(not 0 <= at < size for at, size in zip((z, y, x), store.shape[2:], strict=True)):
+        raise WrongRequestError(f"The place {', '.join(f'{at:g}' for at in point)} lies outside the stack.")
+    return z, y, x

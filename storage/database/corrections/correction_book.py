@@ -1,0 +1,72 @@
+"""What the one writer does with corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from storage.database.corrections import events
+from storage.database.corrections.amend import amend
+from storage.database.corrections.amendment import Amended, Amendment
+from storage.database.corrections.events import Correction, CorrectionOrder
+
+
+class CorrectionBook:
+    """The part of the catalog that knows about corrections; every method is one transaction.
+
+    Parameters
+    ----------
+    transaction : callable
+        Gives a transaction of the one writer.
+    now : callable
+        Gives the present moment as it is written down.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
+        self._transaction = transaction
+        self._now = now
+
+    def order(self, acquisition_id: int, said: CorrectionOrder) -> int:
+        """Write down what a person says, to be carried out; return its number."""
+        with self._transaction() as connection:
+            return events.order(connection, acquisition_id, said, self._now())
+
+    def undo(self, acquisition_id: int, number: int | None, author: str) -> int:
+        """Take a correction back, the last one by default; return the number of the event that does.
+
+        Raises
+        ------
+        WrongRequestError
+            When there is none, or it is taken back already.
+        """
+        with self._transaction() as connection:
+            return events.undo(connection, acquisition_id, number, author, self._now())
+
+    def listed(self, acquisition_id: int) -> list[dict[str, Any]]:
+        """Return what was said of an acquisition, and what undid it, in that order."""
+        with self._transaction() as connection:
+            return events.listed(connection, acquisition_id)
+
+    def of(self, acquisition_id: int) -> list[Correction]:
+        """Return what was said of an acquisition, in that order."""
+        with self._transaction() as connection:
+            return events.of_acquisition(connection, acquisition_id)
+
+    def due(self) -> tuple[int, ...]:
+        """Return the acquisitions whose rows are not yet as people say, or are to be plain again."""
+        with self._transaction() as connection:
+            return events.due(connection)
+
+    def amend(self, acquisition_id: int, amendment: Amendment) -> Amended:
+        """Bring rows and tracks to what people say; the labels wait beside the store by now.
+
+        Raises
+        ------
+        StaleJobError
+            When more was said meanwhile: nothing changes.
+        """
+        with self._transaction() as connection:
+            return amend(connection, acquisition_id, amendment, self._now())

@@ -1,0 +1,202 @@
+"""Corrections of nuclei on labels: what each does, what it leaves, and when it does not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nuset_engine.corrections.edited import EditedLabels, PlainBlock, put_back
+from nuset_engine.corrections.edits import EditOutcome, NucleusEdit, Scene, apply_edits, touched
+from nuset_engine.corrections.measured import measure_some
+from nuset_engine.corrections.region import NucleusRegion
+from nuset_engine.errors import EngineError
+from nuset_engine.measure import measure
+from nuset_engine.nuclei import TRUST_COLUMNS
+from nuset_engine.reconstruction.volume import Volume
+
+SHAPE = (5, 30, 40)
+SPACING = (2.0, 1.0, 1.0)
+
+
+def ball(z: float, y: float, x: float, radius: float = 5.0) -> np.ndarray:
+    """A ball (Z, Y, X) in micrometres."""
+    at = np.indices(SHAPE, float)
+    squares = [((axis - c) * s) ** 2 for axis, c, s in zip(at, (z, y, x), SPACING, strict=True)]
+    return sum(squares) <= radius**2
+
+
+def plain() -> np.ndarray:
+    """Three nuclei: one alone, and two that touch, of which the network made one; and what it took for one (4)."""
+    labels = np.zeros(SHAPE, np.uint32)
+    labels[ball(2, 7, 7)] = 1
+    labels[ball(2, 22, 10) | ball(2, 22, 18)] = 2
+    labels[ball(2, 7, 20)] = 3
+    labels[2, 2:4, 34:36] = 4
+    return labels
+
+
+def image(labels: np.ndarray) -> np.ndarray:
+    """Bright where nuclei are, and where one was missed."""
+    return (100 + 900 * ((labels > 0) | ball(2, 22, 32))).astype(np.uint16)
+
+
+def region(label: int) -> NucleusRegion:
+    """A nucleus of `plain`."""
+    found = NucleusRegion.of_mask(plain() == label)
+    assert found is not None
+    return found
+
+
+def edited(*edits: NucleusEdit) -> tuple[EditedLabels, list[EditOutcome]]:
+    """The labels after edits."""
+    labels = plain()
+    scene = Scene(EditedLabels(labels), list(image(labels)), SPACING, diameter=10.0)
+    return scene.edited, apply_edits(scene, edits)
+
+
+def test_two_nuclei_become_one_with_the_lower_label() -> None:
+    after, [outcome] = edited(NucleusEdit(1, "merge", (region(3), region(1))))
+    assert (outcome.made, outcome.removed, outcome.reason) == ((1,), (3,), None)
+    np.testing.assert_array_equal(after.labels == 1, (plain() == 1) | (plain() == 3))
+    np.testing.assert_array_equal(after.labels == 2, plain() == 2)
+
+
+def test_a_nucleus_is_divided_along_its_neck() -> None:
+    after, [outcome] = edited(NucleusEdit(1, "split", (region(2),), ((2, 22, 8), (2, 22, 20))))
+    assert (outcome.made, outcome.new_labels) == ((2, 5), (5,))
+    assert set(np.unique(after.labels[:, 22, 10])) <= {0, 2}
+    assert set(np.unique(after.labels[:, 22, 18])) <= {0, 5}
+    assert abs(after.count(2) - after.count(5)) < 0.2 * after.count(2)
+    np.testing.assert_array_equal(np.isin(after.labels, (2, 5)), plain() == 2)
+
+
+def test_where_there_is_no_neck_it_is_divided_between_the_points() -> None:
+    after, _ = edited(NucleusEdit(1, "split", (region(1),), ((2, 7, 7), (2, 7, 10))))
+    assert min(after.count(1), after.count(5)) > 0.2 * region(1).size
+
+
+def test_a_deleted_nucleus_is_background() -> None:
+    after, [outcome] = edited(NucleusEdit(1, "delete", (region(4),)))
+    assert outcome.removed == (4,)
+    np.testing.assert_array_equal(after.labels, np.where(plain() == 4, 0, plain()))
+
+
+def test_a_missed_nucleus_is_drawn_from_a_point() -> None:
+    after, [outcome] = edited(NucleusEdit(1, "add", points=((2, 21, 31),)))
+    assert outcome.made == outcome.new_labels == (5,)
+    truth = ball(2, 22, 32)
+    overlap = np.count_nonzero(truth & (after.labels == 5)) / np.count_nonzero(truth | (after.labels == 5))
+    assert overlap > 0.6
+
+
+def test_where_nothing_stands_out_no_nucleus_is_drawn() -> None:
+    labels = plain()
+    dark = [np.full(SHAPE[1:], 100, np.uint16)] * SHAPE[0]
+    [outcome] = apply_edits(
+        Scene(EditedLabels(labels), dark, SPACING, 10.0), [NucleusEdit(1, "add", points=((2, 22, 32),))]
+    )
+    assert outcome.reason is not None
+    assert "nothing stands out" in outcome.reason
+    np.testing.assert_array_equal(labels, plain())
+
+
+def test_an_outline_leaves_other_nuclei_what_they_have() -> None:
+    drawn = NucleusRegion.of_mask(ball(2, 7, 13, 6.0))
+    after, [outcome] = edited(NucleusEdit(1, "add", drawn=drawn))
+    assert outcome.made == (5,)
+    np.testing.assert_array_equal(after.labels == 1, plain() == 1)
+    np.testing.assert_array_equal(after.labels == 5, ball(2, 7, 13, 6.0) & (plain() == 0))
+
+
+def test_what_is_redrawn_takes_from_its_neighbours_and_may_cover_them() -> None:
+    drawn = NucleusRegion.of_mask(ball(2, 7, 11, 6.0) | (plain() == 4))
+    after, [outcome] = edited(NucleusEdit(1, "redraw", (region(1),), drawn=drawn))
+    assert (outcome.changed, outcome.removed, outcome.made) == ((1, 3), (4,), ())
+    np.testing.assert_array_equal(after.labels == 1, ball(2, 7, 11, 6.0) | (plain() == 4))
+    assert touched([outcome], after) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (NucleusEdit(2, "delete", (region(1),)), "no nucleus"),
+        (NucleusEdit(2, "merge", (region(1), region(2))), "no nucleus"),
+        (NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 7, 30))), "outside the nucleus"),
+        (NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 22, 9))), "one voxel"),
+        (NucleusEdit(2, "add", points=((2, 22, 10),)), "a nucleus already"),
+        (NucleusEdit(2, "add", points=((2, 22, 400),)), "outside the stack"),
+        (NucleusEdit(2, "add", drawn=NucleusRegion((0, 0, 39), np.ones((1, 1, 2), bool))), "smaller now"),
+        (NucleusEdit(2, "redraw", (region(2),), drawn=NucleusRegion((4, 0, 0), np.ones((2, 1, 1), bool))), "smaller"),
+    ],
+)
+def test_what_does_not_fit_changes_nothing_and_says_why(edit: NucleusEdit, why: str) -> None:
+    gone = NucleusEdit(1, "delete", (region(1),))
+    after, [_, outcome] = edited(gone, edit)
+    assert outcome.reason is not None
+    assert why in outcome.reason
+    np.testing.assert_array_equal(after.labels, np.where(plain() == 1, 0, plain()))
+
+
+def test_what_was_two_nuclei_and_is_one_now_is_not_merged() -> None:
+    labels = plain()
+    labels[labels == 3] = 1
+    one = NucleusRegion.of_mask(labels == 1)
+    assert one is not None
+    scene = Scene(EditedLabels(labels), list(image(labels)), SPACING, 10.0)
+    [outcome] = apply_edits(scene, [NucleusEdit(1, "merge", (one, one))])
+    assert outcome.reason == "what was several nuclei is one now"
+
+
+def test_a_nucleus_is_found_by_overlap_whatever_its_label() -> None:
+    labels = np.where(plain() == 2, 9, plain())
+    assert EditedLabels(labels).find(region(2)) == 9
+    half = NucleusRegion.of_mask(plain() == 2)
+    assert half is not None
+    shifted = NucleusRegion((half.corner[0], half.corner[1], half.corner[2] + 9), half.mask)
+    assert EditedLabels(labels).find(shifted) is None
+
+
+def test_what_was_there_is_put_back_whatever_was_done_and_in_which_order() -> None:
+    drawn = NucleusRegion.of_mask(ball(2, 20, 16, 7.0))
+    after, outcomes = edited(
+        NucleusEdit(1, "split", (region(2),), ((2, 22, 8), (2, 22, 20))),
+        NucleusEdit(2, "redraw", (region(3),), drawn=drawn),
+        NucleusEdit(3, "add", points=((2, 22, 32),)),
+        NucleusEdit(4, "delete", (region(1),)),
+    )
+    assert [one.reason for one in outcomes] == [None] * 4
+    kept = [PlainBlock(block.corner, block.labels.copy()) for block in after.blocks]
+    put_back(after.labels, kept)
+    np.testing.assert_array_equal(after.labels, plain())
+
+
+def test_new_labels_stay_when_an_earlier_correction_is_undone() -> None:
+    first = NucleusEdit(1, "split", (region(2),), ((2, 22, 8), (2, 22, 20)))
+    second = NucleusEdit(2, "add", points=((2, 22, 32),))
+    _, both = edited(first, second)
+    _, [alone] = edited(NucleusEdit(2, "add", points=((2, 22, 32),), given=both[1].new_labels))
+    assert both[1].new_labels == alone.new_labels == (6,)
+
+
+def test_measurements_are_those_that_all_nuclei_together_have() -> None:
+    labels, planes = plain(), list(image(plain()))
+    count = int(labels.max())
+    dtypes = {"score": "float64", **TRUST_COLUMNS}
+    import pandas as pd
+
+    trust = pd.DataFrame({name: np.ones(count) for name in dtypes}, index=range(1, count + 1)).astype(dtypes)
+    everything = measure(Volume(labels, trust), {0: planes}, 0, SPACING, 3).table.set_index("label")
+    some = measure_some(labels, [2, 4], {0: planes}, 0, SPACING, 3).table.set_index("label")
+    names = [name for name in some.columns if name not in dtypes and not name.startswith("intensity_std")]
+    pd.testing.assert_frame_equal(some[names], everything.loc[[2, 4], names])
+    assert some["slices_seen"].tolist() == [int((labels == n).any(axis=(1, 2)).sum()) for n in (2, 4)]
+    assert some["touches_border"].tolist() == [bool((labels[[0, -1]] == 2).any()), False]
+
+
+def test_a_region_survives_being_packed_and_says_what_is_none() -> None:
+    packed = NucleusRegion.unpack(region(2).pack())
+    np.testing.assert_array_equal(packed.mask, region(2).mask)
+    assert packed.corner == region(2).corner
+    with pytest.raises(EngineError, match="cannot be read"):
+        NucleusRegion.unpack(region(2).pack()[:30])
+    assert NucleusRegion.of_mask(np.zeros(SHAPE)) is None
