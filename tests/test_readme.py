@@ -23,6 +23,7 @@ SCRIPTS = ROOT / "tests" / "benchmarks"
 LONGEST_README = 160
 # other input; tested in other files
 NEED_MORE = {"run", "train", "detect", "evaluate", "segment", "demo", "check-config", "selfcheck", "view", "serve"}
+NEED_MORE |= {"correct"}  # nuclei with just these labels
 
 
 def commands_of(page: str) -> list[str]:

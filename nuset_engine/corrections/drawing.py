@@ -14,10 +14,10 @@ BLUR = 0.06  # of the usual diameter
 REACH = 0.8  # of the usual diameter: farther from its seed no nucleus goes
 LEAST_BALL = 0.03  # of a ball of the usual diameter: less is no outline
 LEAST_PART = 0.25  # of what lies nearest to a seed: where a watershed leaves it less, there is no neck to divide along
-Voxel = tuple[int, int, int]
+VoxelIndex = tuple[int, int, int]
 
 
-def divide(mask: MaskZYX, seeds: Sequence[Voxel], spacing: VoxelSize) -> LabelsZYX:
+def divide(mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize) -> LabelsZYX:
     """Divide a nucleus between seeds: the watershed of the distance to its own border, flooded from them.
 
     Where the nucleus has no neck between them, that would leave one of them nearly nothing; then every voxel goes to
@@ -50,7 +50,7 @@ def divide(mask: MaskZYX, seeds: Sequence[Voxel], spacing: VoxelSize) -> LabelsZ
     return near if (sizes < LEAST_PART * shares).any() else parts
 
 
-def _nearest(mask: MaskZYX, seeds: Sequence[Voxel], spacing: VoxelSize) -> LabelsZYX:
+def _nearest(mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize) -> LabelsZYX:
     """Number the voxels of a mask by the seed that is nearest."""
     where = np.argwhere(mask)
     apart = [np.linalg.norm((where - np.array(seed)) * np.array(spacing), axis=1) for seed in seeds]
@@ -59,7 +59,7 @@ def _nearest(mask: MaskZYX, seeds: Sequence[Voxel], spacing: VoxelSize) -> Label
     return found
 
 
-def nearest_voxel(mask: MaskZYX, point: Voxel, spacing: VoxelSize) -> tuple[Voxel, float]:
+def nearest_voxel(mask: MaskZYX, point: VoxelIndex, spacing: VoxelSize) -> tuple[VoxelIndex, float]:
     """Return the voxel of a mask that is nearest to a point, and how far it is."""
     where = np.argwhere(mask)
     distance = np.linalg.norm((where - np.array(point)) * np.array(spacing), axis=1)
@@ -68,7 +68,7 @@ def nearest_voxel(mask: MaskZYX, point: Voxel, spacing: VoxelSize) -> tuple[Voxe
     return (z, y, x), float(distance[best])
 
 
-def around(shape: tuple[int, ...], seed: Voxel, diameter: float, spacing: VoxelSize) -> tuple[slice, slice, slice]:
+def around(shape: tuple[int, ...], seed: VoxelIndex, diameter: float, spacing: VoxelSize) -> tuple[slice, slice, slice]:
     """Return the box in which a nucleus around a seed has room, with some background."""
     reach = np.ceil(1.25 * diameter / np.array(spacing)).astype(int)
     z, y, x = (slice(max(0, at - r), min(n, at + r + 1)) for at, r, n in zip(seed, reach.tolist(), shape, strict=True))
@@ -80,7 +80,7 @@ def crop(planes: PlaneSequence, box: tuple[slice, slice, slice]) -> StackZYX:
     return np.stack([np.asarray(planes[z])[box[1:]] for z in range(box[0].start, box[0].stop)])
 
 
-def draw(image: StackZYX, free: MaskZYX, seed: Voxel, diameter: float, spacing: VoxelSize) -> MaskZYX | None:
+def draw(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spacing: VoxelSize) -> MaskZYX | None:
     """Draw the nucleus around a seed: what is brighter than between it and its surroundings, and hangs together.
 
     Parameters

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nuset_engine.corrections import drawing
-from nuset_engine.corrections.drawing import Voxel
+from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.edited import EditedLabels
 from nuset_engine.corrections.region import NucleusRegion
 from nuset_engine.measure import PlaneSequence
@@ -41,7 +41,7 @@ class NucleusEdit:
     number: int
     kind: str
     regions: tuple[NucleusRegion, ...] = ()
-    points: tuple[Voxel, ...] = ()
+    points: tuple[VoxelIndex, ...] = ()
     drawn: NucleusRegion | None = None
     given: tuple[int, ...] = ()
 
@@ -78,7 +78,7 @@ class _MisfitError(Exception):
 
 
 @dataclass
-class Scene:
+class EditScene:
     """The stack that is edited.
 
     Attributes
@@ -107,7 +107,7 @@ class Scene:
         return max(self.edited.highest, *self.reserved, 0) + 1
 
 
-def apply_edits(scene: Scene, edits: Iterable[NucleusEdit]) -> list[EditOutcome]:
+def apply_edits(scene: EditScene, edits: Iterable[NucleusEdit]) -> list[EditOutcome]:
     """Carry out edits in the order of their numbers; the labels of the scene change in place."""
     outcomes = []
     for edit in sorted(edits, key=lambda one: one.number):
@@ -118,7 +118,7 @@ def apply_edits(scene: Scene, edits: Iterable[NucleusEdit]) -> list[EditOutcome]
     return outcomes
 
 
-def _found(scene: Scene, edit: NucleusEdit) -> tuple[int, ...]:
+def _found(scene: EditScene, edit: NucleusEdit) -> tuple[int, ...]:
     """The nuclei that an edit speaks of."""
     labels = [scene.edited.find(region) for region in edit.regions]
     known = tuple(label for label in labels if label is not None)
@@ -129,11 +129,11 @@ def _found(scene: Scene, edit: NucleusEdit) -> tuple[int, ...]:
     return known
 
 
-def _confirm(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _confirm(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=_found(scene, edit))
 
 
-def _delete(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _delete(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     labels = _found(scene, edit)
     for label in labels:
         region = scene.edited.region(label)
@@ -141,7 +141,7 @@ def _delete(scene: Scene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=labels, removed=labels)
 
 
-def _merge(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _merge(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     labels = _found(scene, edit)
     first, *others = sorted(labels)
     for label in others:
@@ -150,7 +150,7 @@ def _merge(scene: Scene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=labels, made=(first,), removed=tuple(others))
 
 
-def _split(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _split(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     (label,) = _found(scene, edit)
     region = scene.edited.region(label)
     seeds = [_seed_in(region, point, scene.spacing) for point in edit.points]
@@ -164,7 +164,7 @@ def _split(scene: Scene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=(label,), made=(label, *new), new_labels=tuple(new))
 
 
-def _seed_in(region: NucleusRegion, point: Voxel, spacing: VoxelSize) -> Voxel:
+def _seed_in(region: NucleusRegion, point: VoxelIndex, spacing: VoxelSize) -> VoxelIndex:
     z, y, x = (at - low for at, low in zip(point, region.corner, strict=True))
     seed, distance = drawing.nearest_voxel(region.mask, (z, y, x), spacing)
     volume = region.size * float(np.prod(spacing))
@@ -173,7 +173,7 @@ def _seed_in(region: NucleusRegion, point: Voxel, spacing: VoxelSize) -> Voxel:
     return seed
 
 
-def _add(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     labels = scene.edited.labels
     if edit.drawn is not None:
         box, mask = edit.drawn.box, edit.drawn.mask
@@ -200,7 +200,7 @@ def _add(scene: Scene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,))
 
 
-def _redraw(scene: Scene, edit: NucleusEdit) -> EditOutcome:
+def _redraw(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     (label,) = _found(scene, edit)
     drawn = edit.drawn
     if drawn is None or not drawn.lies_in(scene.edited.labels.shape):
@@ -214,7 +214,7 @@ def _redraw(scene: Scene, edit: NucleusEdit) -> EditOutcome:
     return EditOutcome(edit.number, labels=(label,), changed=(label, *left), removed=gone)
 
 
-_KINDS: dict[str, Callable[[Scene, NucleusEdit], EditOutcome]] = {
+_KINDS: dict[str, Callable[[EditScene, NucleusEdit], EditOutcome]] = {
     "confirm": _confirm,
     "delete": _delete,
     "merge": _merge,

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, and_, select
 
 from nuset_engine.corrections.edited import LEAST_OVERLAP, EditedLabels, put_back
-from nuset_engine.corrections.edits import EditOutcome, NucleusEdit, Scene, apply_edits, touched
+from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits, touched
 from nuset_engine.corrections.measured import measure_some
 from nuset_engine.corrections.region import NucleusRegion
 from nuset_engine.nuclei import Nuclei
@@ -102,7 +102,7 @@ def _timepoint(
     reserved = {label for one in said for label in one.named("new_labels")}
     with planes_of(row, store, t) as channels:
         planes = channels[row.segmented_channel]
-        scene = Scene(edited, planes, row.voxel_size_um or (1.0, 1.0, 1.0), diameter, reserved)
+        scene = EditScene(edited, planes, row.voxel_size_um or (1.0, 1.0, 1.0), diameter, reserved)
         made = apply_edits(scene, edits)
         there = touched(made, edited)
         table = measure_some(labels, there, channels, row.segmented_channel, row.voxel_size_um, t)

@@ -49,8 +49,14 @@ def _fill_gaps(links: LocalLinks, never: set[tuple[int, int]]) -> None:
     """Let new nuclei without links take their place in tracks that miss one just there."""
     nodes = links.nodes
     alone = [row for row in links.freed if nodes.track[row] == 0 and links.is_open(row) and links.before[row] == NONE]
-    gaps = [(row, after) for row, after in enumerate(links.after) if after >= 0 and not nodes.gone[row]]
-    motions = {t: _Motion.after(links, t) for t in {int(nodes.t[row]) for row in [*alone, *(one for one, _ in gaps)]}}
+    missing = {int(nodes.t[row]) for row in alone}
+    gaps = [
+        (row, after)
+        for row, after in enumerate(links.after)
+        if after >= 0 and any(nodes.t[row] < t < nodes.t[after] for t in missing)
+    ]
+    starts = {int(nodes.t[row]) for row in (*alone, *(one for one, _ in gaps))} if gaps else set()
+    motions = {t: _Motion.after(links, t) for t in starts}
     found = []
     for row in alone:
         for one, two in gaps:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nuset_engine.corrections.edited import EditedLabels, PlainBlock, put_back
-from nuset_engine.corrections.edits import EditOutcome, NucleusEdit, Scene, apply_edits, touched
+from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits, touched
 from nuset_engine.corrections.measured import measure_some
 from nuset_engine.corrections.region import NucleusRegion
 from nuset_engine.errors import EngineError
@@ -50,7 +50,7 @@ def region(label: int) -> NucleusRegion:
 def edited(*edits: NucleusEdit) -> tuple[EditedLabels, list[EditOutcome]]:
     """The labels after edits."""
     labels = plain()
-    scene = Scene(EditedLabels(labels), list(image(labels)), SPACING, diameter=10.0)
+    scene = EditScene(EditedLabels(labels), list(image(labels)), SPACING, diameter=10.0)
     return scene.edited, apply_edits(scene, edits)
 
 
@@ -93,7 +93,7 @@ def test_where_nothing_stands_out_no_nucleus_is_drawn() -> None:
     labels = plain()
     dark = [np.full(SHAPE[1:], 100, np.uint16)] * SHAPE[0]
     [outcome] = apply_edits(
-        Scene(EditedLabels(labels), dark, SPACING, 10.0), [NucleusEdit(1, "add", points=((2, 22, 32),))]
+        EditScene(EditedLabels(labels), dark, SPACING, 10.0), [NucleusEdit(1, "add", points=((2, 22, 32),))]
     )
     assert outcome.reason is not None
     assert "nothing stands out" in outcome.reason
@@ -142,7 +142,7 @@ def test_what_was_two_nuclei_and_is_one_now_is_not_merged() -> None:
     labels[labels == 3] = 1
     one = NucleusRegion.of_mask(labels == 1)
     assert one is not None
-    scene = Scene(EditedLabels(labels), list(image(labels)), SPACING, 10.0)
+    scene = EditScene(EditedLabels(labels), list(image(labels)), SPACING, 10.0)
     [outcome] = apply_edits(scene, [NucleusEdit(1, "merge", (one, one))])
     assert outcome.reason == "what was several nuclei is one now"
 

@@ -1,0 +1,154 @@
+"""Corrections in whole processes: through the running service, without one, over new time points, and over kills."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen, random_word
+from lab import PATIENCE_S, Lab, asked, assert_same, result, stack, write_stack
+
+from storage.corrections.asking import Corrector
+from storage.database.beside import open_beside_the_service
+from storage.errors import StorageError, WrongRequestError
+from storage.query.snapshots import snapshot
+from storage.schema.rows import AcquisitionRow
+
+Maker = Callable[..., Lab]
+CORRECTIONS, KILLS = 200, 50
+
+
+def said(lab: Lab, *words: object) -> str:
+    """What `nusetd correct` answers."""
+    answer = asked("correct", "exp", *words, "--database", lab.output)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def states(lab: Lab) -> list[str]:
+    """Of what was said."""
+    return [state for (state,) in lab.rows("select state from corrections order by id")]
+
+
+def test_corrections_through_the_service_survive_new_time_points_and_are_undone_without_it(new_lab: Maker) -> None:
+    lab = new_lab()
+    lab.start()
+    for t in range(2):
+        write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))
+    lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    assert said(lab, "delete", "--t", 1, "--label", 2).startswith("correction 1 (delete at time point 1) is applied")
+    assert lab.rows("select t, count(*) from nuclei group by t") == [(0, 5), (1, 4)]
+    assert "made nuclei 3" in said(lab, "split", "--t", 0, "--label", 3, "--at", "2.5,23.0,22.5", "--at", "2.5,25,22.5")
+    assert lab.rows("select t, count(*) from nuclei where corrected group by t") == [(0, 2)]
+    refused = asked("correct", "exp", "delete", "--t", 1, "--label", 2, "--database", lab.output)
+    assert (refused.returncode, "There is no nucleus 2" in refused.stderr) == (2, True)
+    lab.wait(lab.settled)
+    corrected = result(lab)
+    write_stack(lab.incoming / "exp_t002.tif", stack(2))
+    lab.wait(lambda: lab.done() == 3 and lab.states() == ["complete"] and states(lab) == ["applied"] * 2)
+    lab.wait(lab.settled)
+    again = result(lab)
+    assert [row for row in again["nuclei"] if row["t"] < 2] == corrected["nuclei"]
+    assert asked("verify", "exp", "--database", lab.output).returncode == 0
+    assert lab.stop() == 0
+    listed = asked("correct", "exp", "list", "--database", lab.output)
+    assert [word in listed.stdout for word in ("delete", "split", "applied")] == [True] * 3
+    assert said(lab, "undo").startswith("event 3, undoing correction 2, is applied: tracks")
+    assert said(lab, "undo", 1).startswith("event 4, undoing correction 1, is applied")
+    assert lab.rows("select count(*) from nuclei where corrected or label > 5") == [(0,)]
+    undisturbed = new_lab("undisturbed")
+    undisturbed.start()
+    for t in range(3):
+        write_stack(undisturbed.incoming / f"exp_t{t:03d}.tif", stack(t))
+    undisturbed.wait(lambda: undisturbed.done() == 3 and undisturbed.states() == ["complete"] and undisturbed.settled())
+    assert undisturbed.stop() == 0
+    assert_same(result(lab), result(undisturbed))
+
+
+class Sayer:
+    """Says the same things of a movie, whoever carries them out."""
+
+    def __init__(self, movie: CorrectedMovie, row: AcquisitionRow) -> None:
+        self.movie, self.row = movie, row
+        self.corrector = Corrector(str(movie.output), row.id, wait_s=PATIENCE_S, author="me")
+        self.rng = np.random.default_rng(7)
+
+    def step(self) -> None:
+        """Say something of what is there, or take something back, and wait until it is so."""
+        word = random_word(self.rows(), self.rng)
+        pick = self.rng.random()
+        while True:
+            try:
+                if word is not None:
+                    self.corrector.say(word)
+                    return
+                lasting = self.lasting()
+                self.corrector.undo(lasting[int(pick * len(lasting))] if lasting else None)
+                return
+            except WrongRequestError:
+                return
+            except StorageError as error:
+                if "just being replaced" not in str(error):
+                    raise
+                time.sleep(0.1)
+
+    def rows(self) -> dict[str, Any]:
+        """The nuclei that people see."""
+        import pandas as pd
+        from sqlalchemy import text
+
+        with snapshot(self.movie.output) as connection:
+            query = text("SELECT * FROM nuclei ORDER BY t, label")
+            return {"nuclei": pd.read_sql_query(query, connection)}
+
+    def lasting(self) -> list[int]:
+        """What was said and is not undone."""
+        catalog = open_beside_the_service(self.movie.output)
+        try:
+            return [one.id for one in catalog.corrections.of(self.row.id) if one.undone_by is None]
+        finally:
+            catalog.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_two_hundred_corrections_with_fifty_kills_end_as_without_them(new_lab: Maker, tmp_path: Path) -> None:
+    undisturbed = CorrectedMovie(tmp_path / "undisturbed")
+    row = undisturbed.process()
+    lab = new_lab()
+    shutil.copytree(undisturbed.output, lab.output)
+    killed = CorrectedMovie(lab.output)
+    plain = Sayer(undisturbed, row)
+    for _ in range(CORRECTIONS):
+        plain.step()
+    sayer, rng = Sayer(killed, row), np.random.default_rng(8)
+    deadly = set(rng.choice(CORRECTIONS, KILLS, replace=False).tolist())
+    lab.start()
+    lab.wait(lambda: "engine is ready" in lab.said())
+    for number in range(CORRECTIONS):
+        killer = threading.Timer(float(rng.uniform(0.0, 2.0)), _kill_and_start, (lab,))
+        if number in deadly:
+            killer.start()
+        sayer.step()
+        if number in deadly:
+            killer.join()
+    with open_beside_the_service(lab.output) as catalog:
+        lab.wait(lambda: catalog.corrections.due() == ())
+    lab.wait(lab.settled)
+    assert lab.stop() == 0
+    found = killed.seen(row)
+    assert_consistent(found)
+    assert_same_seen(found, undisturbed.seen(row))
+    assert asked("verify", str(row.id), "--no-source", "--database", lab.output).returncode == 0
+
+
+def _kill_and_start(lab: Lab) -> None:
+    lab.kill()
+    lab.start(PYTHONPATH=os.environ.get("PYTHONPATH", ""))
