@@ -86,9 +86,7 @@ def register(
     if row is None:
         name, path = _free_names(connection, acquisition.name, zarr_path)
         made = {"name": name, "zarr_path": path, "store_id": remade.new_id()}
-        number = _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
-        corrections.carry(connection, values["source_key"], number, now)
-        return number
+        return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
         values |= _new_place(connection, row["name"], zarr_path)
@@ -279,6 +277,7 @@ def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
         numbered["id"] = max(mark) + 1
     key = connection.execute(insert(acquisitions).values(numbered)).inserted_primary_key
     assert key is not None  # every dialect that we use reports the key of a single row
+    corrections.carry(connection, numbered["source_key"], int(key[0]), numbered["created_at"])
     return int(key[0])
 
 
