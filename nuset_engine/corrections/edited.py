@@ -50,11 +50,19 @@ class EditedLabels:
     def __init__(self, labels: LabelsZYX, blocks: Sequence[PlainBlock] = ()) -> None:
         self.labels = labels
         self.blocks = list(blocks)
-        self._counts: IntsN = np.bincount(labels.ravel()).astype(np.int64)
+        self._counts: IntsN = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+        for plane in labels:
+            self._counts += np.bincount(plane.ravel(), minlength=len(self._counts))
 
     def count(self, label: int) -> int:
         """How many voxels a nucleus has."""
         return int(self._counts[label]) if 0 < label < len(self._counts) else 0
+
+    @property
+    def sizes(self) -> IntsN:
+        """How many voxels each nucleus has that is there."""
+        sizes: IntsN = self._counts[1:][self._counts[1:] > 0]
+        return sizes
 
     @property
     def highest(self) -> int:

@@ -128,11 +128,9 @@ def _is_done(connection: Connection, acquisition_id: int, t: int) -> bool:
 def _usual_diameter(edited: EditedLabels, row: AcquisitionRow) -> float:
     """Median diameter of the plain nuclei of a time point, as balls or discs."""
     spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
-    counts = np.bincount(edited.labels.ravel())[1:]
-    voxels = counts[counts > 0]
-    if not len(voxels):
+    if not len(edited.sizes):
         return USUAL_PX if row.voxel_size_um is None else USUAL_UM
-    size = float(np.median(voxels))
+    size = float(np.median(edited.sizes))
     if len(edited.labels) == 1:
         return float(np.sqrt(4 / np.pi * size * spacing[1] * spacing[2]))
     return float(np.cbrt(6 / np.pi * size * np.prod(spacing)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from storage.schema.tables import acquisitions, changes, requests, service_reports, timepoints
+from storage.schema.tables import acquisitions, changes, corrections, requests, service_reports, timepoints
 
 
 def change_mark(connection: Connection) -> str:
@@ -22,6 +22,7 @@ def change_mark(connection: Connection) -> str:
         select(acquisitions.c.state, func.count()).group_by(acquisitions.c.state).order_by(acquisitions.c.state),
         select(timepoints.c.state, func.count()).group_by(timepoints.c.state).order_by(timepoints.c.state),
         select(func.max(service_reports.c.reported_at)),
+        select(func.count(corrections.c.id), func.max(corrections.c.ordered_at), func.max(corrections.c.applied_at)),
         select(func.count(requests.c.id), func.max(requests.c.answered_at)),
         select(func.max(changes.c.id), func.max(changes.c.ended_at)),
         select(func.max(acquisitions.c.dismissed_at)),

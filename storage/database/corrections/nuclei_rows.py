@@ -42,6 +42,7 @@ def count(connection: Connection, acquisition_id: int, t: int, is_written: bool)
     """Bring the row of a time point to its nuclei; where labels were written, readers are still to see them."""
     number = select(func.count()).where(_at(nuclei, acquisition_id, t)).scalar_subquery()
     here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == t)
+    here = and_(here, timepoints.c.nuclei_count.is_not(None))
     hidden = {"published_at": None, "painted_at": None} if is_written else {}
     connection.execute(update(timepoints).where(here).values(nuclei_count=number, **hidden))
 

@@ -1,0 +1,76 @@
+"""`nusetd correct`: what it understands, refuses and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from cases.corrected import CorrectedMovie, disc
+
+from daemon.cli import build_parser, main
+from daemon.commands.correct import labels, place
+from storage.errors import UnreadableInputError
+from storage.files.mask_file import read_mask
+
+
+def test_labels_and_places_are_read() -> None:
+    assert labels("3,4") == (3, 4)
+    assert place("4.0,31.5,20") == (4.0, 31.5, 20.0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "merge --t 1 --labels 3;4",
+        "split --t 1 --label 3 --at 4,5",
+        "delete --label 3",
+        "delete --t 1",
+        "redraw --t 1 --label 3",
+        "divide --t 1 --label 3 --daughters",
+        "undo last",
+        "forget --t 1",
+    ],
+)
+def test_wrong_usage_is_said(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        build_parser(["correct"]).parse_args(["correct", "embryo", *words.split()])
+    assert left.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_masks_are_arrays_or_tiffs_and_nothing_else(tmp_path: Path) -> None:
+    mask = disc(7, 34).astype(np.uint8)
+    np.save(tmp_path / "mask.npy", mask)
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
+    (tmp_path / "mask.txt").write_text("no image")
+    for name in ("mask.npy", "mask.tif"):
+        np.testing.assert_array_equal(read_mask(tmp_path / name), mask)
+    with pytest.raises(UnreadableInputError, match="cannot be read as a mask"):
+        read_mask(tmp_path / "mask.txt")
+
+
+def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    movie = CorrectedMovie(tmp_path / "out", frames=2)
+    movie.process()
+    np.save(tmp_path / "mask.npy", disc(8, 34, 3.0))
+    database = ["--database", str(movie.output)]
+
+    def asked(*words: str) -> tuple[int, str]:
+        code = main(["correct", "embryo", *words, *database])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    code, text = asked("redraw", "--t", "1", "--label", "3", "--mask", str(tmp_path / "mask.npy"), "--author", "Ada")
+    assert (code, "changed 3" in text) == (0, True)
+    code, text = asked("add", "--t", "1", "--at", "2,4,3.5")
+    assert (code, text.strip()) == (
+        1,
+        "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).",
+    )
+    code, text = asked("list")
+    assert [word in text for word in ("redraw", "Ada", "does not fit", "there is a nucleus")] == [True] * 4
+    code, text = asked("list", "--format", "csv")
+    assert code == 0
+    assert text.count("\n") == 3
