@@ -101,10 +101,12 @@ def place(text: str) -> tuple[float, float, float]:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Say it, and what became of it."""
+    from daemon.orders.record import recorded
     from daemon.output import complain, say, write_table
     from daemon.progress import CorrectionBars
     from storage import naming
     from storage.corrections.asking import Corrector
+    from storage.database.corrections.events import MISFIT
     from storage.query.snapshots import resolve
 
     url = naming.database_url(arguments.database)
@@ -113,10 +115,12 @@ def execute(arguments: argparse.Namespace) -> int:
         said = Corrector(url, number).list()
         write_table(said.map(_in_a_cell), arguments.format, _BRIEF)
         return 0
-    with CorrectionBars() as bars:
-        reply = _said(Corrector(url, number, arguments.wait, arguments.author, bars.show), arguments)
-    (complain if reply.state == "does not fit" else say)(reply.text)
-    return 1 if reply.state == "does not fit" else 0
+    who, facts = arguments.author, {"kind": arguments.kind}
+    with recorded(url, "correct", str(arguments.acquisition), facts, who) as ending, CorrectionBars() as bars:
+        reply = _said(Corrector(url, number, arguments.wait, who, bars.show), arguments)
+        ending.say(reply.text, accepted=reply.state != MISFIT)
+    (complain if reply.state == MISFIT else say)(reply.text)
+    return 1 if reply.state == MISFIT else 0
 
 
 def _in_a_cell(value: object) -> object:

@@ -11,6 +11,7 @@ embryo.correct.undo()
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Corrector:
         self._url = url
         self._id = acquisition_id
         self._wait_s = wait_s
-        self._author = author or getpass.getuser()
+        self._author = author or _account()
         self._progress = progress
 
     def merge(self, t: int, labels: Sequence[int]) -> CorrectionReply:
@@ -170,6 +171,14 @@ class Corrector:
                 time.sleep(_LOOK_S)
         finally:
             catalog.close()
+
+
+def _account() -> str:
+    """The name of the account that runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run it under a number that has no name
+        return f"user {os.getuid()}"
 
 
 def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionReply:
