@@ -29,6 +29,7 @@ LISTED = 8
 _spent: Counter[str] = Counter()  # by file
 _tests: Counter[str] = Counter()
 _last = 0.0
+_to_freeze = False
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
 sys.dont_write_bytecode = False  # nor are the tests themselves compiled anew in each run
@@ -103,11 +104,21 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    gc.callbacks.append(_all_was_looked_through)
+
+
+def _all_was_looked_through(phase: str, facts: dict[str, int]) -> None:
+    """What is there after a look through all of it is most likely to stay as well."""
+    global _to_freeze
+    _to_freeze |= phase == "stop" and facts["generation"] == 2
 
 
 def pytest_runtest_logstart() -> None:
-    """What went before belongs to no test."""
-    global _last
+    """What went before belongs to no test, and is not looked through again: two million objects in the end."""
+    global _last, _to_freeze
+    if _to_freeze:
+        gc.freeze()
+        _to_freeze = False
     _last = _processor_s()
 
 
