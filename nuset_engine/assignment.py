@@ -126,7 +126,7 @@ def _lowest_prices(
         # The price of a target never exceeds what its own link saves, but for rounding; a free one has none.
         new[match[matched]] = np.minimum(new[match[matched]], gain[matched])
         new[owner < 0] = 0.0
-        settled = np.allclose(new, price, rtol=0.0, atol=1e-9)
+        settled = bool((np.abs(new - price) <= 1e-9).all())
         price = new
         worth[matched] = gain[matched] - price[match[matched]]
         if settled:

@@ -52,7 +52,7 @@ def feature_cost(change: FeaturesNF, mean: ScalesF, width: ScalesF, belief: Beli
     cost = (
         np.abs(change - mean) / width + np.log(width) - np.abs(change) / belief.apart_scale - np.log(belief.apart_scale)
     )
-    total: FloatsN = np.clip(np.nan_to_num(cost, nan=0.0), -FEATURE_LIMIT, FEATURE_LIMIT).sum(axis=1)
+    total: FloatsN = _limited(cost, -FEATURE_LIMIT).sum(axis=1)
     return total
 
 
@@ -122,8 +122,12 @@ def doubtful_parent_cost(sources: Sources, belief: Belief) -> FloatsN:
 
 def _swelling_cost(growth: FloatsN, belief: Belief) -> FloatsN:
     """Cost of growing in logarithmic size by more than sizes usually change along links; unknown growth is free."""
-    beyond: FloatsN = np.nan_to_num(growth, nan=0.0) / belief.link_scale[0] - 1.0
-    return np.clip(beyond, 0.0, FEATURE_LIMIT)
+    return _limited(growth / belief.link_scale[0] - 1.0, 0.0)
+
+
+def _limited(cost: FloatsN, least: float) -> FloatsN:
+    """Costs within their limits, and none where they are not known; for a few nuclei quicker than `np.clip`."""
+    return np.where(np.isnan(cost), 0.0, np.minimum(np.maximum(cost, least), FEATURE_LIMIT))
 
 
 def _survival(age: FloatsN, mean: FloatsN, deviation: FloatsN) -> FloatsN:

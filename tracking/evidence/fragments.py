@@ -31,7 +31,8 @@ def fragments_cost(
     belief = model.belief
     volume = np.exp(3.0 * frame.size)
     both = volume[first] + volume[second]
-    share = np.nan_to_num(volume[first] / both, nan=0.5)[:, None]
+    share = volume[first] / both
+    share = np.where(np.isnan(share), 0.5, share)[:, None]
     centre = share * frame.positions[first] + (1.0 - share) * frame.positions[second]
     off2 = ((centre - expected.place[source]) ** 2).sum(axis=1)
     change = np.log(both) / 3.0 - sources.usual[source]

@@ -26,9 +26,9 @@ def nearest(points: PlacesND, places: PlacesND, count: int) -> tuple[DistancesNK
     (Q, count) float64, (Q, count) int64
         Distances, nearest first, and rows in `points`.
     """
-    from scipy.spatial import KDTree
+    from scipy.spatial import cKDTree  # `KDTree` wraps it, which takes longer than the search among a few points
 
-    distance, row = KDTree(points).query(places, k=count)
+    distance, row = cKDTree(points).query(places, k=count)
     shape = (len(places), count)
     return np.reshape(distance, shape), np.reshape(row, shape).astype(np.int64)
 
