@@ -89,13 +89,22 @@ def test_a_stack_without_a_voxel_size_is_told_how_to_give_it(tmp_path: Path) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_are(tmp_path: Path) -> None:
+def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_which_and_doing_it_again_does_nothing_new(
+    tmp_path: Path,
+) -> None:
     said = {"axes": "ZYX", "finterval": 30.0, "spacing": 2.0, "unit": "um"}
     tifffile.imwrite(tmp_path / "a.tif", stack(0)[2:5], imagej=True, resolution=(4.0, 4.0), metadata=said)
     arguments = ("process", tmp_path / "a.tif", "--output", tmp_path / "out", "--engine", ENGINE)
     done = asked(*arguments)
     assert done.returncode == 0
     assert "3 slices, one time point and a frame interval of 30 s" in done.stderr
+    again = asked(*arguments)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert len(json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)) == 1
+    shown = asked("status", "--database", tmp_path / "out")
+    assert shown.returncode == 0
+    assert "none ever worked on this database" in shown.stdout
+    assert "keeps up    yes: nothing waits" in shown.stdout
     done = asked(*arguments, "--axes", "TYX")
     assert (done.returncode, done.stderr) == (0, "")
     assert "in 3 time points" in done.stdout
@@ -104,19 +113,6 @@ def test_slices_that_may_be_time_points_are_doubted_and_a_person_says_what_they_
     assert [one.name for one in (tmp_path / "out").glob("*.zarr")] == ["a.ome.zarr"]
     with pytest.raises(SystemExit):
         asked(*arguments, "--axes", "TT")
-
-
-def test_doing_it_again_does_nothing_new(tmp_path: Path) -> None:
-    image = write_stack(tmp_path / "plane.tif", stack(0)[3])
-    first, second = (asked("process", image, "--output", tmp_path / "out", "--engine", ENGINE) for _ in range(2))
-    assert first.returncode == second.returncode == 0
-    assert first.stdout == second.stdout
-    found = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)
-    assert len(found) == 1
-    shown = asked("status", "--database", tmp_path / "out")
-    assert shown.returncode == 0
-    assert "none ever worked on this database" in shown.stdout
-    assert "keeps up    yes: nothing waits" in shown.stdout
 
 
 def test_segment_writes_labels_of_the_same_shape(tmp_path: Path) -> None:
@@ -175,7 +171,7 @@ def test_numbers_of_files_are_those_that_people_read(tmp_path: Path) -> None:
         write_stack(tmp_path / "images" / f"late_t{number:03d}.tif", stack(t)[3])
     for number in (1, 4, 7):
         write_stack(tmp_path / "images" / f"third_t{number}.tif", stack(number)[3])
-    done = nusetd("process", tmp_path / "images", "--output", tmp_path / "out", "--engine", ENGINE)
+    done = asked("process", tmp_path / "images", "--output", tmp_path / "out", "--engine", ENGINE)
     assert done.returncode == 1, "one of the time points is absent"
     assert "in 4 time points of 74 named, " in done.stdout
     assert "in 3 time points, " in done.stdout
@@ -204,12 +200,12 @@ def test_nuclei_are_looked_for_in_channels_without_a_name_or_asked_about(tmp_pat
     pixels[3] = pixels[3] * 0.8 + np.random.default_rng(4).uniform(0, 40, (96, 96))
     tifffile.imwrite(images / "twins.tif", pixels[2:], metadata={"axes": "CYX"}, photometric="minisblack")
     order = ("process", images, "--output", tmp_path / "out", "--engine", ENGINE)
-    done = nusetd(*order)
+    done = asked(*order)
     assert done.returncode == 1
     assert "picture: complete, 9 nuclei" in done.stdout
     assert "channel blue (number 2, measured)" in done.stdout
     assert "which of them shows nuclei is not clear" in done.stderr
-    again = nusetd("process", images / "twins.tif", *order[2:], "--channel", "1")
+    again = asked("process", images / "twins.tif", *order[2:], "--channel", "1")
     assert again.returncode == 0, again.stderr
     assert "channel 1 (configured)" in again.stdout
     listed = json.loads(asked("acquisitions", "--database", tmp_path / "out", "--format", "json").stdout)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,19 +34,52 @@ def assert_alone_and_light(lab: Lab) -> None:
     assert "Another nusetd" in second.stderr
 
 
-def test_files_present_at_start_and_files_that_land_later_become_one_acquisition(new_lab: Maker) -> None:
-    lab = new_lab(acquisition_quiet_s=6.0)  # longer than a busy machine takes over the first link
+def state(lab: Lab, name: str) -> str | None:
+    """The state of one of the acquisitions, none of one that is not known."""
+    return next((found for (found,) in lab.rows(f"select state from acquisitions where name = '{name}'")), None)
+
+
+def result_of(lab: Lab, name: str) -> dict[str, Any]:
+    """What a person would look at of one acquisition."""
+    found = result(lab)
+    return {
+        "nuclei": [row for row in found["nuclei"] if row["name"] == name],
+        **{kind: [row for row in found[kind] if row[0] == name] for kind in ("tracks", "timepoints")},
+        "labels": {key: value for key, value in found["labels"].items() if key.startswith(f"{name}.ome.zarr/")},
+    }
+
+
+def done(lab: Lab, name: str) -> int:
+    """How many time points of an acquisition are done."""
+    of_it = f"join acquisitions a on a.id = acquisition_id where a.name = '{name}' and timepoints.state = 'done'"
+    return len(lab.rows(f"select 1 from timepoints {of_it}"))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One service for several tests, each with files of its own, of which two are there before it; it ends well."""
+    # Longer than a busy machine takes over the first link: until more are seen, two time points are all that there is.
+    lab = Lab(tmp_path_factory.mktemp("running"), {"give_up_s": 10.0, "acquisition_quiet_s": 6.0})
     write_series(lab, range(2))
     lab.start()
-    lab.wait(lambda: lab.done() == 2)
+    try:
+        yield lab
+        worker = lab.worker_pid()
+        assert lab.stop() == 0
+        assert not Path(f"/proc/{worker}").exists()
+    finally:
+        if lab.process is not None and lab.process.poll() is None:
+            lab.kill()
+
+
+def test_files_present_at_start_and_files_that_land_later_become_one_acquisition(running: Lab) -> None:
+    lab = running
+    lab.wait(lambda: done(lab, "exp") == 2)
     write_series(lab, range(2, 5))
-    lab.wait(lambda: lab.done() == 5 and lab.settled())  # until they are seen, the first two are all that there is
+    lab.wait(lambda: done(lab, "exp") == 5 and lab.settled())
     assert_alone_and_light(lab)
-    worker = lab.worker_pid()
-    assert lab.stop() == 0
-    assert not Path(f"/proc/{worker}").exists()
-    assert lab.states() == ["complete"]
-    found = result(lab)
+    assert lab.rows("select name, state from acquisitions where name like 'exp%'") == [("exp", "complete")]
+    found = result_of(lab, "exp")
     assert [point[1:3] for point in found["timepoints"]] == [(t, "done") for t in range(5)]
     assert {row["t"]: 0 for row in found["nuclei"]} == dict.fromkeys(range(5), 0)
     assert len(found["nuclei"]) == 25
@@ -55,24 +89,6 @@ def test_files_present_at_start_and_files_that_land_later_become_one_acquisition
     painted = {(row["t"], row["label"]): row["track_id"] for row in found["nuclei"]}
     for (t, label), track in painted.items():
         assert set(np.unique(tracks[t][nuclei[t] == label])) == {track}
-
-
-def state(lab: Lab, name: str) -> str | None:
-    """The state of one of the acquisitions, none of one that is not known."""
-    return next((found for (found,) in lab.rows(f"select state from acquisitions where name = '{name}'")), None)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One service for several tests, each with files of its own; it ends well."""
-    lab = Lab(tmp_path_factory.mktemp("running"), {"give_up_s": 10.0})
-    lab.start()
-    try:
-        yield lab
-        assert lab.stop() == 0
-    finally:
-        if lab.process is not None and lab.process.poll() is None:
-            lab.kill()
 
 
 def test_bad_files_are_set_aside_with_a_sentence_and_the_others_go_on(running: Lab) -> None:
@@ -118,28 +134,29 @@ def test_a_file_that_changes_is_processed_again(running: Lab) -> None:
     assert not result(lab)["labels"]["series.ome.zarr/labels/nuclei/0"][1].any()
 
 
-def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_taken_in(new_lab: Maker) -> None:
-    lab = new_lab(acquisition_quiet_s=1.0)
-    write_stack(lab.incoming / "exp_t000.tif", stack(0))
-    write_stack(lab.incoming / "exp_t002.tif", stack(2))
-    lab.start()
-    lab.wait(lab.settled)
-    assert lab.states() == ["partial"]
+def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_taken_in(
+    running: Lab, new_lab: Maker
+) -> None:
+    lab = running
+    write_stack(lab.incoming / "gap_t000.tif", stack(0))
+    write_stack(lab.incoming / "gap_t002.tif", stack(2))
+    lab.wait(lambda: state(lab, "gap") == "partial" and lab.settled())
     assert "time points did not come" in lab.said()
-    write_stack(lab.incoming / "exp_t001.tif", stack(1))
-    lab.wait(lambda: lab.done() == 3 and lab.settled())
-    assert lab.stop() == 0
+    write_stack(lab.incoming / "gap_t001.tif", stack(1))
+    lab.wait(lambda: done(lab, "gap") == 3 and lab.settled())
     undisturbed = new_lab("undisturbed")
-    write_series(undisturbed, range(3))
-    done = asked(
+    write_series(undisturbed, range(3), "gap")
+    processed = asked(
         "process", undisturbed.incoming, "--output", undisturbed.output, "--voxel-size", "1,0.5,0.5", "--engine", ENGINE
     )
-    assert done.returncode == 0, done.stderr
-    assert_same(result(lab), result(undisturbed))
+    assert processed.returncode == 0, processed.stderr
+    assert_same(result_of(lab, "gap"), result(undisturbed))
 
 
-def test_a_worker_that_is_killed_is_replaced_and_after_sigterm_the_next_start_goes_on(new_lab: Maker) -> None:
-    lab = new_lab()
+def test_workers_that_are_killed_or_hang_are_replaced_the_next_start_goes_on_and_what_kills_each_is_set_aside(
+    new_lab: Maker, tmp_path: Path
+) -> None:
+    lab = new_lab(worker_silence_s=6.0)
     write_series(lab, range(5))
     lab.start(NUSETD_TEST_PAUSE="0.5")
     lab.wait(lambda: lab.done() >= 1)
@@ -150,24 +167,17 @@ def test_a_worker_that_is_killed_is_replaced_and_after_sigterm_the_next_start_go
     assert lab.stop() == 0
     assert lab.rows("select count(*) from timepoints where state = 'running'") == [(0,)]
     assert lab.done() < 5
-    lab.start()
-    lab.wait(lab.settled)
-    assert lab.done() == 5
-    assert lab.states() == ["complete"]
-    assert lab.stop() == 0
 
-
-def test_a_worker_that_hangs_is_replaced_and_a_time_point_that_kills_every_worker_set_aside(
-    new_lab: Maker, tmp_path: Path
-) -> None:
-    lab = new_lab(worker_silence_s=6.0)
-    write_series(lab, range(3))
-    write_stack(lab.incoming / "exp_t001.tif", np.full_like(stack(0), 6666))
+    write_series(lab, range(3), "bad")
+    write_stack(lab.incoming / "bad_t001.tif", np.full_like(stack(0), 6666))
     (tmp_path / "hang").write_text("once")
     lab.start(NUSETD_TEST_HANG=str(tmp_path / "hang"), NUSETD_TEST_POISON="6666")
-    lab.wait(lab.settled)
-    assert lab.states() == ["partial"]
-    assert [state for (state,) in lab.rows("select state from timepoints order by t")] == ["done", "failed", "done"]
+    lab.wait(lambda: state(lab, "bad") is not None and lab.settled())
+    assert (state(lab, "exp"), done(lab, "exp")) == ("complete", 5)
+    assert state(lab, "bad") == "partial"
+    of_bad = "join acquisitions a on a.id = acquisition_id where name = 'bad'"
+    points = f"select timepoints.state from timepoints {of_bad} order by t"
+    assert [found for (found,) in lab.rows(points)] == ["done", "failed", "done"]
     assert "said nothing for 6 s" in lab.said()
     assert lab.stop() == 0
 

@@ -87,6 +87,7 @@ def reported(lab: Lab) -> dict[str, Any]:
 
 
 def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) -> None:
+    """Start, work, a folder that goes away, reloads and the end."""
     port = free_port()
     lab = new_lab(report_s=0.2, listen=f"127.0.0.1:{port}")
     for t in range(3):
@@ -101,7 +102,23 @@ def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) 
     assert heard[ready] == {"READY": "1", "STATUS": "watching 1 folders"}
     assert manager.count("WATCHDOG") >= 2
     lab.wait(lambda: any("3 done, 0 failed" in message.get("STATUS", "") for message in manager.listen()))
+    see_it_run(lab, port)
+    reload_twice(lab, manager)
 
+    before = manager.count("WATCHDOG")
+    assert lab.stop() == 0
+    stopping = manager.first("STOPPING")
+    assert stopping > ready
+    assert not any("READY" in message for message in manager.heard[stopping:])
+    assert manager.count("WATCHDOG") >= before
+    ended = status(lab)["service"]
+    assert (ended["runs"], ended["state"]) == (False, "stopped")
+    assert "not running: stopped" in asked("status", "--database", lab.database).stdout
+    assert lab.rows("select count(*) from acquisitions") == [(3,)], "nothing was taken twice"
+
+
+def see_it_run(lab: Lab, port: int) -> None:
+    """What it says of itself, also while its folder is away."""
     assert get(port, "/healthz")[0] == 200
     assert get(port, "/readyz") == (200, "ready\n")
     assert 'nusetd_timepoints_ended_total{outcome="done"} 3.0' in get(port, "/metrics")[1]
@@ -118,24 +135,11 @@ def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) 
     os.rename(lab.root / "away", lab.incoming)
     lab.wait(lambda: get(port, "/readyz")[0] == 200)
 
-    before = manager.count("WATCHDOG")
-    assert lab.stop() == 0
-    stopping = manager.first("STOPPING")
-    assert stopping > ready
-    assert not any("READY" in message for message in manager.heard[stopping:])
-    assert manager.count("WATCHDOG") >= before
-    ended = status(lab)["service"]
-    assert (ended["runs"], ended["state"]) == (False, "stopped")
-    assert "not running: stopped" in asked("status", "--database", lab.database).stdout
 
-
-def test_a_reload_takes_a_valid_configuration_and_refuses_a_wrong_one(new_lab: Maker, manager: Manager) -> None:
-    lab = new_lab(report_s=0.2)
-    lab.start(**manager.environment(watchdog_s=60.0))
-    lab.wait(lambda: manager.first("READY") >= 0)
+def reload_twice(lab: Lab, manager: Manager) -> None:
+    """A reload refuses a wrong configuration, and takes a valid one."""
     assert lab.process is not None
     good = lab.config.read_text()
-
     lab.config.write_text(good.replace("rescan_s = 0.5", 'rescan_s = "often"\nquick = true'))
     lab.process.send_signal(signal.SIGHUP)
     lab.wait(lambda: any("refused" in message.get("STATUS", "") for message in manager.listen()))
@@ -146,7 +150,7 @@ def test_a_reload_takes_a_valid_configuration_and_refuses_a_wrong_one(new_lab: M
     assert "'often'" in lab.said()
     assert "quick is not a known key" in lab.said()
     write_stack(lab.incoming / "first.tif", stack(0))
-    lab.wait(lambda: lab.states() == ["complete"])
+    lab.wait(lambda: lab.states() == ["complete"] * 2)
     lab.wait(lambda: "'often'" in (reported(lab).get("config_error") or ""))
 
     second = lab.root / "second"
@@ -156,19 +160,17 @@ def test_a_reload_takes_a_valid_configuration_and_refuses_a_wrong_one(new_lab: M
     lab.config.write_text(more + good.replace("[engine]", "[engine]\nthreads = 1"))
     lab.process.send_signal(signal.SIGHUP)
     write_stack(second / "other.tif", stack(1))
-    lab.wait(lambda: lab.states() == ["complete", "complete"])
+    lab.wait(lambda: lab.states() == ["complete"] * 3)
     assert "configuration read again changed=watch" in lab.said()
     lab.wait(lambda: "engine changes" in reported(lab)["config_error"])
     report = reported(lab)
     assert "engine changes with a restart only" in report["config_error"]
     assert [root["path"] for root in report["roots"]] == [str(second), str(lab.incoming)]
     assert manager.count("READY") == 3
-    assert lab.stop() == 0
-    assert lab.rows("select count(*) from acquisitions") == [(2,)], "nothing was taken twice"
 
 
-def test_a_time_point_that_takes_too_long_is_abandoned_cleanly_and_done_at_the_next_start(
-    new_lab: Maker, manager: Manager
+def test_what_takes_too_long_is_abandoned_and_done_at_the_next_start_of_which_a_collapse_reaches_the_command(
+    new_lab: Maker, manager: Manager, tmp_path: Path
 ) -> None:
     lab = new_lab(stop_s=0.3, report_s=0.2)
     write_stack(lab.incoming / "one.tif", stack(0))
@@ -178,17 +180,10 @@ def test_a_time_point_that_takes_too_long_is_abandoned_cleanly_and_done_at_the_n
     assert {"STOPPING": "1", "STATUS": "finishing one t=0"} in manager.listen()
     assert lab.rows("select state, attempts from timepoints") == [("queued", 0)]
     assert "abandoned, done anew at the next start acquisition=one t=0" in lab.said()
-    lab.start()
-    lab.wait(lab.settled)
-    assert lab.states() == ["complete"]
-    assert lab.stop() == 0
 
-
-def test_a_collapsing_count_reaches_the_command(new_lab: Maker, tmp_path: Path) -> None:
     script = tmp_path / "tell"
     script.write_text(f"#!/bin/sh\n{{ printf '%s ' \"$NUSETD_ALERT_KIND\"; cat; echo; }} >> {tmp_path}/told\n")
     script.chmod(0o755)
-    lab = new_lab(report_s=0.2)
     lab.config.write_text(lab.config.read_text() + f'[alerts]\ncommand = ["{script}"]\n')
     images = [stack(t) for t in range(5)]
     images[4][:] = 100
@@ -196,7 +191,7 @@ def test_a_collapsing_count_reaches_the_command(new_lab: Maker, tmp_path: Path) 
     for t, image in enumerate(images):
         write_stack(lab.incoming / f"exp_t{t:03d}.tif", image)
     lab.start()
-    lab.wait(lab.settled)
+    lab.wait(lambda: lab.states() == ["complete"] * 2 and lab.settled())
     assert lab.stop() == 0
     told = [line.split(" ", 1) for line in (tmp_path / "told").read_text().splitlines()]
     assert [kind for kind, _ in told] == ["slices_missing", "count_collapsed"]
