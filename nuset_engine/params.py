@@ -8,7 +8,7 @@ from typing import Any
 from nuset_engine.errors import EngineParametersError
 from nuset_engine.settings import plain_values, range_faults, setting
 
-CRISP, SOFT = 0.53, 0.63  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
+CRISP, SOFT = 0.4, 0.5  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
 
 
 SMALLEST_TILE_PX = 256

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.commands import options
+
+if TYPE_CHECKING:
+    from daemon.files.other_systems import OtherSystem
 
 EXAMPLE = "nusetd evaluate images labels --output evaluation"
 
@@ -36,8 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHTS",
         help="weights trained without synthetic images, for the row of --ablation that shows what those add",
     )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        type=_other_system,
+        help="label images that another system made of the same images, for a row of their own; repeatable",
+    )
     options.add_format(parser)
     options.add_engine(parser)
+
+
+def _other_system(words: str) -> OtherSystem:
+    """A name and a folder."""
+    from daemon.files.other_systems import OtherSystem
+
+    try:
+        return OtherSystem.of(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -46,6 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.errors import UsageError
     from daemon.files.evaluate import EvaluationOptions, evaluate_folders
     from daemon.files.evaluate_movie import evaluate_movie
+    from daemon.files.other_systems import distinct
     from daemon.output import write_table
     from storage.files.ctc_folder import is_ctc_folder
 
@@ -54,6 +77,9 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--held-out chooses among separate images, and a movie is one: leave it out.")
     if arguments.ablation_real_only is not None and not arguments.ablation:
         raise UsageError("--ablation-real-only belongs to --ablation: give both or none.")
+    if arguments.also and (movie or arguments.ablation):
+        other = "LABELS is a movie" if movie else "--ablation takes this one apart"
+        raise UsageError(f"--also compares systems on separate images, and {other}: leave one of them out.")
     if movie and arguments.ablation:
         raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")
     config = options.configured(arguments)
@@ -69,9 +95,10 @@ def execute(arguments: argparse.Namespace) -> int:
             held_out=arguments.held_out,
             ablation=arguments.ablation,
             real_only=arguments.ablation_real_only,
+            also=distinct(arguments.also),
         )
     )
-    if arguments.ablation:
+    if arguments.ablation or arguments.also:
         write_table(overall.reset_index(), arguments.format)
         return 0
     write_table(overall.T.reset_index(names="measure") if arguments.format == "table" else overall, arguments.format)

@@ -11,11 +11,13 @@ import pandas as pd
 
 from daemon.configuration.config import EngineConfig, Processing
 from daemon.errors import DaemonError, UsageError
+from daemon.files.other_systems import ENGINE, OtherSystem
 from daemon.output import complain
 from daemon.processing.engine_factory import segmenter_of
 from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, Pixels
 from nuset_engine.errors import EngineError
+from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.report import write_report
 from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
 from nuset_engine.evaluation.worst_images import WorstImages
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from nuset_engine.evaluation.ablation import Ablation
 
 ABLATION_COLUMNS = ["ap_50", "ap", "touching_separated_rate", "split", "merge", "fn_rate", "fp_rate", "mean_iou"]
+SYSTEM_COLUMNS = [*ABLATION_COLUMNS, "pq", "seg"]
 REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images
 
 
@@ -43,6 +46,7 @@ class EvaluationOptions:
     held_out: int | None = None
     ablation: bool = False
     real_only: str | None = None
+    also: tuple[OtherSystem, ...] = ()
 
     def pairs(self) -> list[tuple[str, Path, Path]]:
         """Name, image and labels of what is compared: all, or what `nusetd train --held-out` left alone."""
@@ -55,25 +59,43 @@ class EvaluationOptions:
 
 @dataclass
 class _Scores:
-    """Scores by image of the engine, and of every method of an ablation."""
+    """Scores by image of the engine, of every method of an ablation, of other systems; the engine's nuclei."""
 
     engine: dict[str, dict[str, float]] = field(default_factory=dict)
     methods: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    systems: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    nuclei: list[pd.DataFrame] = field(default_factory=list)
     sheet: WorstImages = field(default_factory=WorstImages)
 
     def ablation(self) -> pd.DataFrame | None:
         """One row of overall scores per method."""
-        if not self.methods:
-            return None
-        rows = {name: summarised(scores).overall.iloc[0] for name, scores in self.methods.items()}
-        return pd.DataFrame(rows).T.rename_axis("method")
+        return _row_each(self.methods, "method") if self.methods else None
+
+    def compared(self) -> pd.DataFrame | None:
+        """One row of overall scores per system, the engine's first."""
+        return _row_each({ENGINE: self.engine} | self.systems, "system") if self.systems else None
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What is written beside the scores: what is not asked for is None."""
+
+    brightness: pd.DataFrame
+    ablation: pd.DataFrame | None
+    systems: pd.DataFrame | None
+
+
+def _row_each(scores: dict[str, dict[str, dict[str, float]]], what: str) -> pd.DataFrame:
+    rows = {name: summarised(each).overall.iloc[0] for name, each in scores.items()}
+    return pd.DataFrame(rows).T.rename_axis(what)
 
 
 def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
-    """Score every image; the overall row, or with `ablation` a row per method.
+    """Score every image; the overall row, or with `ablation` a row per method, or with `also` a row per system.
 
-    With an output folder, `images.csv`, `overall.csv`, `report.html`, `worst.png` (the worst images with outlines) and
-    for an ablation `ablation.csv` are written.
+    With an output folder, `images.csv`, `overall.csv`, `brightness.csv` (what is found of dim and of bright nuclei),
+    `report.html`, `worst.png` (the worst images with outlines), for an ablation `ablation.csv` and for other systems
+    `systems.csv` are written.
 
     Raises
     ------
@@ -84,13 +106,16 @@ def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     _check(pairs, options)
     segmenter = segmenter_of(options.engine, options.processing.segmentation)
     scores = _score(pairs, options, segmenter)
-    result, ablation = summarised(scores.engine), scores.ablation()
+    result = summarised(scores.engine)
+    tables = _Tables(by_brightness(scores.nuclei), scores.ablation(), scores.compared())
     if options.output is not None:
         subject = (
             f"{options.images} with the weights {segmenter.weights_info.name} ({segmenter.weights_info.sha256[:12]})"
         )
-        _write(options.output, result, scores.sheet, subject, ablation)
-    return result.overall if ablation is None else ablation[ABLATION_COLUMNS].astype(float)
+        _write(options.output, result, scores.sheet, subject, tables)
+    if tables.systems is not None:
+        return tables.systems[SYSTEM_COLUMNS].astype(float)
+    return result.overall if tables.ablation is None else tables.ablation[ABLATION_COLUMNS].astype(float)
 
 
 def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> None:
@@ -108,6 +133,8 @@ def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> N
             raise DaemonError(f"{labels_path} holds no instance labels: {error}") from error
         if image.ndim == 3 and options.voxel_size_um is None:
             raise DaemonError(f"{name} is a stack: give the size of its voxels with --voxel-size Z,Y,X (micrometres).")
+        for system in options.also:
+            system.labels(name, image.shape)
         if image.ndim == 3 and options.ablation:
             raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
 
@@ -126,6 +153,9 @@ def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segm
             for method in ladder.rows:
                 scores.methods.setdefault(method, {})[name] = score_image(truth, found[method])
             predicted, scores.engine = found[ladder.rows[-1]], scores.methods[ladder.rows[-1]]
+        for system in options.also:
+            scores.systems.setdefault(system.name, {})[name] = score_image(truth, system.labels(name, truth.shape))
+        scores.nuclei.append(nuclei_by_brightness(grey(image), truth, predicted))
         middle = truth.shape[0] // 2 if truth.ndim == 3 else slice(None)  # a plane is shown whole
         flat = image if truth.ndim == 2 else image[middle]
         scores.sheet.offer(name, flat, truth[middle], predicted[middle], scores.engine[name]["ap"])
@@ -156,15 +186,20 @@ def _segmented(image: Pixels, segmenter: StackSegmenter, options: EvaluationOpti
     return volume.labels if image.ndim == 3 else volume.labels[0]
 
 
-def _write(output: Path, result: Evaluation, sheet: WorstImages, subject: str, ablation: pd.DataFrame | None) -> None:
+def _write(output: Path, result: Evaluation, sheet: WorstImages, subject: str, tables: _Tables) -> None:
+    shown = {"Found by brightness, relative to the image's nuclei": tables.brightness}
+    files = {"images": result.images, "overall": result.overall, "brightness": tables.brightness}
+    if tables.ablation is not None:
+        shown["What each part of the method adds"] = tables.ablation[ABLATION_COLUMNS].astype(float)
+        files["ablation"] = tables.ablation
+    if tables.systems is not None:
+        shown["Beside other systems"] = tables.systems[SYSTEM_COLUMNS].astype(float)
+        files["systems"] = tables.systems
     try:
         output.mkdir(parents=True, exist_ok=True)
-        result.images.to_csv(output / "images.csv", lineterminator="\n")
-        result.overall.to_csv(output / "overall.csv", lineterminator="\n")
+        for name, table in files.items():
+            table.to_csv(output / f"{name}.csv", lineterminator="\n")
         sheet.save(output / "worst.png")
-        shown = None if ablation is None else ablation[ABLATION_COLUMNS].astype(float)
         write_report(output / "report.html", result, sheet, subject, shown)
-        if ablation is not None:
-            ablation.to_csv(output / "ablation.csv", lineterminator="\n")
     except OSError as error:
         raise DaemonError(f"{output} cannot be written ({error.strerror}): choose another --output.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -50,7 +51,11 @@ figure img { width: 100%; image-rendering: pixelated; } figcaption { font-size: 
 
 
 def write_report(
-    path: Path, evaluation: Evaluation, sheet: WorstImages, subject: str, ablation: pd.DataFrame | None = None
+    path: Path,
+    evaluation: Evaluation,
+    sheet: WorstImages,
+    subject: str,
+    tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     """Write the page.
 
@@ -62,13 +67,13 @@ def write_report(
         Its images are put into the page.
     subject : str
         What was evaluated: weights, images.
-    ablation : pandas.DataFrame, optional
-        One row of overall scores per method.
+    tables : mapping, optional
+        Further tables by the headings that they get, in this order.
     """
     overall = evaluation.overall.iloc[0]
     parts = [f"<h1>Evaluation</h1><p>{html.escape(subject)}</p><h2>All images</h2>", _measures(overall)]
-    if ablation is not None:
-        parts += ["<h2>What each part of the method adds</h2>", _table(ablation)]
+    for heading, table in (tables or {}).items():
+        parts += [f"<h2>{html.escape(heading)}</h2>", _table(table)]
     parts += ["<h2>Worst images</h2><p>Truth cyan, prediction orange; the number is the mean average precision.</p>"]
     parts += [
         f'<figure><img alt="" src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'

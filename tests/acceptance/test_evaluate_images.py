@@ -145,3 +145,43 @@ def test_an_ablation_has_a_row_per_method(
     assert "full engine" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert main([*words, "--ablation-real-only", "fluorescence"]) == 0
     assert "+ synthetic data" in [row["method"] for row in json.loads(capsys.readouterr().out)]
+
+
+def test_other_systems_stand_in_the_same_table(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, poor = tmp_path / "good", tmp_path / "poor"
+    for seed, name in enumerate(("a & b", "second", "third")):
+        _, truth = disks(seed)
+        for folder, labels in ((good, truth), (poor, np.where(truth > 2, 0, truth))):
+            folder.mkdir(exist_ok=True)
+            tifffile.imwrite(folder / f"{name}.tif", labels)
+    others = ["--also", f"good={good}", "--also", f"half of all={poor}"]
+    words = ["evaluate", *map(str, folders), "--engine", ENGINE, *others, "--format", "json"]
+    assert main([*words, "--output", str(tmp_path / "out")]) == 0
+    rows = {row["system"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == ["nusetd", "good", "half of all"]
+    assert [row["ap_50"] for row in rows.values()] == [1.0, 1.0, 0.5]
+    assert pd.read_csv(tmp_path / "out" / "systems.csv", index_col="system").loc["half of all", "predicted_nuclei"] == 6
+    assert pd.read_csv(tmp_path / "out" / "brightness.csv")["nuclei"].tolist() == [0, 0, 12, 0]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "half of all" in page
+    assert "Found by brightness" in page
+
+
+def test_other_systems_that_cannot_be_compared(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    also = [*folders, "--engine", ENGINE, "--also", f"x={other}"]
+    assert "not a folder" in refused(capsys, *also)
+    other.mkdir()
+    assert "no labels of a & b" in refused(capsys, *also)
+    for name in ("a & b", "second", "third"):
+        tifffile.imwrite(other / f"{name}.tif", np.ones((96, 90), np.uint8))
+    assert re.search(r"\(96, 90\), their image \(96, 96\)", refused(capsys, *also))
+    for name in ("a & b", "second", "third"):
+        tifffile.imwrite(other / f"{name}.tif", (disks(0)[1] > 0).astype(np.uint8))
+    assert "holds no instance labels" in refused(capsys, *also)
+    assert "twice" in refused(capsys, *also, "--also", f"x={other}", code=2)
+    assert "leave one of them out" in refused(capsys, *also, "--ablation", code=2)

@@ -84,14 +84,23 @@ def test_size_is_measured_and_labels_return_at_the_input_shape(segmenter: Segmen
         lambda x: (x // 40).astype(np.uint8),
         lambda x: x.astype(np.float32) / 65535,
         lambda x: x.astype(np.float64) * 1e6 - 5e5,
-        lambda x: np.minimum(x, 2500),
         lambda x: 65535 - x,
     ],
-    ids=["8 bit", "float", "negative", "saturated", "inverted"],
+    ids=["8 bit", "float", "negative", "inverted"],
 )
 def test_grey_values_may_mean_anything(segmenter: Segmenter, found: np.ndarray, change) -> None:
     labels = segmenter.segment_plane(change(scene()[0])).labels
     assert match(found, labels).average_precision > 0.85
+
+
+def test_saturated_nuclei_are_found_where_their_outlines_show_them(segmenter: Segmenter) -> None:
+    """Some that lie over each other cannot be told apart any more, so the truth is the measure, and not all of it."""
+    hits = either = 0
+    for seed in range(8):
+        image, truth = scene(seed)
+        found = match(truth, segmenter.segment_plane(np.minimum(image, 2500)).labels)
+        hits, either = hits + found.true_positives, either + found.true_count + found.predicted_count
+    assert hits / (either - hits) > 0.74
 
 
 def test_pixels_that_are_no_number_do_no_harm(segmenter: Segmenter, found: np.ndarray) -> None:

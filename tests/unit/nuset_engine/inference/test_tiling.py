@@ -33,7 +33,9 @@ def test_cores_are_a_halo_away_from_cuts(height: int) -> None:
 def test_a_plane_of_the_usual_size_is_read_little_more_than_once() -> None:
     windows = [tile.window for tile in tiles((1316, 1316), 768)]
     assert len(windows) == 2
-    assert sum(len(range(1316)[y]) * len(range(1316)[x]) for y, x in windows) < 1.11 * 1316**2
+    assert (
+        sum(len(range(1316)[y]) * len(range(1316)[x]) for y, x in windows) < 1.13 * 1316**2
+    )  # two halos wider in one direction
 
 
 def test_large_planes_get_square_tiles() -> None:
