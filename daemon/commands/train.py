@@ -31,6 +31,7 @@ SETTINGS = (
     "crop_px",
     "width",
     "learning_rate",
+    "optimizer",
     "validation",
     "synthetic_share",
     "augmentation",
@@ -84,6 +85,7 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256)")
     parser.add_argument("--width", type=options.positive_int, help="channels of the first level, without --from (24)")
     parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4)")
+    parser.add_argument("--optimizer", choices=("adam", "rmsprop"), help="rmsprop is that of the original NuSeT (adam)")
     parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
     parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1")
     parser.add_argument(

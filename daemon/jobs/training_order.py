@@ -46,6 +46,7 @@ class TrainOrder:
     validation: int
     held_out: int
     every: int
+    optimizer: str
     synthetic_share: float
     augmentation: str
     sizes: str
@@ -60,7 +61,7 @@ class TrainOrder:
         UsageError
             With everything that is wrong in it.
         """
-        from nuset_engine.training.config import SIZES  # loads what only training needs
+        from nuset_engine.training.config import OPTIMIZERS, SIZES  # loads what only training needs
 
         choices = Choices(given)
         name, start = choices.text("name"), choices.one_of("start_from", [*weights, NOTHING], DEFAULT_WEIGHTS)
@@ -82,6 +83,7 @@ class TrainOrder:
             validation=choices.whole("validation", 24, 0, 100_000),
             held_out=choices.whole("held_out", 0, 0, 100_000),
             every=choices.whole("every", 100, 1, 100_000),
+            optimizer=choices.one_of("optimizer", OPTIMIZERS, OPTIMIZERS[0]),
             synthetic_share=choices.number("synthetic_share", 0.4, 0.0, 1.0),
             augmentation=choices.one_of("augmentation", AUGMENTATION, AUGMENTATION[0]),
             sizes=choices.one_of("sizes", SIZES if tuning else SIZES[:1], SIZES[0]),
@@ -107,6 +109,7 @@ class TrainOrder:
                 f"--labels={labels}",
                 f"--output={self.weights(results)}",
                 f"--report={results / REPORT}",
+                f"--optimizer={self.optimizer}",
                 f"--augmentation={self.augmentation}",
                 f"--sizes={self.sizes}",
                 *options,

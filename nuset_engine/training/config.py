@@ -13,6 +13,7 @@ from nuset_engine.training.augment import AUGMENTATIONS
 
 MODES = ("nuclei", "events")
 PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adam", "rmsprop")
 SIZES = ("labelled", "measured")
 
 
@@ -35,6 +36,8 @@ class TrainingConfig:
         Number of updates, crops per update, edge of a crop in network pixels.
     learning_rate : float
         Highest rate; it rises over the first 2 % of the steps and falls to 0 along a cosine.
+    optimizer : str
+        Name of one of `OPTIMIZERS`; RMSprop is that of the original.
     synthetic_share : float
         Share of crops from synthetic images.
     augmentation : str
@@ -65,6 +68,7 @@ class TrainingConfig:
     batch_size: int = 4
     crop_px: int = 256
     learning_rate: float = 1e-3
+    optimizer: str = "adam"
     synthetic_share: float = 0.4
     augmentation: str = "strong"
     sizes: str = "labelled"
@@ -93,6 +97,7 @@ class TrainingConfig:
         if self.sizes == "measured" and not self.start_from:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
         choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}
+        choices["optimizer"] = OPTIMIZERS
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} = {getattr(self, name)!r} is not one of {', '.join(allowed)}")

@@ -49,6 +49,9 @@ class NusetTrainer(keras.Model):
         return {name: metric.result() for name, metric in self.parts.items()}
 
 
+_OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+
+
 def rate_at(step: int, config: TrainingConfig) -> float:
     """Learning rate of a step: a linear rise over 2 % of the steps, then half a cosine."""
     rise = max(1, config.steps // 50)
@@ -63,7 +66,7 @@ class Run:
     def __init__(self, config: TrainingConfig, architecture: Architecture, network: keras.Model) -> None:
         self.config, self.architecture, self.network = config, architecture, network
         self.trainer = NusetTrainer(network)
-        optimizer = keras.optimizers.Adam(
+        optimizer = _OPTIMIZERS[config.optimizer](
             config.learning_rate, global_clipnorm=5.0, use_ema=True, ema_momentum=config.momentum
         )
         self.trainer.compile(optimizer=optimizer)

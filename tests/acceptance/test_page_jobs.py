@@ -100,7 +100,9 @@ def test_images_that_are_dropped_come_back_with_outlines(window: Browser, page: 
     window.wait("the form", lambda: window.run("return document.querySelector('input[type=file]')"))
     files = [str(folder / "open" / "images" / "0.tif"), str(odd)]
     window.driver.find_element("css selector", "input[type=file]").send_keys("\n".join(files))
-    window.wait("both in the list", lambda: window.run("return document.querySelectorAll('.files li').length") == 2)
+    window.wait("both in the list", lambda: window.run("return document.querySelectorAll('.given li').length") == 2)
+    box = "return document.querySelector(arguments[0]).getBoundingClientRect().width"
+    assert window.run(box, ".drop") > 0.9 * window.run(box, ".jobform"), "one below the other"
     keep_picture(window, folder, "predict")
     press(window, "Find nuclei")
     window.wait("the job", lambda: "#/job/" in window.driver.current_url)

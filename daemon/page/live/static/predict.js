@@ -83,7 +83,7 @@ function build(main, view, choices) {
   view.list = jobList("predict", "No image was predicted yet.");
   const form = element(
     "section",
-    { class: "form" },
+    { class: "jobform" },
     element("h2", {}, "1  Images"),
     drop,
     folder.root,
@@ -98,7 +98,7 @@ function build(main, view, choices) {
 }
 
 function dropZone(view, { upload_mb: most, upload_files: count, kept_mb: kept }) {
-  const list = element("ul", { class: "files" });
+  const list = element("ul", { class: "given" });
   const picker = element("input", { type: "file", multiple: true, "aria-label": "images to upload", onchange: () => add([...picker.files]) });
   const zone = element(
     "div",

@@ -23,8 +23,11 @@ export function train(main) {
 
 function build(main, view, choices) {
   const heldOut = numberInput("held_out", "none", { min: 0, step: 1 });
+  let known = 0;
   const pairs = preview((count) => {
+    known = count;
     if (heldOut.value === "") heldOut.value = count >= 10 ? Math.round(count / 10) : count > 3 ? 1 : 0;
+    epochs();
   });
   const both = () => told(pairs.show(images.value(), labels.value()));
   const images = folderField("folder of images", "TIFF or PNG, planes", both);
@@ -41,9 +44,17 @@ function build(main, view, choices) {
     width.disabled = start.select.value !== "nothing";
   });
   width.disabled = true;
+  const crops = numberInput("batch_size", "4", { min: 1, step: 1 });
+  const stepsField = field("steps", steps, " ");
+  const epochs = () => {
+    const count = (Number(steps.value) || usual().steps) * (Number(crops.value) || 4);
+    stepsField.querySelector("small").textContent = known ? `updates of the weights: each image is seen about ${Math.max(1, Math.round(count / known))} times (epochs)` : "updates of the weights; with images chosen, their epochs are told here";
+  };
+  for (const one of [steps, crops, start.select]) one.addEventListener("input", epochs);
+  epochs();
   const compared = weightsChoice("compared_with", choices.models, "compared with", "the weights in use");
   const fields = [
-    field("steps", steps, "updates of the weights; an epoch is images / crops a step"),
+    stepsField,
     field("learning rate", rate, "the highest one; it rises at first, then falls to 0"),
     field("validate every", numberInput("every", "100", { min: 1, step: 1 }), "curves, pictures and a checkpoint", "steps"),
     field("images that choose the best weights", numberInput("validation", "24", { min: 0, step: 1 }), "at most a fifth of all"),
@@ -51,7 +62,8 @@ function build(main, view, choices) {
     compared.root,
   ];
   const more = [
-    field("crops a step", numberInput("batch_size", "4", { min: 1, step: 1 }), "batch size"),
+    field("crops a step", crops, "batch size"),
+    field("optimiser", choice("optimizer", [["adam", "Adam"], ["rmsprop", "RMSprop"]], "adam"), "RMSprop is that of the original"),
     field("edge of a crop", numberInput("crop_px", "256", { min: 64, step: 16 }), "a multiple of 16", "px"),
     field("share of synthetic crops", numberInput("synthetic_share", "0.4", { min: 0, max: 1 }), "0 to 1; few images need more of them"),
     field("how much crops are changed", choice("augmentation", [["strong", "strong"], ["mild", "mild"]], "strong"), "mild suits the last part of a training"),
@@ -62,7 +74,7 @@ function build(main, view, choices) {
   const press = element("button", { class: "main", onclick: () => told(begin()) }, "Start training");
   const form = element(
     "section",
-    { class: "form" },
+    { class: "jobform" },
     element("h2", {}, "1  Images and labels"),
     images.root,
     labels.root,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cases.stored import acquisition, register, work_off
 
 from daemon.errors import DaemonError
 from daemon.jobs import supervisor as supervising
@@ -21,6 +23,8 @@ from daemon.jobs.job_folders import LOG, JobFolders
 from daemon.jobs.job_lock import held
 from daemon.jobs.starting import Starter
 from daemon.jobs.supervisor import Supervisor
+from daemon.monitoring.report import Report
+from storage.database.catalog import Catalog
 
 PYTHON = (sys.executable, "-S", "-c")
 SAYS = "print('found')"
@@ -185,6 +189,19 @@ def test_a_job_lives_on_without_who_started_it_and_its_death_is_said(folders: Jo
     waited(lambda: state(folders, job) is JobState.DONE)
     assert json.loads((folders.root / job.id / "said.json").read_text())
     assert (folders.root / job.id / LOG).exists()
+
+
+def test_the_service_has_work_while_a_time_point_waits_that_is_not_paused(tmp_path: Path) -> None:
+    assert supervising.service_work(f"sqlite:///{tmp_path / 'none.sqlite'}") == ""
+    with Catalog.open(tmp_path / "nusetd.sqlite") as catalog:
+        database = f"sqlite:///{tmp_path / 'nusetd.sqlite'}"
+        catalog.add_timepoints(register(catalog, acquisition()).id, {0: "a", 1: "b"})
+        assert supervising.service_work(database) == "", "no service runs, nobody would ever take them"
+        said = Report("running", os.getpid(), socket.gethostname(), "1", "2026-03-01T11:00:00.000Z", 10.0)
+        catalog.report(said.as_dict())
+        assert supervising.service_work(database).startswith("2 time points wait for the service")
+        work_off(catalog)
+        assert supervising.service_work(database) == ""
 
 
 def _is_zombie(pid: int) -> bool:

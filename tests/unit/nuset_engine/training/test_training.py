@@ -122,7 +122,7 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_learned_and_tells_of_it(folder
     def tell(what: str, /, **values: object) -> None:
         told.append({"what": what, **values})
 
-    settings = config(folder, tmp_path / "mine.npz", steps=2)
+    settings = config(folder, tmp_path / "mine.npz", steps=2, optimizer="rmsprop")
     with pytest.raises(TrainingStoppedError, match="step 1 of 2; what was learned is kept"):
         train(settings, every=3, tell=tell, stop=lambda: True)
     assert [one["what"] for one in told] == ["begins", "step", "validated"]
@@ -132,6 +132,7 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_learned_and_tells_of_it(folder
     again = prepare(settings)
     assert again.resume()
     assert again.step == 1
+    assert type(again.optimizer).__name__ == "RMSprop"
 
 
 def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, tmp_path: Path) -> None:
