@@ -208,6 +208,7 @@ class Service:
         """
         config, told = self._settings.order(self._config, order)
         self._take_over(reload.compare(self._config, config))
+        self._monitor.look(self._live, self._clock(), at_once=True)  # whoever hears the answer finds it there
         return told
 
     def _tell_settings(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from daemon.monitoring import status
 from daemon.orders import record
+from daemon.orders.page_steering import PageSteering
 from daemon.page.live.orders.services import Said
 from daemon.processing.retry import ask_again, open_beside_the_service
 from daemon.upkeep.dismiss import dismiss
@@ -23,7 +24,7 @@ _LOOK_S = 0.1
 _LATER = "Its answer appears in the record of changes."
 
 
-class PageServices:
+class PageServices(PageSteering):
     """The rooms of this machine, as the page needs them."""
 
     def status(self, database: str) -> Mapping[str, Any]:

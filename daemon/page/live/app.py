@@ -35,6 +35,7 @@ from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
+from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
 from storage.query.changes import change_mark
@@ -71,6 +72,7 @@ class Page:
         self._ending = ending
         self._read_only = read_only
         self._orders = OrderRoutes(database, services, folders, self.changed)
+        self._trying = TryingRoutes(database, services, self.changed, ending, read_only)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
         self._remembered = SharedAnswers()
@@ -94,6 +96,7 @@ class Page:
             *self._orders.routes(),
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
             *StoreRoutes(self._database, self._ending).routes(),
+            *self._trying.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
 

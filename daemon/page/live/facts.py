@@ -90,7 +90,19 @@ def about(found: AcquisitionResults, database: str) -> dict[str, Any]:
         "params": dict(row.params),
         "model": row.model_name,
         "timepoints": _columns(points),
+        "others": _others(found, database),
     }
+
+
+def _others(found: AcquisitionResults, database: str) -> list[dict[str, Any]]:
+    """Other results of the same source: made with other settings or weights."""
+    rows = Results(database).sql(
+        "SELECT id FROM acquisitions WHERE source_key = :key AND id != :number AND zarr_path IS NOT NULL ORDER BY id",
+        key=found.about.source_key,
+        number=found.about.id,
+    )
+    others = [Results(database)[int(number)].about for number in rows["id"]]
+    return [{"id": one.id, "name": one.name, "state": one.state.value, "created_at": one.created_at} for one in others]
 
 
 def nuclei(database: str, number: int, selection: Selection) -> dict[str, Any]:

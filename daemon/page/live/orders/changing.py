@@ -25,6 +25,9 @@ LARGEST_BODY = 64 * 2**10
 MARK = "recorded_as"
 """An endpoint that is recorded has this attribute: the word under which it is."""
 
+CHANGES_NOTHING = "changes_nothing"
+"""An endpoint that only computes, and stores nothing, has this one: it is guarded, and not recorded."""
+
 _UNRECORDED = " It could not be written down how it ended: {error}"
 
 
@@ -75,8 +78,12 @@ class Changing:
     @staticmethod
     def marked(path: str, what: str, endpoint: Any) -> Route:  # noqa: ANN401 - what Starlette takes for an endpoint
         """A route of an endpoint that uses `carried_out` itself, such as one that takes a file."""
-        setattr(endpoint, MARK, what)
-        return Route(path, endpoint, methods=["POST"])
+        return Route(path, _saying(endpoint, MARK, what), methods=["POST"])
+
+    @staticmethod
+    def computing(path: str, endpoint: Any) -> Route:  # noqa: ANN401 - what Starlette takes for an endpoint
+        """A route whose endpoint computes something that nothing is changed by."""
+        return Route(path, _saying(endpoint, CHANGES_NOTHING, True), methods=["POST"])
 
     async def carried_out(self, request: Request, what: str, prepare: Callable[[], Prepared]) -> Response:
         """Prepare an order, write it down, do it, and write down how it ended."""
@@ -106,6 +113,17 @@ class Changing:
         except StorageError as error:
             return Said(said.text + _UNRECORDED.format(error=error), said.accepted, said.requests, said.values)
         return said
+
+
+def _saying(endpoint: Any, name: str, value: object) -> Any:  # noqa: ANN401 - what Starlette takes for an endpoint
+    """The endpoint, also a method, with an attribute."""
+
+    async def same(request: Request) -> Response:
+        answer: Response = await endpoint(request)
+        return answer
+
+    setattr(same, name, value)
+    return same
 
 
 async def small_json(request: Request) -> Mapping[str, Any]:

@@ -14,10 +14,9 @@ from starlette.routing import Route
 from daemon.page.live.orders.changing import Changing, Prepared
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.given import given_facts
+from daemon.page.live.orders.named import named_acquisition
 from daemon.page.live.orders.services import Services
 from storage.errors import WrongRequestError
-from storage.results import Results
-from storage.schema.rows import AcquisitionRow
 
 
 class OrderRoutes:
@@ -57,14 +56,14 @@ class OrderRoutes:
 
     def retry(self, values: Mapping[str, Any]) -> Prepared:
         """Queue again what was set aside of an acquisition."""
-        row = self._named(values)
+        row = named_acquisition(self._database, values)
         return Prepared(row.name, partial(self._services.retry, self._database, row.id))
 
     def submit(self, values: Mapping[str, Any]) -> Prepared:
         """Take a file, or the source of an acquisition, as it is now, with facts that a person gives."""
         path = values.get("path")
         if path is None:
-            path = self._named(values).source_path
+            path = named_acquisition(self._database, values).source_path
         if not isinstance(path, str | Path):
             raise WrongRequestError("Name the file by its path.")
         file, given = self._folders.inside(str(path)), given_facts(values)
@@ -72,7 +71,7 @@ class OrderRoutes:
 
     def forget(self, values: Mapping[str, Any]) -> Prepared:
         """Remove an acquisition for good; its name is to be given as well, so that no old page forgets another one."""
-        row, keep = self._named(values), values.get("keep_files") is True
+        row, keep = named_acquisition(self._database, values), values.get("keep_files") is True
         if values.get("name") != row.name:
             raise WrongRequestError(f"Acquisition {row.id} is {row.name}: give its name to have it forgotten.")
         act = partial(self._services.forget, self._database, row.id, keep)
@@ -80,11 +79,5 @@ class OrderRoutes:
 
     def dismiss(self, values: Mapping[str, Any]) -> Prepared:
         """Have the problems of an acquisition told no more."""
-        row = self._named(values)
+        row = named_acquisition(self._database, values)
         return Prepared(row.name, partial(self._services.dismiss, self._database, row.id))
-
-    def _named(self, values: Mapping[str, Any]) -> AcquisitionRow:
-        number = values.get("acquisition")
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**31:
-            raise WrongRequestError("Name the acquisition by its id.")
-        return Results(self._database)[number].about

@@ -31,6 +31,15 @@ class Said:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Steer:
+    """Other settings of a folder: values by full names, those to be as the configuration says, and who it is."""
+
+    values: Mapping[str, Any]
+    removed: tuple[str, ...]
+    by: str
+
+
 class Services(Protocol):
     """The other rooms, as the page sees them; errors are a `DaemonError` or `StorageError`."""
 
@@ -57,3 +66,15 @@ class Services(Protocol):
 
     def dismiss(self, database: str, number: int) -> Said:
         """Have the problems of an acquisition told no more."""
+
+    def steering(self, database: str, source_path: str) -> Mapping[str, Any]:
+        """The watched folder of a source, its settings that are no defaults, the segmenter, who changed what."""
+
+    def override(self, database: str, watch: str, order: Steer) -> Said:
+        """Ask for other settings of a watched folder."""
+
+    def again(self, database: str, number: int, by: str) -> Said:
+        """Ask for a second result of an acquisition."""
+
+    def answered(self, database: str, number: int) -> Mapping[str, Any] | None:
+        """What the service made of a request."""

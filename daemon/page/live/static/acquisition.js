@@ -9,9 +9,10 @@ import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
 import { plots } from "/static/plots.js";
 import { table } from "/static/table.js";
+import { Trying } from "/static/trying.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", try: "try settings", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -32,6 +33,7 @@ class View {
     this.course = null;
     this.sort = { name: null, down: false };
     this.playing = null;
+    this.trying = new Trying(this, () => this.paint());
     this.keys = (event) => this.key(event);
     addEventListener("keydown", this.keys);
   }
@@ -39,6 +41,7 @@ class View {
   end() {
     removeEventListener("keydown", this.keys);
     clearInterval(this.playing);
+    this.trying.end();
     this.ended = true;
   }
 
@@ -79,6 +82,7 @@ class View {
     const tasks = [];
     if (differs("t", "where")) tasks.push(this.readRows());
     if (differs("t", "z", "view", "c", "low", "high")) tasks.push(this.stage.show(now, this.ratio()));
+    if (now.tab === "try" && differs("t", "z", "view", "tab")) tasks.push(this.trying.show(now));
     if (differs("track")) tasks.push(this.readFamily());
     if (all || !this.counts) tasks.push(this.readCounts());
     this.sync();
@@ -205,6 +209,7 @@ class View {
     const kept = this.kept ? new Set(this.kept.label) : null;
     const family = this.family ? new Map(this.family.track_id.map((id, i) => [id, this.family.generation[i]])) : new Map();
     const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => family.get(id) ?? null) } : this.rows;
+    this.stage.pair = this.state.tab === "try" && this.stage.plane ? this.trying.pair(this.stage.plane.labels) : null;
     this.stage.draw(colouring(rows, this.state.by), this.chosen(), (label) => !kept || kept.has(label));
   }
 
@@ -227,10 +232,11 @@ class View {
 
   panes() {
     this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
-    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), about: () => this.aboutPane() }[this.state.tab];
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
-    else this.pane.replaceChildren(...made());
+    else if (this.state.tab !== "try" || !this.pane.contains(this.trying.root)) this.pane.replaceChildren(...made());
+    else made();
   }
 
   chosenPane() {

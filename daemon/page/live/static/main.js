@@ -3,6 +3,7 @@
 import { element } from "/static/build.js";
 import { overview } from "/static/overview.js";
 import { acquisition } from "/static/acquisition.js";
+import { comparison } from "/static/compare.js";
 import { job } from "/static/job.js";
 import { predict } from "/static/predict.js";
 import { train } from "/static/train.js";
@@ -30,6 +31,8 @@ function show() {
 function wanted(path) {
   const one = path.match(/^\/a\/(\d+)$/);
   if (one) return { name: path, make: () => acquisition(main, Number(one[1])) };
+  const pair = path.match(/^\/compare\/(\d+)\/(\d+)$/);
+  if (pair) return { name: path, make: () => comparison(main, [Number(pair[1]), Number(pair[2])]) };
   const work = path.match(/^\/job\/([\w-]+)$/);
   if (work) return { name: path, make: () => job(main, work[1]) };
   const others = { "/predict": predict, "/train": train };

@@ -2,6 +2,7 @@
 
 import { picture, query } from "/static/api.js";
 import { element, number } from "/static/build.js";
+import { paintPair } from "/static/pair.js";
 
 const CLEAR = 640; // smaller planes are enlarged, so that outlines hide little
 const KEPT = 48;
@@ -17,6 +18,7 @@ export class Stage {
     this.kept = new Map();
     this.asked = null;
     this.plane = null;
+    this.pair = null; // two results, drawn in place of the outlines of one
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => (this.tip.style.display = "none"));
     this.canvas.addEventListener("click", (event) => picked(this.labelAt(event)));
@@ -76,6 +78,10 @@ export class Stage {
     const context = this.canvas.getContext("2d", { willReadFrequently: true });
     context.imageSmoothingEnabled = false;
     context.drawImage(grey, 0, 0, width, height);
+    if (this.pair) {
+      paintPair(context, width, height, this.pair);
+      return;
+    }
     if (!labels) return;
     const image = context.getImageData(0, 0, width, height);
     outline(image, labels, colour, chosen, wanted);
@@ -120,7 +126,7 @@ export class Stage {
 }
 
 // Labels out of the three bytes of each pixel.
-function read(bitmap) {
+export function read(bitmap) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);

@@ -1,0 +1,71 @@
+// Settings with sliders: what each does, its value in this result, and the value that is to be tried.
+
+import { element, number } from "/static/build.js";
+
+export function spoken(value, setting) {
+  if (value === null || value === undefined) return setting && setting.unset ? "not given" : "-";
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return number(value);
+}
+
+export function words(name) {
+  return name.slice(name.indexOf(".") + 1).replaceAll("_", " ").replace(/ px$/, "").replace(/ um$/, "");
+}
+
+// A row; `changed(name, value)` is told of every new value.
+export function settingRow(setting, value, changed) {
+  const title = `${setting.meaning}\n\nChange it: ${setting.change}`;
+  const differs = value !== setting.stored;
+  const back = element("button", { class: "back", title: "as it is in this result", "aria-label": `back ${setting.name}`, onclick: () => changed(setting.name, setting.stored) }, "↺");
+  back.style.visibility = differs ? "visible" : "hidden";
+  const head = element("div", { class: "head" }, element("b", { title }, words(setting.name)), element("code", { class: "quiet" }, setting.name), back);
+  const body = setting.kind === "switch" ? onOff(setting, value, changed) : amount(setting, value, changed);
+  const used = setting.in_use && setting.in_use.value !== setting.stored ? ` · in use now: ${spoken(setting.in_use.value, setting)}` : "";
+  const facts = `in this result: ${spoken(setting.stored, setting)}${used} · default: ${setting.default === null ? setting.unset : spoken(setting.default, setting)}`;
+  return element(
+    "div",
+    { class: differs ? "setting differs" : "setting", "data-setting": setting.name },
+    head,
+    body,
+    element("div", { class: "quiet small" }, facts),
+    element("details", {}, element("summary", {}, "what it does"), element("p", {}, setting.meaning), element("p", {}, setting.change)),
+  );
+}
+
+function onOff(setting, value, changed) {
+  const box = element("input", { type: "checkbox", "aria-label": setting.name, onchange: (event) => changed(setting.name, event.target.checked) });
+  box.checked = Boolean(value);
+  return element("label", { class: "line" }, box, value ? "on" : "off");
+}
+
+function amount(setting, value, changed) {
+  const { slider } = setting;
+  const given = value !== null && value !== undefined;
+  const middle = slider ? rounded((slider.low + slider.high) / 2, slider.step) : 0;
+  const take = (text) => {
+    const wanted = Number(text);
+    if (text !== "" && Number.isFinite(wanted)) changed(setting.name, wanted);
+  };
+  const exact = element("input", { type: "number", step: "any", "aria-label": `${setting.name}, exactly`, onchange: (event) => take(event.target.value) });
+  exact.value = given ? value : "";
+  exact.disabled = !given;
+  const line = element("div", { class: "line" });
+  if (setting.unset) {
+    const measured = element("input", { type: "checkbox", "aria-label": `${setting.name}, given`, onchange: (event) => changed(setting.name, event.target.checked ? middle : null) });
+    measured.checked = given;
+    line.append(element("label", { class: "given", title: `else: ${setting.unset}` }, measured, "give it"));
+  }
+  if (slider) {
+    const slide = element("input", { type: "range", min: slider.low, max: slider.high, step: slider.step, "aria-label": setting.name, onchange: (event) => take(event.target.value) });
+    slide.value = given ? value : middle;
+    slide.disabled = !given;
+    slide.addEventListener("input", () => (exact.value = slide.value));
+    line.append(slide);
+  }
+  line.append(exact, element("span", { class: "quiet" }, setting.unit));
+  return line;
+}
+
+function rounded(value, step) {
+  return Number((Math.round(value / step) * step).toPrecision(8));
+}
