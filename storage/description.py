@@ -128,13 +128,23 @@ class Description:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What people must be told before they believe a result: remarks, and what was guessed; a sentence each."""
+        return (*self.remarks, *self._doubts_of_axes, *self._doubts_of_voxels)
+
+    @property
+    def _doubts_of_axes(self) -> tuple[str, ...]:
         if self.origins.axes != "guessed":
-            return self.remarks
+            return ()
         counts = [(self.size_z, "slices"), (self.size_t, "time points")]
         taken = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
+        return (f"{self.source_path} does not say what its planes are: they are taken for {taken} without --axes.",)
+
+    @property
+    def _doubts_of_voxels(self) -> tuple[str, ...]:
+        if self.voxel_source != "metadata" or self.voxel_size_um != (1.0, 1.0, 1.0):
+            return ()
         return (
-            *self.remarks,
-            f"{self.source_path} does not say what its planes are: they are taken for {taken} without --axes.",
+            f"{self.source_path} says that its voxels are 1 x 1 x 1 um, which programs also write where nobody told "
+            "them: if it is not so, give their size with --voxel-size-override.",
         )
 
     @property

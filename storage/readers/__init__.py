@@ -91,11 +91,13 @@ def open_acquisitions(
             numbered = {_number(member, pattern) or 0: member for member in members}
             opened = sequence.open_sequence(key, numbered, axes)
         else:
-            opened = [_limited(one, ready[members[0]]) for one in formats.open_file(members[0], axes)]
+            images = map(formats.looked_through, formats.open_file(members[0], axes))
+            opened = [_limited(one, ready[members[0]]) for one in images]
         found += opened if pattern is not None else [_doubted(members[0], one) for one in opened]
     if axes is not None:
         found = [_without_use_for(axes, one) for one in found]
-    return [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
+    known = [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
+    return known if pattern is not None else [_undated(one) for one in known]
 
 
 def reopen(row: AcquisitionRow, t: int) -> Acquisition:
@@ -136,7 +138,7 @@ def reopen(row: AcquisitionRow, t: int) -> Acquisition:
 def _opened_again(owner: Path, row: AcquisitionRow, t: int, axes: str | None) -> Acquisition:
     """Return the image of a row out of a file."""
     of_files = formats.is_of_files(owner)  # all of them are looked at only where a file of this time point is not whole
-    if of_files:
+    if of_files or names.suffix(owner) in names.ZARR_SUFFIXES:
         opened = formats.open_file(owner, axes)
     else:
         known = formats.still_open(owner, axes, row.source_path, t)
@@ -205,6 +207,15 @@ def _doubted(file: Path, acquisition: Acquisition) -> Acquisition:
     doubt = doubt_of_plane(file, names.stem(file))
     remarks = (*acquisition.remarks, f"{file} {doubt}.") if doubt is not None else acquisition.remarks
     return replace(acquisition, remarks=remarks)
+
+
+def _undated(acquisition: Acquisition) -> Acquisition:
+    """Say it where nothing but their names tells that files are the time points of one series."""
+    said = (acquisition.frame_interval_s, acquisition.started_at, acquisition.stage_um)
+    is_known = any(one is not None for one in said) or any(sequence.REMEDY in one for one in acquisition.remarks)
+    if is_known or not sequence.is_sequence(acquisition.reader) or acquisition.size_t < 2:
+        return acquisition
+    return replace(acquisition, remarks=(*acquisition.remarks, sequence.undated(acquisition.source_path)))
 
 
 def _refuse_other_size(file: Path, member: Acquisition, row: AcquisitionRow) -> None:

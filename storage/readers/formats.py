@@ -170,6 +170,11 @@ def close_kept() -> None:
         close_all(images)
 
 
+def looked_through(image: Acquisition) -> Acquisition:
+    """Return an image with what shows only when all of it is looked at: which chunks of an OME-Zarr are absent."""
+    return omezarr.with_gaps(image) if isinstance(image.source, ZarrSource) else image
+
+
 def _files_behind(images: Iterable[Acquisition]) -> list[Path]:
     """Return the files from which it is known what the images are."""
     files: dict[Path, None] = {}

@@ -146,6 +146,8 @@ class Image:
         The ends of sentences about the file that people must know.
     stage_um : (y, x) or None
         Where the stage stood.
+    lacking : tuple of str
+        As in `Description`.
     """
 
     shape: tuple[int, int, int, int, int]
@@ -161,6 +163,7 @@ class Image:
     number: int | None = None
     remarks: tuple[str, ...] = ()
     stage_um: tuple[float, float] | None = None
+    lacking: tuple[str, ...] = ()
 
 
 def acquisitions(
@@ -220,6 +223,7 @@ def _acquisition(
         started_at=image.started_at,
         stage_um=image.stage_um,
         remarks=tuple(f"{path} {remark}." for remark in image.remarks),
+        lacking=image.lacking,
     )
 
 

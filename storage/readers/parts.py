@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storage.readers.metamorph import settings
@@ -30,6 +30,7 @@ _OIR_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.+)_\d{5}\Z")
 _ND_MEMBER = re.compile(r"_[wst]\d.*(?:\.stk|\.STK|\.TIF)\Z|_w\d.*\.tiff?\Z", re.DOTALL)
 _ND_NUMBER = re.compile(r"_(?=[wst]\d)")  # before the number of a wavelength, a position ("s"), a time point
 _WITH_PREVIEWS = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".lsm", ".ome.zarr", *VENDOR_SUFFIXES)
+_GAP = 8  # continuations in a row that may be absent, and later ones are found all the same
 _MMSTACK_CONTINUATION = re.compile(r"(?s)\A(?P<stem>.*_MMStack.*)_\d+(?P<ending>\.ome\.tif)\Z")
 
 
@@ -89,16 +90,42 @@ def companions(path: Path) -> tuple[Path, ...]:
         return tuple(planes / name for name in sorted(os.listdir(planes))) if planes.is_dir() else ()
     if ending == NDTIFF_INDEX.lower():
         return tuple(sorted(p for p in folder.iterdir() if _NDTIFF_STACK.search(p.name)))
-    if ending in OIR_SUFFIXES:
-        return _numbered(lambda n: folder / f"{path.name[:-4]}_{n:05d}")
+    name = _continuation(path)
+    return () if name is None else _numbered(name)
+
+
+def absent_parts(path: Path) -> tuple[Path, ...]:
+    """Return the continuations of an image that are not there although later ones are."""
+    name = _continuation(path)
+    if name is None:
+        return ()
+    there = set(_numbered(name))
+    before = [name(n) for n in range(1, _GAP + len(there) * (_GAP + 1))]
+    last = max((i for i, one in enumerate(before) if one in there), default=-1)
+    return tuple(one for one in before[: last + 1] if one not in there)
+
+
+def absence(files: Sequence[Path]) -> str:
+    """Say that files are not there, by their names."""
+    return f"{', '.join(file.name for file in files)} {'is' if len(files) == 1 else 'are'} not there"
+
+
+def _continuation(path: Path) -> Callable[[int], Path] | None:
+    """Return what names the numbered continuations of an image; None where it has none."""
+    if suffix(path) in OIR_SUFFIXES:
+        return lambda n: path.with_name(f"{path.name[:-4]}_{n:05d}")
     if "_MMStack" in path.name and path.name.endswith(".ome.tif"):
-        return _numbered(lambda n: folder / f"{path.name[:-8]}_{n}.ome.tif")
-    return ()
+        return lambda n: path.with_name(f"{path.name[:-8]}_{n}.ome.tif")
+    return None
 
 
 def _numbered(name: Callable[[int], Path]) -> tuple[Path, ...]:
-    """Return the files with the numbers 1, 2, 3 ... as far as they go without a gap."""
+    """Return the files with the numbers 1, 2, 3 ... that are there, as far as no more than `_GAP` are absent."""
     found: list[Path] = []
-    while (path := name(len(found) + 1)).exists():
-        found.append(path)
+    number, last = 1, 0
+    while number <= last + _GAP:
+        if (path := name(number)).exists():
+            found.append(path)
+            last = number
+        number += 1
     return tuple(found)

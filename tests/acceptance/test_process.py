@@ -44,7 +44,8 @@ def test_bad_files_cost_one_sentence_each_and_the_exit_code(processed: Path) -> 
         "empty",
         "notes",
     ]
-    assert len(err.splitlines()) == 3
+    assert len(err.splitlines()) == 4
+    assert err.count("exp_t*.tif is taken for time points of one series because its files are numbered") == 1
     assert [line.split(":")[0] for line in out.splitlines()] == ["exp", "inside/plane"]
 
 

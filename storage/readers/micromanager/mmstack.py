@@ -35,7 +35,8 @@ from storage.readers.image import (
     first_line,
 )
 from storage.readers.length_units import micrometres, seconds
-from storage.readers.parts import companions
+from storage.readers.parts import absence, absent_parts, companions
+from storage.spans import spoken
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
@@ -95,6 +96,7 @@ class _Stack:
     planes: Mapping[int, Mapping[PlaneIndex, _Page]]
     summary: Mapping[str, Any]
     closed: bool
+    absent: tuple[Path, ...] = ()  # files between those that are there
 
     def size(self, axis: str, name: str, there: int) -> int:
         """Return the planned size of an axis, or the actual one where that is larger."""
@@ -115,6 +117,24 @@ class _Stack:
         size_t, size_c, size_z = self.sizes
         every, planes = [(c, z) for c in range(size_c) for z in range(size_z)], self.planes[position]
         return tuple(t for t in range(size_t) if all((t, c, z) in planes for c, z in every))
+
+    @property
+    def ready(self) -> int:
+        """How many planes are there."""
+        return sum(len(planes) for planes in self.planes.values())
+
+    @property
+    def declared(self) -> int:
+        """How many planes were planned."""
+        return math.prod(self.sizes) * len(self.planes)
+
+    def lacks(self, path: Path) -> str:
+        """Say what is missing for want of a file between others; empty where nothing is."""
+        if not self.absent or self.ready >= self.declared:
+            return ""
+        times = {t for one in self.planes for t in set(range(self.sizes[0])) - set(self.time_points(one))}
+        lost = f"{self.declared - self.ready} of its {self.declared} planes, of time points {spoken(times)}"
+        return f"{path} lacks {lost}: {absence(self.absent)}."
 
 
 class _Files:
@@ -190,13 +210,13 @@ def probe(path: Path) -> Completion:
     except (BrokenFileError, UnreadableInputError) as error:
         reason = str(error) if str(path) in str(error) else f"{path} is not a whole MMStack: {first_line(error)}."
         return Completion("incomplete", reason)
-    ready = sum(len(planes) for planes in stack.planes.values())
-    declared = math.prod(stack.sizes) * len(stack.planes)
-    times = stack.time_points(min(stack.planes))
+    ready, declared = stack.ready, stack.declared
+    times = tuple(sorted({t for position in stack.planes for t in stack.time_points(position)}))
     if stack.closed and ready >= declared:
         return Completion("complete", f"{path} is whole.", times, ready, declared)
     why = "" if stack.closed else ", and its writer has not closed it"
-    return Completion("growing", f"{path} holds {ready} of {declared} planes{why}.", times, ready, declared)
+    reason = stack.lacks(path) or f"{path} holds {ready} of {declared} planes{why}."
+    return Completion("growing", reason, times, ready, declared)
 
 
 def open_mmstack(path: Path, axes: str | None = None) -> list[Acquisition]:
@@ -240,7 +260,7 @@ def _read_stack(files: Sequence[Path]) -> _Stack:
         raise BrokenFileError("it holds no plane yet")
     if len({(page.width, page.height, page.bits) for page in all_pages}) > 1:
         raise BrokenFileError("its planes differ in size")
-    stack = _Stack(planes, summary, closed)
+    stack = _Stack(planes, summary, closed, absent_parts(files[0]))
     if math.prod(stack.sizes) > min(MOST_PLANES, 100_000 * len(all_pages) + 1000):
         raise BrokenFileError(f"it claims {stack.sizes} planes (T, C, Z) and has {len(all_pages)}")
     return stack
@@ -361,6 +381,7 @@ def _image(files: Sequence[Path], stack: _Stack, position: int) -> Image:
         started_at=str(summary.get("StartTime") or summary.get("Time") or "") or None,
         name=str(said.get("PositionName") or f"Pos{position}"),
         time_points=stack.time_points(position),
+        lacking=tuple(filter(None, [stack.lacks(files[0])])),
     )
 
 

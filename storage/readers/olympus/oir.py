@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from storage.readers.image import (
 from storage.readers.length_units import micrometres
 from storage.readers.olympus import oir_structure
 from storage.readers.olympus.oir_structure import OirLayout, Piece
-from storage.readers.parts import companions
+from storage.readers.parts import absence, absent_parts, companions
 
 _DTYPES = {1: "<u1", 2: "<u2", 4: "<f4"}
 _AXES = {"T": "TIMELAPSE", "L": "LAMBDA", "Z": "ZSTACK"}
@@ -102,7 +102,8 @@ def probe(path: Path) -> Completion:
     except (BrokenFileError, UnreadableInputError) as error:
         reason = str(error) if str(path) in str(error) else f"{path} is not a whole OIR: {error}."
         return Completion("incomplete", reason)
-    return of_planes(path, len(oir.planes), oir.declared, oir.image.time_points or ())
+    found = of_planes(path, len(oir.planes), oir.declared, oir.image.time_points or ())
+    return found if found.state == "complete" else replace(found, reason=_reason(path, found.reason))
 
 
 def open_oir(path: Path, axes: str | None = None) -> list[Acquisition]:
@@ -118,8 +119,15 @@ def open_oir(path: Path, axes: str | None = None) -> list[Acquisition]:
         oir = _read_oir(path)
     except (BrokenFileError, OSError) as error:
         raise UnreadableInputError(f"{path} cannot be read as OIR ({first_line(error)}): export it again.") from error
-    files = (path, *companions(path))
-    return acquisitions(path, "oir", [(oir.image, OirSource(files, oir))], files)
+    files, said = (path, *companions(path)), probe(path)
+    image = replace(oir.image, lacking=(said.reason,)) if absent_parts(path) and said.state != "complete" else oir.image
+    return acquisitions(path, "oir", [(image, OirSource(files, oir))], files)
+
+
+def _reason(path: Path, reason: str) -> str:
+    """Name the files that are absent between others, where planes lack."""
+    absent = absent_parts(path)
+    return f"{reason.rstrip('.')}: {absence(absent)}." if absent else reason
 
 
 def _read_oir(path: Path) -> _Oir:
@@ -132,12 +140,17 @@ def _read_oir(path: Path) -> _Oir:
         raise BrokenFileError(f"its frames are not described ({error})") from error
     if min(rows, columns) < 1 or rows * columns > LARGEST_PLANE_PIXELS or depth not in _DTYPES:
         raise BrokenFileError(f"it claims planes of {rows} x {columns} pixels of {depth} bytes")
+    size = rows * columns * depth
+    if absent_parts(path):  # of a plane that began or ended in them, a part is there
+        layout.planes = {key: pieces for key, pieces in layout.planes.items() if sum(n for _, _, n in pieces) == size}
     for pieces in layout.planes.values():
-        if sum(length for _, _, length in pieces) != rows * columns * depth:
+        if sum(length for _, _, length in pieces) != size:
             raise UnreadableInputError(
                 f"{path} holds a plane that is not {rows} x {columns} pixels (a line scan?): export it as OME-TIFF."
             )
-    return _arranged(layout, (rows, columns), np.dtype(_DTYPES[depth]))
+    found = _arranged(layout, (rows, columns), np.dtype(_DTYPES[depth]))
+    # There is a moment for each frame that is there, and which is whose is told by their number alone.
+    return replace(found, image=replace(found.image, time_stamps_s=())) if absent_parts(path) else found
 
 
 def _arranged(layout: OirLayout, rows_columns: tuple[int, int], dtype: np.dtype) -> _Oir:

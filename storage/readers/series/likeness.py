@@ -25,7 +25,10 @@ _UNEVEN, _PAUSE = 5.0, timedelta(hours=1)
 """Nobody images every 12 hours with a file each, nor with pauses of more than an hour between much shorter ones."""
 _SAME_VOXEL = 0.01
 """Programs round voxel sizes, and stages do not step quite alike; another objective makes another voxel size."""
-_REMEDY = 'if they are independent images, switch series off with --pattern none (pattern = "none" of the watch)'
+REMEDY = (
+    "if they are independent images or conditions, switch series off with --pattern none "
+    '(pattern = "none" of the watch)'
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def strangers(series: Path) -> str:
 def doubts(series: Path, looks: tuple[FileOfSeries, ...]) -> tuple[str, ...]:
     """Return what speaks against these files being one series, a sentence each."""
     found = [_size_doubt(looks), _voxel_doubt(looks), _stage_doubt(looks), _date_doubt(looks)]
-    return tuple(f"{series} is taken for one series, but {doubt}: {_REMEDY}." for doubt in found if doubt)
+    return tuple(f"{series} is taken for one series, but {doubt}: {REMEDY}." for doubt in found if doubt)
 
 
 def _beside(key: AcquisitionKey, number: int) -> Path | None:

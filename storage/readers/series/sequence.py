@@ -17,6 +17,7 @@ from storage.readers.formats import open_file
 from storage.readers.names import AcquisitionKey, first_number
 from storage.readers.parts import companions
 from storage.readers.series import likeness
+from storage.readers.series.likeness import REMEDY
 
 SUFFIX = "-sequence"
 
@@ -97,6 +98,14 @@ def open_sequence(key: AcquisitionKey, members: Mapping[int, Path], axes: str | 
     files = {number - start: members[number] for number in numbers}
     series = _assembled(key, files, start, first[0], axes)
     return [replace(series, remarks=(*series.remarks, *likeness.doubts(key.path, looked_at)))]
+
+
+def undated(series: Path) -> str:
+    """What is said of a series of which nothing but the names of its files tells that it is one."""
+    return (
+        f"{series} is taken for time points of one series because its files are numbered, and nothing in them says "
+        f"when they were recorded: {REMEDY}."
+    )
 
 
 def is_sequence(reader: str) -> bool:

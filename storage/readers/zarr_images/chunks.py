@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -81,15 +81,18 @@ class Chunks:
         nested = self.folder / self.prefix
         return nested if nested.is_dir() else self.folder
 
-    def are_all_there(self, t: int) -> bool:
-        """Say whether no chunk of a time point is absent."""
-        return all(path.is_file() for path in self.paths(t))
-
     def paths(self, t: int) -> Iterator[Path]:
         """Give the files of a time point's chunks, whether they are there or not."""
+        return (self.folder / self.name(place) for place in self.places(t))
+
+    def name(self, place: Iterable[int]) -> str:
+        """Return the name of a chunk's file, in the array's folder."""
+        return self.prefix + self.separator.join(map(str, place))
+
+    def places(self, t: int) -> Iterator[tuple[int, ...]]:
+        """Give the places in the grid of a time point's chunks."""
         numbers: list[range] = [range(n) for n in self.grid]
         if self.time is not None:
             axis, depth = self.time
             numbers[axis] = range(t // depth, t // depth + 1)
-        for place in product(*numbers):
-            yield self.folder / (self.prefix + self.separator.join(map(str, place)))
+        return product(*numbers)

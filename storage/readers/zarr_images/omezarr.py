@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from storage.readers.names import stem
 from storage.readers.xml_text import printable
 from storage.readers.zarr_images.chunks import Chunks
 from storage.readers.zarr_images.limits import refuse_absurd
+from storage.readers.zarr_images.presence import Gaps, gaps
 from storage.readers.zarr_images.sound_blosc import guard
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ class ZarrSource:
             self._chunks = Chunks.of_array(self._root / self._array_path, self._opened(), self._letters)
         return self._chunks
 
+    def gaps(self, time_points: Iterable[int]) -> Gaps:
+        """Look which chunks of time points are absent."""
+        return gaps(self.chunks(), self._opened(), self._letters, time_points)
+
     def close(self) -> None:
         """Forget the array; the next read opens it again."""
         self._array = self._block = self._inside = None
@@ -150,10 +155,10 @@ class ZarrSource:
 
 
 def probe(path: Path) -> Completion:
-    """Return which time points of an OME-Zarr are there: those of which chunks are, and all of them or later ones.
+    """Return which time points of an OME-Zarr are there: those of which each plane is, and all of them or later ones.
 
-    Single chunks may be absent on purpose (they stand for zeros), so only quiet time tells that none will come of the
-    last time point. A time point without any was never written.
+    Blank chunks may be absent on purpose, so what lacks a plane is taken when nothing more comes, and doubted. A time
+    point without any chunk was never written.
     """
     try:
         images = open_ome_zarr(path)
@@ -164,14 +169,21 @@ def probe(path: Path) -> Completion:
     declared, written = images[0].size_t, set(images[0].time_points)
     for one in images[1:]:
         written &= set(one.time_points)
-    if len(written) == declared:
+    found = [one.source.gaps(one.time_points) for one in images if isinstance(one.source, ZarrSource)]
+    written -= {t for one in found for t in one.unwritten}
+    doubtful = {t for one in found for t in one.doubtful} & written
+    all_written = len(written) == declared
+    if all_written and not doubtful:
         return Completion("complete", f"{path} has its metadata and arrays.", tuple(sorted(written)))
-    source = images[0].source
-    assert isinstance(source, ZarrSource)  # this reader's own
-    last = max(written, default=0)
-    ready = tuple(t for t in sorted(written) if t < last or source.chunks().are_all_there(t))
+    if not all_written:  # the last may be under way
+        doubtful |= {t for one in found for t in one.sparse if t == max(written, default=0)} & written
+    ready, counts = tuple(sorted(written - doubtful)), (len(written), declared)
+    lacks = next((f"{path} {remark}." for one in found for remark in one.remarks), "")
     reason = f"{path} holds {len(written)} of the {declared} time points that it declares."
-    return Completion("growing", reason, ready, len(written), declared)
+    return Completion(
+        "growing", lacks if all_written else reason, ready, *counts,
+        doubtful=tuple(sorted(doubtful)), is_all_there=all_written,
+    )  # fmt: skip
 
 
 def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
@@ -302,3 +314,11 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
         time_points=source.chunks().written(sizes.get("t", 1)),
         source=source,
     )
+
+
+def with_gaps(image: Acquisition) -> Acquisition:
+    """Return an image with the time points of which something is there, and with what they lack."""
+    assert isinstance(image.source, ZarrSource)  # this reader's own
+    found = image.source.gaps(image.time_points)
+    times = tuple(t for t in image.time_points if t not in found.unwritten)
+    return replace(image, time_points=times, remarks=tuple(f"{image.files[0]} {text}." for text in found.remarks))

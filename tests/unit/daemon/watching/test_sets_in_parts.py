@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zarr
+from cases import images, mmstack_file
 from cases.ome_set_file import DESCRIBED, SPLITS, ome_set
 from cases.stored import pixels
 from desk import Desk
 
 from daemon.watching.inspection import Look, Open
 from storage.database.catalog import Catalog
+from storage.readers import companions
 from storage.schema.states import AcquisitionState
 
 ARRAY = pixels(4, 2, 3, 12, 16)
@@ -161,3 +164,39 @@ def test_complaints_about_files_that_were_taken_after_all_are_not_told(desk: Des
     with desk.catalog._transaction() as connection:
         query = "select count(*) from acquisitions where state = 'set_aside' and dismissed_at is null"
         assert connection.exec_driver_sql(query).scalar() == 0
+
+
+def test_an_mmstack_goes_on_without_a_file_between_others(desk: Desk, elsewhere: Path) -> None:
+    path = mmstack_file.stack(elsewhere / "a_MMStack_Pos0.ome.tif", ARRAY[None], per_file=6)
+    missing = elsewhere / "a_MMStack_Pos0_1.ome.tif"
+    for file in (path, *companions(path)):
+        if file != missing:
+            arrive(desk, file)
+    desk.run(0.0, 8.0)
+    assert desk.queued() == {"a_MMStack_Pos0": [0, 2, 3]}
+    desk.run(8.5, 60.0)
+    assert "a_MMStack_Pos0_1.ome.tif is not there" in desk.catalog.acquisition(1).doubts[0]
+    arrive(desk, missing)
+    desk.run(60.5, 70.0)
+    assert desk.queued() == {"a_MMStack_Pos0": [0, 1, 2, 3]}
+    assert desk.catalog.acquisition(1).doubts == ()
+
+
+def test_a_store_that_lacks_a_plane_is_waited_for_then_taken_with_a_doubt(desk: Desk) -> None:
+    array = ARRAY + 1
+    array[2, 1, :2] = 0  # the chunks hold two slices
+    path = images.ome_zarr_05(desk.incoming, array)
+    desk.run(0.0, 8.0)
+    assert desk.queued() == {"embryo": [0, 1, 3]}
+    assert desk.queue_loop.ended == set()
+    desk.run(8.5, 45.0)
+    assert desk.queued() == {"embryo": [0, 1, 2, 3]}
+    assert desk.queue_loop.ended == {1}
+    (doubt,) = desk.catalog.acquisition(1).doubts
+    assert "has no chunk of 2 planes (t 2, c 1, z 0-1), which count as 0" in doubt
+    before = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
+    zarr.open_group(path, mode="r+")["0"][2, 1, :2] = ARRAY[2, 1, :2] + 1  # type: ignore[index]
+    desk.run(45.5, 60.0)
+    after = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
+    assert {t for t in after if after[t] != before[t]} == {2}
+    assert desk.catalog.acquisition(1).doubts == ()

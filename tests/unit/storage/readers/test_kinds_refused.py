@@ -12,6 +12,7 @@ from cases import czi_file
 from cases.stored import pixels
 
 from storage.errors import UnreadableInputError, UnsupportedInputError
+from storage.given_facts import GivenFacts
 from storage.readers import open_acquisitions, probe
 
 
@@ -47,6 +48,26 @@ def test_scales_of_a_store_and_of_its_array_are_multiplied(tmp_path: Path) -> No
     scale = [{"type": "scale", "scale": [30.0, 2.0, 0.5, 0.25]}]
     (found,) = open_acquisitions(store(tmp_path / "a.ome.zarr", {"axes": axes(), "coordinateTransformations": scale}))
     assert (found.voxel_size_um, found.frame_interval_s) == ((2.0, 0.5, 0.25), 30.0)
+
+
+@pytest.mark.parametrize(("unit", "voxel"), [(None, None), ("micrometer", (1.0, 1.0, 1.0))])
+def test_a_scale_of_ones_is_no_voxel_size_without_a_unit_and_doubted_with_one(
+    tmp_path: Path, unit: str | None, voxel: tuple[float, ...] | None
+) -> None:
+    """It is what programs write where nobody told them."""
+    ones = [{"type": "scale", "scale": [1.0, 1.0, 1.0, 1.0]}]
+    multiscale = {"axes": axes(unit), "coordinateTransformations": ones}
+    (found,) = open_acquisitions(store(tmp_path / "a.ome.zarr", multiscale))
+    assert found.voxel_size_um == voxel
+    assert any("voxels are 1 x 1 x 1 um" in doubt for doubt in found.doubts) is (voxel is not None)
+    (told,) = open_acquisitions(found.source_path, given=GivenFacts(voxel_size_override_um=(2.0, 0.5, 0.5)))
+    assert (told.voxel_size_um, told.voxel_source, told.doubts) == ((2.0, 0.5, 0.5), "configured", ())
+
+
+def test_voxels_of_one_are_doubted_in_every_format(tmp_path: Path) -> None:
+    sizes = dict.fromkeys(("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"), 1.0)
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels(1, 1, 3)[0, 0], ome=True, metadata={"axes": "ZYX", **sizes})
+    assert "voxels are 1 x 1 x 1 um" in open_acquisitions(tmp_path / "a.ome.tif")[0].doubts[0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import tifffile
 from cases.stored import row_of
 
 from storage.errors import UnreadableInputError
+from storage.given_facts import GivenFacts
 from storage.readers import open_acquisitions, reopen
 from storage.readers.names import is_alone
 
@@ -118,6 +119,20 @@ def test_a_single_first_file_may_be_the_beginning_of_a_series(tmp_path: Path) ->
     assert (found.name, found.time_points, found.first_number) == ("a", (0,), 1)
 
 
+def test_conditions_without_dates_or_interval_are_doubted(tmp_path: Path) -> None:
+    """Three files of one size may be three treatments as well as three time points."""
+    first, *others = (put(tmp_path, f"drugF_T{number}.ome.tif") for number in (1, 2, 3))
+    (found,) = open_acquisitions(tmp_path)
+    (doubt,) = found.doubts
+    assert f"{tmp_path / 'drugF_T*.ome.tif'} is taken for time points of one series because its files are" in doubt
+    assert "--pattern none" in doubt
+    assert open_acquisitions(others[0])[0].doubts == (doubt,), "as the service opens it when it comes"
+    assert open_acquisitions(first)[0].doubts == (), "no series yet"
+    assert open_acquisitions(tmp_path, given=GivenFacts(frame_interval_s=60.0))[0].doubts == ()
+    assert open_acquisitions(tmp_path, pattern=r"(?P<name>.+)_T(?P<t>\d+)")[0].doubts == ()
+    assert [one.doubts for one in open_acquisitions(tmp_path, pattern="none")] == [()] * 3
+
+
 @pytest.mark.parametrize("pattern", ["none", ""])
 def test_series_can_be_switched_off(tmp_path: Path, pattern: str) -> None:
     for number in (1, 2):
@@ -131,7 +146,7 @@ def test_another_objective_is_doubted(tmp_path: Path, pixel_um: float, doubt: st
     """The voxel size of the first file would be taken for all."""
     for number in range(1, 5):
         put(tmp_path, f"a_T{number}.ome.tif", pixel_um=pixel_um if number == 3 else 0.5)
-    (found,) = open_acquisitions(tmp_path)
+    (found,) = open_acquisitions(tmp_path, given=GivenFacts(frame_interval_s=60.0))
     assert len(found.remarks) == bool(doubt)
     assert doubt in "".join(found.remarks)
 

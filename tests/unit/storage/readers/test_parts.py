@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from cases import mmstack_file, oir_file
+from cases.stored import pixels, row_of
 
-from storage.readers import companions, discover, owner
+from storage.readers import companions, discover, open_acquisitions, owner, probe, reopen
+from storage.readers.parts import absent_parts
 
 SETS = [
     ("x.oif", ["x.oif.files/s_C001Z001.tif", "x.oif.files/s_C001Z001.pty"]),
@@ -42,7 +46,56 @@ def test_planes_lead_to_a_settings_file_that_has_not_come_yet(tmp_path: Path) ->
     assert owner(tmp_path / "x.oif.files" / "s_C001.tif") == tmp_path / "x.oif"
 
 
-def test_a_gap_ends_numbered_companions(tmp_path: Path) -> None:
-    for name in ("x.oir", "x_00001", "x_00003"):
-        (tmp_path / name).touch()
-    assert companions(tmp_path / "x.oir") == (tmp_path / "x_00001",)
+@pytest.mark.parametrize(("first", "name"), [("x.oir", "x_{:05d}"), ("x_MMStack.ome.tif", "x_MMStack_{}.ome.tif")])
+def test_a_gap_in_the_numbers_hides_nothing_behind_it(tmp_path: Path, first: str, name: str) -> None:
+    path, numbered = tmp_path / first, {n: tmp_path / name.format(n) for n in (1, 2, 3, 5, 30)}
+    for one in (path, numbered[1], numbered[3], numbered[30]):
+        one.touch()
+    assert companions(path) == (numbered[1], numbered[3]), "what is numbered far away is another file"
+    assert absent_parts(path) == (numbered[2],)
+    numbered[5].touch()
+    assert [file.name for file in absent_parts(path)] == [name.format(2), name.format(4)]
+    assert {owner(file) for file in companions(path)} == {path}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_what_an_mmstack_lacks_between_its_files_is_said_and_the_rest_is_read(tmp_path: Path, number: int) -> None:
+    """Each file holds two time points."""
+    array = pixels(8, 2, 3)
+    path = mmstack_file.stack(tmp_path / "a_MMStack_Pos0.ome.tif", array[None], per_file=12)
+    files = companions(path)
+    assert len(files) == 3
+    files[number - 1].unlink()
+    verdict, lost = probe(path), {2 * number, 2 * number + 1}
+    there = tuple(t for t in range(8) if t not in lost)
+    assert (verdict.state, verdict.time_points_ready) == ("growing", there)
+    said = f"lacks 12 of its 48 planes, of time points {min(lost)}-{max(lost)}: a_MMStack_Pos0_{number}.ome.tif is not"
+    assert (said in verdict.reason) is (number < 3), "of the last nobody knows that there was one"
+    (found,) = open_acquisitions(path)
+    assert found.lacking == ((verdict.reason,) if number < 3 else ())
+    with found:
+        for t in there:
+            np.testing.assert_array_equal(found.plane(t, 1, 2), array[t, 1, 2])
+    with reopen(row_of(found), there[-1]) as again:
+        np.testing.assert_array_equal(again.plane(there[-1], 0, 1), array[there[-1], 0, 1])
+
+
+def test_a_gap_within_a_time_point_of_an_mmstack_costs_those_that_it_touches(tmp_path: Path) -> None:
+    path = mmstack_file.stack(tmp_path / "a_MMStack_Pos0.ome.tif", pixels(4, 1, 3)[None], per_file=4)
+    companions(path)[0].unlink()
+    verdict = probe(path)
+    assert verdict.time_points_ready == (0, 3)
+    assert "lacks 4 of its 12 planes, of time points 1-2: a_MMStack_Pos0_1.ome.tif is not there" in verdict.reason
+
+
+def test_what_an_oir_lacks_between_its_files_is_said_and_the_rest_is_read(tmp_path: Path) -> None:
+    array = pixels(3, 2, 3)
+    path = oir_file.image(tmp_path / "a.oir", array, parts=3)
+    companions(path)[0].unlink()
+    verdict = probe(path)
+    assert (verdict.state, verdict.time_points_ready) == ("growing", (0, 2))
+    assert verdict.reason.endswith("holds 12 of the 18 planes that it declares: a_00001 is not there.")
+    (found,) = open_acquisitions(path)
+    assert (found.lacking, found.time_stamps_s) == ((verdict.reason,), ())
+    with found:
+        np.testing.assert_array_equal(found.plane(2, 1, 2), array[2, 1, 2])
