@@ -142,11 +142,12 @@ class Painter:
         self._on_plate(canvas, draw, (width - pad - self._font.getlength(right), pad), right)
         length = scale_bar_um(self.extent[1])
         bar = length * width / self.extent[1]
-        at, low = width - 2 * pad - bar, height - 2 * pad
+        at, low, thick = width - 2 * pad - bar, height - 2 * pad, max(3, self._letters_px // 4)
         name = f"{plain_number(length)} {self.unit}"
         above = (at + (bar - self._font.getlength(name)) / 2, low - 1.6 * self._letters_px)
         self._on_plate(canvas, draw, above, name)
-        draw.rectangle((at, low, at + bar, low + max(3, self._letters_px // 4)), fill=WHITE)
+        draw.rectangle((at - 2, low - 2, at + bar + 2, low + thick + 2), fill=PAPER)  # it is seen on nuclei too
+        draw.rectangle((at, low, at + bar, low + thick), fill=WHITE)
         for line, said in enumerate(self.caption):
             place = (pad, height + 3 + line * 1.35 * self._letters_px)
             draw.text(place, self._fitting(said, width - 2 * pad), fill=QUIET if line else WHITE, font=self._font)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, measured, runs, say_nothing
+from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, legend_above, measured, runs, say_nothing
 from daemon.plots.subject import Stack, Subject
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, ValuesN
 from tracking.measures import diffusion, mean_squared_displacement
@@ -44,7 +44,7 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
     words = f"{len(born)} division{'' if len(born) == 1 else 's'}"
     axes.text(0.02, 0.07, words, transform=axes.transAxes, color=ORANGE, fontsize=9)
     axes.set_ylim(0, None)
-    axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=2)
+    legend_above(axes, 2)
     axes.margins(x=0.01)
     finish(axes, "Nuclei over time", scale.label, "nuclei")
 
@@ -90,7 +90,7 @@ def draw_sizes_over_time(axes: Axes, subject: Subject) -> None:
         axes.plot(times, values[2], color=BLUE, linewidth=1.8, marker=dot, markersize=4, label=names[2])
     axes.set_ylim(0, None)
     axes.margins(x=0.01)
-    axes.legend(fontsize=8.5, frameon=False, loc="lower right", ncols=3)
+    legend_above(axes, 3)
     finish(axes, title, scale.label, f"{subject.size_name} ({subject.size_unit})")
 
 
@@ -176,4 +176,5 @@ def _histogram(axes: Axes, values: ValuesN, title: str, x: str, colour: str = BL
         va="top", fontsize=9, color=INK, bbox=PLATE,
     )  # fmt: skip
     axes.set_xlim(0, upper)
+    axes.set_ylim(0, 1.12 * axes.get_ylim()[1])  # room for the word
     finish(axes, title, f"{x}; {beyond} larger not shown" if beyond else x, "nuclei")

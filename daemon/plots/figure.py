@@ -105,7 +105,7 @@ def _sizes(subject: Subject, moment: Stack) -> Figure:
         drawn.append(lambda axes: charts.draw_shadows(axes, subject, moment))
     if len(subject.times) > 1:
         drawn.append(lambda axes: charts.draw_sizes_over_time(axes, subject))
-    figure = new_figure(max(4.5 * len(drawn), 5.5), 4.2)
+    figure = new_figure(5.2 * len(drawn), 4.2)
     for axes, fill in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
         fill(axes)
     return figure
@@ -147,7 +147,7 @@ def _summary_of_one(subject: Subject, moment: Stack) -> Figure:
     charts.draw_sizes(panels[0], subject)
     if below:
         charts.draw_shadows(panels[1], subject, moment)
-    _head(figure, subject, f"{len(subject.nuclei)} nuclei, one time point")
+    _head(figure, subject, f"{subject.in_words}, one time point")
     return figure
 
 

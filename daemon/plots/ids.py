@@ -13,10 +13,12 @@ from matplotlib.text import Text
 
 from daemon.plots.arrays import PointsXY
 from daemon.plots.canvas import quiet_glyphs
+from daemon.plots.picture import SCALE_BAR
 from nuset_engine.arrays import FloatsN, MaskYX
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
@@ -81,7 +83,7 @@ def fit_ids(figure: Figure) -> None:
     canvas: FigureCanvasAgg = figure.canvas  # type: ignore[assignment]
     renderer = canvas.get_renderer()
     for axes in figure.get_axes():
-        taken: list[FloatsN] = []
+        taken = _occupied(axes, renderer)
         found = [one for one in axes.get_children() if isinstance(one, IdText)]
         for number, text in enumerate(found):
             origin, corner = axes.transData.transform(np.array([(0.0, 0.0), text.room]))
@@ -93,11 +95,18 @@ def fit_ids(figure: Figure) -> None:
                 taken.append(box)
 
 
-def _fitted(text: IdText, room: tuple[float, float], taken: list[FloatsN], renderer: object) -> FloatsN | None:
+def _occupied(axes: Axes, renderer: RendererBase) -> list[FloatsN]:
+    """Where other words, or a scale bar, are written: left, bottom, right and top in pixels of each."""
+    words = [one for one in axes.texts if not isinstance(one, IdText) and one.get_text()]
+    bars = [one for one in axes.lines if one.get_gid() == SCALE_BAR]
+    return [one.get_window_extent(renderer).get_points().ravel() for one in (*words, *bars)]
+
+
+def _fitted(text: IdText, room: tuple[float, float], taken: list[FloatsN], renderer: RendererBase) -> FloatsN | None:
     """Choose the largest size that fits and meets nothing; return left, bottom, right and top in pixels."""
     for size in SIZES_PT:
         text.set_fontsize(size)
-        box = text.get_window_extent(renderer)  # type: ignore[arg-type]
+        box = text.get_window_extent(renderer)
         if not text.fits(box.width, box.height, room):
             continue
         mine = np.array([box.x0, box.y0, box.x1, box.y1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,9 +41,11 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
     there = [subject.times[run] for run in runs(subject.times, subject.step)]
     for track, (first, last, generation) in spans.items():
         colour = ON_WHITE[generation % len(ON_WHITE)]
-        if any(a[-1] < b[0] for a, b in pairwise(_within(there, first, last))):
-            axes.plot(scale(np.array([first, last])), [height[track]] * 2, color=colour, linewidth=0.8, linestyle=":")
-        for part in _within(there, first, last):
+        parts = _within(there, first, last)
+        if sum(len(part) for part in parts) <= (last - first) // subject.step:
+            ends = scale(np.array([first - over, last + over]))
+            axes.plot(ends, [height[track]] * 2, color=colour, linewidth=0.8, linestyle=":")
+        for part in parts:
             ends = scale(np.array([part[0] - over, part[-1] + over]))
             axes.plot(ends, [height[track]] * 2, color=colour, linewidth=2.0, solid_capstyle="butt")
     for track, mother in _pairs(shown):
@@ -85,9 +86,9 @@ def _add_ids(
 
 
 def _within(there: Sequence[IntsN], first: int, last: int) -> list[IntsN]:
-    """Of stretches of time points, what lies between two; without any, those two."""
+    """Of stretches of time points, what lies between two."""
     parts = [run[(run >= first) & (run <= last)] for run in there]
-    return [part for part in parts if len(part)] or [np.array([first, last])]
+    return [part for part in parts if len(part)]
 
 
 def chosen(tracks: pd.DataFrame) -> tuple[pd.DataFrame, int]:

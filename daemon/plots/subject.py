@@ -9,7 +9,7 @@ import pandas as pd
 
 import storage
 from daemon.errors import UsageError
-from daemon.plots.style import TimeScale
+from daemon.plots.style import TimeScale, counted
 from nuset_engine.arrays import IntsN, LabelsZYX, StackZYX, VectorZYX
 from storage import readers
 from storage.results import AcquisitionResults
@@ -114,7 +114,9 @@ class Subject:
 
     @property
     def in_words(self) -> str:
-        """Cells, divisions and detections, as pictures say them."""
+        """Cells, divisions and detections, as pictures say them; of a single time point its nuclei."""
+        if len(self.times) < 2:
+            return counted(len(self.nuclei), "nucleus", "nuclei")
         cells, divisions = int(self.cells[-1]) if len(self.times) else 0, len(self.births)
         counts = ((cells, "cell"), (divisions, "division"), (len(self.nuclei), "detection"))
         cells_at_end, *others = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)

@@ -107,6 +107,13 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.open("about:blank")
         window.open(link)
         window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+        window.run("document.querySelector('[data-tab=plots]').click()")
+        window.wait("what can be drawn", lambda: "Choose one" in text(window, ".pane"))
+        window.run("document.querySelector('[data-picture=nuclei]').click()")
+        drawn = "const i = document.querySelector('.pane img'); return i ? i.naturalWidth : 0"
+        window.wait("the picture", lambda: window.run(drawn) > 1000)
+        assert "t = 3, as PNG SVG" in text(window, ".pane")
+        window.keep("acquisition, plots")
         for tab in ("course", "about"):
             window.run("document.querySelector(`[data-tab=${arguments[0]}]`).click()", tab)
             window.wait("the pane", lambda: text(window, ".pane") != "")

@@ -21,6 +21,7 @@ from daemon.plots.style import (
     TimeScale,
     counted,
     finish,
+    legend_above,
     plain_name,
     plain_number,
     runs,
@@ -117,7 +118,7 @@ def draw_courses(axes: Axes, one: Compared) -> None:
     )  # fmt: skip
     axes.margins(y=0.1)
     axes.set_ylim(0, None)
-    axes.legend(fontsize=8.5, frameon=False, loc="lower right")
+    legend_above(axes, 2)
     finish(axes, "Nuclei over time", scale.label, "nuclei")
 
 

@@ -97,7 +97,8 @@ def coloured(frame: PictureYX3) -> np.ndarray:
 def test_outlines_lie_where_labels_are(results: Path) -> None:
     """Corners are cut by half a pixel of the labels, which is 11 in the frame."""
     made = film(results, tail=0)
-    for t, frame in enumerate(made.frames()):
+    made.times = made.times[-2:]
+    for t, frame in zip((4, 5), made.frames(), strict=True):
         labels = storage.open(results)["embryo"].labels()[t].compute().max(axis=0)
         large = labels.repeat(22, 0).repeat(22, 1) > 0
         edge = binary_dilation(large, iterations=2) & ~binary_erosion(large, iterations=12)
@@ -110,7 +111,9 @@ def test_outlines_lie_where_labels_are(results: Path) -> None:
 
 def test_daughters_have_the_colour_of_their_lineage_or_their_own(results: Path) -> None:
     def seen(by: str) -> list[set[int]]:
-        *_, frame = film(results, tail=0, by=by).frames()
+        made = film(results, tail=0, by=by)
+        made.times = made.times[-1:]
+        [frame] = made.frames()
         drawn = coloured(frame)  # squares of four pixels, five apart, the first at x = 1
         return [set(drawn[:100, 22 * (5 * i + 1) - 9 : 22 * (5 * i + 5) + 9].ravel().tolist()) - {-1} for i in range(4)]
 

@@ -139,6 +139,18 @@ def test_single_images_have_no_empty_panels(results: Path) -> None:
     assert [len(compose("nuclei", subject, view).get_axes()) for view in (plane, moment)] == [1, 2]
 
 
+def test_legends_hide_neither_titles_nor_data(results: Path) -> None:
+    subject, found = load(naming.database_url(results), "embryo")
+    figure = compose("sizes", subject, stack(found, None))
+    figure.draw_without_rendering()
+    axes = figure.get_axes()[2]
+    legend, title = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
+    assert legend is not None
+    box = legend.get_window_extent()
+    assert not box.overlaps(title.get_window_extent())
+    assert box.y0 >= axes.bbox.y1 - 1
+
+
 def test_a_thin_stack_is_stretched_and_says_so(results: Path) -> None:
     subject, found = load(naming.database_url(results), "embryo")
     moment = stack(found, None)
@@ -201,7 +213,7 @@ def test_tracks_are_dotted_where_time_points_are_absent(results: Path) -> None:
     row = lineage.rows_of(subject.tracks)[6]
     mine = [line for line in axes.lines if np.ptp(line.get_ydata()) == 0 and line.get_ydata()[0] == row]
     drawn = [(line.get_linestyle(), np.round(line.get_xdata(), 2).tolist()) for line in mine]
-    assert drawn == [(":", [0, 5]), ("-", [-0.35, 1.35]), ("-", [3.65, 5.35])]
+    assert drawn == [(":", [-0.35, 5.35]), ("-", [-0.35, 1.35]), ("-", [3.65, 5.35])]
 
 
 def test_a_single_time_point_has_no_course_of_time(results: Path) -> None:

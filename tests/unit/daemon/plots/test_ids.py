@@ -15,6 +15,7 @@ from daemon.plots.canvas import new_figure
 from daemon.plots.figure import compose
 from daemon.plots.ids import IdText, fit_ids, widest_place
 from daemon.plots.images import seen_from_above
+from daemon.plots.picture import SCALE_BAR
 from daemon.plots.style import ON_DARK, ON_WHITE
 from daemon.plots.subject import Stack, Subject, load, stack
 from nuset_engine.arrays import FloatsN
@@ -81,12 +82,25 @@ def test_no_id_lies_over_another() -> None:
     axes = figure.subplots()
     axes.set(xlim=(0, 100), ylim=(0, 100))
     rng = np.random.default_rng(4)
-    for number, place in enumerate(rng.uniform(5, 95, (300, 2)).tolist()):
+    for number, place in enumerate(rng.uniform(5, 95, (150, 2)).tolist()):
         IdText(axes, (place[0], place[1]), number, (20.0, 20.0), inside=True)
     fit_ids(figure)
     boxes = [text.get_window_extent() for text in written(figure).values()]
-    assert 50 < len(boxes) < 300
+    assert 50 < len(boxes) < 150
     assert not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+
+
+def test_no_id_lies_under_a_scale_bar(scene: tuple[Subject, Stack]) -> None:
+    subject, moment = scene
+    labels = moment.labels.copy()
+    labels[:, 14:, 14:] = 4  # where the bar is
+    figure = compose("nuclei", subject, Stack(moment.t, moment.image, labels, moment.extent))
+    fit_ids(figure)
+    top = figure.get_axes()[0]
+    bars = [line.get_window_extent() for line in top.lines if line.get_gid() == SCALE_BAR]
+    assert len(bars) == 2
+    for text in written(figure).values():
+        assert not any(text.get_window_extent().overlaps(bar) for bar in bars)
 
 
 def test_lines_of_a_lineage_have_their_tracks(scene: tuple[Subject, Stack]) -> None:
