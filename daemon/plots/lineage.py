@@ -25,9 +25,8 @@ FAR = 1e9
 
 def draw_lineage(axes: Axes, subject: Subject) -> None:
     """Families with divisions, largest first; the others below, as far as there is room. Colours are generations."""
-    title = "Lineage"
     if subject.tracks.empty:
-        say_nothing(axes, title, "no tracks yet")
+        say_nothing(axes, "Lineage", "no tracks yet")
         return
     shown, left_out = chosen(subject.tracks)
     scale, over = subject.scale, 0.35 * subject.step
@@ -59,7 +58,7 @@ def draw_lineage(axes: Axes, subject: Subject) -> None:
     families = shown["root_track_id"].nunique()
     more = f", {left_out} more not shown" if left_out else ""
     axes.set_ylim(max(height.values()) + 1, -1)
-    finish(axes, f"{title}: {counted(families, 'family', 'families')}{more}", scale.label, "")
+    finish(axes, f"Lineage: {counted(families, 'family', 'families')}{more}", scale.label, "")
     axes.set_title("colours: generations, numbers: tracks", loc="right", fontsize=8, color=QUIET)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

@@ -134,8 +134,10 @@ def finish(axes: Axes, title: str, x: str, y: str) -> None:
 
 def legend_above(axes: Axes, columns: int) -> None:
     """Put the legend beside the title, where it hides no data."""
-    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-    axes.legend(fontsize=8, frameon=False, ncols=columns, columnspacing=0.9, handlelength=1.4, **place)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1, ncols=columns, fontsize=8, frameon=False,
+        columnspacing=0.9, handlelength=1.4,
+    )  # fmt: skip
 
 
 def say_nothing(axes: Axes, title: str, reason: str) -> None:
