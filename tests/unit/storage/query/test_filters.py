@@ -137,7 +137,7 @@ def test_the_longest_filter_is_taken_by_sqlite() -> None:
     assert kept("not " * 48 + "id = 1") == [1]
 
 
-@given(st.text(max_size=40))
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))  # quicker found than what UTF-8 takes
 def test_no_text_does_anything_else_than_filter_or_be_refused(text: str) -> None:
     with contextlib.suppress(WrongRequestError):
         kept(text)

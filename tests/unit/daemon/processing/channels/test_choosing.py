@@ -57,7 +57,11 @@ class Desk:
     def play(self, *verdicts: ChannelTrial, dies_before: int = -1) -> list[tuple[str, int, int | None]]:
         """Answer until nothing is left; what was asked of the worker: look or analyse, t, channel."""
         told, answers = list[tuple[str, int, int | None]](), list(verdicts)
+        idle = 0  # turns in a row: what was not due in them never will be
         for turn in range(60):
+            idle = 0 if self.loop.working or turn <= dies_before else idle + 1
+            if idle > 5:
+                break
             task = self.actor.task
             if turn == dies_before:
                 self.actor.lines.append(Died("It died."))
