@@ -142,7 +142,7 @@ def test_a_source_that_is_asked_for_again_is_looked_at_again(desk: Desk) -> None
 
 def test_many_files_at_once_are_all_taken_in_turns(desk: Desk) -> None:
     for number in range(120):
-        desk.put(f"plane {number}.tif", shape=(8, 8))
+        desk.put(f"plane {number}.tif", number, shape=(8, 8))
     desk.run(0.0, 2.0)
     assert 0 < len(desk.queued()) <= 50
     desk.run(2.5, 5.0)
