@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.processing.channels.looking import try_acquisition
+from daemon.processing.engine_factory import StackSegmenter
 from daemon.processing.messages import (
     Analysed,
     AnalyseTask,
@@ -31,7 +32,6 @@ from daemon.processing.messages import (
     TrackTask,
 )
 from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable
-from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.stopwatch import Stopwatch
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure

@@ -13,8 +13,7 @@ from daemon.configuration.config import EngineConfig, Processing
 from daemon.errors import DaemonError, UsageError
 from daemon.files.other_systems import ENGINE, OtherSystem
 from daemon.output import complain
-from daemon.processing.engine_factory import segmenter_of
-from daemon.processing.stack_segmenter import StackSegmenter
+from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from nuset_engine.arrays import Labels, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness

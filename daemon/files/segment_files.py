@@ -15,9 +15,8 @@ from daemon.files.each_image import images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.segment_report import SegmentReport
 from daemon.output import complain
-from daemon.processing.engine_factory import segmenter_of
+from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
-from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers

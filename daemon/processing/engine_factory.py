@@ -1,25 +1,55 @@
-"""Finding the segmenter by its import path: NuSeT by default, anybody's own with `[engine] factory`."""
+"""What the flow needs of a segmenter, and the one that an import path names: NuSeT by default, or anybody's own."""
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from daemon.errors import EngineFailedError
 from daemon.installation.kept_weights import located
-from daemon.processing.stack_segmenter import StackSegmenter
+from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
+from nuset_engine.reconstruction.volume import SliceLabels
 from nuset_engine.runtime.names import AUTO
 
 if TYPE_CHECKING:
     from daemon.configuration.config import EngineConfig
 
-Factory = Callable[..., StackSegmenter]
-
 # TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
 QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+class ModelInfo(Protocol):
+    """What identifies the model that a result was made with."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that decides a result."""
+
+
+class StackSegmenter(Protocol):
+    """Finds nuclei slice by slice."""
+
+    @property
+    def weights_info(self) -> ModelInfo:
+        """Its model."""
+
+    def segment_stack(
+        self,
+        planes: Sequence[PlaneYX],
+        statistics: None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[SliceLabels]:
+        """Labels of each slice in turn; `progress` is told how many are done."""
+
+
+Factory = Callable[..., StackSegmenter]
 
 
 def load_factory(path: str) -> Factory:

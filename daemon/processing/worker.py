@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from daemon import logs, pipeline
 from daemon.children.parent import meet
 from daemon.errors import EngineFailedError
-from daemon.processing.engine_factory import load_factory, make_segmenter
+from daemon.processing.engine_factory import StackSegmenter, load_factory, make_segmenter
 from daemon.processing.messages import (
     AnalyseTask,
     CannotServe,
@@ -39,7 +39,6 @@ from daemon.processing.messages import (
     TrackTask,
 )
 from daemon.processing.recipe import StoredRecipe
-from daemon.processing.stack_segmenter import StackSegmenter
 from daemon.processing.store_faults import store_fault
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.errors import EngineError

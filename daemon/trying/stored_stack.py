@@ -12,9 +12,8 @@ from daemon.configuration.assignments import DEFAULT
 from daemon.configuration.config import EngineConfig, Processing
 from daemon.errors import UsageError
 from daemon.overrides.applying import overlaid
-from daemon.processing.engine_factory import segmenter_of
+from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import StoredRecipe
-from daemon.processing.stack_segmenter import StackSegmenter
 from nuset_engine.arrays import LabelsZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams

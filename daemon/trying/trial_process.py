@@ -19,7 +19,7 @@ from nuset_engine.errors import EngineError
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from daemon.processing.stack_segmenter import ModelInfo
+    from daemon.processing.engine_factory import ModelInfo
     from daemon.trying.stored_stack import StoredStack
     from nuset_engine.reconstruction.volume import SliceLabels, Volume
 
