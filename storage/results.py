@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sqlalchemy import text
@@ -31,6 +31,7 @@ from storage.schema.rows import AcquisitionRow
 
 if TYPE_CHECKING:
     import dask.array
+    import zarr
 
     from storage.corrections.asking import Corrector
 
@@ -146,17 +147,25 @@ class AcquisitionResults:
 
     def image(self, level: int = 0) -> dask.array.Array:
         """Return the image (T, C, Z, Y, X), lazily; level 1 has half the size in y and x, and so on."""
-        if self.about.params.get("image") == "none":
-            raise StorageError(f"{self.name} was stored without its image: it is in {self.about.source_path}.")
-        return self._array("", level)
+        return self._lazy(self.stored_image(level), "", level)
 
     def labels(self, level: int = 0) -> dask.array.Array:
         """Return the labels of nuclei (T, Z, Y, X), lazily: the column ``label`` of nuclei, 0 where there is none."""
-        return self._array("labels/nuclei", level)
+        return self._lazy(self.stored_labels(level), "labels/nuclei", level)
 
     def track_labels(self, level: int = 0) -> dask.array.Array:
         """Return the labels of tracks (T, Z, Y, X), lazily: ``track_id``, of the time points whose tracks are final."""
-        return self._array("labels/tracks", level)
+        return self._lazy(self._stored("labels/tracks", level), "labels/tracks", level)
+
+    def stored_image(self, level: int = 0) -> zarr.Array[Any]:
+        """Return the image (T, C, Z, Y, X) as it lies in the store, for who reads single planes of it."""
+        if self.about.params.get("image") == "none":
+            raise StorageError(f"{self.name} was stored without its image: it is in {self.about.source_path}.")
+        return self._stored("", level)
+
+    def stored_labels(self, level: int = 0) -> zarr.Array[Any]:
+        """Return the labels of nuclei (T, Z, Y, X) as they lie in the store, for who reads single planes of them."""
+        return self._stored("labels/nuclei", level)
 
     @property
     def correct(self) -> Corrector:
@@ -169,8 +178,7 @@ class AcquisitionResults:
         query = f"SELECT * FROM {name} WHERE acquisition_id = :number ORDER BY {order}"
         return Results(self.url).sql(query, number=self.about.id).drop(columns=["acquisition_id", "acquisition"])
 
-    def _array(self, name: str, level: int) -> dask.array.Array:
-        import dask.array
+    def _stored(self, name: str, level: int) -> zarr.Array[Any]:
         import zarr
 
         path = self.about.zarr_path
@@ -187,7 +195,11 @@ class AcquisitionResults:
             ) from error
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({error.strerror or error}): check it.") from error
-        lazy: dask.array.Array = dask.array.from_array(
-            array, chunks=array.chunks, name=f"{path}/{name}/{level}/{array.shape[0]}"
-        )
+        return array
+
+    def _lazy(self, array: zarr.Array[Any], name: str, level: int) -> dask.array.Array:
+        import dask.array
+
+        place = f"{self.about.zarr_path}/{name}/{level}/{array.shape[0]}"
+        lazy: dask.array.Array = dask.array.from_array(array, chunks=array.chunks, name=place)
         return lazy

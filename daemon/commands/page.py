@@ -89,11 +89,13 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
-    from threading import Event
+    import signal
+    from threading import Event, Thread
 
     from daemon.orders.page_services import PageServices
     from daemon.output import complain, say
     from daemon.page.live.app import make_app
+    from daemon.page.live.planes import warm_up
     from daemon.page.live.server import PageServer, listen
     from storage import naming
     from storage.query.snapshots import snapshot
@@ -105,6 +107,7 @@ def execute(arguments: argparse.Namespace) -> int:
     visitors = _visitors(page)
     listening = listen(page)
     ending = Event()
+    Thread(target=warm_up, name="warm up", daemon=True).start()
     tls = None if page.tls_certificate is None or page.tls_key is None else (page.tls_certificate, page.tls_key)
     app = make_app(database, PageServices(), visitors, ending, _job_rules(page), page.folders)
     server = PageServer(app, ending, tls)
@@ -112,7 +115,11 @@ def execute(arguments: argparse.Namespace) -> int:
     complain("The page is there until Ctrl-C.")
     if arguments.until_eof:
         _end_with_input(server)
-    server.run(sockets=[listening.socket])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        server.run(sockets=[listening.socket])
+    except KeyboardInterrupt:
+        complain("Stopped.")
     return 0
 
 

@@ -4,8 +4,8 @@ It prints a link for each that opens it in neuroglancer, which is served from he
 `pip install 'nusetd[viewer]'`): nothing is fetched from the internet. Results in an object store are passed on, with
 the credentials of who serves.
 
-It listens on loopback only, gives out nothing but the files of the stores and of the viewer, and never writes. For
-another computer, forward its port: ssh -L 8765:127.0.0.1:8765 HOST.
+In a browser its address shows the page of `nusetd page`, where nothing can be ordered; programs get the list of stores.
+It listens on loopback only, and never writes. For another computer, forward its port: ssh -L 8765:127.0.0.1:8765 HOST.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
+    from daemon.orders.page_services import PageServices
     from daemon.output import complain, say
     from daemon.page import links, neuroglancer
     from daemon.page.serve import StoreServer
     from daemon.page.served_stores import ServedStores
     from storage import naming
 
-    served = ServedStores(naming.database_url(arguments.database))
-    offers = served.offers()
+    database = naming.database_url(arguments.database)
+    offers = ServedStores(database).offers()
     viewer = neuroglancer.client_folder() is not None
-    with StoreServer(served, arguments.port, arguments.origin or ()) as server:
+    with StoreServer(database, PageServices(), arguments.port, arguments.origin or ()) as server:
         for offer in offers:
             say(f"{offer.acquisition}: {links.store(server.base, offer.name)}")
             if viewer:
@@ -71,5 +72,4 @@ def until_stopped(server: StoreServer) -> None:
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        server.ending.set()
         complain("Stopped.")

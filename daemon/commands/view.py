@@ -35,6 +35,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the links, then show the window until it is closed."""
     from daemon.commands.serve import until_stopped
     from daemon.errors import DaemonError
+    from daemon.orders.page_services import PageServices
     from daemon.output import complain
     from daemon.page import neuroglancer
     from daemon.page.serve import HOST, StoreServer
@@ -50,10 +51,10 @@ def execute(arguments: argparse.Namespace) -> int:
         _print_links(served, row, f"http://{HOST}:{arguments.port}")
         return 0
     try:
-        server = StoreServer(served, arguments.port)
+        server = StoreServer(url, PageServices(), arguments.port)
     except DaemonError:
         _print_links(served, row, f"http://{HOST}:{arguments.port}")
-        complain(f"Port {arguments.port} is taken, by `nusetd serve` if it runs: the links count on it.")
+        complain(f"Port {arguments.port} is taken, by `nusetd serve` or the page if one runs: the links count on it.")
         if not arguments.neuroglancer:
             _open_napari(url, row)
         return 0
@@ -103,4 +104,4 @@ def _open_napari(url: str, row: AcquisitionRow, server: StoreServer | None = Non
     try:
         napari_view.open_window(url, row)
     finally:
-        server.shutdown()
+        server.end()

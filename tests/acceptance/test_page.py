@@ -170,7 +170,7 @@ def test_a_page_of_another_origin_reads_and_orders_nothing(window: Browser, tmp_
         for address, options in (
             (f"{page.address}/api/overview", {}),
             (f"{page.address}/api/overview", {"mode": "no-cors"}),
-            (f"{page.address}/stores/embryo.ome.zarr/.zattrs", {}),
+            (f"{page.address}/embryo.ome.zarr/.zattrs", {}),
             (f"{page.address}/api/orders/retry", order),
             (f"{page.address}/api/orders/retry", {**order, "mode": "no-cors"}),
             (f"{page.address}/api/orders/retry", own_header),

@@ -123,7 +123,7 @@ def first_load(page: LivePage) -> int:
     static = sorted((ROOT / "daemon/page/live/static").iterdir())
     paths = ["/", *(f"/static/{file.name}" for file in static if file.suffix != ".html"), "/api/overview"]
     paths += [f"{ONE}{rest}" for rest in ("", "/nuclei?t=0", "/counts", *PLANES)]
-    return sum(len(page.ask(path, Accept_Encoding="gzip").body) for path in paths)
+    return sum(len(page.ask(path, Accept_Encoding="gzip", Accept="text/html").body) for path in paths)
 
 
 def watched(page: LivePage, pid: int) -> float:

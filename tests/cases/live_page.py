@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from daemon.page.live.app import make_app
 from daemon.page.live.guard import Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.server import PageServer, listen
+from daemon.page.serve import StoreServer
 from storage import naming
 
 
@@ -60,6 +61,28 @@ class LivePage:
 
 
 @contextmanager
+def store_server(database: Path | str, origins: Sequence[str] = ()) -> Iterator[StoreServer]:
+    """What `nusetd serve` offers of a database."""
+    made = StoreServer(naming.database_url(database), PageServices(), 0, origins)
+    with made as server, running(server, server.serve_forever):
+        yield server
+
+
+@contextmanager
+def running(server: PageServer, serve: Callable[[], None]) -> Iterator[None]:
+    """Have a server answer in a thread."""
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.end()
+        thread.join(10)
+
+
+@contextmanager
 def live_page(
     database: Path, visitors: Visitors | None = None, folders: Sequence[Path] = (), rules: JobRules | None = None
 ) -> Iterator[LivePage]:
@@ -69,12 +92,5 @@ def live_page(
     ending = threading.Event()
     app = make_app(naming.database_url(database), PageServices(), visitors or Visitors(), ending, jobs, folders)
     server = PageServer(app, ending)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
+    with running(server, lambda: server.run(sockets=[listening.socket])):
         yield LivePage(listening.address)
-    finally:
-        server.end()
-        thread.join(10)

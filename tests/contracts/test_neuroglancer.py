@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases.browser import Browser, browser, is_here
+from cases.live_page import store_server
 from cases.stored import acquisition, register
 from numpy.typing import NDArray
 
 from daemon.page import links, neuroglancer
 from daemon.page.serve import StoreServer
-from daemon.page.served_stores import ServedStores
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore
 
@@ -53,12 +52,8 @@ def served(folder: Path, version: str) -> Iterator[StoreServer]:
     for t in range(SIZE[0]):
         store.write_timepoint(t, [image.planes(t, c) for c in range(SIZE[1])], labels[t])
         store.publish(t)
-    with StoreServer(ServedStores(f"sqlite:///{folder}/nusetd.sqlite"), port=0) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
+    with store_server(folder) as server:
+        yield server
 
 
 def drawn(window: Browser) -> NDArray[np.int16]:

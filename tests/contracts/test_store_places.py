@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +17,11 @@ import numpy as np
 import pytest
 import zarr
 from cases import family
+from cases.live_page import store_server
 from cases.stored import acquisition, pixels, squares
 
 import storage
 from daemon import cli
-from daemon.page.serve import StoreServer
-from daemon.page.served_stores import ServedStores
 from storage import naming
 from storage.acquisition import Acquisition
 from storage.contents import contents
@@ -183,11 +181,10 @@ def test_results_at_a_url_are_lazy_arrays_and_pictures(at_home: Path, at_url: Pa
 
 def test_results_at_a_url_are_passed_on_to_viewers_which_need_no_credentials(at_url: Path) -> None:
     """A browser has no keys, and cannot read s3:// at all."""
-    with StoreServer(ServedStores(naming.database_url(at_url)), port=0) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    with store_server(at_url) as server:
 
         def ask(path: str, **headers: str) -> tuple[int, bytes, str]:
-            connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             content = answer.read()
@@ -208,7 +205,6 @@ def test_results_at_a_url_are_passed_on_to_viewers_which_need_no_credentials(at_
         assert b"secret" not in ask("/")[1]
         shown = contents(naming.as_place(store.url))
         assert shown.timepoints == tuple(family.TRACKS_AT)
-        server.shutdown()
 
 
 def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, at_url: Path, tmp_path: Path) -> None:

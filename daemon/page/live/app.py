@@ -34,11 +34,11 @@ from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.shared_answers import SharedAnswers
-from daemon.page.live.stores import StoreRoutes, link
+from daemon.page.live.stores import StoreRoutes, link, pause
 from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
-from storage.query.changes import change_mark
+from storage.query.changes import change_mark, results_mark
 from storage.query.snapshots import snapshot
 from storage.query.statements import Selection
 
@@ -58,32 +58,32 @@ class Page:
     database : str
         Its URL.
     services : Services
+    visitors : Visitors
     ending : Event
         Set when the server ends.
-    read_only : bool
-        Orders are refused.
     folders : Folders
         Where files may be chosen.
     """
 
-    def __init__(self, database: str, services: Services, ending: Event, read_only: bool, folders: Folders) -> None:
+    def __init__(self, database: str, services: Services, visitors: Visitors, ending: Event, folders: Folders) -> None:
         self._database = database
         self._services = services
         self._ending = ending
-        self._read_only = read_only
+        self._read_only = visitors.read_only
+        self._stores = StoreRoutes(database, ending, visitors.secure)
         self._orders = OrderRoutes(database, services, folders, self.changed)
-        self._trying = TryingRoutes(database, services, self.changed, ending, read_only)
+        self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
-        self._remembered = SharedAnswers()
+        self._remembered, self._pictures = SharedAnswers(), SharedAnswers()
         self._looking = Lock()
-        self._looked_at, self._mark = float("-inf"), ""
+        self._looked_at, self._mark, self._results = float("-inf"), "", ""
 
     def routes(self) -> list[Route | Mount]:
         """Every address."""
         one = "/api/acquisitions/{number:int}"
         return [
-            Route("/", _file("index.html")),
+            Route("/", self.index),
             Route("/api/overview", self.overview),
             Route("/api/events", self.events),
             Route(one, self.about),
@@ -95,10 +95,19 @@ class Page:
             Route(f"{one}/thumbnail.png", self.thumbnail),
             *self._orders.routes(),
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
-            *StoreRoutes(self._database, self._ending).routes(),
             *self._trying.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
+            *self._stores.routes(),
         ]
+
+    def index(self, request: Request) -> Response:
+        """The page for browsers, the list of stores for programs."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return self._stores.listing(request)
+        names = sorted(file.name for file in STATIC.glob("*.js"))
+        links = "".join(f'<link rel="modulepreload" href="/static/{name}">\n' for name in names)  # all at once
+        content = (STATIC / "index.html").read_text(encoding="utf-8").replace("</head>", f"{links}</head>")
+        return Response(content, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
     def overview(self, request: Request) -> Response:
         """The first page's numbers."""
@@ -192,7 +201,7 @@ class Page:
 
     def _png(self, request: Request, make: Callable[[], bytes], media_type: str = "image/png") -> Response:
         self._look()
-        content = self._remembered.content(f"{request.url.path}?{request.url.query}", make)
+        content = self._pictures.content(f"{request.url.path}?{request.url.query}", make)
         return Response(content, media_type=media_type, headers={"Cache-Control": "no-store"})
 
     async def events(self, request: Request) -> Response:
@@ -209,12 +218,12 @@ class Page:
                 mark = f"error {error}"
             if mark != told:
                 told, looks = mark, 0
-                yield f"event: change\ndata: {json.dumps(hash(mark))}\n\n"
+                yield f"event: change\ndata: {json.dumps(str(hash(self._results)))}\n\n"
             elif looks >= _HEARTBEAT_LOOKS:
                 looks = 0
                 yield ": still here\n\n"
             looks += 1
-            await run_in_threadpool(self._ending.wait, _LOOK_S)
+            await pause(self._ending, _LOOK_S)
 
     def changed(self) -> None:
         """Somebody changed something: the next look is not shared."""
@@ -226,19 +235,25 @@ class Page:
             now = time.monotonic()
             if now - self._looked_at > _SHARED_S:
                 with snapshot(self._database) as connection:
-                    self._mark = change_mark(connection)
-                self._arrays.forget(self._mark)
+                    self._mark, self._results = change_mark(connection), results_mark(connection)
+                self._arrays.forget(self._results)
+                self._pictures.forget(self._results)
                 self._remembered.forget(self._mark)
                 self._looked_at = now
             return self._mark
 
 
 def make_app(
-    database: str, services: Services, visitors: Visitors, ending: Event, rules: JobRules, folders: Sequence[Path] = ()
+    database: str,
+    services: Services,
+    visitors: Visitors,
+    ending: Event,
+    rules: JobRules | None = None,
+    folders: Sequence[Path] = (),
 ) -> Starlette:
-    """The application, with its guard around it; see `Page`."""
+    """The application, with its guard around it; see `Page`. Without `rules` nothing is computed for visitors."""
     choice = Folders(folders, lambda: services.watched(database))
-    page = Page(database, services, ending, visitors.read_only, choice)
+    page = Page(database, services, visitors, ending, choice, computes=rules is not None)
     handlers: dict[Any, Any] = {
         UnknownAcquisitionError: partial(_told, 404),
         WrongRequestError: partial(_told, 400),
@@ -247,9 +262,11 @@ def make_app(
         EngineError: partial(_told, 409),
         HTTPException: _refused,
     }
-    jobs = JobRoutes(database, services, choice, rules, page.changed)
+    jobs = [] if rules is None else JobRoutes(database, services, choice, rules, page.changed).routes()
     middleware = [Middleware(Guard, visitors=visitors)]
-    return Starlette(routes=[*jobs.routes(), *page.routes()], exception_handlers=handlers, middleware=middleware)
+    app = Starlette(routes=[*jobs, *page.routes()], exception_handlers=handlers, middleware=middleware)
+    app.router.redirect_slashes = False  # an address is there, or it is not
+    return app
 
 
 def _refused(request: Request, error: HTTPException) -> Response:
@@ -261,16 +278,6 @@ def _refused(request: Request, error: HTTPException) -> Response:
 def _told(code: int, request: Request, error: Exception) -> Response:
     """An error of ours as its sentence."""
     return JSONResponse({"error": str(error)}, code)
-
-
-def _file(name: str) -> Any:  # noqa: ANN401 - what Starlette takes for an endpoint
-    def give(request: Request) -> Response:
-        return Response((STATIC / name).read_bytes(), media_type="text/html; charset=utf-8", headers=_FRESH)
-
-    return give
-
-
-_FRESH = {"Cache-Control": "no-cache"}
 
 
 def _encoded(values: dict[str, Any]) -> bytes:

@@ -26,6 +26,14 @@ POLICY = (
 )
 COOKIE = "nusetd_token"
 ORDER_HEADER = "x-nusetd-order"  # a header of its own makes browsers ask first, which is refused to other origins
+_ELSEWHERE = ("cross-site", "same-site")
+_EXPOSED = ("access-control-expose-headers", "Content-Length, Content-Range, ETag")
+_ALLOWED = {
+    "access-control-allow-methods": "GET, HEAD, OPTIONS",
+    "access-control-allow-headers": "Range, If-None-Match, Content-Type",
+    "access-control-allow-private-network": "true",
+    "access-control-max-age": "86400",
+}
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -41,6 +49,8 @@ class Visitors:
         The words of which everybody must know one, by the name of who has it; without any, nobody needs one.
     read_only : bool
         Nothing may be changed.
+    origins : frozenset of str
+        Whose pages may read stores besides the page's own, such as ``https://example.org``.
     secure : bool
         Visitors come by TLS: their cookie is never sent otherwise.
     """
@@ -48,6 +58,7 @@ class Visitors:
     names: frozenset[str] = frozenset()
     tokens: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    origins: frozenset[str] = frozenset()
     secure: bool = False
 
     def name_of(self, word: str) -> str | None:
@@ -71,28 +82,52 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, _with_policy(send))
-            return
-        await self._app(scope, receive, _with_policy(send))
+        answer = self._refusal(scope)
+        if answer is None and scope["method"] == "OPTIONS":
+            answer = Response(status_code=204, headers=_ALLOWED)
+        given = self._with_headers(send, Headers(scope=scope).get("origin"))
+        await (answer or self._app)(scope, receive, given)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if name_of(host) not in OWN_NAMES | self._visitors.names:
             return PlainTextResponse("This page answers to its own name only: ask it under that.", 421)
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
-            return PlainTextResponse("Pages of another origin may not ask here.", 403)
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
-            return PlainTextResponse("Pages of another origin may not ask here.", 403)
+        if not self._is_known(scope, headers, host):
+            told = (
+                "Pages of another origin may not ask here: one that is to read stores is named with `serve --origin`."
+            )
+            return PlainTextResponse(told, 403)
         if scope["method"] in _CHANGING:
             if self._visitors.read_only:
                 return PlainTextResponse("This page is read only: orders are given on the command line.", 403)
             if headers.get(ORDER_HEADER) != "1":
                 return PlainTextResponse("Orders come from the page itself.", 403)
         return self._without_token(scope, headers)
+
+    def _is_known(self, scope: Scope, headers: Headers, host: str) -> bool:
+        """Whether no page asks, or our own, or one of a named origin that reads a store."""
+        origin = headers.get("origin")
+        if origin in self._visitors.origins:
+            return scope["method"] not in _CHANGING and not scope["path"].startswith("/api/")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return False
+        return headers.get("sec-fetch-site") not in _ELSEWHERE or headers.get("sec-fetch-mode") == "navigate"
+
+    def _with_headers(self, send: Send, origin: str | None) -> Send:
+        more = list(_ANSWER_HEADERS)
+        if origin in self._visitors.origins:
+            more += [("access-control-allow-origin", str(origin)), _EXPOSED]
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in more:
+                    headers.setdefault(name, value)
+                headers.add_vary_header("Origin")
+            await send(message)
+
+        return sending
 
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         if not self._visitors.tokens:
@@ -110,18 +145,6 @@ class Guard:
             scope[NAME] = name
             return None
         return PlainTextResponse("This page needs its token: open it once with ?token=TOKEN.", 401)
-
-
-def _with_policy(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _ANSWER_HEADERS:
-                if name not in headers:
-                    headers[name] = value
-        await send(message)
-
-    return sending
 
 
 _ANSWER_HEADERS: Iterable[tuple[str, str]] = (

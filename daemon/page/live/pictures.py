@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
-from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
+from daemon.page.live.quick_png import quick_png
+from nuset_engine.arrays import LabelsYX, PlaneYX
 from nuset_engine.evaluation.worst_images import outlines
 
 OUTLINE = (0, 224, 255)
-_QUICK = 1  # of zlib's levels: the line is this computer's own
 
 
 def grey_png(plane: PlaneYX, levels: tuple[float, float]) -> bytes:
     """A plane (Y, X) with the lower level as black and the upper one as white."""
-    return _png(_grey(plane, levels))
+    return quick_png(_grey(plane, levels))
 
 
 def labels_png(labels: LabelsYX) -> bytes:
     """Labels (Y, X) as colours: red, green and blue are the three bytes of each label, the highest first."""
-    whole = np.asarray(labels, dtype=np.uint32)
-    picture = np.stack([(whole >> shift) & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
-    return _png(picture)
+    whole = np.ascontiguousarray(labels, dtype="<u4")
+    return quick_png(whole.view(np.uint8).reshape(*whole.shape, 4)[..., 2::-1])
 
 
 def overview_png(plane: PlaneYX, labels: LabelsYX | None, levels: tuple[float, float], edge: int) -> bytes:
@@ -32,7 +29,7 @@ def overview_png(plane: PlaneYX, labels: LabelsYX | None, levels: tuple[float, f
     picture = np.repeat(grey[..., None], 3, axis=2)
     if labels is not None:
         picture[outlines(_like(labels, plane.shape)[::step, ::step])] = OUTLINE
-    return _png(picture)
+    return quick_png(picture)
 
 
 def levels_of(plane: PlaneYX) -> tuple[float, float]:
@@ -55,11 +52,3 @@ def _grey(plane: PlaneYX, levels: tuple[float, float]) -> PlaneYX:
     low, high = levels
     inside = np.clip(np.nan_to_num(np.asarray(plane, np.float32), nan=low), low, high)
     return ((inside - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
-
-
-def _png(picture: PlaneYX | PictureYX3) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=_QUICK)
-    return buffer.getvalue()

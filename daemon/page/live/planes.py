@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from daemon.page.live.slabs import Slabs
 from nuset_engine.arrays import LabelsYX, PlaneYX
 from storage.errors import StorageError
 from storage.results import AcquisitionResults, Results
 
 if TYPE_CHECKING:
-    import dask.array
+    import zarr
 
 View = Literal["slice", "top", "side"]
 
 _KEPT = 64
 _LARGEST_STACK = 16_000_000  # voxels that a projection reads; of larger stacks a smaller level is taken
+_LARGEST_SLAB = 64 * 2**20  # bytes; of larger chunks single planes are kept
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Arrays:
         self._lock = Lock()
         self._mark: object = None
         self._found: OrderedDict[int, AcquisitionResults] = OrderedDict()
-        self._opened: OrderedDict[tuple[int, str, int], dask.array.Array] = OrderedDict()
+        self._slabs = Slabs()
+        self._opened: OrderedDict[tuple[int, str, int], zarr.Array[Any]] = OrderedDict()
 
     def forget(self, mark: object) -> None:
         """What was opened may be old, if this mark is another one than the last."""
@@ -64,6 +67,7 @@ class Arrays:
             if mark != self._mark:
                 self._found.clear()
                 self._opened.clear()
+                self._slabs = Slabs()  # whoever still reads fills the old ones
                 self._mark = mark
 
     def acquisition(self, number: int) -> AcquisitionResults:
@@ -89,10 +93,10 @@ class Arrays:
         StorageError
             When there is no such plane.
         """
-        array = self._fitting(number, "image", wanted)
+        level, array = self._fitting(number, "image", wanted)
         if not (wanted.t < array.shape[0] and channel < array.shape[1]):
             raise StorageError(f"There is no time point {wanted.t}, or channel {channel}, in the images yet.")
-        return _view(array[wanted.t, channel], wanted)
+        return self._view((number, "image", level), array, (wanted.t, channel), wanted)
 
     def labels(self, number: int, wanted: Wanted) -> LabelsYX:
         """Labels (Y, X), or (Z, X) from the side; of a projection the largest label.
@@ -102,12 +106,12 @@ class Arrays:
         StorageError
             When its labels are not published yet.
         """
-        array = self._fitting(number, "labels", wanted)
+        level, array = self._fitting(number, "labels", wanted)
         if wanted.t >= array.shape[0]:
             raise StorageError(f"The labels of time point {wanted.t} are not published yet.")
-        return _view(array[wanted.t], wanted).astype(np.int64)
+        return self._view((number, "labels", level), array, (wanted.t,), wanted)
 
-    def _fitting(self, number: int, kind: str, wanted: Wanted) -> dask.array.Array:
+    def _fitting(self, number: int, kind: str, wanted: Wanted) -> tuple[int, zarr.Array[Any]]:
         """The largest level that is not much wider than the window, nor too large to be projected."""
         level, array = 0, self._level(number, kind, 0)
         while _too_large(array, wanted):
@@ -116,34 +120,48 @@ class Arrays:
             except StorageError:
                 break
             level += 1
-        return array
+        return level, array
 
-    def _level(self, number: int, kind: str, level: int) -> dask.array.Array:
+    def _level(self, number: int, kind: str, level: int) -> zarr.Array[Any]:
         key = (number, kind, level)
         with self._lock:
             if key in self._opened:
                 self._opened.move_to_end(key)
                 return self._opened[key]
         found = self.acquisition(number)
-        array = found.image(level) if kind == "image" else found.labels(level)
+        array = found.stored_image(level) if kind == "image" else found.stored_labels(level)
         with self._lock:
             self._opened[key] = array
             while len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
         return array
 
+    def _view(
+        self, key: tuple[int, str, int], array: zarr.Array[Any], stack: tuple[int, ...], wanted: Wanted
+    ) -> PlaneYX:
+        """A plane of a stack (Z, Y, X), which lies at these indices of the array."""
+        if wanted.view != "slice":
+            whole = np.asarray(array[stack])
+            return np.asarray(whole.max(axis=0 if wanted.view == "top" else 1))
+        depth = array.shape[-3]
+        if not 0 <= wanted.z < depth:
+            raise StorageError(f"There is no slice {wanted.z}: there are {depth}.")
+        thick = array.chunks[-3]
+        if thick * array.shape[-2] * array.shape[-1] * array.dtype.itemsize > _LARGEST_SLAB:
+            thick = 1
+        first = wanted.z - wanted.z % thick
+        place: tuple[int | slice, ...] = (*stack, slice(first, min(first + thick, depth)))
+        slab = self._slabs.get((*key, *stack, first), lambda: np.asarray(array[place]))
+        return np.asarray(slab[wanted.z - first])
 
-def _too_large(array: dask.array.Array, wanted: Wanted) -> bool:
+
+def _too_large(array: zarr.Array[Any], wanted: Wanted) -> bool:
     depth, height, width = array.shape[-3:]
     if wanted.view != "slice" and depth * height * width > _LARGEST_STACK:
         return True
     return bool(max(height, width) > 1.5 * wanted.width)
 
 
-def _view(stack: dask.array.Array, wanted: Wanted) -> PlaneYX:
-    """A plane of a stack (Z, Y, X)."""
-    if wanted.view == "slice":
-        if not 0 <= wanted.z < stack.shape[0]:
-            raise StorageError(f"There is no slice {wanted.z}: there are {stack.shape[0]}.")
-        return np.asarray(stack[wanted.z].compute())
-    return np.asarray(stack.max(axis=0 if wanted.view == "top" else 1).compute())
+def warm_up() -> None:
+    """Load what the first picture needs, before somebody waits for it."""
+    import zarr  # noqa: F401

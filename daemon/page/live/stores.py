@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from threading import Event
-from urllib.parse import quote
+from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from daemon.page import links, neuroglancer
+from daemon.page.byte_ranges import part
 from daemon.page.content import Content, FileContent
-from daemon.page.serve import part
 from daemon.page.served_stores import ServedStores
+from storage import naming
 from storage.contents import contents
+from storage.errors import StorageError
 
-PREFIX = "/stores"
 _BLOCK = 2**20
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 15.0
+_STEP_S = 0.1
+_UNCHANGED, _PARTLY, _BEYOND = 304, 206, 416
+
+
+class StoreName(Convertor[str]):
+    """The first part of an address that leads into a store."""
+
+    regex = r"[^/]+\.ome\.zarr"
+
+    def convert(self, value: str) -> str:
+        """Take it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Give it as it is."""
+        return value
+
+
+register_url_convertor("store", StoreName())
 
 
 class StoreRoutes:
@@ -32,83 +54,119 @@ class StoreRoutes:
     database : str
     ending : Event
         Set when the server ends.
+    secure : bool
+        Visitors come by TLS, be it of a proxy.
     """
 
-    def __init__(self, database: str, ending: Event) -> None:
+    def __init__(self, database: str, ending: Event, secure: bool = False) -> None:
         self._served = ServedStores(database)
         self._ending = ending
+        self._secure = secure
 
     def routes(self) -> list[Route]:
-        """Addresses of stores, and of the viewer."""
+        """Addresses of the viewer, and of stores."""
         return [
-            Route(f"{links.EVENTS}", self.no_messages),
+            Route(links.EVENTS, self.no_messages),
             Route(f"{links.CLIENT}{{name:path}}", self.client),
-            Route("/open/{name:path}", self.open),
-            Route(f"{PREFIX}/{{address:path}}", self.file),
+            Route(f"{links.VIEWER}{{name:path}}", self.open),
+            Route("/{store:store}/{address:path}", self.file),
         ]
 
     def file(self, request: Request) -> Response:
         """A file of a store, or a part of it."""
-        address = request.url.path.removeprefix(PREFIX)
-        content = self._served.content(address)
+        try:
+            content = self._served.content(request.scope["raw_path"].decode("latin-1").partition("?")[0])
+        except FileNotFoundError:
+            content = None
+        except (StorageError, OSError) as error:
+            # Not 404, which viewers take for a chunk of zeros.
+            raise HTTPException(503, str(error)) from error
         if content is None:
             raise HTTPException(404, "There is no such file.")
         return _answer(content, request)
 
+    def listing(self, request: Request) -> Response:
+        """All stores, for programs."""
+        base, viewer = self._called(request), neuroglancer.client_folder() is not None
+        stores = [
+            {"acquisition": offer.acquisition, "url": links.store(base, offer.name)}
+            | ({"neuroglancer": links.neuroglancer(base, offer.name)} if viewer else {})
+            for offer in self._served.offers()
+        ]
+        return Response(json.dumps({"stores": stores}, indent=2), media_type="application/json")
+
     def client(self, request: Request) -> Response:
         """A file of the viewer, which may do more than the page: its shaders are made as it runs."""
-        file = neuroglancer.client_file(request.path_params["name"])
+        name = request.scope["raw_path"].decode("latin-1").removeprefix(links.CLIENT)
+        file = neuroglancer.client_file(unquote(name))
         if file is None:
-            raise HTTPException(404, neuroglancer.MISSING if neuroglancer.client_folder() is None else "")
+            told = neuroglancer.MISSING if neuroglancer.client_folder() is None else "There is no such file."
+            raise HTTPException(404, told)
         answer = _answer(FileContent(file), request)
         answer.headers["content-security-policy"] = neuroglancer.POLICY
         return answer
 
     def open(self, request: Request) -> Response:
-        """Lead to the viewer, with what shows the store of an acquisition."""
+        """Lead to the viewer: with what shows the store of that name, or as it is, where there is no name."""
         if neuroglancer.client_folder() is None:
             raise HTTPException(404, neuroglancer.MISSING)
-        wanted = request.path_params["name"]
-        offer = next((one for one in self._served.offers() if one.acquisition == wanted), None)
-        if offer is None:
-            raise HTTPException(404, f"There is no acquisition {wanted!r} with a store.")
-        base = f"{request.url.scheme}://{request.url.netloc}{PREFIX}"
-        shown = neuroglancer.state(links.store(base, offer.name), offer.acquisition, contents(offer.place))
-        return RedirectResponse(f"{links.CLIENT}#{neuroglancer.fragment(shown)}", 302, {"cache-control": "no-store"})
+        name = request.path_params["name"]
+        offer = self._served.offer(name) if name else None
+        if name and offer is None:
+            raise HTTPException(404, f"There is no store {name!r}.")
+        target = links.CLIENT
+        if offer is not None:
+            store = links.store(self._called(request), offer.name)
+            target += f"#{neuroglancer.fragment(neuroglancer.state(store, offer.acquisition, contents(offer.place)))}"
+        return RedirectResponse(target, 302, {"cache-control": "no-store"})
+
+    def _called(self, request: Request) -> str:
+        """The address that the browser has of this server: not its own where the port is forwarded."""
+        return f"{'https' if self._secure else request.url.scheme}://{request.url.netloc}"
 
     async def no_messages(self, request: Request) -> Response:
         """Hold the line for the viewer's program, which expects messages; there are none."""
-        headers = {"cache-control": "no-store"}
-        return StreamingResponse(self._silence(request), media_type="text/event-stream", headers=headers)
+        headers = {"cache-control": "no-store", "content-type": "text/event-stream"}
+        return StreamingResponse(self._silence(request), headers=headers)
 
     async def _silence(self, request: Request) -> AsyncIterator[str]:
         while not self._ending.is_set() and not await request.is_disconnected():
             yield ":\n\n"
-            await run_in_threadpool(self._ending.wait, _HEARTBEAT_S)
+            await pause(self._ending, _HEARTBEAT_S)
+
+
+async def pause(ending: Event, seconds: float) -> None:
+    """Wait so long, or until the server ends, without a thread: there are few, and many may wait."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not ending.is_set() and loop.time() < until:
+        await asyncio.sleep(min(_STEP_S, seconds))
 
 
 def link(acquisition: str) -> str:
     """The address that opens an acquisition in the viewer."""
-    return f"/open/{quote(acquisition)}"
+    return links.neuroglancer("", naming.safe_name(acquisition) + naming.STORE_SUFFIX)
 
 
 def _answer(content: Content, request: Request) -> Response:
     tag = f'"{content.tag}"'
+    # Stores grow: ask again, and mostly hear that nothing changed.
     headers = {"etag": tag, "accept-ranges": "bytes", "cache-control": "no-cache"}
-    if request.headers.get("if-none-match") == tag:
-        content.close()
-        return Response(status_code=304, headers=headers)
     asked = request.headers.get("range")
     span = (0, content.size) if asked is None else part(asked, content.size)
-    if span is None:
+    if request.headers.get("if-none-match") == tag or span is None:
         content.close()
-        return Response(status_code=416, headers={"content-range": f"bytes */{content.size}"})
+        code = _BEYOND if span is None else _UNCHANGED
+        return Response(status_code=code, headers={**headers, "content-range": f"bytes */{content.size}"})
     first, end = span
-    headers["content-length"] = str(end - first)
+    headers |= {"content-length": str(end - first), "content-type": content.kind}
+    code = 200
     if asked is not None:
-        headers["content-range"] = f"bytes {first}-{end - 1}/{content.size}"
-    code = 200 if asked is None else 206
-    return StreamingResponse(_blocks(content, first, end), code, headers, media_type=content.kind)
+        headers["content-range"], code = f"bytes {first}-{end - 1}/{content.size}", _PARTLY
+    if request.method == "HEAD":
+        content.close()
+        return Response(None, code, headers)
+    return StreamingResponse(_blocks(content, first, end), code, headers)
 
 
 def _blocks(content: Content, first: int, end: int) -> Iterator[bytes]:

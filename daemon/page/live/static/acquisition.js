@@ -19,7 +19,7 @@ const WORDS = ["view", "by", "tab", "where"];
 
 export function acquisition(main, id) {
   const view = new View(main, id);
-  return { go: (asked) => told(view.go(asked)), changed: () => told(view.changed()), end: () => view.end() };
+  return { go: (asked) => told(view.go(asked)), changed: (results) => told(view.changed(results)), end: () => view.end() };
 }
 
 class View {
@@ -34,6 +34,7 @@ class View {
     this.sort = { name: null, down: false };
     this.playing = null;
     this.trying = new Trying(this, () => this.paint());
+    this.heading = ["z", 1];
     this.keys = (event) => this.key(event);
     addEventListener("keydown", this.keys);
   }
@@ -79,16 +80,21 @@ class View {
     this.state = { ...before, ...values };
     const now = this.state;
     const differs = (...names) => all || names.some((name) => before[name] !== now[name]);
-    const tasks = [];
-    if (differs("t", "where")) tasks.push(this.readRows());
-    if (differs("t", "z", "view", "c", "low", "high")) tasks.push(this.stage.show(now, this.ratio()));
-    if (now.tab === "try" && differs("t", "z", "view", "tab")) tasks.push(this.trying.show(now));
-    if (differs("track")) tasks.push(this.readFamily());
-    if (all || !this.counts) tasks.push(this.readCounts());
+    const seen = [];
+    if (differs("t", "where")) seen.push(this.readRows());
+    if (differs("t", "z", "view", "c", "low", "high")) seen.push(this.stage.show(now, this.ratio()));
+    if (now.tab === "try" && differs("t", "z", "view", "tab")) seen.push(this.trying.show(now));
+    const beside = [];
+    if (differs("track")) beside.push(this.readFamily());
+    if (now.tab === "course" && !this.counts) beside.push(this.readCounts());
+    this.heading = ["z", "t"].map((name) => [name, Math.sign(now[name] - before[name])]).find(([, by]) => by) || this.heading;
     this.sync();
-    const done = await Promise.allSettled(tasks);
+    const first = await Promise.allSettled(seen);
     if (this.ended || this.state !== now) return;
     this.paint();
+    const done = first.concat(await Promise.allSettled(beside));
+    if (this.ended || this.state !== now) return;
+    if (beside.length) this.paint();
     this.panes();
     this.address();
     this.ahead();
@@ -96,7 +102,8 @@ class View {
     if (failed) tell(failed.reason.message);
   }
 
-  async changed() {
+  async changed(results) {
+    if (!results) return;
     const newest = this.state.t === this.visible().at(-1);
     this.about = await ask(this.path);
     if (this.ended) return;
@@ -262,7 +269,7 @@ class View {
   }
 
   coursePane() {
-    if (!this.counts) return [];
+    if (!this.counts) return [element("p", { class: "quiet" }, "counting")];
     const { t } = this.state;
     const given = { now: t, go: (to) => told(this.take({ t: to })), say: (to) => this.said(to), step: this.about.step };
     const points = (name) => this.counts.t.map((x, i) => ({ x, y: this.counts[name] ? this.counts[name][i] : null }));
@@ -336,7 +343,11 @@ class View {
 
   ahead() {
     const { t, z } = this.state;
-    const near = [{ t: t + 1 }, { z: z + 1 }, { z: z - 1 }, { t: t - 1 }].map((step) => ({ ...this.state, ...step }));
+    const [name, by] = this.heading;
+    const other = name === "z" ? [{ t: t + this.about.step }, { t: t - this.about.step }] : [{ z: z + 1 }, { z: z - 1 }];
+    const far = name === "z" ? by : by * this.about.step;
+    const here = this.state[name];
+    const near = [{ [name]: here + far }, { [name]: here + 2 * far }, { [name]: here - far }, ...other].map((step) => ({ ...this.state, ...step }));
     this.stage.ahead(near.filter((one) => one.t >= 0 && one.t <= Number(this.time.input.max) && one.z >= 0 && one.z <= Number(this.depth.input.max)));
   }
 

@@ -49,10 +49,10 @@ function listen() {
     live.textContent = "not connected";
     live.className = "off";
   });
-  let first = true;
-  events.addEventListener("change", () => {
-    if (!first && view) view.changed();
-    first = false;
+  let results = null;
+  events.addEventListener("change", (event) => {
+    if (results !== null && view) view.changed(event.data !== results);
+    results = event.data;
   });
 }
 

@@ -34,22 +34,28 @@ export class Stage {
     if (this.asked) this.asked.abort();
     const asked = new AbortController();
     this.asked = asked;
+    this.coming = null;
     const started = performance.now();
     const [grey, labels] = await Promise.all([this.load("image", state, asked.signal), this.load("labels", state, asked.signal)]);
     if (asked.signal.aborted) return false;
     if (!grey) throw grey;
-    this.plane = { grey, labels, ratio: state.view === "side" ? ratio : 1 };
+    this.plane = { grey, labels, ratio: state.view === "side" ? ratio : 1, name: `${state.t}/${state.z}/${state.view}`, started };
     this.say.textContent = labels ? "" : "its labels are not there yet";
-    this.canvas.dataset.shown = `${state.t}/${state.z}/${state.view}`;
-    this.canvas.dataset.took = String(Math.round(performance.now() - started));
     return true;
   }
 
+  // Load what may be wanted next, one after the other, as soon as nothing else is.
   ahead(states) {
-    for (const state of states) {
-      this.load("image", state).catch(() => undefined);
-      this.load("labels", state).catch(() => undefined);
-    }
+    const coming = {};
+    this.coming = coming;
+    setTimeout(async () => {
+      for (const state of states) {
+        for (const kind of ["image", "labels"]) {
+          if (this.coming !== coming) return;
+          await this.load(kind, state).catch(() => undefined);
+        }
+      }
+    }, 40);
   }
 
   load(kind, state, signal) {
@@ -78,14 +84,14 @@ export class Stage {
     const context = this.canvas.getContext("2d", { willReadFrequently: true });
     context.imageSmoothingEnabled = false;
     context.drawImage(grey, 0, 0, width, height);
-    if (this.pair) {
-      paintPair(context, width, height, this.pair);
-      return;
+    if (this.pair) paintPair(context, width, height, this.pair);
+    else if (labels) {
+      const image = context.getImageData(0, 0, width, height);
+      outline(image, labels, colour, chosen, wanted);
+      context.putImageData(image, 0, 0);
     }
-    if (!labels) return;
-    const image = context.getImageData(0, 0, width, height);
-    outline(image, labels, colour, chosen, wanted);
-    context.putImageData(image, 0, 0);
+    this.canvas.dataset.took = String(Math.round(performance.now() - this.plane.started));
+    this.canvas.dataset.shown = this.plane.name;
   }
 
   // As large as the column and most of the window's height allow.

@@ -49,6 +49,7 @@ def addresses(changing: bool) -> list[str]:
         assert isinstance(route, Route | Mount), route
         if bool(methods & CHANGING) == changing:
             text = route.path + ("/main.js" if isinstance(route, Mount) else "")
+            text = text.replace("{store:store}", f"{family.NAME}.ome.zarr")
             found.append(re.sub(r"{[^}]*}", "1", text))
     return found
 

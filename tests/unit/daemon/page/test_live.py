@@ -149,7 +149,7 @@ def test_what_is_not_there_is_a_sentence(page: LivePage, path: str, code: int, s
 
 
 def test_stores_are_given_out_whole_and_in_parts(page: LivePage, results: Path) -> None:
-    name = f"/stores/{family.NAME}.ome.zarr"
+    name = f"/{family.NAME}.ome.zarr"
     whole = page.ask(f"{name}/.zattrs")
     assert whole.body == (results / f"{family.NAME}.ome.zarr" / ".zattrs").read_bytes()
     assert page.ask(f"{name}/.zattrs", Range="bytes=3-9").body == whole.body[3:10]
@@ -157,10 +157,10 @@ def test_stores_are_given_out_whole_and_in_parts(page: LivePage, results: Path) 
     assert page.ask(f"{name}/.zattrs", Range="bytes=999999-").code == 416
     assert page.ask(f"{name}/.zattrs", If_None_Match=whole.headers["etag"]).code == 304
     for wrong in (
-        "/stores/none.ome.zarr/.zattrs",
+        "/none.ome.zarr/.zattrs",
         f"{name}/../nusetd.sqlite",
         f"{name}/%2e%2e/nusetd.sqlite",
-        "/stores/",
+        "/.ome.zarr/",
     ):
         assert page.ask(wrong).code == 404, wrong
 
@@ -174,14 +174,14 @@ def test_long_answers_are_compressed_for_those_who_take_it(page: LivePage) -> No
 
 @pytest.mark.skipif(neuroglancer.client_folder() is None, reason=neuroglancer.MISSING)
 def test_the_viewer_is_here_with_a_policy_of_its_own(page: LivePage) -> None:
-    opened = page.ask(f"/open/{family.NAME}")
+    opened = page.ask(f"/neuroglancer/{family.NAME}.ome.zarr")
     assert opened.code == 302
-    assert quote(f"zarr://{page.address}/stores/{family.NAME}.ome.zarr", safe="") in opened.headers["location"]
+    assert quote(f"zarr://{page.address}/{family.NAME}.ome.zarr", safe="") in opened.headers["location"]
     client = page.ask(opened.headers["location"].partition("#")[0])
     assert client.code == 200
     assert "unsafe-eval" in client.headers["content-security-policy"]
-    assert page.ask("/open/none").code == 404
-    assert page.ask(ONE).json["viewer"] == f"/open/{family.NAME}"
+    assert page.ask("/neuroglancer/none").code == 404
+    assert page.ask(ONE).json["viewer"] == f"/neuroglancer/{family.NAME}.ome.zarr"
 
 
 def test_only_the_page_itself_may_ask_under_its_own_name(page: LivePage) -> None:
