@@ -63,13 +63,17 @@ class Page:
         Set when the server ends.
     folders : Folders
         Where files may be chosen.
+    computes : bool
+        Predictions and trainings can be ordered, or looked at.
     """
 
-    def __init__(self, database: str, services: Services, visitors: Visitors, ending: Event, folders: Folders) -> None:
+    def __init__(
+        self, database: str, services: Services, visitors: Visitors, ending: Event, folders: Folders, computes: bool
+    ) -> None:
         self._database = database
         self._services = services
         self._ending = ending
-        self._read_only = visitors.read_only
+        self._read_only, self._computes = visitors.read_only, computes
         self._stores = StoreRoutes(database, ending, visitors.secure)
         self._orders = OrderRoutes(database, services, folders, self.changed)
         self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
@@ -107,6 +111,8 @@ class Page:
         names = sorted(file.name for file in STATIC.glob("*.js"))
         links = "".join(f'<link rel="modulepreload" href="/static/{name}">\n' for name in names)  # all at once
         content = (STATIC / "index.html").read_text(encoding="utf-8").replace("</head>", f"{links}</head>")
+        if not self._computes:
+            content = content.replace("<body>", '<body class="looking">')
         return Response(content, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
     def overview(self, request: Request) -> Response:
