@@ -106,7 +106,7 @@ def test_an_uploaded_image_comes_back_with_outlines_labels_and_a_table(page: Liv
     assert send(page, job, HOSTILE, tiff(results)).code == 200
     folder = results / "jobs" / job
     assert [path.name for path in (folder / IMAGES).iterdir()] == ["0001.tif"]
-    answer = page.order("predict", job=job, weights="sharp", settings={"segmentation.min_score": 0.5})
+    answer = page.order("predict", job=job, weights="fluorescence", settings={"segmentation.min_score": 0.5})
     assert answer.code == 200, answer.body
     found = ended(page, job)
     assert (found["state"], found["summary"]) == ("done", "1 of 1 images, 2 nuclei"), found["why"]
@@ -195,7 +195,7 @@ def test_images_are_seen_beside_their_labels_before_they_are_trained_on(page: Li
 
 def test_choices_hold_weights_settings_and_limits(page: LivePage) -> None:
     found = page.ask("/api/jobs/choices").json
-    assert [one["name"] for one in found["models"]] == ["fluorescence", "sharp", "histology"]
+    assert [one["name"] for one in found["models"]] == ["fluorescence", "histology"]
     names = {one["name"] for one in found["settings"]}
     assert {
         "segmentation.min_score",
