@@ -47,18 +47,35 @@ def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
 VALIDATION = (3.0, 1.0, 2.0)
 
 
+class StoppedError(Exception):
+    """Ends a run as a power cut would."""
+
+
 @pytest.fixture(scope="module")
-def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights from a short run, of which the second validation was the best."""
+def continued(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
+    """Weights from a short run that was interrupted, of which the second validation was the best; what it said then."""
     import tensorflow as tf
 
-    output, told = tmp_path_factory.mktemp("run") / "mine.npz", iter(VALIDATION)
+    def interrupt(sentence: str) -> None:
+        if sentence.startswith("step 1:"):
+            raise StoppedError
+
+    output, losses = tmp_path_factory.mktemp("run") / "mine.npz", iter(VALIDATION)
+    notes, told = list[str](), list[str]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "_validation_loss", lambda *_: next(told))
+        patch.setattr(trainer, "_validation_loss", lambda *_: next(losses))
         tf.config.run_functions_eagerly(True)
-        train(config(folder, output), every=1)
+        with pytest.raises(StoppedError):
+            train(config(folder, output), note=interrupt, every=1)
+        train(config(folder, output), note=notes.append, every=1, tell=lambda what, /, **_: told.append(what))
         tf.config.run_functions_eagerly(False)
-    return output
+    return output, notes, told
+
+
+@pytest.fixture(scope="module")
+def trained(continued: tuple[Path, list[str], list[str]]) -> Path:
+    """These weights."""
+    return continued[0]
 
 
 def history(weights: Path) -> list[dict[str, str]]:
@@ -93,26 +110,11 @@ def test_a_step_makes_the_loss_on_its_crops_smaller(folder: Path, tmp_path: Path
     assert all(parts[-1][name] < parts[0][name] for name in PARTS)
 
 
-@pytest.mark.usefixtures("eagerly")
-def test_an_interrupted_run_continues_where_it_stopped(folder: Path, tmp_path: Path) -> None:
-    class StoppedError(Exception):
-        pass
-
-    def interrupt(sentence: str) -> None:
-        if sentence.startswith("step 1:"):
-            raise StoppedError
-
-    settings = config(folder, tmp_path / "mine.npz", steps=2)
-    with pytest.raises(StoppedError):
-        train(settings, note=interrupt, every=1)
-    notes: list[str] = []
-    told: list[str] = []
-    train(settings, note=notes.append, every=1, tell=lambda what, /, **_: told.append(what))
-    assert told == ["begins", "step", "validated", "trained"]
-    assert any("continuing at step 1 of 2" in note for note in notes)
-    rows = history(tmp_path / "mine.npz")
-    assert [int(r["step"]) for r in rows] == [1, 2]
-    assert all(0 < float(row["validation_loss"]) < 10 for row in rows)
+def test_an_interrupted_run_continues_where_it_stopped(continued: tuple[Path, list[str], list[str]]) -> None:
+    output, notes, told = continued
+    assert told == ["begins", *["step", "validated"] * 2, "trained"]
+    assert any("continuing at step 1 of 3" in note for note in notes)
+    assert [int(r["step"]) for r in history(output)] == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -129,6 +131,8 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_learned_and_tells_of_it(folder
     assert told[0]["validated_on"] == [load_examples(settings, lambda _: None)[1][0].name]
     assert told[2]["kept"] is True
     assert find_weights(tmp_path / "mine.npz").manifest["scores"]["step"] == 1
+    (row,) = history(tmp_path / "mine.npz")
+    assert 0 < float(row["validation_loss"]) < 10
     again = prepare(settings)
     assert again.resume()
     assert again.step == 1
