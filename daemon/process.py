@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon import pipeline
 from daemon.assembly import Assembly, Hooks, Rules, assemble, make_folder
-from daemon.errors import DaemonError, UsageError
+from daemon.errors import DaemonError, EngineFailedError, UsageError
 from daemon.output import complain, say
 from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
@@ -191,6 +191,8 @@ def _take_up(paths: list[Path], run: _Run) -> None:
     try:
         for found in answer.found:
             _admit(found, facts, run, naming_for(paths[0], run.options))
+    except EngineFailedError:  # the queue loop turns meanwhile: this is about no file
+        raise
     except (StorageError, DaemonError, OSError) as error:
         _complain(paths[0], str(error), run)
 

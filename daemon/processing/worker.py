@@ -120,7 +120,10 @@ def serve(connection: Connection, engine: Engine) -> None:
             if not connection.poll(_IDLE_S):
                 readers.close_kept()
             task: Task = connection.recv()
-            connection.send(answer(task, engine, connection.send))
+            said = answer(task, engine, connection.send)
+            connection.send(said)
+            if isinstance(said, CannotServe):
+                return
 
 
 def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Result | CannotServe:

@@ -12,6 +12,7 @@ from cases.stored import pixels
 
 from daemon import process
 from daemon.configuration.config import EngineConfig, Processing
+from daemon.errors import EngineFailedError
 from daemon.watching.inspection import Answer, InspectionRequest, Open, inspect
 
 
@@ -51,3 +52,18 @@ def test_an_image_in_several_files_is_opened_once(
     assert parts.opened == [(folder / "embryo-0.ome.tif",), (alone,)]
     assert len(set(parts.ended)) == 2
     assert capsys.readouterr().out.count("queued") == 2
+
+
+def test_a_worker_that_can_do_nothing_is_no_fault_of_the_file_that_is_taken_up_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue loop turns while it is looked whether a file was moved; its end must not be lost among the files'."""
+
+    def admit(*given: object) -> None:
+        raise EngineFailedError("The files of nusetd were exchanged.")
+
+    monkeypatch.setattr(process, "assemble", lambda *given: Parts())
+    monkeypatch.setattr(process, "_admit", admit)
+    images.imagej_tiff(tmp_path, pixels(2, 1, 2))
+    with pytest.raises(EngineFailedError, match="exchanged"):
+        process.process(process.ProcessOptions([tmp_path], tmp_path / "out", EngineConfig(), Processing()))

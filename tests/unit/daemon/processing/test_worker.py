@@ -19,7 +19,16 @@ from cases.stored import pixels
 from daemon import pipeline
 from daemon.configuration.config import Processing
 from daemon.processing import worker
-from daemon.processing.messages import Analysed, AnalyseTask, CannotServe, Cause, EngineSetup, Failed, Ready
+from daemon.processing.messages import (
+    Analysed,
+    AnalyseTask,
+    CannotServe,
+    Cause,
+    EngineSetup,
+    Failed,
+    Ready,
+    ReplayTask,
+)
 from daemon.processing.recipe import Recipe
 from daemon.processing.worker import answer
 from nuset_engine.errors import EngineError
@@ -102,6 +111,18 @@ def test_a_worker_of_another_version_than_the_program_that_starts_it_does_nothin
         said = ours.recv()
     assert isinstance(said, CannotServe)
     assert "files of nusetd were exchanged" in said.reason
+
+
+def test_a_worker_whose_files_were_exchanged_says_so_and_ends(
+    task: AnalyseTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.query.snapshots.HEAD", "9999")
+    ours, theirs = Pipe()
+    with ours, theirs:
+        ours.send(ReplayTask(task.acquisition, str(tmp_path / "nusetd.sqlite")))
+        worker.serve(theirs, engine())
+        said = ours.recv()
+    assert isinstance(said, CannotServe)
 
 
 def test_an_image_at_rest_is_analysed(task: AnalyseTask) -> None:
