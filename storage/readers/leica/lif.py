@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MomentsN = NDArray[np.datetime64]  # (N,)
 
 _PLACE = "TCZYXS"
+_LIFETIMES = "{} holds lifetimes, not grey values; export its intensities as an image"
 _SPECTRAL = "λΛ"  # wavelengths of emission and of excitation: channels
 
 
@@ -73,13 +74,13 @@ class LifSource(ExtentSource["liffile.LifFile"]):
 def probe(path: Path) -> Completion:
     """Return whether a LIF is whole: the memory block of each image that it describes is there."""
     try:
-        images = structure.read(path)
+        images = [image for image in structure.read(path) if not image.is_lifetimes]
         taken = [stopped.time_points(path, image) for image in images]
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
     except BrokenFileError as error:
         return Completion("incomplete", f"{path} is not a whole LIF: {error}.")
-    times = images[0].sizes.get("T", 1)
+    times = images[0].sizes.get("T", 1) if images else 1
     if len(images) == 1 and len(taken[0]) < times:  # of several, each has its own, and the others are not waited for
         reason = f"{path} holds {len(taken[0])} of the {times} time points that it declares: it was stopped early."
         return Completion("growing", reason, taken[0], len(taken[0]), times)
@@ -100,10 +101,15 @@ def open_lif(path: Path, axes: str | None = None) -> list[Acquisition]:
     try:
         described = structure.read(path)
         with _opened(path) as file:
-            if len(file.images) != len(described):
-                raise BrokenFileError(f"{len(file.images)} of its {len(described)} images can be read")
+            by_block = {structure.block_of(one.xml_element): (i, one) for i, one in enumerate(file.images)}
             found, counts, left_out = [], [], []
-            for i, (image, said) in enumerate(zip(file.images, described, strict=True)):
+            for said in described:
+                if said.is_lifetimes:
+                    left_out.append(_LIFETIMES.format(printable(said.name)))
+                    continue
+                if said.block not in by_block:
+                    raise BrokenFileError(f"{said.name} is not among the images that can be read")
+                i, image = by_block[said.block]
                 sizes = _sizes(image, said)
                 counts.append(math.prod(size for letter, size in sizes.items() if letter not in _PLACE))
                 try:
@@ -164,15 +170,14 @@ def _acquisitions_of(
     path: Path, index: int, image: liffile.LifImageABC, said: LifImage, sizes: Mapping[str, int]
 ) -> list[tuple[Image, LifSource]]:
     """Return an acquisition for each place along dimensions beyond time, channel, wavelength, z, y and x."""
-    if not {"Y", "X"} <= set(sizes):
-        scan = "".join(letter.lower() for letter in sizes if letter in "XYZ") or "point"
+    scanned = [letter for letter in sizes if letter in "TZYX"]  # the fastest last
+    if scanned[-2:] != ["Y", "X"]:
+        scan = "".join(letter.lower() for letter in reversed(scanned)) or "point"
         raise UnsupportedInputError(
             f"{printable(said.name)} is a scan of {scan}, without whole planes; take or export it as planes of x and y"
         )
     if "H" in sizes:
-        raise UnsupportedInputError(
-            f"{printable(said.name)} holds lifetimes, not grey values; export its intensities as an image"
-        )
+        raise UnsupportedInputError(_LIFETIMES.format(printable(said.name)))
     try:
         dtype, stamps = np.dtype(image.dtype), image.timestamps
     except Exception as error:

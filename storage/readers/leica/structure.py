@@ -29,12 +29,18 @@ class LifImage:
         Bytes that its dimensions span.
     offset : int
         Where its memory block begins.
+    block : str
+        The id of its memory block.
+    is_lifetimes : bool
+        A counter of single photons wrote it: it has arrival times, and no planes.
     """
 
     name: str
     element: ElementTree.Element
     needed: int
     offset: int = 0
+    block: str = ""
+    is_lifetimes: bool = False
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -94,11 +100,12 @@ def read(path: Path) -> tuple[LifImage, ...]:
         blocks = _blocks(file, 13 + 2 * length, root.get("Version") == "1")
     images = []
     for image in _images(root):
-        memory = image.element.find("./Memory")
-        block = memory.get("MemoryBlockID", "") if memory is not None else ""
-        if block not in blocks:
+        if image.is_lifetimes:
+            images.append(image)
+            continue
+        if image.block not in blocks:
             raise BrokenFileError(f"it breaks off: the pixels of {image.name} are missing")
-        offset, size = blocks[block]
+        offset, size = blocks[image.block]
         if size < image.needed:
             raise BrokenFileError(f"{image.name} should have {image.needed} bytes and has {size}")
         images.append(replace(image, offset=offset))
@@ -137,10 +144,18 @@ def _images(root: ElementTree.Element, path: str = "") -> list[LifImage]:
     for element in root.findall("./Element") + root.findall("./Children/Element"):
         name = f"{path}{element.get('Name') or 'Image'}"
         if element.find("./Data/Image/ImageDescription") is not None:
-            found.append(LifImage(name, element, _needed(element, name)))
+            found.append(LifImage(name, element, _needed(element, name), block=block_of(element)))
+        elif element.find("./Data/SingleMoleculeDetection[@IsImage='true']") is not None:
+            found.append(LifImage(name, element, 0, is_lifetimes=True))
         # The outermost element is the project; its name says nothing that the file's does not.
         found += _images(element, f"{name}/" if root.tag != "LMSDataContainerHeader" else "")
     return found
+
+
+def block_of(element: ElementTree.Element) -> str:
+    """Return the id of the memory block of an image by its XML."""
+    memory = element.find("./Memory")
+    return memory.get("MemoryBlockID", "") if memory is not None else ""
 
 
 def _needed(element: ElementTree.Element, name: str) -> int:

@@ -27,6 +27,10 @@ def refuse_names_outside(path: Path, names: Iterable[str]) -> None:
     ------
     UnsupportedInputError
     """
+    names = list(names)
+    plain = all("/" not in name and "\0" not in name for name in names)
+    if plain and any(leading_out(home, [home / name for name in names]) is None for home in _homes(path)):
+        return
     for name in names:
         if "/" in name or "\0" in name or is_outside(path, name):
             raise UnsupportedInputError(
@@ -37,8 +41,12 @@ def refuse_names_outside(path: Path, names: Iterable[str]) -> None:
 
 def is_outside(path: Path, name: str) -> bool:
     """Say whether what a file calls `name` lies outside its folder; of a link, also outside the one it leads to."""
-    homes = {path.parent, path.resolve().parent}
-    return all(leading_out(home, [home / name]) is not None for home in homes)
+    return all(leading_out(home, [home / name]) is not None for home in _homes(path))
+
+
+def _homes(path: Path) -> set[Path]:
+    """Return the folder of a file, and of a link the one that it leads to as well."""
+    return {path.parent, path.resolve().parent}
 
 
 def _other_files(path: Path, description: str) -> list[str]:

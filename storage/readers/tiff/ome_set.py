@@ -166,9 +166,10 @@ def laid_out(path: Path, images: Sequence[OmeImage]) -> OmeSet:
     if total > MOST_PLANES:
         raise UnsupportedInputError(f"{path} claims {total} planes: export it again.")
     found = [_mapped(path, image, number_of, parts) for image in images]
+    places = _by_part(found, len(parts))
     try:
-        for number, part in enumerate(parts):
-            found = _agreed(found, number, part)
+        for part, here in zip(parts, places, strict=True):
+            found = _agreed(found, here, part)
     except UnsupportedInputError as error:
         raise UnsupportedInputError(f"{path.with_name(names[0])} {error}: export it again.") from error
     return OmeSet(path.with_name(names[0]), tuple(found), parts)
@@ -244,9 +245,21 @@ def _samples(image: OmeImage, parts: Iterable[Part]) -> int:
     return samples if image.size_c % samples == 0 else 1
 
 
-def _agreed(images: Sequence[Laid], number: int, part: Part) -> list[Laid]:
-    """Compare what is said of a file's pages with them; where it cannot be true, they are taken in their order."""
-    here = [[i for i, owner in enumerate(one.owners) if owner == number] for one in images]
+def _by_part(images: Sequence[Laid], parts: int) -> list[list[list[int]]]:
+    """Return, for each part and image, the planes that are said to be in it."""
+    found: list[list[list[int]]] = [[[] for _ in images] for _ in range(parts)]
+    for n, one in enumerate(images):
+        for i, owner in enumerate(one.owners):
+            if owner != _NOWHERE:
+                found[owner][n].append(i)
+    return found
+
+
+def _agreed(images: list[Laid], here: Sequence[Sequence[int]], part: Part) -> list[Laid]:
+    """Compare what is said of a file's pages with them; where it cannot be true, they are taken in their order.
+
+    `here` are the planes of each image that are said to be in it.
+    """
     taken = [one.pages[i] for one, places in zip(images, here, strict=True) for i in places]
     there = [page for page in taken if page != _NOWHERE]
     fits = [_of_its_size(one.image, part.shapes) for one in images]
@@ -259,7 +272,7 @@ def _agreed(images: Sequence[Laid], number: int, part: Part) -> list[Laid]:
     concerned = [n for n, places in enumerate(here) if places]
     enough = len(concerned) == 1 and len(fits[concerned[0]]) == len(taken)
     if not wrong and not (len(there) < len(taken) and enough and part.fault is None):
-        return list(images)
+        return images
     if not enough:
         raise UnsupportedInputError(
             f"names pages of {part.path.name} twice, or such as have another size, and which is which is lost"

@@ -60,7 +60,7 @@ def test_wavelengths_are_channels(tmp_path: Path) -> None:
 def test_a_scan_without_planes_is_refused(tmp_path: Path) -> None:
     path = leica_file.project(tmp_path / "a.lif", {"one": pixels(1)[:, :, :1]}, renamed={"one": {2: 3}})
     assert probe(path).state == "complete"
-    with pytest.raises(UnsupportedInputError, match=r"scan of [xz]{2}, without whole planes"):
+    with pytest.raises(UnsupportedInputError, match=r"scan of xz, without whole planes"):
         open_acquisitions(path)
 
 
@@ -71,3 +71,27 @@ def test_other_images_of_a_project_keep_their_numbers_and_say_what_was_left_out(
     assert [one.source_path.name for one in found] == ["a.lif#0", "a.lif#2"]
     assert [len(one.doubts) for one in found] == [1, 0]
     assert "two is a scan" in found[0].doubts[0]
+
+
+def test_planes_of_x_and_z_are_no_planes_of_x_and_y(tmp_path: Path) -> None:
+    """An xzy scan holds all three lengths, but its planes stand upright."""
+    path = leica_file.project(tmp_path / "a.lif", {"one": pixels(2, 1, 3)}, renamed={"one": {2: 3, 3: 2}})
+    assert probe(path).state == "complete"
+    with pytest.raises(UnsupportedInputError, match=r"one is a scan of xzyt, without whole planes"):
+        open_acquisitions(path)
+
+
+def test_lifetimes_are_left_out_and_said(tmp_path: Path) -> None:
+    array = pixels(2, 1, 3)
+    path = leica_file.with_lifetimes(leica_file.project(tmp_path / "a.lif", {"one": array, "two": array + 1}), "FLIM")
+    assert probe(path).state == "complete"
+    found = open_acquisitions(path)
+    assert [one.source_path.name for one in found] == ["a.lif#0", "a.lif#1"]
+    assert "FLIM holds lifetimes, not grey values" in found[0].doubts[0]
+    for one, expected in zip(found, (array, array + 1), strict=True):
+        with one:
+            np.testing.assert_array_equal(one.plane(1, 0, 2), expected[1, 0, 2])
+    alone = leica_file.with_lifetimes(leica_file.project(tmp_path / "b.lif", {}), "FLIM")
+    assert probe(alone).state == "complete", "nothing to wait for"
+    with pytest.raises(UnsupportedInputError, match="FLIM holds lifetimes"):
+        open_acquisitions(alone)
