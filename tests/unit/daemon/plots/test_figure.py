@@ -183,9 +183,12 @@ def ticks(axis: Axis) -> list[str]:
 def test_ticks_are_plain_numbers_and_time_points_whole(results: Path) -> None:
     subject, _ = load(naming.database_url(results), "embryo")
     late = replace(subject, first_number=123450, scale=TimeScale(None, 5, 123450))
-    figure = compose("counts", late, None)
+    nuclei, tracks = late.nuclei[late.nuclei["t"] < 3], late.tracks[late.tracks["first_t"] < 3]
+    early = replace(late, nuclei=nuclei, tracks=tracks, times=late.times[:3])
+    figure = compose("counts", early, None)
     figure.canvas.draw()
-    assert ticks(figure.get_axes()[0].xaxis) == [str(number) for number in range(123450, 123456)]
+    assert ticks(figure.get_axes()[0].xaxis) == ["123450", "123451", "123452"]
+    assert ticks(figure.get_axes()[0].yaxis) == ["0", "1", "2", "3"], "cells are counted whole"
     bar = compose("tracks", late, stack(load(naming.database_url(results), "embryo")[1], 0))
     bar.canvas.draw()
     assert ticks(bar.get_axes()[1].yaxis) == [str(number) for number in range(123450, 123456)]
