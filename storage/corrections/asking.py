@@ -198,6 +198,8 @@ def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionRepl
     labels = [f"{word} {', '.join(map(str, changed[name]))}" for name, word in _WORDS if changed.get(name)]
     tracks = changed.get("tracks") or []
     labels += [f"tracks {', '.join(map(str, tracks))}"] if tracks else []
+    waiting = sum(one == acquisition_id for one, _ in catalog.unpainted())
+    labels += [f"{waiting} time point{'s are' if waiting > 1 else ' is'} being painted"] if waiting else []
     return CorrectionReply(number, APPLIED, f"{about} is applied{': ' + '; '.join(labels) if labels else ''}.")
 
 

@@ -87,7 +87,6 @@ def _link(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None
     constraints.fixed.add(two)
     if links.after[one] == two:
         return
-    _forbid_present(links, constraints, one, two)
     links.cut_after(one)
     links.cut_before(two)
     links.join(one, two)
@@ -121,14 +120,6 @@ def _end(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
     (last,) = rows
     links.cut_after(last)
     constraints.ended.add(last)
-
-
-def _forbid_present(links: LocalLinks, constraints: _Constraints, one: int, two: int) -> None:
-    """The links that give way to one that a person gave do not come back."""
-    if links.after[one] >= 0:
-        constraints.never.add((one, links.after[one]))
-    if links.before[two] >= 0:
-        constraints.never.add((links.before[two], two))
 
 
 _RULES = {"link": _link, "unlink": _unlink, "divide": _divide, "undivide": _undivide, "end": _end}

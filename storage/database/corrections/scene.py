@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
+from sqlalchemy import Connection, Table, and_, func, or_, select
 
-from nuset_engine.arrays import FloatsN
+from nuset_engine.arrays import IntsN, MatrixNM
 from storage.database.corrections.events import LINK_KINDS, Correction
 from storage.database.corrections.track_rows import chunks
 from storage.database.track_measures import MeasureScale
 from storage.schema.tables import nuclei, plain_nuclei, timepoints, tracks
 from tracking.corrections.rules import LinkRule, NodeKey, PlainTrack, SceneNodes, SceneTracks
+from tracking.evidence.motion import spacing
+from tracking.evidence.neighbours import nearest
+
+LABELS = 2**33
+"""More than any label."""
+LOOSENING = ("merge", "split")
+"""Kinds after which the links of nuclei are found anew, although one of them keeps its label."""
+NEIGHBOURS = 4.0
+"""How far from a correction nuclei are looked at, over the distance between neighbours."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,10 @@ def around(
         return None
     all_times = _times(connection, acquisition_id)
     times = _windows(all_times, named, memory + 2)
-    nodes = _nodes(connection, acquisition_id, times, edits, scale)
     reach = (memory + 1) * scale.step
     known = _tracks(connection, acquisition_id, times[0] - reach, times[-1] + reach)
+    everyone = _nodes(connection, acquisition_id, times, edits, scale)
+    nodes = _near(everyone, rules, known, (memory + 2) * scale.step)
     return AroundCorrections(nodes, SceneTracks(known, times, all_times, reach), rules)
 
 
@@ -76,43 +86,64 @@ def _windows(all_times: Sequence[int], named: Collection[int], margin: int) -> t
 def _nodes(
     connection: Connection, acquisition_id: int, times: Sequence[int], edits: Sequence[Correction], scale: MeasureScale
 ) -> SceneNodes:
-    made = {(one.t, label) for one in edits for label in one.named("made")}
-    loose = {(one.t, label) for one in edits if one.kind in ("merge", "split") for label in one.named("labels")}
+    made = _keys((one.t, label) for one in edits for label in one.named("made"))
+    loose = _keys((one.t, label) for one in edits if one.kind in LOOSENING for label in one.named("labels"))
     present = _rows(connection, nuclei, acquisition_id, times, scale)
-    there = {(row["t"], row["label"]) for row in present}
     plain = _rows(connection, plain_nuclei, acquisition_id, times, scale)
-    gone = [row for row in plain if (row["t"], row["label"]) in made or (row["t"], row["label"]) not in there]
-    redrawn = {(row["t"], row["label"]) for row in plain} & there - made
-    rows = [*present, *gone]
-    is_gone = np.arange(len(rows)) >= len(present)
-    keys = [(row["t"], row["label"]) for row in rows]
+    there, replaced = present[:, 0] * LABELS + present[:, 1], plain[:, 0] * LABELS + plain[:, 1]
+    is_gone = np.isin(replaced, made) | ~np.isin(replaced, there)
+    rows = np.concatenate([present, plain[is_gone]])
+    keys = np.concatenate([there, replaced[is_gone]])
+    gone = np.arange(len(rows)) >= len(present)
+    with np.errstate(divide="ignore"):
+        size = np.log(rows[:, 6]) / 3.0
     return SceneNodes(
-        t=np.array([t for t, _ in keys], np.int64),
-        label=np.array([label for _, label in keys], np.int64),
-        track=np.array([row["track_id"] or 0 for row in rows], np.int64),
-        place=np.array([[row[f"centroid_{axis}_{scale.unit}"] for axis in "zyx"] for row in rows]).reshape(-1, 3),
-        size=_sizes(rows),
-        gone=is_gone,
-        loosened=is_gone & np.array([key in loose for key in keys], bool),
-        redrawn=~is_gone & np.array([key in redrawn for key in keys], bool),
+        t=rows[:, 0].astype(np.int64),
+        label=rows[:, 1].astype(np.int64),
+        track=rows[:, 2].astype(np.int64),
+        place=rows[:, 3:6],
+        size=np.where(np.isfinite(size), size, np.nan),
+        gone=gone,
+        loosened=gone & np.isin(keys, loose),
+        redrawn=~gone & np.isin(keys, replaced) & ~np.isin(keys, made),
     )
+
+
+def _keys(nodes: Iterable[NodeKey]) -> IntsN:
+    return np.array([t * LABELS + label for t, label in nodes], np.int64)
 
 
 def _rows(
     connection: Connection, table: Table, acquisition_id: int, times: Sequence[int], scale: MeasureScale
-) -> list[RowMapping]:
-    names = ["t", "label", "track_id", *(f"centroid_{axis}_{scale.unit}" for axis in "zyx"), "volume_px"]
-    columns = [table.c[name] for name in names]
-    found: list[RowMapping] = []
+) -> MatrixNM:
+    """Time point, label, track (0: none), place and voxels (0: not known) of nuclei: (N, 7), in order of the first."""
+    places = [table.c[f"centroid_{axis}_{scale.unit}"] for axis in "zyx"]
+    columns = [table.c.t, table.c.label, func.coalesce(table.c.track_id, 0), *places]
+    columns.append(func.coalesce(table.c.volume_px, 0))
+    found: list[tuple[float, ...]] = []
     for some in chunks(times):
         which = and_(table.c.acquisition_id == acquisition_id, table.c.t.in_(some))
-        found += connection.execute(select(*columns).where(which).order_by(table.c.t, table.c.label)).mappings().all()
-    return found
+        query = select(*columns).where(which).order_by(table.c.t, table.c.label)
+        found += [tuple(row) for row in connection.execute(query)]
+    return np.array(found, np.float64).reshape(-1, 7)
 
 
-def _sizes(rows: Sequence[RowMapping]) -> FloatsN:
-    voxels = np.array([row["volume_px"] or np.nan for row in rows], np.float64)
-    return np.log(voxels) / 3.0
+def _near(nodes: SceneNodes, rules: Sequence[LinkRule], known: Mapping[int, PlainTrack], span: int) -> SceneNodes:
+    """The nuclei of tracks that come near a correction while it matters, and of their parents and daughters."""
+    named = {node for rule in rules for node in rule.nodes}
+    seeds = nodes.gone | nodes.redrawn | (nodes.track == 0)
+    seeds |= np.isin(nodes.t * LABELS + nodes.label, _keys(named))
+    middle = nodes.place[nodes.t == nodes.t[np.flatnonzero(seeds)[0]]]
+    reach = NEIGHBOURS * (spacing(middle) or np.inf)
+    if not np.isfinite(reach):
+        return nodes
+    at = np.concatenate([nodes.place, (nodes.t * (reach / span))[:, None]], axis=1)
+    distance, _ = nearest(at[seeds], at, 1)
+    close = set(nodes.track[distance[:, 0] <= np.sqrt(2.0) * reach].tolist())
+    family = {one.parent_track_id for one in known.values() if one.track_id in close} - {None}
+    family |= {one.track_id for one in known.values() if one.parent_track_id in close | family}
+    kept = seeds | np.isin(nodes.track, np.array(sorted({int(one) for one in close | family if one}), np.int64))
+    return SceneNodes(**{field.name: getattr(nodes, field.name)[kept] for field in fields(SceneNodes)})
 
 
 def _tracks(connection: Connection, acquisition_id: int, first: int, last: int) -> dict[int, PlainTrack]:
