@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen, random_word
-from lab import PATIENCE_S, Lab, asked, assert_same, result, stack, write_stack
+from lab import PATIENCE_S, Lab, asked, result, stack, write_stack
 
 from storage.corrections.asking import Corrector
 from storage.database.beside import open_beside_the_service
@@ -42,6 +42,7 @@ def test_corrections_through_the_service_survive_new_time_points_and_are_undone_
     for t in range(2):
         write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))
     lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    plain = result(lab)
     assert said(lab, "delete", "--t", 1, "--label", 2).startswith("correction 1 (delete at time point 1) is applied")
     assert lab.rows("select t, count(*) from nuclei group by t") == [(0, 5), (1, 4)]
     assert "made nuclei 3" in said(lab, "split", "--t", 0, "--label", 3, "--at", "2.5,23.0,22.5", "--at", "2.5,25,22.5")
@@ -62,13 +63,18 @@ def test_corrections_through_the_service_survive_new_time_points_and_are_undone_
     assert said(lab, "undo").startswith("event 3, undoing correction 2, is applied: tracks")
     assert said(lab, "undo", 1).startswith("event 4, undoing correction 1, is applied")
     assert lab.rows("select count(*) from nuclei where corrected or label > 5") == [(0,)]
-    undisturbed = new_lab("undisturbed")
-    undisturbed.start()
-    for t in range(3):
-        write_stack(undisturbed.incoming / f"exp_t{t:03d}.tif", stack(t))
-    undisturbed.wait(lambda: undisturbed.done() == 3 and undisturbed.states() == ["complete"] and undisturbed.settled())
-    assert undisturbed.stop() == 0
-    assert_same(result(lab), result(undisturbed))
+    undone = result(lab)
+    for name, labels in plain["labels"].items():
+        if "tracks" not in name:
+            np.testing.assert_array_equal(undone["labels"][name][:2], labels)
+    assert [_without_track(row) for row in undone["nuclei"] if row["t"] < 2] == list(
+        map(_without_track, plain["nuclei"])
+    )
+
+
+def _without_track(row: dict[str, Any]) -> dict[str, Any]:
+    """A nucleus; its track may be another one after one more time point."""
+    return {name: value for name, value in row.items() if name != "track_id"}
 
 
 class Sayer:

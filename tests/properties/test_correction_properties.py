@@ -67,7 +67,7 @@ def check(movie: CorrectedMovie, seed: int, steps: int) -> int:
 
 
 def test_a_few_corrections_leave_nothing_behind_when_they_are_undone(tmp_path: Path) -> None:
-    check(CorrectedMovie(tmp_path / "out"), seed=1, steps=4)
+    check(CorrectedMovie(tmp_path / "out"), seed=1, steps=3)
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases.corrected import MISSED, SPACING, CorrectedMovie, assert_consistent, assert_same_seen, disc, labels_at
 
@@ -18,6 +19,8 @@ from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE
 from storage.errors import StaleJobError, StorageError, WrongRequestError
+from storage.export.exporters import export
+from storage.files.ctc_folder import open_ctc_folder
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AcquisitionRow
 from storage.verify import verify
@@ -202,6 +205,23 @@ def test_a_changed_source_is_processed_plain_and_corrected_again(movie: Correcte
     again = movie.seen(row)
     assert_consistent(again)
     np.testing.assert_array_equal(again["labels"], corrected["labels"])
+
+
+def test_exports_have_what_people_say(movie: CorrectedMovie, row: AcquisitionRow, tmp_path: Path) -> None:
+    say = corrector(movie)
+    say.delete(1, 3)
+    say.split(3, 5, [um(1, 24, 5), um(1, 24, 9)])
+    say.divide(2, 1, (1, 2))
+    seen = movie.seen(row)
+    for form in ("ctc", "geff", "trackmate", "csv"):
+        export(movie.output, row.id, form, tmp_path / form)
+    folder = open_ctc_folder(next(path for path in tmp_path.rglob("res_track.txt")).parent)
+    masks = np.stack([folder.mask(t) for t in sorted(folder.masks)])
+    np.testing.assert_array_equal(masks.reshape(seen["labels"].shape) > 0, seen["labels"] > 0)
+    parents = {int(p) for *_, p in folder.tracks.tolist()} - {0}
+    assert len(parents) == 2, "one division, and a track that is cut where a nucleus was deleted"
+    table = pd.read_csv(next(path for path in (tmp_path / "csv").rglob("nuclei.csv")))
+    assert table["corrected"].sum() == 2
 
 
 def test_what_was_said_meanwhile_stops_the_transaction(movie: CorrectedMovie, row: AcquisitionRow) -> None:
