@@ -8,6 +8,7 @@ geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari
 napari     table of tracks for napari's tracks layer; .csv, and beside it .layer.json with scale, units and divisions
 parquet    as csv, with types
 trackmate  XML for Fiji's TrackMate; .xml
+training   folders images and labels for `nusetd train`: slices of the time points that people corrected, else of all
 
 A name without an ending gets the format's.
 """
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         required=True,
-        choices=("csv", "ctc", "geff", "napari", "parquet", "trackmate"),
+        choices=("csv", "ctc", "geff", "napari", "parquet", "trackmate", "training"),
         help="the format to write",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="the file or folder to write")

@@ -17,6 +17,9 @@ NOTHING = "nothing"
 """In place of weights to start from: none."""
 
 AUGMENTATION = ("strong", "mild")
+CORRECTED = "corrected"
+"""Folder of the images and labels of corrected time points."""
+
 NEW, PRESENT = "score-new", "score-present"
 """Folders of what `nusetd evaluate` found, for the new weights and for those they are to replace."""
 
@@ -120,6 +123,13 @@ class TrainOrder:
             return (train,)
         both = ((NEW, str(self.weights(results)), "the new weights"), (PRESENT, self.compared_with, self.compared_with))
         return (train, *(self._score(images, labels, results, cores, *one) for one in both))
+
+    def steps_from(self, acquisition: int, results: Path, cores: int) -> tuple[JobStep, ...]:
+        """The commands where images and labels are those of the corrected time points of an acquisition."""
+        folder = results / CORRECTED
+        arguments = ("export", str(acquisition), "--format=training", f"--output={folder}", "--overwrite")
+        taken = JobStep("take corrected time points", arguments)
+        return (taken, *self.steps_for(folder / "images", folder / "labels", results, cores))
 
     def _score(
         self, images: Path, labels: Path, results: Path, cores: int, folder: str, weights: str, said: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from storage.errors import StorageError, WrongRequestError
-from storage.export import ctc, geff, napari, tables, trackmate
+from storage.export import ctc, geff, napari, tables, trackmate, training
 from storage.export.snapshot import Snapshot
 from storage.files import replacing
 from storage.query import snapshots
@@ -20,6 +20,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "napari": napari.write,
     "parquet": tables.write_parquet,
     "trackmate": trackmate.write,
+    "training": training.write,
 }
 
 

@@ -19,6 +19,8 @@ from daemon.page.live.jobs.uploads import UploadLimits, uploaded
 from daemon.page.live.orders.changing import Prepared
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.services import Said
+from storage.query.corrected import corrected_acquisitions
+from storage.query.snapshots import snapshot
 from storage.readers.confined import leading_out
 from storage.readers.discover import discover
 
@@ -56,7 +58,7 @@ class JobOrders:
     """
 
     def __init__(self, database: str, rules: JobRules, folders: Folders) -> None:
-        self._rules, self._folders = rules, folders
+        self._database, self._rules, self._folders = database, rules, folders
         self.limits = rules.limits
         self.jobs = JobFolders(rules.folder)
         self._starter = Starter(self.jobs, database)
@@ -119,17 +121,24 @@ class JobOrders:
     def train(self, values: Mapping[str, Any]) -> Prepared:
         """Train weights on images and labels of this computer."""
         order = TrainOrder.read(values, model_names())
-        images, labels = (self._folders.inside(str(values.get(name) or "")) for name in ("images", "labels"))
-        for folder in (images, labels):
-            self._refuse_leading_out(folder, list(folder.iterdir()) if folder.is_dir() else [])
-        chosen = {**asdict(order), "images": str(images), "labels": str(labels)}
-        title = f"{order.name}, from {order.start_from}"
+        title, acquisition = f"{order.name}, from {order.start_from}", values.get("acquisition")
+        chosen: dict[str, Any] = asdict(order)
+        if acquisition is not None:
+            chosen |= self._corrected(acquisition)
+        else:
+            images, labels = (self._folders.inside(str(values.get(name) or "")) for name in ("images", "labels"))
+            for folder in (images, labels):
+                self._refuse_leading_out(folder, list(folder.iterdir()) if folder.is_dir() else [])
+            chosen |= {"images": str(images), "labels": str(labels)}
 
         def act() -> Said:
             job = self.jobs.new("train", title, chosen)
-            results = self.jobs.folder(job.id) / RESULTS
-            steps = order.steps_for(images, labels, results, self._rules.cores)
-            return self._begin(replace(job, steps=steps, cores=self._rules.cores))
+            results, cores = self.jobs.folder(job.id) / RESULTS, self._rules.cores
+            if acquisition is not None:
+                steps = order.steps_from(acquisition, results, cores)
+            else:
+                steps = order.steps_for(images, labels, results, cores)
+            return self._begin(replace(job, steps=steps, cores=cores))
 
         return Prepared(title, act, chosen)
 
@@ -178,6 +187,19 @@ class JobOrders:
             return Said(f"They are kept as {name!r}: every list of weights has them now, and `--weights {name}`.")
 
         return self._about(values, act)
+
+    def corrected(self) -> list[dict[str, Any]]:
+        """The acquisitions with corrected time points."""
+        with snapshot(self._database) as connection:
+            found = corrected_acquisitions(connection)
+        return [{"id": number, "name": name, "time_points": count} for number, name, count in found]
+
+    def _corrected(self, acquisition: object) -> dict[str, Any]:
+        """What is said of an acquisition that is trained on."""
+        for one in self.corrected():
+            if one["id"] == acquisition and not isinstance(acquisition, bool):
+                return {"acquisition": one["name"], "corrected time points": one["time_points"]}
+        raise UsageError("That acquisition has no corrected time point: correct some, or name folders.")
 
     @staticmethod
     def _refuse_leading_out(folder: Path, paths: Sequence[Path]) -> None:

@@ -10,7 +10,6 @@ from nuset_engine.weights import shipped_weights
 
 KNOWN = {
     "fluorescence": "fluorescent nuclei, stacks and planes: for most images",
-    "sharp": "fluorescent nuclei in single planes, sharp outlines",
     "histology": "tissue stained with haematoxylin and eosin",
 }
 """What the shipped ones are for; those for rare events are not among them, they find no nuclei."""

@@ -90,6 +90,7 @@ class JobRoutes:
             {
                 "models": models(),
                 "settings": self._orders.offered(),
+                "corrected": self._orders.corrected(),
                 "upload_mb": limits.megabytes,
                 "upload_files": limits.files,
                 "kept_mb": round(self._jobs.uploaded_bytes() / 1e6, 1),

@@ -55,8 +55,9 @@ function buttons(found, refresh) {
   const made = [];
   if (found.alive && found.state !== "stopping") made.push(act("stop-job", "stop"));
   if (["stopped", "died", "failed"].includes(found.state)) made.push(act("resume-job", "go on"));
-  if (["stopped", "died"].includes(found.state) && found.kind === "train" && found.steps.length > 1 && found.step === 0 && found.progress.best !== null) {
-    made.push(act("resume-job", "leave it there, and score it", { step: 1 }));
+  const train = found.steps.indexOf("train");
+  if (["stopped", "died"].includes(found.state) && found.kind === "train" && found.step === train && train + 1 < found.steps.length && found.progress.best !== null) {
+    made.push(act("resume-job", "leave it there, and score it", { step: train + 1 }));
   }
   if (found.files.length) made.push(element("a", { class: "button", href: `/api/jobs/${found.id}/results.zip`, download: "" }, "download everything (ZIP)"));
   if (!found.alive) made.push(remove(found));

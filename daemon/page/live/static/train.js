@@ -32,6 +32,17 @@ function build(main, view, choices) {
   const both = () => told(pairs.show(images.value(), labels.value()));
   const images = folderField("folder of images", "TIFF or PNG, planes", both);
   const labels = folderField("folder of labels", "a label image for each, of the same name: one number per nucleus, 0 outside", both);
+  const source = choice("source", [["", "two folders"], ...choices.corrected.map((one) => [one.id, `${one.name}: ${one.time_points} corrected time point${one.time_points === 1 ? "" : "s"}`])], "");
+  const folders = element("div", {}, images.root, labels.root, pairs.root);
+  const stacked = element("small", {}, "slices of these time points, at most 8 of each; those held out lie in the same stacks as those learned from, so scores flatter");
+  const from = field("take them from", source, "");
+  from.append(stacked);
+  const chooseSource = () => {
+    folders.hidden = source.value !== "";
+    stacked.hidden = source.value === "";
+  };
+  source.addEventListener("change", chooseSource);
+  chooseSource();
   const name = element("input", { type: "text", name: "name", value: "mine", spellcheck: "false" });
   const start = weightsChoice("start_from", choices.models, "start from", "", [["nothing", "nothing: train from the beginning", "thousands of steps, and hundreds of images, are needed"]]);
   const usual = () => (start.select.value === "nothing" ? { steps: 8000, learning_rate: 0.001 } : { steps: 600, learning_rate: 0.0002 });
@@ -76,9 +87,8 @@ function build(main, view, choices) {
     "section",
     { class: "jobform" },
     element("h2", {}, "1  Images and labels"),
-    images.root,
-    labels.root,
-    pairs.root,
+    choices.corrected.length ? from : null,
+    folders,
     element("h2", {}, "2  Weights"),
     element("div", { class: "fields" }, field("name of the new weights", name, "letters, digits, dots, dashes"), start.root),
     element("h2", {}, "3  Training"),
@@ -89,8 +99,11 @@ function build(main, view, choices) {
 
   async function begin() {
     const inputs = [...form.querySelectorAll("[name]")].filter((one) => !one.disabled);
-    const chosen = { ...values(inputs), images: images.value(), labels: labels.value() };
-    if (!chosen.images || !chosen.labels) {
+    const chosen = values(inputs);
+    delete chosen.source;
+    if (source.value !== "") chosen.acquisition = Number(source.value);
+    else Object.assign(chosen, { images: images.value(), labels: labels.value() });
+    if (source.value === "" && (!chosen.images || !chosen.labels)) {
       tell("Name the folder of the images, and that of their labels.");
       return;
     }

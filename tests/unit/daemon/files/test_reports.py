@@ -155,8 +155,8 @@ def test_kept_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monk
     assert kept_weights.kept_weights() == ["ours"]
     assert kept_weights.located("ours") == str(kept)
     assert weights.find_weights(kept_weights.located("ours")).name == "ours"
-    assert kept_weights.located("sharp") == "sharp"
+    assert kept_weights.located("histology") == "histology"
     assert kept_weights.located(str(tmp_path / "run.npz")) == str(tmp_path / "run.npz")
-    for wrong in ("ours", "sharp", "../ours", "a b", "", "x.npz"):
+    for wrong in ("ours", "histology", "../ours", "a b", "", "x.npz"):
         with pytest.raises(DaemonError, match=r"already|no name"):
             kept_weights.keep(tmp_path / "run.npz", wrong)

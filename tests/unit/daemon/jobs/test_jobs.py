@@ -57,7 +57,7 @@ def folders(tmp_path: Path) -> JobFolders:
 
 def made(folders: JobFolders, *scripts: str, output: str | None = None) -> Job:
     """A job whose steps are small programs."""
-    job = folders.new("predict", "three images", {"weights": "sharp"})
+    job = folders.new("predict", "three images", {"weights": "histology"})
     job = replace(job, steps=tuple(JobStep(f"step {i}", (one,), output) for i, one in enumerate(scripts)))
     folders.write(job)
     return job

@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 import tifffile
 from cases import family
+from cases.corrected import CorrectedMovie, image_at, labels_at
 from cases.live_page import Answer, LivePage, live_page
 from PIL import Image
 
+import storage
+from daemon import cli
 from daemon.jobs.job import JobState
 from daemon.jobs.job_folders import IMAGES, RESULTS, JobFolders
 from daemon.jobs.training_order import TrainOrder
@@ -26,6 +29,7 @@ from daemon.page.live.guard import Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.progress import MOST_POINTS, JobProgress
 from daemon.page.live.jobs.uploads import UploadLimits
+from nuset_engine.training.dataset import read_pairs
 
 HOSTILE = '<img src=x onerror=alert(1)>/../../..\\evil";.tif'
 ENGINE = ("--engine", "classical_engine:ClassicalEngine")
@@ -215,17 +219,41 @@ def test_who_only_looks_orders_nothing(results: Path) -> None:
 
 def test_a_training_is_a_training_and_two_scores(tmp_path: Path) -> None:
     order = TrainOrder.read(
-        {"name": "ours", "steps": 20, "held_out": 3, "compared_with": "sharp"}, ["sharp", "fluorescence"]
+        {"name": "ours", "steps": 20, "held_out": 3, "compared_with": "histology"}, ["histology", "fluorescence"]
     )
     train, new, present = order.steps_for(tmp_path / "i", tmp_path / "l", tmp_path, 1)
     assert {"--start-from=fluorescence", "--held-out=3", "--steps=20"} <= set(train.arguments)
     assert f"--weights={tmp_path / 'ours.npz'}" in new.arguments
-    assert "--weights=sharp" in present.arguments
-    [only] = TrainOrder.read({"name": "ours", "start_from": "nothing"}, ["sharp"]).steps_for(
+    assert "--weights=histology" in present.arguments
+    [only] = TrainOrder.read({"name": "ours", "start_from": "nothing"}, ["histology"]).steps_for(
         tmp_path, tmp_path, tmp_path, 1
     )
     assert "--width=24" in only.arguments
     assert not any("start-from" in one for one in only.arguments)
+
+
+def test_corrected_time_points_are_trained_on(tmp_path: Path) -> None:
+    """Those of an acquisition that has some, and no others: with the labels as they are since."""
+    movie = CorrectedMovie(tmp_path / "out")
+    row = movie.process()
+    rules = JobRules(tmp_path / "jobs")
+    with live_page(tmp_path / "out", rules=rules) as page:
+        assert page.ask("/api/jobs/choices").json["corrected"] == []
+        answer = page.order("train", name="ours", acquisition=row.id)
+        assert (answer.code, "no corrected time point" in answer.json["error"]) == (409, True)
+        storage.open(tmp_path / "out")[row.id].correct.delete(2, 3)
+        assert page.ask("/api/jobs/choices").json["corrected"] == [{"id": row.id, "name": row.name, "time_points": 1}]
+    order = TrainOrder.read({"name": "ours"}, ["fluorescence"])
+    take, train = order.steps_from(row.id, tmp_path / "job", 1)
+    assert cli.main([*take.arguments, "--database", str(tmp_path / "out")]) == 0
+    [images] = [one.partition("=")[2] for one in train.arguments if one.startswith("--images=")]
+    [labels] = [one.partition("=")[2] for one in train.arguments if one.startswith("--labels=")]
+    pairs = read_pairs(Path(images), Path(labels))
+    assert [name for name, _, _ in pairs] == [f"t0002_z{z:03}" for z in range(3)]
+    seen = tifffile.imread(pairs[1][2])
+    assert 3 not in seen
+    np.testing.assert_array_equal(seen, np.where(labels_at(2)[1] == 3, 0, labels_at(2)[1]))
+    np.testing.assert_array_equal(tifffile.imread(pairs[1][1]), image_at(2)[1])
 
 
 def test_progress_is_read_as_it_is_written(tmp_path: Path) -> None:
@@ -254,7 +282,7 @@ def test_progress_is_read_as_it_is_written(tmp_path: Path) -> None:
 def test_jobs_of_before_are_found_and_their_death_is_said(results: Path) -> None:
     """A page that is started again reads the jobs of the one before."""
     folders = JobFolders(results / "elsewhere")
-    job = folders.new("train", "ours, from sharp", {"name": "ours", "steps": 20})
+    job = folders.new("train", "ours, from histology", {"name": "ours", "steps": 20})
     state = folders.root / job.id / "state.json"
     state.write_text(json.dumps({"state": "running", "at": 1.0, "step": 0, "pid": 4194000, "why": ""}))
     (folders.root / job.id / RESULTS / "mine.npz").write_bytes(b"")
