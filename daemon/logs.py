@@ -7,13 +7,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import TracebackType
 
 from daemon.plain_text import shown
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _NEEDS_QUOTES = frozenset(' "=\t')
+
+_MOST_WARNED = 10_000
+_warned: dict[Hashable, None] = {}
 
 log = logging.getLogger("nusetd")
 
@@ -36,6 +39,16 @@ def info(message: str, **fields: object) -> None:
 def warning(message: str, **fields: object) -> None:
     """Log something that a person should look at when there is time."""
     event(logging.WARNING, message, **fields)
+
+
+def warning_once(message: str, key: Hashable, **fields: object) -> None:
+    """Log as `warning` does, unless that was done for the same key since the program started, or lately."""
+    if key in _warned:
+        return
+    _warned[key] = None
+    while len(_warned) > _MOST_WARNED:
+        del _warned[next(iter(_warned))]
+    warning(message, **fields)
 
 
 def error(message: str, **fields: object) -> None:

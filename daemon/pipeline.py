@@ -42,10 +42,11 @@ from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.omezarr import places, references
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
+from storage.query.sentences import kind
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
 from storage.schema.states import AcquisitionState
-from tracking.steps import LEAST_FILES, step_of
+from tracking.steps import step_of
 
 if TYPE_CHECKING:
     from storage.acquisition import Acquisition
@@ -219,7 +220,7 @@ def admit(
 
 
 def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description, recipe: Recipe) -> None:
-    """Say what is not certain once: not with each time point of a series, whose files are compared as they come."""
+    """Say what is not certain once: not with each file of a series, nor of all that are named alike."""
     if row.state is AcquisitionState.QUEUED and not catalog.timepoints(row.id):
         for lack in acquisition.lacks:
             logs.info("image says too little", acquisition=row.name, reason=lack)
@@ -228,9 +229,10 @@ def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description,
     if not acquisition.doubts and row.step == 1:
         return
     known = [point.t for point in catalog.timepoints(row.id)]
-    if len(known) < (1 if acquisition.first_number is None else LEAST_FILES):
-        for doubt in acquisition.doubts:
-            logs.warning("image in doubt", acquisition=row.name, reason=doubt)
+    is_series = acquisition.first_number is not None
+    for doubt in acquisition.doubts if is_series or not known else ():
+        key = (row.source_path, kind(doubt)) if is_series else doubt
+        logs.warning_once("image in doubt", key, acquisition=row.name, reason=doubt)
     if recipe.step is None and row.step > 1 and step_of(known) != row.step:
         logs.warning(
             "numbers go in steps", acquisition=row.name, step=row.step, remedy="step = 1 where files are missing"
@@ -354,8 +356,10 @@ def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool
 
 
 def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
-    """Let readers of the OME-Zarr see a committed time point."""
-    ImageStore.open(str(row.zarr_path), catalog.stores.owner(row)).publish(t)
+    """Let readers of the OME-Zarr see a committed time point, on a scale of time as it is known by now."""
+    store = ImageStore.open(str(row.zarr_path), catalog.stores.owner(row))
+    store.keep_interval(catalog.acquisition(row.id).seconds_per_t)
+    store.publish(t)
     catalog.mark_published(row.id, t)
 
 

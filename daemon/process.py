@@ -19,6 +19,9 @@ from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.progress import Bars
+from daemon.sentences import Sentences
+from daemon.upkeep.forgetting import Forgetting
+from daemon.upkeep.superseded import give_way
 from daemon.watching.inspection import Answer, Gone, InspectionRequest, Look, Looked, Missing, Open, Opened, Stuck
 from daemon.watching.taken import folders_to, moved_here
 from storage import naming, readers
@@ -29,7 +32,7 @@ from storage.given_facts import GivenFacts
 from storage.omezarr.references import ImageKind
 from storage.query.question import Question
 from storage.query.statements import Selection
-from storage.readers.names import stem
+from storage.readers import names
 from storage.schema.states import AcquisitionState
 from storage.spans import spoken
 from tracking.steps import absent
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 _TURN_S = 0.2
 _DOUBTS_SAID = 3  # of an acquisition
+_MORE = "`nusetd acquisitions --format json` has it in the columns doubts and error"
 _RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0, retry_policy=RetryPolicy(attempts=3, pause_s=1.0))
 
 
@@ -89,6 +93,7 @@ class _Run:
     rows: list[int] = field(default_factory=list)
     faults: int = 0
     opened: set[Path] = field(default_factory=set)
+    sentences: Sentences = field(default_factory=lambda: Sentences(more=_MORE))
 
     def asked(self, *requests: InspectionRequest) -> list[Answer]:
         """Have files looked into by a process of its own, which a hostile one may crash, while the worker goes on."""
@@ -132,6 +137,7 @@ def process(options: ProcessOptions) -> int:
                     _take_up(paths, run)
             while parts.queue_loop.unfinished:
                 parts.queue_loop.step(0.5)
+            _let_series_count(run)
         finally:
             parts.stop()
         return _report(run)
@@ -156,21 +162,39 @@ def _groups(run: _Run) -> list[list[Path]]:
             whole.append(path)
             if is_new and not completion.is_all_there:
                 run.faults += 1
-                complain(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.")
+                run.sentences.say(f"{completion.reason.rstrip('.')}: it is processed as far as it goes.", called)
         elif completion.state == "complete":
             whole.append(path)
         elif is_new:
             _complain(called, completion.refusal, run)
-    return list(readers.group(whole, run.options.pattern).values())
+    groups = readers.group(whole, run.options.pattern)
+    for one, other in names.alike(groups):
+        complain(
+            f"{one} and {other.name} are taken for two series: the names of their files differ in capitals or endings "
+            "alone; rename them if they are one."
+        )
+    return list(groups.values())
 
 
 def _candidates(options: ProcessOptions) -> list[Path]:
     found: dict[Path, None] = {}
+    previews: list[Path] = []
     for given in (path.absolute() for path in options.paths):
         found.update(dict.fromkeys(readers.discover(given, options.pattern)))
+        previews += readers.left_out(given, options.pattern)
+    if previews:
+        verb, what = ("is", "a preview") if len(previews) == 1 else ("are", "previews")
+        complain(
+            f"{_some(previews)} {verb} taken for {what} of the image of the same name and left out: give pictures by "
+            "their own names to process them."
+        )
     if not found:
         raise DaemonError(f"There is no image in {', '.join(map(str, options.paths))}: nothing was processed.")
     return list(found)
+
+
+def _some(paths: Sequence[Path]) -> str:
+    return f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _why_not(path: Path, answer: Answer) -> str:
@@ -182,19 +206,22 @@ def _why_not(path: Path, answer: Answer) -> str:
 def _take_up(paths: list[Path], run: _Run) -> None:
     """Open what makes up one acquisition, or several in one file, and queue it."""
     pattern = run.options.pattern
-    facts = run.options.given.over(run.catalog.sources.given(readers.acquisition_key(paths[0], pattern).path))
+    told = run.catalog.sources.given(readers.acquisition_key(paths[0], pattern).path)
+    facts = run.options.given.over(told).over(run.catalog.sources.given(paths[0]))
     (answer,) = run.asked(Open(tuple(paths), facts, pattern))
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
         return
     run.opened |= answer.beside.keys()
-    try:
-        for found in answer.found:
-            _admit(found, facts, run, naming_for(paths[0], run.options))
-    except EngineFailedError:  # the queue loop turns meanwhile: this is about no file
-        raise
-    except (StorageError, DaemonError, OSError) as error:
-        _complain(paths[0], str(error), run)
+    called, several = naming_for(paths[0], run.options), len(answer.found) > 1
+    for found in answer.found:
+        try:
+            _admit(found, facts, run, called)
+        except EngineFailedError:  # the queue loop turns meanwhile: this is about no file
+            raise
+        except (StorageError, DaemonError, OSError) as error:  # the other images of a file go on
+            of_one = found.description if several else None
+            _complain(of_one.source_path if of_one else paths[0], str(error), run, of_one.name if of_one else None)
 
 
 def naming_for(path: Path, options: ProcessOptions) -> Callable[[str], str]:
@@ -211,7 +238,7 @@ def _admit(found: Found, facts: GivenFacts, run: _Run, called: Callable[[str], s
     options, model = run.options, run.parts.queue_loop.model
     assert model is not None
     for doubt in found.description.doubts:
-        complain(doubt)
+        run.sentences.say(doubt, found.description.source_path, found.description.name)
     recipe = Recipe(
         model,
         options.processing,
@@ -240,11 +267,12 @@ def _say_numbers(run: _Run, row: AcquisitionRow) -> None:
     times = [row.source_t(point.t) for point in run.catalog.timepoints(row.id)]
     missing = absent(times, row.step)
     if row.step > 1 and run.options.step is None:
-        complain(f"{row.name}: time points come in steps of {row.step}: --step 1 where the others are only missing.")
+        steps = f"{row.name}: time points come in steps of {row.step}: --step 1 where the others are only missing."
+        run.sentences.say(steps, row.source_path, row.name)
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         named = f"time point{'s' if len(missing) > 1 else ''} {spoken(missing)}"
-        complain(f"{row.name}: {named} {verb} not there and {verb} passed over.")
+        run.sentences.say(f"{row.name}: {named} {verb} not there and {verb} passed over.", row.source_path, row.name)
 
 
 def _placed(found: Found, recipe: Recipe, run: _Run, called: Callable[[str], str]) -> AcquisitionRow:
@@ -263,11 +291,22 @@ def _placed(found: Found, recipe: Recipe, run: _Run, called: Callable[[str], str
     return row
 
 
-def _complain(path: Path, reason: str, run: _Run) -> None:
+def _complain(path: Path, reason: str, run: _Run, name: str | None = None) -> None:
     """One sentence for the person, the same in the database."""
     run.faults += 1
-    run.catalog.set_aside_source(path, naming_for(path, run.options)(stem(path)), reason)
-    complain(reason if path.name in reason else f"{path}: {reason}")
+    run.catalog.set_aside_source(path, naming_for(path, run.options)(name or names.stem(path)), reason)
+    run.sentences.say(reason if path.name in reason else f"{path}: {reason}", path)
+
+
+def _let_series_count(run: _Run) -> None:
+    """Files that were processed alone before, and are time points of a series by now, are kept there alone."""
+    forgetting = Forgetting(run.catalog)
+    for row in map(run.catalog.acquisition, run.rows):
+        for sentence in give_way(run.catalog, row, forgetting):
+            run.sentences.say(sentence, row.source_path, row.name)
+    while forgetting.busy:
+        forgetting.turn()
+        forgetting.wait()
 
 
 def _time_points(row: AcquisitionRow, points: Sequence[TimepointRow]) -> str:
@@ -290,21 +329,24 @@ def _report(run: _Run) -> int:
         times = f"{count} nuclei in {_time_points(row, points)}"
         words = f"{row.name}: {row.state}, {times}{found[row_id]}{channel}, {row.zarr_path}{_untimed(row)}"
         say(shown(words, allowed=""))
-        _say_doubts(row, run.doubts.get(row_id, ()))
+        _say_doubts(row, run)
         if row.state is not AcquisitionState.COMPLETE:
-            complain(f"{row.name}: {row.error or row.state.meaning}")
+            run.sentences.say(f"{row.name}: {row.error or row.state.meaning}", row.source_path, row.name)
+    run.sentences.end()
     failed = run.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
     return 1 if failed else 0
 
 
-def _say_doubts(row: AcquisitionRow, said: Sequence[str]) -> None:
+def _say_doubts(row: AcquisitionRow, run: _Run) -> None:
     """What a person must know before believing a result: of its channel, and of time points that make no sense."""
+    said, sentences = run.doubts.get(row.id, ()), run.sentences
     if row.state is not AcquisitionState.SET_ASIDE and (doubt := doubt_about_channel(row)) is not None:
-        complain(doubt)
+        sentences.say(doubt, row.source_path, row.name)
     for sentence in said[:_DOUBTS_SAID]:
-        complain(sentence)
+        sentences.say(sentence, row.source_path, row.name)
     if len(said) > _DOUBTS_SAID:
-        complain(f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points.")
+        more = f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points."
+        sentences.say(more, row.source_path, row.name)
 
 
 def _cells(run: _Run) -> dict[int, str]:

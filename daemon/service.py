@@ -300,6 +300,8 @@ class Service:
 
     def _hear(self, seen: Seen) -> None:
         self._monitor.hear(seen)
+        if seen.what == "finished":
+            self._upkeep.finished(seen.acquisition)
         if self._observer is not None:
             self._observer(seen)
 

@@ -13,7 +13,7 @@ from nuset_engine.voxels import VoxelSize
 from storage.errors import StorageError
 
 VoxelSource = Literal["metadata", "configured", "none"]
-Origin = Literal["metadata", "configured", "measured", "guessed", "none"]
+Origin = Literal["metadata", "configured", "measured", "guessed", "names", "none"]
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,21 @@ class Origins:
     """Where facts are known from.
 
     ``metadata``: the file says it. ``configured``: a person does. ``measured``: it follows from what the file says of
-    something else. ``guessed``: it is likely. ``none``: it is not known, or made up as a name for people.
+    something else. ``guessed``: it is likely. ``names``: the numbers in the names of its files say it. ``none``: it is
+    not known, or made up as a name for people.
 
     Attributes
     ----------
     axes : which dimension is which, and so the sizes
     frame_interval
     channel_names
+    time : which time point is which; None: as the other axes
     """
 
     axes: Origin = "metadata"
     frame_interval: Origin = "none"
     channel_names: Origin = "none"
+    time: Origin | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +143,21 @@ class Description:
 
     @property
     def _doubts_of_voxels(self) -> tuple[str, ...]:
-        if self.voxel_source != "metadata" or self.voxel_size_um != (1.0, 1.0, 1.0):
+        if self.voxel_source != "metadata" or self.voxel_size_um is None:
             return ()
+        if self.voxel_size_um == (1.0, 1.0, 1.0):
+            return (
+                f"{self.source_path} says that its voxels are 1 x 1 x 1 um, which programs also write where nobody "
+                "told them: if it is not so, give their size with --voxel-size-override.",
+            )
+        z, y, x = self.voxel_size_um
+        usual = _PIXELS_UM[0] <= min(y, x) and max(y, x) <= _PIXELS_UM[1] and max(y, x) <= _FLATTEST * min(y, x)
+        if usual and (self.size_z == 1 or _SLICES_UM[0] <= z <= _SLICES_UM[1]):
+            return ()
+        said = f"{z:.4g} x {y:.4g} x {x:.4g}" if self.size_z > 1 else f"{y:.4g} x {x:.4g}"
         return (
-            f"{self.source_path} says that its voxels are 1 x 1 x 1 um, which programs also write where nobody told "
-            "them: if it is not so, give their size with --voxel-size-override.",
+            f"{self.source_path} says that its voxels are {said} um, which no usual microscope has: give the right "
+            "ones with --voxel-size-override Z,Y,X (or Y,X).",
         )
 
     @property
@@ -177,3 +190,7 @@ class Description:
                 return matches[0]
         there = ", ".join(f"{i} ({n})" for i, n in enumerate(self.channel_names))
         raise StorageError(f"{self.name} has no channel {channel!r}: choose one of {there}.")
+
+
+_PIXELS_UM, _SLICES_UM, _FLATTEST = (0.01, 20.0), (0.01, 200.0), 3.0
+"""Heights and widths of pixels and distances of slices in images of nuclei, and how far from square pixels are."""

@@ -22,6 +22,7 @@ BRIEF = (
     "voxel_x_um",
     "voxel_source",
     "axes_source",
+    "time_source",
     "frame_interval_s",
     "frame_interval_source",
     "nuclear_channel_name",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from daemon.configuration.config import UnclearChannel
     from nuset_engine.events import EventDetector
 
-COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score")
+COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score", "source_t")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,11 @@ def _events(image: Path, options: DetectOptions, detector: EventDetector) -> lis
         planes = NuclearPlanes(options.nuclear_channel, options.unclear_channel, lambda: detector.nuclei).of(
             acquisition
         )
-        return [row for t in acquisition.time_points for row in _time_point(planes(t), t, detector)]
+        return [
+            (*row, acquisition.source_t(t))
+            for t in acquisition.time_points
+            for row in _time_point(planes(t), t, detector)
+        ]
 
 
 def _time_point(planes: Sequence[PlaneYX], t: int, detector: EventDetector) -> list[tuple[int | float, ...]]:

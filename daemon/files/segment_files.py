@@ -14,9 +14,9 @@ from daemon.errors import DaemonError
 from daemon.files.each_image import images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.segment_report import SegmentReport
-from daemon.output import complain
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
+from daemon.sentences import Sentences
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
@@ -49,13 +49,15 @@ def segment_files(options: SegmentOptions) -> int:
     report = SegmentReport(options.report)
     report.begins(len(wanted))
     segmenter = segmenter_of(options.engine, options.processing.segmentation)
+    sentences = Sentences()
 
     def write(image: Path, target: Path) -> None:
         report.starts(image)
-        write_labels(target, _labels(image, options, segmenter, report))
+        write_labels(target, _labels(image, options, segmenter, report, sentences))
         report.done(image, target)
 
     code = write_each(wanted, write, report.failed)
+    sentences.end()
     report.ends()
     return code
 
@@ -76,13 +78,15 @@ def write_labels(path: Path, labels: Labels) -> None:
     os.replace(unfinished, path)
 
 
-def _labels(image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport) -> Labels:
+def _labels(
+    image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport, sentences: Sentences
+) -> Labels:
     found = readers.open_acquisitions(image, given=options.given)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
         for doubt in acquisition.doubts:
-            complain(doubt)
+            sentences.say(doubt, image)
         refuse_unmeasurable(acquisition)
         chooser = NuclearPlanes(options.given.nuclear_channel, options.unclear_channel, lambda: segmenter)
         planes = chooser.of(acquisition)

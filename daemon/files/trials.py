@@ -21,6 +21,7 @@ from nuset_engine.reconstruction.sizes import diameters_um
 from nuset_engine.reconstruction.volume import Volume, reconstruct
 from nuset_engine.voxels import VoxelSize
 from storage import readers
+from storage.spans import spoken
 
 if TYPE_CHECKING:
     from daemon.configuration.config import Config, UnclearChannel
@@ -71,7 +72,7 @@ def run_trials(image: TrialImage, configs: Sequence[tuple[str, Config]]) -> Tria
             image.unclear_channel,
             lambda: segmenter_of(first.engine, first.processing.segmentation),
         ).of(acquisition)(t)
-        return _tried(f"{acquisition.name}, t = {t}", planes, acquisition.voxel_size_um, configs)
+        return _tried(f"{acquisition.name}, t = {acquisition.source_t(t)}", planes, acquisition.voxel_size_um, configs)
     finally:
         for one in found:
             one.close()
@@ -86,14 +87,16 @@ def _chosen(found: Sequence[Acquisition], image: TrialImage) -> Acquisition:
 
 
 def _time_point(acquisition: Acquisition, wanted: int | None) -> int:
+    """The time point that a person wants, by its number as it is written; the first one without."""
     there = list(acquisition.time_points)
     if not there:
         raise DaemonError(f"{acquisition.name} has no time point yet: try another image, or wait.")
     if wanted is None:
         return there[0]
-    if wanted not in there:
-        raise UsageError(f"{acquisition.name} has no time point {wanted}: there are {there[0]} to {there[-1]}.")
-    return wanted
+    written = {acquisition.source_t(t): t for t in there}
+    if wanted not in written:
+        raise UsageError(f"{acquisition.name} has no time point {wanted}: {spoken(written)} are there.")
+    return written[wanted]
 
 
 def _tried(

@@ -94,7 +94,7 @@ def lines(status: Status) -> Iterator[str]:
         yield from _labelled("overrides", list(report.settings.get("faults", ())))
     shown = status.problems[:_SHOWN_PROBLEMS]
     yield from _labelled("problems", [_problem(problem) for problem in shown] or ["none"])
-    shown_doubts = [f"{doubt.acquisition}: {doubt.reason}" for doubt in status.doubts[:_SHOWN_DOUBTS]]
+    shown_doubts = [_doubt(doubt) for doubt in status.doubts[:_SHOWN_DOUBTS]]
     if len(status.doubts) > _SHOWN_DOUBTS:
         shown_doubts.append(f"and {len(status.doubts) - _SHOWN_DOUBTS} more, in `nusetd acquisitions --format json`")
     yield from _labelled("doubts", shown_doubts)
@@ -159,6 +159,11 @@ def _problem(problem: Problem) -> str:
     where = problem.acquisition if problem.t is None else f"{problem.acquisition} t={problem.t}"
     state = "tried again" if problem.state == "queued" else problem.state.replace("_", " ")
     return f"{problem.at} {where} ({state}): {problem.reason}"
+
+
+def _doubt(doubt: Doubt) -> str:
+    others = f" (and {doubt.others} more acquisitions alike)" if doubt.others else ""
+    return f"{doubt.acquisition}: {doubt.reason}{others}"
 
 
 def _labelled(label: str, values: Sequence[str]) -> Iterator[str]:

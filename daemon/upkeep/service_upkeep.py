@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from daemon.upkeep.forgetting import Forgetting
 from daemon.upkeep.gone import GoneFiles
 from daemon.upkeep.retention import Retention
+from daemon.upkeep.superseded import give_way
 
 if TYPE_CHECKING:
     from daemon.configuration.retention import RetentionConfig
     from daemon.watching.inspection import SupportsInspection
     from storage.database.catalog import Catalog
+    from storage.schema.rows import AcquisitionRow
 
 
 class Upkeep:
@@ -32,9 +34,14 @@ class Upkeep:
         reachable: Callable[[Path], bool],
         let_go: Callable[[int], None],
     ) -> None:
+        self._catalog = catalog
         self.forgetting = Forgetting(catalog, let_go)
         self._retention = Retention(catalog, self.forgetting)
         self._gone = GoneFiles(catalog, inspection, reachable)
+
+    def finished(self, row: AcquisitionRow) -> None:
+        """An acquisition is finished: what was made of its files alone before is not wanted any more."""
+        give_way(self._catalog, row, self.forgetting)
 
     def turn(self, rule: RetentionConfig, now: float) -> None:
         """Go on a little."""

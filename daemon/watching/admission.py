@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import logs, pipeline
+from daemon import logs
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
 from daemon.watching.file_sets import FileSets, Group, Opening, let_go
@@ -20,10 +20,10 @@ from daemon.watching.readiness import Identity
 from daemon.watching.said.correction import Corrections
 from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.series import Series
-from daemon.watching.taken import forgotten, lying_elsewhere, moved_here, named_after, owner_of, printable, sources
+from daemon.watching.taken import admitted, forgotten, lying_elsewhere, named_after, owner_of, printable, sources
 from storage import readers
 from storage.errors import DatabaseUnavailableError, StorageError
-from storage.readers.names import file_of_image, stem
+from storage.readers.names import counts_instead, file_of_image, stem
 from storage.schema.states import FINISHED
 from storage.spans import spoken
 
@@ -158,8 +158,6 @@ class Admission:
         """An acquisition is forgotten: what still comes of its series is another one."""
         let_go(self._groups.values(), acquisition_id)
 
-    # What follows
-
     def turn(self, now: float, recipe: Recipe | None) -> None:
         """Hand in what was refused, open what is finished, queue what was opened, end what is over."""
         while self._refused:
@@ -283,12 +281,12 @@ class Admission:
             taken = {p: i for p, i in zip(opening.request.paths, answer.identities, strict=True) if i is not None}
             taken |= answer.beside
         for found in answer.found:
-            row = moved_here(self._catalog, found, opening.gone or frozenset(), recipe, sources(taken), self._left)
-            if row is None:
-                place, called = self._watch.output, named_after(self._watch, first)
-                ends = opening.is_last or (opening.group is not None and found.description.first_number is None)
-                image = found if ends else found.growing()
-                row = pipeline.admit(self._catalog, image, recipe, place, sources(taken), called, told)
+            gone, group = opening.gone or frozenset(), opening.group
+            ends = opening.is_last or (group is not None and found.description.first_number is None)
+            files, image = sources(taken), found if ends else found.growing()
+            row = admitted(self._catalog, image, gone, recipe, self._watch, first, files, told, self._left)
+            if row.zarr_path is None:
+                continue  # set aside
             logs.info("queued", acquisition=row.name, files=len(opening.request.paths), state=row.state)
             is_last, start = opening.is_last, found.description.first_number
             if opening.group is not None:
@@ -316,7 +314,7 @@ class Admission:
         self._give_up(path)
 
     def _give_up(self, path: Path) -> None:
-        group = self._group_of(path)
+        group = self._group_of(path) if counts_instead(path, self._watch.pattern) is None else None
         if group is not None:
             group.series.give_up(self._number(path))
             self._wake(group)

@@ -25,7 +25,7 @@ from daemon.watching.watch import DONE_SUFFIX
 from storage import readers
 from storage.connection.filesystems import Mount
 from storage.given_facts import GivenFacts
-from storage.readers.names import stem
+from storage.readers.names import counts_instead, same_number, stem
 
 if TYPE_CHECKING:
     from daemon.processing.queue_loop import QueueLoop
@@ -320,7 +320,10 @@ class Intake:
         if conclusion.decision is Decision.WAIT:
             self._wait(path, conclusion)
             return
-        if conclusion.decision is Decision.READY:
+        counts = counts_instead(path, self._watch.pattern)
+        if counts is not None:
+            self.admission.refuse(path, identity, same_number(path, counts))
+        elif conclusion.decision is Decision.READY:
             self.admission.finish(path, identity, completion.others)
         elif conclusion.decision is Decision.PARTIAL:
             logs.warning("processed as far as it goes", path=path, reason=completion.reason)

@@ -11,16 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon import logs
+from daemon import logs, pipeline
+from daemon.errors import DaemonError
 from daemon.watching.readiness import Identity
 from storage import naming
 from storage.database.sources.taken_files import Source
+from storage.errors import DatabaseUnavailableError, StorageError
+from storage.readers.names import experiment
 
 if TYPE_CHECKING:
     from daemon.configuration.config import WatchConfig
     from daemon.processing.recipe import Recipe
     from storage.database.catalog import Catalog
     from storage.found import Found
+    from storage.given_facts import GivenFacts
     from storage.schema.rows import AcquisitionRow
 
 
@@ -69,6 +73,42 @@ def lying_elsewhere(
     """Sources at other paths with the content of these, and their files: those that can be there at all."""
     known = [one for image in found for one in catalog.sources.elsewhere(image)]
     return {one.source_path: one.files for one in known if all(reachable(file) for file in one.files)}
+
+
+def admitted(
+    catalog: Catalog,
+    found: Found,
+    gone: Collection[str],
+    recipe: Recipe,
+    watch: WatchConfig,
+    first: Path,
+    taken: Sequence[Source],
+    told: GivenFacts | None,
+    left: Callable[[Iterable[Path]], None],
+) -> AcquisitionRow:
+    """Return the row of an image of a watched folder: where it was moved here from, else queued.
+
+    One of several in a file costs the others nothing: it is set aside by itself where it cannot be processed.
+
+    Raises
+    ------
+    DaemonError, StorageError
+        When the only image of a file cannot be processed as it is.
+    """
+    row = moved_here(catalog, found, gone, recipe, taken, left)
+    if row is not None:
+        return row
+    called = named_after(watch, first)
+    try:
+        return pipeline.admit(catalog, found, recipe, watch.output, taken, called, told)
+    except DatabaseUnavailableError:
+        raise
+    except (StorageError, DaemonError) as error:
+        image = found.description
+        if experiment(image) is None:
+            raise
+        logs.warning("image set aside", path=image.source_path, reason=error)
+        return catalog.set_aside_source(image.source_path, called(image.name), str(error), taken)
 
 
 def folders_to(path: Path, root: Path) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def register(
         _forget_results(connection, number)
     else:
         values |= further.values(row, values, acquisition)
-        further.retime(connection, row, values["frame_interval_s"])
+        further.retime(connection, row, values["frame_interval_s"], values["step"])
         if row["nuclear_channel"] is None and values["params"] != row["params"]:
             queue_again(connection, number, now)
     connection.execute(update(acquisitions).where(acquisitions.c.id == number).values(values))
@@ -253,6 +253,7 @@ def _values(
         "voxel_source": acquisition.voxel_source,
         "frame_interval_s": acquisition.frame_interval_s,
         "axes_source": acquisition.origins.axes,
+        "time_source": acquisition.origins.time or acquisition.origins.axes,
         "frame_interval_source": acquisition.origins.frame_interval,
         "doubts": [*acquisition.doubts, *acquisition.lacks] or None,
         "overruled": dict(acquisition.overruled) or None,

@@ -246,13 +246,13 @@ class ImageStore:
         import zarr
 
         with corruption.writable(self.path):
-            for part in (IMAGE, NUCLEI, TRACKS):
+            last = zarr.open_group(self._store, path=NUCLEI, mode="r+")
+            if ngff.with_interval(dict(last.attrs), interval_s) == dict(last.attrs):
+                return  # it is written last: then the others have it too
+            for part in (IMAGE, TRACKS, NUCLEI):
                 group = zarr.open_group(self._store, path=part, mode="r+")
-                before = dict(group.attrs)
-                after = ngff.with_interval(before, interval_s)
-                if after != before:
-                    group.attrs.update(after)
-            self._store.flush()
+                group.attrs.update(ngff.with_interval(dict(group.attrs), interval_s))
+                self._store.flush()
 
     def labels(self, t: int, z: slice = slice(None)) -> LabelsZYX:
         """Return the (Z, Y, X) uint32 labels of nuclei of a time point, or some of its slices, of one version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from storage.clock import iso
+from storage.query.sentences import kind_for
 from storage.query.snapshots import snapshot
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, service_reports, timepoints
@@ -19,7 +20,10 @@ RECENT = 1000
 """Time points that are looked back at, at most; that many are read in a few milliseconds."""
 
 PROBLEMS = 10
-"""Latest faults that are told."""
+"""Latest faults, and kinds of doubts, that are told."""
+
+_DOUBTED = 200
+"""Newest acquisitions of which doubts are looked at."""
 
 UNDER_WAY = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
 """States that count as running."""
@@ -50,10 +54,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What a person should look at before they believe the results of an acquisition: a sentence with the remedy."""
+    """What a person should look at before they believe the results of an acquisition: a sentence with the remedy.
+
+    Of older acquisitions, `others` have one of the same kind.
+    """
 
     acquisition: str
     reason: str
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -205,9 +213,15 @@ def _problems(connection: Connection) -> tuple[Problem, ...]:
 
 
 def _doubts(connection: Connection) -> tuple[Doubt, ...]:
-    doubted = select(acquisitions.c.name, acquisitions.c.doubts).where(acquisitions.c.doubts.is_not(None))
-    newest = connection.execute(doubted.order_by(acquisitions.c.id.desc()).limit(PROBLEMS))
-    return tuple(Doubt(name, sentence) for name, sentences in newest for sentence in sentences)
+    columns = (acquisitions.c.name, acquisitions.c.source_path, acquisitions.c.doubts)
+    doubted = select(*columns).where(acquisitions.c.doubts.is_not(None)).order_by(acquisitions.c.id.desc())
+    kinds: dict[str, Doubt] = {}
+    for name, source, sentences in connection.execute(doubted.limit(_DOUBTED)):
+        for sentence in sentences:
+            what = kind_for(sentence, source, name)
+            known = kinds.setdefault(what, Doubt(name, sentence, -1))
+            kinds[what] = replace(known, others=known.others + 1)
+    return tuple(kinds.values())[:PROBLEMS]
 
 
 def _moment(text: str) -> datetime:

@@ -15,14 +15,14 @@ from storage.errors import IncompleteInputError, SourceGoneError, StorageError, 
 from storage.given_facts import GivenFacts
 from storage.readers import formats, names
 from storage.readers.completion import Completion
-from storage.readers.discover import discover
+from storage.readers.discover import discover, left_out
 from storage.readers.formats import close_kept, equal_files, let_go
 from storage.readers.metamorph.nd import NdSource, is_member_whole
 from storage.readers.names import AcquisitionKey, acquisition_key, is_candidate
 from storage.readers.olympus.oif import OifSource
 from storage.readers.parts import companions, owner
-from storage.readers.series import sequence
-from storage.readers.series.plane_names import doubt_of_plane, is_series
+from storage.readers.series import named_alike, sequence
+from storage.readers.series.plane_names import is_series
 from storage.readers.series.planes import PlanesSource, is_plane_whole
 from storage.readers.zarr_images.omezarr import is_own
 from storage.schema.rows import AcquisitionRow
@@ -38,6 +38,7 @@ __all__ = [
     "group",
     "is_candidate",
     "is_own",
+    "left_out",
     "let_go",
     "open_acquisitions",
     "owner",
@@ -88,12 +89,18 @@ def open_acquisitions(
     for key, members in group(files, pattern).items():
         ready = {member: _checked(member) if check else None for member in members}
         if len(members) > 1 or (_number(members[0], pattern) is not None and not names.is_alone(members[0], pattern)):
-            numbered = {_number(member, pattern) or 0: member for member in members}
-            opened = sequence.open_sequence(key, numbered, axes)
+            twins = {member: names.counts_instead(member, pattern) for member in members}
+            left_out = {member: one for member, one in twins.items() if one is not None and one in members}
+            numbered = {_number(member, pattern) or 0: member for member in members if member not in left_out}
+            said = tuple(names.same_number(*pair) for pair in left_out.items())
+            opened = [
+                replace(one, remarks=(*one.remarks, *said)) for one in sequence.open_sequence(key, numbered, axes)
+            ]
         else:
             images = map(formats.looked_through, formats.open_file(members[0], axes))
             opened = [_limited(one, ready[members[0]]) for one in images]
-        found += opened if pattern is not None else [_doubted(members[0], one) for one in opened]
+        one_alone = pattern is None and len(opened) == 1
+        found += [_doubted(members[0], opened[0])] if one_alone else opened
     if axes is not None:
         found = [_without_use_for(axes, one) for one in found]
     known = [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
@@ -201,11 +208,12 @@ def _checked(path: Path) -> tuple[int, ...] | None:
 
 
 def _doubted(file: Path, acquisition: Acquisition) -> Acquisition:
-    """Say it where planes that are named as those of one image are taken one by one."""
-    if acquisition.size_c * acquisition.size_z > 1 or is_series(file):
+    """Say it where files that are named as parts of one image, or of one series, are taken one by one."""
+    if is_series(file) or file.is_dir() or len(acquisition.files) > max(1, len(acquisition.time_points)):
         return acquisition
-    doubt = doubt_of_plane(file, names.stem(file))
-    remarks = (*acquisition.remarks, f"{file} {doubt}.") if doubt is not None else acquisition.remarks
+    is_numbered = acquisition.first_number is not None or acquisition.size_t > 1
+    doubt = named_alike.doubt(file, names.stem(file), acquisition.size_c, acquisition.size_z, is_numbered)
+    remarks = (*acquisition.remarks, f"{doubt}.") if doubt is not None else acquisition.remarks
     return replace(acquisition, remarks=remarks)
 
 

@@ -31,12 +31,15 @@ class Axes:
         Which position this is, where there are several.
     origin : Origin
         Where it is known from which dimension is which.
+    shown : int or None
+        How many samples of a pixel are channels, the first ones; None: all.
     """
 
     leading: tuple[tuple[str, int], ...]
     page: tuple[tuple[str, int], ...]
     fixed: tuple[tuple[str, int], ...] = ()
     origin: Origin = "metadata"
+    shown: int | None = None
 
     def size(self, letter: str) -> int:
         """Return the size of an axis, 1 for one that is not there."""
@@ -52,7 +55,12 @@ class Axes:
     @property
     def size_c(self) -> int:
         """Channels; samples of a pixel (red, green, blue) count as channels."""
-        return self.size("C") * self.size("S")
+        return self.size("C") * self.samples
+
+    @property
+    def samples(self) -> int:
+        """How many channels lie in each page."""
+        return min(self.shown or self.size("S"), self.size("S"))
 
     def page_index(self, t: int, c: int, z: int) -> int:
         """Return the number of the page that holds a plane."""
@@ -73,7 +81,7 @@ class Axes:
         return tuple(size for _, size in self.page)
 
     def _where(self, t: int, c: int, z: int) -> dict[str, int]:
-        samples = self.size("S")
+        samples = self.samples
         return {"T": t, "C": c // samples, "S": c % samples, "Z": z, **dict(self.fixed)}
 
 
@@ -110,12 +118,14 @@ def arranged(letters: str, shape: Sequence[int], pages: int, given: str | None, 
             "put them together in the program that took them, and export the result."
         )
     unnamed = [i for i, letter in enumerate(names) if letter not in KNOWN]
-    for i, free in zip(unnamed, [letter for letter in "ZT" if letter not in names], strict=False):
-        names[i] = free
+    free = [letter for letter in "ZT" if letter not in names][: len(unnamed)]
+    for i, letter in zip(unnamed, reversed(free), strict=False):  # time is the slower one wherever both are there
+        names[i] = letter
     if len(set(names)) < len(names) or any(n not in KNOWN for n in names) or not {"Y", "X"} <= set(names):
         said = ", ".join(f"{letter} {size}" for letter, size in kept)
         raise UnreadableInputError(
-            f"{what} has the dimensions {said}, which are not time, channel, z, y and x: export it with named axes."
+            f"{what} has the dimensions {said}, which are not time, channel, z, y and x: say what they are with --axes "
+            "(TZCYX, slowest first), or export it with named axes."
         )
     named = tuple(zip(names, (size for _, size in kept), strict=True))
     for i in range(len(named) + 1):

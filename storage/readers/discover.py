@@ -38,3 +38,15 @@ def discover(path: Path, pattern: str | None = None) -> list[Path]:
         images = (owner(here / name, pattern) for name in files if suffix(here / name) not in ZARR_SUFFIXES)
         found += {image for image in images if is_candidate(image)}
     return sorted(set(found))
+
+
+def left_out(path: Path, pattern: str | None = None) -> list[Path]:
+    """Return the pictures in a folder that are taken for previews of images beside them, sorted: see `discover`."""
+    if is_series(path) or not path.is_dir() or suffix(path) in ZARR_SUFFIXES:
+        return []
+    found: list[Path] = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if suffix(Path(name)) not in ZARR_SUFFIXES and not name.startswith(".")]
+        pictures = (Path(folder) / name for name in files if suffix(Path(name)) in PICTURE_SUFFIXES)
+        found += [one for one in pictures if is_candidate(one) and suffix(owner(one, pattern)) not in PICTURE_SUFFIXES]
+    return sorted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 
 # name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
 NO_SERIES = "none"  # instead of a pattern
+LARGEST_NUMBER = 999_999  # of a time point: what is larger is a date, or another number that nobody counts up to
 TIME_PATTERN = r"(?s)\A(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})\Z"
 
 
@@ -120,7 +122,7 @@ def acquisition_key(path: str | Path, pattern: str | None = None) -> Acquisition
     if series is not None:
         return AcquisitionKey(series, stem(series))
     found = compiled(pattern).search(stem(path))
-    if found is None:
+    if found is None or int(found["t"]) > LARGEST_NUMBER:
         return whole
     text = stem(path)
     start, end = found.span("t")
@@ -169,6 +171,33 @@ def numbered_file(template: Path, number: int) -> Path:
     if path is None:
         raise SourceGoneError(f"{template} has no file number {number} any more: bring it back, then retry.")
     return path
+
+
+def counts_instead(path: Path, pattern: str | None = None) -> Path | None:
+    """Return the file that counts where two of a series have one number, 1 and 01; None where this one does.
+
+    It is the one that is written with fewer digits.
+    """
+    key = acquisition_key(path, pattern)
+    counts = None if key.t is None or "*" not in key.path.name else _numbered(key.path, key.t)
+    return None if counts is None or counts.name == path.name else counts
+
+
+def same_number(path: Path, counts: Path) -> str:
+    """What is said of a file that another one counts instead of."""
+    return f"{path} has the same number as {counts.name} and is left out: give it another number."
+
+
+def alike(series: Iterable[AcquisitionKey]) -> list[tuple[Path, Path]]:
+    """Return pairs of series in one folder whose files' names differ in capitals or endings alone."""
+    known: dict[tuple[Path, str], Path] = {}
+    found = []
+    for key in series:
+        if "*" not in key.path.name or suffix(key.path) is None:
+            continue
+        other = known.setdefault((key.path.parent, stem(key.path).casefold()), key.path)
+        found += [(other, key.path)] if other != key.path else []
+    return found
 
 
 def is_alone(path: Path, pattern: str | None = None) -> bool:

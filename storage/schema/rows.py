@@ -89,6 +89,7 @@ class AcquisitionRow:
     nuclear_channel: int | None = None
     channel_source: str | None = None
     channel_trial: dict[str, Any] | None = None
+    time_source: str | None = None
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float] | None:

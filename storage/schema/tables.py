@@ -69,6 +69,7 @@ acquisitions = Table(
     Column("channel_source", String(16)),
     Column("channel_trial", JSON(none_as_null=True)),  # figures of each channel, where it was found by looking
     Column("dismissed_at", String(32)),  # its problems up to then are not told any more
+    Column("time_source", String(16)),  # where it is known from which time point is which
     UniqueConstraint("source_key", "result_key"),
 )
 

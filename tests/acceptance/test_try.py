@@ -60,7 +60,7 @@ def test_the_usual_result_and_each_value_stand_side_by_side(here: Path) -> None:
         (("--vary", "segmentation.min_score=0.5,8"), "--set segmentation.min_score=8: min_score = 8 is not between"),
         (("--vary", "segmentation.min_score"), "sets nothing"),
         (("--vary", "volume.min_iou=" + ",".join(f"0.{i}" for i in range(10, 23))), "13 results are too many"),
-        (("--set", "volume.min_iou=0.3", "--t", "7"), "no time point 7: there are 0 to 0"),
+        (("--set", "volume.min_iou=0.3", "--t", "7"), "no time point 7: 0 are there"),
         (("--set", "volume.min_iou=0.3", "--name", "other"), "choose one with --name (stack)"),
     ],
 )

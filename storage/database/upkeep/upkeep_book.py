@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from storage.connection.database_folder import folder_of
 from storage.database.corrections import events
 from storage.database.sources.taken_files import Source
-from storage.database.upkeep import dismissal, forgetting, relocation
+from storage.database.upkeep import dismissal, forgetting, relocation, superseded
 from storage.naming import Place
 from storage.schema.rows import AcquisitionRow, acquisition_row
 from storage.schema.states import AcquisitionState
@@ -72,6 +72,11 @@ class UpkeepBook:
         with self._transaction() as connection:
             rows = connection.execute(select(forgotten_sources).where(inside)).mappings().all()
         return [Source(row["path"], row["size"], row["mtime_ns"], row["files"], row["readable"]) for row in rows]
+
+    def superseded(self, series_id: int) -> list[AcquisitionRow]:
+        """Return the results of single files that are done in a series by now."""
+        with self._transaction() as connection:
+            return superseded.superseded(connection, series_id)
 
     def dismiss(self, numbers: Iterable[int] | None) -> int:
         """Have the problems of these acquisitions (None: of all) told no more; return of how many there were some."""

@@ -24,6 +24,8 @@ from storage.readers.pictures import picture_file
 from storage.readers.series.plane_names import members, numbers
 from storage.readers.tiff.chain import is_whole
 from storage.readers.tiff.opening import open_tiff
+from storage.spans import spoken
+from tracking.steps import absent, step_of
 
 READER, READER_OF_PICTURES = "tiff-planes", "picture-planes"
 
@@ -38,6 +40,7 @@ class _Grid:
     files: Mapping[PlaneIndex, Path]
     sizes: PlaneIndex
     start: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def time_points(self) -> tuple[int, ...]:
@@ -129,11 +132,13 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
             # A single plane's own z is a stand-in, see `image.voxel_size`.
             voxel_um=(z_um if z_um != y_um else None, y_um, x_um),
             time_points=grid.time_points,
+            remarks=grid.remarks,
         )
     source = PlanesSource(grid.files, (like.size_y, like.size_x), like.dtype)
     reader = READER_OF_PICTURES if suffix(path) in PICTURE_SUFFIXES else READER
     found = acquisitions(path, reader, [(image, source)], list(grid.files.values()))
-    return [replace(one, first_number=grid.start if "{t}" in path.name else None) for one in found]
+    start = grid.start if "{t}" in path.name else None
+    return [replace(one, first_number=start, origins=replace(one.origins, axes="names")) for one in found]
 
 
 def is_plane_whole(path: Path) -> bool:
@@ -149,11 +154,31 @@ def _grid(path: Path, files: Iterable[Path]) -> _Grid:
     start = 0 if 0 in times or "{t}" not in path.name else 1
     seen = {letter: sorted({number[letter] for number in told.values()}) for letter in "cz"}
     order = {letter: {n: i for i, n in enumerate(found)} for letter, found in seen.items()}
-    placed = {(n["t"] - start, order["c"][n["c"]], order["z"][n["z"]]): file for file, n in told.items()}
+    placed: dict[PlaneIndex, Path] = {}
+    for file, n in sorted(told.items(), key=lambda one: (len(one[0].name), one[0])):
+        placed.setdefault((n["t"] - start, order["c"][n["c"]], order["z"][n["z"]]), file)  # of z1 and z01 the first
     sizes = (max(times) - start + 1, len(order["c"]), len(order["z"]))
     if sizes[0] * sizes[1] * sizes[2] > MOST_PLANES:
         raise BrokenFileError(f"its names claim the sizes {sizes} (T, C, Z)")
-    return _Grid(placed, sizes, start)
+    return _Grid(placed, sizes, start, (*_twins(told, placed), *_absent_slices(seen["z"])))
+
+
+def _twins(told: Iterable[Path], placed: Mapping[PlaneIndex, Path]) -> tuple[str, ...]:
+    left_out = sorted(set(told) - set(placed.values()))
+    many = f"{len(left_out)} files, such as {left_out[0].name}, have" if len(left_out) > 1 else ""
+    one = f"{left_out[0].name} has" if left_out and not many else ""
+    return (f"has two files for a plane: {many or one} the numbers of others and is left out",) if left_out else ()
+
+
+def _absent_slices(numbers: list[int]) -> tuple[str, ...]:
+    """Say it where slices are not there at any time point, so that those around them look like neighbours."""
+    step = step_of(numbers)
+    if len(numbers) * step * 100 < numbers[-1] - numbers[0]:
+        return (f"has slices numbered from {numbers[0]} to {numbers[-1]}, but only {len(numbers)} of them",)
+    missing = absent(numbers, step)
+    if not missing:
+        return ()
+    return (f"has no slice number {spoken(missing)}: those around are taken for neighbours",)
 
 
 def _single(path: Path) -> Acquisition:

@@ -130,6 +130,7 @@ def _assembled(
         size_t=max(files) + 1,
         time_points=tuple(files),
         first_number=start,
+        origins=replace(like.origins, time="names"),
         time_stamps_s=(),
         source=SequenceSource(files, axes, shape_of(like), like.dtype),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from storage.errors import UnreadableInputError
 from storage.readers.axes import Axes
 from storage.readers.image import LARGEST_PLANE_PIXELS, channel_names, interval_of, origins, voxel_size
 from storage.readers.names import stem
-from storage.readers.tiff import metadata
+from storage.readers.tiff import colours, metadata
 from storage.readers.tiff.source import FilesBeside, PageFinder, TiffSource
+
+if TYPE_CHECKING:
+    import tifffile
 
 
 def acquisition(
@@ -20,7 +24,7 @@ def acquisition(
     index: int,
     own: str,
     files: tuple[Path, ...],
-    kind: np.dtype | None,
+    page: tifffile.TiffPage,
     said: metadata.Metadata,
     axes: Axes,
     pages: PageFinder | None,
@@ -39,7 +43,7 @@ def acquisition(
         What tells it from others in the same file; empty where it is alone.
     files : tuple of Path
         Those that hold its pages.
-    kind : numpy dtype of its pages
+    page : one of its pages
     said, axes
     pages : PageFinder or None
         Where its pages are; None: the library finds them.
@@ -52,11 +56,9 @@ def acquisition(
     UnreadableInputError
         When it has planes or pixels that no microscope makes.
     """
-    dtype = np.dtype(kind)
-    if axes.size("Y") * axes.size("X") > LARGEST_PLANE_PIXELS:
-        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
-    if dtype.kind not in "uif" or dtype.itemsize > 8:
-        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")
+    dtype = np.dtype(page.dtype)
+    _refuse_absurd(path, axes, dtype)
+    found, axes = colours.of_page(page, axes, str(path))
     voxel, source = voxel_size(said.voxel_um, axes.size("Z"))
     return Acquisition(
         name=f"{stem(path)}_{said.image_name if said.image_name and not axes.fixed else own}" if own else stem(path),
@@ -72,11 +74,18 @@ def acquisition(
         voxel_size_um=voxel,
         voxel_source=source,
         frame_interval_s=said.interval_s or interval_of(said.time_stamps_s),
-        channel_names=channel_names(said.channel_names, axes.size_c, axes.size("S")),
+        channel_names=channel_names(said.channel_names, axes.size_c, axes.samples if found.named else 1),
         time_points=tuple(range(axes.size("T"))) if time_points is None else time_points,
         origins=origins(said.interval_s, said.time_stamps_s, said.channel_names, axes.origin),
-        source=TiffSource(path, index, axes, files, dtype, pages, beside),
+        source=TiffSource(path, index, axes, files, dtype, pages, beside, found.white),
         time_stamps_s=said.time_stamps_s if len(said.time_stamps_s) == axes.size("T") else (),
         **said.when_and_where,
-        remarks=tuple(f"{path} {remark}." for remark in said.remarks_on(axes)),
+        remarks=tuple(f"{path} {remark}." for remark in (*said.remarks_on(axes), *found.remarks)),
     )
+
+
+def _refuse_absurd(path: Path, axes: Axes, dtype: np.dtype) -> None:
+    if axes.size("Y") * axes.size("X") > LARGEST_PLANE_PIXELS:
+        raise UnreadableInputError(f"{path} claims planes of {axes.page_shape} pixels: it is damaged, export it again.")
+    if dtype.kind not in "uif" or dtype.itemsize > 8:
+        raise UnreadableInputError(f"{path} holds pixels of type {dtype}: export it as 8 or 16 bit grey values.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from storage.readers.tiff import ome_xml
 
 if TYPE_CHECKING:
     import tifffile
+
+
+_RGB, _SEPARATE = 2, 2  # of TIFF's PhotometricInterpretation and PlanarConfiguration
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,28 @@ def read(tif: tifffile.TiffFile, series_index: int) -> Metadata:
         return _from_imagej(tif.imagej_metadata or {}, tif.pages.first.tags)
     if tif.is_lsm:
         return _from_lsm(tif.lsm_metadata or {})
-    return Metadata("tiff", started_at=_date(tif.pages.first.tags))
+    if tif.is_svs:
+        return _from_svs(tif.pages.first)
+    planes = _planes_as_colours(tif.series[series_index])
+    return Metadata("tiff", started_at=_date(tif.pages.first.tags), doubts_of_axes=planes)
+
+
+def _planes_as_colours(series: tifffile.TiffPageSeries) -> tuple[str, ...]:
+    """Writers take three planes of more than 8 bits for colours where nobody tells them that they are slices."""
+    page = series.keyframe
+    if int(page.photometric) != _RGB or int(page.planarconfig) != _SEPARATE or page.dtype == "uint8":
+        return ()
+    return (
+        "says that its planes are red, green and blue, which programs write by themselves: if they are slices, say "
+        "--axes ZYX, if time points --axes TYX (with a letter in front for what is over them)",
+    )
+
+
+def _from_svs(page: tifffile.TiffPage) -> Metadata:
+    """Slides by Aperio say their micrometres per pixel."""
+    said = re.search(r"MPP\s*=\s*([\d.]+)", page.description)
+    pixel_um = micrometres(said[1], "um") if said else None
+    return Metadata("tiff", (None, pixel_um, pixel_um))
 
 
 def _from_ome(text: str, index: int) -> Metadata:
@@ -80,6 +105,7 @@ def of_ome(image: ome_xml.OmeImage, remarks: tuple[str, ...] = ()) -> Metadata:
 
 def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     unit = values.get("unit")
+    is_print = str(unit).lower() in ("inch", "in", "inches")  # what is left of a size for printing
     pixels = [_length_of_pixel(tags, f"{axis}Resolution") for axis in "YX"]
     y_um, x_um = (
         micrometres(length, values.get(f"{axis}unit", unit)) for axis, length in zip("yx", pixels, strict=True)
@@ -92,7 +118,11 @@ def _from_imagej(values: dict[str, Any], tags: tifffile.TiffTags) -> Metadata:
     names = tuple(str(n) for n in labels[: values["channels"]]) if labels else ()
     interval_s = seconds(interval, values.get("tunit", "s"))
     doubts = _doubts_of_imagej(values, interval_s)
-    return Metadata("imagej-tiff", (z_um, y_um, x_um), interval_s, names, started_at=_date(tags), doubts_of_axes=doubts)
+    remarks = ("gives its pixels in inches, a size for printing: no voxel size is taken from it",) if is_print else ()
+    voxel: Voxel = (None, None, None) if is_print else (z_um, y_um, x_um)
+    return Metadata(
+        "imagej-tiff", voxel, interval_s, names, started_at=_date(tags), remarks=remarks, doubts_of_axes=doubts
+    )
 
 
 def _date(tags: tifffile.TiffTags) -> str | None:

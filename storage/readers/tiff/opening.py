@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def _images_of(tif: tifffile.TiffFile) -> list[int]:
     """Indices of the series that are images: all but smaller copies, wherever they stand, and the previews of LSM."""
-    if tif.is_lsm:
+    if tif.is_lsm or tif.is_svs:  # previews, labels of slides
         return [0]
     return [i for i, series in enumerate(tif.series) if not series.keyframe.is_reduced] or [0]
 
@@ -138,7 +138,7 @@ def _in_a_row(
     page = tif.pages.first
     axes = arranged(letters + page.axes, (*sizes, *page.shape), math.prod(sizes), given, str(path))
     pages = PageIndex(path, walk.offsets, 0, walk.form)
-    image = acquisition(path, 0, "", (path,), page.dtype, metadata.read(tif, 0), axes, pages)
+    image = acquisition(path, 0, "", (path,), page, metadata.read(tif, 0), axes, pages)
     return _Found([image], len(walk.offsets), grows=len(walk.offsets) < math.prod(sizes))
 
 
@@ -163,7 +163,7 @@ def _by_ome(path: Path, given: str | None, walk: Walk, document: Described) -> _
             said = metadata.of_ome(one.image, one.remarks)
             pages = _index_of(path, walk, one, grows)
             by = FilesBeside(described_by=document.others)
-            images.append(acquisition(path, i, own, (path,), page.dtype, said, axes, pages, whole, by))
+            images.append(acquisition(path, i, own, (path,), page, said, axes, pages, whole, by))
     return _Found(images, len(walk.offsets), grows, lasts=document.by is None)
 
 
@@ -189,7 +189,7 @@ def _by_set(path: Path, given: str | None, walk: Walk, document: Described) -> _
         whole = one.time_points if given is None else pages.whole_time_points(axes)
         said, own = metadata.of_ome(one.image, one.remarks), str(i) if len(found.images) > 1 else ""
         beside = FilesBeside(tuple(part.path for part in found.parts), document.others)
-        image = acquisition(named[0], i, own, files, page.dtype, said, axes, pages, whole, beside)
+        image = acquisition(named[0], i, own, files, page, said, axes, pages, whole, beside)
         images.append(image if found.is_whole else replace(image, lacking=(found.fault,)))
     if not images:
         raise IncompleteInputError(f"{path} has no plane of its image yet: {found.lacks}.")
@@ -259,10 +259,10 @@ def _acquisitions(
     places = arrangement.positions
     if len(places) == 1:
         own = str(index) if several else ""
-        return [acquisition(path, index, own, (path,), series.dtype, said, places[0], pages)]
+        return [acquisition(path, index, own, (path,), series.keyframe, said, places[0], pages)]
     where = [" ".join(f"{letter}{n}" for letter, n in axes.fixed) for axes in places]
     return [
-        acquisition(path, index, f"{index} {name}" if several else name, (path,), series.dtype, said, axes, pages)
+        acquisition(path, index, f"{index} {name}" if several else name, (path,), series.keyframe, said, axes, pages)
         for name, axes in zip(where, places, strict=True)
     ]
 

@@ -114,7 +114,7 @@ class PagesInFiles:
 
     def whole_time_points(self, axes: Axes) -> tuple[int, ...]:
         """Return those of which every page is there."""
-        inner = [(c, z) for c in range(0, axes.size_c, axes.size("S")) for z in range(axes.size("Z"))]
+        inner = [(c, z) for c in range(0, axes.size_c, axes.samples) for z in range(axes.size("Z"))]
         times = range(axes.size("T"))
         return tuple(t for t in times if all(self.numbers[axes.page_index(t, c, z)] >= 0 for c, z in inner))
 
@@ -139,7 +139,7 @@ class TiffSource:
     """Planes of one series of a TIFF.
 
     Where it is known where the pages are (`pages`), just the ones that are asked for are looked at; else the library
-    finds them, in a look at all pages of the file.
+    finds them, in a look at all pages of the file. With `white`, brightness is that minus what is stored.
     """
 
     def __init__(
@@ -151,6 +151,7 @@ class TiffSource:
         dtype: np.dtype,
         pages: PageFinder | None = None,
         beside: FilesBeside | None = None,
+        white: int | None = None,
     ) -> None:
         self._path = path
         self._series_index = series_index
@@ -159,6 +160,7 @@ class TiffSource:
         self._dtype = dtype
         self._pages = pages
         self._open: dict[Path, tifffile.TiffFile] = {}
+        self._white = white
         self.beside = beside or FilesBeside()
 
     def plane(self, t: int, c: int, z: int) -> PlaneYX:
@@ -171,6 +173,8 @@ class TiffSource:
                 "the file is damaged or was replaced."
             ) from error
         plane = page[self._axes.inside(t, c, z)]
+        if self._white is not None:
+            plane = plane.dtype.type(self._white) - plane
         return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))
 
     def fingerprint(self, t: int) -> str:
@@ -252,7 +256,7 @@ class TiffSource:
 
     def _extents(self, t: int) -> list[list[Extent]]:
         """Return where the bytes of each page of a time point are; nothing for one that is absent."""
-        per_page = self._axes.size("S")
+        per_page = self._axes.samples
         places = [(c, z) for c in range(0, self._axes.size_c, per_page) for z in range(self._axes.size("Z"))]
         return [self._runs(self._axes.page_index(t, c, z)) for c, z in places]
 

@@ -22,6 +22,7 @@ from storage.readers.image import channel_names, first_line, origins, voxel_size
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import stem
 from storage.readers.xml_text import printable
+from storage.readers.zarr_images import ome_beside
 from storage.readers.zarr_images.chunks import Chunks
 from storage.readers.zarr_images.limits import refuse_absurd
 from storage.readers.zarr_images.presence import Gaps, gaps
@@ -196,15 +197,13 @@ def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # an OME-Zarr names its axes
     try:
-        return [
-            _acquisition(path, group_path, attributes, several) for group_path, attributes, several in _groups(path)
-        ]
+        groups = _groups(path)
+        images = [_acquisition(path, group_path, attributes, several) for group_path, attributes, several in groups]
+        return ome_beside.completed(path, images) if groups[0][0] else images
     except UnsupportedInputError as error:
         raise UnsupportedInputError(f"{path} is not read here: {error}.") from error
     except (OSError, KeyError, ValueError, TypeError, IndexError, RecursionError) as error:
-        raise UnreadableInputError(
-            f"{path} is not a readable OME-Zarr ({first_line(error)}): export it again."
-        ) from error
+        raise UnreadableInputError(f"{path} is not a readable OME-Zarr ({first_line(error)}).") from error
 
 
 def is_own(path: Path) -> bool:
@@ -221,7 +220,10 @@ def _groups(path: Path) -> list[tuple[str, Mapping[str, Any], bool]]:
     if "multiscales" in attributes:
         return [("", attributes, False)]
     if "plate" in attributes:
-        raise UnsupportedInputError("it is a plate, which is not one image; give the folder of one of its fields")
+        raise UnsupportedInputError(
+            "it is a plate, which is not one image; copy the folders of its fields, such as A/1/0, to names that end "
+            "in .ome.zarr"
+        )
     if "bioformats2raw.layout" not in attributes:
         raise UnreadableInputError(f"{path} is a Zarr folder without an OME-Zarr image: export it as OME-Zarr.")
     found: list[tuple[str, Mapping[str, Any]]] = []
@@ -289,7 +291,9 @@ def _acquisition(path: Path, group_path: str, attributes: Mapping[str, Any], sev
     array = source._opened()
     sizes = dict(zip(image.letters, array.shape, strict=True))
     if not {"y", "x"} <= set(sizes) <= set("tczyx") or list(image.letters) != sorted(image.letters, key="tczyx".index):
-        raise ValueError(f"its axes are {image.letters!r}")
+        raise UnsupportedInputError(
+            f"its axes are {printable(', '.join(image.letters))}; write it with those of t, c, z, y, x, in this order"
+        )
     if math.prod(array.shape[-2:]) == 0 or np.dtype(array.dtype).kind not in "uif":
         raise ValueError(f"its array is {array.shape} {array.dtype}")
     voxel, said = voxel_size((image.length_um("z"), image.length_um("y"), image.length_um("x")), sizes.get("z", 1))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from cases import images
+import tifffile
+from cases import images, pictures
 from cases.actor import MODEL
 from cases.stored import pixels
 
@@ -67,3 +69,64 @@ def test_a_worker_that_can_do_nothing_is_no_fault_of_the_file_that_is_taken_up_m
     images.imagej_tiff(tmp_path, pixels(2, 1, 2))
     with pytest.raises(EngineFailedError, match="exchanged"):
         process.process(process.ProcessOptions([tmp_path], tmp_path / "out", EngineConfig(), Processing()))
+
+
+def processed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: object) -> int:
+    """Take up what is in a folder."""
+    monkeypatch.setattr(process, "assemble", lambda *given: Parts())
+    wanted = process.ProcessOptions([tmp_path / "in"], tmp_path / "out", EngineConfig(), Processing(), **options)  # type: ignore[arg-type]
+    return process.process(wanted)
+
+
+def test_pictures_that_are_left_out_as_previews_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(folder / name, pixels(1, 1, 1)[0, 0, 0])
+    for name in ("a.png", "b.png", "c.png"):
+        pictures.png(folder, pixels(1, 1, 1)).rename(folder / name)
+    processed(tmp_path, monkeypatch)
+    said = capsys.readouterr()
+    assert f"{folder / 'a.png'} and 1 more are taken for previews" in said.err
+    assert said.out.count("queued") == 3
+
+
+def test_series_that_differ_in_capitals_alone_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("A_T1.tif", "a_t2.tif", "a_t3.tif"):
+        tifffile.imwrite(folder / name, pixels(1, 1, 1)[0, 0, 0])
+    processed(tmp_path, monkeypatch)
+    assert "a_t*.tif are taken for two series" in capsys.readouterr().err
+
+
+def test_one_image_of_a_file_that_cannot_be_processed_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with tifffile.TiffWriter(folder / "two.ome.tif") as writer:
+        writer.write(np.ones((3, 16, 16), np.uint16), metadata={"axes": "ZYX", "Name": "unmeasured"})
+        writer.write(np.ones((16, 16), np.uint16), metadata={"axes": "YX", "Name": "plane"})
+    assert processed(tmp_path, monkeypatch) == 1
+    said = capsys.readouterr()
+    assert "two_plane: queued" in said.out
+    assert "two_unmeasured is a stack of 3 slices" in said.err
+
+
+def test_what_is_wrong_with_hundreds_of_files_is_a_few_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(40):
+        tifffile.imwrite(folder / f"field{number}.tif", np.ones((3, 16, 16), np.uint16), photometric="minisblack")
+    assert processed(tmp_path, monkeypatch) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if "does not give the voxel size" in line]) == 3
+    assert any("so it is with 37 more images" in line for line in lines)
+    assert len(lines) <= 10

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from daemon.watching.series import Series
 from storage.database.catalog import Catalog
@@ -85,3 +87,42 @@ def test_series_are_switched_off(tmp_path: Path) -> None:
             desk.put(f"drug_T{number}.tif", number)
         desk.run(0.0, 5.0)
         assert desk.queued() == {"drug_T1": [0], "drug_T2": [0]}
+
+
+def test_of_two_files_with_one_number_one_is_set_aside_and_the_series_goes_on(desk: Desk) -> None:
+    desk.put("a_t1.tif", 1)
+    desk.put("a_t2.tif", 2)
+    desk.run(0.0, 5.0)
+    desk.put("a_t01.tif", 5)
+    desk.put("a_t3.tif", 3)
+    desk.run(5.5, 12.0)
+    assert desk.queued()["a"] == [0, 1, 2]
+    (aside,) = [row for row in desk.catalog.acquisitions() if row.error]
+    assert "a_t01.tif has the same number as a_t1.tif" in (aside.error or "")
+    row = next(row for row in desk.catalog.acquisitions() if row.name == "a")
+    (first, *_) = desk.catalog.timepoints(row.id)
+    assert first.fingerprint is not None
+    assert (row.axes_source, row.time_source) == ("guessed", "names")
+
+
+def test_one_image_of_a_file_that_cannot_be_processed_costs_the_others_nothing(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "nusetd.sqlite") as catalog:
+        desk = Desk(tmp_path, catalog, voxel_size_um=None)
+        with tifffile.TiffWriter(desk.incoming / "two.ome.tif") as writer:
+            writer.write(np.ones((3, 16, 16), np.uint16), metadata={"axes": "ZYX", "Name": "unmeasured"})
+            writer.write(np.ones((16, 16), np.uint16), metadata={"axes": "YX", "Name": "plane"})
+        desk.run(0.0, 5.0)
+        rows = {row.name: row for row in catalog.acquisitions()}
+        assert desk.queued() == {"two_unmeasured": [], "two_plane": [0]}
+        assert "does not give the voxel size" in (rows["two_unmeasured"].error or "")
+        assert rows["two_unmeasured"].source_path.endswith("two.ome.tif#0")
+        assert rows["two_plane"].id in desk.queue_loop.ended
+
+
+def test_what_is_said_of_many_files_is_logged_once(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    for z in range(6):
+        desk.put(f"a_z{z}.tif", z + 1, (16, 16))
+    with caplog.at_level("WARNING", logger="nusetd"):
+        desk.run(0.0, 6.0)
+    assert len(desk.queued()) == 6
+    assert [record.message for record in caplog.records].count("image in doubt") == 1

@@ -121,3 +121,36 @@ def test_a_request_carries_its_facts(catalog: Catalog) -> None:
     answered = catalog.requests.answer_to(numbers[0])
     assert answered is not None
     assert (answered.accepted, answered.answer) == (True, "done")
+
+
+def test_where_the_order_of_time_points_comes_from_is_a_fact_of_its_own(catalog: Catalog) -> None:
+    series = replace(acquisition(name="series"), origins=Origins("metadata", time="names"))
+    planes = replace(acquisition(name="planes"), origins=Origins("names"))
+    found = [register(catalog, image) for image in (series, planes, acquisition())]
+    assert [row.axes_source for row in found] == ["metadata", "names", "metadata"]
+    assert [row.time_source for row in found] == ["names", "names", "metadata"]
+
+
+def test_a_step_that_shows_later_makes_the_store_follow(catalog: Catalog) -> None:
+    """An interval that a person gives is from file to file: with the step, one from t to t + 1 is another."""
+    image = replace(acquisition(pixels(t=2)), first_number=0, time_points=(0, 3), size_t=4)
+    image = image.with_given(GivenFacts(frame_interval_s=30.0))
+    row = register(catalog, image)
+    assert (row.step, row.seconds_per_t) == (1, 30.0)
+    catalog.add_timepoints(row.id, {0: "f0", 3: "f3"})
+    work_off(catalog)
+    for t in (0, 3):
+        catalog.mark_published(row.id, t)
+        catalog.mark_painted(row.id, t)
+    row = register(catalog, replace(image, time_points=(6,), size_t=7))
+    assert (row.step, row.seconds_per_t) == (3, 10.0)
+    assert [t for _, t in catalog.unpainted()] == [3]
+    assert register(catalog, replace(image, time_points=(6,), size_t=7)).seconds_per_t == 10.0
+
+
+def test_doubts_of_one_kind_are_kept_once(catalog: Catalog) -> None:
+    first = replace(acquisition(pixels(t=1)), first_number=0)
+    for number in range(5):
+        said = (f"a_t*.tif: number {number} has another size.", "b says so.") if number else ()
+        row = register(catalog, replace(first, remarks=said))
+    assert row.doubts == ("a_t*.tif: number 1 has another size.", "b says so.")

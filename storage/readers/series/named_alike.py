@@ -1,0 +1,187 @@
+"""Files that are named as parts of one image or of one series, and are taken one by one: what is said of that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+_LETTERS = {"t": "t", "f": "t", "z": "z", "s": "z", "c": "c", "w": "c"}  # of words, by how they begin
+# A word and its number that tell a time point, a slice or a channel.
+_WORD = re.compile(
+    r"(?:\A|(?<=[_\-. ]))(?P<word>t|tp|time|timepoint|frame|z|slice|c|ch|chan|channel|w)(?P<gap>[_=]?)"
+    r"(?P<number>\d{1,9})(?=[_\-. ]|\Z)",
+    re.IGNORECASE,
+)
+# MetaMorph's wavelengths, with the dye behind the number: exp_w1DAPI, exp_w2GFP.
+_WAVE = re.compile(r"(?<=[_\-. ])w(?P<number>\d)(?=[A-Za-z])", re.IGNORECASE)
+# Micro-Manager's single planes: img_000000000_DAPI_000, by time, channel and slice.
+_PLANE_OF_MM = re.compile(r"_(?P<t>\d{9})_(?P<channel>.+)_(?P<z>\d{3})\Z")
+_COUNTER = re.compile(r"(?P<before>.*?)(?P<number>\d{3,9})\Z", re.DOTALL)
+# What numbers behind these words count are places, which are images of their own.
+_PLACE = re.compile(
+    r"(?:\A|[_\-. ])(?:s|p|f|xy|pos|position|field|fov|site|scene|series|tile|well|point|stage|view)[_=]?\Z", re.I
+)
+_BELOW_0 = re.compile(r"[_\-. ]t-\d+\Z", re.IGNORECASE)
+_ELSE = "(pattern of the watch), else --pattern none"
+
+
+def doubt(path: Path, text: str, size_c: int, size_z: int, is_numbered: bool) -> str | None:
+    """Return what to say of a file that others are named like; None where there is nothing to say.
+
+    One sentence for all of these files: it is the same whichever of them is looked at.
+
+    Parameters
+    ----------
+    path, text
+        The file, and its name without ending.
+    size_c, size_z : int
+        Its channels and slices.
+    is_numbered : bool
+        It is a time point of a series.
+    """
+    words = list(_WORD.finditer(text))
+    letters = [_LETTERS[word["word"][0].lower()] for word in words]
+    if len(set(letters)) < len(letters):
+        return None
+    of_others = {letter for word, letter in zip(words, letters, strict=True) if _has_next(path, word)}
+    if size_c * size_z == 1 and of_others & {"z", "c"}:
+        return _planes(path, text, words, letters, is_numbered)
+    if size_c == 1 and "c" in of_others:
+        return _channels(_template(path, words, letters))
+    wave = _WAVE.search(text)
+    if size_c == 1 and wave is not None and _has_other_wave(path, wave):
+        return _channels(_of_waves(path, wave))
+    return None if is_numbered else _numbered(path, text, words, letters, size_c * size_z == 1)
+
+
+def _planes(path: Path, text: str, words: Sequence[re.Match[str]], letters: Sequence[str], is_numbered: bool) -> str:
+    taken = "a time point of a series" if is_numbered else "an image"
+    pattern = _pattern(text, words, letters)
+    return (
+        f"{_template(path, words, letters)}: files are named like planes of one image, and each is taken for {taken} "
+        f"of its own: if they are one image, give --pattern '{pattern}' {_ELSE}"
+    )
+
+
+def _channels(template: Path) -> str:
+    return (
+        f"{template}: files are named like channels of one image, and each is taken for an "
+        "image of its own: put the channels into one file (in ImageJ: Merge Channels), or hand in those with nuclei "
+        "alone; if they are independent images, give --pattern none"
+    )
+
+
+def _numbered(
+    path: Path, text: str, words: Sequence[re.Match[str]], letters: Sequence[str], is_plane: bool
+) -> str | None:
+    """What is said of files that are numbered in a way that is not taken for a series by itself."""
+    plane = _PLANE_OF_MM.search(text) if is_plane else None
+    if plane is not None:
+        return (
+            f"{_cut(path, plane.span('t'), 't', plane.span('z'), 'z')}: files are named like planes of Micro-Manager, "
+            "and each is taken for an image of its own: if they are one image, give --pattern "
+            rf"'(?P<name>.+)_(?P<t>\d{{9}})_.+_(?P<z>\d{{3}})' {_ELSE}"
+        )
+    if letters == ["t"] and _has_next(path, words[0]):
+        return _series(path, _pattern(text, words, letters), words[0].span("number"))
+    if _BELOW_0.search(text):
+        return (
+            f"{path} has a number below 0, which no time point has, and is taken for an image of its own: number the "
+            "files from 0 or 1"
+        )
+    counter = _COUNTER.fullmatch(text)
+    if counter is None or _PLACE.search(counter["before"]) or _ends_with_date(text) or not _is_one_of_three(path, text):
+        return None
+    return _series(path, r"(?P<name>.*?)_?(?P<t>\d+)$", counter.span("number"))
+
+
+def _series(path: Path, pattern: str, number: tuple[int, int]) -> str:
+    return (
+        f"{_cut(path, number, 't')}: files are numbered, and each is taken for an image of its own: if they are time "
+        f"points of one series, give --pattern '{pattern}' {_ELSE}"
+    )
+
+
+def _pattern(text: str, words: Sequence[re.Match[str]], letters: Sequence[str]) -> str:
+    """Return a pattern that tells what these words do, of this name and others like it."""
+    before = text[: words[0].start()]
+    told = "(?P<name>.+)" + re.escape(before[-1:]) if before else ""
+    for (one, letter), following in zip(zip(words, letters, strict=True), [*words[1:], None], strict=True):
+        told += rf"{one['word']}{one['gap']}(?P<{letter}>\d+)"
+        between = text[one.end() : len(text) if following is None else following.start()]
+        if following is None:
+            told += "" if not between else ".*" if before else f"{re.escape(between[:1])}(?P<name>.+)"
+        else:
+            told += re.escape(between) if len(between) == 1 else f"{re.escape(between[:1])}.*{re.escape(between[-1:])}"
+    return told
+
+
+def _template(path: Path, words: Sequence[re.Match[str]], letters: Sequence[str]) -> Path:
+    name = path.name
+    for word, letter in sorted(zip(words, letters, strict=True), key=lambda one: -one[0].start()):
+        start, end = word.span("number")
+        name = f"{name[:start]}{{{letter}}}{name[end:]}"
+    return path.with_name(name)
+
+
+def _of_waves(path: Path, wave: re.Match[str]) -> Path:
+    """Return a name for all wavelengths, whose dyes differ."""
+    start = wave.start("number")
+    end = next((place for place in range(start, len(path.name)) if path.name[place] in "_."), len(path.name))
+    return path.with_name(f"{path.name[:start]}{{c}}{path.name[end:]}")
+
+
+def _cut(path: Path, *spans: tuple[int, int] | str) -> Path:
+    """Return a path with letters in place of what lies in these spans of its name."""
+    name, pairs = path.name, list(zip(spans[::2], spans[1::2], strict=True))
+    for span, letter in reversed(pairs):
+        assert not isinstance(span, str)
+        name = f"{name[: span[0]]}{{{letter}}}{name[span[1] :]}"
+    return path.with_name(name)
+
+
+def _has_next(path: Path, word: re.Match[str]) -> bool:
+    """Say whether a file with the next or the former number lies beside it."""
+    start, end = word.span("number")
+    near = (int(word["number"]) + by for by in (1, -1))
+    return any(number >= 0 and _with_number(path, start, end, number).exists() for number in near)
+
+
+def _with_number(path: Path, start: int, end: int, number: int) -> Path:
+    return path.with_name(f"{path.name[:start]}{number:0{end - start}d}{path.name[end:]}")
+
+
+def _has_other_wave(path: Path, wave: re.Match[str]) -> bool:
+    before = path.name[: wave.start("number")]
+    other = re.compile(re.escape(before) + r"(?P<number>\d)[A-Za-z]", re.IGNORECASE)
+    return any((found := other.match(name)) is not None and found["number"] != wave["number"] for name in _beside(path))
+
+
+def _beside(path: Path) -> Iterator[str]:
+    try:
+        yield from (one.name for one in path.absolute().parent.iterdir())
+    except OSError:
+        return
+
+
+def _is_one_of_three(path: Path, text: str) -> bool:
+    """Say whether three files with numbers that follow each other are there, of which it is one."""
+    counter = _COUNTER.fullmatch(text)
+    assert counter is not None
+    (start, end), number = counter.span("number"), int(counter["number"])
+    near = [by for by in (-2, -1, 0, 1, 2) if number + by >= 0]
+    there = {by for by in near if by == 0 or _with_number(path, start, end, number + by).exists()}
+    return any(one in there and other in there for one, other in ((-2, -1), (-1, 1), (1, 2)))
+
+
+def _ends_with_date(text: str) -> bool:
+    for length, form in ((8, "%Y%m%d"), (6, "%y%m%d")):
+        try:
+            datetime.strptime(text[-length:], form)
+        except ValueError:
+            continue
+        if not text[-length - 1 : -length].isdigit():
+            return True
+    return False
