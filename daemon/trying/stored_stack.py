@@ -18,11 +18,12 @@ from nuset_engine.arrays import LabelsZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.lazy import LazyPlanes
+from nuset_engine.runtime.names import OPENVINO, TENSORFLOW
 from nuset_engine.voxels import VoxelSize
-from nuset_engine.weights import find_weights
 from storage.errors import StorageError
 from storage.results import Results
 
+_INT8 = ".int8"  # what ends the name of weights that openvino reads
 _ROOM = 2**28  # bytes of planes that are kept: they are asked for more than once
 
 
@@ -103,12 +104,13 @@ class StoredStack:
         """The service's segmenter; where no service ever ran, one with the weights that made it."""
         known = {one.name for one in fields(EngineConfig)}
         given = {name: value for name, value in engine.items() if name in known}
-        if not given:
-            try:
-                given = {"weights": find_weights(self.about.model_name).name}
-            except EngineError as error:
-                raise UsageError(
-                    f"The weights {self.about.model_name} that made it are not here ({error}): try settings with "
-                    "`nusetd try --weights FILE`."
-                ) from error
-        return segmenter_of(EngineConfig(**given), params)
+        if given:
+            return segmenter_of(EngineConfig(**given), params)
+        name = self.about.model_name
+        made_by = EngineConfig(
+            weights=name.removesuffix(_INT8), runtime=OPENVINO if name.endswith(_INT8) else TENSORFLOW
+        )
+        try:
+            return segmenter_of(made_by, params)
+        except EngineError as error:
+            raise UsageError(f"{name}, which made it, is not here: use `nusetd try --weights FILE`. {error}") from error

@@ -30,7 +30,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         made = Lab(root, {"report_s": 0.5})
         for t in range(2):
             write_stack(made.incoming / f"img_t{t:03}.tif", stack(t))
-        made.start()
+        made.start(NUSETD_TEST_PAUSE="0.5")
         made.wait(lambda: made.states() == ["complete"] and made.settled())
         yield made
         assert made.stop() == 0
@@ -146,6 +146,24 @@ def test_a_trial_can_be_stopped_and_the_next_one_goes_on(page: LivePage, monkeyp
     refused = [answer for answer in many if answer.code != 200]
     assert refused
     assert "are waiting already" in refused[0].json["error"]
+
+
+def test_a_trial_waits_until_the_service_has_nothing_to_do(page: LivePage, lab: Lab) -> None:
+    for t in range(3):
+        write_stack(lab.incoming / f"more_t{t:03}.tif", stack(t))
+    lab.wait(lambda: lab.rows("select count(*) from timepoints")[0][0] > 2)
+    number, said, at_work = asked(page, t=0, settings={"segmentation.nms_iou": 0.3})["id"], set(), None
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        [found] = [one for one in page.ask("/api/acquisitions/1/trials").json["trials"] if one["id"] == number]
+        said.add(found["state"])
+        if found["of"]:  # it computes
+            at_work = lab.rows("select count(*) from timepoints where state in ('queued', 'running')")[0][0]
+            break
+        time.sleep(0.05)
+    assert "waiting" in said
+    assert at_work == 0
+    assert ended(page, number)["state"] == "done"
 
 
 def test_what_can_be_set_is_shown_with_values_and_origins(page: LivePage, lab: Lab) -> None:

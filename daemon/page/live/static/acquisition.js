@@ -108,6 +108,7 @@ class View {
     this.about = await ask(this.path);
     if (this.ended) return;
     this.stage.forget();
+    if (this.state.tab === "try") told(this.trying.reload());
     this.counts = null;
     this.sliders();
     const last = this.visible().at(-1) ?? 0;

@@ -27,8 +27,7 @@ export function settingRow(setting, value, changed) {
     { class: differs ? "setting differs" : "setting", "data-setting": setting.name },
     head,
     body,
-    element("div", { class: "quiet small" }, facts),
-    element("details", {}, element("summary", {}, "what it does"), element("p", {}, setting.meaning), element("p", {}, setting.change)),
+    element("details", {}, element("summary", { title: "what it does" }, facts), element("p", {}, setting.meaning), element("p", {}, setting.change)),
   );
 }
 

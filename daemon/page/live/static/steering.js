@@ -30,6 +30,7 @@ export class Steering {
     const { watch } = this.facts;
     const parts = [element("h2", {}, "Put to use")];
     if (watch === null) {
+      parts.unshift(this.comparisons());
       parts.push(element("p", { class: "quiet" }, "This acquisition comes from no watched folder: give the settings to `nusetd process --set`, or to the configuration."));
       this.root.replaceChildren(...parts);
       return;
@@ -48,8 +49,13 @@ export class Steering {
     const again = element("button", { "data-again": true, onclick: () => this.confirm(() => this.againDialog(differs)) }, "do this acquisition again …");
     again.disabled = !differs.length;
     const why = again.disabled ? "It was done with the settings in use now; doing it again makes sense after they have changed." : "";
-    const compare = this.trying.view.about.others.map((one) => element("a", { href: `#/compare/${this.trying.view.id}/${one.id}`, "data-compare": one.id }, `compare with ${one.name}`));
-    return [element("div", { class: "row" }, use, again, ...compare), element("p", { class: "quiet small" }, why)];
+    return [element("div", { class: "row" }, use, again), element("p", { class: "quiet small" }, why), this.comparisons()];
+  }
+
+  // Links to this result beside each other one of the same source.
+  comparisons() {
+    const { id, about } = this.trying.view;
+    return element("div", { class: "row" }, ...about.others.map((one) => element("a", { href: `#/compare/${id}/${one.id}`, "data-compare": one.id }, `compare with ${one.name}`)));
   }
 
   confirm(asking) {

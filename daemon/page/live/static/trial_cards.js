@@ -27,6 +27,7 @@ export function trialCard(trial, chosen, settings, actions) {
   if (trial.state === "done") {
     head.append(pick("before", trial.id, chosen, actions), pick("after", trial.id, chosen, actions), title);
     const against = trial.changes[String(chosen.before)] ? chosen.before : "stored";
+    head.append(element("button", { class: "pick take", title: "move the sliders to these settings", "data-take": trial.id, onclick: () => actions.take(trial) }, "sliders here"));
     card.append(summary(trial.result), changes(trial.changes[String(against)]), sizes(trial.stored, trial.result));
     if (trial.doubt) card.append(element("p", { class: "doubt" }, trial.doubt));
     return card;

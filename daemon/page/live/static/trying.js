@@ -1,6 +1,6 @@
 // Trying settings on the time point that is shown, result over result, and putting them to use.
 
-import { ask, order, tell, told } from "/static/api.js";
+import { ask, order, told } from "/static/api.js";
 import { element } from "/static/build.js";
 import { trialLabels } from "/static/pair.js";
 import { settingRow } from "/static/setting_rows.js";
@@ -123,7 +123,12 @@ export class Trying {
   }
 
   reset() {
-    for (const one of this.facts.settings) this.values.set(one.name, one.stored);
+    this.takeOver({});
+  }
+
+  // Move the sliders to what this result was made with, and some settings over it.
+  takeOver(settings) {
+    for (const one of this.facts.settings) this.values.set(one.name, one.name in settings ? settings[one.name] : one.stored);
     this.rows();
     this.update();
   }
@@ -162,6 +167,7 @@ export class Trying {
     const known = here.find((one) => one.stored);
     const actions = {
       pick: (which, id) => told(this.pick(which, id)),
+      take: (trial) => this.takeOver(trial.settings),
       stop: (trial) => told(order(`/api/trials/${trial.id}/stop`, { acquisition: this.view.id }).then(() => this.hear())),
     };
     const elsewhere = [...new Set(this.trials.filter((one) => one.t !== t && one.other === null).map((one) => one.t))];
@@ -203,16 +209,17 @@ export class Trying {
     return { before: this.trialShown("before") ? this.planes.before : stored, after: this.planes.after };
   }
 
+  // Somebody may have changed something: the settings in use, other results, trials.
   async reload() {
-    this.facts = await ask(`${this.path}/settings`);
+    if (!this.facts) return;
+    const [facts, found] = await Promise.all([ask(`${this.path}/settings`), ask(`${this.path}/trials`)]);
     if (this.ended) return;
+    this.facts = facts;
+    this.trials = found.trials;
+    this.look();
     this.setting = new Map(this.facts.settings.map((one) => [one.name, one]));
-    this.rows();
+    if (!this.list.contains(document.activeElement)) this.rows(); // else somebody is at a slider
     this.update();
-  }
-
-  say(sentence) {
-    tell(sentence);
   }
 }
 
