@@ -196,7 +196,7 @@ def _tiff_data(element: ElementTree.Element) -> TiffData:
         (first[0], first[1], first[2]),
         None if ifd is None else int(ifd),
         None if count is None else int(count),
-        "" if uuid is None else uuid.get("FileName", ""),
+        "" if uuid is None else uuid.get("FileName", "").rpartition("\\")[2],  # programs on Windows write whole paths
         "" if uuid is None else (uuid.text or "").strip(),
     )
 

@@ -228,3 +228,10 @@ def test_a_companion_that_names_nothing_or_breaks_off_is_said(tmp_path: Path) ->
     verdict = probe(files[-1])
     assert verdict.state == "incomplete"
     assert "describes 4 files, none of which is there" in verdict.reason
+
+
+def test_files_may_be_named_by_where_they_lay_on_windows(tmp_path: Path) -> None:
+    files = ome_set(tmp_path, ARRAY, SPLITS["t"], "companion")
+    files[-1].write_text(files[-1].read_text().replace('FileName="', 'FileName="C:\\data\\day 1\\'))
+    assert probe(files[0]).state == "complete"
+    assert_read(open_acquisitions(files[1])[0], {0, 1, 2, 3})
