@@ -23,11 +23,21 @@ def images_of(paths: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        inside = readers.discover(path) if path.is_dir() else [path]
+        inside = _one_of_each_set(readers.discover(path)) if path.is_dir() else [path]
         if not inside:
             raise DaemonError(f"There is no image in {path}: give a folder with images, or the images.")
         found |= dict.fromkeys(inside)
     return list(found)
+
+
+def _one_of_each_set(paths: Sequence[Path]) -> list[Path]:
+    """Leave one file of those that name each other as parts of one image: the one that it is called by."""
+    chosen: dict[Path, Path] = {}
+    there = set(paths)
+    for path in paths:
+        called = readers.probe(path).called or path
+        chosen.setdefault(called, called if called in there else path)
+    return list(chosen.values())
 
 
 def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Path]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from cases.stored import acquisition
+import tifffile
+from cases.ome_set_file import SPLITS, ome_set
+from cases.stored import acquisition, pixels
 from cases.threshold import ThresholdSegmenter
 from scipy import ndimage
 
@@ -80,3 +82,14 @@ def test_a_folder_stands_for_the_images_in_it(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DaemonError, match="no image"):
         images_of([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize("missing", [None, 0, 1])
+def test_of_files_that_are_one_image_one_is_taken(tmp_path: Path, missing: int | None) -> None:
+    files = ome_set(tmp_path, pixels(3, 1, 2), SPLITS["t"], "companion")
+    tifffile.imwrite(tmp_path / "other.tif", pixels(1, 1, 2)[0, 0])
+    if missing is not None:
+        files[missing].unlink()
+    expected = files[0] if missing != 0 else files[-1]
+    assert images_of([tmp_path]) == [expected, tmp_path / "other.tif"]
+    assert images_of([files[2]]) == [files[2]]

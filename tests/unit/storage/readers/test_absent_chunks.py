@@ -11,7 +11,9 @@ import pytest
 import zarr
 from cases.stored import pixels, row_of
 
+from storage.errors import UnreadableInputError
 from storage.readers import open_acquisitions, probe, reopen
+from storage.readers.zarr_images.shards import ShardIndex
 
 T, C, Z, Y, X = SHAPE = (4, 2, 3, 16, 16)
 ARRAY = pixels(T, C, Z, Y, X) + 1
@@ -126,3 +128,21 @@ def test_for_one_time_point_the_chunks_of_others_are_not_looked_for(
         np.testing.assert_array_equal(again.plane(2, 1, 2), ARRAY[2, 1, 2])
         again.fingerprint(2)
     assert not looked
+
+
+def test_a_shard_that_leads_out_of_the_store_is_not_opened_to_see_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.ome.zarr", "sharded")
+    shard, private = path / "0" / "c" / "1" / "0" / "0" / "0" / "0", tmp_path / "private"
+    shard.rename(private)
+    shard.symlink_to(private)
+    asked: list[str] = []
+    original = ShardIndex.present
+    monkeypatch.setattr(ShardIndex, "present", lambda *given: asked.append(given[1]) or original(*given))
+    probe(path)
+    (found,) = open_acquisitions(path)
+    assert asked
+    assert str(shard) not in asked
+    with pytest.raises(UnreadableInputError, match="leads out of it"):
+        found.plane(1, 0, 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from cases import ome_file
 from cases.ome_set_file import COMPANION, DESCRIBED, SPLITS, ome_set
 from cases.stored import pixels, row_of
@@ -14,6 +15,7 @@ from cases.stored import pixels, row_of
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, StorageError
 from storage.readers import discover, open_acquisitions, probe, reopen
+from storage.readers.fingerprint import Extent, FreshFiles, of_content
 
 ARRAY = pixels(4, 2, 3, 12, 16)
 
@@ -235,3 +237,23 @@ def test_files_may_be_named_by_where_they_lay_on_windows(tmp_path: Path) -> None
     files[-1].write_text(files[-1].read_text().replace('FileName="', 'FileName="C:\\data\\day 1\\'))
     assert probe(files[0]).state == "complete"
     assert_read(open_acquisitions(files[1])[0], {0, 1, 2, 3})
+
+
+def test_fingerprints_of_pages_in_strips_are_those_of_versions_before(tmp_path: Path) -> None:
+    """Which looked at each strip that the library listed; results that are stored stay as they are."""
+    array = pixels(2, 1, 1, 256, 300)
+    files = ome_set(tmp_path, array, SPLITS["t"])
+    for file, stack in zip(files, array, strict=True):
+        text = description(file)
+        tifffile.imwrite(file, stack[0, 0], rowsperstrip=7, description=text, metadata=None)
+    (found,) = open_acquisitions(files[0])
+    with tifffile.TiffFile(files[1]) as tif, FreshFiles() as fresh:
+        page = tif.pages.first
+        runs = [Extent(str(files[1]), *run) for run in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        assert len(runs) > 30
+        assert found.fingerprint(1) == of_content([runs], fresh)
+
+
+def description(file: Path) -> str:
+    with tifffile.TiffFile(file) as tif:
+        return tif.pages.first.description
