@@ -146,6 +146,8 @@ def random_word(seen: dict[str, Any], rng: np.random.Generator) -> PersonsWord |
     nuclei = seen["nuclei"]
     t = int(rng.integers(0, int(nuclei["t"].max())))
     here, later = (nuclei[nuclei["t"] == at]["label"].tolist() for at in (t, t + 1))
+    if min(len(here), len(later)) < 3:
+        return None
     kind = str(rng.choice(["delete", "merge", "split", "add", "redraw", "link", "unlink", "divide", "end", "undo"]))
     label = int(rng.choice(here))
     row = nuclei[(nuclei["t"] == t) & (nuclei["label"] == label)].iloc[0]
