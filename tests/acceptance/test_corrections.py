@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen, random_word
-from lab import PATIENCE_S, Lab, asked, result, stack, write_stack
+from lab import PATIENCE_S, Lab, asked, nusetd, result, stack, write_stack
 
 from storage.corrections.asking import Corrector
 from storage.database.beside import open_beside_the_service
@@ -75,6 +75,24 @@ def test_corrections_through_the_service_survive_new_time_points_and_are_undone_
 def _without_track(row: dict[str, Any]) -> dict[str, Any]:
     """A nucleus; its track may be another one after one more time point."""
     return {name: value for name, value in row.items() if name != "track_id"}
+
+
+@pytest.mark.long
+def test_processing_again_with_other_settings_repeats_what_was_said(new_lab: Maker) -> None:
+    lab = new_lab()
+    for t in range(2):
+        write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))
+    options = [lab.incoming, "--output", lab.output, "--config", lab.config, "--voxel-size", "1,0.5,0.5"]
+    assert nusetd("process", *options).returncode == 0
+    assert "removed 2" in said(lab, "delete", "--t", 1, "--label", 2)
+    assert nusetd("process", *options, "--set", "tracking.memory_frames=1").returncode == 0
+    assert lab.rows("select acquisition_id, kind, state, carried_from from corrections order by id") == [
+        (1, "delete", "applied", None),
+        (2, "delete", "applied", 1),
+    ]
+    assert lab.rows("select acquisition_id, count(*) from nuclei group by acquisition_id") == [(1, 9), (2, 9)]
+    assert lab.settled()
+    assert [asked("verify", number, "--database", lab.output).returncode for number in (1, 2)] == [0, 0]
 
 
 class Sayer:

@@ -4,11 +4,11 @@
 
 An acquisition of that many time points and nuclei is made complete, with labels of 20 slices of 640 x 640 pixels at
 those time points that are corrected, and a service with its real worker is started on it. Corrections of every kind are
-said one after the other through the database, as `nusetd correct` does beside a running service, and then undone. Stated
-are medians and the longest, and how long after the last one all labels were painted: corrections of links may rename
-tracks of hundreds of time points. Exit code 1 when one was accepted after more than 1 s, when rows
-were right after more than 10 s, when the main loop stood still for more than a second, or when undoing left anything
-behind. At full size about five minutes of processor time on one core, most of it for making the acquisition.
+said one after the other through the database, as `nusetd correct` does beside a running service, and then undone.
+Stated are medians and the longest, and how long after the last one all labels were painted: corrections of links may
+rename tracks of hundreds of time points. Exit code 1 when one was accepted after more than 1 s, when rows were right
+after more than 10 s, when the main loop stood still for more than a second, or when undoing left anything behind. At
+full size about five minutes of processor time on one core, most of it for making the acquisition.
 """
 
 from __future__ import annotations
