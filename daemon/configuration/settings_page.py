@@ -18,6 +18,9 @@ the command line of everything that computes, where they count more than the fil
 
     nusetd try stack.tif --voxel-size 2.0,0.3,0.3 --vary segmentation.min_score=0.5,0.65,0.8
 
+On a running service `nusetd override` changes them for one watched folder from now on, and the page ("try settings")
+tries them on any time point that is stored, puts them to use, and shows two results of one source side by side.
+
 This page is what `nusetd settings --format markdown` prints.
 
 ## What I see, and what to change

@@ -105,3 +105,22 @@ def test_orders_wait_for_the_service_and_survive_its_death(new_lab: Maker, state
     assert score(lab, "two") != 0.2
     assert "overrides.toml does not count" in asked("status", "--database", lab.output).stdout
     assert lab.stop() == 0
+
+
+def test_what_is_under_way_is_begun_anew_as_a_second_result(new_lab: Maker) -> None:
+    """None is ever a mixture: the first one keeps what it has, the second one has all of it."""
+    lab = new_lab(acquisition_quiet_s=4.0)
+    for t in range(3):
+        write_stack(lab.incoming / f"night_t{t:03}.tif", stack(t))
+    lab.start(NUSETD_TEST_PAUSE="1.0")
+    lab.wait(lambda: lab.done() >= 1)
+    told = asked("override", lab.incoming, f"{SETTING}=0.33", "--database", lab.output)
+    assert told.returncode == 0, told.stderr
+    write_stack(lab.incoming / "night_t003.tif", stack(3))
+    lab.wait(lambda: len(lab.states()) == 2 and lab.states()[1] == "complete" and lab.settled())
+    assert [score(lab, name) == 0.33 for name in ("night", "night-2")] == [False, True]
+    results = storage.open(lab.output)
+    assert len(results["night-2"].counts()) == 4
+    assert 1 <= len(results["night"].counts()) < 4
+    assert lab.states()[0] == "partial"
+    assert lab.stop() == 0
