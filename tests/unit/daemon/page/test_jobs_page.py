@@ -6,6 +6,8 @@ import http.client
 import io
 import json
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -292,3 +294,15 @@ def test_jobs_of_before_are_found_and_their_death_is_said(results: Path) -> None
         assert found["why"] == JobState.DIED.meaning
         assert page.order("stop-job", job=job.id).code == 409
         assert page.order("keep-weights", job=job.id, name="ours").code == 409
+
+
+def test_the_page_loads_no_network() -> None:
+    """Whatever of it is asked for: it stays small beside an experiment."""
+    code = (
+        "import sys\n"
+        "import daemon.commands.page, daemon.page.live.app, daemon.page.live.jobs.pairs\n"
+        "from daemon.jobs.training_order import TrainOrder\n"
+        "TrainOrder.read({'name': 'ours'}, ['fluorescence'])\n"
+        "assert not {'tensorflow', 'keras', 'openvino', 'jax', 'torch'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
