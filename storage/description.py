@@ -113,10 +113,16 @@ class Description:
     lacking: tuple[str, ...] = ()
 
     def file_of(self, t: int) -> Path:
-        """Return what holds time point t: its own file where there is one per time point, else the source."""
-        if self.first_number is None or len(self.files) != len(self.time_points):
-            return self.source_path
-        return self.files[self.time_points.index(t)]
+        """Return what holds time point t: its own file where there is one per time point, else the source.
+
+        A set of files may be called by one that is not there: then it is one that is.
+        """
+        if self.first_number is not None and len(self.files) == len(self.time_points):
+            return self.files[self.time_points.index(t)]
+        file = Path(str(self.source_path).rpartition("#")[0] or self.source_path)
+        return (
+            self.files[0] if self.reader == "ome-tiff" and self.files and file not in self.files else self.source_path
+        )
 
     def shift_from(self, first_number: int | None) -> int:
         """Return what is added to time points, for one file each, where another number of these counts as 0."""

@@ -148,7 +148,7 @@ class SourceBook:
             for row in rows:
                 for path in _files(connection, row):  # whatever comes to lie there is another file
                     connection.execute(delete(sources).where(sources.c.path == str(path)))
-                _move_timepoints(connection, row, str(description.source_path))
+                _move_timepoints(connection, row, description)
                 values = {
                     "source_path": str(description.source_path),
                     "source_key": source_key(description.source_path),
@@ -211,11 +211,12 @@ def _files(connection: Connection, row: RowMapping) -> tuple[Path, ...]:
     return tuple(sorted(names.file_of_image(path) for path in paths))
 
 
-def _move_timepoints(connection: Connection, row: RowMapping, to: str) -> None:
+def _move_timepoints(connection: Connection, row: RowMapping, found: Description) -> None:
     """Write where each time point lies now: with its number in the new name, for one file per time point."""
-    here = timepoints.c.acquisition_id == row["id"]
+    here, to = timepoints.c.acquisition_id == row["id"], str(found.source_path)
     if row["first_number"] is None or "*" not in Path(to).name:
-        connection.execute(update(timepoints).where(here).values(source_file=to))
+        file = found.file_of(found.time_points[0]) if row["first_number"] is None else to
+        connection.execute(update(timepoints).where(here).values(source_file=str(file)))
         return
     before, _, behind = Path(row["source_path"]).name.partition("*")
     for point in connection.execute(select(timepoints.c.id, timepoints.c.source_file).where(here)).mappings().all():

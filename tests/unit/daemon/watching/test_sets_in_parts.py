@@ -200,3 +200,24 @@ def test_a_store_that_lacks_a_plane_is_waited_for_then_taken_with_a_doubt(desk: 
     after = {point.t: point.fingerprint for point in desk.catalog.timepoints(1)}
     assert {t for t in after if after[t] != before[t]} == {2}
     assert desk.catalog.acquisition(1).doubts == ()
+
+
+def test_a_copy_of_a_set_without_its_first_file_is_an_image_of_its_own(desk: Desk) -> None:
+    """The path that it is called by is not there, which does not mean that it was moved."""
+    for folder in (desk.incoming / "one", desk.incoming / "two"):
+        folder.mkdir()
+        ome_set(folder, ARRAY, SPLITS["two t"])[0].unlink()
+    desk.run(0.0, 60.0)
+    assert desk.queued() == {"one/embryo_0": [2, 3], "two/embryo_0": [2, 3]}
+    moved = desk.incoming / "three"
+    (desk.incoming / "two").rename(moved)
+    desk.run(60.5, 120.0)
+    rows = {row.name: row.source_path for row in desk.catalog.acquisitions()}
+    assert rows == {
+        "one/embryo_0": str(desk.incoming / "one" / "embryo_0.ome.tif"),
+        "two/embryo_0": str(moved / "embryo_0.ome.tif"),
+    }
+    with desk.catalog._transaction() as connection:
+        query = "select distinct source_file from timepoints order by source_file"
+        files = connection.exec_driver_sql(query).scalars().all()
+    assert files == [str(desk.incoming / name / "embryo_1.ome.tif") for name in ("one", "three")]
