@@ -9,6 +9,7 @@ from daemon.processing.messages import STORE_CAUSES, Cause, CorrectTask, Failed,
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.mending import mend
 from storage.errors import DatabaseUnavailableError, StaleJobError
+from storage.schema.states import FINISHED
 
 if TYPE_CHECKING:
     from storage.database.corrections.amendment import Amended, Amendment
@@ -67,7 +68,8 @@ class Correcting:
         _leave(books, row)
 
     def _wait(self, row: AcquisitionRow, reason: str) -> None:
-        if self._books.holds.begin(row, reason) >= _MOST:
+        """Longer and longer; what keeps new time points from being taken up is never given up, and told meanwhile."""
+        if self._books.holds.begin(row, reason) >= _MOST and row.state in FINISHED:
             self._given_up.add(row.id)
             self._books.holds.over(row.id)
             logs.error("corrections wait for the next start", acquisition=row.name, reason=reason)

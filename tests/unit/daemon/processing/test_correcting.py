@@ -155,6 +155,26 @@ def test_what_cannot_be_carried_out_waits_longer_and_longer_and_then_for_the_nex
     assert not bench.books.to_correct
 
 
+def test_what_keeps_new_time_points_waiting_is_tried_and_told_without_end(bench: Bench) -> None:
+    bench.say()
+    bench.books.corrections_changed = True
+    bench.work()
+    work = bench.amending.due()
+    assert work is not None
+    bench.amending.do(work)
+    bench.amending.over(work, None)
+    bench.books.pending.to_publish.clear()
+    bench.catalog.add_timepoints(bench.row.id, {0: "changed"})
+    for _ in range(6):
+        bench.books.corrections_changed = True
+        taken_off = bench.correcting.due()
+        assert taken_off is not None
+        bench.correcting.begin(taken_off)
+        bench.correcting.fail(taken_off, Failed("its image is away", Cause.GONE))
+        assert [str(one) for one in bench.books.troubles()] == ["embryo: its image is away"]
+        bench.seconds += 100.0
+
+
 def test_a_worker_that_dies_over_it_is_forgiven_once(bench: Bench) -> None:
     bench.say()
     bench.books.corrections_changed = True
