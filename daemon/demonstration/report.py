@@ -84,6 +84,8 @@ def point(results: DemoResults, picture: Path, truth: Path) -> None:
         say(f"{what:<10}{path}")
     where, command = shlex.quote(str(database)), _own_command()
     say("")
+    say("Look at it in a browser, and try other settings on it; it prints the address to open:")
+    say(f"  {command} page --database {where}")
     say("Query it:")
     say(f"  {command} acquisitions --database {where}")
     say(f"  {command} tracks {name} --database {where}")

@@ -136,6 +136,7 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
         window.wait("nothing", lambda: "Click on a nucleus" in text(window, ".pane"))
         window.open(f"{page.address}/#/a/99")
         window.wait("a sentence", lambda: "99" in text(window, "#notice"))
+        window.wait("and a way back", lambda: "See all acquisitions" in text(window, "main .empty"))
         window.open("about:blank")
     window.console()  # the browser writes down that 99 was not there
 

@@ -58,8 +58,8 @@ class View {
   async go(asked) {
     const first = !this.about;
     if (first) {
-      this.about = await ask(this.path);
-      if (this.ended) return;
+      this.about = await ask(this.path).catch((error) => this.absent(error));
+      if (this.ended || !this.about) return;
       this.build();
     }
     const given = Object.fromEntries(Object.entries(PLAIN).map(([name, usual]) => [name, read(name, asked.get(name), usual)]));
@@ -67,6 +67,12 @@ class View {
     if (asked.get("z") === null) given.z = Math.floor(((this.about.size.z || 1) - 1) / 2);
     if (asked.get("t") === null) given.t = this.visible().at(-1) ?? 0;
     await this.take(given, first);
+  }
+
+  // It may have been forgotten, or never been there.
+  absent(error) {
+    if (!this.ended) this.main.replaceChildren(element("p", { class: "empty" }, error.message, " ", element("a", { href: "#/" }, "See all acquisitions.")));
+    throw error;
   }
 
   visible() {
@@ -332,7 +338,7 @@ class View {
     if (one.error) parts.push(element("p", { class: "error" }, one.error));
     if (!one.read_only) parts.push(element("div", { class: "row" }, one.error || failed.length ? retry(one) : null, submit(one), forget(one)));
     if (failed.length) parts.push(element("h2", {}, "Time points with faults"), facts(failed.map((t) => [`t = ${this.said(t)}`, one.timepoints.error[one.timepoints.t.indexOf(t)]])));
-    parts.push(element("h2", {}, "Settings"));
+    if (Object.keys(one.params).some((name) => ["segmentation", "volume", "tracking"].includes(name))) parts.push(element("h2", {}, "Settings"));
     for (const section of ["segmentation", "volume", "tracking"]) if (one.params[section]) parts.push(facts(Object.entries(one.params[section]).map(([name, value]) => [`${section}.${name}`, value])));
     return parts;
   }

@@ -60,11 +60,12 @@ function nothing(found, report) {
 
 function verdict(found, report) {
   const { queue, service } = found;
-  const state = service.runs ? "good" : service.report ? "bad" : "";
+  const state = service.runs ? "good" : service.report && service.state !== "stopped" ? "bad" : "";
+  const pace = service.runs ? queue.keeps_up : null;
   const roots = (report.roots || []).filter((root) => root.free_bytes !== null && root.free_bytes !== undefined);
   const tiles = [
-    tile(service.runs ? (service.state === "running" ? "runs" : service.state) : service.report ? "ended" : "none", "service", state, service.report ? service.state : "no service ever worked on this database"),
-    tile(queue.keeps_up === null ? "-" : queue.keeps_up ? "yes" : "NO", "keeps up", queue.keeps_up === null ? "" : queue.keeps_up ? "good" : "bad", queue.verdict),
+    tile(service.runs ? (service.state === "running" ? "runs" : service.state) : !service.report ? "none" : service.state === "stopped" ? "stopped" : "ended", "service", state, service.runs ? `nusetd ${report.version}` : !service.report ? "no service ever worked on this database" : service.state === "stopped" ? "as somebody asked" : service.state),
+    tile(pace === null ? "-" : pace ? "yes" : "NO", "keeps up", pace === null ? "" : pace ? "good" : "bad", queue.verdict),
     tile(grouped(queue.waiting + queue.running), "time points waiting", "", queue.oldest_waiting_s === null ? "" : `the oldest for ${spoken(queue.oldest_waiting_s)}`),
     tile(queue.lag_p50_s === null ? "-" : spoken(queue.lag_p50_s), "until a result is there", "", queue.lag_p95_s === null ? "" : `95 of 100 within ${spoken(queue.lag_p95_s)}`),
     tile(grouped(queue.done), "time points done", "", queue.done_last_hour ? `${queue.done_last_hour} in the last hour` : ""),
@@ -171,7 +172,7 @@ function folders(found, report) {
       "tr",
       {},
       element("td", { class: "words" }, root.path),
-      element("td", { class: `words ${root.online ? "good" : "bad"}` }, `${found.service.runs ? "" : "was "}${root.online ? "online" : "OFFLINE"} since ${when(root.since)}`),
+      element("td", { class: `moment ${root.online ? "good" : "bad"}` }, `${found.service.runs ? "" : "was "}${root.online ? "online" : "OFFLINE"} since ${when(root.since)}`),
       element("td", { class: "words" }, root.settling ? `${counted(root.settling, "file")} not whole yet` : ""),
       element("td", { class: "words" }, `results in ${root.output}`),
     ),

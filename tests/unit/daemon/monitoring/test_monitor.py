@@ -6,10 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from daemon.configuration import config
+from daemon.monitoring import monitor as monitor_module
 from daemon.monitoring.monitor import Live, Monitor, Root
 from daemon.monitoring.notify import Notifier
-from daemon.monitoring.status import look
+from daemon.monitoring.status import lines, look
 from storage.database.catalog import Catalog
 
 
@@ -47,3 +50,23 @@ def test_a_service_that_fails_raises_an_alert_before_it_ends(tmp_path: Path) -> 
             monitor.close(live(tmp_path, True)(), failure)
             assert (monitor.alert_sender.last or "").endswith(failure or "")
             assert monitor.alert_sender.sent == (failure is not None)
+
+
+def test_the_latest_alerts_and_how_long_the_disk_lasts_are_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[[watch]]\npath = "in"\noutput = "out"\n'
+    database, free, now = tmp_path / "nusetd.sqlite", [100.0e9], [0.0]
+    monkeypatch.setattr(monitor_module, "_free", lambda folder: int(free[0]))
+    with Catalog.open(database) as catalog:
+        monitor = Monitor(config.parse(text, tmp_path / "nusetd.toml"), catalog, Notifier({}), lambda: now[0])
+        monitor.look(live(tmp_path, False), 0.0)
+        free[0], now[0] = 99.0e9, 360.0  # a gigabyte in a tenth of an hour
+        monitor.look(live(tmp_path, False), 360.0)
+        seen = look(database, datetime.now(UTC))
+        monitor.close(live(tmp_path, True)())
+    assert seen.report is not None
+    [alert] = seen.report.latest_alerts
+    assert (alert.kind, "cannot be reached" in alert.message) == ("folder_offline", True)
+    assert seen.report.roots[0].free_hours == pytest.approx(9.9)
+    assert any("99.0 GB free, enough for 10 h at the present rate" in line for line in lines(seen))
