@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from daemon.page.live.slabs import Slabs
+from daemon.page.live.slabs import Slab, Slabs
 from nuset_engine.arrays import LabelsYX, PlaneYX
 from storage.errors import StorageError
 from storage.results import AcquisitionResults, Results
@@ -151,8 +151,14 @@ class Arrays:
             thick = 1
         first = wanted.z - wanted.z % thick
         place: tuple[int | slice, ...] = (*stack, slice(first, min(first + thick, depth)))
-        slab = self._slabs.get((*key, *stack, first), lambda: np.asarray(array[place]))
+        slab = self._slabs.get((*key, *stack, first), lambda: _small(np.asarray(array[place])))
         return np.asarray(slab[wanted.z - first])
+
+
+def _small(values: Slab) -> Slab:
+    """The same values in half the room, where labels are few enough."""
+    few = values.dtype == np.uint32 and values.max(initial=0) <= np.iinfo(np.uint16).max
+    return values.astype(np.uint16) if few else values
 
 
 def _too_large(array: zarr.Array[Any], wanted: Wanted) -> bool:

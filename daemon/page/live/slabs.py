@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 320 * 2**20
 
 Slab = NDArray[Any]
 

@@ -354,8 +354,10 @@ class View {
     const other = name === "z" ? [{ t: t + this.about.step }, { t: t - this.about.step }] : [{ z: z + 1 }, { z: z - 1 }];
     const far = name === "z" ? by : by * this.about.step;
     const here = this.state[name];
-    const near = [{ [name]: here + far }, { [name]: here + 2 * far }, { [name]: here - far }, ...other].map((step) => ({ ...this.state, ...step }));
-    this.stage.ahead(near.filter((one) => one.t >= 0 && one.t <= Number(this.time.input.max) && one.z >= 0 && one.z <= Number(this.depth.input.max)));
+    const [near, later] = [[{ [name]: here + far }, { [name]: here + 2 * far }, { [name]: here - far }], other].map((steps) =>
+      steps.map((step) => ({ ...this.state, ...step })).filter((one) => one.t >= 0 && one.t <= Number(this.time.input.max) && one.z >= 0 && one.z <= Number(this.depth.input.max)),
+    );
+    this.stage.ahead(near, later);
   }
 
   address() {

@@ -44,18 +44,19 @@ export class Stage {
     return true;
   }
 
-  // Load what may be wanted next, one after the other, as soon as nothing else is.
-  ahead(states) {
+  // Load what may be wanted next, one after the other, as soon as nothing else is; what is less likely after a while.
+  async ahead(states, later) {
     const coming = {};
     this.coming = coming;
-    setTimeout(async () => {
-      for (const state of states) {
+    for (const [wait, some] of [[30, states], [300, later]]) {
+      await new Promise((done) => setTimeout(done, wait));
+      for (const state of some) {
         for (const kind of ["image", "labels"]) {
           if (this.coming !== coming) return;
           await this.load(kind, state).catch(() => undefined);
         }
       }
-    }, 40);
+    }
   }
 
   load(kind, state, signal) {
