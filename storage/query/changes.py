@@ -8,7 +8,7 @@ from storage.schema.tables import acquisitions, changes, corrections, requests, 
 
 
 def results_mark(connection: Connection) -> str:
-    """A text that is another one after every commit and publication of results, and when acquisitions come or go."""
+    """A text that is another one when results change: committed, published, corrected, taken on or forgotten."""
     return _mark(
         connection,
         select(
@@ -18,23 +18,27 @@ def results_mark(connection: Connection) -> str:
             func.max(timepoints.c.painted_at),
         ),
         select(func.count(acquisitions.c.id), func.max(acquisitions.c.id), func.max(acquisitions.c.completed_at)),
+        select(func.count(corrections.c.id), func.max(corrections.c.ordered_at), func.max(corrections.c.applied_at)),
         select(acquisitions.c.state, func.count()).group_by(acquisitions.c.state).order_by(acquisitions.c.state),
         select(timepoints.c.state, func.count()).group_by(timepoints.c.state).order_by(timepoints.c.state),
     )
 
 
-def change_mark(connection: Connection) -> str:
-    """A text that is another one also after every report, order and answer; nothing else can be read in it."""
-    others = _mark(
+def activity_mark(connection: Connection) -> str:
+    """A text that is another one after every start of work, report, order and answer."""
+    return _mark(
         connection,
         select(func.max(timepoints.c.queued_at), func.max(timepoints.c.started_at)),
         select(func.max(service_reports.c.reported_at)),
-        select(func.count(corrections.c.id), func.max(corrections.c.ordered_at), func.max(corrections.c.applied_at)),
         select(func.count(requests.c.id), func.max(requests.c.answered_at)),
         select(func.max(changes.c.id), func.max(changes.c.ended_at)),
         select(func.max(acquisitions.c.dismissed_at)),
     )
-    return f"{results_mark(connection)}|{others}"
+
+
+def change_mark(connection: Connection) -> str:
+    """A text that is another one after any of both; nothing else can be read in it."""
+    return f"{results_mark(connection)}|{activity_mark(connection)}"
 
 
 def _mark(connection: Connection, *queries: Executable) -> str:

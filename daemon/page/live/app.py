@@ -38,7 +38,7 @@ from daemon.page.live.stores import StoreRoutes, link, pause
 from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
-from storage.query.changes import change_mark, results_mark
+from storage.query.changes import activity_mark, results_mark
 from storage.query.snapshots import snapshot
 from storage.query.statements import Selection
 
@@ -46,6 +46,7 @@ STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240
 _LOOK_S = 1.0
 _SHARED_S = 0.3
+_LASTS_S = 4.0
 _HEARTBEAT_LOOKS = 15
 _LONG = 2000  # bytes; below, compressing costs more than it saves
 
@@ -122,7 +123,7 @@ class Page:
             found = facts.overview(self._database, self._services.status)
             return {**found, **attention(self._database), "read_only": self._read_only}
 
-        return self._json(request, made, _LOOK_S)  # it says how long ago things were
+        return self._json(request, made, _LASTS_S)  # it says how long ago things were
 
     def about(self, request: Request) -> Response:
         """One acquisition."""
@@ -241,7 +242,8 @@ class Page:
             now = time.monotonic()
             if now - self._looked_at > _SHARED_S:
                 with snapshot(self._database) as connection:
-                    self._mark, self._results = change_mark(connection), results_mark(connection)
+                    self._results = results_mark(connection)
+                    self._mark = f"{self._results}|{activity_mark(connection)}"
                 self._arrays.forget(self._results)
                 self._pictures.forget(self._results)
                 self._remembered.forget(self._mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from threading import Lock
 
 _MOST_BYTES = 96 * 2**20
@@ -24,6 +25,7 @@ class SharedAnswers:
         self._lock = Lock()
         self._mark = ""
         self._bytes = 0
+        self._under_way: dict[tuple[str, str], Future[bytes]] = {}
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     def forget(self, mark: str) -> None:
@@ -40,12 +42,23 @@ class SharedAnswers:
             if known is not None and self._clock() - known[1] <= lasts_s:
                 self._kept.move_to_end(asked)
                 return known[0]
-            mark = self._mark
-        made = make()
+            key = (self._mark, asked)
+            under_way = self._under_way.get(key)
+            mine: Future[bytes] = under_way or self._under_way.setdefault(key, Future())
+        if under_way is None:
+            self._make(key, mine, make)
+        return mine.result()
+
+    def _make(self, key: tuple[str, str], mine: Future[bytes], make: Callable[[], bytes]) -> None:
+        """Make an answer, for all who ask for it meanwhile."""
+        try:
+            mine.set_result(make())
+        except Exception as error:  # noqa: BLE001  # whoever waits for it gets it, as whoever asked first
+            mine.set_exception(error)
         with self._lock:
-            if mark == self._mark:  # else it may be of before the change
-                self._keep(asked, made)
-        return made
+            del self._under_way[key]
+            if mine.exception() is None and key[0] == self._mark:  # else it may be of before the change
+                self._keep(key[1], mine.result())
 
     def _keep(self, asked: str, made: bytes) -> None:
         before = self._kept.pop(asked, None)

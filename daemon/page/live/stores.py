@@ -25,7 +25,7 @@ from storage.errors import StorageError
 
 _BLOCK = 2**20
 _HEARTBEAT_S = 15.0
-_STEP_S = 0.1
+_STEP_S = 0.25
 _UNCHANGED, _PARTLY, _BEYOND = 304, 206, 416
 
 

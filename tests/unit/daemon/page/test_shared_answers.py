@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from daemon.page.live import shared_answers
@@ -56,3 +58,28 @@ def test_memory_is_bounded_and_the_latest_used_stay(monkeypatch: pytest.MonkeyPa
     for name in ("a", "b", "a", "c", "a", "b"):
         kept.content(name, makers[name])
     assert [makers[name].count for name in "abc"] == [1, 2, 1]
+
+
+def test_what_many_ask_for_at_once_is_made_once() -> None:
+    kept, making, made, found = SharedAnswers(), threading.Event(), list[int](), list[bytes]()
+
+    def slowly() -> bytes:
+        made.append(1)
+        assert making.wait(10)
+        return b"it"
+
+    threads = [threading.Thread(target=lambda: found.append(kept.content("a", slowly))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    making.set()
+    for thread in threads:
+        thread.join()
+    assert (len(made), found) == (1, [b"it"] * 4)
+
+    def broken() -> bytes:
+        raise OSError("not now")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="not now"):
+            kept.content("b", broken)
+    assert kept.content("b", lambda: b"later") == b"later"
