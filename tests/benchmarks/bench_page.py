@@ -5,7 +5,7 @@
 An acquisition of 30 x 1024 x 1024 with 1,000 nuclei in each time point is written, and rows of 1,000 time points are in
 the same database. A real browser (Debian's chromium and its driver) loads the page and moves the sliders of slice and
 time. Limits: first load 1.5 MB without the 3D viewer, first picture 1 s, slider 100 ms (median) and 250 ms (95th). Then
-five clients look at the page as a browser does during a live run, for a minute: processor time of the page's process.
+five clients look at the page as a browser does during a live run, for a minute: at most 2 % of a core.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EACH = 1000  # nuclei of a time point
 STORED = 3  # time points with images
 FIRST_LOAD_BYTES, FIRST_PICTURE_S, MEDIAN_S, LATE_S = 1.5e6, 1.0, 0.100, 0.250
 ONE, PLANES = "/api/acquisitions/1", ("/image.png?t=0&z=10", "/labels.png?t=0&z=10")
-CLIENTS, WATCHED_S = 5, 60.0
+CLIENTS, WATCHED_S, SHARE = 5, 60.0, 0.02
 
 
 def scene(t: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +179,7 @@ def main() -> int:
     print(f"slider: median {median * 1000:.0f} ms, 95th percentile {late * 1000:.0f} ms, {len(taken)} steps")
     print(f"{CLIENTS} clients that look every 5 s: {share:.1%} of a core")
     good = weight <= FIRST_LOAD_BYTES and first <= FIRST_PICTURE_S and median <= MEDIAN_S and late <= LATE_S
-    return 0 if good else 1
+    return 0 if good and share <= SHARE else 1
 
 
 if __name__ == "__main__":
