@@ -39,9 +39,9 @@ def outcome(root: Path, exchanged_after: set[int], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
     files = [root / f"a_t{t}.tif" for t in range(FRAMES)]
     for file in files:
-        scale = {"axes": "ZYX", "unit": "um", "spacing": 1.0}
-        tifffile.imwrite(file, np.zeros((2, 16, 16), np.uint16), imagej=True, resolution=(1.0, 1.0), metadata=scale)
-    (acquisition,) = readers.open_acquisitions(files)
+        scale = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+        tifffile.imwrite(file, np.zeros((2, 16, 16), np.uint16), imagej=True, resolution=(2.0, 2.0), metadata=scale)
+    (acquisition,) = readers.open_acquisitions(files, pattern=r"(?P<name>.+)_t(?P<t>\d+)")
     with Catalog.open(root / "nusetd.sqlite") as catalog:
         row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
         actor = Actor()
