@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-BUDGET_S = 300
+BUDGET_S = 600
 """Of the default suite, with all its processes."""
 LISTED = 8
 """Files, or tests; with `-v` all of them."""
