@@ -32,7 +32,7 @@ TEMPORARY_ENDS = (".tmp", ".part", ".partial", ".crdownload", ".filepart", "~")
 
 # name_t001, name_T1, name-t12, name.t3, t004: the number behind a t that stands alone, at the end.
 NO_SERIES = "none"  # instead of a pattern
-LARGEST_NUMBER = 999_999  # of a time point: what is larger is a date, or another number that nobody counts up to
+LARGEST_NUMBER = 9_999_999  # of a time point: what is larger is a date, or another number that nobody counts up to
 TIME_PATTERN = r"(?s)\A(?:(?P<name>.+)[_\-. ])?[tT](?P<t>\d{1,9})\Z"
 
 
