@@ -16,7 +16,9 @@ EXAMPLE = "nusetd check-config /etc/nusetd/nusetd.toml"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="the TOML file")
+    named = parser.add_mutually_exclusive_group(required=True)
+    named.add_argument("file", nargs="?", metavar="FILE", type=Path, help="the TOML file")
+    named.add_argument("--config", metavar="FILE", type=Path, help="the same, as `nusetd run` names it")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -27,16 +29,17 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.errors import ConfigError
     from storage.connection.database_url import safe_url
 
+    file = arguments.file or arguments.config
     try:
-        text = text_of(arguments.file)
-        checked, faults = config.examined(text, arguments.file)
+        text = text_of(file)
+        checked, faults = config.examined(text, file)
     except ConfigError as error:
         complain(str(error), lines=True)
         return 1
     at_fault = {fault.key for fault in faults}  # the machine cannot be asked about what is not known
     faults += [fault for fault in machine_faults(checked) if fault.key not in at_fault]
     if faults:
-        complain(config.told(faults, text, arguments.file), lines=True)
+        complain(config.told(faults, text, file), lines=True)
         return 1
     for watch in checked.watch:
         say(f"watch {watch.path} -> {watch.output}")

@@ -132,7 +132,7 @@ def run_demo(
     except OSError as error:
         raise DaemonError(f"the demo cannot go on in {folders.output}: {error}.") from error
     tell(result, timing)
-    point(results, folders.picture, folders.truth)
+    point(results, folders.picture, folders.truth, folders.config)
     return 1 if result.faults() else 0
 
 

@@ -76,7 +76,7 @@ def tell(result: Score, timing: Timing) -> None:
     say(f"verdict: {'not good: ' + '; '.join(faults) if faults else good}")
 
 
-def point(results: DemoResults, picture: Path, truth: Path) -> None:
+def point(results: DemoResults, picture: Path, truth: Path, config: Path) -> None:
     """Print where everything is and the commands that show it."""
     store, database, name = results.zarr(), results.database, shlex.quote(results.name())
     say("")
@@ -86,6 +86,8 @@ def point(results: DemoResults, picture: Path, truth: Path) -> None:
     say("")
     say("Look at it in a browser, and try other settings on it; it prints the address to open:")
     say(f"  {command} page --database {where}")
+    say("Settings that were tried there are put to use by the service; start it in another terminal:")
+    say(f"  {command} run --config {shlex.quote(str(config))}")
     say("Query it:")
     say(f"  {command} acquisitions --database {where}")
     say(f"  {command} tracks {name} --database {where}")

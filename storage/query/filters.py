@@ -22,6 +22,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, literal, not_, or_, true
@@ -98,7 +99,13 @@ def condition(text: str, columns: Columns, what: str) -> ColumnElement[bool]:
 
 def unknown_columns(names: list[str], columns: Columns, what: str) -> WrongRequestError:
     """Return the complaint about names that are no columns."""
-    return WrongRequestError(f"{what.capitalize()} have no column {', '.join(names)}: there are {', '.join(columns)}.")
+    near = [
+        one for name in names for one in columns if name in one.split("_") or one in get_close_matches(name, columns)
+    ]
+    guess = f" (did you mean {' or '.join(dict.fromkeys(near))}?)" if near else ""
+    return WrongRequestError(
+        f"{what.capitalize()} have no column {', '.join(names)}{guess}: there are {', '.join(columns)}."
+    )
 
 
 def kind_of(column: ColumnElement[Any]) -> str:

@@ -47,6 +47,7 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
     assert "verdict: good" in told.out
     assert f"nusetd tracks demo --database {output / 'nusetd.sqlite'}" in told.out
     assert f"nusetd view demo --database {output / 'nusetd.sqlite'}" in told.out
+    assert f"nusetd run --config {output / 'nusetd.toml'}" in told.out
     (first,) = [line for line in told.out.splitlines() if " acquisitions " in line]
     asked = subprocess.run(first, shell=True, capture_output=True, text=True, check=True)  # as it stands, in any shell
     assert "complete" in asked.stdout

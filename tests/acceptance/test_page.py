@@ -16,6 +16,17 @@ from daemon.page import neuroglancer
 pytestmark = pytest.mark.browser
 
 THUMBNAIL = "const i = document.querySelector('.thumb img'); return i && i.naturalWidth > 50"
+COLOURS = """
+const c = document.querySelector('canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+const pixels = Array.from({length: d.length / 4}, (_, i) => d.slice(4 * i, 4 * i + 3));
+return new Set(pixels.filter(([r, g, b]) => r !== g || g !== b).map(String)).size"""  # of outlines
+TIP = "const tip = document.querySelector('.tip'); return tip.style.display === 'block' ? tip.textContent : ''"
+POINT = """
+const c = document.querySelector('canvas'), b = c.getBoundingClientRect(), tip = document.querySelector('.tip');
+for (let y = 1; y < b.height; y += 4) for (let x = 1; x < b.width; x += 4) {
+  c.dispatchEvent(new PointerEvent('pointermove', {clientX: b.left + x, clientY: b.top + y}));
+  if (tip.style.display === 'block') return tip.textContent;
+}"""  # at the first nucleus
 ODD = "<b onclick=x>&lt;'\"_t{:03}.tif"  # a name that would be a tag, were it not escaped
 
 
@@ -81,8 +92,13 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
     with live_page(family.fill(tmp_path)) as page:
         window.open(f"{page.address}/#/a/1")
         window.wait("the last time point, the middle slice", lambda: shown(window) == "5/1/slice")
+        under = window.run(POINT)
+        assert "nucleus 1" in under, "its measures are told under the pointer"
         press(window, "ArrowLeft")
         window.wait("one time point back", lambda: shown(window) == "4/1/slice")
+        assert window.run(TIP) != under, "the pointer rests, and what is under it is another"
+        window.run("document.querySelector('canvas').dispatchEvent(new PointerEvent('pointerleave'))")
+        assert window.run(TIP) == ""
         press(window, "ArrowUp")
         window.wait("the slice above", lambda: shown(window) == "4/2/slice")
         window.run("document.querySelector('[data-view=top]').click()")
@@ -93,6 +109,9 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.run("const i = document.querySelector('input[aria-label=filter]'); i.value = 'track_id > 4';"
                    "i.dispatchEvent(new Event('change'))")  # fmt: skip
         window.keep("acquisition, table")
+        window.wait(
+            "what is left out is said on every tab", lambda: text(window, "[data-only]") == "only track_id > 4 ✕"
+        )
         window.wait("two of four", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 2)
         window.run("document.querySelector('tr[data-label]').click()")
         window.wait("track 5 is chosen", lambda: "track=5" in window.driver.current_url)
@@ -100,6 +119,11 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.run("document.querySelector('[data-tab=chosen]').click()")
         window.wait("its family", lambda: window.run("return document.querySelectorAll('.branch').length") == 5)
         window.keep("acquisition, nucleus")
+        window.run("document.querySelector('[data-only]').click()")
+        window.wait("all nuclei again", lambda: "where=" not in window.driver.current_url)
+        window.run("const s = document.querySelector('select[aria-label=\"colour by\"]'); s.value = 'generation';"
+                   "s.dispatchEvent(new Event('change'))")  # fmt: skip
+        window.wait("three generations beside what is chosen", lambda: window.run(COLOURS) == 3)
         window.run("[...document.querySelectorAll('button')].find(b => b.textContent === 'mother 3').click()")
         window.wait("its mother, at her last time point", lambda: shown(window) == "3/2/top")
         window.wait("her track in the address", lambda: "track=3" in window.driver.current_url)
@@ -118,6 +142,8 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
             window.run("document.querySelector(`[data-tab=${arguments[0]}]`).click()", tab)
             window.wait("the pane", lambda: text(window, ".pane") != "")
             window.keep(f"acquisition, {tab}")
+            if tab == "course":  # whole divisions
+                window.wait("divisions", lambda: text(window, "[aria-label=divisions]").startswith("divisions01"))
         window.open("about:blank")
     assert window.console() == []
 

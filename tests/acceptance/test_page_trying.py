@@ -83,6 +83,9 @@ def test_try_use_and_do_again(
         give(window, "what looks wrong", 3)  # debris is taken for nuclei
         window.wait("what to do about it", lambda: "smallest diameter" in text(window, ".advice"))
         give(window, f"{SETTING}, given", True)
+        window.wait("a bound that leaves nothing out", lambda: window.run(
+            "const of = (name) => document.querySelector(`[aria-label='${name}']`);"
+            "return of(arguments[0] + ', exactly').value === of(arguments[0]).min", SETTING))  # fmt: skip
         give(window, f"{SETTING}, exactly", 4)
         press(window, "[data-try]")
         window.wait("the trial", lambda: "1 lost" in text(window, "[data-state=done]"))

@@ -125,8 +125,9 @@ def test_a_right_configuration_says_what_is_watched(tmp_path: Path, capsys: pyte
     path = tmp_path / "right.toml"
     (tmp_path / "in").mkdir()
     path.write_text('[[watch]]\npath = "in"\noutput = "out"\n')
-    assert cli.main(["check-config", str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path / 'in'} -> {tmp_path / 'out'}"
+    for given in ([str(path)], ["--config", str(path)]):  # as `nusetd run` takes it
+        assert cli.main(["check-config", *given]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"watch {tmp_path / 'in'} -> {tmp_path / 'out'}"
 
 
 def test_a_wrong_configuration_reaches_the_journal_as_errors_a_line_each(tmp_path: Path) -> None:

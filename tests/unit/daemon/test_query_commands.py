@@ -103,6 +103,8 @@ def test_tracks_and_acquisitions_are_filtered_too(ask) -> None:
         (("nuclei", "nobody"), 1, "There is no acquisition 'nobody': the latest are embryo"),
         (("nuclei", "embryo", "--columns", "t,colour"), 2, "Nuclei have no column colour: there are id,"),
         (("nuclei", "embryo", "--where", "colour = 3"), 2, "Nuclei have no column colour"),
+        (("nuclei", "embryo", "--where", "volume > 3"), 2, "no column volume (did you mean volume_um3 or volume_px?)"),
+        (("nuclei", "embryo", "--columns", "t,diameter"), 2, "did you mean equivalent_diameter_um?"),
         (("nuclei", "embryo", "--where", "t >"), 2, "cannot be read at its end"),
         (("nuclei", "embryo", "--where", "1=1; DROP TABLE nuclei"), 2, "cannot be read at '; DROP TABLE'"),
         (("nuclei", "embryo", "--track", "99"), 2, "There is no track 99"),

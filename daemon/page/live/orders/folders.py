@@ -50,7 +50,10 @@ class Folders:
         except (OSError, ValueError, RuntimeError):
             pass
         told = ", ".join(map(str, folders)) or "none is open"
-        raise DaemonError(f"{text[:300]} is not there, or in none of the folders that the page may use ({told}).")
+        raise DaemonError(
+            f"{text[:300]} is not there, or in none of the folders that the page may use ({told}); others are opened "
+            "by `nusetd page --folder FOLDER`, or folders = [...] in [page] of the configuration."
+        )
 
     def listing(self, text: str) -> dict[str, Any]:
         """What lies in a folder; without a path, the folders themselves.

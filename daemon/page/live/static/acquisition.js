@@ -1,6 +1,6 @@
 // One acquisition: its images by slice and time, what is chosen, courses over time, lineage and table.
 
-import { ask, query, tell, told } from "/static/api.js";
+import { ask, query, tell, told, untell } from "/static/api.js";
 import { element, number } from "/static/build.js";
 import { chart } from "/static/charts.js";
 import { colouring } from "/static/colours.js";
@@ -29,7 +29,7 @@ class View {
     this.state = { ...PLAIN };
     this.rows = null;
     this.counts = null;
-    this.family = null;
+    this.family = this.generations = null;
     this.course = null;
     this.sort = { name: null, down: false };
     this.playing = null;
@@ -93,6 +93,7 @@ class View {
     const beside = [];
     if (differs("track")) beside.push(this.readFamily());
     if (now.tab === "course" && !this.counts) beside.push(this.readCounts());
+    if (now.by === "generation" && (all || !this.generations)) beside.push(this.readGenerations());
     this.heading = ["z", "t"].map((name) => [name, Math.sign(now[name] - before[name])]).find(([, by]) => by) || this.heading;
     this.sync();
     const first = await Promise.allSettled(seen);
@@ -106,6 +107,7 @@ class View {
     this.ahead();
     const failed = done.find((one) => one.status === "rejected" && one.reason && one.reason.name !== "AbortError");
     if (failed) tell(failed.reason.message);
+    else if (differs("where")) untell();
   }
 
   async changed(results) {
@@ -123,16 +125,23 @@ class View {
 
   async readRows() {
     const { t, where } = this.state;
-    const [all, kept] = await Promise.all([ask(`${this.path}/nuclei?t=${t}`), where ? ask(`${this.path}/nuclei?${query({ t, where })}`) : null]);
+    const [all, kept] = await Promise.allSettled([ask(`${this.path}/nuclei?t=${t}`), where ? ask(`${this.path}/nuclei?${query({ t, where })}`) : null]);
+    if (all.status === "rejected") throw all.reason;
     if (t !== this.state.t) return;
-    this.rows = all.columns;
-    this.more = all.more;
-    this.kept = kept ? kept.columns : null;
+    this.rows = all.value.columns;
+    this.more = all.value.more;
+    this.kept = kept.value ? kept.value.columns : null;
     this.stage.rows = this.rows;
+    if (kept.status === "rejected") throw kept.reason; // a filter that is none hides nothing
   }
 
   async readCounts() {
     this.counts = await ask(`${this.path}/counts`);
+  }
+
+  async readGenerations() {
+    const { columns } = await ask(`${this.path}/tracks`);
+    this.generations = new Map(columns.track_id.map((id, i) => [id, columns.generation[i]]));
   }
 
   async readFamily() {
@@ -171,7 +180,8 @@ class View {
     const by = element("select", { "aria-label": "colour by", onchange: (event) => told(this.take({ by: event.target.value })) }, ...COLOURS.map((name) => element("option", { value: name }, name)));
     const level = (name) => element("input", { type: "number", "aria-label": name, size: 6, step: "any", onchange: (event) => told(this.take({ [name]: event.target.value })) });
     this.follow = element("input", { type: "checkbox", checked: true });
-    this.parts = { channels, by, low: level("low"), high: level("high") };
+    const only = element("button", { "data-only": true, title: "show all nuclei again", onclick: () => told(this.take({ where: "" })) });
+    this.parts = { channels, by, only, low: level("low"), high: level("high") };
     for (const one of [this.parts.low, this.parts.high]) one.style.width = "6.5rem";
     return element(
       "div",
@@ -183,6 +193,7 @@ class View {
       element("label", {}, "colour by", by),
       this.about.viewer ? element("a", { href: this.about.viewer, target: "_blank", rel: "noopener" }, "open in 3D") : null,
       element("label", { title: "go to each new time point as it comes" }, this.follow, "follow"),
+      only,
     );
   }
 
@@ -203,7 +214,7 @@ class View {
   }
 
   sync() {
-    const { t, z, view, c, low, high, by } = this.state;
+    const { t, z, view, c, low, high, by, where } = this.state;
     this.time.input.value = t;
     this.time.text.textContent = `${this.said(t)} / ${this.said(Number(this.time.input.max))}`;
     this.depth.input.value = z;
@@ -217,12 +228,14 @@ class View {
     this.parts.high.placeholder = number(usual[1]);
     this.parts.low.value = low;
     this.parts.high.value = high;
+    this.parts.only.hidden = !where;
+    this.parts.only.textContent = `only ${where} ✕`;
   }
 
   paint() {
     const kept = this.kept ? new Set(this.kept.label) : null;
-    const family = this.family ? new Map(this.family.track_id.map((id, i) => [id, this.family.generation[i]])) : new Map();
-    const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => family.get(id) ?? null) } : this.rows;
+    const generations = this.generations || new Map();
+    const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => generations.get(id) ?? null) } : this.rows;
     this.stage.pair = this.state.tab === "try" && this.stage.plane ? this.trying.pair(this.stage.plane.labels) : null;
     this.stage.draw(colouring(rows, this.state.by), this.chosen(), (label) => !kept || kept.has(label));
   }
@@ -324,7 +337,7 @@ class View {
 
   aboutPane() {
     const one = this.about;
-    const size = `${one.size.t ?? "?"} time points, ${one.size.c} channels, ${one.size.z} slices, ${one.size.y} x ${one.size.x} px`;
+    const size = `${one.size.t ?? "?"} time points, ${one.size.c} channel${one.size.c === 1 ? "" : "s"}, ${one.size.z} slice${one.size.z === 1 ? "" : "s"}, ${one.size.y} x ${one.size.x} px`;
     const channel = one.nuclear_channel === null ? "-" : `${one.nuclear_channel} ${one.channels[one.nuclear_channel] || ""}`;
     const failed = one.timepoints.t.filter((_, i) => one.timepoints.error[i]);
     const parts = [

@@ -46,8 +46,15 @@ export function tell(sentence, kind = "bad") {
   notice.hidePopover();
   notice.showPopover(); // above a dialog too
   notice.textContent = sentence;
+  notice.onclick = untell;
   clearTimeout(timer);
-  timer = setTimeout(() => notice.hidePopover(), 10000);
+  timer = setTimeout(untell, 10000);
+}
+
+// What was told is over, or was read.
+export function untell() {
+  clearTimeout(timer);
+  document.getElementById("notice").hidePopover();
 }
 
 export function told(promise) {

@@ -38,7 +38,8 @@ function picture(title, unit, known, span, { now, go, step, say, zoom }) {
   const up = (y) => HEIGHT - EDGE.bottom - ((HEIGHT - EDGE.top - EDGE.bottom) * (y - floor)) / (roof - floor);
   const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
   svg.append(drawn("text", { x: EDGE.left, y: 12 }, unit ? `${title} (${unit})` : title));
-  for (const value of ticks(floor, roof, 4)) {
+  const counts = values.every(Number.isInteger);
+  for (const value of ticks(floor, roof, 4).filter((one) => !counts || Number.isInteger(one))) {
     svg.append(drawn("line", { class: "axis", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: up(value), y2: up(value) }));
     svg.append(drawn("text", { x: EDGE.left - 5, y: up(value) + 4, "text-anchor": "end" }, number(value)));
   }

@@ -72,12 +72,18 @@ class Comparison {
     await this.take({});
   }
 
+  // What stays when a result grows: pictures that are shown, and what was chosen.
+  begin() {
+    this.stages = this.ids.map((id) => new Stage(id, () => undefined));
+    for (const stage of this.stages) stage.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.both = element("input", { type: "checkbox", "aria-label": "both outlines", onchange: () => this.paint() });
+    this.both.checked = true;
+  }
+
   build() {
     document.getElementById("where").textContent = `${this.abouts[0].name} and ${this.abouts[1].name}`;
     document.title = `${this.abouts[0].name} compared - nusetd`;
-    this.stages = this.ids.map((id) => new Stage(id, () => undefined));
-    this.both = element("input", { type: "checkbox", "aria-label": "both outlines", onchange: () => this.paint() });
-    this.both.checked = true;
+    if (!this.stages) this.begin();
     const slide = (name, most) => element("input", { type: "range", min: 0, max: most, step: name === "t" ? this.abouts[0].step : 1, "aria-label": name, oninput: (event) => told(this.take({ [name]: Number(event.target.value) })) });
     const last = this.times().at(-1) ?? 0;
     this.sliders = { t: slide("t", last), z: slide("z", (this.abouts[0].size.z || 1) - 1) };
@@ -85,7 +91,6 @@ class Comparison {
     const rows = ["t", ...((this.abouts[0].size.z || 1) > 1 ? ["z"] : [])].flatMap((name) => [name === "t" ? "time" : "slice", this.sliders[name], this.outputs[name]]);
     this.figures = element("div", { class: "compared" });
     const sides = this.stages.map((stage, i) => element("section", {}, this.head(i), stage.root));
-    for (const stage of this.stages) stage.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.main.replaceChildren(
       element("div", { class: "tools" }, element("label", {}, this.both, "both outlines in each picture"), element("span", { class: "swatch before" }, this.abouts[0].name), element("span", { class: "swatch after" }, this.abouts[1].name), element("span", { class: "swatch both" }, "both agree")),
       element("div", { class: "sides" }, ...sides),
@@ -99,7 +104,7 @@ class Comparison {
     const one = this.abouts[i];
     const done = one.timepoints.state.filter((state) => state === "done").length;
     const said = `${one.state.replaceAll("_", " ")}, ${done} of ${Math.max(one.size.t || 0, done)} time points`;
-    return element("div", { class: "side-head" }, element("a", { href: `#/a/${one.id}` }, one.name), element("span", { class: "quiet" }, ` ${i ? "" : "first: "}${said}`));
+    return element("div", { class: "side-head" }, element("a", { href: `#/a/${one.id}` }, one.name), element("span", { class: "quiet" }, ` ${said}${i ? "" : ", the first result"}`));
   }
 
   differing() {

@@ -16,8 +16,8 @@ export function folderField(label, hint, changed = () => {}) {
     const images = found.entries.filter((one) => !one.folder).length;
     const here = found.path ? element("button", { type: "button", class: "chosen", onclick: () => use(found.path) }, `take this folder (${images}${found.more ? "+" : ""} files)`) : null;
     const up = found.above !== null ? element("button", { type: "button", onclick: () => look(found.above) }, "↑ up") : null;
-    const nothing = !found.path && !rows.length ? element("p", { class: "quiet" }, "No folder is open for this page: name some by folders = [...] in [page], or --folder.") : null;
-    list.replaceChildren(element("div", { class: "quiet" }, found.path || "folders that are open"), ...[up, here, ...rows, nothing].filter(Boolean));
+    const more = found.path ? null : element("p", { class: "quiet" }, `${rows.length ? "Others" : "No folder is open for this page: some"} are opened by \`nusetd page --folder FOLDER\`, or folders = [...] in [page].`);
+    list.replaceChildren(element("div", { class: "quiet" }, found.path || "folders that are open"), ...[up, here, ...rows, more].filter(Boolean));
   }
 
   function take(path) {

@@ -64,8 +64,8 @@ function verdict(found, report) {
   const pace = service.runs ? queue.keeps_up : null;
   const roots = (report.roots || []).filter((root) => root.free_bytes !== null && root.free_bytes !== undefined);
   const tiles = [
-    tile(service.runs ? (service.state === "running" ? "runs" : service.state) : !service.report ? "none" : service.state === "stopped" ? "stopped" : "ended", "service", state, service.runs ? `nusetd ${report.version}` : !service.report ? "no service ever worked on this database" : service.state === "stopped" ? "as somebody asked" : service.state),
-    tile(pace === null ? "-" : pace ? "yes" : "NO", "keeps up", pace === null ? "" : pace ? "good" : "bad", queue.verdict),
+    tile(service.runs ? (service.state === "running" ? "runs" : service.state) : !service.report ? "none" : service.state === "stopped" ? "stopped" : "ended", "service", state, service.runs ? `nusetd ${report.version}` : !service.report ? "no service ever worked on this database" : service.state === "stopped" ? "as somebody asked; `nusetd run` starts it again" : service.state),
+    tile(pace === null ? "-" : pace ? "yes" : "NO", "keeps up", pace === null ? "" : pace ? "good" : "bad", queue.verdict.replace(/^(yes|no): /, "")),
     tile(grouped(queue.waiting + queue.running), "time points waiting", "", queue.oldest_waiting_s === null ? "" : `the oldest for ${spoken(queue.oldest_waiting_s)}`),
     tile(queue.lag_p50_s === null ? "-" : spoken(queue.lag_p50_s), "until a result is there", "", queue.lag_p95_s === null ? "" : `95 of 100 within ${spoken(queue.lag_p95_s)}`),
     tile(grouped(queue.done), "time points done", "", queue.done_last_hour ? `${queue.done_last_hour} in the last hour` : ""),
@@ -196,8 +196,17 @@ function record(found) {
 }
 
 function said(facts) {
-  const given = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+  const given = parts(facts);
   return given.length ? ` (${given.join(", ")})` : "";
+}
+
+// What was given; what was left empty is not told.
+function parts(facts) {
+  return Object.entries(facts).flatMap(([name, value]) => {
+    if (value === null || value === "") return [];
+    if (typeof value === "object" && !Array.isArray(value)) return parts(value);
+    return [`${name.replaceAll("_", " ")} ${value}`];
+  });
 }
 
 function moment(at) {

@@ -40,7 +40,7 @@ function onOff(setting, value, changed) {
 function amount(setting, value, changed) {
   const { slider } = setting;
   const given = value !== null && value !== undefined;
-  const middle = slider ? rounded((slider.low + slider.high) / 2, slider.step) : 0;
+  const start = slider ? begins(setting.name, slider) : 0;
   const take = (text) => {
     const wanted = Number(text);
     if (text !== "" && Number.isFinite(wanted)) changed(setting.name, wanted);
@@ -50,19 +50,26 @@ function amount(setting, value, changed) {
   exact.disabled = !given;
   const line = element("div", { class: "line" });
   if (setting.unset) {
-    const measured = element("input", { type: "checkbox", "aria-label": `${setting.name}, given`, onchange: (event) => changed(setting.name, event.target.checked ? middle : null) });
+    const measured = element("input", { type: "checkbox", "aria-label": `${setting.name}, given`, onchange: (event) => changed(setting.name, event.target.checked ? start : null) });
     measured.checked = given;
     line.append(element("label", { class: "given", title: `else: ${setting.unset}` }, measured, "give it"));
   }
   if (slider) {
     const slide = element("input", { type: "range", min: slider.low, max: slider.high, step: slider.step, "aria-label": setting.name, onchange: (event) => take(event.target.value) });
-    slide.value = given ? value : middle;
+    slide.value = given ? value : start;
     slide.disabled = !given;
     slide.addEventListener("input", () => (exact.value = slide.value));
     line.append(slide);
   }
   line.append(exact, element("span", { class: "quiet" }, setting.unit));
   return line;
+}
+
+// A bound that is given begins where it leaves nearly nothing out; what is a measure begins in the middle.
+function begins(name, slider) {
+  if (words(name).startsWith("min ")) return slider.low;
+  if (words(name).startsWith("max ")) return slider.high;
+  return rounded((slider.low + slider.high) / 2, slider.step);
 }
 
 function rounded(value, step) {

@@ -19,8 +19,12 @@ export class Stage {
     this.asked = null;
     this.plane = null;
     this.pair = null; // two results, drawn in place of the outlines of one
+    this.pointer = null; // where it rests: what is under it changes with the plane
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
-    this.canvas.addEventListener("pointerleave", () => (this.tip.style.display = "none"));
+    this.canvas.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      this.tip.style.display = "none";
+    });
     this.canvas.addEventListener("click", (event) => picked(this.labelAt(event)));
     new ResizeObserver(() => this.fit()).observe(this.root);
   }
@@ -93,6 +97,7 @@ export class Stage {
     }
     this.canvas.dataset.took = String(Math.round(performance.now() - this.plane.started));
     this.canvas.dataset.shown = this.plane.name;
+    if (this.pointer) this.hover(this.pointer);
   }
 
   // As large as the column and most of the window's height allow.
@@ -113,6 +118,7 @@ export class Stage {
   }
 
   hover(event) {
+    this.pointer = event;
     const label = this.labelAt(event);
     const row = label && this.rows ? this.rows.label.indexOf(label) : -1;
     if (!label) {
@@ -125,11 +131,15 @@ export class Stage {
     }
     this.tip.textContent = lines.join("\n");
     const box = this.root.getBoundingClientRect();
-    const left = event.clientX - box.left;
-    this.tip.style.left = `${left > box.width - 190 ? left - 190 : left + 14}px`;
-    this.tip.style.top = `${event.clientY - box.top + 14}px`;
-    this.tip.style.display = "block";
+    this.tip.style.display = "block"; // before it is measured
+    this.tip.style.left = `${beside(event.clientX - box.left, this.tip.offsetWidth, box.width)}px`;
+    this.tip.style.top = `${beside(event.clientY - box.top, this.tip.offsetHeight, box.height)}px`;
   }
+}
+
+// Where the tip begins: after the pointer, or before it where there is no room after it.
+function beside(at, size, room) {
+  return at + 14 + size <= room ? at + 14 : Math.max(at - 14 - size, 0);
 }
 
 // Labels out of the three bytes of each pixel.

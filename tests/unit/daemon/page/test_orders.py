@@ -133,6 +133,9 @@ def test_files_are_chosen_in_open_folders_only(results: Path) -> None:
     with live_page(results) as page:
         for path in (*wrong, *map(str, outside)):
             assert page.order("submit", path=path).code in (400, 409), path
+        refused = page.order("submit", path=str(inside / "none.tif")).json["error"]
+        assert str(inside) in refused, "what is open"
+        assert "--folder FOLDER" in refused, "how more is opened"
         assert page.ask("/api/overview").json["changes"] == []
     with Catalog.open(results) as catalog:
         assert catalog.requests.unanswered() == []

@@ -93,6 +93,7 @@ def test_a_filter_means_what_it_says(text: str, ids: list[int]) -> None:
         ("(volume > 300", "the bracket is not closed"),
         ("volume > 300)", "at '\\)'"),
         ("colour = 3", "Things have no column colour: there are id, volume, state, bridged"),
+        ("volumes = 3", r"no column volumes \(did you mean volume\?\): there are id, "),
         ("volume = null", r"at 'null' \(character 10\): use 'is null'"),
         ("volume is 3", "'is' goes with 'null'"),
         ("volume > 'big'", "volume is a number and 'big' is a text; texts stand in quotes"),
