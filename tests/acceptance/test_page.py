@@ -131,6 +131,13 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.open("about:blank")
         window.open(link)
         window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+        window.open("about:blank")
+        window.open(f"{page.address}/#/a/1?t=3&tab=family&view=round&by=size")
+        window.wait("what there is", lambda: shown(window) == "3/1/slice" and "Click on" in text(window, ".pane"))
+        assert text(window, "#notice") == ""
+        window.open("about:blank")
+        window.open(link)
+        window.wait("the view again", lambda: shown(window) == "3/2/top")
         window.run("document.querySelector('[data-tab=plots]').click()")
         window.wait("what can be drawn", lambda: "Choose one" in text(window, ".pane"))
         window.run("document.querySelector('[data-picture=nuclei]').click()")

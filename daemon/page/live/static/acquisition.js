@@ -63,6 +63,9 @@ class View {
       this.build();
     }
     const given = Object.fromEntries(Object.entries(PLAIN).map(([name, usual]) => [name, read(name, asked.get(name), usual)]));
+    for (const [name, known] of Object.entries({ tab: Object.keys(TABS), view: Object.keys(VIEWS), by: COLOURS })) {
+      if (!known.includes(given[name])) given[name] = PLAIN[name]; // an address that was typed
+    }
     if (asked.get("c") === null) given.c = this.about.nuclear_channel || 0;
     if (asked.get("z") === null) given.z = Math.floor(((this.about.size.z || 1) - 1) / 2);
     if (asked.get("t") === null) given.t = this.visible().at(-1) ?? 0;
@@ -192,7 +195,7 @@ class View {
       element("label", {}, "white", this.parts.high),
       element("label", {}, "colour by", by),
       this.about.viewer ? element("a", { href: this.about.viewer, target: "_blank", rel: "noopener" }, "open in 3D") : null,
-      element("label", { title: "go to each new time point as it comes" }, this.follow, "follow"),
+      element("label", { title: "go to each new time point as it comes" }, this.follow, "follow new time points"),
       only,
     );
   }

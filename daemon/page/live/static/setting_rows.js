@@ -9,7 +9,7 @@ export function spoken(value, setting) {
 }
 
 export function words(name) {
-  return name.slice(name.indexOf(".") + 1).replaceAll("_", " ").replace(/ px$/, "").replace(/ um$/, "");
+  return name.slice(name.indexOf(".") + 1).replaceAll("_", " ").replace(/ (px|um)$/, "").replace(/^min /, "minimum ").replace(/^max /, "maximum ");
 }
 
 // A row; `changed(name, value)` is told of every new value.
@@ -67,8 +67,8 @@ function amount(setting, value, changed) {
 
 // A bound that is given begins where it leaves nearly nothing out; what is a measure begins in the middle.
 function begins(name, slider) {
-  if (words(name).startsWith("min ")) return slider.low;
-  if (words(name).startsWith("max ")) return slider.high;
+  if (words(name).startsWith("minimum ")) return slider.low;
+  if (words(name).startsWith("maximum ")) return slider.high;
   return rounded((slider.low + slider.high) / 2, slider.step);
 }
 
