@@ -124,7 +124,7 @@ def test_a_job_is_held_while_the_service_has_work_and_goes_on_after(
     assert counted.stat().st_size == before
     why = ""
     waited(lambda: counted.stat().st_size > before)
-    assert state(folders, job) is JobState.RUNNING
+    waited(lambda: state(folders, job) is JobState.RUNNING)  # is written when it goes on already
     why = "one more"
     waited(lambda: state(folders, job) is JobState.PAUSED)
     thread.stop()  # type: ignore[attr-defined]
