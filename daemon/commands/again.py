@@ -26,15 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Ask, and say what the service answered."""
     from daemon.orders.record import recorded
-    from daemon.output import complain, say
     from daemon.overrides import asking
 
     with recorded(arguments.database, "again", arguments.acquisition, who=arguments.by) as ending:
         number = asking.ask_again(arguments.database, arguments.acquisition, arguments.by)
         ending.say("noted for the service", requests=[number])
-    answer = asking.answer_to(arguments.database, number, arguments.wait)
-    if answer is None or answer.answer is None:
-        say("Noted: the service does it when it runs.")
-        return 0
-    (say if answer.accepted else complain)(answer.answer)
-    return 0 if answer.accepted else 1
+    return asking.say_answer(arguments.database, number, arguments.wait)

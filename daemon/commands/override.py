@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Order, and say what the service answered; or list."""
     from daemon.errors import UsageError
     from daemon.orders.record import recorded
-    from daemon.output import complain, say
+    from daemon.output import say
     from daemon.overrides import asking
 
     if arguments.watch is not None and "=" in arguments.watch and not arguments.settings:
@@ -66,12 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with recorded(arguments.database, "override", watch, facts, who=arguments.by) as ending:
         number = asking.ask_override(arguments.database, watch, values, removed, arguments.by)
         ending.say("noted for the service", requests=[number])
-    answer = asking.answer_to(arguments.database, number, arguments.wait)
-    if answer is None or answer.answer is None:
-        say("Noted: the service does it when it runs.")
-        return 0
-    (say if answer.accepted else complain)(answer.answer)
-    return 0 if answer.accepted else 1
+    return asking.say_answer(arguments.database, number, arguments.wait)
 
 
 def _values(settings: list[Assignment]) -> dict[str, Value]:

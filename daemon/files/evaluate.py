@@ -154,7 +154,8 @@ def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segm
             predicted, scores.engine = found[ladder.rows[-1]], scores.methods[ladder.rows[-1]]
         for system in options.also:
             scores.systems.setdefault(system.name, {})[name] = score_image(truth, system.labels(name, truth.shape))
-        scores.nuclei.append(nuclei_by_brightness(grey(image), truth, predicted))
+        if options.output is not None:
+            scores.nuclei.append(nuclei_by_brightness(grey(image), truth, predicted))
         middle = truth.shape[0] // 2 if truth.ndim == 3 else slice(None)  # a plane is shown whole
         flat = image if truth.ndim == 2 else image[middle]
         scores.sheet.offer(name, flat, truth[middle], predicted[middle], scores.engine[name]["ap"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon.configuration.config import Processing
 from daemon.errors import UsageError
+from daemon.output import complain, say
 from daemon.overrides.applying import overlaid
 from daemon.overrides.in_use import OverrideOrder
 from daemon.processing.retry import open_beside_the_service
@@ -82,6 +83,16 @@ def answer_to(database: str, number: int, wait_s: float = 0.0) -> Request | None
             time.sleep(_LOOK_S)
     finally:
         catalog.close()
+
+
+def say_answer(database: str, number: int, wait_s: float) -> int:
+    """Say what the service made of a request, waited for so long; the exit code of the command that asked."""
+    answer = answer_to(database, number, wait_s)
+    if answer is None or answer.answer is None:
+        say("Noted: the service does it when it runs.")
+        return 0
+    (say if answer.accepted else complain)(answer.answer)
+    return 0 if answer.accepted else 1
 
 
 def signed(by: str | None) -> str:

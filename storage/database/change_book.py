@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import insert, update
 
+from storage.database.book import Book
 from storage.schema.tables import changes
 
 _LONGEST_NAME = 255
@@ -40,20 +40,8 @@ class Change:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ChangeBook:
-    """The part of the catalog that knows who ordered what; every method is one transaction.
-
-    Parameters
-    ----------
-    transaction : callable
-        Gives a transaction of the one writer.
-    now : callable
-        Gives the present moment as it is written down.
-    """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
+class ChangeBook(Book):
+    """The part of the catalog that knows who ordered what; every method is one transaction."""
 
     def begin(self, change: Change) -> int:
         """Write down what somebody is about to change; return its number."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
+from storage.database.book import Book
 from storage.given_facts import GivenFacts
 from storage.schema.tables import requests
 
@@ -43,20 +43,8 @@ class Request:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class RequestBook:
-    """The part of the catalog that knows about requests; every method is one transaction.
-
-    Parameters
-    ----------
-    transaction : callable
-        Gives a transaction of the one writer.
-    now : callable
-        Gives the present moment as it is written down.
-    """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
+class RequestBook(Book):
+    """The part of the catalog that knows about requests; every method is one transaction."""
 
     def ask(
         self,

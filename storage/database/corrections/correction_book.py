@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection
-
+from storage.database.book import Book
 from storage.database.corrections import events
 from storage.database.corrections.amend import amend
 from storage.database.corrections.amendment import Amended, Amendment
 from storage.database.corrections.events import Correction, CorrectionOrder
 
 
-class CorrectionBook:
-    """The part of the catalog that knows about corrections; every method is one transaction.
-
-    Parameters
-    ----------
-    transaction : callable
-        Gives a transaction of the one writer.
-    now : callable
-        Gives the present moment as it is written down.
-    """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
+class CorrectionBook(Book):
+    """The part of the catalog that knows about corrections; every method is one transaction."""
 
     def order(self, acquisition_id: int, said: CorrectionOrder) -> int:
         """Write down what a person says, to be carried out; return its number."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from storage.connection.database_folder import folder_of
 from storage.database import claims, registration
+from storage.database.book import Book
 from storage.database.readings import former
 from storage.database.registration import GEOMETRY, source_key
 from storage.database.sources import taken_files
@@ -41,7 +41,7 @@ class Elsewhere:
     files: tuple[Path, ...]
 
 
-class SourceBook:
+class SourceBook(Book):
     """The part of the catalog that knows about sources; every method is one transaction.
 
     Parameters
@@ -51,10 +51,6 @@ class SourceBook:
     now : callable
         The present moment as text.
     """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
 
     def taken(self, folder: Path) -> list[taken_files.Source]:
         """Return the files that were taken, or set aside, from a folder and the folders inside."""

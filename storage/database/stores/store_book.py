@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from storage.connection.filesystems import Mount
+from storage.database.book import Book
 from storage.database.stores import remade
 from storage.omezarr.ownership import Owner
 from storage.query import owners
@@ -18,7 +17,7 @@ from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import folders
 
 
-class StoreBook:
+class StoreBook(Book):
     """The part of the catalog that knows about stores; every method is one transaction.
 
     Parameters
@@ -28,10 +27,6 @@ class StoreBook:
     now : callable
         The present moment as text.
     """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
 
     @cached_property
     def database_id(self) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from storage.connection.database_folder import folder_of
+from storage.database.book import Book
 from storage.database.corrections import events
 from storage.database.sources.taken_files import Source
 from storage.database.upkeep import dismissal, forgetting, relocation, superseded
@@ -18,7 +18,7 @@ from storage.schema.states import AcquisitionState
 from storage.schema.tables import acquisitions, forgotten_sources
 
 
-class UpkeepBook:
+class UpkeepBook(Book):
     """Every method is one transaction.
 
     Parameters
@@ -28,10 +28,6 @@ class UpkeepBook:
     now : callable
         The present moment as text.
     """
-
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], str]) -> None:
-        self._transaction = transaction
-        self._now = now
 
     def move(self, old: Place, new: Place) -> relocation.Relocated:
         """Write down that all stores and sources in a folder (or the one that it is) lie elsewhere now.
