@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from daemon.account import account
 from daemon.output import complain
 from daemon.processing.retry import open_beside_the_service
 from storage.database.change_book import Change
@@ -85,11 +84,3 @@ def recorded(
 
 def _end(database: str, change: Change, number: int | None, ending: Ending) -> None:
     end(database, begin(database, change) if number is None else number, ending)
-
-
-def account() -> str:
-    """The name of the account that runs this process."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run it under a number that has no name
-        return f"user {os.getuid()}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.account import account
 from daemon.configuration.config import Processing
 from daemon.errors import UsageError
 from daemon.output import complain, say
@@ -98,11 +97,4 @@ def say_answer(database: str, number: int, wait_s: float) -> int:
 def signed(by: str | None) -> str:
     """Who it is: as given, else the account on this machine."""
     name = "".join(letter for letter in (by or "") if letter.isprintable()).strip()
-    return name[:_LONGEST_NAME] or f"{_account()}@{socket.gethostname()}"
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run it under a number that has no name
-        return f"user {os.getuid()}"
+    return name[:_LONGEST_NAME] or f"{account()}@{socket.gethostname()}"
