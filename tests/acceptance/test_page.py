@@ -39,11 +39,6 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
 
 
-def text(window: Browser, selector: str) -> str:
-    """What is written in an element; nothing where it is not there."""
-    return str(window.run("const e = document.querySelector(arguments[0]); return e ? e.textContent : ''", selector))
-
-
 def shown(window: Browser) -> str:
     """Which plane is shown: t/z/view."""
     return str(window.run("const c = document.querySelector('canvas'); return c ? c.dataset.shown || '' : ''"))
@@ -73,13 +68,13 @@ def test_the_overview_follows_a_live_run_and_shows_names_as_they_are(window: Bro
         lab.wait(lambda: lab.done() >= 1)
         with live_page(lab.database) as page:
             window.open(page.address)
-            window.wait("one time point", lambda: "1 of" in text(window, ".card .numbers"))
+            window.wait("one time point", lambda: "1 of" in window.text(".card .numbers"))
             write_stack(lab.incoming / ODD.format(1), stack(1))
-            window.wait("the second one, without a reload", lambda: "2 of 2" in text(window, ".card .numbers"))
-            name = text(window, ".card .name")
+            window.wait("the second one, without a reload", lambda: "2 of 2" in window.text(".card .numbers"))
+            name = window.text(".card .name")
             assert "<b onclick=x>" in name
             assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
-            assert text(window, "#live") == "live"
+            assert window.text("#live") == "live"
             window.wait("a thumbnail", lambda: window.run(THUMBNAIL))
             window.open("about:blank")  # before the page's server ends
     finally:
@@ -101,56 +96,54 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         assert window.run(TIP) == ""
         press(window, "ArrowUp")
         window.wait("the slice above", lambda: shown(window) == "4/2/slice")
-        window.run("document.querySelector('[data-view=top]').click()")
+        window.click("[data-view=top]")
         window.wait("from above", lambda: shown(window) == "4/2/top")
 
-        window.run("document.querySelector('[data-tab=table]').click()")
+        window.click("[data-tab=table]")
         window.wait("the table", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 4)
-        window.run("const i = document.querySelector('input[aria-label=filter]'); i.value = 'track_id > 4';"
-                   "i.dispatchEvent(new Event('change'))")  # fmt: skip
+        window.write("filter", "track_id > 4")
         window.keep("acquisition, table")
         window.wait(
-            "what is left out is said on every tab", lambda: text(window, "[data-only]") == "only track_id > 4 ✕"
+            "what is left out is said on every tab", lambda: window.text("[data-only]") == "only track_id > 4 ✕"
         )
         window.wait("two of four", lambda: window.run("return document.querySelectorAll('tr[data-label]').length") == 2)
-        window.run("document.querySelector('tr[data-label]').click()")
+        window.click("tr[data-label]")
         window.wait("track 5 is chosen", lambda: "track=5" in window.driver.current_url)
 
-        window.run("document.querySelector('[data-tab=chosen]').click()")
+        window.click("[data-tab=chosen]")
         window.wait("its family", lambda: window.run("return document.querySelectorAll('.branch').length") == 5)
         window.keep("acquisition, nucleus")
-        window.run("document.querySelector('[data-only]').click()")
+        window.click("[data-only]")
         window.wait("all nuclei again", lambda: "where=" not in window.driver.current_url)
-        window.run("const s = document.querySelector('select[aria-label=\"colour by\"]'); s.value = 'generation';"
-                   "s.dispatchEvent(new Event('change'))")  # fmt: skip
+        window.write("colour by", "generation")
         window.wait("three generations beside what is chosen", lambda: window.run(COLOURS) == 3)
-        window.run("[...document.querySelectorAll('button')].find(b => b.textContent === 'mother 3').click()")
+        window.click("mother 3")
         window.wait("its mother, at her last time point", lambda: shown(window) == "3/2/top")
         window.wait("her track in the address", lambda: "track=3" in window.driver.current_url)
         link = window.driver.current_url
         window.open("about:blank")
         window.open(link)
-        window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in text(window, ".pane"))
+        window.wait("the very view", lambda: shown(window) == "3/2/top" and "track 3" in window.text(".pane"))
         window.open("about:blank")
         window.open(f"{page.address}/#/a/1?t=3&tab=family&view=round&by=size")
-        window.wait("what there is", lambda: shown(window) == "3/1/slice" and "Click on" in text(window, ".pane"))
-        assert text(window, "#notice") == ""
+        window.wait("what there is", lambda: shown(window) == "3/1/slice" and "Click on" in window.text(".pane"))
+        assert window.text("#notice") == ""
         window.open("about:blank")
         window.open(link)
         window.wait("the view again", lambda: shown(window) == "3/2/top")
-        window.run("document.querySelector('[data-tab=plots]').click()")
-        window.wait("what can be drawn", lambda: "Choose one" in text(window, ".pane"))
-        window.run("document.querySelector('[data-picture=nuclei]').click()")
+        window.click("[data-tab=plots]")
+        window.wait("what can be drawn", lambda: "Choose one" in window.text(".pane"))
+        window.click("[data-picture=nuclei]")
         drawn = "const i = document.querySelector('.pane img'); return i ? i.naturalWidth : 0"
         window.wait("the picture", lambda: window.run(drawn) > 1000)
-        assert "t = 3, as PNG SVG" in text(window, ".pane")
+        assert "t = 3, as PNG SVG" in window.text(".pane")
         window.keep("acquisition, plots")
         for tab in ("course", "about"):
-            window.run("document.querySelector(`[data-tab=${arguments[0]}]`).click()", tab)
-            window.wait("the pane", lambda: text(window, ".pane") != "")
+            window.click(f"[data-tab={tab}]")
+            window.wait("the pane", lambda: window.text(".pane") != "")
             window.keep(f"acquisition, {tab}")
             if tab == "course":  # whole divisions
-                window.wait("divisions", lambda: text(window, "[aria-label=divisions]").startswith("divisions01"))
+                window.wait("divisions", lambda: window.text("[aria-label=divisions]").startswith("divisions01"))
         window.open("about:blank")
     assert window.console() == []
 
@@ -164,12 +157,12 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
         window.open(f"{page.address}/#/a/1?t=0&z=3&tab=chosen")
         window.wait("a picture", lambda: shown(window) == "0/3/slice")
         click_at(window, 20.5 / 96, 20.5 / 96)  # the first ball lies there
-        window.wait("its measures", lambda: "volume_um3" in text(window, ".pane"))
+        window.wait("its measures", lambda: "volume_um3" in window.text(".pane"))
         click_at(window, 1 / 96, 1 / 96)
-        window.wait("nothing", lambda: "Click on a nucleus" in text(window, ".pane"))
+        window.wait("nothing", lambda: "Click on a nucleus" in window.text(".pane"))
         window.open(f"{page.address}/#/a/99")
-        window.wait("a sentence", lambda: "99" in text(window, "#notice"))
-        window.wait("and a way back", lambda: "See all acquisitions" in text(window, "main .empty"))
+        window.wait("a sentence", lambda: "99" in window.text("#notice"))
+        window.wait("and a way back", lambda: "See all acquisitions" in window.text("main .empty"))
         window.open("about:blank")
     window.console()  # the browser writes down that 99 was not there
 

@@ -62,30 +62,6 @@ def window(folder: Path, page: LivePage) -> Iterator[Browser]:
     assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
 
 
-def text(window: Browser, selector: str) -> str:
-    """What is written in an element; nothing where it is not there."""
-    return str(window.run("const e = document.querySelector(arguments[0]); return e ? e.textContent : ''", selector))
-
-
-def write(window: Browser, label: str, value: object) -> None:
-    """Write into the field of this label."""
-    window.run(
-        "const i = document.querySelector(`[aria-label='${arguments[0]}']`); i.value = arguments[1];"
-        "i.dispatchEvent(new Event('change', {bubbles: true}))",
-        label,
-        str(value),
-    )
-
-
-def press(window: Browser, words: str) -> None:
-    """Press the button with these words."""
-    find = "return [...document.querySelectorAll('button')].find(b => b.textContent === arguments[0])"
-    window.wait(f"a button {words!r}", lambda: window.run(find, words))
-    window.run(
-        f"({find.replace('return ', '(words) => ').replace('arguments[0]', 'words')})(arguments[0]).click()", words
-    )
-
-
 def keep_picture(window: Browser, folder: Path, name: str) -> None:
     """Keep what the window shows, for people who look at it."""
     window.driver.set_window_size(1400, 1200)
@@ -104,13 +80,13 @@ def test_images_that_are_dropped_come_back_with_outlines(window: Browser, page: 
     box = "return document.querySelector(arguments[0]).getBoundingClientRect().width"
     assert window.run(box, ".drop") > 0.9 * window.run(box, ".jobform"), "one below the other"
     keep_picture(window, folder, "predict")
-    press(window, "Find nuclei")
+    window.click("Find nuclei")
     window.wait("the job", lambda: "#/job/" in window.driver.current_url)
-    window.wait("done", lambda: text(window, ".badge") == "done")
-    assert "2 of 2 images" in text(window, ".jobhead")
+    window.wait("done", lambda: window.text(".badge") == "done")
+    assert "2 of 2 images" in window.text(".jobhead")
     seen = "return [...document.querySelectorAll('.card img')].filter(i => i.naturalWidth > 300).length"
     window.wait("outlines of both", lambda: window.run(seen) == 2)
-    assert ODD in text(window, ".cards"), "a name is shown as it is"
+    assert ODD in window.text(".cards"), "a name is shown as it is"
     assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
     keep_picture(window, folder, "predicted")
     assert window.console() == []
@@ -122,32 +98,32 @@ def test_a_training_is_seen_stopped_goes_on_and_its_weights_are_used(
     """Twenty steps of a very small network."""
     window.open(f"{page.address}/#/train")
     window.wait("the form", lambda: window.run("return document.querySelector('[name=steps]')"))
-    write(window, "folder of images", folder / "open" / "images")
-    write(window, "folder of labels", folder / "open" / "labels")
+    window.write("folder of images", folder / "open" / "images")
+    window.write("folder of labels", folder / "open" / "labels")
     window.wait(
         "an image beside its labels",
         lambda: window.run("return document.querySelector('.preview img')?.naturalWidth > 300"),
     )
-    assert "12 images with labels" in text(window, ".preview")
+    assert "12 images with labels" in window.text(".preview")
     small = {"channels of the first level": 4, "edge of a crop": 64, "crops a step": 1, "share of synthetic crops": 0}
     given = {"start from": "nothing", "steps": 20, "validate every": 4, "images held out": 2, **small}
     for label, value in {**given, "name of the new weights": "ours"}.items():
-        write(window, label, value)
+        window.write(label, value)
     keep_picture(window, folder, "train")
-    press(window, "Start training")
+    window.click("Start training")
     window.wait("the first step", lambda: window.run("return document.querySelectorAll('.curves path.one').length"))
-    press(window, "stop")
-    window.wait("stopped", lambda: text(window, ".badge") == "stopped")
-    reached = text(window, ".jobhead")
+    window.click("stop")
+    window.wait("stopped", lambda: window.text(".badge") == "stopped")
+    reached = window.text(".jobhead")
     assert "of 20" in reached
-    press(window, "go on")
-    window.wait("done", lambda: text(window, ".badge") == "done")
-    assert "step 20 of 20" in text(window, ".jobhead")
+    window.click("go on")
+    window.wait("done", lambda: window.text(".badge") == "done")
+    assert "step 20 of 20" in window.text(".jobhead")
     assert window.run("return document.querySelectorAll('.curves path.two').length") == 2
     assert window.run("return document.querySelectorAll('.examples img').length") > 0
-    assert "average precision at IoU 0.5" in text(window, ".scores")
-    press(window, "use these weights")
-    window.wait("kept", lambda: "They are kept as 'ours'" in text(window, "#notice"))
+    assert "average precision at IoU 0.5" in window.text(".scores")
+    window.click("use these weights")
+    window.wait("kept", lambda: "They are kept as 'ours'" in window.text("#notice"))
     assert kept_weights() == ["ours"]
     keep_picture(window, folder, "trained")
     window.open(f"{page.address}/#/predict")

@@ -21,23 +21,6 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
 
 
-def text(window: Browser, selector: str) -> str:
-    """What is written in all elements of a kind."""
-    found = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent).join('|')"
-    return str(window.run(found, selector))
-
-
-def press(window: Browser, selector: str) -> None:
-    """Press a button as soon as it is there."""
-    window.wait(selector, lambda: window.run("return !!document.querySelector(arguments[0])", selector))
-    window.run("document.querySelector(arguments[0]).click()", selector)
-
-
-def write(window: Browser, name: str, value: str) -> None:
-    """Write into a field of the dialog."""
-    window.run("document.querySelector(`dialog input[name=${arguments[0]}]`).value = arguments[1]", name, value)
-
-
 def test_orders_are_asked_carried_out_and_seen_by_everybody(window: Browser, tmp_path: Path) -> None:
     lab = Lab(tmp_path, {"report_s": 1})
     for t in range(3):
@@ -49,7 +32,7 @@ def test_orders_are_asked_carried_out_and_seen_by_everybody(window: Browser, tmp
         lab.wait(lambda: lab.done() == 3 and "set_aside" in lab.states())
         with live_page(lab.database) as page:
             window.open(page.address)
-            window.wait("what was set aside", lambda: "cut.tif" in text(window, "[data-aside]"))
+            window.wait("what was set aside", lambda: "cut.tif" in window.texts("[data-aside]"))
             window.wait("the thumbnail", lambda: window.run("const i = document.querySelector('.thumb img');"
                                                             "return i && i.naturalWidth > 50"))  # fmt: skip
             window.keep("overview")
@@ -58,41 +41,41 @@ def test_orders_are_asked_carried_out_and_seen_by_everybody(window: Browser, tmp
             other, first = window.driver.window_handles[1], window.driver.window_handles[0]
             window.driver.switch_to.window(first)
 
-            press(window, "[data-order=retry]")
-            window.wait("the sentence", lambda: "queued again" in text(window, "#notice"))
-            window.wait("the record", lambda: "retry cut" in text(window, "[data-record]"))
+            window.click("[data-order=retry]")
+            window.wait("the sentence", lambda: "queued again" in window.texts("#notice"))
+            window.wait("the record", lambda: "retry cut" in window.texts("[data-record]"))
             window.driver.switch_to.window(other)
-            window.wait("the record, there too", lambda: "retry cut" in text(window, "[data-record]"))
+            window.wait("the record, there too", lambda: "retry cut" in window.texts("[data-record]"))
             window.driver.close()
             window.driver.switch_to.window(first)
 
-            window.wait("set aside again", lambda: "cut.tif" in text(window, "[data-aside]"))
-            press(window, "[data-order=submit]")
-            write(window, "axes", "ABC")
-            press(window, "dialog [data-confirm]")
-            window.wait("a refusal", lambda: "no order of axes" in text(window, "#notice"))
-            write(window, "axes", "ZYX")
+            window.wait("set aside again", lambda: "cut.tif" in window.texts("[data-aside]"))
+            window.click("[data-order=submit]")
+            window.write("axes", "ABC")
+            window.click("dialog [data-confirm]")
+            window.wait("a refusal", lambda: "no order of axes" in window.texts("#notice"))
+            window.write("axes", "ZYX")
             window.keep("submit")
-            press(window, "dialog [data-confirm]")
-            window.wait("it was taken", lambda: "submit" in text(window, "[data-record]"))
-            assert "axes ZYX" in text(window, "[data-record]")
-            window.wait("no dialog", lambda: text(window, "dialog") == "")
+            window.click("dialog [data-confirm]")
+            window.wait("it was taken", lambda: "submit" in window.texts("[data-record]"))
+            assert "axes ZYX" in window.texts("[data-record]")
+            window.wait("no dialog", lambda: window.texts("dialog") == "")
 
-            press(window, "[data-order=take]")
-            press(window, "dialog .files button")
-            window.wait("files of the folder", lambda: "embryo_t001.tif" in text(window, "dialog .files"))
+            window.click("[data-order=take]")
+            window.click("dialog .files button")
+            window.wait("files of the folder", lambda: "embryo_t001.tif" in window.texts("dialog .files"))
             window.keep("choose a file")
-            press(window, "dialog .end button:last-child")
+            window.click("dialog .end button:last-child")
 
-            window.wait("no dialog", lambda: text(window, "dialog") == "")
-            press(window, "[data-order=forget]")
+            window.wait("no dialog", lambda: window.texts("dialog") == "")
+            window.click("[data-order=forget]")
             window.keep("forget")
-            press(window, "dialog .end button:first-child")
-            window.wait("no dialog", lambda: text(window, "dialog") == "")
-            assert "forget" not in text(window, "[data-record]"), "it was only asked"
-            press(window, "[data-order=forget]")
-            press(window, "dialog [data-confirm]")
-            window.wait("it is gone", lambda: text(window, "[data-aside]") == "")
+            window.click("dialog .end button:first-child")
+            window.wait("no dialog", lambda: window.texts("dialog") == "")
+            assert "forget" not in window.texts("[data-record]"), "it was only asked"
+            window.click("[data-order=forget]")
+            window.click("dialog [data-confirm]")
+            window.wait("it is gone", lambda: window.texts("[data-aside]") == "")
             assert "set_aside" not in lab.states()
             window.open("about:blank")
     finally:
@@ -108,7 +91,7 @@ def test_without_anything_the_page_says_what_to_do_and_narrow_windows_are_used(w
         with live_page(lab.database) as page:
             window.driver.set_window_size(420, 900)
             window.open(page.address)
-            window.wait("a sentence", lambda: "appears here by itself" in text(window, ".empty"))
+            window.wait("a sentence", lambda: "appears here by itself" in window.texts(".empty"))
             window.keep("nothing yet, narrow")
             wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
             assert window.run(wide), "nothing sticks out"

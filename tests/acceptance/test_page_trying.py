@@ -24,28 +24,6 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     assert all(is_here(address) for address in made.asked()), "the page asked for something elsewhere"
 
 
-def text(window: Browser, selector: str) -> str:
-    return str(window.run("const e = document.querySelector(arguments[0]); return e ? e.textContent : ''", selector))
-
-
-def press(window: Browser, selector: str) -> None:
-    """Click on what is there and can be clicked on."""
-    look = "const e = document.querySelector(arguments[0]); return e && !e.disabled"
-    window.wait(f"{selector} to be pressed", lambda: window.run(look, selector))
-    window.run("document.querySelector(arguments[0]).click()", selector)
-
-
-def give(window: Browser, label: str, value: object) -> None:
-    """Put a value into what has this label."""
-    window.run(
-        'const e = document.querySelector(`[aria-label="${arguments[0]}"]`);'
-        "if (e.type === 'checkbox') e.click(); else { e.value = arguments[1];"
-        "for (const kind of ['input', 'change']) e.dispatchEvent(new Event(kind, {bubbles: true})); }",
-        label,
-        value,
-    )
-
-
 def colours(window: Browser) -> dict[str, int]:
     """How many pixels of the picture have the colour of the first result, of the second, and of both."""
     found = window.run(
@@ -77,58 +55,58 @@ def test_try_use_and_do_again(
     lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
     with live_page(lab.database) as page:
         window.open(f"{page.address}/#/a/1?t=1&z=3&tab=try")
-        window.wait("the settings", lambda: text(window, ".settings"))
+        window.wait("the settings", lambda: window.text(".settings"))
         assert window.run("return document.querySelector('[data-try]').disabled")
 
-        give(window, "what looks wrong", 3)  # debris is taken for nuclei
-        window.wait("what to do about it", lambda: "smallest diameter" in text(window, ".advice"))
-        give(window, f"{SETTING}, given", True)
+        window.write("what looks wrong", 3)  # debris is taken for nuclei
+        window.wait("what to do about it", lambda: "smallest diameter" in window.text(".advice"))
+        window.write(f"{SETTING}, given", True)
         window.wait("a bound that leaves nothing out", lambda: window.run(
             "const of = (name) => document.querySelector(`[aria-label='${name}']`);"
             "return of(arguments[0] + ', exactly').value === of(arguments[0]).min", SETTING))  # fmt: skip
-        give(window, f"{SETTING}, exactly", 4)
-        press(window, "[data-try]")
-        window.wait("the trial", lambda: "1 lost" in text(window, "[data-state=done]"))
-        assert "5 kept" in text(window, "[data-state=done]")
-        assert text(window, "[data-state=done] .figures").startswith("5 nuclei, diameter")
-        assert text(window, "[data-trial=stored] .figures").startswith("6 nuclei, diameter")
+        window.write(f"{SETTING}, exactly", 4)
+        window.click("[data-try]")
+        window.wait("the trial", lambda: "1 lost" in window.text("[data-state=done]"))
+        assert "5 kept" in window.text("[data-state=done]")
+        assert window.text("[data-state=done] .figures").startswith("5 nuclei, diameter")
+        assert window.text("[data-trial=stored] .figures").startswith("6 nuclei, diameter")
         # The debris is outlined in the first result alone, nuclei in both.
         window.wait("both outlines", lambda: (n := colours(window))["before"] > 8 and n["both"] > 1000)
         assert colours(window)["after"] == 0
         window.driver.save_screenshot(str(tmp_path / "try.png"))
         assert lab.rows("select count(*) from acquisitions") == [(1,)]  # nothing is stored
 
-        press(window, "[data-use]")
-        window.wait("what would change", lambda: f"{SETTING}: not given → 4" in text(window, ".confirm"))
-        give(window, "your name", "Anna <b>")
+        window.click("[data-use]")
+        window.wait("what would change", lambda: f"{SETTING}: not given → 4" in window.text(".confirm"))
+        window.write("your name", "Anna <b>")
         window.driver.save_screenshot(str(tmp_path / "use.png"))
-        press(window, "[data-confirm]")
-        window.wait("the service's answer", lambda: "From now on for" in text(window, ".answer"))
-        window.wait("its origin", lambda: "chosen by Anna <b> (" in text(window, ".in-use"))
+        window.click("[data-confirm]")
+        window.wait("the service's answer", lambda: "From now on for" in window.text(".answer"))
+        window.wait("its origin", lambda: "chosen by Anna <b> (" in window.text(".in-use"))
         write_stack(lab.incoming / "next.tif", small)
         lab.wait(lambda: "complete" in lab.states() and len(lab.states()) == 2 and lab.settled())
         assert (made_with(lab, "night"), made_with(lab, "next")) == (None, 4)
 
-        press(window, "[data-again]")
-        window.wait("what would change", lambda: "not given → 4" in text(window, ".confirm"))
-        press(window, "[data-confirm]")
-        window.wait("the answer", lambda: "done again" in text(window, ".answer"))
+        window.click("[data-again]")
+        window.wait("what would change", lambda: "not given → 4" in window.text(".confirm"))
+        window.click("[data-confirm]")
+        window.wait("the answer", lambda: "done again" in window.text(".answer"))
         lab.wait(lambda: len(lab.states()) == 3 and lab.settled())
-        press(window, "[data-compare]")
+        window.click("[data-compare]")
         window.wait(
             "both sides", lambda: window.run("return document.querySelectorAll('canvas[data-shown]').length") == 2
         )
-        window.wait("its figures", lambda: "6 nuclei" in text(window, "[data-side='0']"))
-        assert "5 nuclei" in text(window, "[data-side='1']")
-        assert "1 lost" in text(window, ".compared")
-        assert SETTING in text(window, ".differing")
+        window.wait("its figures", lambda: "6 nuclei" in window.text("[data-side='0']"))
+        assert "5 nuclei" in window.text("[data-side='1']")
+        assert "1 lost" in window.text(".compared")
+        assert SETTING in window.text(".differing")
         window.driver.save_screenshot(str(tmp_path / "compare.png"))
 
         window.open(f"{page.address}/#/a/1?t=1&z=3&tab=try")
-        press(window, f"[data-remove='{SETTING}']")
-        press(window, "[data-confirm]")
-        window.wait("back", lambda: "as the configuration says (before: 4" in text(window, ".answer"))
-        window.wait("nothing in use", lambda: "are the defaults" in text(window, ".steering"))
+        window.click(f"[data-remove='{SETTING}']")
+        window.click("[data-confirm]")
+        window.wait("back", lambda: "as the configuration says (before: 4" in window.text(".answer"))
+        window.wait("nothing in use", lambda: "are the defaults" in window.text(".steering"))
         window.open("about:blank")
     assert lab.stop() == 0
     assert window.console() == []

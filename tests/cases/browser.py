@@ -37,6 +37,11 @@ _FLAGS = (
 )  # fmt: skip
 
 
+_FOUND = """(() => { const words = [...document.querySelectorAll('button')].find(b => b.textContent === arguments[0]);
+  if (words) return words; try { return document.querySelector(arguments[0]); } catch { return null; } })()"""
+_FIELD = 'document.querySelector(`[aria-label="${arguments[0]}"], [name="${arguments[0]}"]`)'
+
+
 class Browser:
     """One window.
 
@@ -65,6 +70,30 @@ class Browser:
                 return found
             time.sleep(0.05)
         pytest.fail(f"The page did not come to this in {WAIT_S:.0f} s: {what}. Console: {self.console()}")
+
+    def click(self, what: str) -> None:
+        """Click on what this selector finds, or on the button with these words, as soon as it may be used."""
+        self.wait(f"{what} to be clicked on", lambda: self.run(f"const e = {_FOUND}; return e && !e.disabled", what))
+        self.run(f"{_FOUND}.click()", what)
+
+    def write(self, label: str, value: object) -> None:
+        """Put a value into the field of this label, or with this name, as soon as it is there; tick a box of it."""
+        self.wait(f"the field {label}", lambda: self.run(f"return !!{_FIELD}", label))
+        self.run(
+            f"const e = {_FIELD}; if (e.type === 'checkbox') e.click(); else {{ e.value = arguments[1];"
+            " for (const kind of ['input', 'change']) e.dispatchEvent(new Event(kind, {bubbles: true})); }",
+            label,
+            str(value),
+        )
+
+    def text(self, selector: str) -> str:
+        """What is written in an element; nothing where it is not there."""
+        return self.texts(selector).split("\0")[0]
+
+    def texts(self, selector: str) -> str:
+        """What is written in all elements of a kind, with a zero character between them."""
+        found = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent).join('\\0')"
+        return str(self.run(found, selector))
 
     def picture(self) -> NDArray[np.int16]:
         """Return what the window shows, (Y, X, RGB)."""
