@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": ("verify", "check that rows, labels and source agree, and name what does not"),
     "check-store": ("check_store", "look through all stores: whose they are, whole, missing, orphaned"),
     "relocate": ("relocate", "write down that stores or sources were moved"),
+    "merge": ("merge", "put databases that were made apart together"),
     "forget": ("forget", "remove acquisitions, OME-Zarr and rows, for good"),
     "dismiss": ("dismiss", "have problems told no more"),
     "submit": ("submit", "have the service take files as they are, now"),

@@ -271,6 +271,13 @@ def _values(
 
 
 def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
+    number = insert_numbered(connection, values)
+    corrections.carry(connection, values["source_key"], number, values["created_at"])
+    return number
+
+
+def insert_numbered(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Insert the row of an acquisition under a number that none had before, and return it."""
     numbered = dict(values)
     if connection.dialect.name == "sqlite":  # which gives the number of the last row again when that was removed
         last = select(func.coalesce(func.max(acquisitions.c.id), 0))
@@ -278,8 +285,12 @@ def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
         numbered["id"] = max(mark) + 1
     key = connection.execute(insert(acquisitions).values(numbered)).inserted_primary_key
     assert key is not None  # every dialect that we use reports the key of a single row
-    corrections.carry(connection, numbered["source_key"], int(key[0]), numbered["created_at"])
     return int(key[0])
+
+
+def free_name(connection: Connection, name: str) -> str:
+    """Return a name with the lowest number, if any, that leaves it unused."""
+    return _free_names(connection, name, None)[0]
 
 
 def _free_names(connection: Connection, name: str, zarr_path: naming.Place | None) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from storage import naming
 from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
-from storage.omezarr import corruption, earlier, ngff, places
+from storage.omezarr import corruption, ngff, places
 from storage.omezarr.empty_store import LABEL_DTYPE, TimepointPlanes, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.ownership import Owner, claim, taken, withdraw
@@ -23,6 +23,7 @@ from storage.omezarr.published import PublishedState
 from storage.omezarr.pyramid import halved_image, halved_labels
 from storage.omezarr.references import ImageKind
 from storage.omezarr.staging import Staging
+from storage.omezarr.succession import earlier
 
 __all__ = ["ImageStore", "sweep_unfinished"]
 

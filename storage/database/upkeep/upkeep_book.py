@@ -11,7 +11,7 @@ from storage.connection.database_folder import folder_of
 from storage.database.book import Book
 from storage.database.corrections import events
 from storage.database.sources.taken_files import Source
-from storage.database.upkeep import dismissal, forgetting, relocation, superseded
+from storage.database.upkeep import dismissal, forgetting, merging, relocation, superseded
 from storage.naming import Place
 from storage.schema.rows import AcquisitionRow, acquisition_row
 from storage.schema.states import AcquisitionState
@@ -39,6 +39,16 @@ class UpkeepBook(Book):
         """
         with self._transaction() as connection:
             return relocation.relocate(connection, old, new)
+
+    def take(self, other: UpkeepBook, number: int) -> merging.TakenOver:
+        """Take over the acquisition with this number in another database, with results and corrections."""
+        with self._transaction() as target, other._transaction() as source:
+            return merging.take(source, target, number)
+
+    def take_rest(self, other: UpkeepBook) -> None:
+        """Take over from another database what is of no acquisition."""
+        with self._transaction() as target, other._transaction() as source:
+            merging.take_rest(source, target)
 
     def refuse_under_way(self, acquisition_id: int) -> None:
         """Refuse to forget an acquisition that is just being worked on.
