@@ -29,6 +29,7 @@ from daemon.upkeep.service_upkeep import Upkeep
 from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
 from daemon.watching.watch import FolderWatch
+from daemon.weights_orders import WeightsOrders
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
 
@@ -84,8 +85,11 @@ class Service:
         self._page = PageProcess(config.database, config.page, clock)
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._upkeep = Upkeep(catalog, self._parts.inspection_client, self._is_reachable, self._let_go)
+        weights = WeightsOrders(
+            self._settings, self._queue_loop.exchange, lambda: self._config, self._go_on_with_weights
+        )
         self._requests = ServiceRequests(
-            catalog, self._upkeep.forgetting, lambda: self._intakes.values(), self._change_settings
+            catalog, self._upkeep.forgetting, lambda: self._intakes.values(), self._change_settings, weights.begin
         )
         self._outage = 0  # turns in a row that the database refused
         self._outage_reason: str | None = None
@@ -210,6 +214,11 @@ class Service:
         self._take_over(reload.compare(self._config, config))
         self._monitor.look(self._live, self._clock(), at_once=True)  # whoever hears the answer finds it there
         return told
+
+    def _go_on_with_weights(self, config: Config) -> None:
+        """What was begun with others, and is not finished, is found by every folder, and begun anew."""
+        self._take_over(reload.Taken(config, ("engine",), None, restarts_intakes=True))
+        self._monitor.look(self._live, self._clock(), at_once=True)
 
     def _tell_settings(self) -> None:
         self._monitor.settings = self._settings.told(self._config)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from daemon import logs
 from daemon.errors import DaemonError
 from daemon.overrides.again import do_again
+from daemon.overrides.book import SERVICE
 from daemon.overrides.in_use import OverrideOrder
 from daemon.upkeep.forgetting import Forgetting, Order
 from storage.database.requests import AGAIN, FORGET_ROWS, SETTINGS, SUBMIT, Request
@@ -31,6 +32,8 @@ class ServiceRequests:
         Gives the watched folders.
     change_settings : callable
         Carries out an order for overrides, and says what it did.
+    change_weights : callable
+        Begins to carry out an order for other weights, and answers it later; False while it cannot begin.
     """
 
     def __init__(
@@ -39,9 +42,11 @@ class ServiceRequests:
         forgetting: Forgetting,
         intakes: Callable[[], Collection[Intake]],
         change_settings: Callable[[OverrideOrder], str],
+        change_weights: Callable[[OverrideOrder, Callable[[bool, str], None]], bool],
     ) -> None:
         self._catalog, self._forgetting = catalog, forgetting
-        self._intakes, self._change_settings = intakes, change_settings
+        self._intakes = intakes
+        self._change_settings, self._change_weights = change_settings, change_weights
         self._next = float("-inf")
         self._unread: set[int] = set()  # sources to be tried again that the intakes have been told of
         self._in_hand: dict[int, Path] = {}  # requests that are answered when what they ask for is done
@@ -96,6 +101,10 @@ class ServiceRequests:
 
     def _change(self, asked: Request, answer: Callable[[bool, str], None]) -> None:
         order = OverrideOrder.from_dict(asked.path, asked.details)
+        if order.watch == SERVICE:
+            if self._change_weights(order, answer):
+                self._in_hand[asked.id] = Path()
+            return
         try:
             told = self._change_settings(order)
         except DaemonError as error:

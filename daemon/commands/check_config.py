@@ -52,10 +52,12 @@ def _say_settings(checked: Config) -> None:
     """Which settings are no defaults, and where they come from; overrides that do not count stop nothing."""
     from daemon.overrides.applying import applied
     from daemon.overrides.found import overrides_of
-    from daemon.overrides.origins import in_use
+    from daemon.overrides.origins import in_use, service_in_use
 
     overrides = overrides_of(checked.database)
     found = applied(checked, overrides)
+    for one in service_in_use(found.config, overrides):
+        say(f"settings of the service: {one}")
     for watch in found.config.watch:
         for one in in_use(found.config, watch, overrides):
             say(f"settings of {watch.path}: {one}")

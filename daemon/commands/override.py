@@ -1,4 +1,4 @@
-"""Settings of a watched folder from now on, without touching the configuration file; or a list of them.
+"""Settings of a watched folder, or the service's weights, from now on, without touching the configuration; or a list.
 
 The running service keeps them in its state folder, with who chose what and when, and goes on with them at once. They
 count more than the configuration. What is under way with other settings is begun anew, in a second result.
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from daemon.overrides.book import Value
 
 EXAMPLE = "nusetd override /data/confocal segmentation.min_score=0.7 --database results"
+_WEIGHTS = "engine.weights"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("watch", metavar="WATCH", nargs="?", help="the watched folder, or the end of its path")
+    parser.add_argument(
+        "watch",
+        metavar="WATCH",
+        nargs="?",
+        help=f"the watched folder, or the end of its path; or {_WEIGHTS}=NAME, for the service as a whole",
+    )
     parser.add_argument(
         "settings",
         metavar="SECTION.NAME=VALUE",
@@ -50,7 +56,11 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import say
     from daemon.overrides import asking
 
-    if arguments.watch is not None and "=" in arguments.watch and not arguments.settings:
+    given, removed = arguments.watch or "", ("*",) if arguments.remove_all else tuple(arguments.remove)
+    weights = given.removeprefix(f"{_WEIGHTS}=") if given.startswith(f"{_WEIGHTS}=") else None
+    if (weights or (not given and removed == (_WEIGHTS,))) and not arguments.settings:
+        return _weights(arguments, weights)
+    if "=" in given and not arguments.settings:
         raise UsageError("Name the watched folder, then its settings: " + EXAMPLE)
     report = _report(arguments.database)
     if not (arguments.settings or arguments.remove or arguments.remove_all):
@@ -59,12 +69,23 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.watch is None:
         raise UsageError("Name the watched folder, then its settings: " + EXAMPLE)
-    removed = ("*",) if arguments.remove_all else tuple(arguments.remove)
     watch = _watch(arguments.watch, report)
     values = _values(arguments.settings)
     facts = {**values, **({"removed": ", ".join(removed)} if removed else {})}
     with recorded(arguments.database, "override", watch, facts, who=arguments.by) as ending:
         number = asking.ask_override(arguments.database, watch, values, removed, arguments.by)
+        ending.say("noted for the service", requests=[number])
+    return asking.say_answer(arguments.database, number, arguments.wait)
+
+
+def _weights(arguments: argparse.Namespace, weights: str | None) -> int:
+    """Order other weights for the service as a whole; None: those of its configuration."""
+    from daemon.orders.record import recorded
+    from daemon.overrides import asking
+
+    facts = {_WEIGHTS: weights} if weights else {"removed": _WEIGHTS}
+    with recorded(arguments.database, "override", "the service", facts, who=arguments.by) as ending:
+        number = asking.ask_weights(arguments.database, weights, arguments.by)
         ending.say("noted for the service", requests=[number])
     return asking.say_answer(arguments.database, number, arguments.wait)
 
@@ -111,13 +132,15 @@ def _listed(report: Report | None, arguments: argparse.Namespace) -> Iterator[st
         for one in book.read(Path(path)).changes if path else ():
             if wanted in (None, one.watch):
                 after = "as the configuration says" if one.value is None else spoken(one.value)
-                yield f"{one.at}  {one.by}  {one.watch}  {one.setting} = {after}, before {spoken(one.before)}"
+                where = one.watch or "the service"
+                yield f"{one.at}  {one.by}  {where}  {one.setting} = {after}, before {spoken(one.before)}"
         return
+    places = {"the service": told.get("service", [])} if wanted is None else {}
     lines = [
         f"{folder}: {setting}"
-        for folder, settings in told.get("settings", {}).items()
+        for folder, settings in {**places, **told.get("settings", {})}.items()
         for setting in map(SettingInUse.from_dict, settings)
-        if setting.origin == "override" and wanted in (None, folder)
+        if setting.origin == "override" and (folder in places or wanted in (None, folder))
     ]
     yield from lines or ["Nothing is overridden."]
     yield from told.get("faults", ())

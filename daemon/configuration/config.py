@@ -170,6 +170,8 @@ class Config:
     written : frozenset of tuple
         Where settings stand in both together: ``("segmentation", "min_score")``, or those of a watch,
         ``("watch", 0, "segmentation", "min_score")``.
+    configured_weights : str or None
+        What `[engine]` says, where people have chosen other weights since, see `daemon.overrides`; None: they have not.
     """
 
     watch: tuple[WatchConfig, ...]
@@ -182,6 +184,7 @@ class Config:
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     assignments: tuple[Assignment, ...] = ()
     written: frozenset[KeyPath] = frozenset()
+    configured_weights: str | None = None
 
     def processing_of(self, watch: WatchConfig) -> Processing:
         """The settings in use for what arrives in a folder."""

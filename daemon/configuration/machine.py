@@ -25,7 +25,7 @@ def machine_faults(config: Config) -> list[Fault]:
         *_folders(config),
         *_outputs_watched(config),
         *_database(config),
-        *_engine(config.engine),
+        *engine_faults(config.engine),
         *_command(config),
     ]
 
@@ -76,7 +76,8 @@ def _database(config: Config) -> Iterator[Fault]:
         yield Fault(("database",), f"database = {str(path)!r} {reason}")
 
 
-def _engine(engine: EngineConfig) -> Iterator[Fault]:
+def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
+    """Why this machine cannot segment with an engine and its weights, as far as one sees without loading them."""
     if engine.factory == DEFAULT_ENGINE:
         from nuset_engine.runtime.choice import read_by
         from nuset_engine.weights import find_weights

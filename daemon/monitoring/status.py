@@ -150,6 +150,8 @@ def _root(root: RootReport, runs: bool) -> str:
 
 def _settings(report: Report) -> Iterator[str]:
     """Where settings come from that are no defaults."""
+    for one in report.settings.get("service", ()):
+        yield f"the service: {SettingInUse.from_dict(one)}"
     for folder, settings in report.settings.get("settings", {}).items():
         for one in settings:
             yield f"{folder}: {SettingInUse.from_dict(one)}"

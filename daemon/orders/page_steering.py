@@ -10,6 +10,7 @@ from typing import Any
 from daemon.configuration.assignments import DEFAULT
 from daemon.monitoring import status
 from daemon.overrides import asking
+from daemon.overrides.book import SERVICE
 from daemon.overrides.found import overrides_of
 from daemon.page.live.orders.services import Said, Steer
 from storage.clock import utc_now
@@ -42,6 +43,25 @@ class PageSteering:
         given = {name: DEFAULT if value is None else value for name, value in order.values.items()}
         number = asking.ask_override(database, watch, given, order.removed, order.by)
         return self._asked(database, number)
+
+    def weights(self, database: str) -> Mapping[str, Any]:
+        """The weights of the service, where they come from, and who changed them."""
+        seen = status.look(database, utc_now())
+        report = seen.report
+        told = {} if report is None else report.settings
+        changes = [asdict(one) for one in overrides_of(database).changes if one.watch == SERVICE]
+        return {
+            "runs": seen.runs,
+            "weights": None if report is None else report.engine.get("weights"),
+            "loaded": None if report is None or not seen.runs else report.model,
+            "in_use": next(iter(told.get("service", ())), None),
+            "faults": list(told.get("faults", ())),
+            "changes": changes[-_SHOWN_CHANGES:],
+        }
+
+    def use_weights(self, database: str, weights: str | None, by: str) -> Said:
+        """Ask the service to go on with other weights; None: those of its configuration."""
+        return self._asked(database, asking.ask_weights(database, weights, by))
 
     def again(self, database: str, number: int, by: str) -> Said:
         """Ask for a second result of an acquisition."""

@@ -9,7 +9,8 @@ from typing import Any
 from daemon.configuration.assignments import DEFAULT
 from daemon.configuration.config import SECTIONS, Config, Processing, WatchConfig
 from daemon.configuration.fields import Fault, Reader
-from daemon.overrides.book import Overrides, Value
+from daemon.configuration.machine import engine_faults
+from daemon.overrides.book import SERVICE, WEIGHTS, Overrides, Value
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ def applied(config: Config, overrides: Overrides) -> Applied:
         made, wrong = overlaid(watch.own or config.processing, overrides.values.get(str(watch.path), {}))
         faults += [f"An override for {watch.path} does not count: {sentence}" for sentence in wrong]
         watches.append(replace(watch, overridden=made))
-    gone = sorted(overrides.values.keys() - {str(watch.path) for watch in config.watch})
+    config, wrong = with_weights(config, overrides.values.get(SERVICE, {}).get(WEIGHTS))
+    faults += [f"The weights that were chosen do not count, those of the configuration do: {one}" for one in wrong]
+    gone = sorted(overrides.values.keys() - {SERVICE, *(str(watch.path) for watch in config.watch)})
     faults += [
         f"{path} is not watched any more: its overrides wait for it; remove them with `nusetd override {path} "
         "--remove-all`."
@@ -49,6 +52,19 @@ def overlaid(base: Processing, wanted: Mapping[str, Value]) -> tuple[Processing 
             faults += [f"{section}.{sentence}" for sentence in wrong]
     changed = {section: params for section, params in made.items() if params != getattr(base, section)}
     return (replace(base, **changed) if made else None), faults
+
+
+def with_weights(config: Config, wanted: Value | None) -> tuple[Config, list[str]]:
+    """A configuration with chosen weights, or with its own where these cannot be used, and why; None: its own."""
+    if config.configured_weights is not None:
+        config = replace(
+            config, engine=replace(config.engine, weights=config.configured_weights), configured_weights=None
+        )
+    if wanted is None:
+        return config, []
+    engine = replace(config.engine, weights=str(wanted))
+    faults = [fault.sentence for fault in engine_faults(engine)]
+    return (config if faults else replace(config, engine=engine, configured_weights=config.engine.weights)), faults
 
 
 def without(watch: WatchConfig, config: Config) -> Processing:

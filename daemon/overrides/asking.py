@@ -13,6 +13,7 @@ from daemon.configuration.config import Processing
 from daemon.errors import UsageError
 from daemon.output import complain, say
 from daemon.overrides.applying import overlaid
+from daemon.overrides.book import SERVICE, WEIGHTS
 from daemon.overrides.in_use import OverrideOrder
 from daemon.processing.retry import open_beside_the_service
 from storage.clock import iso, utc_now
@@ -45,6 +46,18 @@ def ask_override(
     catalog = open_beside_the_service(database)
     try:
         return catalog.requests.ask(watch, kind=SETTINGS, details=order.as_dict())
+    finally:
+        catalog.close()
+
+
+def ask_weights(database: str, weights: str | None, by: str | None = None) -> int:
+    """Ask the service to go on with other weights, None: those of its configuration; return the request's number."""
+    values: dict[str, Value] = {} if weights is None else {WEIGHTS: weights}
+    removed = (WEIGHTS,) if weights is None else ()
+    order = OverrideOrder(SERVICE, iso(utc_now()), signed(by), values, removed)
+    catalog = open_beside_the_service(database)
+    try:
+        return catalog.requests.ask(SERVICE, kind=SETTINGS, details=order.as_dict())
     finally:
         catalog.close()
 

@@ -15,8 +15,14 @@ from daemon.errors import DaemonError
 
 Value = bool | int | float | str
 MOST_CHANGES = 1000
+SERVICE = ""
+"""In place of a watched folder: what counts for the service as a whole."""
+
+WEIGHTS = "engine.weights"
+"""The only setting of the service as a whole that can be overridden."""
+
 HEAD = """\
-# Settings that people chose for watched folders while the service ran: they count more than its configuration.
+# Settings that people chose while the service ran: they count more than its configuration.
 # The service writes this file: change it with `nusetd override`, or on the page.
 """
 
@@ -30,7 +36,7 @@ class OverrideChange:
     at, by : str
         When (UTC), and who.
     watch, setting : str
-        The watched folder, and the setting's full name.
+        The watched folder, or `SERVICE`, and the setting's full name.
     value : bool, int, float, str or None
         From then on; None: what the configuration says.
     before : bool, int, float, str or None
@@ -57,7 +63,7 @@ class Overrides:
     Attributes
     ----------
     values : mapping
-        The settings of each watched folder, by their full names.
+        The settings of each watched folder, and of the service as a whole, by their full names.
     changes : tuple of OverrideChange
         The latest last.
     fault : str or None
@@ -93,6 +99,7 @@ def read(path: Path) -> Overrides:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         watches = [_watch(one) for one in document.get("watch", [])]
+        watches += _service(document.get("engine", {}))
         changes = tuple(OverrideChange(**one) for one in document.get("changed", []))
     except FileNotFoundError:
         return Overrides()
@@ -130,6 +137,9 @@ def text(overrides: Overrides) -> str:
     """The file's text."""
     lines = [HEAD]
     for watch, settings in sorted(overrides.values.items()):
+        if watch == SERVICE:
+            lines += ["[engine]", f"weights = {_toml(settings[WEIGHTS])}", ""]
+            continue
         lines += ["[[watch]]", f"path = {_toml(watch)}"]
         for section in SECTIONS:
             mine = {name.partition(".")[2]: v for name, v in settings.items() if name.startswith(f"{section}.")}
@@ -147,6 +157,12 @@ def _watch(table: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:
         raise TypeError("a [[watch]] without a path")
     inside = {section: own for section, own in table.items() if isinstance(own, Mapping)}
     return path, {f"{section}.{name}": value for section, own in inside.items() for name, value in own.items()}
+
+
+def _service(table: Mapping[str, Any]) -> list[tuple[str, dict[str, Value]]]:
+    if not isinstance(table, Mapping) or not set(table) <= {"weights"} or not isinstance(table.get("weights", ""), str):
+        raise TypeError("[engine] holds something else than weights")
+    return [(SERVICE, {WEIGHTS: table["weights"]})] if table else []
 
 
 def _toml(value: Value) -> str:

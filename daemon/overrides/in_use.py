@@ -11,18 +11,19 @@ from daemon.configuration.config import Config, WatchConfig
 from daemon.errors import DaemonError, UsageError
 from daemon.installation.state_folder import overrides_path
 from daemon.overrides import book
-from daemon.overrides.applying import applied, overlaid, without
-from daemon.overrides.book import OverrideChange, Overrides, Value
-from daemon.overrides.origins import in_use, spoken
+from daemon.overrides.applying import applied, overlaid, with_weights, without
+from daemon.overrides.book import SERVICE, WEIGHTS, OverrideChange, Overrides, Value
+from daemon.overrides.origins import in_use, service_in_use, spoken
 
 
 @dataclass(frozen=True)
 class OverrideOrder:
-    """What somebody wants changed for one watched folder.
+    """What somebody wants changed for one watched folder, or for the service as a whole.
 
     Attributes
     ----------
     watch : str
+        `SERVICE`: the weights.
     at, by : str
         When (UTC), and who.
     values : mapping
@@ -92,21 +93,41 @@ class SettingsInUse:
         DaemonError
             When it cannot be done; nothing is changed then.
         """
+        path, changes, after = self._after(config, order)
+        book.write(path, after)
+        self._overrides = after
+        return self._lay(config), _told(order.watch, changes)
+
+    def weights_after(self, config: Config, order: OverrideOrder) -> str:
+        """The weights that an order leads to; nothing is changed yet.
+
+        Raises
+        ------
+        DaemonError
+            When it cannot be done.
+        """
+        _, _, after = self._after(config, order)
+        return with_weights(config, after.values.get(SERVICE, {}).get(WEIGHTS))[0].engine.weights
+
+    def _after(self, config: Config, order: OverrideOrder) -> tuple[Path, tuple[OverrideChange, ...], Overrides]:
+        """Where they are kept, what an order changes, and what they are after it."""
         if self._path is None or self._overrides.fault is not None:
             raise DaemonError(self._overrides.fault or "There is no folder for the service's state.")
         watch = next((one for one in config.watch if str(one.path) == order.watch), None)
-        if watch is None and order.values:
+        if watch is None and order.watch != SERVICE and order.values:
             folders = ", ".join(str(one.path) for one in config.watch)
             raise UsageError(f"{order.watch} is not watched: choose one of {folders}.")
         changes = self._changes(config, watch, order)
         after = self._overrides.with_changes(changes)
-        if watch is not None:
-            _, faults = overlaid(without(watch, config), after.values.get(order.watch, {}))
-            if faults:
-                raise UsageError(f"Nothing was changed: {' '.join(faults)}")
-        book.write(self._path, after)
-        self._overrides = after
-        return self._lay(config), _told(order.watch, changes)
+        mine, faults = after.values.get(order.watch, {}), list[str]()
+        if order.watch == SERVICE:
+            faults = [f"{name} can only be changed in the configuration." for name in mine if name != WEIGHTS]
+            faults += with_weights(config, mine.get(WEIGHTS))[1]
+        elif watch is not None:
+            faults = overlaid(without(watch, config), mine)[1]
+        if faults:
+            raise UsageError(f"Nothing was changed: {' '.join(faults)}")
+        return self._path, changes, after
 
     def told(self, config: Config) -> dict[str, Any]:
         """For the service's report: where values come from that are no defaults, and what does not count."""
@@ -114,8 +135,10 @@ class SettingsInUse:
             str(watch.path): [one.as_dict() for one in in_use(config, watch, self._overrides)] for watch in config.watch
         }
         path = None if self._path is None else str(self._path)
-        overridden = sorted(self._overrides.values)
-        return {"path": path, "faults": list(self._faults), "settings": settings, "overridden": overridden}
+        overridden = sorted(self._overrides.values.keys() - {SERVICE})
+        service = [one.as_dict() for one in service_in_use(config, self._overrides)]
+        told = {"path": path, "faults": list(self._faults), "settings": settings, "overridden": overridden}
+        return {**told, "service": service}
 
     def _lay(self, config: Config) -> Config:
         found = applied(config, self._overrides)
@@ -129,6 +152,8 @@ class SettingsInUse:
 
         def before(name: str) -> Value | None:
             section, _, key = name.partition(".")
+            if order.watch == SERVICE:
+                return config.engine.weights
             params = None if watch is None else getattr(config.processing_of(watch), section, None)
             found: Value | None = there.get(name) if params is None else getattr(params, key, None)
             return found
@@ -139,6 +164,9 @@ class SettingsInUse:
 
 
 def _told(watch: str, changes: tuple[OverrideChange, ...]) -> str:
+    if watch == SERVICE and changes:
+        now = "those of the configuration" if changes[-1].value is None else str(changes[-1].value)
+        return f"From now on nuclei are found with other weights: {now} (before: {spoken(changes[-1].before)})."
     if not changes:
         return f"For {watch} nothing is overridden."
     parts = [

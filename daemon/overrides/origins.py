@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from daemon.configuration.catalogue import every_setting
-from daemon.configuration.config import Config, Processing, WatchConfig
+from daemon.configuration.config import DEFAULT_WEIGHTS, Config, Processing, WatchConfig
 from daemon.overrides.applying import without
-from daemon.overrides.book import Overrides, Value
+from daemon.overrides.book import SERVICE, WEIGHTS, Overrides, Value
 
 ValueOrigin = Literal["default", "configuration", "command line", "override"]
 
 
 @dataclass(frozen=True)
 class SettingInUse:
-    """A setting as it counts for a watched folder.
+    """A setting as it counts for a watched folder, or for the service as a whole.
 
     Attributes
     ----------
@@ -82,6 +82,19 @@ def in_use(config: Config, watch: WatchConfig, overrides: Overrides) -> list[Set
             by, at = (None, None) if change is None else (change.by, change.at)
             found.append(SettingInUse(known.full_name, value, configured, origin, by, at))
     return found
+
+
+def service_in_use(config: Config, overrides: Overrides) -> list[SettingInUse]:
+    """The weights, where they are no default."""
+    value, configured = config.engine.weights, config.configured_weights
+    if configured is not None:
+        change = overrides.latest(SERVICE, WEIGHTS)
+        by, at = (None, None) if change is None else (change.by, change.at)
+        return [SettingInUse(WEIGHTS, value, configured, "override", by, at)]
+    if value == DEFAULT_WEIGHTS:
+        return []
+    given = ("engine", "weights") in {one.key for one in config.assignments}
+    return [SettingInUse(WEIGHTS, value, value, "command line" if given else "configuration")]
 
 
 def _value(processing: Processing, key: tuple[str, str]) -> Any:  # noqa: ANN401 - of any kind

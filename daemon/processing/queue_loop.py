@@ -17,6 +17,7 @@ from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
 from daemon.pipeline import Runner
 from daemon.processing.beside import Beside
+from daemon.processing.engine_exchange import EngineExchange
 from daemon.processing.messages import WRITING_TASKS, CannotServe, Cause, Failed, Progress, Ready, Task, fault_of_ours
 from daemon.processing.recovery import recover
 from daemon.processing.retry_policy import RetryPolicy
@@ -84,6 +85,7 @@ class QueueLoop:
             room=room,
         )
         self._workers = list(workers)
+        self.exchange = EngineExchange(self._workers)
         self._heard: deque[tuple[Worker, Event]] = deque()  # and not acted on: the database may be away
         self._under_way: dict[Worker, UnderWay] = {}
         self._handlers = handlers(self._books)
@@ -96,8 +98,8 @@ class QueueLoop:
 
     @property
     def model(self) -> Ready | None:
-        """What the workers have loaded; None before the first of them has."""
-        return self._books.model
+        """What the workers have loaded; None before the first of them has, and while they get other weights."""
+        return None if self.exchange.under_way else self._books.model
 
     @property
     def working(self) -> bool:
@@ -191,13 +193,15 @@ class QueueLoop:
         if not self._is_free(wait_s):
             return
         self._collect()
+        gives = not self.exchange.under_way  # nor in the step that ends it: what former weights began gives way first
+        self.exchange.turn(at_rest=not (self._under_way or self._heard))
         for worker in self._workers:
             if worker.pid is None and not self.stopping and self._may_start():
                 worker.start()
         self._hear(wait_s)
         self._collect()
         if not self._heard and self._books.model is not None:
-            self._execute()
+            self._execute(gives)
 
     def _is_free(self, wait_s: float) -> bool:
         """Wait for the work beside the loop; False while it lasts."""
@@ -224,8 +228,9 @@ class QueueLoop:
 
     def _note(self, worker: Worker, event: Event) -> None:
         if isinstance(event, CannotServe):
-            raise EngineFailedError(event.reason)
-        if not isinstance(event, Progress):
+            if not self.exchange.refuse(event.reason):
+                raise EngineFailedError(event.reason)
+        elif not isinstance(event, Progress):
             self._heard.append((worker, event))
         elif worker in self._under_way:
             under = self._under_way[worker]
@@ -253,6 +258,7 @@ class QueueLoop:
         elif not self._under_way:
             recover(books, everywhere=False)
         books.model = ready
+        self.exchange.loaded()
         logs.info("engine is ready", model=ready.model_name, sha256=ready.model_sha256[:12], pid=worker.pid)
 
     def _settle(self, worker: Worker, event: Any) -> None:  # noqa: ANN401 - each step has a result of its own
@@ -277,7 +283,7 @@ class QueueLoop:
         elif death.killed:
             self._idle_kills += 1
             self._start_after = self._books.clock() + self._books.retry_policy.pause_after_kill(self._idle_kills)
-        else:
+        elif not self.exchange.refuse(f"{death.reason} while it loaded them."):
             self._deaths_without_work += 1
         self.deaths += 1
         logs.error("worker died", reason=death.reason)
@@ -291,7 +297,7 @@ class QueueLoop:
 
     # Executing the table
 
-    def _execute(self) -> None:
+    def _execute(self, gives: bool) -> None:
         """What is nearest to its end goes first: what the loop does itself, which takes moments, then the workers."""
         self._books.look_over()
         steps = [step for step in reversed(pipeline.FLOW) if step.when_stopping or not self.stopping]
@@ -303,7 +309,7 @@ class QueueLoop:
                 return
         self._books.look_over()
         for step in steps:
-            if step.by is Runner.WORKER:
+            if gives and step.by is Runner.WORKER:
                 self._give(step)
         if not self._under_way and not self._books.pending.to_publish:
             self._books.idle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from daemon.children.child import Child, ChildGoneError
@@ -70,6 +70,17 @@ class Worker:
     def idle(self) -> bool:
         """True when the engine is loaded and no task is under way."""
         return self.pid is not None and self.model is not None and self.task is None
+
+    @property
+    def weights(self) -> str:
+        """What it is started with."""
+        return self._setup.weights
+
+    def use(self, weights: str) -> None:
+        """End the process; the next start loads these weights."""
+        self.stop()
+        self.model = None
+        self._setup = replace(self._setup, weights=weights)
 
     def start(self) -> None:
         """Start the process; it says `Ready` when its engine is loaded."""

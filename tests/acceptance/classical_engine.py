@@ -3,10 +3,12 @@
 It has the interface that `[engine] factory` asks of anybody's own segmenter, starts in a moment, and is deterministic.
 Environment variables make it misbehave on purpose: with NUSETD_TEST_POISON a plane that begins with this value kills
 the process, NUSETD_TEST_HANG names a file at the sight of which it hangs, once, and NUSETD_TEST_PAUSE makes it slow.
+With NUSETD_TEST_NAMED the weights decide what is stored of it, and those called ``broken`` cannot be loaded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +39,10 @@ class ClassicalEngine:
     """Called as any engine: with weights, params and threads."""
 
     def __init__(self, weights: str, params: Any, threads: int | None) -> None:
-        self.weights_info = Info()
+        named = "NUSETD_TEST_NAMED" in os.environ
+        if named and weights == "broken":
+            raise ValueError("they are broken")
+        self.weights_info = Info(weights, hashlib.sha256(weights.encode()).hexdigest()) if named else Info()
         self._pause_s = float(os.environ.get("NUSETD_TEST_PAUSE", "0"))
 
     def segment_stack(

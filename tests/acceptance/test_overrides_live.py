@@ -124,3 +124,49 @@ def test_what_is_under_way_is_begun_anew_as_a_second_result(new_lab: Maker) -> N
     assert 1 <= len(results["night"].counts()) < 4
     assert lab.states()[0] == "partial"
     assert lab.stop() == 0
+
+
+@pytest.mark.long
+def test_other_weights_are_in_use_between_two_time_points_and_what_was_begun_is_begun_anew(
+    new_lab: Maker, state: Path
+) -> None:
+    """One result is of one set of weights; weights that cannot be loaded change nothing; the way back is an order."""
+    lab = new_lab(acquisition_quiet_s=4.0)
+    write_stack(lab.incoming / "first.tif", stack(0))
+    lab.start(NUSETD_TEST_PAUSE="0.5", NUSETD_TEST_NAMED="1")
+    lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    for t in range(2):
+        write_stack(lab.incoming / f"night_t{t:03}.tif", stack(t))
+    lab.wait(lambda: lab.done() >= 2)
+    broken = asked("override", "engine.weights=broken", "--database", lab.output)
+    assert broken.returncode == 1
+    assert "Nothing was changed, fluorescence are in use as before: " in broken.stderr
+    assert "they are broken" in broken.stderr
+    assert not state.exists()
+    told = asked("override", "engine.weights=ours", "--by", "anna", "--database", lab.output)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.strip() == "From now on nuclei are found with other weights: ours (before: fluorescence)."
+    write_stack(lab.incoming / "night_t002.tif", stack(2))
+    lab.wait(lambda: len(lab.states()) == 3 and lab.states()[-1] == "complete" and lab.settled())
+    made = "select a.name, model_name, count(*) from acquisitions a join timepoints t on t.acquisition_id = a.id "
+    found = lab.rows(made + "where t.state = 'done' group by a.name order by a.name")
+    assert [found[0], found[2]] == [("first", "fluorescence", 1), ("night-2", "ours", 3)]
+    assert found[1][:2] == ("night", "fluorescence")
+    assert lab.rows("select count(*) from timepoints where error like '%begun with other weights%'") == [(0,)]
+    line = "the service: engine.weights = ours, chosen by anna at "
+    assert line in asked("status", "--database", lab.output).stdout
+    assert line in asked("override", "--database", lab.output).stdout
+    assert "settings of the service: engine.weights = ours, chosen by anna" in asked("check-config", lab.config).stdout
+
+    lab.kill()  # they are in use after a restart too
+    lab.start(NUSETD_TEST_NAMED="1")
+    write_stack(lab.incoming / "next.tif", stack(0))
+    lab.wait(lambda: lab.rows("select model_name from acquisitions where name = 'next'") == [("ours",)])
+    back = asked("override", "--remove", "engine.weights", "--database", lab.output)
+    assert "those of the configuration (before: ours)" in back.stdout
+    write_stack(lab.incoming / "last.tif", stack(0))
+    lab.wait(lambda: lab.rows("select model_name from acquisitions where name = 'last'") == [("fluorescence",)])
+    history = asked("override", "--history", "--database", lab.output).stdout
+    assert "anna  the service  engine.weights = ours, before fluorescence" in history
+    assert "engine" not in tomllib.loads(state.read_text())
+    assert lab.stop() == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +125,18 @@ def test_a_training_is_seen_stopped_goes_on_and_its_weights_are_used(
     assert window.run("return document.querySelectorAll('.curves path.two').length") == 2
     assert window.run("return document.querySelectorAll('.examples img').length") > 0
     assert "average precision at IoU 0.5" in window.text(".scores")
-    window.click("use these weights")
-    window.wait("kept", lambda: "They are kept as 'ours'" in window.text("#notice"))
+    window.click("use these weights …")
+    window.wait("the question", lambda: "The service does not run" in window.text("dialog"))
+    assert "Use ours from now on?" in window.text("dialog h2")
+    window.write("your name", "anna")
+    keep_picture(window, folder, "use-weights")
+    window.click("use them")
+    window.wait("noted", lambda: "It is noted" in window.text("#notice"))
     assert kept_weights() == ["ours"]
+    with closing(sqlite3.connect(folder / "nusetd.sqlite")) as connection:
+        [(kind, path, given)] = connection.execute("select kind, path, given from requests").fetchall()
+    assert (kind, path, json.loads(given)["values"]) == ("settings", "", {"engine.weights": "ours"})
+    assert json.loads(given)["by"].startswith("anna (")
     keep_picture(window, folder, "trained")
     window.open(f"{page.address}/#/predict")
     names = "return [...document.querySelectorAll('[name=weights] option')].map(o => o.value)"

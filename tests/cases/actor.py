@@ -33,13 +33,19 @@ class Actor:
         self.connection = None  # there is nothing to wait for
         self.tracks = True
         self.waited: list[float] = []
+        self.weights = MODEL.model_name
+        self.loads: dict[str, Event] = {MODEL.model_name: MODEL}  # what it says after a start with which weights
 
     @property
     def idle(self) -> bool:
         return self.model is not None and self.task is None
 
     def start(self) -> None:
-        self.pid, self.lines = 1, [MODEL]
+        self.pid, self.lines = 1, [self.loads[self.weights]]
+
+    def use(self, weights: str) -> None:
+        self.stop()
+        self.weights = weights
 
     def stop(self) -> None:
         self.pid = self.model = self.task = None

@@ -175,18 +175,29 @@ class JobOrders:
 
     def keep(self, values: Mapping[str, Any]) -> Prepared:
         """Keep the weights of a training under their name."""
-        job, name = self._named(values), str(values.get("name") or "")
-        if job.kind != "train":
-            raise UsageError("That job made no weights.")
+        weights, name = self.trained(values), str(values.get("name") or "")
 
         def act(job: Job) -> Said:
-            weights = self.jobs.folder(job.id) / RESULTS / f"{job.order['name']}.npz"
-            if not weights.is_file():
-                raise UsageError("There are no weights yet: the first ones come with the first validation.")
             keep(weights, name)
             return Said(f"They are kept as {name!r}: every list of weights has them now, and `--weights {name}`.")
 
         return self._about(values, act)
+
+    def trained(self, values: Mapping[str, Any]) -> Path:
+        """The weights of a training.
+
+        Raises
+        ------
+        DaemonError
+            When there are none.
+        """
+        job = self._named(values)
+        if job.kind != "train":
+            raise UsageError("That job made no weights.")
+        weights = self.jobs.folder(job.id) / RESULTS / f"{job.order['name']}.npz"
+        if not weights.is_file():
+            raise UsageError("There are no weights yet: the first ones come with the first validation.")
+        return weights
 
     def corrected(self) -> list[dict[str, Any]]:
         """The acquisitions with corrected time points."""

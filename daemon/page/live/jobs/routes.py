@@ -17,6 +17,7 @@ from daemon.page.live.jobs.models import models
 from daemon.page.live.jobs.progress import Progresses
 from daemon.page.live.jobs.results import KINDS, archive, result_files
 from daemon.page.live.jobs.scores import scores
+from daemon.page.live.jobs.service_weights import ServiceWeights
 from daemon.page.live.jobs.uploads import UploadRefusedError, Uploads, names_of
 from daemon.page.live.orders.changing import Changing, Prepared
 from daemon.page.live.orders.folders import Folders
@@ -48,6 +49,7 @@ class JobRoutes:
         self._uploads = Uploads(self._jobs, rules.limits)
         self._progresses = Progresses()
         self._changing = Changing(database, services, changed)
+        self._weights = ServiceWeights(database, services, self._changing, self._orders.trained)
 
     def routes(self) -> list[Route]:
         """Their addresses."""
@@ -67,6 +69,7 @@ class JobRoutes:
         made = [self._changing.route(f"/api/orders/{what}", what, prepare) for what, prepare in orders.items()]
         return [
             *made,
+            *self._weights.routes(),
             self._changing.marked("/api/uploads/{job}", "upload", upload),
             Route("/api/jobs", self.every),
             Route("/api/jobs/choices", self.choices),

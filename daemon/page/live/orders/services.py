@@ -73,6 +73,12 @@ class Services(Protocol):
     def override(self, database: str, watch: str, order: Steer) -> Said:
         """Ask for other settings of a watched folder."""
 
+    def weights(self, database: str) -> Mapping[str, Any]:
+        """The weights of the service, where they come from, and who changed them."""
+
+    def use_weights(self, database: str, weights: str | None, by: str) -> Said:
+        """Ask the service to go on with other weights; None: those of its configuration."""
+
     def again(self, database: str, number: int, by: str) -> Said:
         """Ask for a second result of an acquisition."""
 

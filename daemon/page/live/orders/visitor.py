@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from starlette.types import Scope
 
@@ -13,6 +15,7 @@ NAME = "nusetd.visitor"
 UNKNOWN = "somebody on this computer"
 
 _CONNECTED = "01"
+_LONGEST_NAME = 40
 
 
 def who(scope: Scope) -> str:
@@ -24,6 +27,12 @@ def who(scope: Scope) -> str:
     if client is None or server is None:
         return UNKNOWN
     return account_of(int(client[1]), int(server[1] or 0)) or UNKNOWN
+
+
+def signed(values: Mapping[str, Any], who: str) -> str:
+    """Who it is that orders: the name that was given with the order, and what is known besides."""
+    name = str(values.get("by") or "").strip()
+    return f"{name[:_LONGEST_NAME]} ({who})" if name else who
 
 
 def account_of(port: int, server_port: int, tables: Path = Path("/proc/net")) -> str | None:

@@ -2,6 +2,7 @@
 
 import { ask, order, told } from "/static/api.js";
 import { element } from "/static/build.js";
+import { keepName, myName, nameField } from "/static/person.js";
 import { spoken } from "/static/setting_rows.js";
 
 const LOOK_MS = 500;
@@ -75,7 +76,7 @@ export class Steering {
       element("ul", {}, ...rows),
       "What comes next is made with them. An acquisition that is still under way is begun anew, as a second result; finished ones stay as they are. The configuration file is not touched, and you can go back to it here.",
       "use them",
-      () => order("/api/orders/settings", { acquisition: this.trying.view.id, values, by: name() }),
+      () => order("/api/orders/settings", { acquisition: this.trying.view.id, values, by: myName() }),
     );
   }
 
@@ -86,12 +87,12 @@ export class Steering {
       element("ul", {}, ...rows),
       "A second result is made beside this one, which stays as it is; when it is there, both can be compared here.",
       "do it again",
-      () => order("/api/orders/again", { acquisition: this.trying.view.id, by: name() }),
+      () => order("/api/orders/again", { acquisition: this.trying.view.id, by: myName() }),
     );
   }
 
   box(title, list, consequences, verb, act) {
-    const who = element("input", { "aria-label": "your name", placeholder: "your name", maxlength: 60, value: name(), onchange: (event) => keepName(event.target.value) });
+    const who = nameField();
     const yes = element("button", { class: "main", "data-confirm": true, onclick: () => told(this.send(who.value, act)) }, verb);
     const no = element("button", { onclick: () => this.confirm(null) }, "leave it");
     return [element("div", { class: "confirm" }, element("p", {}, ...title), list, element("p", { class: "quiet small" }, consequences), element("div", { class: "row" }, who, yes, no))];
@@ -132,7 +133,7 @@ export class Steering {
       element("ul", {}, element("li", {}, `${one.name}: ${spoken(one.in_use.value, one)} → `, element("b", {}, spoken(one.in_use.configured, one)))),
       "An acquisition that is still under way is begun anew; finished ones stay as they are.",
       "go back",
-      () => order("/api/orders/settings", { acquisition: this.trying.view.id, removed: [one.name], by: name() }),
+      () => order("/api/orders/settings", { acquisition: this.trying.view.id, removed: [one.name], by: myName() }),
     );
   }
 
@@ -148,20 +149,4 @@ export class Steering {
 
 function when(at) {
   return new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-}
-
-function name() {
-  try {
-    return localStorage.getItem("nusetd.name") || "";
-  } catch {
-    return "";
-  }
-}
-
-function keepName(value) {
-  try {
-    localStorage.setItem("nusetd.name", value.trim());
-  } catch {
-    // the browser keeps nothing: it is asked for again
-  }
 }

@@ -5,6 +5,7 @@ import { element } from "/static/build.js";
 import { choice, field, numberInput, values, weightsChoice } from "/static/job_fields.js";
 import { folderField } from "/static/job_files.js";
 import { jobList } from "/static/job_list.js";
+import { serviceWeights } from "/static/service_weights.js";
 
 export function train(main) {
   const view = { ended: false, list: null };
@@ -12,13 +13,19 @@ export function train(main) {
     if (choices && !view.ended) build(main, view, choices);
   });
   return {
-    go: () => ready.then(() => view.list && view.list.refresh()),
-    changed: () => view.list && view.list.refresh(),
+    go: () => ready.then(() => refresh(view)),
+    changed: () => refresh(view),
     end: () => {
       view.ended = true;
       if (view.list) view.list.end();
     },
   };
+}
+
+function refresh(view) {
+  if (!view.list) return;
+  view.list.refresh();
+  told(view.weights.refresh());
 }
 
 function build(main, view, choices) {
@@ -117,7 +124,8 @@ function build(main, view, choices) {
   }
 
   view.list = jobList("train", "Nothing was trained yet.");
-  main.replaceChildren(element("div", { class: "jobs" }, form, element("section", {}, element("h2", {}, "Trainings"), view.list.root)));
+  view.weights = serviceWeights();
+  main.replaceChildren(element("div", { class: "jobs" }, form, element("section", {}, element("h2", {}, "Trainings"), view.list.root, view.weights.root)));
 }
 
 // One image beside its labels, and the next ones: what is wrong with labels is seen before hours are spent on them.

@@ -3,6 +3,7 @@
 import { order, tell, told } from "/static/api.js";
 import { element, number } from "/static/build.js";
 import { curves } from "/static/curves.js";
+import { useWeights } from "/static/service_weights.js";
 
 export function training(found, refresh) {
   const { losses, validations, scores, examples, begun, best } = found.progress;
@@ -82,14 +83,17 @@ function use(found, best, refresh) {
   if (found.alive || best === null) return [];
   const name = element("input", { type: "text", value: found.order.name, "aria-label": "name of the weights", spellcheck: "false" });
   const answer = element("p", { class: "quiet" });
-  const keep = element("button", { class: "main", "data-act": "keep-weights", onclick: () => told(kept()) }, "use these weights");
+  const own = () => name.value.trim();
+  const say = (said) => (answer.textContent = said);
+  const using = element("button", { class: "main", "data-act": "use-weights", onclick: () => useWeights(`Use ${own()} from now on?`, { job: found.id, name: own() }, say) }, "use these weights …");
+  const keep = element("button", { "data-act": "keep-weights", title: "under this name, for predictions and later", onclick: () => told(kept()) }, "only keep them");
   async function kept() {
-    const { said } = await order("/api/orders/keep-weights", { job: found.id, name: name.value.trim() });
+    const { said } = await order("/api/orders/keep-weights", { job: found.id, name: own() });
     name.blur();
-    tell(said);
-    answer.textContent = `${said} For what arrives in watched folders: weights = "${name.value.trim()}" in [engine] of the configuration, then a restart of the service.`;
+    tell(said, "good");
+    say(said);
   }
-  return [element("h2", {}, "Use them"), element("div", { class: "row" }, name, keep), answer];
+  return [element("h2", {}, "Use them"), element("div", { class: "row" }, name, using, keep), answer];
 }
 
 function chosen(found) {

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from daemon.page.live.orders.changing import Changing, Prepared, small_json
 from daemon.page.live.orders.named import named_acquisition
 from daemon.page.live.orders.services import Services, Steer
-from daemon.page.live.orders.visitor import who
+from daemon.page.live.orders.visitor import signed, who
 from daemon.page.live.trying.messages import TrialTask
 from daemon.page.live.trying.settings_shown import advice_shown, settings_shown
 from daemon.page.live.trying.trial_queue import TrialQueue
@@ -25,7 +25,7 @@ from storage.results import Results
 
 _FRESH = {"Cache-Control": "no-store"}
 _VIEWS = ("slice", "top", "side")
-_MOST_SETTINGS, _LONGEST_NAME = 100, 40
+_MOST_SETTINGS = 100
 
 
 class TryingRoutes:
@@ -129,7 +129,7 @@ class TryingRoutes:
             watch = self._services.steering(self._database, row.source_path)["watch"]
             if watch is None:
                 raise WrongRequestError(f"{row.name} comes from no watched folder: there is nothing to change for.")
-            order = Steer(values, tuple(removed), _signed(asked, name))
+            order = Steer(values, tuple(removed), signed(asked, name))
             facts = {**values, **({"removed": ", ".join(removed)} if removed else {})}
             return Prepared(watch, partial(self._services.override, self._database, watch, order), facts)
 
@@ -142,7 +142,7 @@ class TryingRoutes:
 
         def prepare() -> Prepared:
             row = named_acquisition(self._database, asked)
-            return Prepared(row.name, partial(self._services.again, self._database, row.id, _signed(asked, name)))
+            return Prepared(row.name, partial(self._services.again, self._database, row.id, signed(asked, name)))
 
         return await self._changing.carried_out(request, "again", prepare)
 
@@ -171,9 +171,3 @@ def _settings(values: object) -> dict[str, Any]:
     ):
         raise WrongRequestError("Settings are names with numbers, texts, true or false.")
     return dict(values)
-
-
-def _signed(values: Mapping[str, Any], who: str) -> str:
-    """Who it is: the name that was given, and what is known besides."""
-    name = str(values.get("by") or "").strip()
-    return f"{name[:_LONGEST_NAME]} ({who})" if name else who

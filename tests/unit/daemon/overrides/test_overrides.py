@@ -157,6 +157,51 @@ def test_a_broken_file_is_a_sentence_and_stays(state: Path, text: str) -> None:
     assert state.read_text() == text
 
 
+def weights(*names: str, at: str = AT) -> OverrideOrder:
+    """An order for weights; without one: those of the configuration."""
+    values = {book.WEIGHTS: names[0]} if names else {}
+    return OverrideOrder(book.SERVICE, at, "anna", values, () if names else (book.WEIGHTS,))
+
+
+def test_weights_of_the_service_are_overridden_and_go_back(state: Path) -> None:
+    settings = SettingsInUse("sqlite:////results/nusetd.sqlite")
+    plain = settings.laid_over(parsed())
+    assert settings.weights_after(plain, weights("histology")) == "histology"
+    assert not state.exists()  # nothing is written before they are loaded
+    found, told = settings.order(plain, weights("histology"))
+    assert told == "From now on nuclei are found with other weights: histology (before: fluorescence)."
+    assert (found.engine.weights, found.configured_weights) == ("histology", "fluorescence")
+    document = tomllib.loads(state.read_text())
+    assert document["engine"] == {"weights": "histology"}
+    [one] = [SettingInUse.from_dict(one) for one in settings.told(found)["service"]]
+    assert str(one) == f"engine.weights = histology, chosen by anna at {AT}; by the configuration fluorescence"
+    assert settings.told(found)["overridden"] == []
+    again = SettingsInUse("sqlite:////results/nusetd.sqlite").laid_over(parsed())
+    assert again.engine.weights == "histology"
+    assert reload.compare(found, again).for_restart is None
+    back, _ = settings.order(found, weights(at="2026-03-02T12:00:00.000Z"))
+    assert (back.engine.weights, back.configured_weights) == ("fluorescence", None)
+    assert settings.told(back)["service"] == []
+    assert [one.value for one in book.read(state).changes] == ["histology", None]
+
+
+def test_weights_that_are_not_there_are_refused_and_left_out(state: Path) -> None:
+    settings = SettingsInUse("sqlite:////x")
+    plain = settings.laid_over(parsed())
+    with pytest.raises(UsageError, match=r"Nothing was changed: weights = 'nowhere': "):
+        settings.weights_after(plain, weights("nowhere"))
+    with pytest.raises(UsageError, match=r"engine\.threads can only be changed in the configuration"):
+        settings.order(plain, OverrideOrder(book.SERVICE, AT, "anna", {"engine.threads": 2}))
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text('[engine]\nweights = "nowhere"\n')
+    assert settings.laid_over(parsed()).engine.weights == "fluorescence"
+    [fault] = settings.faults
+    assert fault.startswith("The weights that were chosen do not count, those of the configuration do: weights = 'no")
+    state.write_text("[engine]\nthreads = 3\n")
+    settings.laid_over(parsed())
+    assert "[engine] holds something else than weights" in settings.faults[0]
+
+
 def test_what_does_not_hold_any_more_is_left_out_and_told() -> None:
     """After an upgrade, or with another configuration: a setting that is gone, a value out of range, a folder gone."""
     values = {

@@ -27,11 +27,13 @@ from daemon import cli
 from daemon.jobs.job import JobState
 from daemon.jobs.job_folders import IMAGES, RESULTS, JobFolders
 from daemon.jobs.training_order import TrainOrder
+from daemon.overrides.book import SERVICE, WEIGHTS
 from daemon.page.live.guard import Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.progress import MOST_POINTS, JobProgress
 from daemon.page.live.jobs.uploads import UploadLimits
 from nuset_engine.training.dataset import read_pairs
+from storage.database.catalog import Catalog
 
 HOSTILE = '<img src=x onerror=alert(1)>/../../..\\evil";.tif'
 ENGINE = ("--engine", "classical_engine:ClassicalEngine")
@@ -294,6 +296,26 @@ def test_jobs_of_before_are_found_and_their_death_is_said(results: Path) -> None
         assert found["why"] == JobState.DIED.meaning
         assert page.order("stop-job", job=job.id).code == 409
         assert page.order("keep-weights", job=job.id, name="ours").code == 409
+
+
+def test_the_weights_of_the_service_are_told_and_changed_by_an_order(page: LivePage, results: Path) -> None:
+    known = page.ask("/api/weights").json
+    assert (known["runs"], known["weights"], known["in_use"], known["changes"]) == (False, None, None, [])
+    assert [one["name"] for one in known["models"]][:2] == ["fluorescence", "histology"]
+    answer = page.order("use-weights", name="histology", by="anna")
+    assert answer.code == 200, answer.body
+    assert answer.json["said"] == "It is noted: the service does it when it runs."
+    assert page.order("use-weights", back=True).code == 200
+    with Catalog.open(results) as catalog:
+        orders = [one for one in catalog.requests.unanswered() if one.path == SERVICE]
+        assert [one.details["values"] for one in orders] == [{WEIGHTS: "histology"}, {}]
+        assert [one.details["removed"] for one in orders] == [[], [WEIGHTS]]
+        assert str(orders[0].details["by"]).startswith("anna (")
+        for one in orders:
+            catalog.requests.withdraw(one.id)
+    refused = page.order("use-weights", name="../../elsewhere")
+    assert (refused.code, refused.json["error"][:34]) == (409, "There are no weights '../../elsewh")
+    assert page.order("use-weights", job="20260101-000000-0000", name="x").code == 409
 
 
 def test_the_page_loads_no_network() -> None:

@@ -372,6 +372,63 @@ def test_a_job_of_another_model_is_not_mixed_in(stage: Stage) -> None:
     assert stage.actor.given == []
 
 
+def test_other_weights_are_loaded_between_two_time_points(stage: Stage) -> None:
+    """The one under way ends first and is committed; nothing is given before whoever takes files has had a turn."""
+    other, told = Ready("other", "1" * 64), list[str | None]()
+    stage.actor.loads["ours"] = other
+    to_the_first_task(stage)
+    stage.queue_loop.exchange.ask("ours", told.append)
+    assert stage.queue_loop.model is None
+    stage.step()
+    assert (stage.actor.weights, stage.actor.stopped) == (MODEL.model_name, 0)
+    stage.step(stage.analysed())
+    for _ in range(4):
+        stage.step()
+        if told:
+            break
+    assert (told, stage.queue_loop.model, stage.actor.weights) == ([None], other, "ours")
+    assert len([task for task in stage.actor.given if isinstance(task, AnalyseTask)]) == 1
+    for _ in range(6):
+        stage.step(*([Painted()] if isinstance(stage.actor.task, PaintTask) else []))
+    assert stage.states()[:2] == [TimepointState.DONE, TimepointState.FAILED]
+    assert "begun with other weights" in str(stage.catalog.timepoints(stage.row.id)[1].error)
+
+
+@pytest.mark.parametrize(
+    "said", [CannotServe("They are not whole."), Died("The program that segments died (exit code 1)")]
+)
+def test_weights_that_cannot_be_loaded_give_way_to_those_so_far(stage: Stage, said: Event) -> None:
+    told = list[str | None]()
+    stage.actor.loads["ours"] = said
+    stage.queue_loop.exchange.ask("ours", told.append)
+    for _ in range(3):
+        stage.step()
+    [reason] = told
+    assert str(reason).startswith("They are not whole." if isinstance(said, CannotServe) else said.reason)
+    assert (stage.queue_loop.model, stage.actor.weights) == (MODEL, MODEL.model_name)
+    play_to_the_end(stage)
+    assert stage.states() == [TimepointState.DONE] * 3
+
+
+def test_what_the_database_refuses_to_hear_of_other_weights_is_told_again(stage: Stage) -> None:
+    told = list[str | None]()
+
+    def hear(reason: str | None) -> None:
+        told.append(reason)
+        if len(told) == 1:
+            raise DatabaseUnavailableError("locked")
+
+    stage.actor.loads["ours"] = Ready("other", "1" * 64)
+    stage.queue_loop.exchange.ask("ours", hear)
+    stage.step()
+    with pytest.raises(DatabaseUnavailableError):
+        stage.step()
+    assert stage.queue_loop.exchange.under_way
+    stage.step()
+    assert told == [None, None]
+    assert not stage.queue_loop.exchange.under_way
+
+
 def test_stopping_takes_nothing_new(stage: Stage) -> None:
     stage.step()
     stage.step()
