@@ -45,7 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_common(one)
     undo = kinds.add_parser("undo", help="take back what was said", description="Take back what was said.")
     undo.add_argument("number", nargs="?", type=int, metavar="ID", help="which one (default: the last)")
+    undo.add_argument("--together", action="store_true", help="with all that were said together with it, as by import")
     _add_common(undo)
+    edited = kinds.add_parser(
+        "import",
+        help="take over what was edited elsewhere",
+        description="Say how a movie that was edited elsewhere differs: a CTC folder, TrackMate's XML, or a GEFF.",
+    )
+    edited.add_argument("path", type=Path, metavar="PATH", help="the folder or file")
+    edited.add_argument("--dry-run", action="store_true", help="only list the differences")
+    options.add_format(edited)
+    _add_common(edited)
     listed = kinds.add_parser("list", help="what was said, and what became of it", description="List what was said.")
     options.add_database(listed)
     options.add_format(listed)
@@ -115,12 +125,39 @@ def execute(arguments: argparse.Namespace) -> int:
         said = Corrector(url, number).list()
         write_table(said.map(_in_a_cell), arguments.format, _BRIEF)
         return 0
+    if arguments.kind == "import":
+        return _import(url, number, arguments)
     who, facts = arguments.author, {"kind": arguments.kind}
     with recorded(url, "correct", str(arguments.acquisition), facts, who) as ending, CorrectionBars() as bars:
         reply = _said(Corrector(url, number, arguments.wait, who, bars.show), arguments)
         ending.say(reply.text, accepted=reply.state != MISFIT)
     (complain if reply.state == MISFIT else say)(reply.text)
     return 1 if reply.state == MISFIT else 0
+
+
+def _import(url: str, number: int, arguments: argparse.Namespace) -> int:
+    """Say all differences, or list them; exit code 1 where something could not be taken over."""
+    from contextlib import nullcontext
+
+    from daemon.orders.record import recorded
+    from daemon.output import complain, say, write_table
+    from daemon.progress import CorrectionBars
+    from storage.corrections.asking import Corrector
+    from storage.database.corrections.events import MISFIT
+
+    who, facts = arguments.author, {"kind": "import", "path": str(arguments.path)}
+    order = recorded(url, "correct", str(arguments.acquisition), facts, who)
+    with nullcontext() if arguments.dry_run else order as ending, CorrectionBars() as bars:
+        corrector = Corrector(url, number, arguments.wait, who, bars.show)
+        report = corrector.import_(arguments.path, arguments.dry_run)
+        if ending is not None:
+            ending.say(report.text(), accepted=not report.states[MISFIT])
+    if arguments.dry_run:
+        write_table(report.frame(), arguments.format)
+    for note in report.notes:
+        complain(note)
+    (complain if arguments.dry_run else say)(report.text())
+    return 1 if report.states[MISFIT] else 0
 
 
 def _in_a_cell(value: object) -> object:
@@ -136,7 +173,7 @@ def _said(corrector: Corrector, arguments: argparse.Namespace) -> CorrectionRepl
     from storage.files.mask_file import read_mask
 
     if arguments.kind == "undo":
-        return corrector.undo(arguments.number)
+        return corrector.undo(arguments.number, arguments.together)
     given = vars(arguments)
     nuclei = given["labels"] if arguments.kind == "merge" else () if arguments.kind == "add" else (given["label"],)
     to = given.get("daughters") or (() if given.get("to") is None else (given["to"],))

@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import getpass
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nuset_engine.arrays import Mask
-from storage.corrections.here import ToldProgress, carry_out
+from storage.corrections.elsewhere.importing import ImportReport, OpenEdited, import_movie, import_path
+from storage.corrections.having import Having
+from storage.corrections.here import ToldProgress
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, SETTLED, UNDONE
-from storage.errors import AnotherWriterError
 from storage.query.snapshots import resolved, snapshot
-
-_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,8 @@ class Corrector:
     ) -> None:
         self._url = url
         self._id = acquisition_id
-        self._wait_s = wait_s
         self._author = author or _account()
-        self._progress = progress
+        self._having = Having(url, acquisition_id, wait_s, progress)
 
     def merge(self, t: int, labels: Sequence[int]) -> CorrectionReply:
         """These nuclei of a time point are one."""
@@ -123,9 +121,26 @@ class Corrector:
         """The track of a nucleus ends with it."""
         return self.say(PersonsWord("end", t, (label,)))
 
-    def undo(self, number: int | None = None) -> CorrectionReply:
-        """Take back what was said, the last of it by default."""
-        return self._have(lambda catalog: catalog.corrections.undo(self._id, number, self._author))
+    def undo(self, number: int | None = None, together: bool = False) -> CorrectionReply:
+        """Take back what was said, the last of it by default.
+
+        The last is taken back with all that were said together with it, another one where `together` says so.
+        """
+        return self._have(lambda catalog: catalog.corrections.undo(self._id, number, self._author, together))
+
+    def import_(self, path: str | Path, dry_run: bool = False) -> ImportReport:
+        """Say how a movie that was edited elsewhere differs: a CTC folder, TrackMate's XML or a GEFF.
+
+        Raises
+        ------
+        WrongRequestError, StorageError
+            When it cannot be read, does not belong to the acquisition, or that is not complete.
+        """
+        return import_path(self._having, Path(path), self._author, dry_run)
+
+    def import_movie(self, opened: OpenEdited, dry_run: bool = False) -> ImportReport:
+        """Say how an edited movie differs that is here already, as `import_` does."""
+        return import_movie(self._having, opened, self._author, dry_run)
 
     def list(self) -> pd.DataFrame:
         """Return what was said, and what undid it: one row each."""
@@ -152,25 +167,11 @@ class Corrector:
 
     def _have(self, said: Callable[[Catalog], int]) -> CorrectionReply:
         """Write it down; carry it out where nobody else writes, else wait for who does."""
-        try:
-            with Catalog.open(self._url) as catalog:
-                number = said(catalog)
-                carry_out(catalog, self._id, self._progress)
-                return _reply(catalog, self._id, number)
-        except AnotherWriterError:
-            pass
-        catalog = open_beside_the_service(self._url)
-        try:
-            number = said(catalog)
-            until = time.monotonic() + self._wait_s
-            while True:
-                reply = _reply(catalog, self._id, number)
-                waits = reply.state == ORDERED and catalog.acquisition(self._id).state.value in SETTLED
-                if not waits or time.monotonic() >= until:
-                    return reply
-                time.sleep(_LOOK_S)
-        finally:
-            catalog.close()
+        return self._having.have(
+            said,
+            lambda catalog, number: _reply(catalog, self._id, number),
+            lambda reply: reply.state == ORDERED,
+        )
 
 
 def _account() -> str:
@@ -185,7 +186,9 @@ def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionRepl
     row: dict[str, Any] = next(one for one in catalog.corrections.listed(acquisition_id) if one["id"] == number)
     about = f"correction {number} ({row['kind']} at time point {row['source_t']})"
     if row["kind"] == "undo":
-        about = f"event {number}, undoing correction {row['parameters']['undoes']},"
+        others = len(row["parameters"].get("together", [])) - 1
+        more = f" and {others} said with it" if others > 0 else ""
+        about = f"event {number}, undoing correction {row['parameters']['undoes']}{more},"
     if row["state"] == MISFIT:
         return CorrectionReply(number, MISFIT, f"{about} does not fit: {row['reason']}.")
     if row["state"] == ORDERED:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from nuset_engine.arrays import Mask
+from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.region import NucleusRegion
 from storage.database.corrections.events import CorrectionOrder
 from storage.errors import StorageError, WrongRequestError
@@ -18,6 +19,7 @@ from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints, tracks
+from tracking.corrections.rules import LinkRule
 
 PlaceUm = tuple[float, float, float]
 """(z, y, x) in micrometres; in voxels where their size is not known."""
@@ -96,12 +98,41 @@ def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, auth
     regions = tuple(_region(row, store, one) for one in rows)
     drawn = _drawn(row, store, word.mask)
     points = tuple(_voxel(row, store, point) for point in word.points)
+    return _of_rows(word.kind, rows, regions, t, points, drawn, author)
+
+
+def order_of_links(
+    connection: Connection, row: AcquisitionRow, store: ImageStore, rule: LinkRule, author: str
+) -> CorrectionOrder:
+    """Return the order that a rule for the links of nuclei that are there is.
+
+    Raises
+    ------
+    WrongRequestError
+        When one of them is not there.
+    StorageError
+        When the labels cannot be read.
+    """
+    rows = [_nucleus(connection, row, at, label) for at, label in rule.nodes]
+    regions = tuple(_region(row, store, one) for one in rows)
+    return _of_rows(rule.kind, rows, regions, rule.nodes[0][0], (), None, author)
+
+
+def _of_rows(
+    kind: str,
+    rows: Sequence[RowMapping],
+    regions: tuple[NucleusRegion, ...],
+    t: int,
+    points: tuple[VoxelIndex, ...],
+    drawn: NucleusRegion | None,
+    author: str,
+) -> CorrectionOrder:
     place = regions[0].centre if regions else drawn.centre if drawn is not None else points[0]
     z, y, x = (float(at) for at in place)
     return CorrectionOrder(
-        kind=word.kind,
-        times=tuple(at for at, _ in nodes) or (t,),
-        labels=tuple(label for _, label in nodes),
+        kind=kind,
+        times=tuple(int(one["t"]) for one in rows) or (t,),
+        labels=tuple(int(one["label"]) for one in rows),
         tracks=tuple(one["track_id"] for one in rows),
         regions=regions,
         place_px=(z, y, x),

@@ -297,6 +297,7 @@ corrections = Table(
     Column("applied_at", String(32)),
     Column("changed", JSON(none_as_null=True)),  # which nuclei and tracks
     Column("carried_from", Integer),  # said of another result of the same source
+    Column("said_with", Integer),  # the first of those that were said together, as by one import
 )
 
 # What corrections replaced, so that it can be put back: rows of nuclei and tracks, ids of tracks, labels.

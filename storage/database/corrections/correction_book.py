@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from storage.database.book import Book
@@ -19,8 +21,20 @@ class CorrectionBook(Book):
         with self._transaction() as connection:
             return events.order(connection, acquisition_id, said, self._now())
 
-    def undo(self, acquisition_id: int, number: int | None, author: str) -> int:
+    def order_together(self, acquisition_id: int, said: Sequence[CorrectionOrder], group: int | None = None) -> int:
+        """Write down what is said at once, or with what was said under `group`; return the number of the first."""
+        with self._transaction() as connection:
+            return events.order_together(connection, acquisition_id, said, group, self._now())
+
+    def states_together(self, acquisition_id: int, group: int) -> Counter[str]:
+        """Count the states of corrections that were said together."""
+        with self._transaction() as connection:
+            return events.states_together(connection, acquisition_id, group)
+
+    def undo(self, acquisition_id: int, number: int | None, author: str, together: bool = False) -> int:
         """Take a correction back, the last one by default; return the number of the event that does.
+
+        The last one is taken back with all that were said together with it, another one where `together` says so.
 
         Raises
         ------
@@ -28,7 +42,7 @@ class CorrectionBook(Book):
             When there is none, or it is taken back already.
         """
         with self._transaction() as connection:
-            return events.undo(connection, acquisition_id, number, author, self._now())
+            return events.undo(connection, acquisition_id, number, author, self._now(), together)
 
     def listed(self, acquisition_id: int) -> list[dict[str, Any]]:
         """Return what was said of an acquisition, and what undid it, in that order."""

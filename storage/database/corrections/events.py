@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,8 +127,23 @@ def order(connection: Connection, acquisition_id: int, said: CorrectionOrder, no
     return _inserted(connection, values)
 
 
-def undo(connection: Connection, acquisition_id: int, number: int | None, author: str, now: str) -> int:
+def order_together(
+    connection: Connection, acquisition_id: int, said: Sequence[CorrectionOrder], group: int | None, now: str
+) -> int:
+    """Write down what is said at once, with what was said under `group` before; return the number of the first."""
+    numbers = [order(connection, acquisition_id, one, now) for one in said]
+    group = numbers[0] if group is None else group
+    for number in numbers:
+        connection.execute(update(corrections).where(corrections.c.id == number).values(said_with=group))
+    return group
+
+
+def undo(
+    connection: Connection, acquisition_id: int, number: int | None, author: str, now: str, together: bool = False
+) -> int:
     """Take a correction back, the last one by default; return the number of the event that does.
+
+    The last one is taken back with all that were said together with it, another one where `together` says so.
 
     Raises
     ------
@@ -143,19 +159,29 @@ def undo(connection: Connection, acquisition_id: int, number: int | None, author
         raise WrongRequestError(f"There is {which}: `nusetd correct ACQ list` shows what was said.")
     if row["undone_by"] is not None:
         raise WrongRequestError(f"Correction {row['id']} is undone already, by event {row['undone_by']}.")
+    undone = [int(row["id"])]
+    if (number is None or together) and row["said_with"] is not None:
+        group = and_(mine, corrections.c.said_with == row["said_with"], corrections.c.undone_by.is_(None))
+        undone = [int(one) for one in connection.execute(select(corrections.c.id).where(group)).scalars()]
     copied = ("t", "source_t", "labels", "tracks", *(f"{axis}_{unit}" for axis in "zyx" for unit in ("px", "um")))
     values = {name: row[name] for name in copied} | {
         "acquisition_id": acquisition_id,
         "kind": UNDO,
-        "parameters": {"undoes": int(row["id"])},
+        "parameters": {"undoes": int(row["id"])} | ({"together": sorted(undone)} if len(undone) > 1 else {}),
         "author": author,
         "ordered_at": now,
         "state": ORDERED,
         "counted": False,
     }
     event = _inserted(connection, values)
-    connection.execute(update(corrections).where(corrections.c.id == row["id"]).values(undone_by=event))
+    connection.execute(update(corrections).where(corrections.c.id.in_(undone)).values(undone_by=event))
     return event
+
+
+def states_together(connection: Connection, acquisition_id: int, group: int) -> Counter[str]:
+    """Count the states of corrections that were said together."""
+    mine = and_(corrections.c.acquisition_id == acquisition_id, corrections.c.said_with == group)
+    return Counter(connection.execute(select(corrections.c.state).where(mine)).scalars())
 
 
 def listed(connection: Connection, acquisition_id: int) -> list[dict[str, Any]]:
@@ -230,9 +256,13 @@ def carry(connection: Connection, source_key: str, to: int, now: str) -> int:
     query = select(corrections).where(corrections.c.acquisition_id == number, lasting).order_by(corrections.c.id)
     rows = connection.execute(query).mappings().all()
     fresh = {"acquisition_id": to, "state": ORDERED, "reason": None, "counted": False, "applied_at": None}
+    groups: dict[int, int] = {}
     for row in rows:
-        values = {name: value for name, value in row.items() if name not in ("id", "changed")}
-        _inserted(connection, values | fresh | {"carried_from": row["id"]})
+        values = {name: value for name, value in row.items() if name not in ("id", "changed", "said_with")}
+        new = _inserted(connection, values | fresh | {"carried_from": row["id"]})
+        if row["said_with"] is not None:
+            group = groups.setdefault(row["said_with"], new)
+            connection.execute(update(corrections).where(corrections.c.id == new).values(said_with=group))
     return len(rows)
 
 

@@ -49,6 +49,7 @@ OF_RESULTS = (
 )
 """Tables whose rows are copied, under the new number of their acquisition; those that others refer to first."""
 
+_OTHERS = ("undone_by", "said_with")  # by their numbers, which another database counts otherwise
 _AT_ONCE = 2_000  # rows that are copied at a time
 
 
@@ -139,19 +140,22 @@ def _copy_corrections(source: Connection, target: Connection, old: int, new: int
     numbers: dict[int, int] = {}
     rows = source.execute(select(corrections).where(of == old).order_by(corrections.c.id)).mappings().all()
     for row in rows:
-        values = {name: value for name, value in row.items() if name not in ("id", "undone_by")}
+        values = {name: value for name, value in row.items() if name not in ("id", *_OTHERS)}
         # Which event of another result it was carried from is a number of that database.
         values |= {"acquisition_id": new, "carried_from": None}
         undoes = row["parameters"].get("undoes")
         if undoes is not None:
             values["parameters"] = {**row["parameters"], "undoes": numbers[undoes]}
+            if together := row["parameters"].get("together"):
+                values["parameters"]["together"] = [numbers[one] for one in together]
         key = target.execute(insert(corrections).values(_without_nulls(corrections, values))).inserted_primary_key
         assert key is not None  # every dialect that we use reports the key of a single row
         numbers[row["id"]] = int(key[0])
     for row in rows:
-        if row["undone_by"] is not None:
+        known = {name: numbers[row[name]] for name in _OTHERS if row[name] is not None}
+        if known:
             here = corrections.c.id == numbers[row["id"]]
-            target.execute(update(corrections).where(here).values(undone_by=numbers[row["undone_by"]]))
+            target.execute(update(corrections).where(here).values(known))
 
 
 def _copy_sources(source: Connection, target: Connection, old: int, new: int) -> None:

@@ -12,6 +12,7 @@ from cases.corrected import CorrectedMovie, disc
 from daemon.cli import build_parser, main
 from daemon.commands.correct import labels, place
 from storage.errors import UnreadableInputError
+from storage.export.exporters import export
 from storage.files.mask_file import read_mask
 
 
@@ -69,8 +70,18 @@ def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.Capt
         1,
         "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).",
     )
+    folder = export(movie.output, "embryo", "ctc", tmp_path / "ctc")
+    assert asked("import", str(folder)) == (0, "embryo: there is no difference.\n")
+    mask = tifffile.imread(folder / "mask000.tif")
+    tifffile.imwrite(folder / "mask000.tif", np.where(mask == 4, 0, mask), photometric="minisblack")
+    code, text = asked("import", str(folder), "--dry-run", "--format", "csv")
+    assert (code, "nothing was said yet" in text) == (0, True)
+    assert '0,"delete","4",""' in text
+    code, text = asked("import", str(folder), "--author", "Bea")
+    assert (code, "1 are in force" in text) == (0, True)
+    assert asked("undo")[0] == 0
     code, text = asked("list")
     assert [word in text for word in ("redraw", "Ada", "does not fit", "there is a nucleus")] == [True] * 4
     code, text = asked("list", "--format", "csv")
     assert code == 0
-    assert text.count("\n") == 3
+    assert text.count("\n") == 5
