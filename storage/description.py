@@ -86,6 +86,8 @@ class Description:
         doubted. Each is one sentence that names the file.
     lacking : tuple of str
         What of it is declared and not there; a sentence each. Of an image that grows it may still come.
+    drawn : str or None
+        Why it is taken for labels or a mask, and is not processed; a sentence that says what to do.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Description:
     remarks: tuple[str, ...] = ()
     overruled: Mapping[str, Any] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    drawn: str | None = None
 
     def file_of(self, t: int) -> Path:
         """Return what holds time point t: its own file where there is one per time point, else the source.

@@ -32,6 +32,8 @@ class GivenFacts:
         Seconds from one time point to the next, whatever the file gives.
     nuclear_channel : int, str or None
         By index or name.
+    as_image : bool or None
+        True: what looks like labels or a mask is an image all the same.
     """
 
     axes: str | None = None
@@ -39,6 +41,7 @@ class GivenFacts:
     voxel_size_override_um: GivenSize | None = None
     frame_interval_s: float | None = None
     nuclear_channel: int | str | None = None
+    as_image: bool | None = None
 
     def __bool__(self) -> bool:
         """True where anything is said."""

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, default=0.4, help="least confidence of an event, 0 to 1 (0.4)")
     options.add_runtime(parser)
     options.add_settings(parser)
+    options.add_as_image(parser)
     options.add_channel(parser)
 
 
@@ -48,5 +49,6 @@ def execute(arguments: argparse.Namespace) -> int:
             runtime=config.engine.runtime,
             segmentation=config.processing.segmentation,
             unclear_channel=arguments.unclear_channel,
+            as_image=arguments.as_image,
         )
     )

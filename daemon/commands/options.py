@@ -201,7 +201,17 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         help="from one time point to the next, whatever the metadata gives",
     )
+    add_as_image(parser)
     add_channel(parser)
+
+
+def add_as_image(parser: argparse.ArgumentParser) -> None:
+    """That what looks like no image is one."""
+    parser.add_argument(
+        "--as-image",
+        action="store_true",
+        help="what looks like labels or a mask is an image all the same (default: it is set aside)",
+    )
 
 
 def add_channel(parser: argparse.ArgumentParser) -> None:
@@ -231,6 +241,7 @@ def given_facts(arguments: argparse.Namespace) -> GivenFacts:
         voxel_size_override_um=arguments.voxel_size_override,
         frame_interval_s=arguments.frame_interval,
         nuclear_channel=channel(arguments.channel),
+        as_image=arguments.as_image or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -30,11 +30,7 @@ from tracking.params import TrackingParams
 UnclearChannel = Literal["ask", "take"]
 """Where two channels may be the one with nuclei: a person is asked, or the likelier is taken with a warning."""
 
-SECTIONS: Mapping[str, Any] = {
-    "segmentation": SegmentationParams,
-    "volume": VolumeParams,
-    "tracking": TrackingParams,
-}
+SECTIONS: Mapping[str, Any] = {"segmentation": SegmentationParams, "volume": VolumeParams, "tracking": TrackingParams}
 """The sections whose settings decide results, with the parameters that they are read into."""
 
 DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
@@ -87,6 +83,8 @@ class WatchConfig:
         Which dimension of a TIFF is which, slowest first, whatever it says: ``TYX`` for time points kept as slices.
     frame_interval_s : float or None
         Seconds from one time point to the next, whatever the metadata gives.
+    as_image : bool
+        What looks like labels or masks is processed like any image; else it is set aside.
     quiet_s, give_up_s : float
         See `SettleRules`.
     acquisition_quiet_s : float
@@ -115,6 +113,7 @@ class WatchConfig:
     voxel_size_override_um: GivenSize | None = None
     axes: str | None = None
     frame_interval_s: float | None = None
+    as_image: bool = False
     quiet_s: float = 2.0
     give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
@@ -126,9 +125,8 @@ class WatchConfig:
     @property
     def given(self) -> GivenFacts:
         """What is said of all images that arrive there."""
-        return GivenFacts(
-            self.axes, self.voxel_size_um, self.voxel_size_override_um, self.frame_interval_s, self.nuclear_channel
-        )
+        said = {one.name: getattr(self, one.name) for one in fields(GivenFacts)}
+        return GivenFacts(**{**said, "as_image": self.as_image or None})
 
     @property
     def settle(self) -> SettleRules:
@@ -294,6 +292,7 @@ def _read_watch(table: Reader, folder: Path, around: Reader) -> WatchConfig:
         voxel_size_override_um=table.voxel_size("voxel_size_override_um"),
         axes=table.axes("axes"),
         frame_interval_s=table.optional_number("frame_interval_s"),
+        as_image=table.boolean("as_image", defaults.as_image),
         quiet_s=table.number("quiet_s", defaults.quiet_s, at_least=0.0),
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),

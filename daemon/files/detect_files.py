@@ -15,6 +15,7 @@ from daemon.files.nuclear_planes import NuclearPlanes
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
+from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
     from daemon.configuration.config import UnclearChannel
@@ -36,6 +37,7 @@ class DetectOptions:
     runtime: str
     segmentation: SegmentationParams = field(default_factory=SegmentationParams)
     unclear_channel: UnclearChannel = "ask"
+    as_image: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a score that is none."""
@@ -55,10 +57,12 @@ def detect_files(options: DetectOptions) -> int:
 
 
 def _events(image: Path, options: DetectOptions, detector: EventDetector) -> list[tuple[int | float, ...]]:
-    found = readers.open_acquisitions(image)
+    found = readers.open_acquisitions(image, given=GivenFacts(as_image=options.as_image))
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: split it, and detect in each.")
     with found[0] as acquisition:
+        if acquisition.drawn is not None:
+            raise DaemonError(acquisition.drawn)
         planes = NuclearPlanes(options.nuclear_channel, options.unclear_channel, lambda: detector.nuclei).of(
             acquisition
         )

@@ -117,13 +117,15 @@ def channel_by_word(acquisition: Description, wanted: int | str | None) -> Chann
 
 
 def refuse_unmeasurable(acquisition: Description) -> None:
-    """Refuse a z-stack without a voxel size: its slices cannot be joined without the distance between them.
+    """Refuse what is no image, and a z-stack without a voxel size: its slices cannot be joined without their distance.
 
     Raises
     ------
     NotProcessableError
-        With the ways to give the size.
+        With what to say where it is one, or with the ways to give the size.
     """
+    if acquisition.drawn is not None:
+        raise NotProcessableError(acquisition.drawn)
     if acquisition.size_z > 1 and acquisition.voxel_size_um is None:
         raise NotProcessableError(
             f"{acquisition.name} is a stack of {acquisition.size_z} slices whose file does not give the voxel size: "

@@ -178,6 +178,7 @@ def _make_levels(
     for i, (y, x) in enumerate(levels):
         sizes = (0, *between, y, x)
         options: dict[str, Any] = {}
+        dtype = np.dtype(dtype.str)  # C has two types of 64 bits, of which Zarr knows the one
         if version == "0.4":
             options["compressors"] = numcodecs.Blosc("zstd", 3, shuffle=numcodecs.Blosc.SHUFFLE)
             options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}

@@ -24,9 +24,12 @@ def halved_image(block: StackZYX) -> StackZYX:
     if size_y % 2 or size_x % 2:
         block = np.pad(block, ((0, 0), (0, size_y % 2), (0, size_x % 2)), mode="edge")
     quads = (block[:, ::2, ::2], block[:, 1::2, ::2], block[:, ::2, 1::2], block[:, 1::2, 1::2])
-    if block.dtype.kind == "f":
-        mean: StackZYX = ((quads[0] + quads[1] + quads[2] + quads[3]) / 4).astype(block.dtype)
+    if block.dtype.kind == "f":  # quarters, because four large numbers may be more than the type holds
+        mean: StackZYX = (quads[0] / 4 + quads[1] / 4 + quads[2] / 4 + quads[3] / 4).astype(block.dtype)
         return mean
+    if block.dtype.itemsize == 8:
+        rests: StackZYX = sum((quad & 3 for quad in quads[1:]), quads[0] & 3)
+        return sum((quad >> 2 for quad in quads[1:]), quads[0] >> 2) + ((rests + 2) >> 2)
     total: StackZYX = quads[0].astype(np.int64 if block.dtype.itemsize >= 4 else np.int32)
     for quad in quads[1:]:  # in place, without a wide copy of each
         np.add(total, quad, out=total)

@@ -13,7 +13,7 @@ from pathlib import Path
 from storage.acquisition import Acquisition
 from storage.errors import IncompleteInputError, SourceGoneError, StorageError, UnreadableInputError
 from storage.given_facts import GivenFacts
-from storage.readers import formats, names
+from storage.readers import formats, label_images, names
 from storage.readers.completion import Completion
 from storage.readers.discover import discover, left_out
 from storage.readers.formats import close_kept, equal_files, let_go
@@ -73,7 +73,8 @@ def open_acquisitions(
     check : bool
         Look whether each file is whole. Leave it out only for files that were just looked at.
     given : GivenFacts or None
-        All that a person says of them, instead of `voxel_size_um` and `axes`.
+        All that a person says of them, instead of `voxel_size_um` and `axes`. With it, images that look like labels
+        or masks are found out (`drawn`), unless it says that they are none.
 
     Raises
     ------
@@ -104,6 +105,8 @@ def open_acquisitions(
     if axes is not None:
         found = [_without_use_for(axes, one) for one in found]
     known = [one.with_given(told) for one in sorted(found, key=lambda one: str(one.source_path))]
+    if given is not None and not given.as_image:
+        known = [label_images.judged(one) for one in known]
     return known if pattern is not None else [_undated(one) for one in known]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from storage.errors import WrongRequestError
 from storage.given_facts import AXES_REMEDY, GivenFacts, checked_axes
 
-FIELDS = ("axes", "voxel_um", "voxel_whatever_the_file_says", "interval_s", "channel")
+FIELDS = ("axes", "voxel_um", "voxel_whatever_the_file_says", "interval_s", "channel", "as_image")
 
 
 def given_facts(values: Mapping[str, Any]) -> GivenFacts:
@@ -34,6 +34,7 @@ def given_facts(values: Mapping[str, Any]) -> GivenFacts:
         voxel_size_override_um=size if whatever else None,
         frame_interval_s=None if interval is None else interval[0],
         nuclear_channel=None if not channel else int(channel) if channel.isdecimal() and len(channel) < 9 else channel,
+        as_image=True if values.get("as_image") is True else None,
     )
 
 

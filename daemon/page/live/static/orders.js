@@ -70,19 +70,21 @@ const FACTS = [
 function taking(title, source) {
   const inputs = Object.fromEntries(FACTS.map(([name, words, example]) => [name, element("input", { name, placeholder: example, "aria-label": words })]));
   const whatever = element("input", { type: "checkbox", "aria-label": "whatever the file says" });
+  const image = element("input", { type: "checkbox", "aria-label": "an image, no labels" });
   const doing = element("button", { class: "main", "data-confirm": true, onclick: send }, "take it");
   const box = dialog(
     title,
     element("p", {}, "Say what the file does not say, or says wrongly; leave the rest empty. What was found with other facts gives way to the new result."),
     element("dl", { class: "form" }, ...FACTS.flatMap(([name, words]) => [element("dt", {}, words), element("dd", {}, inputs[name])])),
     element("label", { class: "line" }, whatever, "this voxel size counts whatever the file says"),
+    element("label", { class: "line" }, image, "it is an image, even if it looks like labels or a mask"),
     element("p", { class: "quiet" }, "Which files belong together is said by `pattern` of the watched folder in the configuration, for all of them."),
     element("div", { class: "row end" }, element("button", { onclick: () => box.close() }, "cancel"), doing),
   );
   async function send() {
     const values = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value]));
     doing.disabled = true;
-    if (await ordered("submit", { ...source, ...values, voxel_whatever_the_file_says: whatever.checked })) box.close();
+    if (await ordered("submit", { ...source, ...values, voxel_whatever_the_file_says: whatever.checked, as_image: image.checked })) box.close();
     doing.disabled = false;
   }
 }
