@@ -216,6 +216,8 @@ def admit(
         sources,
         {t + shift: fingerprint for t, fingerprint in found.former.items()},
     )
+    if acquisition.stage_um is not None:
+        catalog.sources.note_stage(row.id, [t + shift for t in found.fingerprints], acquisition.stage_um)
     return row
 
 

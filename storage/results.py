@@ -24,6 +24,8 @@ from storage import naming
 from storage.errors import StorageError, WrongRequestError
 from storage.omezarr import places
 from storage.query.answers import to_pandas
+from storage.query.following import follower
+from storage.query.following.lines import Line
 from storage.query.question import Question
 from storage.query.snapshots import resolved, snapshot
 from storage.query.statements import Selection, TimeRange
@@ -69,6 +71,24 @@ class Results:
     def acquisitions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return one row per acquisition."""
         return Question.acquisitions(self.url, Selection(where=where, columns=columns)).frame()
+
+    def follow(
+        self, cursor: str | None = None, *, where: str | None = None, events: bool = False, until_now: bool = False
+    ) -> Iterator[Line]:
+        """Give what is committed, line by line, of all acquisitions, and wait for more; see `nusetd follow`.
+
+        Parameters
+        ----------
+        cursor : one that a line carried; ``start`` for all that was ever committed; None for what comes from now on
+        where : a filter for nuclei
+        events : without rows of nuclei and tracks
+        until_now : end instead of waiting
+
+        Raises
+        ------
+        WrongRequestError
+        """
+        return _followed(self.url, None, cursor, where, events, until_now)
 
     def sql(self, query: str, **values: object) -> pd.DataFrame:
         """Return what your own SELECT finds; it cannot write.
@@ -137,6 +157,12 @@ class AcquisitionResults:
         """Return tracks with root, generation and daughters; with `track` only its family."""
         return Question.lineage(self.url, self.about.id, Selection(track=track, where=where)).frame()
 
+    def follow(
+        self, cursor: str | None = None, *, where: str | None = None, events: bool = False, until_now: bool = False
+    ) -> Iterator[Line]:
+        """Give what is committed of it, line by line, and wait for more; see `Results.follow`."""
+        return _followed(self.url, self.about.id, cursor, where, events, until_now)
+
     def divisions(self) -> pd.DataFrame:
         """Return one row per division: mother, daughters, when, where, volumes."""
         return self._view("divisions", "t, parent_track_id")
@@ -203,3 +229,13 @@ class AcquisitionResults:
         place = f"{self.about.zarr_path}/{name}/{level}/{array.shape[0]}"
         lazy: dask.array.Array = dask.array.from_array(array, chunks=array.chunks, name=place)
         return lazy
+
+
+def _followed(
+    url: str, acquisition: int | None, cursor: str | None, where: str | None, events: bool, until_now: bool
+) -> Iterator[Line]:
+    """What is wrong is said at once, not with the first line."""
+    with snapshot(url) as connection:
+        scope = follower.scope_of(connection, acquisition, where, events)
+        begin = follower.begin(connection, cursor)
+    return follower.follow(url, scope, begin, until_now=until_now)

@@ -210,9 +210,14 @@ class Monitor:
         self.alert_sender.stop()
 
     def _raise(self, alerts: Iterator[Alert]) -> None:
+        """Tell of alerts, those who follow as well; while the database refuses they are not told there."""
         now = self._clock()
         for alert in alerts:
-            self.alert_sender.raise_alert(alert, now)
+            if self.alert_sender.raise_alert(alert, now) and self._trouble is None:
+                try:
+                    self._catalog.events.alarm(alert.kind, alert.subject, alert.message, alert.facts)
+                except StorageError as error:
+                    logs.error("alert not told to who follows", kind=alert.kind, reason=error)
 
     def _new_problems(self, problems: Sequence[Problem]) -> list[Problem]:
         """Problems that were not there at the last look; those at the start are no news."""

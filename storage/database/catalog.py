@@ -285,7 +285,7 @@ class Catalog(Writer):
         """
         with self._transaction() as connection:
             lookups.acquisition(connection, acquisition_id)
-            commits.finalise_tracks(connection, acquisition_id, update, state, measures)
+            commits.finalise_tracks(connection, acquisition_id, update, state, measures, self._now())
 
     def is_waiting(self, acquisition_id: int) -> bool:
         """Say whether time points of an acquisition are awaited: queued, being processed, or analysed and kept."""

@@ -10,9 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.nuclei import Nuclei
 from storage.database import analysed, claims, progress_flags
+from storage.database.ledger import track_changes
+from storage.database.ledger.entries import tell
 from storage.database.records import nuclei_records, plain, track_record
 from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
+from storage.schema.event_kinds import RENEWED, EventKind
 from storage.schema.rows import TimepointJob
 from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
 from storage.schema.tables import acquisitions, plain_labels, timepoints, tracker_states, tracks
@@ -49,11 +52,28 @@ def commit_timepoint(
     done = done_values(len(nuclei.table), timings, quality, job.fingerprint, now)
     done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
     connection.execute(update(timepoints).where(here).values(done))
+    before, after = _tracks_then(connection, job, track_update)
     if job.needs_replay:
         _forget_tracks(connection, job.acquisition_id)
-    apply_update(connection, job.acquisition_id, track_update, measures, None if job.needs_replay else job.t)
-    _store_state(connection, job, tracker_state)
+    renewed = apply_update(connection, job.acquisition_id, track_update, measures, None if job.needs_replay else job.t)
+    seen = _store_state(connection, job, tracker_state)
+    facts = track_changes.changes(before, after, seen) | _renewed(renewed, job.t)
+    tell(connection, EventKind.TIMEPOINT, job.acquisition_id, now, job.t, facts)
     return True
+
+
+def _tracks_then(
+    connection: Connection, job: TimepointJob, track_update: TrackUpdate
+) -> tuple[track_changes.KnownTracks, track_changes.KnownTracks]:
+    """Tracks before and after an update."""
+    if job.needs_replay:
+        return track_changes.all_of(connection, job.acquisition_id), track_changes.told_by(track_update)
+    return track_changes.of_update(connection, job.acquisition_id, track_update)
+
+
+def _renewed(times: Sequence[int], own: int | None = None) -> dict[str, list[int]]:
+    others = [t for t in times if t != own]
+    return {RENEWED: others} if others else {}
 
 
 def done_values(
@@ -81,33 +101,48 @@ def apply_update(
     track_update: TrackUpdate,
     measures: Measures | None = None,
     written_t: int | None = None,
-) -> None:
+) -> list[int]:
     """Bring track ids of nuclei, tracks and the finality of frames to what the tracker says now.
 
     The nuclei of time point `written_t` have just been written with their track ids. Final tracks are measured here,
     which takes a few milliseconds each, where their `measures` are not given.
+
+    Returns
+    -------
+    list of int
+        The time points of which nuclei have other tracks now.
     """
     if track_update.removed_tracks:
         gone = [{"gone": int(number)} for number in track_update.removed_tracks]
         this = and_(tracks.c.acquisition_id == acquisition_id, tracks.c.track_id == bindparam("gone"))
         connection.execute(delete(tracks).where(this), gone)
-    for frame in track_update.frames:
-        _assign(connection, acquisition_id, frame, written_t)
+    renewed = [int(frame.t) for frame in track_update.frames if _assign(connection, acquisition_id, frame, written_t)]
     records = [track_record(acquisition_id, track) for track in track_update.tracks]
     if records:
         if measures is None:
             measures = measured(connection, acquisition_id, records)
         upsert(connection, tracks, with_measures(records, measures), ("acquisition_id", "track_id"))
+    return renewed
 
 
 def finalise_tracks(
-    connection: Connection, acquisition_id: int, track_update: TrackUpdate, state: bytes, measures: Measures | None
+    connection: Connection,
+    acquisition_id: int,
+    track_update: TrackUpdate,
+    state: bytes,
+    measures: Measures | None,
+    now: str,
 ) -> None:
     """Write what the tracker says when nothing more will come."""
     _refuse_waiting(connection, acquisition_id)
-    apply_update(connection, acquisition_id, track_update, measures)
+    before, after = track_changes.of_update(connection, acquisition_id, track_update)
+    renewed = apply_update(connection, acquisition_id, track_update, measures)
     here = tracker_states.c.acquisition_id == acquisition_id
     connection.execute(update(tracker_states).where(here).values(state=state))
+    last_t = connection.execute(select(tracker_states.c.t).where(here)).scalar()
+    facts = track_changes.changes(before, after, (last_t or 0, last_t or 0)) | _renewed(renewed)
+    if facts:
+        tell(connection, EventKind.TRACKS, acquisition_id, now, facts=facts)
 
 
 def complete(connection: Connection, acquisition_id: int, now: str) -> None:
@@ -120,6 +155,7 @@ def complete(connection: Connection, acquisition_id: int, now: str) -> None:
         )
     final, reason = _outcome(connection, acquisition_id)
     claims.set_state(connection, acquisition_id, final, reason, now)
+    tell(connection, EventKind.FINISHED, acquisition_id, now, facts={"state": final.value, "reason": reason})
 
 
 def upsert(connection: Connection, table: Table, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
@@ -148,17 +184,22 @@ def _replace_nuclei(
     return min(records, key=lambda record: record["label"]).get("measurements") if records else None
 
 
-def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, written_t: int | None) -> None:
+def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, written_t: int | None) -> bool:
+    """Give nuclei of a time point their tracks; True where any of them had another one."""
+    is_other = False
     pairs = [{"of": int(n), "now": int(i)} for n, i in zip(frame.labels, frame.track_ids, strict=True)]
     if pairs and frame.t != written_t:
         this = and_(
             nuclei_table.c.acquisition_id == acquisition_id,
             nuclei_table.c.t == int(frame.t),
             nuclei_table.c.label == bindparam("of"),
+            nuclei_table.c.track_id.is_distinct_from(bindparam("now")),
         )
-        connection.execute(update(nuclei_table).where(this).values(track_id=bindparam("now")), pairs)
+        found = connection.execute(update(nuclei_table).where(this).values(track_id=bindparam("now")), pairs)
+        is_other = found.rowcount != 0
     here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == int(frame.t))
     connection.execute(update(timepoints).where(here).values(tracks_final=bool(frame.is_final), painted_at=None))
+    return is_other
 
 
 def _forget_tracks(connection: Connection, acquisition_id: int) -> None:
@@ -170,13 +211,15 @@ def _forget_tracks(connection: Connection, acquisition_id: int) -> None:
     connection.execute(update(timepoints).where(here).values(tracks_final=False, painted_at=None))
 
 
-def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> None:
+def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> tuple[int, int]:
+    """Keep the tracker's state; return the last time points that it had seen, before and now."""
     seen = connection.execute(
         select(tracker_states.c.t).where(tracker_states.c.acquisition_id == job.acquisition_id)
     ).scalar()
     last = max(job.t, -1 if seen is None else seen)
     record = {"acquisition_id": job.acquisition_id, "t": last, "state": state}
     upsert(connection, tracker_states, [record], ("acquisition_id",))
+    return -1 if seen is None else int(seen), int(last)
 
 
 def _refuse_waiting(connection: Connection, acquisition_id: int) -> None:

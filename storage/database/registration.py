@@ -15,6 +15,7 @@ from storage import naming
 from storage.canonical import canonical_json
 from storage.connection.database_folder import folder_of
 from storage.database.corrections import events as corrections
+from storage.database.ledger import entries
 from storage.database.readings import further
 from storage.database.stores import remade
 from storage.description import Description
@@ -22,6 +23,7 @@ from storage.errors import StorageError
 from storage.given_facts import GivenFacts
 from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
+from storage.schema.event_kinds import EventKind
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import (
@@ -78,7 +80,7 @@ def register(
     if given is not None:
         values["given"] = given.stored()
     if replaces is not None:
-        _read_again(connection, replaces, values | numbering.in_steps(connection, None, acquisition, params))
+        _read_again(connection, replaces, values | numbering.in_steps(connection, None, acquisition, params), now)
         return replaces
     without = result_key(acquisition, model[1], {**params, "nuclear_channel": None})  # while the channel was open
     row = _known_as(connection, values["source_key"], (values["result_key"], "", without))
@@ -95,7 +97,7 @@ def register(
         numbering.refuse_strangers(connection, row, acquisition)
         # Another image lies under the same name now: none of the old result holds, and its store has other axes.
         values |= _new_place(connection, row["name"], zarr_path)
-        _forget_results(connection, number)
+        _forget_results(connection, number, now)
     else:
         values |= further.values(row, values, acquisition)
         further.retime(connection, row, values["frame_interval_s"], values["step"])
@@ -317,8 +319,8 @@ def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> di
     return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
 
 
-def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str, Any]) -> None:
-    _forget_results(connection, acquisition_id)
+def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str, Any], now: str) -> None:
+    _forget_results(connection, acquisition_id, now)
     fresh = {"state": AcquisitionState.QUEUED.value, "error": None, "completed_at": None, "store_id": remade.new_id()}
     here = acquisitions.c.id == acquisition_id
     connection.execute(
@@ -326,7 +328,8 @@ def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str
     )
 
 
-def _forget_results(connection: Connection, acquisition_id: int) -> None:
+def _forget_results(connection: Connection, acquisition_id: int, now: str) -> None:
+    entries.tell(connection, EventKind.DROPPED, acquisition_id, now)
     corrections.forget_results(connection, acquisition_id)
     for table in (timepoints, tracks, plain_tracks, tracker_states):  # nuclei go with their time points
         connection.execute(delete(table).where(table.c.acquisition_id == acquisition_id))

@@ -19,6 +19,8 @@ from storage.connection.engine import LOOP_TIMEOUT_MS, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
 from storage.database.change_book import ChangeBook
 from storage.database.corrections.correction_book import CorrectionBook
+from storage.database.ledger.event_book import EventBook
+from storage.database.ledger.rule_book import RuleBook
 from storage.database.sources.channel_book import ChannelBook
 from storage.schema.migrate import upgrade
 
@@ -116,6 +118,16 @@ class Writer:
     def corrections(self) -> CorrectionBook:
         """What people say of nuclei and links."""
         return CorrectionBook(self._transaction, self._now)
+
+    @property
+    def events(self) -> EventBook:
+        """What is told besides results."""
+        return EventBook(self._transaction, self._now)
+
+    @property
+    def rules(self) -> RuleBook:
+        """What rules decided and sent."""
+        return RuleBook(self._transaction, self._now)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -24,6 +24,9 @@ from sqlalchemy import (
 )
 
 from storage.schema.columns import ROW_ID, metadata, nucleus_columns, track_columns
+from storage.schema.ledger_tables import events as events
+from storage.schema.ledger_tables import rule_sendings as rule_sendings
+from storage.schema.ledger_tables import rule_states as rule_states
 
 acquisitions = Table(
     "acquisitions",
@@ -98,6 +101,8 @@ timepoints = Table(
     Column("result_version", String(64)),  # of the nusetd that made them
     Column("measured", JSON(none_as_null=True)),  # `measurements` of its first nucleus: what there is besides columns
     Column("source_t", Integer),  # t as people write it: the number in the file's name, else t
+    Column("stage_y_um", Float),  # where the stage stood, as the file says it
+    Column("stage_x_um", Float),
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
     Index(None, "completed_at"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cases import family, postgres, recipes
+from cases.mirror import Mirror
 from cases.stored import Clock, acquisition, nuclei, one_to_one, register, work_off
 from sqlalchemy import create_engine, text
 
@@ -107,6 +108,16 @@ def test_the_same_is_stored_as_on_sqlite(url: str, tmp_path: Path) -> None:
     assert len(ours["nuclei"]) == 9
     for name, table in ours.items():
         pd.testing.assert_frame_equal(table, other[name], obj=name)
+
+
+def test_who_follows_is_told_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:
+    told: list[list[tuple[object, ...]]] = []
+    for database in (url, tmp_path / "nusetd.sqlite"):
+        live_through(database)
+        lines = list(storage.open(database).follow("start", until_now=True))
+        Mirror().take(lines).check(database)
+        told.append([tuple(line.get(name) for name in ("kind", "cursor", "t", "label", "track_id")) for line in lines])
+    assert told[0] == told[1]
 
 
 def test_every_view_says_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:

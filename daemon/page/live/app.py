@@ -25,6 +25,7 @@ from daemon.errors import DaemonError
 from daemon.page import neuroglancer
 from daemon.page.live import facts, pictures, plots
 from daemon.page.live.attention import attention
+from daemon.page.live.following import FollowRoutes
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
@@ -77,6 +78,7 @@ class Page:
         self._read_only, self._computes = visitors.read_only, computes
         self._stores = StoreRoutes(database, ending, visitors.secure)
         self._orders = OrderRoutes(database, services, folders, self.changed)
+        self._following = FollowRoutes(database, ending)
         self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
@@ -98,6 +100,7 @@ class Page:
             Route(f"{one}/image.png", self.image),
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
+            *self._following.routes(),
             *self._orders.routes(),
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
             *self._trying.routes(),

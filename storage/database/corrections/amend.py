@@ -12,9 +12,12 @@ from storage.database.corrections import events, nuclei_rows, scene, track_rows
 from storage.database.corrections.amendment import Amended, Amendment
 from storage.database.corrections.events import APPLIED, MISFIT, NUCLEUS_KINDS, ORDERED, UNDO, UNDONE, Correction
 from storage.database.corrections.packed import replace_blocks
+from storage.database.ledger import track_changes
+from storage.database.ledger.entries import tell
 from storage.database.track_measures import scale_of
 from storage.errors import StaleJobError
-from storage.schema.tables import corrections, tracks
+from storage.schema.event_kinds import RENEWED, EventKind
+from storage.schema.tables import corrections, tracker_states, tracks
 from tracking.corrections.renaming import CorrectedTracks, affected_tracks, rename
 from tracking.corrections.rules import NodeKey
 from tracking.corrections.solve import solve
@@ -31,7 +34,7 @@ def amend(connection: Connection, acquisition_id: int, amendment: Amendment, now
     _refuse_stale(connection, acquisition_id, amendment)
     row = lookups.acquisition(connection, acquisition_id)
     before = track_rows.corrected_ids(connection, acquisition_id)
-    known = _tracks_now(connection, acquisition_id)
+    known, all_before = _tracks_now(connection, acquisition_id), track_changes.all_of(connection, acquisition_id)
     track_rows.take_off(connection, acquisition_id)
     for point in amendment.points:
         nuclei_rows.take_off(connection, acquisition_id, point.t)
@@ -45,7 +48,27 @@ def amend(connection: Connection, acquisition_id: int, amendment: Amendment, now
     after = track_rows.corrected_ids(connection, acquisition_id)
     moved = {node[0] for node in before.keys() | after.keys() if before.get(node) != after.get(node)}
     track_rows.unpaint(connection, acquisition_id, moved)
-    return _settle(connection, acquisition_id, amendment, known, corrected, now)
+    amended = _settle(connection, acquisition_id, amendment, known, corrected, now)
+    _tell(connection, acquisition_id, amended, {point.t for point in amendment.points} | moved, all_before, now)
+    return amended
+
+
+def _tell(
+    connection: Connection,
+    acquisition_id: int,
+    amended: Amended,
+    times: set[int],
+    before: track_changes.KnownTracks,
+    now: str,
+) -> None:
+    """Say of which time points nuclei are others now, and what became of tracks."""
+    last_t = connection.execute(
+        select(tracker_states.c.t).where(tracker_states.c.acquisition_id == acquisition_id)
+    ).scalar()
+    after = track_changes.all_of(connection, acquisition_id)
+    facts = track_changes.changes(before, after, (last_t or 0, last_t or 0))
+    facts |= {RENEWED: sorted(times), "applied": list(amended.applied), "misfits": sorted(amended.misfits)}
+    tell(connection, EventKind.CORRECTED, acquisition_id, now, facts=facts)
 
 
 def _refuse_stale(connection: Connection, acquisition_id: int, amendment: Amendment) -> None:

@@ -13,7 +13,10 @@ from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, delete, i
 
 from storage.database import analysed
 from storage.database.commits import done_values
+from storage.database.ledger import track_changes
+from storage.database.ledger.entries import tell
 from storage.errors import StaleJobError
+from storage.schema.event_kinds import RENEWED, EventKind
 from storage.schema.states import TIMEPOINT_TRANSITIONS, TimepointState, check_transition
 from storage.schema.tables import (
     analysed_nuclei,
@@ -79,6 +82,7 @@ def make_current(connection: Connection, acquisition_id: int, replayed: Replayed
         When what was replayed is not what is there any more: nothing changes.
     """
     _refuse_stale(connection, acquisition_id, replayed)
+    before = track_changes.all_of(connection, acquisition_id)
     values = {"a": acquisition_id}
     for t in replayed.taken:
         here = and_(nuclei_table.c.acquisition_id == acquisition_id, nuclei_table.c.t == t)
@@ -102,6 +106,21 @@ def make_current(connection: Connection, acquisition_id: int, replayed: Replayed
     connection.execute(delete(analysed_timepoints).where(analysed_timepoints.c.acquisition_id == acquisition_id, past))
     for table in (staged_track_ids, staged_tracks):
         connection.execute(delete(table).where(table.c.acquisition_id == acquisition_id))
+    _tell(connection, acquisition_id, replayed, before, now)
+
+
+def _tell(
+    connection: Connection, acquisition_id: int, replayed: Replayed, before: track_changes.KnownTracks, now: str
+) -> None:
+    """The time points that are done with it, in their order, then what became of tracks."""
+    for t in sorted(replayed.taken):
+        tell(connection, EventKind.TIMEPOINT, acquisition_id, now, t)
+    seen = (replayed.tracked_t, replayed.tracked_t)
+    facts = track_changes.changes(before, track_changes.of_records(replayed.tracks), seen)
+    renewed = [point.t for point in replayed.points if point.is_changed and point.t not in replayed.taken]
+    facts |= {RENEWED: renewed} if renewed else {}
+    if facts:
+        tell(connection, EventKind.TRACKS, acquisition_id, now, facts=facts)
 
 
 def _refuse_stale(connection: Connection, acquisition_id: int, replayed: Replayed) -> None:

@@ -76,6 +76,14 @@ class SourceBook(Book):
         with self._transaction() as connection:
             return former.to_replace(connection, description, model_sha256, params, any_channel)
 
+    def note_stage(self, acquisition_id: int, times: Iterable[int], stage_um: tuple[float, float]) -> None:
+        """Write down where the stage stood, (y, x), at time points of an acquisition."""
+        place = {"stage_y_um": float(stage_um[0]), "stage_x_um": float(stage_um[1])}
+        with self._transaction() as connection:
+            for t in times:
+                here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
+                connection.execute(update(timepoints).where(here).values(place))
+
     def confirm(self, found: Found, taken: Iterable[taken_files.Source] = ()) -> int | None:
         """Return the acquisition that has the content that was found at its source's path; None when none has.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert, select, update
 
 from storage.database import lookups
+from storage.database.ledger import entries
 from storage.errors import WrongRequestError
 from storage.schema.states import TimepointState
 from storage.schema.tables import acquisitions, forgotten_sources, identity, nuclei, sources, timepoints, tracks
@@ -43,6 +44,7 @@ def forget_some(connection: Connection, acquisition_id: int, now: str) -> bool:
         values = {name: value for name, value in row.items() if name != "acquisition_id"}
         connection.execute(delete(forgotten_sources).where(forgotten_sources.c.path == row["path"]))
         connection.execute(insert(forgotten_sources).values(**values, forgotten_at=now))
+    entries.forget(connection, acquisition_id, lookups.acquisition(connection, acquisition_id).name, now)
     connection.execute(delete(acquisitions).where(acquisitions.c.id == acquisition_id))
     lower = identity.c.last_forgotten_id < acquisition_id
     connection.execute(update(identity).where(lower).values(last_forgotten_id=acquisition_id))

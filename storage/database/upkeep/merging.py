@@ -16,12 +16,15 @@ from sqlalchemy import JSON, Connection, RowMapping, Table, delete, insert, sele
 from storage import naming
 from storage.connection.database_folder import folder_of
 from storage.database import registration
+from storage.database.ledger import entries
+from storage.schema.event_kinds import EventKind
 from storage.schema.tables import (
     acquisitions,
     analysed_nuclei,
     analysed_timepoints,
     changes,
     corrections,
+    events,
     folders,
     forgotten_sources,
     nuclei,
@@ -50,6 +53,7 @@ OF_RESULTS = (
 """Tables whose rows are copied, under the new number of their acquisition; those that others refer to first."""
 
 _OTHERS = ("undone_by", "said_with")  # by their numbers, which another database counts otherwise
+_SAID = ("applied", "misfits")  # facts of events that are numbers of corrections
 _AT_ONCE = 2_000  # rows that are copied at a time
 
 
@@ -92,7 +96,7 @@ def take(source: Connection, target: Connection, number: int) -> TakenOver:
     new = registration.insert_numbered(target, _without_nulls(acquisitions, values))
     for table in OF_RESULTS:
         _copy(source, target, table, number, new)
-    _copy_corrections(source, target, number, new)
+    _copy_events(source, target, number, new, _copy_corrections(source, target, number, new))
     _copy_sources(source, target, number, new)
     return TakenOver(new, "taken", values["name"])
 
@@ -134,8 +138,8 @@ def _copy(source: Connection, target: Connection, table: Table, old: int, new: i
         _insert(target, table, ({**row, "acquisition_id": new} for row in part))
 
 
-def _copy_corrections(source: Connection, target: Connection, old: int, new: int) -> None:
-    """Copy what people said; events that speak of one another go on doing so."""
+def _copy_corrections(source: Connection, target: Connection, old: int, new: int) -> Mapping[int, int]:
+    """Copy what people said; those that speak of one another go on doing so. Return their new numbers by the old."""
     of = corrections.c.acquisition_id
     numbers: dict[int, int] = {}
     rows = source.execute(select(corrections).where(of == old).order_by(corrections.c.id)).mappings().all()
@@ -156,6 +160,16 @@ def _copy_corrections(source: Connection, target: Connection, old: int, new: int
         if known:
             here = corrections.c.id == numbers[row["id"]]
             target.execute(update(corrections).where(here).values(known))
+    return numbers
+
+
+def _copy_events(source: Connection, target: Connection, old: int, new: int, numbers: Mapping[int, int]) -> None:
+    """Tell what was told of it, behind all that is told there already."""
+    query = select(events).where(events.c.acquisition_id == old).order_by(events.c.id)
+    for row in source.execute(query).mappings().all():
+        facts = dict(row["facts"] or {})
+        facts |= {name: [numbers[n] for n in facts[name] if n in numbers] for name in _SAID if name in facts}
+        entries.tell(target, EventKind(row["kind"]), new, row["at"], row["t"], facts)
 
 
 def _copy_sources(source: Connection, target: Connection, old: int, new: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cases.corrected import CorrectedMovie, assert_same_seen
+from cases.mirror import Mirror
 from cases.stored import acquisition, pixels, register, squares
 
 import storage
@@ -25,8 +26,16 @@ from storage.schema.columns import metadata
 from storage.schema.rows import AcquisitionRow
 
 FRAMES = 3
-SEPARATE = {"acquisitions", "corrections", "sources", "changes", "forgotten_sources", "folders"}
-NOT_TAKEN = {"identity", "service_reports", "requests", "staged_track_ids", "staged_tracks"}
+SEPARATE = {"acquisitions", "corrections", "events", "sources", "changes", "forgotten_sources", "folders"}
+NOT_TAKEN = {
+    "identity",
+    "service_reports",
+    "requests",
+    "staged_track_ids",
+    "staged_tracks",
+    "rule_sendings",
+    "rule_states",
+}
 """What only the one database means, and what is made anew."""
 
 
@@ -94,6 +103,7 @@ def test_all_of_two_databases_is_seen_in_one(apart: Path, capsys: pytest.Capture
     first, second = rows(apart / "all.sqlite")
     assert (first.name, second.name) == ("embryo", "embryo-2")
     assert [naming.parent(naming.as_place(str(row.zarr_path))) for row in (first, second)] == [apart / "a", apart / "b"]
+    Mirror().take(storage.open(apart / "all.sqlite").follow("start", until_now=True)).check(apart / "all.sqlite")
     for row, was in zip((first, second), before, strict=True):
         assert_same_seen(seen(apart, row, "all.sqlite"), was)
     with closing(sqlite3.connect(apart / "all.sqlite")) as connection:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from cases.corrected import MISSED, SPACING, CorrectedMovie, assert_consistent, assert_same_seen, disc, labels_at
+from cases.mirror import Mirror
 
 import storage
 from storage.corrections.asking import Corrector
@@ -34,10 +35,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[CorrectedMovie, 
 
 
 @pytest.fixture
-def movie(finished: tuple[CorrectedMovie, AcquisitionRow], tmp_path: Path) -> CorrectedMovie:
-    """A movie that is complete."""
+def movie(finished: tuple[CorrectedMovie, AcquisitionRow], tmp_path: Path) -> Iterator[CorrectedMovie]:
+    """A movie that is complete; whatever is done to it, who followed it from the start knows what it is then."""
     shutil.copytree(finished[0].output, tmp_path / "out")
-    return CorrectedMovie(tmp_path / "out")
+    yield CorrectedMovie(tmp_path / "out")
+    Mirror().take(storage.open(tmp_path / "out").follow("start", until_now=True)).check(tmp_path / "out")
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_commit_that_fails_half_way_leaves_nothing(catalog: Catalog) -> None:
     row = register(catalog)
     catalog.add_timepoints(row.id, {0: "a"})
     job = claimed(catalog)
-    broken = replace(one_to_one(0, 3), tracks=(Track(1, None, None, 0, 1, True, None),))  # type: ignore[arg-type]
+    broken = replace(one_to_one(0, 3), tracks=(Track(1, None, 0, 0, None, True, None),))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
         catalog.commit_timepoint(job, nuclei(0), broken, b"s", {})
     assert raw(catalog, "SELECT count(*) FROM nuclei") == [(0,)]

@@ -9,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cases import family
+from cases.mirror import Mirror
 from sqlalchemy import create_engine, text
 
+import storage
 from storage import naming
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
@@ -40,7 +42,7 @@ def described(path: Path) -> dict[str, object]:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
         found: dict[str, object] = {}
         for name in names:
-            if name == migrate.VERSION_TABLE:
+            if name == migrate.VERSION_TABLE or name.startswith("sqlite_"):  # those are SQLite's own
                 continue
             columns = [row[1:] for row in connection.execute(f"PRAGMA table_info({name})")]
             keys = sorted(row[2:] for row in connection.execute(f"PRAGMA foreign_key_list({name})"))
@@ -185,6 +187,20 @@ def test_durations_of_an_older_database_count_as_those_of_now(tmp_path: Path) ->
     assert [tuple(row) for row in older] == [(span, 60.0 * span, span) for _, _, span in older]
     Catalog.open(tmp_path).close()
     pd.testing.assert_frame_equal(Question.tracks(tmp_path, family.NAME).frame(), before)
+
+
+def test_what_an_older_database_holds_is_told_from_the_start(tmp_path: Path) -> None:
+    from alembic import command
+
+    family.fill(tmp_path)
+    engine = writing_engine(naming.database_url(tmp_path))
+    with engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0019")
+    engine.dispose()
+    Catalog.open(tmp_path).close()
+    Mirror().take(storage.open(tmp_path).follow("start", until_now=True)).check(tmp_path)
 
 
 def test_a_connection_has_the_settings_that_lose_nothing(migrated: Path) -> None:
