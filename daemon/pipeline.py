@@ -49,6 +49,7 @@ from storage.schema.states import AcquisitionState
 from tracking.steps import step_of
 
 if TYPE_CHECKING:
+    from daemon.processing.corrections.network import SegmenterWith
     from storage.acquisition import Acquisition
     from storage.database.catalog import Catalog
     from storage.database.corrections.amendment import Amendment
@@ -140,6 +141,8 @@ FLOW: tuple[Step, ...] = (
          _back_to(_S.ADMITTED, _C.MEMORY, *_DEATH, MACHINE=_S.ANALYSED, TRACKER=_S.ANALYSED, INPUT=_S.SET_ASIDE),
          when_stopping=True),
     Step("commit", _S.TRACKED, _S.COMMITTED, Runner.LOOP, "rows, tracks and `done`, in one transaction",
+         _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
+    Step("commit corrected", _S.TRACKED, _S.COMMITTED, Runner.THREAD, "the same, where people said what is before it",
          _back_to(_S.ADMITTED, _C.CHANGED, _C.MEMORY, INPUT=_S.SET_ASIDE), when_stopping=True),
     Step("publish", _S.COMMITTED, _S.PUBLISHED, Runner.LOOP, "the labels become visible",
          _back_to(_S.COMMITTED, _C.MACHINE, _C.STORE, _C.INPUT) | _back_to(_S.ADMITTED, *_REMADE), when_stopping=True),
@@ -315,6 +318,7 @@ def track(task: TrackTask, trackers: TrackerCache) -> Tracked:
     TrackerStateError
         When the tracker's stored state cannot be read: the tracks are to be made anew.
     """
+    from storage.database.corrections.around_step import first_free_id
     from storage.database.records import track_record
     from storage.database.track_measures import measured, scale_of
     from storage.query.snapshots import snapshot
@@ -322,9 +326,11 @@ def track(task: TrackTask, trackers: TrackerCache) -> Tracked:
     began, number = time.perf_counter(), task.acquisition.id
     with snapshot(task.database) as connection:  # the worker reads the database, and never writes it
         tracker = trackers.take(task, connection, scale_of(connection, number).step)
+        free = first_free_id(connection, number)
+        tracker.reserve(free or 0)
         update = tracker.finish() if task.nuclei is None else tracker.advance(task.nuclei)
         records = [track_record(number, track) for track in update.tracks]
-        measures = measured(connection, number, records, update, task.nuclei)
+        measures = None if free is not None else measured(connection, number, records, update, task.nuclei)
     trackers.keep(task, tracker)
     return Tracked(update, tracker.state(), measures, task.after, time.perf_counter() - began)
 
@@ -339,14 +345,20 @@ def replay(task: ReplayTask, progress: Callable[[int, int], None]) -> Replayed:
         return replay.replay(connection, task.acquisition.id, params, progress)
 
 
-def correct(task: CorrectTask, progress: Callable[[int, int], None]) -> Amendment:
+def correct(
+    task: CorrectTask,
+    progress: Callable[[int, int], None],
+    segmenter: SegmenterWith | None = None,
+) -> Amendment:
     """Write labels as people say they are beside the store; return what follows for rows."""
+    from daemon.processing.corrections.network import Landscapes
     from storage.corrections.making import make
     from storage.query.snapshots import snapshot
 
     memory = StoredRecipe.of(task.acquisition).tracking.memory_frames
+    draws = Landscapes(task.acquisition, segmenter)
     with snapshot(task.database) as connection:
-        return make(connection, task.acquisition, task.owner, memory, progress)
+        return make(connection, task.acquisition, task.owner, memory, progress, task.plain, draws)
 
 
 def commit(catalog: Catalog, found: AnalysedTimepoint, tracked: Tracked) -> bool:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.arrays import PlaneYX
+from nuset_engine.arrays import PlaneF32, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.inference.bands import LARGEST_WHOLE_PX, label_by_bands
 from nuset_engine.inference.instances import PlaneLabels, blank, nuclei_of
+from nuset_engine.inference.landscape import Landscape, landscape
 from nuset_engine.inference.passes import PlaneMaps, Reading, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
@@ -19,6 +20,7 @@ from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.runtime.choice import read_by
 from nuset_engine.runtime.names import AUTO
+from nuset_engine.voxels import Box
 from nuset_engine.weights import WeightsInfo, find_weights
 
 SMALLEST_PX = 8
@@ -111,10 +113,27 @@ class Segmenter:
         scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
         return self._read([scaled], statistics)[0]
 
+    def landscape(self, planes: Sequence[PlaneYX], statistics: StackStatistics, box: Box) -> Landscape:
+        """What the network says of a box of a stack, at the source's resolution; `statistics` are the stack's."""
+        intensity, shape = statistics.intensity, np.asarray(planes[box[0].start]).shape
+
+        def read(some: Sequence[PlaneYX], window: tuple[slice, slice]) -> list[tuple[PlaneF32, PlaneF32]]:
+            found = []
+            for plane in some:
+                scaled = ScaledPlane(plane, statistics.scale, intensity.background, statistics.exposure)
+                found.append(self._maps([scaled[window]], statistics)[0])
+            return [(maps.foreground, maps.ridge) for maps in found]
+
+        threshold = statistics.outlined(self.params).foreground_threshold
+        return landscape(planes, box, scaled_shape(shape, statistics.scale), read, threshold)
+
     def _read(self, planes: Sequence[ScaledPlane], statistics: StackStatistics) -> list[PlaneMaps]:
+        return self._maps([plane.whole() for plane in planes], statistics)
+
+    def _maps(self, planes: Sequence[PlaneF32], statistics: StackStatistics) -> list[PlaneMaps]:
         p = self.params
         return run_network(
-            [plane.whole() for plane in planes],
+            planes,
             statistics.intensity,
             self.predictor(statistics.stacked),
             stacked=statistics.stacked,

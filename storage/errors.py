@@ -19,6 +19,10 @@ class IncompleteInputError(StorageError):
     """A file is an image whose end is missing: it may still be arriving, or its transfer broke."""
 
 
+class LabelsChangingError(StorageError):
+    """Labels do not agree with rows for a moment, because they are just being replaced."""
+
+
 class WrongRequestError(StorageError):
     """What was asked for cannot be: an unknown column or format, or a filter that is not one."""
 

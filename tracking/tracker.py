@@ -152,6 +152,10 @@ class Tracker:
         """From one time point to the next."""
         return self._memory.step
 
+    def reserve(self, first_free: int) -> None:
+        """Give no new track an id below this one: a person's corrections used them."""
+        self._memory.next_id = max(self._memory.next_id, first_free)
+
     def _solve_window(self) -> None:
         """Connect the newest frames anew, oldest first, with what is known by now about later ones."""
         frames = self._memory.frames

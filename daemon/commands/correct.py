@@ -124,6 +124,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.kind == "list":
         said = Corrector(url, number).list()
         write_table(said.map(_in_a_cell), arguments.format, _BRIEF)
+        for one in _still_to_come(url, number):
+            complain(one)
         return 0
     if arguments.kind == "import":
         return _import(url, number, arguments)
@@ -158,6 +160,15 @@ def _import(url: str, number: int, arguments: argparse.Namespace) -> int:
         complain(note)
     (complain if arguments.dry_run else say)(report.text())
     return 1 if report.states[MISFIT] else 0
+
+
+def _still_to_come(url: str, number: int) -> list[str]:
+    """What of it is not in rows or pictures yet."""
+    from storage.query.correcting import correction_progress
+    from storage.query.snapshots import snapshot
+
+    with snapshot(url) as connection:
+        return [one.sentence for one in correction_progress(connection, number)]
 
 
 def _in_a_cell(value: object) -> object:

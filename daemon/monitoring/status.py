@@ -12,6 +12,7 @@ from daemon.monitoring.pace import Pace, pace_of, spoken_s, stopped
 from daemon.monitoring.report import Report, RootReport, liveness
 from daemon.monitoring.trouble_note import read_note
 from daemon.overrides.origins import SettingInUse
+from storage.query.correcting import CorrectionProgress
 from storage.query.health import Doubt, Problem, health
 
 _SHOWN_PROBLEMS = 5
@@ -41,6 +42,7 @@ class Status:
     problems: tuple[Problem, ...]
     troubles: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    corrections: tuple[CorrectionProgress, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -55,6 +57,7 @@ class Status:
             "queue": self.pace.as_dict(),
             "problems": [asdict(problem) for problem in self.problems],
             "doubts": [asdict(doubt) for doubt in self.doubts],
+            "corrections": [asdict(one) for one in self.corrections],
         }
 
 
@@ -68,13 +71,15 @@ def look(database: str | Path, moment: datetime) -> Status:
     """
     queue, reported = health(database, moment)
     if reported is None:
-        return Status(moment, False, "never ran", None, None, pace_of(queue), queue.problems, doubts=queue.doubts)
+        return Status(
+            moment, False, "never ran", None, None, pace_of(queue), queue.problems, (), queue.doubts, queue.corrections
+        )
     at, stored = reported
     report = Report.from_dict(stored)
     runs, word = liveness(report, at, moment)
     troubles = read_note(database) or report.troubles if runs else ()
     pace = stopped(pace_of(queue), troubles[0]) if troubles else pace_of(queue)
-    return Status(moment, runs, word, report, at, pace, queue.problems, troubles, queue.doubts)
+    return Status(moment, runs, word, report, at, pace, queue.problems, troubles, queue.doubts, queue.corrections)
 
 
 def lines(status: Status) -> Iterator[str]:
@@ -82,6 +87,7 @@ def lines(status: Status) -> Iterator[str]:
     yield from _labelled("STALLED", list(status.troubles))
     yield from _service(status)
     yield from _pace(status.pace)
+    yield from _labelled("corrections", [one.sentence for one in status.corrections])
     report = status.report
     if report is not None:
         yield from _labelled("folders", [_root(root, status.runs) for root in report.roots])

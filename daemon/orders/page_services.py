@@ -10,6 +10,7 @@ from typing import Any
 
 from daemon.monitoring import status
 from daemon.orders import record
+from daemon.orders.page_correcting import PageCorrecting
 from daemon.orders.page_steering import PageSteering
 from daemon.page.live.orders.services import Said
 from daemon.processing.retry import ask_again, open_beside_the_service
@@ -24,7 +25,7 @@ _LOOK_S = 0.1
 _LATER = "Its answer appears in the record of changes."
 
 
-class PageServices(PageSteering):
+class PageServices(PageSteering, PageCorrecting):
     """The rooms of this machine, as the page needs them."""
 
     def status(self, database: str) -> Mapping[str, Any]:

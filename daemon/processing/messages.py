@@ -114,11 +114,15 @@ class ReplayTask:
 
 @dataclass(frozen=True)
 class CorrectTask:
-    """To the worker: bring the labels of an acquisition to what people said of them, beside its store."""
+    """To the worker: bring the labels of an acquisition to what people said of them, beside its store.
+
+    With `plain`, to what they are without, because its tracks are made anew.
+    """
 
     acquisition: AcquisitionRow
     database: str
     owner: Owner | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,12 +164,14 @@ class Analysed:
 class Tracked:
     """From the worker: what the tracker says now, its state as it is to be stored, measures of tracks that are final.
 
+    There are no measures where rows are corrected: they are taken when these are plain.
+
     `after` is the name that the task gave to this state.
     """
 
     update: TrackUpdate
     state: bytes
-    measures: Measures
+    measures: Measures | None
     after: int
     seconds: float = 0.0
 

@@ -135,7 +135,7 @@ def answer(task: Task, engine: Engine, send: Callable[[Message], None]) -> Resul
         if isinstance(task, TrackTask):
             return pipeline.track(task, engine.trackers)
         if isinstance(task, CorrectTask):
-            return pipeline.correct(task, _Throttle(send))
+            return pipeline.correct(task, _Throttle(send), engine.segmenter)
         if isinstance(task, ReplayTask):
             return pipeline.replay(task, _Throttle(send))
         return _look(task, engine, send)

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nuset_engine.arrays import LabelsZYX, MaskZYX, StackZYX, VectorZYX
+from nuset_engine.arrays import LabelsZYX, MaskZYX, Pixels, StackF32, StackZYX, VectorZYX
 from nuset_engine.measure import PlaneSequence
 from nuset_engine.voxels import VoxelSize
+
+if TYPE_CHECKING:
+    from nuset_engine.inference.landscape import Landscape
 
 BLUR = 0.06  # of the usual diameter
 REACH = 0.8  # of the usual diameter: farther from its seed no nucleus goes
 LEAST_BALL = 0.03  # of a ball of the usual diameter: less is no outline
 LEAST_PART = 0.25  # of what lies nearest to a seed: where a watershed leaves it less, there is no neck to divide along
+SEEN = 0.25  # of the usual diameter: a seed that lies so far beside what the network sees still means it
 VoxelIndex = tuple[int, int, int]
 
 
-def divide(mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize) -> LabelsZYX:
+def divide(
+    mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize, ridge: StackF32 | None = None
+) -> tuple[LabelsZYX, bool]:
     """Divide a nucleus between seeds: the watershed of the distance to its own border, flooded from them.
 
-    Where the nucleus has no neck between them, that would leave one of them nearly nothing; then every voxel goes to
-    the seed that it is nearest to.
+    The distance is the one that the network predicts, where that is given; else, or where it leaves one of them nearly
+    nothing, the one that its outline shows. Where that has no neck between them either, every voxel goes to the seed
+    that it is nearest to.
 
     Parameters
     ----------
@@ -30,24 +38,42 @@ def divide(mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize) -> La
         Different voxels of the mask.
     spacing : (z, y, x)
         Of the voxels, in any unit of length.
+    ridge : (Z, Y, X) float32, optional
+        The distance that the network predicts.
 
     Returns
     -------
-    (Z, Y, X) int32
+    parts : (Z, Y, X) int32
         1 for what belongs to the first seed, and so on; 0 outside.
+    by_network : bool
+        Whether `ridge` divided it.
     """
     from scipy import ndimage
+
+    near = _nearest(mask, seeds, spacing)
+    if ridge is not None:
+        parts = _flooded(np.pad(mask, 1), seeds, np.pad(ridge, 1))
+        if _are_fair(parts, near, len(seeds)):
+            return parts, True
+    padded = np.pad(mask, 1)
+    parts = _flooded(padded, seeds, ndimage.distance_transform_edt(padded, sampling=spacing))
+    return (parts if _are_fair(parts, near, len(seeds)) else near), False
+
+
+def _flooded(padded: MaskZYX, seeds: Sequence[VoxelIndex], height: Pixels) -> LabelsZYX:
     from skimage.segmentation import watershed
 
-    padded = np.pad(mask, 1)
-    height = ndimage.distance_transform_edt(padded, sampling=spacing)
     markers = np.zeros(padded.shape, np.int32)
     for number, (z, y, x) in enumerate(seeds, start=1):
         markers[z + 1, y + 1, x + 1] = number
     parts: LabelsZYX = watershed(-height, markers, mask=padded)[1:-1, 1:-1, 1:-1]
-    near = _nearest(mask, seeds, spacing)
-    sizes, shares = (np.bincount(one.ravel(), minlength=len(seeds) + 1)[1:] for one in (parts, near))
-    return near if (sizes < LEAST_PART * shares).any() else parts
+    return parts
+
+
+def _are_fair(parts: LabelsZYX, near: LabelsZYX, count: int) -> bool:
+    """Say whether each seed has a fair part of what lies nearest to it."""
+    sizes, shares = (np.bincount(one.ravel(), minlength=count + 1)[1:] for one in (parts, near))
+    return not (sizes < LEAST_PART * shares).any()
 
 
 def _nearest(mask: MaskZYX, seeds: Sequence[VoxelIndex], spacing: VoxelSize) -> LabelsZYX:
@@ -100,11 +126,8 @@ def draw(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spac
     """
     from scipy import ndimage
 
-    pixel = np.array(spacing)
-    offset = [np.arange(n) - at for n, at in zip(image.shape, seed, strict=True)]
-    z, y, x = (axis * p for axis, p in zip(offset, pixel, strict=True))
-    distance = np.sqrt(z[:, None, None] ** 2 + y[None, :, None] ** 2 + x[None, None, :] ** 2)
-    smooth = ndimage.gaussian_filter(image.astype(np.float32), _sigma(diameter, pixel, image.shape))
+    distance = _distances(image.shape, seed, spacing)
+    smooth = ndimage.gaussian_filter(image.astype(np.float32), _sigma(diameter, np.array(spacing), image.shape))
     outside = smooth[free & (distance > 0.5 * diameter)]
     inside = smooth[free & (distance <= 0.2 * diameter)]
     background = float(np.percentile(outside, 25)) if outside.size else float(smooth.min())
@@ -114,9 +137,56 @@ def draw(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spac
     pieces, _ = ndimage.label(bright)
     found: MaskZYX = pieces == pieces[seed]
     found = np.stack([ndimage.binary_fill_holes(plane) for plane in found]) & free
-    flat = image.shape[0] == 1
-    ball = np.pi / 4 * diameter**2 / pixel[1:].prod() if flat else np.pi / 6 * diameter**3 / pixel.prod()
+    ball = _ball(image.shape, diameter, spacing)
     return found if np.count_nonzero(found) >= LEAST_BALL * ball and peak > background else None
+
+
+def draw_seen(seen: Landscape, free: MaskZYX, seed: VoxelIndex, diameter: float, spacing: VoxelSize) -> MaskZYX | None:
+    """Draw the nucleus around a seed that the network sees: its foreground, divided from other nuclei that it sees.
+
+    Parameters
+    ----------
+    seen : Landscape
+        Around it.
+    free : (Z, Y, X) bool
+        Where no other nucleus is.
+
+    Returns
+    -------
+    (Z, Y, X) bool, or None where the network sees nothing.
+    """
+    from scipy import ndimage
+    from skimage.segmentation import watershed
+
+    from nuset_engine.inference.watershed import CORE
+
+    inside = (seen.foreground > seen.threshold) & free & (_distances(free.shape, seed, spacing) <= REACH * diameter)
+    if not inside.any():
+        return None
+    start, apart = nearest_voxel(inside, seed, spacing)
+    if apart > SEEN * diameter:
+        return None
+    markers, _ = ndimage.label((seen.ridge > CORE) & inside)
+    own = markers[start]
+    markers = np.where(markers == own, 0, markers + 1) if own else np.where(markers, markers + 1, 0)
+    markers[start] = 1
+    found: MaskZYX = watershed(-seen.ridge, markers, mask=inside) == 1
+    return found if np.count_nonzero(found) >= LEAST_BALL * _ball(free.shape, diameter, spacing) else None
+
+
+def _distances(shape: tuple[int, ...], seed: VoxelIndex, spacing: VoxelSize) -> StackF32:
+    """Distance of every voxel to a seed."""
+    z, y, x = ((np.arange(n) - at) * p for n, at, p in zip(shape, seed, spacing, strict=True))
+    squares: StackF32 = (z[:, None, None] ** 2 + y[None, :, None] ** 2 + x[None, None, :] ** 2).astype(np.float32)
+    found: StackF32 = np.sqrt(squares)
+    return found
+
+
+def _ball(shape: tuple[int, ...], diameter: float, spacing: VoxelSize) -> float:
+    """Voxels of a ball of the usual diameter; of a disc in a single plane."""
+    pixel = np.array(spacing)
+    flat = shape[0] == 1
+    return float(np.pi / 4 * diameter**2 / pixel[1:].prod() if flat else np.pi / 6 * diameter**3 / pixel.prod())
 
 
 def _sigma(diameter: float, pixel: VectorZYX, shape: tuple[int, ...]) -> VectorZYX:

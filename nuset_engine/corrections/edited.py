@@ -9,11 +9,10 @@ import numpy as np
 
 from nuset_engine.arrays import IntsN, LabelsZYX, MaskZYX
 from nuset_engine.corrections.region import NucleusRegion
+from nuset_engine.voxels import Box
 
 LEAST_OVERLAP = 0.5
 """Intersection over union from which on a nucleus is the one that was meant: of two only one can have it."""
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nuset_engine.arrays import LabelsZYX, MaskZYX
 from nuset_engine.corrections import drawing
 from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.edited import EditedLabels
 from nuset_engine.corrections.region import NucleusRegion
+from nuset_engine.errors import EngineError
 from nuset_engine.measure import PlaneSequence
-from nuset_engine.voxels import VoxelSize
+from nuset_engine.voxels import Box, VoxelSize
+
+if TYPE_CHECKING:
+    from nuset_engine.inference.landscape import Landscape, LandscapeOf
 
 SNAP = 0.25
 """How far beside its nucleus the point of a split may lie, over the diameter of a ball as large."""
@@ -36,6 +42,8 @@ class NucleusEdit:
         What a person drew.
     given : tuple of int
         Labels that it gave to new nuclei before, which they get again.
+    kept : tuple of NucleusRegion
+        What was drawn for it before: the parts of what it divides, the nucleus that it adds.
     """
 
     number: int
@@ -44,6 +52,7 @@ class NucleusEdit:
     points: tuple[VoxelIndex, ...] = ()
     drawn: NucleusRegion | None = None
     given: tuple[int, ...] = ()
+    kept: tuple[NucleusRegion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,10 @@ class EditOutcome:
         Nuclei that are new ones, their labels perhaps those of old ones; whose voxels changed; that are gone.
     new_labels : tuple of int
         Those of `made` whose labels are new.
+    drawn : tuple of NucleusRegion
+        What was drawn for it, see `NucleusEdit.kept`.
+    how : str or None
+        By what it was drawn, in words.
     """
 
     number: int
@@ -71,6 +84,8 @@ class EditOutcome:
     changed: tuple[int, ...] = ()
     removed: tuple[int, ...] = ()
     new_labels: tuple[int, ...] = ()
+    drawn: tuple[NucleusRegion, ...] = ()
+    how: str | None = None
 
 
 class _MisfitError(Exception):
@@ -92,6 +107,8 @@ class EditScene:
         Usual diameter of nuclei in the same unit.
     reserved : collection of int
         Labels that new nuclei do not get.
+    landscape : callable
+        Gives what the network says of a box, or why it is not asked.
     """
 
     edited: EditedLabels
@@ -99,6 +116,14 @@ class EditScene:
     spacing: VoxelSize
     diameter: float
     reserved: Collection[int] = field(default_factory=frozenset)
+    landscape: LandscapeOf = lambda box: "the network is not at hand"
+
+    def seen(self, box: Box) -> Landscape | str:
+        """Return what the network says of a box, or why it says nothing."""
+        try:
+            return self.landscape(box)
+        except EngineError as error:
+            return f"the network cannot be asked ({error})"
 
     def new_label(self, edit: NucleusEdit, index: int) -> int:
         """Return the label of the new nucleus `index` of an edit: the one that it had before, if nobody has it."""
@@ -156,12 +181,45 @@ def _split(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     seeds = [_seed_in(region, point, scene.spacing) for point in edit.points]
     if len(set(seeds)) < len(seeds):
         raise _MisfitError("two of its points lie on one voxel of the nucleus")
-    parts = drawing.divide(region.mask, seeds, scene.spacing)
+    parts, how = _divided(scene, edit, region, seeds)
     new = []
     for index in range(1, len(seeds)):
         new.append(scene.new_label(edit, index - 1))
         scene.edited.paint(region.box, parts == index + 1, new[-1])
-    return EditOutcome(edit.number, labels=(label,), made=(label, *new), new_labels=tuple(new))
+    drawn = tuple(_region(parts == index + 1, region.box) for index in range(len(seeds)))
+    return EditOutcome(edit.number, labels=(label,), made=(label, *new), new_labels=tuple(new), drawn=drawn, how=how)
+
+
+def _divided(
+    scene: EditScene, edit: NucleusEdit, region: NucleusRegion, seeds: Sequence[VoxelIndex]
+) -> tuple[LabelsZYX, str | None]:
+    """The parts of a nucleus, numbered by seeds: as they were drawn before, where it is the same nucleus still."""
+    before = _parts(edit.kept, region)
+    if before is not None:
+        return before, None
+    seen = scene.seen(region.box)
+    ridge = None if isinstance(seen, str) else seen.ridge
+    parts, by_network = drawing.divide(region.mask, seeds, scene.spacing, ridge)
+    if by_network:
+        return parts, "divided along the network's distance map"
+    why = seen if isinstance(seen, str) else "the network sees no border between the points"
+    return parts, f"divided by its outline alone: {why}"
+
+
+def _parts(kept: Sequence[NucleusRegion], region: NucleusRegion) -> LabelsZYX | None:
+    parts: LabelsZYX = np.zeros(region.mask.shape, np.int32)
+    for index, one in enumerate(kept, start=1):
+        here = tuple(slice(p.start - low, p.stop - low) for p, low in zip(one.box, region.corner, strict=True))
+        if any(part.start < 0 or part.stop > size for part, size in zip(here, parts.shape, strict=True)):
+            return None
+        parts[here][one.mask] = index
+    return parts if kept and np.array_equal(parts > 0, region.mask) else None
+
+
+def _region(mask: MaskZYX, box: Box) -> NucleusRegion:
+    found = NucleusRegion.of_mask(mask, (box[0].start, box[1].start, box[2].start))
+    assert found is not None  # a part holds its seed at least
+    return found
 
 
 def _seed_in(region: NucleusRegion, point: VoxelIndex, spacing: VoxelSize) -> VoxelIndex:
@@ -174,30 +232,43 @@ def _seed_in(region: NucleusRegion, point: VoxelIndex, spacing: VoxelSize) -> Vo
 
 
 def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
-    labels = scene.edited.labels
-    if edit.drawn is not None:
-        box, mask = edit.drawn.box, edit.drawn.mask
-        if not edit.drawn.lies_in(labels.shape):
+    labels, how = scene.edited.labels, None
+    outline = edit.drawn if edit.drawn is not None else next(iter(edit.kept), None)
+    if outline is not None:
+        box, mask = outline.box, outline.mask
+        if not outline.lies_in(labels.shape):
             raise _MisfitError("the stack is smaller now than what was drawn")
         mask = mask & (labels[box] == 0)
     else:
-        (seed,) = edit.points
-        if any(not 0 <= at < size for at, size in zip(seed, labels.shape, strict=True)):
-            raise _MisfitError("its place lies outside the stack")
-        if labels[seed]:
-            raise _MisfitError(f"there is a nucleus already ({int(labels[seed])})")
-        box = drawing.around(labels.shape, seed, scene.diameter, scene.spacing)
-        z, y, x = (at - part.start for at, part in zip(seed, box, strict=True))
-        image = drawing.crop(scene.planes, box)
-        drawn = drawing.draw(image, labels[box] == 0, (z, y, x), scene.diameter, scene.spacing)
-        if drawn is None:
-            raise _MisfitError("nothing stands out there: hand in what you see, with --mask")
-        mask = drawn
+        box, mask, how = _drawn_around(scene, edit.points[0])
     if not mask.any():
         raise _MisfitError("other nuclei cover all of it")
     label = scene.new_label(edit, 0)
     scene.edited.paint(box, mask, label)
-    return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,))
+    drawn = () if edit.drawn is not None else (_region(mask, box),)
+    return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,), drawn=drawn, how=how)
+
+
+def _drawn_around(scene: EditScene, seed: VoxelIndex) -> tuple[Box, MaskZYX, str]:
+    """The nucleus around a seed: what the network sees there, else what is brighter than its surroundings."""
+    labels = scene.edited.labels
+    if any(not 0 <= at < size for at, size in zip(seed, labels.shape, strict=True)):
+        raise _MisfitError("its place lies outside the stack")
+    if labels[seed]:
+        raise _MisfitError(f"there is a nucleus already ({int(labels[seed])})")
+    box = drawing.around(labels.shape, seed, scene.diameter, scene.spacing)
+    z, y, x = (at - part.start for at, part in zip(seed, box, strict=True))
+    free = labels[box] == 0
+    seen = scene.seen(box)
+    if not isinstance(seen, str):
+        drawn = drawing.draw_seen(seen, free, (z, y, x), scene.diameter, scene.spacing)
+        if drawn is not None:
+            return box, drawn, "drawn by the network"
+        seen = "the network sees no nucleus there"
+    drawn = drawing.draw(drawing.crop(scene.planes, box), free, (z, y, x), scene.diameter, scene.spacing)
+    if drawn is None:
+        raise _MisfitError("nothing stands out there: hand in what you see, with --mask")
+    return box, drawn, f"drawn by its brightness alone: {seen}"
 
 
 def _redraw(scene: EditScene, edit: NucleusEdit) -> EditOutcome:

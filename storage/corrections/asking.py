@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,11 @@ from storage.corrections.here import ToldProgress
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
-from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, SETTLED, UNDONE
+from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE, CorrectionOrder
+from storage.errors import LabelsChangingError
 from storage.query.snapshots import resolved, snapshot
+
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class CorrectionReply:
     id : int
         Its number.
     state : str
-        ``applied``, ``does not fit``, ``undone``, or ``ordered``: it waits for the service, or for the end of what is
-        being processed.
+        ``applied``, ``does not fit``, ``undone``, or ``ordered``: it waits for the service, or for time points that
+        came late or changed.
     text : str
         A sentence.
     """
@@ -160,10 +164,20 @@ class Corrector:
         StorageError
             When labels or image cannot be read or written.
         """
-        with snapshot(self._url) as connection:
-            row = resolved(connection, self._id)
-            order = ordered(connection, row, word, self._author)
+        until = time.monotonic() + self._having.wait_s
+        while True:
+            try:
+                order = self._ordered(word)
+                break
+            except LabelsChangingError:  # by the correction before it, most likely
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(_LOOK_S)
         return self._have(lambda catalog: catalog.corrections.order(self._id, order))
+
+    def _ordered(self, word: PersonsWord) -> CorrectionOrder:
+        with snapshot(self._url) as connection:
+            return ordered(connection, resolved(connection, self._id), word, self._author)
 
     def _have(self, said: Callable[[Catalog], int]) -> CorrectionReply:
         """Write it down; carry it out where nobody else writes, else wait for who does."""
@@ -192,13 +206,15 @@ def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionRepl
     if row["state"] == MISFIT:
         return CorrectionReply(number, MISFIT, f"{about} does not fit: {row['reason']}.")
     if row["state"] == ORDERED:
-        settled = catalog.acquisition(acquisition_id).state.value in SETTLED
-        when = "the service carries it out" if settled else "it is carried out when the acquisition is complete"
+        held = catalog.corrections.are_held(acquisition_id)
+        late = "it is carried out when the time points that came late or changed are done"
+        when = late if held else "the service carries it out"
         return CorrectionReply(number, ORDERED, f"{about} is noted: {when}.")
     if row["state"] == UNDONE:
         return CorrectionReply(number, UNDONE, f"{about} is undone.")
     changed = row["changed"] or {}
     labels = [f"{word} {', '.join(map(str, changed[name]))}" for name, word in _WORDS if changed.get(name)]
+    labels += [changed["how"]] if changed.get("how") else []
     tracks = changed.get("tracks") or []
     labels += [f"tracks {', '.join(map(str, tracks))}"] if tracks else []
     waiting = sum(one == acquisition_id for one, _ in catalog.unpainted())

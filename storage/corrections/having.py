@@ -10,7 +10,6 @@ from typing import TypeVar
 from storage.corrections.here import ToldProgress, carry_out
 from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
-from storage.database.corrections.events import SETTLED
 from storage.errors import AnotherWriterError
 
 _LOOK_S = 0.1
@@ -57,8 +56,8 @@ class Having:
             until = time.monotonic() + self.wait_s
             while True:
                 found = reply(catalog, said)
-                settled = catalog.acquisition(self.acquisition_id).state.value in SETTLED
-                if not (settled and waits(found)) or time.monotonic() >= until:
+                held = catalog.corrections.are_held(self.acquisition_id)
+                if held or not waits(found) or time.monotonic() >= until:
                     return found
                 time.sleep(_LOOK_S)
         finally:

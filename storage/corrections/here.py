@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from storage import naming
 from storage.corrections.making import make
+from storage.database.corrections.around_step import memory_of
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import snapshot
-from tracking.params import TrackingParams
 
 if TYPE_CHECKING:
     from storage.database.catalog import Catalog
@@ -54,12 +54,6 @@ def amend_now(
     with snapshot(catalog.address) as connection:
         amendment = make(connection, row, owner, memory_of(row), progress)
     return catalog.corrections.amend(row.id, amendment)
-
-
-def memory_of(row: AcquisitionRow) -> int:
-    """Return for how many time points a nucleus of an acquisition may go unseen."""
-    stored = row.params.get("tracking", {})
-    return int(stored.get("memory_frames", TrackingParams().memory_frames))
 
 
 def _publish(catalog: Catalog, row: AcquisitionRow, times: Iterator[int] | list[int] | tuple[int, ...]) -> None:

@@ -7,6 +7,8 @@ undone leaves nothing behind, and doing it again after a crash gives the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import Connection, and_, select
@@ -15,21 +17,28 @@ from nuset_engine.corrections.edited import LEAST_OVERLAP, EditedLabels, put_bac
 from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits, touched
 from nuset_engine.corrections.measured import measure_some
 from nuset_engine.corrections.region import NucleusRegion
+from nuset_engine.measure import PlaneSequence
 from nuset_engine.nuclei import Nuclei
 from storage.corrections.planes import planes_of
 from storage.database.corrections import events
-from storage.database.corrections.amend import wanted_now
 from storage.database.corrections.amendment import AmendedTimepoint, Amendment, LinkOutcome
 from storage.database.corrections.events import LINK_KINDS, NUCLEUS_KINDS, Correction
-from storage.database.corrections.packed import blocks_at
+from storage.database.corrections.packed import blocks_at, unpack_text
+from storage.database.corrections.wanted import wanted_now
 from storage.omezarr.image_store import ImageStore
 from storage.omezarr.ownership import Owner
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints
 
+if TYPE_CHECKING:
+    from nuset_engine.inference.landscape import LandscapeOf
+
+_NO_NETWORK = "only a service that runs has the network at hand"
 USUAL_UM, USUAL_PX = 10.0, 20.0
 """Diameter of nuclei where there is none to be seen."""
+LandscapeSource = Callable[[PlaneSequence], "LandscapeOf"]
+"""Of the planes of a stack what the network says of boxes of it."""
 Matches = dict[tuple[int, int], int | None]
 """The nucleus, by the number of a correction and the place among those that it speaks of."""
 
@@ -40,6 +49,8 @@ def make(
     owner: Owner | None,
     memory: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    plain: bool = False,
+    landscapes: LandscapeSource = lambda planes: lambda box: _NO_NETWORK,
 ) -> Amendment:
     """Write labels as people say they are, durably and not visible yet, and return what follows for rows.
 
@@ -53,24 +64,28 @@ def make(
         For how many time points a nucleus may go unseen.
     progress : callable
         Told of time points done and of all.
+    plain : bool
+        Take all of them off for now.
+    landscapes : callable
+        Asked where something is to be drawn.
 
     Raises
     ------
     StorageError
         When store or image cannot be read, or the disk refuses.
     """
-    settled = events.is_settled(connection, row.id)
     said = events.of_acquisition(connection, row.id)
-    wanted = wanted_now(said, settled)
+    wanted = wanted_now(connection, row.id, said, plain)
+    place = _Place(connection, row, owner, landscapes)
     dirty = sorted({one.t for one in said if one.kind in NUCLEUS_KINDS and one.counted != wanted[one.id]})
     links = [one for one in said if one.kind in LINK_KINDS and wanted[one.id] and _is_open(one, dirty)]
     found: Matches = {}
     points = []
     for index, t in enumerate(dirty):
         progress(index, len(dirty))
-        points.append(_timepoint(connection, row, owner, t, [one for one in said if one.t == t], wanted, links, found))
+        points.append(_timepoint(place, t, [one for one in said if one.t == t], wanted, links, found))
     outcomes = tuple(_link(connection, row, owner, one, dirty, found) for one in links)
-    return Amendment(settled, wanted, tuple(points), outcomes, memory)
+    return Amendment(plain, wanted, tuple(points), outcomes, memory)
 
 
 def _is_open(one: Correction, dirty: Sequence[int]) -> bool:
@@ -78,22 +93,31 @@ def _is_open(one: Correction, dirty: Sequence[int]) -> bool:
     return not one.counted or not one.nodes or any(t in dirty for t in one.times)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where labels are corrected, and who draws there."""
+
+    connection: Connection
+    row: AcquisitionRow
+    owner: Owner | None
+    landscapes: LandscapeSource
+
+
 def _timepoint(
-    connection: Connection,
-    row: AcquisitionRow,
-    owner: Owner | None,
+    place: _Place,
     t: int,
     said: Sequence[Correction],
     wanted: Mapping[int, bool],
     links: Sequence[Correction],
     found: Matches,
 ) -> AmendedTimepoint:
+    connection, row = place.connection, place.row
     edits = [_edit(one) for one in said if one.kind in NUCLEUS_KINDS and wanted[one.id]]
     if not _is_done(connection, row.id, t):
         reason = "this time point has no result"
         outcomes = tuple(EditOutcome(edit.number, reason=reason) for edit in edits)
         return AmendedTimepoint(t, outcomes, Nuclei.empty(t, row.unit), (), False)
-    store = ImageStore.open(str(row.zarr_path), owner)
+    store = ImageStore.open(str(row.zarr_path), place.owner)
     labels = store.labels(t)
     blocks = blocks_at(connection, row.id, t)
     put_back(labels, blocks)
@@ -102,7 +126,8 @@ def _timepoint(
     reserved = {label for one in said for label in one.named("new_labels")}
     with planes_of(row, store, t) as channels:
         planes = channels[row.segmented_channel]
-        scene = EditScene(edited, planes, row.voxel_size_um or (1.0, 1.0, 1.0), diameter, reserved)
+        spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
+        scene = EditScene(edited, planes, spacing, diameter, reserved, place.landscapes(planes))
         made = apply_edits(scene, edits)
         there = touched(made, edited)
         table = measure_some(labels, there, channels, row.segmented_channel, row.voxel_size_um, t)
@@ -116,7 +141,8 @@ def _timepoint(
 
 
 def _edit(one: Correction) -> NucleusEdit:
-    return NucleusEdit(one.id, one.kind, one.regions, one.points_px, one.drawn, one.named("new_labels"))
+    kept = tuple(unpack_text(one.changed.get("drawn"))) if one.counted else ()  # drawn of this very result
+    return NucleusEdit(one.id, one.kind, one.regions, one.points_px, one.drawn, one.named("new_labels"), kept)
 
 
 def _is_done(connection: Connection, acquisition_id: int, t: int) -> bool:

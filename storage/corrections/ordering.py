@@ -6,69 +6,23 @@ The nuclei are those that people see now; of each its voxels are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from nuset_engine.arrays import Mask
 from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.region import NucleusRegion
+from storage.corrections.outlines import new_nucleus, redrawn
+from storage.corrections.persons_word import COUNTS, PersonsWord
 from storage.database.corrections.events import CorrectionOrder
-from storage.errors import StorageError, WrongRequestError
+from storage.errors import LabelsChangingError, WrongRequestError
 from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints, tracks
 from tracking.corrections.rules import LinkRule
 
-PlaceUm = tuple[float, float, float]
-"""(z, y, x) in micrometres; in voxels where their size is not known."""
-
-
-@dataclass(frozen=True)
-class PersonsWord:
-    """What a person says.
-
-    Attributes
-    ----------
-    kind : str
-        One of `storage.database.corrections.events.KINDS`.
-    source_t : int
-        The time point as people write it.
-    labels : tuple of int
-        Nuclei of that time point.
-    to : tuple of int
-        Nuclei of the later one: where a link goes, or two daughters.
-    source_to_t : int or None
-        That later one; None: the next one.
-    points : tuple of (z, y, x)
-        Places.
-    mask : (Z, Y, X) array or None
-        What was drawn is not 0.
-    """
-
-    kind: str
-    source_t: int
-    labels: tuple[int, ...] = ()
-    to: tuple[int, ...] = ()
-    source_to_t: int | None = None
-    points: tuple[PlaceUm, ...] = ()
-    mask: Mask | None = None
-
-
-_COUNTS = {  # how many nuclei of the time point and of the later one; None: two or more
-    "merge": (None, 0),
-    "split": (1, 0),
-    "delete": (1, 0),
-    "add": (0, 0),
-    "redraw": (1, 0),
-    "confirm": (1, 0),
-    "link": (1, 1),
-    "unlink": (1, 1),
-    "divide": (1, 2),
-    "undivide": (1, 0),
-    "end": (1, 0),
-}
+__all__ = ["PersonsWord", "ordered"]
 
 
 def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, author: str) -> CorrectionOrder:
@@ -78,8 +32,10 @@ def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, auth
     ------
     WrongRequestError
         When it speaks of what is not there, or says too little.
+    LabelsChangingError
+        When the labels are just being replaced.
     StorageError
-        When the labels cannot be read.
+        When they cannot be read.
     """
     _refuse_incomplete(word)
     if row.zarr_path is None:
@@ -97,6 +53,9 @@ def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, auth
         _refuse_ended(connection, row, rows[0])
     regions = tuple(_region(row, store, one) for one in rows)
     drawn = _drawn(row, store, word.mask)
+    if word.outline is not None:
+        shape, spacing = store.shape[2:], row.voxel_size_um or (1.0, 1.0, 1.0)
+        drawn = redrawn(word.outline, regions[0], shape) if regions else new_nucleus(word.outline, shape, spacing)
     points = tuple(_voxel(row, store, point) for point in word.points)
     return _of_rows(word.kind, rows, regions, t, points, drawn, author)
 
@@ -143,7 +102,7 @@ def _of_rows(
 
 
 def _refuse_incomplete(word: PersonsWord) -> None:
-    here, later = _COUNTS[word.kind]
+    here, later = COUNTS[word.kind]
     if len(set(word.labels)) < len(word.labels) or len(set(word.to)) < len(word.to):
         raise WrongRequestError(f"To {word.kind}, name different nuclei.")
     if len(word.labels) != here if here is not None else len(word.labels) < 2:
@@ -152,9 +111,10 @@ def _refuse_incomplete(word: PersonsWord) -> None:
         raise WrongRequestError(f"To {word.kind}, name {'two daughters' if later == 2 else 'the nucleus that it is'}.")
     if word.kind == "split" and len(word.points) < 2:
         raise WrongRequestError("To split a nucleus, give two points within it, or more.")
-    if word.kind == "add" and (len(word.points) == 1) == (word.mask is not None):
+    is_drawn = word.mask is not None or word.outline is not None
+    if word.kind == "add" and (len(word.points) == 1) == is_drawn:
         raise WrongRequestError("To add a nucleus, give one point within it, or a mask.")
-    if word.kind == "redraw" and word.mask is None:
+    if word.kind == "redraw" and not is_drawn:
         raise WrongRequestError("To redraw a nucleus, give a mask.")
 
 
@@ -218,7 +178,7 @@ def _region(row: AcquisitionRow, store: ImageStore, nucleus: RowMapping) -> Nucl
     z, y, x = (slice(first, int(nucleus[f"bbox_{axis}1"])) for axis, first in zip("zyx", low, strict=True))
     region = NucleusRegion.of_mask(store.labels(t, z)[:, y, x] == label, (low[0], low[1], low[2]))
     if region is None or region.size != nucleus["volume_px"]:
-        raise StorageError(
+        raise LabelsChangingError(
             f"Labels of time point {row.source_t(t)} of {row.name} are just being replaced: say it again in a moment."
         )
     return region

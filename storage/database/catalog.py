@@ -13,6 +13,7 @@ from nuset_engine.nuclei import Nuclei
 from storage import naming
 from storage.clock import later
 from storage.database import analysed, claims, commits, lookups, progress_flags, registration
+from storage.database.corrections.around_step import plain_within
 from storage.database.renewal import replay, staged_tracks
 from storage.database.requests import RequestBook
 from storage.database.service_reports import write_report
@@ -167,8 +168,8 @@ class Catalog(Writer):
         StaleJobError
             When the claim no longer counts.
         """
-        with self._transaction() as connection:
-            now = self._now()
+        now = self._now()
+        with self._transaction() as connection, plain_within(connection, job.acquisition_id, now):
             return commits.commit_timepoint(
                 connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, measures, now
             )
@@ -283,9 +284,10 @@ class Catalog(Writer):
         StorageError
             When time points are still waiting or running.
         """
-        with self._transaction() as connection:
+        now = self._now()
+        with self._transaction() as connection, plain_within(connection, acquisition_id, now):
             lookups.acquisition(connection, acquisition_id)
-            commits.finalise_tracks(connection, acquisition_id, update, state, measures, self._now())
+            commits.finalise_tracks(connection, acquisition_id, update, state, measures, now)
 
     def is_waiting(self, acquisition_id: int) -> bool:
         """Say whether time points of an acquisition are awaited: queued, being processed, or analysed and kept."""

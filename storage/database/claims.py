@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from storage.connection.database_folder import folder_of
-from storage.database.corrections.events import are_on
+from storage.database.corrections.wanted import are_on, goes_back
 from storage.database.stores import remade
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
@@ -90,7 +90,7 @@ def _ready(channel_is_open: bool) -> Select[Any]:
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
         .where(timepoints.c.state == TimepointState.QUEUED.value)
         .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
-        .where(~are_on(acquisitions.c.id))  # they are taken off first
+        .where(~and_(are_on(acquisitions.c.id), goes_back(acquisitions.c.id)))  # they are taken off first
         .where(acquisitions.c.id.not_in(bindparam("without", expanding=True)))
         .where(or_(not_before.is_(None), not_before <= bindparam("now")))
         .where(~waits, running < bindparam("at_once"), early < bindparam("ahead"))

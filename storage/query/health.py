@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from storage.clock import iso
+from storage.query.correcting import CorrectionProgress, correction_progress
 from storage.query.sentences import kind_for
 from storage.query.snapshots import snapshot
 from storage.schema.states import AcquisitionState, TimepointState
@@ -85,6 +86,8 @@ class QueueState:
         Latest first.
     doubts : tuple of Doubt
         Of the newest acquisitions that have any.
+    corrections : tuple of CorrectionProgress
+        What is still to come of what people said.
     """
 
     moment: datetime
@@ -95,6 +98,7 @@ class QueueState:
     recent: tuple[Passage, ...] = ()
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    corrections: tuple[CorrectionProgress, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ def queue_state(connection: Connection, moment: datetime) -> QueueState:
         recent=_passages(connection),
         problems=_problems(connection),
         doubts=_doubts(connection),
+        corrections=tuple(correction_progress(connection)),
     )
 
 

@@ -180,3 +180,66 @@ def _kill_and_start(lab: Lab) -> None:
         lab.start()
         while lab.process is not None and lab.process.poll() is None and lab.said().count("engine is ready") == ready:
             time.sleep(0.1)
+
+
+GROWING = 8
+WORDS: dict[int, tuple[object, ...]] = {
+    2: ("delete", "--t", 1, "--label", 2),
+    3: ("split", "--t", 2, "--label", 3, "--at", "2.5,23.0,22.5", "--at", "2.5,25,22.5"),
+    4: ("unlink", "--t", 2, "--label", 4, "--to", 4),
+    5: ("link", "--t", 3, "--label", 1, "--to", 5),
+    6: ("merge", "--t", 5, "--labels", "1,4"),
+}
+"""What is said when so many time points are done."""
+
+
+def grown(lab: Lab, kills: dict[int, float]) -> dict[str, Any]:
+    """A series that is corrected while it comes; where so many are done, the service is killed after some seconds."""
+    lab.start()
+    for t in range(GROWING):
+        write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))
+        killer = threading.Timer(kills.get(t + 1, 0.0), _kill_and_start, (lab,))
+        _until(lambda done=t + 1: lab.done() >= done)
+        if t + 1 in kills:
+            killer.start()
+        while t + 1 in WORDS and len(states(lab)) < list(WORDS).index(t + 1) + 1:
+            answer = asked("correct", "exp", *WORDS[t + 1], "--database", lab.output)
+            assert answer.returncode == 0 or "just being replaced" in answer.stderr, answer.stderr
+        if t + 1 in kills:
+            killer.join()
+    _until(lambda: states(lab) == ["applied"] * len(WORDS))
+    assert lab.states() == ["processing"], "it is under way all the time"
+    lab.wait(lambda: not lab.rows("select 1 from timepoints where published_at is null"))
+    assert lab.stop() == 0
+    return result(lab)
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    """Wait, whoever runs meanwhile."""
+    until = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _tracks(found: dict[str, Any]) -> set[frozenset[tuple[int, int]]]:
+    """Which nuclei are one track, whatever its number."""
+    members: dict[int, set[tuple[int, int]]] = {}
+    for row in found["nuclei"]:
+        members.setdefault(row["track_id"], set()).add((row["t"], row["label"]))
+    return {frozenset(nodes) for nodes in members.values()}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_movie_that_is_corrected_while_it_runs_ends_the_same_with_kills(new_lab: Maker) -> None:
+    quiet = 3600.0
+    calm = grown(new_lab("calm", acquisition_quiet_s=quiet), {})
+    rng = np.random.default_rng(3)
+    killed = grown(new_lab("killed", acquisition_quiet_s=quiet), {n: float(rng.uniform(0.0, 1.5)) for n in (*WORDS, 7)})
+    for one, other in zip(calm["nuclei"], killed["nuclei"], strict=True):
+        assert _without_track(one) == _without_track(other)
+    assert _tracks(calm) == _tracks(killed)
+    for name, labels in calm["labels"].items():
+        if "tracks" not in name:
+            np.testing.assert_array_equal(labels, killed["labels"][name])

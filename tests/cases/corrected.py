@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import text
 
 from cases.stored import acquisition
 from daemon.configuration.config import Processing
-from daemon.processing.messages import Ready
+from daemon.pipeline import track
+from daemon.processing.messages import Ready, TrackTask
 from daemon.processing.recipe import Recipe
+from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure
 from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.reconstruction.volume import Volume
+from storage.acquisition import Acquisition
 from storage.corrections.ordering import PersonsWord
 from storage.database.catalog import Catalog
 from storage.omezarr.image_store import ImageStore
+from storage.query.snapshots import snapshot
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import AcquisitionState
 from tracking.tracker import Tracker
@@ -62,50 +65,84 @@ class CorrectedMovie:
     frames: int = 5
     shift: int = 0
     model: str = "m"
+    database: str | None = None  # a server's; else it lies in the folder
+
+    @property
+    def where(self) -> str | Path:
+        """Where its rows are."""
+        return self.database or self.output
 
     def process(self) -> AcquisitionRow:
         """Put it through, from what is queued to complete."""
-        pixels = np.stack([image_at(t)[None] for t in range(self.frames)])
-        image = acquisition(pixels)
-        place = self.output / f"{image.name}.ome.zarr"
         self.output.mkdir(parents=True, exist_ok=True)
-        with Catalog.open(self.output) as catalog:
-            params = Recipe(Ready(self.model, "0" * 64), Processing()).params(0) | {"of": self.model}
-            row = catalog.register(image, zarr_path=place, model_name=self.model, model_sha256="0" * 64, params=params)
-            catalog.add_timepoints(row.id, {t: image.fingerprint(t) for t in range(self.frames)})
+        with Catalog.open(self.where) as catalog:
+            row = self.queue(catalog)
             self.work(catalog, row)
             return row
 
+    def queue(self, catalog: Catalog) -> AcquisitionRow:
+        """Make it known, with all of its time points."""
+        image = self.image()
+        place = self.output / f"{image.name}.ome.zarr"
+        params = Recipe(Ready(self.model, "0" * 64), Processing()).params(0) | {"of": self.model}
+        row = catalog.register(image, zarr_path=place, model_name=self.model, model_sha256="0" * 64, params=params)
+        catalog.add_timepoints(row.id, {t: image.fingerprint(t) for t in range(self.frames)})
+        return row
+
+    def image(self) -> Acquisition:
+        """What the microscope gives."""
+        return acquisition(np.stack([image_at(t)[None] for t in range(self.frames)]))
+
     def work(self, catalog: Catalog, row: AcquisitionRow) -> None:
         """Do what is queued, and complete it."""
-        image = acquisition(np.stack([image_at(t)[None] for t in range(self.frames)]))
+        self.advance(catalog, row, self.frames)
+        tracked = track(TrackTask(row, catalog.address, None, 0), TrackerCache())
+        catalog.finalise_tracks(row.id, tracked.update, tracked.state, tracked.measures)
+        self.paint(catalog, row)
+        catalog.set_acquisition_state(row.id, AcquisitionState.PROCESSING)
+        catalog.complete_acquisition(row.id)
+
+    def advance(self, catalog: Catalog, row: AcquisitionRow, most: int) -> None:
+        """Do what is queued, so many time points at most."""
+        image = self.image()
         store = ImageStore.create(str(row.zarr_path), image, owner=catalog.stores.owner(row))
-        tracker = Tracker()
-        while (job := catalog.claim_next()) is not None:
+        anew = Tracker()
+        for _ in range(most):
+            job = catalog.claim_next()
+            if job is None:
+                break
             labels = labels_at(job.t, self.shift)
             table = measure(Volume(labels, _trust(len(STARTS))), {0: image.planes(job.t, 0)}, 0, SPACING, job.t)
             store.write_timepoint(job.t, [image.planes(job.t, 0)], labels)
-            update = tracker.advance(table)
-            catalog.commit_timepoint(job, table, update, tracker.state())
+            if job.needs_replay:
+                update, measures = anew.advance(table), None
+                state = anew.state()
+            else:
+                tracked = track(TrackTask(row, catalog.address, None, 0, table), TrackerCache())
+                update, state, measures = tracked.update, tracked.state, tracked.measures
+            catalog.commit_timepoint(job, table, update, state, measures=measures)
             store.publish(job.t)
             catalog.mark_published(row.id, job.t)
-        catalog.finalise_tracks(row.id, tracker.finish(), tracker.state())
+        self.paint(catalog, row)
+
+    def paint(self, catalog: Catalog, row: AcquisitionRow) -> None:
+        """Show final tracks."""
+        store = ImageStore.open(str(row.zarr_path))
         for t, track_of in catalog.unpainted_final(row.id):
             store.write_tracks(t, track_of)
             store.publish_tracks(t)
             catalog.mark_painted(row.id, t)
-        catalog.set_acquisition_state(row.id, AcquisitionState.PROCESSING)
-        catalog.complete_acquisition(row.id)
 
     def seen(self, row: AcquisitionRow) -> dict[str, Any]:
         """Everything that people look at: rows without numbers of convenience, and all labels."""
         found: dict[str, Any] = {}
-        with closing(sqlite3.connect(self.output / "nusetd.sqlite")) as connection:
+        with snapshot(self.where) as connection:
             for table, order in (("nuclei", "t, label"), ("tracks", "track_id")):
                 query = f"SELECT * FROM {table} WHERE acquisition_id = {row.id} ORDER BY {order}"
-                found[table] = pd.read_sql_query(query, connection).drop(columns="id")
-            query = f"SELECT t, nuclei_count, published_at IS NULL, painted_at IS NULL FROM timepoints {_OF} {row.id}"
-            found["timepoints"] = pd.read_sql_query(query, connection)
+                found[table] = pd.read_sql_query(text(query), connection).drop(columns="id")
+            shown = "published_at IS NULL, painted_at IS NULL"
+            query = f"SELECT t, nuclei_count, {shown} FROM timepoints {_OF} {row.id} ORDER BY t"
+            found["timepoints"] = pd.read_sql_query(text(query), connection)
         store = ImageStore.open(str(row.zarr_path))
         found["labels"] = np.stack([store.labels(t) for t in range(self.frames)])
         found["track_labels"] = np.stack([store.track_labels(t) for t in range(self.frames)])

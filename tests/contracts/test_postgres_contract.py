@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from cases import family, postgres, recipes
+from cases.corrected import CorrectedMovie, assert_consistent
 from cases.mirror import Mirror
 from cases.stored import Clock, acquisition, nuclei, one_to_one, register, work_off
 from sqlalchemy import create_engine, text
@@ -18,7 +20,10 @@ from sqlalchemy import create_engine, text
 import storage
 from daemon import cli
 from storage.connection.engine import writing_engine
+from storage.corrections.asking import Corrector
+from storage.corrections.persons_word import PersonsWord
 from storage.database.catalog import Catalog
+from storage.database.corrections.events import APPLIED
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
 from storage.query.question import Question
 from storage.query.snapshots import snapshot
@@ -206,6 +211,44 @@ def test_readers_see_one_moment_and_cannot_write(url: str) -> None:
         with pytest.raises(DatabaseUnavailableError, match="read-only"), snapshot(url) as connection:
             connection.execute(text("DELETE FROM acquisitions"))
         assert len(Question.acquisitions(url).frame()) == 2
+
+
+def corrected_while_it_runs(movie: CorrectedMovie) -> list[dict[str, Any]]:
+    """What people see of a movie that is corrected, goes on, is corrected further, and in part undone."""
+    movie.output.mkdir()
+    with Catalog.open(movie.where) as catalog:
+        row = movie.queue(catalog)
+        movie.advance(catalog, row, 3)
+    say = Corrector(str(movie.where), row.id, author="me")
+    split = PersonsWord("split", 1, (1,), points=((2.0, 4.0, 2.5), (2.0, 4.0, 4.5)))
+    words = (split, PersonsWord("unlink", 0, (3,), (3,)), PersonsWord("delete", 2, (5,)))
+    assert [say.say(word).state for word in words] == [APPLIED] * 3
+    with Catalog.open(movie.where) as catalog:
+        movie.work(catalog, row)
+    words = (PersonsWord("merge", 3, (6, 7)), PersonsWord("divide", 2, (2,), (2, 4)))
+    assert [say.say(word).state for word in words] == [APPLIED] * 2
+    found = movie.seen(row)
+    assert_consistent(found)
+    assert say.undo(1).state == say.undo().state == APPLIED
+    assert len(say.list()) == 7
+    return [found, movie.seen(row)]
+
+
+SEEN = {
+    "nuclei": ["t", "label", "track_id", "volume_px", "intensity_mean", "corrected"],
+    "tracks": ["track_id", "parent_track_id", "first_t", "last_t", "is_final", "duration_s"],
+}
+
+
+def test_corrections_are_the_same_on_both(url: str, tmp_path: Path) -> None:
+    served = CorrectedMovie(tmp_path / "served", 4, database=url)
+    alone = CorrectedMovie(tmp_path / "alone", 4)
+    for one, other in zip(corrected_while_it_runs(served), corrected_while_it_runs(alone), strict=True):
+        for name, columns in SEEN.items():
+            rows, others = (seen[name][columns].astype(float) for seen in (one, other))
+            pd.testing.assert_frame_equal(rows, others)
+        for name in ("labels", "track_labels"):
+            assert (one[name] == other[name]).all()
 
 
 def test_a_newer_database_and_another_programs_are_refused(url: str) -> None:

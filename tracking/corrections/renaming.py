@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 from tracking.corrections.local_links import BEYOND, LocalLinks
 from tracking.corrections.rules import NodeKey, PlainTrack
@@ -25,7 +26,7 @@ class CorrectedTracks:
     gone : tuple of int
         Plain tracks that are no more.
     names : dict
-        Ids of new tracks, by the nucleus that each begins with.
+        Ids of all tracks that are no plain ones as a whole, by the nucleus that each begins with.
     """
 
     track_of: Mapping[NodeKey, int]
@@ -46,8 +47,9 @@ def rename(
     tracks: Mapping[int, PlainTrack],
     names: Mapping[NodeKey, int],
     next_id: int,
+    final_t: float = inf,
 ) -> CorrectedTracks:
-    """Give every track an id: the plain one that most of its nuclei had, each once; to others the one they had before.
+    """Give every track an id: the one that it had before, else the plain one that most of its nuclei had, each once.
 
     Parameters
     ----------
@@ -56,21 +58,25 @@ def rename(
     tracks : mapping
         The records of those tracks.
     names : mapping
-        Ids that were given to new tracks before, by their first nucleus.
+        Ids that tracks had before which are no plain ones as a whole, by their first nucleus.
     next_id : int
         Free, as all after it.
+    final_t : float
+        The last time point that no track is to be linked anew at.
     """
     gone = _gone(links)
     plain = {node: track_id for track_id, nodes in members.items() for node in nodes if node not in gone}
     chain_of = _chains(links, members)
-    ids, given = _ids(chain_of, plain, tracks, names, next_id)
+    whole = _whole(chain_of, plain)
+    ids = _ids(chain_of, plain, whole, tracks, names, next_id)
     divisions = _divisions(links, members, tracks)
     owner = {node: ids[index] for index, chain in enumerate(chain_of) for node in chain}
     made = []
     for index, chain in enumerate(chain_of):
         mother, score = divisions.get(chain[0], (None, None))
         parent = mother if mother is None or isinstance(mother, int) else owner.get(mother)
-        made.append(Track(ids[index], parent, chain[0][0], chain[-1][0], len(chain), True, score))
+        final = chain[-1][0] <= final_t and all(tracks[plain[node]].is_final for node in chain if node in plain)
+        made.append(Track(ids[index], parent, chain[0][0], chain[-1][0], len(chain), final, score))
     other = gone | {_key(links, row) for row in range(len(links.after)) if _is_other(links, row)}
     told = [
         track
@@ -81,8 +87,19 @@ def rename(
         {node: number for node, number in owner.items() if plain.get(node) != number},
         tuple(told),
         tuple(sorted(set(members) - set(ids))),
-        given,
+        {chain[0]: ids[index] for index, chain in enumerate(chain_of) if index not in whole},
     )
+
+
+def _whole(chains: list[list[NodeKey]], plain: Mapping[NodeKey, int]) -> dict[int, int]:
+    """The chains that have all nuclei of one plain track that are left, and no others: that track, by chain."""
+    left = Counter(plain.values())
+    found = {}
+    for index, chain in enumerate(chains):
+        track_id = plain.get(chain[0])
+        if track_id is not None and len(chain) == left[track_id] and {plain.get(node) for node in chain} == {track_id}:
+            found[index] = track_id
+    return found
 
 
 def _has_record(track: Track, tracks: Mapping[int, PlainTrack]) -> bool:
@@ -159,34 +176,33 @@ def _mother(links: LocalLinks, row: int, members: Mapping[int, list[NodeKey]]) -
 def _ids(
     chains: list[list[NodeKey]],
     plain: Mapping[NodeKey, int],
+    whole: Mapping[int, int],
     tracks: Mapping[int, PlainTrack],
     names: Mapping[NodeKey, int],
     next_id: int,
-) -> tuple[list[int], dict[NodeKey, int]]:
-    """An id for every chain, and those that are new."""
+) -> list[int]:
+    """An id for every chain."""
+    ids = dict(whole)
+    taken = set(ids.values())
     wishes = []
     for index, chain in enumerate(chains):
+        known = names.get(chain[0])
+        if known is not None and index not in ids and known not in taken:
+            ids[index] = known
+            taken.add(known)
         for track_id, count in Counter(plain[node] for node in chain if node in plain).items():
             wishes.append((-count, chain[0], track_id, index))
-    ids: dict[int, int] = {}
-    taken: set[int] = set()
     for _, _, track_id, index in sorted(wishes):
         if index not in ids and track_id not in taken:
             ids[index] = track_id
             taken.add(track_id)
-    given: dict[NodeKey, int] = {}
     used = taken | set(tracks) | set(names.values())
-    for index, chain in enumerate(chains):
-        if index in ids:
-            continue
-        known = names.get(chain[0])
-        if known is None or known in taken or known in tracks:
-            known = next_id = max(next_id, *used, 0) + 1 if next_id in used else next_id
-            used.add(known)
-            given[chain[0]] = known
-        ids[index] = known
-        taken.add(known)
-    return [ids[index] for index in range(len(chains))], given
+    for index in range(len(chains)):
+        if index not in ids:
+            next_id = max(next_id, *used, 0) + 1 if next_id in used else next_id
+            used.add(next_id)
+            ids[index] = next_id
+    return [ids[index] for index in range(len(chains))]
 
 
 def _gone(links: LocalLinks) -> set[NodeKey]:

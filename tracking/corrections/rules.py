@@ -38,6 +38,7 @@ class PlainTrack:
     first_t: int
     last_t: int
     division_score: float | None
+    is_final: bool = True
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
+from daemon.page.live.orders.correcting import CorrectingRoutes
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
@@ -79,6 +80,7 @@ class Page:
         self._stores = StoreRoutes(database, ending, visitors.secure)
         self._orders = OrderRoutes(database, services, folders, self.changed)
         self._following = FollowRoutes(database, ending)
+        self._correcting = CorrectingRoutes(database, services, self.changed)
         self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
@@ -102,6 +104,7 @@ class Page:
             Route(f"{one}/thumbnail.png", self.thumbnail),
             *self._following.routes(),
             *self._orders.routes(),
+            *self._correcting.routes(),
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
             *self._trying.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),

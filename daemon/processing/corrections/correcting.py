@@ -36,18 +36,24 @@ class Correcting:
         if books.corrections_changed or books.clock() >= self._next:
             books.to_correct = set(books.catalog.corrections.due()) - self._given_up
             books.corrections_changed, self._next = False, books.clock() + _LOOK_S
-        for number in sorted(books.to_correct - books.to_replay):
-            hidden = any(owner == number for owner, _ in books.pending.to_publish)
-            if not hidden and not books.is_at(number) and not books.holds.lasts(number):
+        for number in sorted(books.to_correct | books.to_replay):
+            if self._may(number) and (number not in books.to_replay or books.catalog.corrections.are_on(number)):
                 row = books.catalog.acquisition(number)
                 return row, books.catalog.stores.owner(row)
         return None
 
+    def _may(self, number: int) -> bool:
+        """Say whether nobody is at the tracks of an acquisition, or paints them; others may find nuclei meanwhile."""
+        books = self._books
+        hidden = any(owner == number for owner, _ in books.pending.to_publish)
+        return not (hidden or number in books.tracking or books.painting[number] or books.holds.lasts(number))
+
     def begin(self, work: Corrigible) -> CorrectTask:
-        """What the worker is told."""
-        row, owner = work
-        self._books.tracking.add(row.id)
-        return CorrectTask(row, self._books.catalog.address, owner)
+        """What the worker is told; where tracks are made anew, all are taken off."""
+        books, (row, owner) = self._books, work
+        books.tracking.add(row.id)
+        books.correcting.add(row.id)
+        return CorrectTask(row, books.catalog.address, owner, row.id in books.to_replay)
 
     def end(self, work: Corrigible, result: Amendment) -> None:
         """Hand it on to become rows."""
@@ -124,5 +130,6 @@ class Amending:
 def _leave(books: Books, row: AcquisitionRow) -> None:
     """Nobody works on it now; more may have been said."""
     books.tracking.discard(row.id)
+    books.correcting.discard(row.id)
     books.corrections_changed = True
     books.settled(row.id)

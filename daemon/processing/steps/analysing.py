@@ -29,7 +29,7 @@ class Analysing:
         books = self._books
         if books.chosen:
             return books.chosen.popleft()
-        job = books.catalog.claim_next(books.workers, books.holds.lasting())
+        job = books.catalog.claim_next(books.workers, {*books.holds.lasting(), *books.correcting})
         if job is not None:
             books.output_mounts.learn(job.acquisition)
         return job

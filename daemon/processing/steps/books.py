@@ -139,6 +139,10 @@ class Books:
         What corrections change and that is not in rows yet.
     to_correct : set of int
         Acquisitions whose rows are not as people say; looked up now and then, and when `corrections_changed`.
+    correcting : set of int
+        Acquisitions whose corrections are on their way to rows.
+    painting : Counter
+        Tracks that are being painted, by acquisition.
     to_look_at : set of int
         Acquisitions with kept results, of which one may have its turn now.
     to_replay : set of int
@@ -173,6 +177,8 @@ class Books:
     amendments: deque[tuple[AcquisitionRow, Amendment]] = field(default_factory=deque)
     to_correct: set[int] = field(default_factory=set)
     corrections_changed: bool = False
+    correcting: set[int] = field(default_factory=set)
+    painting: Counter[int] = field(default_factory=Counter)
     to_look_at: set[int] = field(default_factory=set)
     to_replay: set[int] = field(default_factory=set)
     tracking: set[int] = field(default_factory=set)

@@ -10,7 +10,7 @@ from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.choosing import ChoosingChannel
 from daemon.processing.steps.finishing import Completing, Finishing
-from daemon.processing.steps.linking import Committing, Tracking
+from daemon.processing.steps.linking import Committing, CommittingCorrected, Tracking
 from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
 from daemon.processing.steps.showing import Painting, Publishing
 
@@ -27,6 +27,7 @@ def handlers(books: Books) -> dict[str, Any]:
             ("stage", StagingTracks),
             ("track", Tracking),
             ("commit", Committing),
+            ("commit corrected", CommittingCorrected),
             ("publish", Publishing),
             ("finish", Finishing),
             ("paint", Painting),

@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
-from daemon.processing.messages import Cause, Failed, Tracked, TrackTask
+from daemon.processing.messages import Cause, Failed, Tracked, TrackTask, fault_of_ours
 from daemon.processing.steps import plausible
 from daemon.processing.steps.books import Books
-from storage.errors import StaleJobError
+from storage.errors import DatabaseUnavailableError, StaleJobError
 from storage.schema.rows import AnalysedTimepoint
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ class Committing:
         self._books = books
 
     def due(self) -> TrackedTimepoint | None:
-        """The oldest one."""
-        return self._books.tracked[0] if self._books.tracked else None
+        """The oldest one, where nothing is corrected."""
+        tracked = self._books.tracked
+        return tracked[0] if tracked and not is_corrected(self._books, tracked[0]) else None
 
     def do(self, work: TrackedTimepoint) -> None:
         """Commit it; the service's own death meanwhile is counted against this time point, and no other."""
@@ -88,21 +89,23 @@ class Committing:
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
         else:
-            self._committed(found, tracked, done)
-        self._leave(work)
+            self.committed(found, tracked, done)
+        self.leave(work)
 
     def fail(self, work: TrackedTimepoint, failed: Failed) -> None:
         """It is tried again, or set aside."""
         self._books.give_back(self._step, work[0].job, failed)
-        self._leave(work)
+        self.leave(work)
 
-    def _leave(self, work: TrackedTimepoint) -> None:
+    def leave(self, work: TrackedTimepoint) -> None:
+        """It is no longer the oldest one."""
         books, number = self._books, work[0].job.acquisition_id
         books.tracked.popleft()
         books.tracking.discard(number)
         books.settled(number)
 
-    def _committed(self, found: AnalysedTimepoint, tracked: Tracked, done: bool) -> None:
+    def committed(self, found: AnalysedTimepoint, tracked: Tracked, done: bool) -> None:
+        """What follows from the transaction."""
         books, job = self._books, found.job
         if not done:
             logs.info("source changed while it was processed", acquisition=job.acquisition.name, t=job.source_t)
@@ -126,3 +129,43 @@ class Committing:
             sentence = plausible.in_a_sentence(reasons, job.acquisition, job.t)
             logs.warning("result in doubt", acquisition=job.acquisition.name, t=job.t, reason=sentence)
             books.tell("doubted", job.acquisition, job.t, reason=sentence)
+
+
+class CommittingCorrected:
+    """The same for an acquisition of which people said something: it takes longer, so it runs beside the loop."""
+
+    def __init__(self, step: pipeline.Step, books: Books) -> None:
+        self._books = books
+        self._committing = Committing(step, books)
+        self._done = False
+
+    def due(self) -> TrackedTimepoint | None:
+        """The oldest one, where something is corrected."""
+        tracked = self._books.tracked
+        return tracked[0] if tracked and is_corrected(self._books, tracked[0]) else None
+
+    def do(self, work: TrackedTimepoint) -> None:
+        """The transaction; nothing of the loop's own is touched, as it turns meanwhile."""
+        books, (found, tracked) = self._books, work
+        with nullcontext() if books.crash_record is None else books.crash_record.around(found.job):
+            self._done = pipeline.commit(books.catalog, found, tracked)
+
+    def over(self, work: TrackedTimepoint, error: BaseException | None) -> None:
+        """The transaction ended. When the database refused, it is still due."""
+        job = work[0].job
+        if isinstance(error, DatabaseUnavailableError):
+            raise error
+        if isinstance(error, StaleJobError):
+            logs.warning("result dropped", acquisition=job.acquisition.name, t=job.source_t, reason=error)
+        elif error is not None:
+            logs.log.error("a fault in nusetd stopped a commit", exc_info=error)
+            self._committing.fail(work, fault_of_ours(error))
+            return
+        else:
+            self._committing.committed(*work, self._done)
+        self._committing.leave(work)
+
+
+def is_corrected(books: Books, work: TrackedTimepoint) -> bool:
+    """Say whether people said something of the acquisition of a time point that counts now."""
+    return books.catalog.corrections.are_on(work[0].job.acquisition_id)

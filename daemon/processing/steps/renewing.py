@@ -26,10 +26,12 @@ class Replaying:
         self._books = books
 
     def due(self) -> AcquisitionRow | None:
-        """The oldest one whose tracks nobody works on."""
+        """The oldest one whose tracks nobody works on, and whose rows are plain."""
         books = self._books
-        number = min(books.to_replay - books.tracking, default=None)
-        return None if number is None else books.catalog.acquisition(number)
+        for number in sorted(books.to_replay - books.tracking):
+            if not books.catalog.corrections.are_on(number):
+                return books.catalog.acquisition(number)
+        return None
 
     def begin(self, work: AcquisitionRow) -> ReplayTask:
         """What the worker is told."""
@@ -162,4 +164,5 @@ def _leave(books: Books, row: AcquisitionRow) -> None:
     """Nothing is left to do with the new tracks that are first in line."""
     books.replayed.popleft()
     books.tracking.discard(row.id)
+    books.corrections_changed = True
     books.settled(row.id)

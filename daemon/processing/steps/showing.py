@@ -84,6 +84,7 @@ class Painting:
     def begin(self, work: Paint) -> PaintTask:
         """What the worker is told."""
         row, t, track_of = work
+        self._books.painting[row.id] += 1
         owner = self._books.catalog.stores.owner(row)
         return PaintTask(str(row.zarr_path), t, track_of, owner, row.seconds_per_t)
 
@@ -91,6 +92,7 @@ class Painting:
         """Note that it is visible."""
         row, t, _ = work
         self._books.catalog.mark_painted(row.id, t)
+        self._books.painting[row.id] -= 1
         self._books.stall.over()
         self._books.holds.over(row.id)
         self._books.crashes.pop((self._step.name, row.id), None)
@@ -98,6 +100,7 @@ class Painting:
     def fail(self, work: Paint, failed: Failed) -> None:
         """Again when the machine allows, else with the next commit of this acquisition, or the next start."""
         books, (row, t, _) = self._books, work
+        books.painting[row.id] -= 1
         logs.error("tracks not painted", acquisition=row.name, t=row.source_t(t), reason=failed.reason)
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)

@@ -48,15 +48,15 @@ class Amendment:
 
     Attributes
     ----------
-    settled : bool
-        It is finished: corrections are put on; else all are taken off.
+    plain : bool
+        All are taken off for now, because its tracks are made anew.
     wanted : mapping of number to bool
         Of every correction, whether its rows are to be as it says.
     memory : int
         For how many time points a nucleus may go unseen.
     """
 
-    settled: bool
+    plain: bool
     wanted: Mapping[int, bool]
     points: tuple[AmendedTimepoint, ...]
     links: tuple[LinkOutcome, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.database.book import Book
-from storage.database.corrections import events
+from storage.database.corrections import events, wanted
 from storage.database.corrections.amend import amend
 from storage.database.corrections.amendment import Amended, Amendment
 from storage.database.corrections.events import Correction, CorrectionOrder
@@ -57,7 +57,17 @@ class CorrectionBook(Book):
     def due(self) -> tuple[int, ...]:
         """Return the acquisitions whose rows are not yet as people say, or are to be plain again."""
         with self._transaction() as connection:
-            return events.due(connection)
+            return wanted.due(connection)
+
+    def are_on(self, acquisition_id: int) -> bool:
+        """Say whether the rows of an acquisition are corrected now."""
+        with self._transaction() as connection:
+            return wanted.are_on_now(connection, acquisition_id)
+
+    def are_held(self, acquisition_id: int) -> bool:
+        """Say whether nothing that was said counts now: time points are done again, or it was set aside."""
+        with self._transaction() as connection:
+            return wanted.are_held(connection, acquisition_id)
 
     def amend(self, acquisition_id: int, amendment: Amendment) -> Amended:
         """Bring rows and tracks to what people say; the labels wait beside the store by now.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, select, update
 
 from nuset_engine.corrections.region import NucleusRegion
 from storage.database.corrections.packed import pack_regions, unpack_regions
@@ -21,7 +21,7 @@ NUCLEUS_KINDS = ("merge", "split", "delete", "add", "redraw", "confirm")
 LINK_KINDS = ("link", "unlink", "divide", "undivide", "end")
 KINDS = (*NUCLEUS_KINDS, *LINK_KINDS)
 SETTLED = (AcquisitionState.COMPLETE.value, AcquisitionState.PARTIAL.value)
-"""States of an acquisition in which its rows are as its corrections say; in all others they are plain."""
+"""States of an acquisition of which nothing more is awaited."""
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,14 @@ def states_together(connection: Connection, acquisition_id: int, group: int) -> 
 def listed(connection: Connection, acquisition_id: int) -> list[dict[str, Any]]:
     """Return the corrections of an acquisition and what undid them, in the order in which they were said."""
     mine = corrections.c.acquisition_id == acquisition_id
-    rows = connection.execute(select(corrections).where(mine).order_by(corrections.c.id)).mappings()
-    return [{name: value for name, value in row.items() if name != "regions"} for row in rows]
+    columns = [column for column in corrections.c if column.name != "regions"]
+    rows = connection.execute(select(*columns).where(mine).order_by(corrections.c.id)).mappings()
+    return [{**row, "changed": _for_people(row["changed"])} for row in rows]
+
+
+def _for_people(changed: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without what is kept as bytes."""
+    return None if changed is None else {name: value for name, value in changed.items() if name != "drawn"}
 
 
 def of_acquisition(connection: Connection, acquisition_id: int) -> list[Correction]:
@@ -196,38 +202,6 @@ def of_acquisition(connection: Connection, acquisition_id: int) -> list[Correcti
     mine = and_(corrections.c.acquisition_id == acquisition_id, corrections.c.kind != UNDO)
     rows = connection.execute(select(corrections).where(mine).order_by(corrections.c.id)).mappings().all()
     return [_correction(row) for row in rows]
-
-
-def is_settled(connection: Connection, acquisition_id: int) -> bool:
-    """Say whether the rows of an acquisition are to be as its corrections say."""
-    state = connection.execute(select(acquisitions.c.state).where(acquisitions.c.id == acquisition_id)).scalar()
-    return state in SETTLED
-
-
-def due(connection: Connection) -> tuple[int, ...]:
-    """Return the acquisitions whose rows are not as their corrections say, or not plain although they are to be."""
-    settled = acquisitions.c.state.in_(SETTLED)
-    wanted = settled & corrections.c.undone_by.is_(None)
-    differs = or_(and_(wanted, ~corrections.c.counted), and_(~wanted, corrections.c.counted))
-    event = and_(corrections.c.kind == UNDO, corrections.c.state == ORDERED)
-    query = (
-        select(corrections.c.acquisition_id)
-        .join(acquisitions, acquisitions.c.id == corrections.c.acquisition_id)
-        .where(or_(and_(corrections.c.kind != UNDO, differs), event))
-        .distinct()
-        .order_by(corrections.c.acquisition_id)
-    )
-    return tuple(int(number) for number in connection.execute(query).scalars())
-
-
-def are_on(acquisition_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return the condition for the rows of an acquisition to be corrected now."""
-    return (
-        select(corrections.c.id)
-        .where(corrections.c.acquisition_id == acquisition_id, corrections.c.counted)
-        .correlate(acquisitions)
-        .exists()
-    )
 
 
 def are_said(acquisition_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -239,7 +213,7 @@ def are_said(acquisition_id: ColumnElement[int]) -> ColumnElement[bool]:
 def forget_results(connection: Connection, acquisition_id: int) -> None:
     """The results of an acquisition are gone, with all that was corrected of them: what was said waits for new ones."""
     mine = corrections.c.acquisition_id == acquisition_id
-    fresh = {"counted": False, "state": ORDERED, "reason": None, "applied_at": None}
+    fresh = {"counted": False, "state": ORDERED, "reason": None, "applied_at": None, "changed": None}
     counted = and_(mine, corrections.c.kind != UNDO, corrections.c.undone_by.is_(None))
     connection.execute(update(corrections).where(counted).values(fresh))
     connection.execute(update(corrections).where(mine).values(counted=False))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
 
 from storage.database.corrections.amendment import AmendedTimepoint
 from storage.database.records import nuclei_records
@@ -36,6 +39,42 @@ def put_on(connection: Connection, row: AcquisitionRow, point: AmendedTimepoint)
     records = nuclei_records(row, point.nuclei, {label: track for label, track in track_of.items() if track})
     if records:
         connection.execute(insert(nuclei), [record | {"corrected": True} for record in records])
+
+
+def lift(connection: Connection, acquisition_id: int) -> list[dict[str, Any]]:
+    """Put the plain rows of an acquisition in the place of its corrected ones, whose tracks are the plain ones.
+
+    Return the corrected ones, for `lower`; the plain ones stay aside as well.
+    """
+    mine = and_(nuclei.c.acquisition_id == acquisition_id, nuclei.c.corrected)
+    rows = connection.execute(select(nuclei).where(mine).order_by(nuclei.c.id)).mappings()
+    lifted = [{name: value for name, value in row.items() if (name, value) != ("measurements", None)} for row in rows]
+    for row in lifted:  # whose JSON would be `null` where nothing is
+        del row["id"]
+    connection.execute(delete(nuclei).where(mine))
+    aside = plain_nuclei.c.acquisition_id == acquisition_id
+    plain = select(*(plain_nuclei.c[name] for name in _SHARED)).where(aside).order_by(plain_nuclei.c.id)
+    connection.execute(insert(nuclei).from_select(_SHARED, plain))
+    return lifted
+
+
+def lower(connection: Connection, acquisition_id: int, lifted: Sequence[dict[str, Any]]) -> None:
+    """Put corrected rows back, the plain ones with the tracks that they have by now aside."""
+    aside = plain_nuclei.c
+    same = and_(nuclei.c.acquisition_id == aside.acquisition_id, nuclei.c.t == aside.t, nuclei.c.label == aside.label)
+    found = select(aside.id, nuclei.c.id, aside.t, aside.label, nuclei.c.track_id).join(nuclei, same)
+    pairs = connection.execute(found.where(aside.acquisition_id == acquisition_id)).all()
+    if pairs:
+        moved = [{"kept": kept, "now": track} for kept, _, _, _, track in pairs]
+        this = aside.id == bindparam("kept")
+        connection.execute(update(plain_nuclei).where(this).values(track_id=bindparam("now")), moved)
+        gone = [{"gone": there} for _, there, _, _, _ in pairs]
+        connection.execute(delete(nuclei).where(nuclei.c.id == bindparam("gone")), gone)
+    tracks = {(t, label): track for _, _, t, label, track in pairs}
+    # One that a correction made has no plain track, though its label may be one that was there before.
+    rows = [row if row["track_id"] is None else row | {"track_id": tracks[row["t"], row["label"]]} for row in lifted]
+    if rows:
+        connection.execute(insert(nuclei), rows)
 
 
 def count(connection: Connection, acquisition_id: int, t: int, is_written: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +35,16 @@ def unpack_regions(data: bytes | None) -> list[NucleusRegion]:
         found.append(NucleusRegion.unpack(data[at : at + length]))
         at += length
     return found
+
+
+def pack_text(regions: Iterable[NucleusRegion]) -> str:
+    """Return regions as a text, which may stand in JSON."""
+    return b64encode(pack_regions(regions)).decode("ascii")
+
+
+def unpack_text(text: str | None) -> list[NucleusRegion]:
+    """Return regions from `pack_text`."""
+    return unpack_regions(b64decode(text)) if text else []
 
 
 def blocks_at(connection: Connection, acquisition_id: int, t: int) -> list[PlainBlock]:

@@ -38,7 +38,7 @@ def around(
     connection: Connection, acquisition_id: int, fitting: Sequence[Correction], scale: MeasureScale, memory: int
 ) -> AroundCorrections | None:
     """Read what lies around corrections that fit; None where none of them says anything of tracks."""
-    rules = tuple(LinkRule(one.kind, one.nodes) for one in fitting if one.kind in LINK_KINDS)
+    rules = tuple(LinkRule(one.kind, one.nodes) for one in ruling(fitting))
     edits = [one for one in fitting if one.kind not in LINK_KINDS and (one.named("made") or _other(one))]
     named = {one.t for one in edits} | {t for rule in rules for t, _ in rule.nodes}
     if not named:
@@ -50,6 +50,11 @@ def around(
     everyone = _nodes(connection, acquisition_id, times, edits, scale)
     nodes = _near(everyone, rules, known, (memory + 2) * scale.step)
     return AroundCorrections(nodes, SceneTracks(known, times, all_times, reach), rules)
+
+
+def ruling(fitting: Sequence[Correction]) -> list[Correction]:
+    """Those of links, in the order in which they were said."""
+    return [one for one in fitting if one.kind in LINK_KINDS]
 
 
 def members(connection: Connection, acquisition_id: int, track_ids: Collection[int]) -> dict[int, list[NodeKey]]:
@@ -147,7 +152,7 @@ def _near(nodes: SceneNodes, rules: Sequence[LinkRule], known: Mapping[int, Plai
 
 
 def _tracks(connection: Connection, acquisition_id: int, first: int, last: int) -> dict[int, PlainTrack]:
-    names = ("track_id", "parent_track_id", "first_t", "last_t", "division_score")
+    names = ("track_id", "parent_track_id", "first_t", "last_t", "division_score", "is_final")
     which = and_(tracks.c.acquisition_id == acquisition_id, tracks.c.first_t <= last, tracks.c.last_t >= first)
     rows = connection.execute(select(*(tracks.c[name] for name in names)).where(which))
     return {int(row[0]): PlainTrack(*row) for row in rows}
@@ -155,7 +160,7 @@ def _tracks(connection: Connection, acquisition_id: int, first: int, last: int) 
 
 def track_records(connection: Connection, acquisition_id: int, track_ids: Collection[int]) -> dict[int, PlainTrack]:
     """Return the records of plain tracks and of their daughters."""
-    names = ("track_id", "parent_track_id", "first_t", "last_t", "division_score")
+    names = ("track_id", "parent_track_id", "first_t", "last_t", "division_score", "is_final")
     found: dict[int, PlainTrack] = {}
     for some in chunks(track_ids):
         family = or_(tracks.c.track_id.in_(some), tracks.c.parent_track_id.in_(some))

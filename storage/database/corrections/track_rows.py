@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
@@ -69,11 +69,14 @@ def put_on(connection: Connection, acquisition_id: int, corrected: CorrectedTrac
         upsert(connection, tracks, with_measures(records, measures), ("acquisition_id", "track_id"))
 
 
-def unpaint(connection: Connection, acquisition_id: int, times: Iterable[int]) -> None:
-    """Have the tracks of time points painted anew."""
-    for some in chunks(set(times)):
+def unpaint_moved(connection: Connection, acquisition_id: int, before: Mapping[NodeKey, int | None]) -> set[int]:
+    """Have the time points painted anew, and return them, in which a nucleus has another track than `before`."""
+    after = corrected_ids(connection, acquisition_id)
+    times = {node[0] for node in before.keys() | after.keys() if before.get(node) != after.get(node)}
+    for some in chunks(times):
         here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t.in_(some))
         connection.execute(update(timepoints).where(here).values(painted_at=None))
+    return times
 
 
 def _rename(connection: Connection, acquisition_id: int, corrected: CorrectedTracks) -> None:

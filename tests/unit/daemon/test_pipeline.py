@@ -55,7 +55,7 @@ def test_every_stage_is_reached_and_left() -> None:
 
 def test_a_stage_that_nobody_leaves_is_seen() -> None:
     """What the test above rests on."""
-    links = set(arrows(tuple(step for step in FLOW if step.name != "commit")))
+    links = set(arrows(tuple(step for step in FLOW if not step.name.startswith("commit"))))
     assert "TRACKED" not in {start for start, _ in links}
 
 

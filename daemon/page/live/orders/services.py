@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from storage.corrections.persons_word import PersonsWord
 from storage.given_facts import GivenFacts
 
 
@@ -66,6 +67,12 @@ class Services(Protocol):
 
     def dismiss(self, database: str, number: int) -> Said:
         """Have the problems of an acquisition told no more."""
+
+    def correct(self, database: str, number: int, word: PersonsWord, by: str) -> Said:
+        """Have something that a person says of nuclei or links carried out."""
+
+    def undo(self, database: str, number: int, event: int | None, by: str) -> Said:
+        """Take back what was said, the last of it by default."""
 
     def steering(self, database: str, source_path: str) -> Mapping[str, Any]:
         """The watched folder of a source, its settings that are no defaults, the segmenter, who changed what."""

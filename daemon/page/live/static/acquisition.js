@@ -4,6 +4,7 @@ import { ask, query, tell, told, untell } from "/static/api.js";
 import { element, number } from "/static/build.js";
 import { chart } from "/static/charts.js";
 import { colouring } from "/static/colours.js";
+import { Correcting } from "/static/correcting.js";
 import { tree } from "/static/lineage.js";
 import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
@@ -12,7 +13,7 @@ import { table } from "/static/table.js";
 import { Trying } from "/static/trying.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", try: "try settings", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", correct: "correct", try: "try settings", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -34,6 +35,8 @@ class View {
     this.sort = { name: null, down: false };
     this.playing = null;
     this.trying = new Trying(this, () => this.paint());
+    this.correcting = new Correcting(this);
+    this.everShown = new Set();
     this.heading = ["z", 1];
     this.keys = (event) => this.key(event);
     addEventListener("keydown", this.keys);
@@ -80,7 +83,8 @@ class View {
 
   visible() {
     const points = this.about.timepoints;
-    return points.t.filter((_, i) => points.published_at[i] !== null);
+    points.t.filter((_, i) => points.published_at[i] !== null).forEach((t) => this.everShown.add(t));
+    return points.t.filter((t) => this.everShown.has(t)); // corrected, it is there until the new one is
   }
 
   // Go to another state: only what depends on what changed is asked for again.
@@ -96,6 +100,7 @@ class View {
     const beside = [];
     if (differs("track")) beside.push(this.readFamily());
     if (now.tab === "course" && !this.counts) beside.push(this.readCounts());
+    if (now.tab === "correct" && differs("tab")) beside.push(this.correcting.read());
     if (now.by === "generation" && (all || !this.generations)) beside.push(this.readGenerations());
     this.heading = ["z", "t"].map((name) => [name, Math.sign(now[name] - before[name])]).find(([, by]) => by) || this.heading;
     this.sync();
@@ -123,7 +128,8 @@ class View {
     this.counts = null;
     this.sliders();
     const last = this.visible().at(-1) ?? 0;
-    await this.take(newest && this.follow.checked ? { t: last } : {}, true);
+    const follows = newest && this.follow.checked && !this.correcting.begun;
+    await this.take(follows ? { t: last } : {}, true);
   }
 
   async readRows() {
@@ -160,7 +166,8 @@ class View {
   build() {
     document.getElementById("where").textContent = this.about.name;
     document.title = `${this.about.name} - nusetd`;
-    this.stage = new Stage(this.id, (label) => this.pick(label));
+    this.stage = new Stage(this.id, (label, place) => this.correcting.clicked(label, place) || this.pick(label));
+    this.correcting.listen(this.stage);
     this.stage.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.tools = this.buildTools();
     this.slides = element("div", { class: "sliders" });
@@ -241,6 +248,7 @@ class View {
     const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => generations.get(id) ?? null) } : this.rows;
     this.stage.pair = this.state.tab === "try" && this.stage.plane ? this.trying.pair(this.stage.plane.labels) : null;
     this.stage.draw(colouring(rows, this.state.by), this.chosen(), (label) => !kept || kept.has(label));
+    this.correcting.paint();
   }
 
   // The label of what is chosen, at this time point.
@@ -262,7 +270,7 @@ class View {
 
   panes() {
     this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
-    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
     else if (this.state.tab !== "try" || !this.pane.contains(this.trying.root)) this.pane.replaceChildren(...made());
@@ -397,6 +405,7 @@ class View {
 
   key(event) {
     if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range") return;
+    if (this.correcting.key(event)) return event.preventDefault();
     const moves = { ArrowLeft: ["t", -1], ArrowRight: ["t", 1], ArrowUp: ["z", 1], ArrowDown: ["z", -1] };
     if (moves[event.key]) this.step(...moves[event.key]);
     else if (event.key === " ") this.toggle();

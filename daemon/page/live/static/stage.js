@@ -1,7 +1,7 @@
 // The picture: a plane with the outlines of its nuclei, what is under the pointer, and what is chosen.
 
 import { picture, query } from "/static/api.js";
-import { element, number } from "/static/build.js";
+import { drawn, element, number } from "/static/build.js";
 import { paintPair } from "/static/pair.js";
 
 const CLEAR = 640; // smaller planes are enlarged, so that outlines hide little
@@ -14,7 +14,8 @@ export class Stage {
     this.canvas = element("canvas", { tabindex: 0, "aria-label": "image with outlines" });
     this.tip = element("div", { class: "tip" });
     this.say = element("div", { class: "say" });
-    this.root = element("div", { class: "stage" }, this.canvas, this.tip, this.say);
+    this.marks = drawn("svg", { class: "marks" }); // what is being said of the picture, over it
+    this.root = element("div", { class: "stage" }, this.canvas, this.marks, this.tip, this.say);
     this.kept = new Map();
     this.asked = null;
     this.plane = null;
@@ -25,7 +26,7 @@ export class Stage {
       this.pointer = null;
       this.tip.style.display = "none";
     });
-    this.canvas.addEventListener("click", (event) => picked(this.labelAt(event)));
+    this.canvas.addEventListener("click", (event) => picked(this.labelAt(event), this.placeAt(event)));
     new ResizeObserver(() => this.fit()).observe(this.root);
   }
 
@@ -105,14 +106,23 @@ export class Stage {
     const { width, height } = this.canvas;
     const room = Math.min(this.root.clientWidth, (0.72 * innerHeight * width) / height);
     this.canvas.style.width = `${Math.floor(room)}px`;
+    this.marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.marks.style.left = `${this.canvas.offsetLeft}px`;
+    this.marks.style.width = this.canvas.style.width;
+  }
+
+  // Where in the picture the pointer is, from 0 to 1 along both edges.
+  placeAt(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
   }
 
   labelAt(event) {
     if (!this.plane || !this.plane.labels) return 0;
-    const box = this.canvas.getBoundingClientRect();
     const { labels } = this.plane;
-    const x = Math.floor(((event.clientX - box.left) / box.width) * labels.width);
-    const y = Math.floor(((event.clientY - box.top) / box.height) * labels.height);
+    const place = this.placeAt(event);
+    const x = Math.floor(place.x * labels.width);
+    const y = Math.floor(place.y * labels.height);
     const inside = x >= 0 && y >= 0 && x < labels.width && y < labels.height;
     return inside ? labels.values[y * labels.width + x] : 0;
   }

@@ -27,7 +27,7 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 FILES = {"/api/uploads/1"}
 """Those that take files, not orders; what they refuse is tested with uploads."""
 
-ORDERS = ("retry", "submit", "forget", "dismiss", "settings", "again")
+ORDERS = ("retry", "submit", "forget", "dismiss", "settings", "again", "correct", "undo")
 OF_ACQUISITIONS = [*(f"/api/orders/{what}" for what in ORDERS), "/api/trials", "/api/trials/1/stop"]
 ORDER = {"X_Nusetd_Order": "1"}
 OTHERS = ({"Origin": "https://evil.example"}, {"Origin": "null"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from cases.stored import Clock
 
 from daemon import pipeline
 from daemon.processing.corrections.correcting import Amending, Correcting
-from daemon.processing.messages import Cause, CorrectTask, Failed
+from daemon.processing.messages import Cause, CorrectTask, Failed, TrackTask
 from daemon.processing.steps.books import Books
+from daemon.processing.steps.linking import Committing, CommittingCorrected
+from daemon.processing.steps.renewing import Replaying
+from daemon.processing.tracker_cache import TrackerCache
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError, StaleJobError
 from storage.query.snapshots import snapshot
-from storage.schema.rows import AcquisitionRow
+from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 
 STEPS = {step.name: step for step in pipeline.FLOW}
 
@@ -194,3 +198,61 @@ def test_a_full_disk_stops_all_results_and_no_correction_in_particular(bench: Be
     bench.correcting.fail(work, Failed("the disk is full", Cause.MACHINE))
     assert bench.books.stall.lasts
     assert row_of(bench).id == bench.row.id
+
+
+def test_where_tracks_are_made_anew_corrections_are_off_until_it_is_done(bench: Bench) -> None:
+    replaying = Replaying(STEPS["replay"], bench.books)
+    bench.say()
+    bench.books.corrections_changed = True
+    for plain in (False, True, False):
+        if plain:
+            bench.books.to_replay.add(bench.row.id)
+            assert replaying.due() is None, "rows are not plain yet"
+        work = bench.correcting.due()
+        assert work is not None
+        task = bench.correcting.begin(work)
+        assert isinstance(task, CorrectTask)
+        assert task.plain == plain
+        bench.correcting.end(work, pipeline.correct(task, lambda done, total: None))
+        amendment = bench.amending.due()
+        assert amendment is not None
+        bench.amending.do(amendment)
+        bench.amending.over(amendment, None)
+        bench.books.pending.to_publish.clear()
+        assert bench.catalog.corrections.are_on(bench.row.id) != plain
+        if plain:
+            assert bench.correcting.due() is None, "they stay off meanwhile"
+            renewed = replaying.due()
+            assert renewed is not None
+            bench.books.to_replay.clear()
+
+
+def test_the_rows_of_what_is_corrected_are_committed_beside_the_loop(bench: Bench) -> None:
+    committing = Committing(STEPS["commit"], bench.books)
+    beside = CommittingCorrected(STEPS["commit corrected"], bench.books)
+    bench.catalog.add_timepoints(bench.row.id, {3: "new"})
+    job = bench.catalog.claim_next()
+    assert job is not None
+    nuclei = next(iter(bench.catalog.stored_nuclei(bench.row.id)))
+    found = AnalysedTimepoint(job, replace(nuclei, t=3), {}, {})
+    tracked = pipeline.track(TrackTask(bench.row, bench.catalog.address, None, 1, found.nuclei), TrackerCache())
+    bench.books.tracked.append((found, tracked))
+    assert (committing.due() is None, beside.due() is None) == (False, True)
+    bench.say()
+    bench.books.corrections_changed = True
+    bench.work()
+    amendment = bench.amending.due()
+    assert amendment is not None
+    bench.amending.do(amendment)
+    bench.amending.over(amendment, None)
+    assert (committing.due() is None, beside.due() is None) == (True, False)
+    work = beside.due()
+    assert work is not None
+    with pytest.raises(DatabaseUnavailableError):
+        beside.over(work, DatabaseUnavailableError("locked"))
+    assert beside.due() is work
+    beside.do(work)
+    beside.over(work, None)
+    assert beside.due() is None
+    assert (bench.row.id, 3) in bench.books.pending.to_publish
+    assert bench.catalog.timepoints(bench.row.id)[3].nuclei_count == len(nuclei.table)

@@ -1,0 +1,163 @@
+"""Corrections of a movie that is still being processed: later time points are joined to what people said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen
+from cases.mirror import Mirror
+
+import storage
+from storage.corrections.asking import Corrector
+from storage.corrections.here import carry_out
+from storage.corrections.ordering import PersonsWord, ordered
+from storage.database.catalog import Catalog
+from storage.database.corrections.events import APPLIED, ORDERED
+from storage.query.snapshots import snapshot
+from storage.verify import verify
+
+FRAMES, BEFORE = 9, 5
+SPLIT = PersonsWord("split", 3, (1,), points=tuple((2.0, 0.5 * 7, 0.5 * x) for x in (5, 9)))
+WORDS = (
+    PersonsWord("delete", 2, (3,)),
+    SPLIT,
+    PersonsWord("link", 3, (5,), (6,)),
+    PersonsWord("unlink", 1, (7,), (7,)),
+    PersonsWord("merge", 4, (2, 4)),
+)
+
+
+class UnderWay:
+    """A movie of which some time points are done."""
+
+    def __init__(self, output: Path, frames: int = FRAMES) -> None:
+        self.movie = CorrectedMovie(output, frames)
+        output.mkdir()
+        with Catalog.open(output) as catalog:
+            self.row = self.movie.queue(catalog)
+
+    def advance(self, most: int) -> None:
+        """Do some time points."""
+        with Catalog.open(self.movie.output) as catalog:
+            self.movie.advance(catalog, self.row, most)
+
+    def say(self, *words: PersonsWord) -> None:
+        """One after the other; all of them fit."""
+        say = Corrector(str(self.movie.output), self.row.id, author="me")
+        for word in words:
+            assert say.say(word).state == APPLIED
+
+    def finish(self) -> dict[str, Any]:
+        """Do the rest; all that people see then."""
+        with Catalog.open(self.movie.output) as catalog:
+            self.movie.work(catalog, self.row)
+        return self.movie.seen(self.row)
+
+    def seen(self) -> dict[str, Any]:
+        """All that people see of the time points that are done."""
+        with Catalog.open(self.movie.output) as catalog:
+            done = len([one for one in catalog.timepoints(self.row.id) if one.nuclei_count is not None])
+        return CorrectedMovie(self.movie.output, done).seen(self.row)
+
+
+def partition(seen: dict[str, Any]) -> tuple[set[Any], set[Any]]:
+    """Which nuclei are one track, and which tracks come from which, whatever their numbers."""
+    nuclei = seen["nuclei"]
+    first = {track: (part["t"].min(), part["label"].iloc[0]) for track, part in nuclei.groupby("track_id")}
+    members = {frozenset(zip(part["t"], part["label"], strict=True)) for _, part in nuclei.groupby("track_id")}
+    born = seen["tracks"].dropna(subset=["parent_track_id"])
+    pairs = (born["track_id"], born["parent_track_id"])
+    return members, {(first[one], first[other]) for one, other in zip(*pairs, strict=True)}
+
+
+def told(movie: UnderWay) -> None:
+    """Whoever follows knows what rows say."""
+    output = movie.movie.output
+    Mirror().take(storage.open(output).follow("start", until_now=True)).check(output)
+
+
+@pytest.fixture(scope="module")
+def afterwards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What people see when all is said of a movie that is complete."""
+    movie = UnderWay(tmp_path_factory.mktemp("afterwards") / "out")
+    movie.finish()
+    movie.say(*WORDS)
+    return movie.movie.seen(movie.row)
+
+
+def test_what_is_said_while_it_runs_ends_as_what_is_said_afterwards(tmp_path: Path, afterwards: dict[str, Any]) -> None:
+    movie = UnderWay(tmp_path / "out")
+    movie.advance(BEFORE)
+    movie.say(*WORDS)
+    ids = []
+    for _ in range(BEFORE, FRAMES):
+        seen = movie.seen()
+        for table in ("nuclei", "tracks"):
+            assert (seen[table]["corrected"] == 1).any()
+        ids.append(seen["nuclei"].set_index(["t", "label"])["track_id"])
+        movie.advance(1)
+    told(movie)
+    found = movie.finish()
+    told(movie)
+    assert_consistent(found)
+    assert partition(found) == partition(afterwards)
+    rows = (one["nuclei"].drop(columns="track_id") for one in (found, afterwards))
+    pd.testing.assert_frame_equal(*rows)
+    assert (found["labels"] == afterwards["labels"]).all()
+    last = found["nuclei"].set_index(["t", "label"])["track_id"]
+    for earlier in ids:  # whoever was given an id keeps it, also where the other part of a track grows longer
+        kept = earlier[earlier.index.get_level_values("t") <= 3]
+        assert kept.tolist() == last[kept.index].tolist()
+    assert [
+        one for checked in verify(movie.movie.output, movie.row.id, source=False) for one in checked.mismatches
+    ] == []
+
+
+def test_undone_at_any_time_nothing_is_left_of_it(tmp_path: Path) -> None:
+    plain = UnderWay(tmp_path / "plain")
+    without = plain.finish()
+    movie = UnderWay(tmp_path / "out")
+    movie.advance(BEFORE)
+    movie.say(WORDS[0], WORDS[3], WORDS[4])
+    movie.advance(2)
+    say = Corrector(str(movie.movie.output), movie.row.id, author="me")
+    for _ in range(3):
+        assert say.undo().state == APPLIED
+    assert_same_seen(movie.finish(), without)
+
+
+def test_what_tracks_are_made_anew_of_is_plain(tmp_path: Path) -> None:
+    movie = UnderWay(tmp_path / "out", 6)
+    movie.advance(4)
+    movie.say(SPLIT)
+    with Catalog.open(movie.movie.output) as catalog:
+        assert catalog.add_timepoints(movie.row.id, {1: "changed"}) == (1,)
+        assert catalog.claim_next() is None, "corrections are taken off first"
+        assert catalog.corrections.due() == (movie.row.id,)
+        carry_out(catalog, movie.row.id)
+        assert not catalog.corrections.are_on(movie.row.id)
+        job = catalog.claim_next()
+        assert job is not None
+        assert job.t == 1
+    reply = Corrector(str(movie.movie.output), movie.row.id, author="me").say(PersonsWord("delete", 2, (3,)))
+    assert reply.state == ORDERED
+    assert "when the time points that came late or changed are done" in reply.text
+
+
+def test_a_nucleus_is_corrected_when_its_time_point_is_done_and_not_before(tmp_path: Path) -> None:
+    movie = UnderWay(tmp_path / "out", 4)
+    movie.advance(2)
+    with snapshot(movie.movie.output) as connection:
+        order = ordered(connection, movie.row, PersonsWord("delete", 1, (3,)), "me")
+    with Catalog.open(movie.movie.output) as catalog:
+        later = UnderWay(tmp_path / "later", 4)
+    with Catalog.open(later.movie.output) as catalog:
+        catalog.corrections.order(later.row.id, order)
+        assert catalog.corrections.due() == ()
+        later.movie.advance(catalog, later.row, 1)
+        assert catalog.corrections.due() == ()
+        later.movie.advance(catalog, later.row, 1)
+        assert catalog.corrections.due() == (later.row.id,)
