@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from cases import family, postgres, recipes
+from cases import family, images, postgres, recipes
 from cases.corrected import CorrectedMovie, assert_consistent
 from cases.mirror import Mirror
-from cases.stored import Clock, acquisition, nuclei, one_to_one, register, work_off
+from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register, work_off
 from sqlalchemy import create_engine, text
 
 import storage
@@ -232,6 +233,24 @@ def corrected_while_it_runs(movie: CorrectedMovie) -> list[dict[str, Any]]:
     assert say.undo(1).state == say.undo().state == APPLIED
     assert len(say.list()) == 7
     return [found, movie.seen(row)]
+
+
+def test_files_are_processed_into_it_and_found_again_where_they_were_moved(url: str, tmp_path: Path) -> None:
+    """All statements of a run, from taking files up to the end, are in words that both know."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    images.imagej_tiff(folder, pixels(2, 1, 3))
+    command = ("process", str(folder), "--output", str(tmp_path / "out"), "--database", url, "--voxel-size", "1,1,1")
+    with pytest.MonkeyPatch.context() as patched:
+        engine = str(Path(__file__).parents[1] / "acceptance")
+        patched.syspath_prepend(engine)
+        patched.setenv("PYTHONPATH", engine, prepend=os.pathsep)
+        for _ in range(2):
+            assert cli.main([*command, "--engine", "classical_engine:ClassicalEngine"]) == 0
+            [row] = storage.open(url).acquisitions().itertuples()
+            assert (row.state, Path(row.source_path).parent) == ("complete", folder)
+            folder = folder.rename(tmp_path / "moved")
+            command = ("process", str(folder), *command[2:])
 
 
 SEEN = {

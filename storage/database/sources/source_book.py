@@ -183,13 +183,12 @@ def _alike(connection: Connection, found: Found) -> list[RowMapping]:
     description, first = found.description, min(found.fingerprints)
     geometry = {name: getattr(description, name) for name in GEOMETRY} | {"dtype": description.dtype.name}
     times = (first - 1, first, first + 1)  # one file per time point: the first number may count as 0 there and 1 here
+    texts = timepoints.c.fingerprint.in_(_texts(found, first)) | timepoints.c.fingerprint.like(_file_text(found))
+    alike = select(timepoints.c.acquisition_id).where(timepoints.c.t.in_(times), texts)
     query = (
         select(acquisitions)
-        .join(timepoints, timepoints.c.acquisition_id == acquisitions.c.id)
         .where(*(acquisitions.c[name] == value for name, value in geometry.items()))
-        .where(acquisitions.c.zarr_path.is_not(None), timepoints.c.t.in_(times))
-        .where(timepoints.c.fingerprint.in_(_texts(found, first)) | timepoints.c.fingerprint.like(_file_text(found)))
-        .distinct()
+        .where(acquisitions.c.zarr_path.is_not(None), acquisitions.c.id.in_(alike))
         .order_by(acquisitions.c.id.desc())
     )
     rows = connection.execute(query).mappings().all()
