@@ -18,6 +18,8 @@ SIZES = ("volume_um3", "area_um2", "volume_px")
 """Columns whose growth is measured: the first that is known."""
 MSD_POINTS = 4
 """A diffusion exponent is fitted to at least this many lags, else it is not known."""
+_LONGEST, _SPARSEST = 20_000, 10
+"""Time points from which on a track has to have one in so many, or no lag is looked for: it costs their square."""
 
 
 def measure_names(unit: str = "um", seconds: bool = True) -> tuple[str, ...]:
@@ -154,14 +156,16 @@ def msd_curve(t: IntsN, position: PlacesND) -> tuple[FloatsN, FloatsN, FloatsN]:
     -------
     (L,) float64, (L,) float64, (L,) float64
         Lags in time points, mean squared displacements in square units of the positions, and how many independent
-        displacements each rests on; empty for one nucleus.
+        displacements each rests on; empty for one nucleus, and for few over very many time points (`t` in
+        milliseconds, say), of which hardly two have the same lag.
     """
-    if len(t) < 2 or position.shape[1] == 0:
+    duration = int(t[-1] - t[0]) if len(t) else 0
+    if len(t) < 2 or position.shape[1] == 0 or duration > max(_LONGEST, _SPARSEST * len(t)):
         return np.zeros(0), np.zeros(0), np.zeros(0)
     columns = ["x", "y", "z"][: position.shape[1]]
     track = pd.DataFrame(position, columns=columns)
     track["frame"] = np.asarray(t, np.int64)
-    longest = max(1, int(t[-1] - t[0]) // 2)
+    longest = max(1, duration // 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of newer versions of pandas about how trackpy calls them
         table = part(MOTION).msd(track, mpp=1.0, fps=1.0, max_lagtime=longest, detail=True, pos_columns=columns)

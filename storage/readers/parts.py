@@ -105,6 +105,16 @@ def absent_parts(path: Path) -> tuple[Path, ...]:
     return tuple(one for one in before[: last + 1] if one not in there)
 
 
+def first_part(path: Path) -> Path | None:
+    """Return the file that an MMStack's goes on from, by its name, there or not; None for one that is no continuation.
+
+    Programs write their numbers without leading zeros, as those of places on a grid have.
+    """
+    found = _MMSTACK_CONTINUATION.match(path.name)
+    number = "" if found is None else path.name[len(found["stem"]) + 1 : -len(found["ending"])]
+    return None if found is None or number.startswith("0") else path.with_name(found["stem"] + found["ending"])
+
+
 def absence(files: Sequence[Path]) -> str:
     """Say that files are not there, by their names."""
     return f"{', '.join(file.name for file in files)} {'is' if len(files) == 1 else 'are'} not there"

@@ -88,8 +88,11 @@ def open_ends(frames: list[Frame], index: int, memory: int, scale: float) -> Sou
 
 
 def usual_interval(frames: list[Frame]) -> int:
-    """Difference of t between time points that follow each other: the smallest one, since any may be absent."""
-    return int(np.diff([frame.t for frame in frames]).min()) if len(frames) > 1 else 1
+    """Difference of t between time points that follow each other: the smallest one, since any may be absent.
+
+    Two time points tell none: what lies between them may be absent.
+    """
+    return int(np.diff([frame.t for frame in frames]).min()) if len(frames) > 2 else 1
 
 
 def collect(frames: list[Frame], index: int, parts: list[tuple[IntsN, RowsN]], scale: float) -> Sources:

@@ -13,7 +13,6 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,8 @@ from storage.readers.image import (
     first_line,
 )
 from storage.readers.length_units import micrometres, seconds
-from storage.readers.parts import absence, absent_parts, companions
-from storage.spans import spoken
+from storage.readers.micromanager.planned import PlannedStack
+from storage.readers.parts import absent_parts, companions, first_part
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
@@ -87,54 +86,6 @@ class _Walk:
 
 _WALKS_KEPT = 16
 _walks: OrderedDict[tuple[Path, int], _Walk] = OrderedDict()  # those of this process, the latest last
-
-
-@dataclass(frozen=True)
-class _Stack:
-    """All planes of one position by place, what the summary says, and whether every file was closed."""
-
-    planes: Mapping[int, Mapping[PlaneIndex, _Page]]
-    summary: Mapping[str, Any]
-    closed: bool
-    absent: tuple[Path, ...] = ()  # files between those that are there
-
-    def size(self, axis: str, name: str, there: int) -> int:
-        """Return the planned size of an axis, or the actual one where that is larger."""
-        intended = self.summary.get("IntendedDimensions")
-        planned = intended.get(axis) if isinstance(intended, dict) else None
-        planned = planned if isinstance(planned, int) else self.summary.get(name, 1)
-        return max(there, planned if isinstance(planned, int) and planned > 0 else 1)
-
-    @cached_property
-    def sizes(self) -> tuple[int, int, int]:
-        """(t, c, z) as planned."""
-        places = zip(*(place for planes in self.planes.values() for place in planes), strict=True)
-        t, c, z = (max(numbers) + 1 for numbers in places)
-        return (self.size("time", "Frames", t), self.size("channel", "Channels", c), self.size("z", "Slices", z))
-
-    def time_points(self, position: int) -> tuple[int, ...]:
-        """Those of which every plane is there."""
-        size_t, size_c, size_z = self.sizes
-        every, planes = [(c, z) for c in range(size_c) for z in range(size_z)], self.planes[position]
-        return tuple(t for t in range(size_t) if all((t, c, z) in planes for c, z in every))
-
-    @property
-    def ready(self) -> int:
-        """How many planes are there."""
-        return sum(len(planes) for planes in self.planes.values())
-
-    @property
-    def declared(self) -> int:
-        """How many planes were planned."""
-        return math.prod(self.sizes) * len(self.planes)
-
-    def lacks(self, path: Path) -> str:
-        """Say what is missing for want of a file between others; empty where nothing is."""
-        if not self.absent or self.ready >= self.declared:
-            return ""
-        times = {t for one in self.planes for t in set(range(self.sizes[0])) - set(self.time_points(one))}
-        lost = f"{self.declared - self.ready} of its {self.declared} planes, of time points {spoken(times)}"
-        return f"{path} lacks {lost}: {absence(self.absent)}."
 
 
 class _Files:
@@ -211,6 +162,10 @@ def probe(path: Path) -> Completion:
         reason = str(error) if str(path) in str(error) else f"{path} is not a whole MMStack: {first_line(error)}."
         return Completion("incomplete", reason)
     ready, declared = stack.ready, stack.declared
+    first = first_part(path)
+    if goes_on := stack.begins_in(first):
+        others = (first,) if first is not None and not first.exists() else ()
+        return Completion("growing", f"{path} {goes_on}", (), ready, declared, others, first if others else None)
     times = tuple(sorted({t for position in stack.planes for t in stack.time_points(position)}))
     if stack.closed and ready >= declared:
         return Completion("complete", f"{path} is whole.", times, ready, declared)
@@ -241,7 +196,7 @@ def open_mmstack(path: Path, axes: str | None = None) -> list[Acquisition]:
     return acquisitions(path, "micromanager", found, files)
 
 
-def _read_stack(files: Sequence[Path]) -> _Stack:
+def _read_stack(files: Sequence[Path]) -> PlannedStack[_Page]:
     planes: dict[int, dict[PlaneIndex, _Page]] = {}
     summary: Mapping[str, Any] = {}
     closed = True
@@ -260,7 +215,7 @@ def _read_stack(files: Sequence[Path]) -> _Stack:
         raise BrokenFileError("it holds no plane yet")
     if len({(page.width, page.height, page.bits) for page in all_pages}) > 1:
         raise BrokenFileError("its planes differ in size")
-    stack = _Stack(planes, summary, closed, absent_parts(files[0]))
+    stack = PlannedStack(planes, summary, closed, absent_parts(files[0]))
     if math.prod(stack.sizes) > min(MOST_PLANES, 100_000 * len(all_pages) + 1000):
         raise BrokenFileError(f"it claims {stack.sizes} planes (T, C, Z) and has {len(all_pages)}")
     return stack
@@ -362,7 +317,7 @@ def _place(said: Mapping[str, Any]) -> _Place:
     return (numbers[0], numbers[1], numbers[2], numbers[3])
 
 
-def _image(files: Sequence[Path], stack: _Stack, position: int) -> Image:
+def _image(files: Sequence[Path], stack: PlannedStack[_Page], position: int) -> Image:
     summary, planes = stack.summary, stack.planes[position]
     page = planes[min(planes)]
     size_t, size_c, size_z = stack.sizes

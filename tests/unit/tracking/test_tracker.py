@@ -97,6 +97,12 @@ def test_a_lone_nucleus_does_not_live_through_a_long_absence() -> None:
     assert len(play(movie, TrackingParams(memory_frames=2)).tracks) == 2
 
 
+@pytest.mark.parametrize(("later", "count"), [(3, 1), (4, 2), (999_999, 2)])
+def test_two_time_points_tell_no_step_between_them(later: int, count: int) -> None:
+    movie = {t: np.array([[0.0, 50.0, 50.0]]) for t in (0, later)}
+    assert len(play(movie, TrackingParams(memory_frames=2)).tracks) == count
+
+
 @pytest.mark.parametrize("step", [3, 10])
 def test_a_series_that_counts_in_steps_is_a_series(step: int) -> None:
     movie = {t * step: place for t, place in numbered(wandering(12)).items()}

@@ -182,6 +182,20 @@ def test_an_mmstack_goes_on_without_a_file_between_others(desk: Desk, elsewhere:
     assert desk.catalog.acquisition(1).doubts == ()
 
 
+def test_files_of_an_mmstack_wait_for_the_first_one(desk: Desk, elsewhere: Path) -> None:
+    path = mmstack_file.stack(elsewhere / "a_MMStack_Pos0.ome.tif", ARRAY[None], per_file=6)
+    for file in companions(path):
+        arrive(desk, file)
+    desk.run(0.0, 60.0)
+    assert desk.queued() == {"a_MMStack_Pos0": []}
+    (aside,) = desk.catalog.acquisitions(AcquisitionState.SET_ASIDE)
+    assert "goes on from a_MMStack_Pos0.ome.tif, which is not there" in str(aside.error)
+    arrive(desk, path)
+    desk.run(60.5, 80.0)
+    assert desk.queued() == {"a_MMStack_Pos0": [0, 1, 2, 3]}
+    assert desk.catalog.acquisitions(AcquisitionState.SET_ASIDE) == []
+
+
 def test_a_store_that_lacks_a_plane_is_waited_for_then_taken_with_a_doubt(desk: Desk) -> None:
     array = ARRAY + 1
     array[2, 1, :2] = 0  # the chunks hold two slices

@@ -99,3 +99,29 @@ def test_what_an_oir_lacks_between_its_files_is_said_and_the_rest_is_read(tmp_pa
     assert (found.lacking, found.time_stamps_s) == ((verdict.reason,), ())
     with found:
         np.testing.assert_array_equal(found.plane(2, 1, 2), array[2, 1, 2])
+
+
+@pytest.mark.parametrize("per_file", [3, 4])
+def test_an_mmstack_without_its_first_file_waits_for_it(tmp_path: Path, per_file: int) -> None:
+    path = mmstack_file.stack(tmp_path / "a_MMStack_Pos0.ome.tif", pixels(4, 1, 3)[None], per_file=per_file)
+    others, data = companions(path), path.read_bytes()
+    path.unlink()
+    for file in others:
+        verdict = probe(file)
+        assert (verdict.state, verdict.takeable, verdict.called) == ("growing", (), path)
+        assert f"{file} goes on from a_MMStack_Pos0.ome.tif, which is not there" in verdict.reason
+    path.write_bytes(data)
+    assert probe(path).state == "complete"
+
+
+def test_a_renamed_rest_of_an_mmstack_is_no_image(tmp_path: Path) -> None:
+    path = mmstack_file.stack(tmp_path / "a_MMStack_Pos0.ome.tif", pixels(4, 1, 3)[None], per_file=3)
+    renamed = companions(path)[1].rename(tmp_path / "copy of rest.ome.tif")
+    verdict = probe(renamed)
+    assert (verdict.takeable, verdict.called) == ((), None)
+    assert "goes on from another file, which its name does not tell" in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["a_MMStack_1-Pos_000_001.ome.tif", "a_MMStack_Pos_1.ome.tif", "a_MMStack_12.ome.tif"])
+def test_numbers_of_places_make_no_rest_of_an_mmstack(tmp_path: Path, name: str) -> None:
+    assert probe(mmstack_file.stack(tmp_path / name, pixels(2, 1, 3)[None])).state == "complete"
