@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only the N images that `nusetd train --held-out N` leaves alone (smallest CRC-32 of the name)",
     )
     parser.add_argument(
+        "--seen",
+        type=Path,
+        metavar="DIR",
+        help="images with the names of the labels: only nuclei count that lie where these are not 0",
+    )
+    parser.add_argument(
         "--ablation", action="store_true", help="compare with simpler methods, from Otsu's threshold to the full engine"
     )
     parser.add_argument(
@@ -64,8 +70,7 @@ def _other_system(words: str) -> OtherSystem:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Segment, compare, print."""
-    options.existing([arguments.images, arguments.labels])
-    from daemon.errors import UsageError
+    options.existing([one for one in (arguments.images, arguments.labels, arguments.seen) if one is not None])
     from daemon.files.evaluate import EvaluationOptions, evaluate_folders
     from daemon.files.evaluate_movie import evaluate_movie
     from daemon.files.other_systems import distinct
@@ -73,15 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from storage.files.ctc_folder import is_ctc_folder
 
     movie = is_ctc_folder(arguments.labels)
-    if movie and arguments.held_out is not None:
-        raise UsageError("--held-out chooses among separate images, and a movie is one: leave it out.")
-    if arguments.ablation_real_only is not None and not arguments.ablation:
-        raise UsageError("--ablation-real-only belongs to --ablation: give both or none.")
-    if arguments.also and (movie or arguments.ablation):
-        other = "LABELS is a movie" if movie else "--ablation takes this one apart"
-        raise UsageError(f"--also compares systems on separate images, and {other}: leave one of them out.")
-    if movie and arguments.ablation:
-        raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")
+    _refuse_contradictions(arguments, movie)
     config = options.configured(arguments)
     score = evaluate_movie if movie else evaluate_folders
     overall = score(
@@ -93,6 +90,7 @@ def execute(arguments: argparse.Namespace) -> int:
             processing=config.processing,
             voxel_size_um=arguments.voxel_size,
             held_out=arguments.held_out,
+            seen=arguments.seen,
             ablation=arguments.ablation,
             real_only=arguments.ablation_real_only,
             also=distinct(arguments.also),
@@ -103,3 +101,20 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     write_table(overall.T.reset_index(names="measure") if arguments.format == "table" else overall, arguments.format)
     return 0
+
+
+def _refuse_contradictions(arguments: argparse.Namespace, movie: bool) -> None:
+    """Refuse what does not go together."""
+    from daemon.errors import UsageError
+
+    if movie and arguments.held_out is not None:
+        raise UsageError("--held-out chooses among separate images, and a movie is one: leave it out.")
+    if arguments.ablation_real_only is not None and not arguments.ablation:
+        raise UsageError("--ablation-real-only belongs to --ablation: give both or none.")
+    if arguments.also and (movie or arguments.ablation):
+        other = "LABELS is a movie" if movie else "--ablation takes this one apart"
+        raise UsageError(f"--also compares systems on separate images, and {other}: leave one of them out.")
+    if arguments.seen is not None and (movie or arguments.ablation or arguments.also):
+        raise UsageError("--seen belongs to separate images and one system: leave out --ablation and --also.")
+    if movie and arguments.ablation:
+        raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")

@@ -8,7 +8,8 @@ geff       the lineage graph in the Graph Exchange File Format (Mastodon, napari
 napari     table of tracks for napari's tracks layer; .csv, and beside it .layer.json with scale, units and divisions
 parquet    as csv, with types
 trackmate  XML for Fiji's TrackMate; .xml
-training   folders images and labels for `nusetd train`: slices of the time points that people corrected, else of all
+training   folders images and labels for `nusetd train`: slices of the time points that people corrected, else of all;
+           of corrected ones also seen, where somebody looked
 
 A name without an ending gets the format's.
 """

@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--images", type=Path, metavar="DIR", help="images; without, synthetic ones alone")
     parser.add_argument("--labels", type=Path, metavar="DIR", help="label images with the same names")
+    _add_corrections(parser)
     result = parser.add_mutually_exclusive_group(required=True)
     result.add_argument("--output", type=Path, metavar="FILE.npz", help="the weights to write")
     result.add_argument(
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="events: only rare events such as mitoses are labelled, for `nusetd detect` (nuclei)",
     )
     parser.add_argument("--seed", type=int, help="seed of everything random")
-    parser.add_argument("--held-out", type=int, help="leave out this many images for an evaluation afterwards")
+    parser.add_argument("--held-out", type=int, help="leave out this many images, or time points, for an evaluation")
     parser.add_argument(
         "--report",
         type=Path,
@@ -72,6 +73,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="updates between two validations, with a checkpoint (250)",
     )
     _add_course(parser)
+
+
+def _add_corrections(parser: argparse.ArgumentParser) -> None:
+    """What people corrected, and where they looked."""
+    parser.add_argument(
+        "--seen",
+        type=Path,
+        metavar="DIR",
+        help="images with the names of the labels: where these are 0 nobody looked, and nothing is learned",
+    )
+    parser.add_argument(
+        "--from-corrections",
+        nargs="+",
+        metavar="ACQ",
+        help="learn from what people corrected and confirmed of acquisitions, and say on time points that are held out "
+        "(--held-out, else a fifth) whether the new weights are better",
+    )
+    options.add_database(parser)
 
 
 def _add_course(parser: argparse.ArgumentParser) -> None:
@@ -107,25 +126,67 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train and say where the weights are, or quantise what is there."""
-    import sys
-
-    options.existing([folder for folder in (arguments.images, arguments.labels) if folder is not None])
+    given = (arguments.images, arguments.labels, arguments.seen)
+    options.existing([folder for folder in given if folder is not None])
     from daemon.installation.kept_weights import located
-    from daemon.output import complain, say
-    from nuset_engine.training.trainer import TrainingConfig, train
+    from nuset_engine.training.config import TrainingConfig
 
     if arguments.quantise:
         return _quantise(arguments)
+    if arguments.from_corrections:
+        return _learn(arguments)
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     if arguments.start_from:  # gentle and short, or a handful of images would undo what the weights know
         chosen = {"steps": 600, "learning_rate": 2e-4, **chosen}
     if arguments.start_from:
         chosen["start_from"] = located(arguments.start_from)
-    config = TrainingConfig(arguments.images, arguments.labels, arguments.output, **chosen)
+    config = TrainingConfig(arguments.images, arguments.labels, arguments.output, arguments.seen, **chosen)
+    _train(arguments, config)
+    return 0
+
+
+def _train(arguments: argparse.Namespace, config: TrainingConfig) -> None:
+    """Train and say where the weights are."""
+    import sys
+
+    from daemon.output import complain, say
+    from nuset_engine.training.trainer import train
+
     told = _report(arguments.report, config)
     with _until_told() as stop:
         weights = train(config, complain, arguments.every, sys.stderr.isatty(), told, stop)
     say(f"{weights.name} ({weights.sha256[:12]}): {arguments.output}")
+
+
+def _learn(arguments: argparse.Namespace) -> int:
+    """Train on what people corrected, and say whether that made the weights better where nothing was learned."""
+    from daemon.configuration.config import DEFAULT_WEIGHTS
+    from daemon.errors import UsageError
+    from daemon.files.learning import compare, take_corrected
+    from daemon.installation.kept_weights import located
+    from daemon.output import complain, say, write_table
+    from nuset_engine.training.config import TrainingConfig
+    from storage import naming
+
+    if arguments.images or arguments.labels or arguments.seen or arguments.mode == "events":
+        raise UsageError("--from-corrections brings images and labels of nuclei: leave out --images, --labels, --mode.")
+    present = arguments.start_from or DEFAULT_WEIGHTS
+    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+    chosen = {"steps": 600, "learning_rate": 2e-4, **chosen, "start_from": located(present)}
+    held_out = chosen.pop("held_out", None)
+    url = naming.database_url(arguments.database)
+    examples = take_corrected(url, arguments.from_corrections, arguments.output, held_out)
+    complain(f"{examples.learned} corrected time points to learn from, {examples.held_out} held out: {examples.folder}")
+    images, labels, seen = examples.to_learn
+    _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen))
+    if not examples.held_out:
+        say("Nothing was held out, so nobody knows whether they are better: correct or confirm another time point.")
+        return 0
+    found = compare(examples, str(arguments.output), located(present))
+    if arguments.report is not None:
+        found.keep(arguments.report)
+    write_table(found.table(arguments.output.stem, present), "table")
+    say(found.verdict(arguments.output.stem, present, examples.held_out))
     return 0
 
 

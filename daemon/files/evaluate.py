@@ -18,7 +18,7 @@ from nuset_engine.arrays import Labels, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.report import write_report
-from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, summarised
+from nuset_engine.evaluation.scores import Evaluation, check_instances, score_image, seen_nuclei, summarised
 from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
@@ -34,7 +34,10 @@ REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What is compared: images and labels of the same names, segmented with which engine; where the details go."""
+    """What is compared: images and labels of the same names, segmented with which engine; where the details go.
+
+    With `seen`, a folder of images with the names of the labels, only nuclei count that lie where these are not 0.
+    """
 
     images: Path
     labels: Path
@@ -43,6 +46,7 @@ class EvaluationOptions:
     processing: Processing = field(default_factory=Processing)
     voxel_size_um: tuple[float, float, float] | None = None
     held_out: int | None = None
+    seen: Path | None = None
     ablation: bool = False
     real_only: str | None = None
     also: tuple[OtherSystem, ...] = ()
@@ -146,6 +150,9 @@ def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segm
         image, truth = read_image(image_path), read_image(labels_path)
         if ladder is None:
             predicted = _segmented(grey(image), segmenter, options)
+            if options.seen is not None:
+                seen = read_image(options.seen / labels_path.name) > 0
+                truth, predicted = (seen_nuclei(one, seen) for one in (truth, predicted))
             scores.engine[name] = score_image(truth, predicted)
         else:
             found = ladder.labels(grey(image))

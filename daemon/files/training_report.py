@@ -10,7 +10,7 @@ import numpy as np
 
 from daemon.files.progress_lines import ProgressLines
 from nuset_engine.errors import EngineError
-from nuset_engine.evaluation.scores import check_instances, score_image
+from nuset_engine.evaluation.scores import check_instances, score_image, seen_nuclei
 from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.planes.colour import grey
 from nuset_engine.segment import Segmenter
@@ -58,6 +58,9 @@ class TrainingReport:
             except EngineError:
                 continue  # it can be learned from, but not be compared
             found = segmenter.segment_plane(grey(image)).labels
+            if self._config.seen is not None:
+                seen = read_image(self._config.seen / pairs[name][1].name) > 0
+                truth, found = (seen_nuclei(one, seen) for one in (truth, found))
             scores.append(score_image(truth, found)[SCORE])
             if number < MOST_SHOWN:
                 sheet.offer(name, image, truth, found, scores[-1])

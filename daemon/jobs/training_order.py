@@ -17,9 +17,6 @@ NOTHING = "nothing"
 """In place of weights to start from: none."""
 
 AUGMENTATION = ("strong", "mild")
-CORRECTED = "corrected"
-"""Folder of the images and labels of corrected time points."""
-
 NEW, PRESENT = "score-new", "score-present"
 """Folders of what `nusetd evaluate` found, for the new weights and for those they are to replace."""
 
@@ -101,35 +98,30 @@ class TrainOrder:
 
     def steps_for(self, images: Path, labels: Path, results: Path, cores: int) -> tuple[JobStep, ...]:
         """The commands: training, and where images are held out, both weights measured on these."""
-        numbers = ("steps", "learning_rate", "batch_size", "crop_px", "validation", "held_out", "every", "seed")
-        options = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in (*numbers, "synthetic_share")]
         own = [f"--width={self.width}"] if self.start_from == NOTHING else [f"--start-from={self.start_from}"]
-        train = JobStep(
-            "train",
-            (
-                "train",
-                f"--images={images}",
-                f"--labels={labels}",
-                f"--output={self.weights(results)}",
-                f"--report={results / REPORT}",
-                f"--optimizer={self.optimizer}",
-                f"--augmentation={self.augmentation}",
-                f"--sizes={self.sizes}",
-                *options,
-                *own,
-            ),
-        )
+        own.append(f"--held-out={self.held_out}")
+        train = self._train(results, f"--images={images}", f"--labels={labels}", *own)
         if not self.held_out:
             return (train,)
         both = ((NEW, str(self.weights(results)), "the new weights"), (PRESENT, self.compared_with, self.compared_with))
         return (train, *(self._score(images, labels, results, cores, *one) for one in both))
 
-    def steps_from(self, acquisition: int, results: Path, cores: int) -> tuple[JobStep, ...]:
-        """The commands where images and labels are those of the corrected time points of an acquisition."""
-        folder = results / CORRECTED
-        arguments = ("export", str(acquisition), "--format=training", f"--output={folder}", "--overwrite")
-        taken = JobStep("take corrected time points", arguments)
-        return (taken, *self.steps_for(folder / "images", folder / "labels", results, cores))
+    def steps_from(self, acquisition: int, results: Path) -> tuple[JobStep, ...]:
+        """The command where images and labels are those of the corrected time points of an acquisition.
+
+        It holds time points out, as many as are to be or a fifth, and compares the new weights with those that it
+        starts from.
+        """
+        own = [f"--start-from={self.start_from}", f"--from-corrections={acquisition}"]
+        own += [f"--held-out={self.held_out}"] if self.held_out else []
+        return (self._train(results, *own),)
+
+    def _train(self, results: Path, *own: str) -> JobStep:
+        numbers = ("steps", "learning_rate", "batch_size", "crop_px", "validation", "every", "seed", "synthetic_share")
+        words = ("optimizer", "augmentation", "sizes")
+        options = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in (*numbers, *words)]
+        places = (f"--output={self.weights(results)}", f"--report={results / REPORT}")
+        return JobStep("train", ("train", *places, *options, *own))
 
     def _score(
         self, images: Path, labels: Path, results: Path, cores: int, folder: str, weights: str, said: str

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage as ndi
 
-from nuset_engine.arrays import Labels
+from nuset_engine.arrays import Labels, Mask
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import IOU_THRESHOLDS, match_overlap, panoptic_of, seg_ious
 from nuset_engine.evaluation.paper_metrics import NucleusCounts, nucleus_counts, pixel_metrics, touching_labels
@@ -117,6 +117,13 @@ def check_instances(labels: Labels) -> None:
                 f"all of its {len(areas)} objects have the number {values.min()}, so it is a mask, no label image; "
                 "save one number per nucleus."
             )
+
+
+def seen_nuclei(labels: Labels, seen: Mask) -> Labels:
+    """Return labels without the nuclei of which most lies where nobody looked, `seen` being false."""
+    areas = np.bincount(labels.ravel())
+    kept = np.bincount(labels[seen], minlength=len(areas)) * 2 >= np.maximum(areas, 1)
+    return np.where(kept[labels], labels, 0)
 
 
 def score_image(truth: Labels, predicted: Labels, thresholds: Sequence[float] = IOU_THRESHOLDS) -> dict[str, float]:

@@ -25,6 +25,8 @@ class TrainingConfig:
     ----------
     images, labels : Path or None
         Folders of images and of instance labels with the same file stems; None: synthetic images alone.
+    seen : Path or None
+        Folder of images with the names of the labels: where they are 0 nobody looked, and nothing is learned.
     output : Path
         The weights to write (``.npz``); checkpoints and history lie beside them.
     mode : str
@@ -62,6 +64,7 @@ class TrainingConfig:
     images: Path | None
     labels: Path | None
     output: Path
+    seen: Path | None = None
     mode: str = "nuclei"
     width: int = 24
     steps: int = 8000
@@ -94,6 +97,8 @@ class TrainingConfig:
             faults.append(f"blend = {self.blend} needs weights to start from (start_from)")
         if (self.images is None) != (self.labels is None):
             faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
+        if self.seen is not None and (self.images is None or self.mode == "events"):
+            faults.append("seen belongs to images and labels of nuclei: give these as well, and no events")
         if self.sizes == "measured" and not self.start_from:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
         choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}
@@ -112,7 +117,9 @@ class TrainingConfig:
     def recipe(self) -> dict[str, Any]:
         """The settings for the manifest, without anybody's paths."""
         values = asdict(self)
-        del values["output"]
+        del values["output"], values["seen"]
+        if self.seen is not None:
+            values["seen"] = self.seen.name
         if self.start_from:
             values["start_from"] = Path(self.start_from).stem
         if self.images is None or self.labels is None:

@@ -19,6 +19,7 @@ from nuset_engine.synthetic.confocal import confocal_slices
 from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.training.augment import AugmentParams, random_intensity, random_normalize, random_warp
 from nuset_engine.training.targets import (
+    UNSEEN,
     Targets,
     anchor_targets,
     attention_weights,
@@ -51,6 +52,8 @@ class Example:
     stacked : float
         Chance that it is shown as a slice of a stack; there is more of it for what is one. Each kind is also shown as
         the other, for stacks hold thin samples, and single planes are taken of thick ones.
+    seen : (Y, X) bool or None
+        Where somebody looked at the labels: nothing is learned elsewhere. None: everywhere.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Example:
     diameter_px: float
     focus: PointsYX32 = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
     stacked: float = SHOWN_AS_SLICE
+    seen: MaskYX | None = field(repr=False, default=None)
 
 
 def median_diameter(labels: LabelsYX) -> float:
@@ -69,7 +73,11 @@ def median_diameter(labels: LabelsYX) -> float:
 
 
 def make_example(
-    name: str, image: PlaneYX, labels: LabelsYX, measure: Callable[[PlaneYX], float] | None = None
+    name: str,
+    image: PlaneYX,
+    labels: LabelsYX,
+    measure: Callable[[PlaneYX], float] | None = None,
+    seen: MaskYX | None = None,
 ) -> Example:
     """Check one pair and bring it near the trained size.
 
@@ -82,6 +90,8 @@ def make_example(
         Gives the median diameter of the nuclei that the engine will believe when it sees this image (px, NaN: unknown).
         Crops then show nuclei as large as they will appear to the network, also where outlines are drawn wider or
         narrower than nuclei look. A measure that is off by more than `LARGEST_MISMATCH` is not used.
+    seen : (Y, X) bool, optional
+        Where somebody looked at the labels; crops are drawn to the nuclei there.
 
     Raises
     ------
@@ -89,13 +99,19 @@ def make_example(
         If shapes differ or the labels are no instance labels.
     """
     _check_pair(name, image, labels)
+    if seen is not None and seen.shape != labels.shape:
+        raise EngineError(f"{name}: what was seen is {seen.shape}, its labels {labels.shape}: export them again.")
     diameter = median_diameter(labels)
     image = bright_nuclei(image, labels)
     small, truth, stored = _stored(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
     if measure is not None and np.isfinite(diameter):
         ratio = measure(image) / diameter
         stored *= ratio if 1 / LARGEST_MISMATCH < ratio < LARGEST_MISMATCH else 1
-    return Example(name, small, truth, border_weights(truth), stored)
+    if seen is None or seen.all():
+        return Example(name, small, truth, border_weights(truth), stored)
+    part = resample_labels(seen.astype(np.uint8), (truth.shape[0], truth.shape[1])) > 0
+    focus = centres_of(renumbered(truth * part)) if (truth * part).any() else centres_of(part.astype(np.int32))
+    return Example(name, small, truth, border_weights(truth), stored, focus, seen=part)
 
 
 def bright_nuclei(image: PlaneYX, labels: LabelsYX) -> PlaneYX:
@@ -291,14 +307,15 @@ class CropSampler:
         example, rng = self._example(), self._rng
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
         near = None
-        if len(example.focus) and rng.random() < self.FOCUSED:
+        if len(example.focus) and (example.seen is not None or rng.random() < self.FOCUSED):
             near = example.focus[rng.integers(len(example.focus))]
         warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)
         image = random_intensity(rng, warp.image(example.image), labels, self._augment, zoom)
         stacked = rng.random() < example.stacked
         inputs = random_normalize(rng, image, labels > 0, self._augment, stacked)
-        return inputs, masked_targets(labels, warp.image(example.weights), warp.inside)
+        seen = None if example.seen is None else warp.labels(example.seen.view(np.uint8)) > 0
+        return inputs, masked_targets(labels, warp.image(example.weights), warp.inside, seen)
 
     def batch(self, size: int) -> tuple[InputsNYXC, list[TensorF32]]:
         """Inputs (N, Y, X, C) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
@@ -306,18 +323,21 @@ class CropSampler:
         return np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
 
 
-def masked_targets(labels: LabelsYX, weights: PlaneF32, inside: MaskYX) -> Targets:
-    """Targets of a crop of which only the pixels `inside` (Y, X) count."""
+def masked_targets(labels: LabelsYX, weights: PlaneF32, inside: MaskYX, seen: MaskYX | None = None) -> Targets:
+    """Targets of a crop of which only the pixels `inside` (Y, X) count, and of these those that somebody has `seen`."""
     labels = renumbered(labels)
-    if inside.all():
+    if inside.all() and seen is None:
         return make_targets(labels, weights)
+    known = inside if seen is None else inside & seen
     # The distance map goes on beyond the edge, as nuclei do; boxes end at it, as they do in whole images.
-    pixels = pixel_targets(labels, weights * inside)
+    pixels = pixel_targets(labels, weights * known)
+    if seen is not None:
+        pixels[..., 1] = np.where(seen, pixels[..., 1], np.float32(UNSEEN))
     whole, boxes = anchor_targets(truth_boxes(labels * inside), *inside.shape)
     classes = []
     for level, values in zip(LEVELS, whole, strict=True):
         half = level.stride // 2
-        counted = inside[half :: level.stride, half :: level.stride]
+        counted = known[half :: level.stride, half :: level.stride]
         classes.append(np.where(counted[..., None], values, np.float32(-1)))
     return Targets(pixels, tuple(classes), boxes)
 

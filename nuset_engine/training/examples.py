@@ -56,7 +56,8 @@ def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
     measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
 
     def load(name: str, image: Path, labels: Path) -> Example:
-        return make_example(name, grey(read_image(image)), read_image(labels), measure)
+        seen = None if config.seen is None else read_image(config.seen / labels.name) > 0
+        return make_example(name, grey(read_image(image)), read_image(labels), measure, seen)
 
     return load
 

@@ -20,12 +20,12 @@ def pixel_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str,
     Parameters
     ----------
     truth : (N, Y, X, 3)
-        Foreground, distance map, weight (`targets.Targets.pixels`).
+        Foreground, distance map or `targets.UNSEEN`, weight (`targets.Targets.pixels`).
     maps : (N, Y, X, 2)
         Logits of both.
     """
     foreground, distance, weight = truth[..., 0], truth[..., 1], truth[..., 2]
-    bce = ops.sum(weight * cross_entropy(foreground, maps[..., 0])) / ops.sum(weight)
+    bce = ops.sum(weight * cross_entropy(foreground, maps[..., 0])) / ops.maximum(ops.sum(weight), 1.0)
     probability = ops.sigmoid(maps[..., 0])
     # Dice on probabilities over the whole batch, so that an image without nuclei is an ordinary case.
     shared = ops.sum(weight * probability * foreground)
@@ -33,8 +33,9 @@ def pixel_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str,
     # The entropy of the soft target is taken off, so that a perfect map has loss 0.
     soft = ops.clip(distance, 1e-6, 1 - 1e-6)
     floor = -(soft * ops.log(soft) + (1 - soft) * ops.log(1 - soft))
-    stress = 0.2 + foreground
-    ridge = ops.sum(stress * (cross_entropy(distance, maps[..., 1]) - floor)) / ops.sum(stress)
+    stress = (0.2 + foreground) * ops.cast(distance >= 0, foreground.dtype)
+    error = cross_entropy(ops.maximum(distance, 0.0), maps[..., 1]) - floor
+    ridge = ops.sum(stress * error) / ops.maximum(ops.sum(stress), 1.0)
     return {"bce": bce, "dice": dice, "distance": ridge}
 
 

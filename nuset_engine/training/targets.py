@@ -18,6 +18,8 @@ FAR_WEIGHT = 0.2
 REACH_DIAMETERS = 1.0
 POSITIVE_IOU = 0.6
 NEGATIVE_IOU = 0.4
+UNSEEN = -1.0
+"""In place of a distance: nobody looked there, so nothing is said of the pixel."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Targets:
     Attributes
     ----------
     pixels : (Y, X, 3) float32
-        Foreground 0/1, normalised distance to the nucleus' border 0..1, weight of the pixel.
+        Foreground 0/1, normalised distance to the nucleus' border 0..1 or `UNSEEN`, weight of the pixel.
     classes : tuple of (h, w, A) float32, one per level
         1 positive, 0 negative, -1 not counted.
     boxes : tuple of (h, w, A, 4) float32, one per level

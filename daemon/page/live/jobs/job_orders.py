@@ -13,7 +13,7 @@ from daemon.jobs.job import Job, JobState
 from daemon.jobs.job_folders import RESULTS, JobFolders
 from daemon.jobs.prediction import PredictOrder, offered_settings
 from daemon.jobs.starting import Starter
-from daemon.jobs.training_order import TrainOrder
+from daemon.jobs.training_order import NOTHING, TrainOrder
 from daemon.page.live.jobs.models import model_names
 from daemon.page.live.jobs.uploads import UploadLimits, uploaded
 from daemon.page.live.orders.changing import Prepared
@@ -124,7 +124,10 @@ class JobOrders:
         title, acquisition = f"{order.name}, from {order.start_from}", values.get("acquisition")
         chosen: dict[str, Any] = asdict(order)
         if acquisition is not None:
-            chosen |= self._corrected(acquisition)
+            if order.start_from == NOTHING:
+                raise UsageError("What people corrected tunes weights: choose some to start from.")
+            chosen |= self._corrected(acquisition) | {"compared_with": order.start_from}
+            chosen["held_out"] = order.held_out or "a fifth of the time points"
         else:
             images, labels = (self._folders.inside(str(values.get(name) or "")) for name in ("images", "labels"))
             for folder in (images, labels):
@@ -135,7 +138,7 @@ class JobOrders:
             job = self.jobs.new("train", title, chosen)
             results, cores = self.jobs.folder(job.id) / RESULTS, self._rules.cores
             if acquisition is not None:
-                steps = order.steps_from(acquisition, results, cores)
+                steps = order.steps_from(acquisition, results)
             else:
                 steps = order.steps_for(images, labels, results, cores)
             return self._begin(replace(job, steps=steps, cores=cores))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.jobs.job_folders import RESULTS
+from daemon.jobs.prediction import REPORT
 from daemon.jobs.training_order import NEW, PRESENT
 
 MEASURES = {
@@ -23,7 +24,9 @@ MEASURES = {
 
 def scores(folder: Path) -> dict[str, Any] | None:
     """Both rows of scores as far as they are there; None before the first."""
-    new, present = (_row(folder / RESULTS / f"{name}.json") for name in (NEW, PRESENT))
+    places = (folder / RESULTS, folder / RESULTS / REPORT)  # the second where corrections were learned from
+    new, present = (_row(next((p for p in places if (p / f"{name}.json").is_file()), places[0]) / f"{name}.json")
+                    for name in (NEW, PRESENT))  # fmt: skip
     if new is None:
         return None
     rows = [

@@ -23,7 +23,7 @@ from cases.live_page import Answer, LivePage, live_page
 from PIL import Image
 
 import storage
-from daemon import cli
+from daemon.files.learning import take_corrected
 from daemon.jobs.job import JobState
 from daemon.jobs.job_folders import IMAGES, RESULTS, JobFolders
 from daemon.jobs.training_order import TrainOrder
@@ -33,6 +33,7 @@ from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.progress import MOST_POINTS, JobProgress
 from daemon.page.live.jobs.uploads import UploadLimits
 from nuset_engine.training.dataset import read_pairs
+from storage import naming
 from storage.database.catalog import Catalog
 
 HOSTILE = '<img src=x onerror=alert(1)>/../../..\\evil";.tif'
@@ -248,16 +249,19 @@ def test_corrected_time_points_are_trained_on(tmp_path: Path) -> None:
         storage.open(tmp_path / "out")[row.id].correct.delete(2, 3)
         assert page.ask("/api/jobs/choices").json["corrected"] == [{"id": row.id, "name": row.name, "time_points": 1}]
     order = TrainOrder.read({"name": "ours"}, ["fluorescence"])
-    take, train = order.steps_from(row.id, tmp_path / "job", 1)
-    assert cli.main([*take.arguments, "--database", str(tmp_path / "out")]) == 0
-    [images] = [one.partition("=")[2] for one in train.arguments if one.startswith("--images=")]
-    [labels] = [one.partition("=")[2] for one in train.arguments if one.startswith("--labels=")]
-    pairs = read_pairs(Path(images), Path(labels))
+    [train] = order.steps_from(row.id, tmp_path / "job")
+    assert {f"--from-corrections={row.id}", "--start-from=fluorescence"} <= set(train.arguments)
+    taken = take_corrected(naming.database_url(tmp_path / "out"), [str(row.id)], order.weights(tmp_path), None)
+    images, labels, where = taken.to_learn
+    pairs = read_pairs(images, labels)
     assert [name for name, _, _ in pairs] == [f"t0002_z{z:03}" for z in range(3)]
     seen = tifffile.imread(pairs[1][2])
     assert 3 not in seen
     np.testing.assert_array_equal(seen, np.where(labels_at(2)[1] == 3, 0, labels_at(2)[1]))
     np.testing.assert_array_equal(tifffile.imread(pairs[1][1]), image_at(2)[1])
+    looked = tifffile.imread(where / pairs[1][2].name) > 0
+    assert looked[9, 34], "where one was deleted"
+    assert not looked[seen > 0].any(), "of the others nobody spoke"
 
 
 def test_progress_is_read_as_it_is_written(tmp_path: Path) -> None:

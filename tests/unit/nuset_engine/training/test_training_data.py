@@ -26,7 +26,8 @@ from nuset_engine.training.dataset import (
     read_pairs,
 )
 from nuset_engine.training.examples import load_examples, split
-from nuset_engine.training.targets import border_weights
+from nuset_engine.training.losses import pixel_losses
+from nuset_engine.training.targets import UNSEEN, border_weights
 from nuset_engine.training.trainer import TrainingConfig, rate_at
 
 
@@ -169,6 +170,51 @@ def test_what_lies_beyond_the_source_is_not_counted() -> None:
     assert (targets.pixels[:, :32, 2] > 0).all()
     assert (targets.classes[0][:, 8:] == -1).all()
     assert (targets.classes[0][:, :8] == 1).any()
+
+
+def test_where_nobody_looked_nothing_is_learned() -> None:
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:30, 4:28] = 1
+    labels[10:30, 36:60] = 2
+    seen = np.zeros((64, 64), bool)
+    seen[:, :32] = True
+    whole = np.ones_like(seen)
+    targets = masked_targets(labels, border_weights(labels), whole, seen)
+    assert (targets.pixels[:, 32:, 1] == UNSEEN).all()
+    assert (targets.pixels[:, 32:, 2] == 0).all()
+    assert (targets.pixels[:, :32] == masked_targets(labels, border_weights(labels), whole).pixels[:, :32]).all()
+    assert (targets.classes[0][:, 8:] == -1).all()
+    maps = np.random.default_rng(0).normal(size=(1, 64, 64, 2)).astype(np.float32)
+    other = np.where(seen[None, :, :, None], maps, -maps)
+    losses = [{n: float(v) for n, v in pixel_losses(targets.pixels[None], one).items()} for one in (maps, other)]
+    assert losses[0] == losses[1]
+    nothing = masked_targets(labels, border_weights(labels), whole, np.zeros_like(seen))
+    assert {n: float(v) for n, v in pixel_losses(nothing.pixels[None], maps).items()} == {
+        "bce": 0.0, "dice": 0.0, "distance": 0.0,
+    }  # fmt: skip
+
+
+def test_crops_are_drawn_to_what_was_seen(tmp_path: Path) -> None:
+    labels = np.zeros((400, 400), np.int32)
+    for n, (y, x) in enumerate(((40, 40), (40, 340), (340, 40), (340, 340)), start=1):
+        labels[y : y + 24, x : x + 24] = n
+    seen = np.zeros(labels.shape, bool)
+    seen[300:, 300:] = True
+    example = make_example("a", labels.astype(np.float32), labels, seen=seen)
+    sampler = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0)
+    crops = [sampler.crop()[1] for _ in range(20)]
+    assert all((targets.pixels[..., 1] > 0).any() for targets in crops)
+    for name, plane in (("images", labels), ("labels", labels), ("seen", seen)):
+        (tmp_path / name).mkdir()
+        imsave(tmp_path / name / "a.tif", plane.astype(np.uint8), check_contrast=False)
+    config = TrainingConfig(tmp_path / "images", tmp_path / "labels", tmp_path / "o.npz", tmp_path / "seen")
+    ((loaded,), _) = load_examples(config, print)
+    assert loaded.seen is not None
+    assert config.recipe()["seen"] == "seen"
+    with pytest.raises(EngineError, match="export them again"):
+        make_example("a", labels.astype(np.float32), labels, seen=seen[:-1])
+    with pytest.raises(EngineError, match="seen belongs to images"):
+        TrainingConfig(None, None, tmp_path / "o.npz", tmp_path / "seen")
 
 
 def test_pairs_are_checked(tmp_path: Path) -> None:

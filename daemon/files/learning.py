@@ -1,0 +1,101 @@
+"""Learning from what people corrected: what is learned, and whether the new weights are better where nothing was."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from daemon.configuration.config import EngineConfig
+from daemon.errors import DaemonError
+from daemon.files.evaluate import EvaluationOptions, evaluate_folders
+from daemon.jobs.training_order import NEW, PRESENT
+from storage.export.corrected_examples import CorrectedExamples, corrected_examples
+
+MEASURES = ("ap_50", "ap")
+"""What decides: the first, and where it is the same the second."""
+
+
+def examples_beside(output: Path) -> Path:
+    """Where images and labels for some weights are put."""
+    return output.with_name(f"{output.stem}.corrected")
+
+
+def take_corrected(database: str, acquisitions: list[str], output: Path, held_out: int | None) -> CorrectedExamples:
+    """Write what people corrected beside the weights that are to learn from it; a run that goes on finds the same.
+
+    Raises
+    ------
+    StorageError
+        When nothing was corrected, too much is held out, or more was said since the run was begun.
+    """
+    begun = output.with_suffix(".resume.npz").is_file()
+    return corrected_examples(database, acquisitions, examples_beside(output), held_out, begun)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two sets of weights score on the same images.
+
+    Attributes
+    ----------
+    new, present : DataFrame
+        One row of overall scores each.
+    """
+
+    new: pd.DataFrame
+    present: pd.DataFrame
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the new ones are to be used."""
+        pairs = [(float(self.new[name].iloc[0]), float(self.present[name].iloc[0])) for name in MEASURES]
+        return next((one > two for one, two in pairs if not math.isclose(one, two)), False)
+
+    def table(self, new: str, present: str) -> pd.DataFrame:
+        """One row per measure."""
+        both = {new: self.new.iloc[0], present: self.present.iloc[0]}
+        return pd.DataFrame(both).rename_axis("measure").reset_index()
+
+    def verdict(self, new: str, present: str, points: int) -> str:
+        """A sentence."""
+        images = int(self.new["images"].iloc[0])
+        scores = f"AP at 0.5 is {self.new['ap_50'].iloc[0]:.3f}, that of {present} {self.present['ap_50'].iloc[0]:.3f}"
+        where = f"on {points} time points that were held out ({images} images)"
+        if self.is_better:
+            return (
+                f"{new} is better {where}: {scores}. Give its path to --weights, or in [engine] of the configuration."
+            )
+        return (
+            f"{new} is NOT better {where}: {scores}. Go on with {present}, correct more time points, or train longer."
+        )
+
+    def keep(self, folder: Path) -> None:
+        """Write both rows as `nusetd evaluate --format json` does.
+
+        Raises
+        ------
+        DaemonError
+            When they cannot be written.
+        """
+        for name, row in ((NEW, self.new), (PRESENT, self.present)):
+            try:
+                text = json.dumps(json.loads(row.to_json(orient="records")))
+                (folder / f"{name}.json").write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise DaemonError(f"{folder} cannot be written ({error.strerror}): choose another --report.") from error
+
+
+def compare(examples: CorrectedExamples, new: str, present: str) -> Comparison:
+    """Measure both weights on what is held out, where people looked; as `nusetd evaluate` does."""
+    images, labels, seen = examples.to_judge
+    rows = [
+        evaluate_folders(
+            EvaluationOptions(images=images, labels=labels, output=None, engine=EngineConfig(weights=one), seen=seen)
+        )
+        for one in (new, present)
+    ]
+    return Comparison(*rows)

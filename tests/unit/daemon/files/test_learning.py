@@ -1,0 +1,64 @@
+"""Learning from corrections: what is said of new weights, and the command from corrections to that sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases.corrected import CorrectedMovie
+
+import storage
+from daemon.cli import main
+from daemon.files.learning import Comparison
+from nuset_engine.evaluation.scores import seen_nuclei
+
+
+def scored(ap_50: float, ap: float) -> pd.DataFrame:
+    """A row of overall scores."""
+    return pd.DataFrame({"images": [4], "ap_50": [ap_50], "ap": [ap]})
+
+
+@pytest.mark.parametrize(
+    ("new", "present", "better"),
+    [((0.8, 0.5), (0.7, 0.6), True), ((0.7, 0.6), (0.8, 0.5), False), ((0.8, 0.6), (0.8, 0.5), True)],
+)
+def test_better_is_what_finds_more(new: tuple[float, float], present: tuple[float, float], better: bool) -> None:
+    found = Comparison(scored(*new), scored(*present))
+    assert found.is_better is better
+    assert ("is better" in found.verdict("mine", "theirs", 2)) is better
+    assert found.table("mine", "theirs")["measure"].tolist() == ["images", "ap_50", "ap"]
+
+
+def test_the_same_is_not_better(tmp_path: Path) -> None:
+    found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5))
+    assert not found.is_better
+    found.keep(tmp_path)
+    assert json.loads((tmp_path / "score-new.json").read_text()) == [{"images": 4, "ap_50": 0.8, "ap": 0.5}]
+
+
+def test_nuclei_where_nobody_looked_do_not_count() -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[4:10, 2:8], labels[4:10, 12:18], labels[4:10, 20:26] = 1, 2, 3
+    seen = np.zeros(labels.shape, bool)
+    seen[:, :16] = True
+    np.testing.assert_array_equal(seen_nuclei(labels, seen), np.where(labels == 3, 0, labels))
+
+
+@pytest.mark.long
+def test_weights_are_learned_from_corrections_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    movie = CorrectedMovie(tmp_path / "out", frames=3)
+    movie.process()
+    say = storage.open(movie.output)["embryo"].correct
+    for t in range(3):
+        say.confirm(t, 3)
+    words = "train --from-corrections embryo --steps 2 --batch-size 1 --crop-px 64 --synthetic-share 0 --validation 1"
+    places = ["--output", str(tmp_path / "mine.npz"), "--database", str(movie.output), "--report", str(tmp_path / "r")]
+    assert main([*words.split(), *places]) == 0
+    said = capsys.readouterr()
+    assert "2 corrected time points to learn from, 1 held out" in said.err
+    assert "on 1 time points that were held out (3 images)" in said.out
+    assert json.loads((tmp_path / "r" / "score-present.json").read_text())[0]["true_nuclei"] == 3
+    assert main(["train", "--from-corrections", "embryo", "--images", str(tmp_path), *places]) == 2
