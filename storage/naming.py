@@ -62,6 +62,12 @@ def worker_lock_path(beside: Path) -> Path:
     return beside.with_name(beside.name + WORKER_LOCK_SUFFIX)
 
 
+def open_corrections_folder(url: str) -> Path:
+    """Return where pictures of corrections that do not fit are put: beside the database, of a server here."""
+    path = sqlite_path(url)
+    return Path("open-corrections") if path is None else path.with_name("open-corrections")
+
+
 def wal_path(database: Path) -> Path:
     """Return where SQLite keeps what was written last, while the database is open."""
     return database.with_name(database.name + "-wal")

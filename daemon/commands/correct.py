@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_format(edited)
     _add_common(edited)
     listed = kinds.add_parser("list", help="what was said, and what became of it", description="List what was said.")
+    listed.add_argument(
+        "--open", action="store_true", help="only what does not fit, with pictures and what can be done"
+    )
+    text = "where --open puts pictures (default: open-corrections beside the database)"
+    listed.add_argument("--pictures", type=Path, metavar="DIR", help=text)
     options.add_database(listed)
     options.add_format(listed)
 
@@ -121,6 +126,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
     url = naming.database_url(arguments.database)
     number = resolve(url, arguments.acquisition)
+    if arguments.kind == "list" and arguments.open:
+        from daemon.orders.open_corrections import list_open
+
+        folder = arguments.pictures or naming.open_corrections_folder(url)
+        write_table(list_open(url, number, folder), arguments.format)
+        return 0
     if arguments.kind == "list":
         said = Corrector(url, number).list()
         write_table(said.map(_in_a_cell), arguments.format, _BRIEF)

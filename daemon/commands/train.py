@@ -164,6 +164,7 @@ def _learn(arguments: argparse.Namespace) -> int:
     from daemon.errors import UsageError
     from daemon.files.learning import compare, take_corrected
     from daemon.installation.kept_weights import located
+    from daemon.jobs.training_order import NEW, PRESENT
     from daemon.output import complain, say, write_table
     from nuset_engine.training.config import TrainingConfig
     from storage import naming
@@ -184,7 +185,7 @@ def _learn(arguments: argparse.Namespace) -> int:
         return 0
     found = compare(examples, str(arguments.output), located(present))
     if arguments.report is not None:
-        found.keep(arguments.report)
+        found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
     write_table(found.table(arguments.output.stem, present), "table")
     say(found.verdict(arguments.output.stem, present, examples.held_out))
     return 0

@@ -12,7 +12,6 @@ import pandas as pd
 from daemon.configuration.config import EngineConfig
 from daemon.errors import DaemonError
 from daemon.files.evaluate import EvaluationOptions, evaluate_folders
-from daemon.jobs.training_order import NEW, PRESENT
 from storage.export.corrected_examples import CorrectedExamples, corrected_examples
 
 MEASURES = ("ap_50", "ap")
@@ -73,7 +72,7 @@ class Comparison:
             f"{new} is NOT better {where}: {scores}. Go on with {present}, correct more time points, or train longer."
         )
 
-    def keep(self, folder: Path) -> None:
+    def keep(self, new: Path, present: Path) -> None:
         """Write both rows as `nusetd evaluate --format json` does.
 
         Raises
@@ -81,12 +80,12 @@ class Comparison:
         DaemonError
             When they cannot be written.
         """
-        for name, row in ((NEW, self.new), (PRESENT, self.present)):
+        for file, row in ((new, self.new), (present, self.present)):
             try:
                 text = json.dumps(json.loads(row.to_json(orient="records")))
-                (folder / f"{name}.json").write_text(text, encoding="utf-8")
+                file.write_text(text, encoding="utf-8")
             except OSError as error:
-                raise DaemonError(f"{folder} cannot be written ({error.strerror}): choose another --report.") from error
+                raise DaemonError(f"{file} cannot be written ({error.strerror}): choose another --report.") from error
 
 
 def compare(examples: CorrectedExamples, new: str, present: str) -> Comparison:

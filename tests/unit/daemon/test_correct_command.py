@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from cases.corrected import CorrectedMovie, disc
+from PIL import Image
 
 from daemon.cli import build_parser, main
 from daemon.commands.correct import labels, place
@@ -70,6 +71,11 @@ def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.Capt
         1,
         "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).",
     )
+    code, text = asked("list", "--open", "--format", "csv")
+    assert (code, "found now: `undo 2`" in text) == (0, True)
+    picture = movie.output / "open-corrections" / "acquisition-1-correction-2.png"
+    assert str(picture) in text
+    assert np.asarray(Image.open(picture)).shape[2] == 3
     folder = export(movie.output, "embryo", "ctc", tmp_path / "ctc")
     assert asked("import", str(folder)) == (0, "embryo: there is no difference.\n")
     mask = tifffile.imread(folder / "mask000.tif")

@@ -35,7 +35,7 @@ def test_better_is_what_finds_more(new: tuple[float, float], present: tuple[floa
 def test_the_same_is_not_better(tmp_path: Path) -> None:
     found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5))
     assert not found.is_better
-    found.keep(tmp_path)
+    found.keep(tmp_path / "score-new.json", tmp_path / "score-present.json")
     assert json.loads((tmp_path / "score-new.json").read_text()) == [{"images": 4, "ap_50": 0.8, "ap": 0.5}]
 
 

@@ -13,9 +13,11 @@ from cases.corrected import MISSED, SPACING, CorrectedMovie, assert_consistent, 
 from cases.mirror import Mirror
 
 import storage
+from storage import naming
 from storage.corrections.asking import Corrector
 from storage.corrections.here import carry_out
 from storage.corrections.making import make
+from storage.corrections.open_ones import open_corrections
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE
@@ -166,6 +168,27 @@ def test_what_rests_on_an_undone_correction_does_not_fit_and_is_listed(
     table = say.list().set_index("id")
     assert "no nucleus that is there now" in table.loc[rests.id, "reason"]
     assert_consistent(movie.seen(row))
+
+
+def test_what_does_not_fit_is_listed_with_what_is_there(movie: CorrectedMovie, row: AcquisitionRow) -> None:
+    say = corrector(movie)
+    split = say.split(2, 1, [um(1, 9, 5), um(1, 9, 9)])
+    link = say.link(1, 1, 9)
+    said = [say.delete(2, 9), say.add(1, um(1, 8, 34))]
+    say.undo(split.id)
+    found = list(open_corrections(naming.database_url(movie.output), row.id))
+    assert [(one.id, one.kind, one.there, len(one.panels)) for one in found] == [
+        (link.id, "link", (1,), 2),
+        (said[0].id, "delete", (1,), 1),
+        (said[1].id, "add", (3,), 1),
+    ]
+    assert f"`undo {said[0].id}`" in found[1].to_do
+    assert "found now" in found[2].to_do
+    panel = found[1].panels[0]
+    assert panel.image.shape == panel.meant.shape == panel.present.shape
+    assert panel.image[panel.meant].mean() > panel.image[panel.present == 0].mean()
+    say.undo(said[0].id)
+    assert len(list(open_corrections(naming.database_url(movie.output), row.id))) == 2
 
 
 def test_other_weights_get_what_was_said_by_place(movie: CorrectedMovie, row: AcquisitionRow) -> None:
