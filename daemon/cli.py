@@ -31,6 +31,7 @@ COMMANDS = {
     "tracks": ("tracks", "the tracks of an acquisition, one row each"),
     "lineage": ("lineage", "who descends from whom, one row per track"),
     "follow": ("follow", "what is committed, line by line as JSON, as it is committed"),
+    "rules": ("rules", "rules for the microscope: what they are, what they sent, what they would have sent"),
     "plot": ("plot", "draw nuclei, tracks, counts, sizes and lineage, and compare acquisitions"),
     "movie": ("movie", "write a time-lapse with outlines and tracks as GIF or MP4"),
     "export": ("export", "write an acquisition's results in another format"),

@@ -24,6 +24,7 @@ from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.steps.troubles import Trouble
+from daemon.rules.rule_runner import RuleRunner
 from daemon.service_requests import ServiceRequests
 from daemon.upkeep.service_upkeep import Upkeep
 from daemon.watching.folder_thread import FolderThread
@@ -82,6 +83,7 @@ class Service:
         hooks = Hooks(self._hear, self._is_reachable, lambda files: self._requests.look_again(files))
         self._parts = assemble(catalog, config.engine, config.watch[0].output, rules, hooks, clock, crash_record)
         self._queue_loop = self._parts.queue_loop
+        self._rules = RuleRunner(config.database, config.rules)
         self._page = PageProcess(config.database, config.page, clock)
         self._intakes = {watch: self._intake(watch) for watch in config.watch}
         self._upkeep = Upkeep(catalog, self._parts.inspection_client, self._is_reachable, self._let_go)
@@ -163,6 +165,7 @@ class Service:
             self._notifier.extend(self._clock(), _MORE_TIME_S)
             return
         self._state = "running"
+        self._rules.start()
         self._notifier.ready(f"watching {len(self._intakes)} folders")
         self._monitor.look(self._live, self._clock(), at_once=True)
 
@@ -199,6 +202,7 @@ class Service:
         self._monitor.reconfigure(taken.config)
         self._tell_settings()
         self._page.reconfigure(taken.config.page)
+        self._rules.reconfigure(taken.config.rules)
         logs.info("configuration read again", changed=", ".join(taken.changed) or "nothing")
         if taken.for_restart is not None:
             logs.warning("configuration partly taken over", reason=taken.for_restart)
@@ -281,6 +285,7 @@ class Service:
         for intake in self._intakes.values():
             intake.stop()
         self._page.stop()
+        self._rules.stop()
         self._parts.stop()
         try:
             self._queue_loop.abandon()
@@ -309,6 +314,7 @@ class Service:
 
     def _hear(self, seen: Seen) -> None:
         self._monitor.hear(seen)
+        self._rules.wake()
         if seen.what == "finished":
             self._upkeep.finished(seen.acquisition)
         if self._observer is not None:

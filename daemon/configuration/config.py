@@ -13,6 +13,7 @@ from daemon.configuration.assignments import Assignment, overlaid
 from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.page import PageConfig, read_page
 from daemon.configuration.retention import RetentionConfig, read_retention
+from daemon.configuration.rules import RuleConfig, read_rules
 from daemon.configuration.service_config import ServiceConfig, read_service
 from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import KeyPath, key_lines, line_of, text_of
@@ -180,6 +181,7 @@ class Config:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     page: PageConfig = field(default_factory=PageConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    rules: tuple[RuleConfig, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     written: frozenset[KeyPath] = frozenset()
     configured_weights: str | None = None
@@ -265,15 +267,14 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
     watches = tuple(_read_watch(table, folder, reader) for table in reader.tables("watch"))
     if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
-    service = read_service(reader.table("service"))
-    engine = _read_engine(reader.table("engine"))
+    service, engine = read_service(reader.table("service")), _read_engine(reader.table("engine"))
     processing = Processing(**{name: reader.table(name).params(kind) for name, kind in SECTIONS.items()})
     alerts, retention = read_alerts(reader.table("alerts")), read_retention(reader.table("retention"))
-    page = read_page(reader.table("page"), folder)
+    page, rules = read_page(reader.table("page"), folder), read_rules(reader, folder, [one.path for one in watches])
     database = _read_database(reader, folder, watches)
     reader.finish()
     _check_together(reader, watches)
-    return Config(watches, database, engine, service, processing, alerts, page, retention)
+    return Config(watches, database, engine, service, processing, alerts, page, retention, rules)
 
 
 def _read_watch(table: Reader, folder: Path, around: Reader) -> WatchConfig:

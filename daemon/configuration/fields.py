@@ -137,6 +137,14 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be a list of texts, the program first: {remedy}")
         return ()
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Texts; none when the key is not written."""
+        value = self._take(name, [])
+        if isinstance(value, list) and all(isinstance(one, str) and one.strip() for one in value):
+            return tuple(value)
+        self.fault((name,), f"{name} = {value!r} must be a list of texts, each in quotes.")
+        return ()
+
     def loopback(self, name: str) -> str | None:
         """An address `host:port` that only this machine reaches, or None."""
         value = self._take(name, None)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from daemon.configuration.config import DEFAULT_ENGINE, Config, EngineConfig
 from daemon.configuration.fields import Fault
+from daemon.configuration.toml_lines import KeyPath
 from daemon.installation.kept_weights import located
 from nuset_engine.errors import EngineError
 from storage import naming
@@ -26,7 +27,8 @@ def machine_faults(config: Config) -> list[Fault]:
         *_outputs_watched(config),
         *_database(config),
         *engine_faults(config.engine),
-        *_command(config),
+        *_commands(config),
+        *_answers(config),
     ]
 
 
@@ -102,11 +104,23 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
         yield Fault(("engine", "factory"), f"factory = {engine.factory!r}: there is no module {module}; {remedy}")
 
 
-def _command(config: Config) -> Iterator[Fault]:
-    command = config.alerts.command
-    if command and shutil.which(command[0]) is None:
-        remedy = "give the full path of a program that this user may run."
-        yield Fault(("alerts", "command"), f"command = {list(command)!r}: {command[0]} cannot be run; {remedy}")
+def _commands(config: Config) -> Iterator[Fault]:
+    commands: list[tuple[KeyPath, tuple[str, ...]]] = [(("alerts", "command"), config.alerts.command)]
+    commands += [(("when", index, "command"), rule.command) for index, rule in enumerate(config.rules)]
+    for key, command in commands:
+        if command and shutil.which(command[0]) is None:
+            remedy = "give the full path of a program that this user may run."
+            yield Fault(key, f"command = {list(command)!r}: {command[0]} cannot be run; {remedy}")
+
+
+def _answers(config: Config) -> Iterator[Fault]:
+    """Folders that acquisition software polls are its own: they are not made here."""
+    for index, rule in enumerate(config.rules):
+        if rule.next is None:
+            continue
+        reason = _not_writable(rule.next) if rule.next.exists() else "is not there; make it, or correct the path."
+        if reason is not None:
+            yield Fault(("when", index, "next"), f"next = {str(rule.next)!r} {reason}")
 
 
 def _not_usable(output: naming.Place) -> str | None:

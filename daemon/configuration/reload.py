@@ -53,7 +53,7 @@ def compare(old: Config, new: Config) -> Taken:
         left.append("service.worker_silence_s")
     service = replace(new.service, worker_silence_s=old.service.worker_silence_s)
     taken = replace(new, database=old.database, engine=old.engine, service=service)
-    names = ("watch", "service", "processing", "alerts", "page", "retention")
+    names = ("watch", "service", "processing", "alerts", "page", "retention", "rules")
     changed = tuple(name for name in names if getattr(old, name) != getattr(taken, name))
     outputs = [{watch.output for watch in which.watch} for which in (old, taken)]
     watching = [(which.service.events, which.service.rescan_s, which.processing) for which in (old, taken)]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import queue
-import signal
-import subprocess
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from daemon import logs
+from daemon.children.user_command import run_command
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import Alert
 from daemon.monitoring.report import ToldAlert
@@ -22,7 +17,6 @@ from daemon.monitoring.report import ToldAlert
 _HOUR_S = 3600.0
 _WAITING = 100  # alerts that may wait for the command; more than that are only logged
 _REMEMBERED = 10  # alerts that were told, for whoever looks
-_SHOWN = 500  # characters of what a failed command said
 
 
 class AlertSender:
@@ -110,45 +104,8 @@ class AlertSender:
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             config, facts = item
-            reason = run_command(config.command, config.timeout_s, facts)
+            variables = {f"NUSETD_ALERT_{name.upper()}": facts[name] for name in ("kind", "subject", "message", "at")}
+            reason = run_command(config.command, config.timeout_s, facts, variables)
             if reason is not None:
                 self.failed += 1
                 logs.error("alert not sent", kind=facts["kind"], command=config.command[0], reason=reason)
-
-
-def run_command(command: tuple[str, ...], timeout_s: float, facts: dict[str, Any]) -> str | None:
-    """Run a command with an alert's facts: all of them as JSON on its standard input, the main ones as variables.
-
-    Returns
-    -------
-    str or None
-        Why it failed; None when it ended with exit code 0.
-    """
-    variables = {f"NUSETD_ALERT_{name.upper()}": str(facts[name]) for name in ("kind", "subject", "message", "at")}
-    content = json.dumps(facts, ensure_ascii=False).encode(errors="replace")
-    # To a file and from a file: a command that says much, or does not read, never holds us up.
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-        given.write(content)
-        given.seek(0)
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=given,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                env={**os.environ, **{k: v.replace("\0", "") for k, v in variables.items()}},
-                start_new_session=True,  # so that all of its children end with it
-            )
-        except OSError as error:
-            return f"it cannot be run ({error.strerror})"
-        try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return f"it was ended after {timeout_s:g} s"
-        if code == 0:
-            return None
-        said.seek(max(said.seek(0, os.SEEK_END) - _SHOWN, 0))
-        return f"exit code {code}: {said.read().decode(errors='replace').strip()}"

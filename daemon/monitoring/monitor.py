@@ -255,6 +255,7 @@ class Monitor:
             troubles=tuple(map(str, live.troubles)),
             settings=self.settings,
             engine=asdict(self._config.engine),
+            rules=tuple(rule.told() for rule in self._config.rules),
         )
 
     def _root(self, root: Root) -> RootReport:

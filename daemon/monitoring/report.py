@@ -67,6 +67,8 @@ class Report:
         Where the settings of each watched folder come from that are no defaults, see `SettingsInUse.told`.
     engine : dict
         The segmenter: what `[engine]` says.
+    rules : tuple of dict
+        What `[[when]]` says, see `RuleConfig.told`.
     """
 
     state: str
@@ -90,6 +92,7 @@ class Report:
     troubles: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[dict[str, Any], ...] = ()
     latest_alerts: tuple[ToldAlert, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ class Report:
         values["roots"] = tuple(RootReport(**_known(RootReport, root)) for root in values.get("roots", ()))
         told = values.get("latest_alerts", ())
         values["latest_alerts"] = tuple(ToldAlert(**_known(ToldAlert, alert)) for alert in told)
+        values["rules"] = tuple(values.get("rules", ()))
         return cls(**{**values, "troubles": tuple(values.get("troubles", ()))})
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Executable, func, select
 
-from storage.schema.tables import acquisitions, changes, corrections, requests, service_reports, timepoints
+from storage.schema.tables import (
+    acquisitions,
+    changes,
+    corrections,
+    requests,
+    rule_sendings,
+    service_reports,
+    timepoints,
+)
 
 
 def results_mark(connection: Connection) -> str:
@@ -25,7 +33,7 @@ def results_mark(connection: Connection) -> str:
 
 
 def activity_mark(connection: Connection) -> str:
-    """A text that is another one after every start of work, report, order and answer."""
+    """A text that is another one after every start of work, report, order, answer, and what rules sent."""
     return _mark(
         connection,
         select(func.max(timepoints.c.queued_at), func.max(timepoints.c.started_at)),
@@ -33,6 +41,9 @@ def activity_mark(connection: Connection) -> str:
         select(func.count(requests.c.id), func.max(requests.c.answered_at)),
         select(func.max(changes.c.id), func.max(changes.c.ended_at)),
         select(func.max(acquisitions.c.dismissed_at)),
+        select(
+            func.max(rule_sendings.c.id), func.max(rule_sendings.c.delivered_at), func.sum(rule_sendings.c.attempts)
+        ),
     )
 
 

@@ -29,6 +29,6 @@ DIVIDED, NOT_DIVIDED = "divided", "not_divided"
 ENDED, NOT_ENDED = "ended", "not_ended"
 FINAL = "final"
 RENEWED = "renewed"
-"""Facts of the first three kinds: [track, t] that began without a parent, [parent, [daughters], t] that divided,
-[track, t] that ended, each also taken back; tracks whose rows are final or others than before; time points besides the
-event's own whose nuclei are others, or have other tracks."""
+"""Facts of the first three kinds: [track, t] that began without a parent, [parent, [daughters], t, score] that divided,
+[track, t] that ended, each also taken back; tracks whose rows are final, or others than before; time points besides
+the event's own whose nuclei are others, or have other tracks."""

@@ -25,7 +25,8 @@ from daemon.errors import DaemonError
 from daemon.page import neuroglancer
 from daemon.page.live import facts, pictures, plots
 from daemon.page.live.attention import attention
-from daemon.page.live.following import FollowRoutes
+from daemon.page.live.committed.following import FollowRoutes
+from daemon.page.live.committed.rules_told import ON_THE_OVERVIEW, rules_told
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
@@ -95,6 +96,7 @@ class Page:
             Route("/", self.index),
             Route("/api/overview", self.overview),
             Route("/api/events", self.events),
+            Route("/api/rules", self.rules),
             Route(one, self.about),
             Route(f"{one}/nuclei", self.nuclei),
             Route(f"{one}/tracks", self.tracks),
@@ -127,9 +129,14 @@ class Page:
 
         def made() -> dict[str, Any]:
             found = facts.overview(self._database, self._services.status)
-            return {**found, **attention(self._database), "read_only": self._read_only}
+            sent = rules_told(self._database, ON_THE_OVERVIEW)
+            return {**found, **attention(self._database), **sent, "read_only": self._read_only}
 
         return self._json(request, made, _LASTS_S)  # it says how long ago things were
+
+    def rules(self, request: Request) -> Response:
+        """Rules for the microscope, and what they sent."""
+        return self._json(request, lambda: rules_told(self._database))
 
     def about(self, request: Request) -> Response:
         """One acquisition."""

@@ -27,6 +27,7 @@ class KnownTrack:
     last_t: int
     count: int
     is_final: bool
+    score: float | None = None
 
 
 KnownTracks = Mapping[int, KnownTrack]
@@ -57,7 +58,9 @@ def of_update(connection: Connection, acquisition_id: int, update: TrackUpdate) 
 def told_by(update: TrackUpdate) -> KnownTracks:
     """Return the tracks of an update."""
     return {
-        one.track_id: KnownTrack(one.parent_track_id, one.first_t, one.last_t, one.nuclei_count, one.is_final)
+        one.track_id: KnownTrack(
+            one.parent_track_id, one.first_t, one.last_t, one.nuclei_count, one.is_final, _float(one.division_score)
+        )
         for one in update.tracks
     }
 
@@ -66,7 +69,12 @@ def of_records(records: Iterable[Mapping[str, Any]]) -> KnownTracks:
     """Return tracks that are about to become all that there are."""
     return {
         int(one["track_id"]): KnownTrack(
-            one["parent_track_id"], one["first_t"], one["last_t"], one["nuclei_count"], bool(one["is_final"])
+            one["parent_track_id"],
+            one["first_t"],
+            one["last_t"],
+            one["nuclei_count"],
+            bool(one["is_final"]),
+            one["division_score"],
         )
         for one in records
     }
@@ -82,7 +90,7 @@ def changes(before: KnownTracks, now: KnownTracks, seen: tuple[int, int]) -> dic
         NOT_BORN: [[n, first] for n, first in sorted(_born(before) - _born(now))],
     }
     old, new = _divided(before), _divided(now)
-    found[DIVIDED] = [_division(one) for one in sorted(new - old)]
+    found[DIVIDED] = [[*_division(one), now[one[1][0]].score] for one in sorted(new - old)]
     found[NOT_DIVIDED] = [_division(one) for one in sorted(old - new)]
     ended, ends = (_ended(*which) for which in ((before, old, seen[0]), (now, new, seen[1])))
     found[ENDED] = [[n, t] for n, t in sorted(ends - ended)]
@@ -133,11 +141,15 @@ def _among(
 
 
 def _read(connection: Connection, which: ColumnElement[bool]) -> Iterator[tuple[int, KnownTrack]]:
-    columns = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final")
+    columns = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
     rows = connection.execute(select(*(tracks.c[name] for name in columns)).where(which))
     yield from map(_known, rows.all())
 
 
 def _known(row: Sequence[Any]) -> tuple[int, KnownTrack]:
-    number, parent, first, last, count, final = row
-    return int(number), KnownTrack(None if parent is None else int(parent), first, last, count, bool(final))
+    number, parent, first, last, count, final, score = row
+    return int(number), KnownTrack(None if parent is None else int(parent), first, last, count, bool(final), score)
+
+
+def _float(score: float | None) -> float | None:
+    return None if score is None else float(score)

@@ -91,11 +91,13 @@ class Expander:
         for fact, kind, taken_back in _WORDS:
             for change in event.facts.get(fact, ()):
                 if number > told:
-                    line = self._head(kind, event, Cursor(event.id, CHANGES, number), change[-1])
+                    cursor = Cursor(event.id, CHANGES, number)
                     if kind == "division":
-                        line |= {"track_id": change[0], "daughters": change[1]}
+                        parent, daughters, t, *score = change
+                        line = self._head(kind, event, cursor, t) | {"track_id": parent, "daughters": daughters}
+                        line |= {"score": score[0]} if any(score) else {}
                     else:
-                        line["track_id"] = change[0]
+                        line = self._head(kind, event, cursor, change[1]) | {"track_id": change[0]}
                     yield line | ({"taken_back": True} if taken_back else {})
                 number += 1
 

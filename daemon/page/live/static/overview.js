@@ -3,6 +3,7 @@
 import { ask, told } from "/static/api.js";
 import { element, grouped, number, spoken, when } from "/static/build.js";
 import { aside, submit, takeFile } from "/static/orders.js";
+import { rules } from "/static/rules.js";
 
 export function overview(main) {
   let ended = false;
@@ -46,6 +47,7 @@ function shown(found, cards) {
     found.older ? element("p", { class: "quiet" }, `${counted(found.older, "older acquisition")} not shown: \`nusetd acquisitions\` tells of all.`) : null,
     others(found),
     folders(found, report),
+    rules(found),
     record(found),
   ].filter(Boolean);
 }

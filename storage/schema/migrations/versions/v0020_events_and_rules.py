@@ -19,7 +19,9 @@ INSERT INTO events (acquisition_id, t, kind, at)
 SELECT acquisition_id, t, 'timepoint', completed_at FROM timepoints
 WHERE state = 'done' AND completed_at IS NOT NULL ORDER BY completed_at, acquisition_id, t
 """
-TRACKS = "SELECT acquisition_id, track_id, parent_track_id, first_t, last_t, is_final FROM tracks ORDER BY 1, 2"
+TRACKS = """
+SELECT acquisition_id, track_id, parent_track_id, first_t, last_t, is_final, division_score FROM tracks ORDER BY 1, 2
+"""
 LAST = "SELECT acquisition_id, max(t), max(completed_at) FROM timepoints WHERE state = 'done' GROUP BY acquisition_id"
 EVENTS = sa.table(
     "events", *(sa.column(name) for name in ("acquisition_id", "kind", "at")), sa.column("facts", sa.JSON())
@@ -95,20 +97,21 @@ def _tell_tracks() -> None:
 
 
 def _facts(tracks: list[Any], last_t: int) -> dict[str, Any]:
-    daughters: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for track, parent, first, _, _ in tracks:
+    daughters: dict[int, list[tuple[int, int, float | None]]] = defaultdict(list)
+    for track, parent, first, _, _, score in tracks:
         if parent is not None:
-            daughters[parent].append((track, first))
+            daughters[parent].append((track, first, score))
     divided = {parent: found for parent, found in daughters.items() if len(found) > 1}
     return {
-        "born": [[track, first] for track, parent, first, _, _ in tracks if parent is None],
+        "born": [[track, first] for track, parent, first, *_ in tracks if parent is None],
         "divided": [
-            [parent, [one for one, _ in found], min(first for _, first in found)] for parent, found in divided.items()
+            [parent, [one for one, _, _ in found], min(first for _, first, _ in found), found[0][2]]
+            for parent, found in divided.items()
         ],
         "ended": [
-            [track, last] for track, _, _, last, final in tracks if final and last < last_t and track not in divided
+            [track, last] for track, _, _, last, final, _ in tracks if final and last < last_t and track not in divided
         ],
-        "final": [track for track, _, _, _, final in tracks if final],
+        "final": [track for track, _, _, _, final, _ in tracks if final],
     }
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.children.user_command import run_command
 from daemon.configuration.alerts import AlertsConfig
 from daemon.monitoring.alarms import Alert
-from daemon.monitoring.alert_sender import AlertSender, run_command
+from daemon.monitoring.alert_sender import AlertSender
 
 KEEP = (
     "import json, os, sys; "
@@ -102,13 +103,13 @@ def _ended(pid: int) -> bool:
 def test_what_becomes_of_the_command(script: str, said: str | None) -> None:
     facts = {"kind": "lag", "subject": "queue", "message": "m" * 100_000, "at": "now"}
     limit = 0.5 if "sleep" in script else 60.0
-    reason = run_command((sys.executable, "-c", script), limit, facts)
+    reason = run_command((sys.executable, "-c", script), limit, facts, {"NUSETD_ALERT_MESSAGE": facts["message"]})
     assert (reason is None) if said is None else (reason is not None and said in reason and len(reason) < 600)
 
 
 def test_a_program_that_is_not_there_is_told_and_nothing_else_happens() -> None:
     facts = dict.fromkeys(("kind", "subject", "message", "at"), "x")
-    assert "cannot be run" in (run_command((f"/no/such/{os.getpid()}",), 1.0, facts) or "")
+    assert "cannot be run" in (run_command((f"/no/such/{os.getpid()}",), 1.0, facts, facts) or "")
 
 
 def test_without_a_command_alerts_are_logged_alone() -> None:

@@ -16,9 +16,14 @@ from cases import family
 from cases.live_page import LivePage, live_page
 
 import storage
-from daemon.page.live import following
+from daemon.configuration.rules import RuleConfig
+from daemon.page.live.committed import following
 from daemon.page.live.guard import Visitors
+from storage import naming
 from storage.database.catalog import Catalog
+from storage.database.ledger.rule_book import Sending
+from storage.query.following.event_rows import last_event
+from storage.query.snapshots import snapshot
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,26 @@ def test_what_cannot_be_followed_is_said(page: LivePage) -> None:
     for query, code in (("from=x", 400), ("acquisition=nobody", 404), ("where=volumes > 3", 400)):
         answer = page.ask(f"/api/follow?{query.replace(' ', '%20')}")
         assert (answer.code, bool(answer.json["error"])) == (code, True)
+
+
+def test_rules_and_what_they_sent_are_told(page: LivePage, results: Path) -> None:
+    content = {
+        "committed_at": "2026-01-01T00:00:00.000Z", "source_t": 3, "found": {"label": 2, "track_id": 4},
+        "offset_um": {"z": 0.0, "y": 1.5, "x": -2.0},
+    }  # fmt: skip
+    rule = RuleConfig("follow", "tracks", "track_id = 4", webhook="http://127.0.0.1:9/secret", command=("tell", "word"))
+    with Catalog.open(results) as catalog, snapshot(naming.database_url(results)) as connection:
+        catalog.report({"state": "stopped", "rules": [rule.told()]})
+        sending = Sending("follow", last_event(connection), "next", 1, 3, content, "2026-01-01T00:01:00.000Z")
+        catalog.rules.keep({}, [sending])
+    told = page.ask("/api/rules").json
+    assert [one["name"] for one in told["rules"]] == ["follow"]
+    assert "secret" not in str(told)
+    assert "word" not in str(told)
+    [sent] = told["sent"]
+    assert {name: sent[name] for name in ("rule", "action", "state", "track_id", "offset_y_um")} == {
+        "rule": "follow", "action": "next", "state": "due", "track_id": 4, "offset_y_um": 1.5,
+    }  # fmt: skip
 
 
 def test_a_stream_is_guarded_as_all_is(results: Path) -> None:
