@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from nuset_engine.anchors import LEVELS
+from nuset_engine.loading import undisturbed
 from nuset_engine.planes.normalize import CHANNELS
 
 
@@ -34,7 +35,7 @@ def _without_native_chatter() -> Iterator[None]:
             os.close(kept)
 
 
-with _without_native_chatter():
+with _without_native_chatter(), undisturbed():
     # First, because TensorFlow brings an SQLite of its own, without mathematical functions: whichever is loaded first
     # serves the whole process, and the database's views need square roots.
     import sqlite3  # noqa: F401

@@ -17,6 +17,7 @@ from daemon import logs
 
 R = TypeVar("R")
 M = TypeVar("M")
+_BECOME = "daemon.children.become"
 
 
 class ChildGoneError(Exception):
@@ -88,7 +89,7 @@ class Child(Generic[R, M]):
         self._forget_the_dead()
         ours, theirs = Pipe()
         paths = os.pathsep.join(path for path in sys.path if path)
-        command = [sys.executable, "-P", "-m", self._module, str(theirs.fileno()), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", _BECOME, self._module, str(theirs.fileno()), str(os.getpid())]
         # Our standard output is for results, so it gets our standard error for both.
         self._process = subprocess.Popen(
             command,

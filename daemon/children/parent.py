@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -19,8 +20,11 @@ _IDLE_CLASS = 3
 def meet() -> Connection:
     """Return the pipe to the process that started this one as `daemon.children.child.Child` does.
 
-    What a terminal or the service manager signals to the whole group is the parent's to handle.
+    What a terminal or the service manager signals to the whole group is the parent's to handle. What the process is for
+    is loaded by now: it stays, and is not looked through for garbage.
     """
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with_parent(int(sys.argv[2]))

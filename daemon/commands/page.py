@@ -92,6 +92,10 @@ def execute(arguments: argparse.Namespace) -> int:
     import signal
     from threading import Event, Thread
 
+    from nuset_engine.loading import load_to_stay
+
+    load_to_stay("daemon.orders.page_services")
+    load_to_stay("daemon.page.live.app")
     from daemon.orders.page_services import PageServices
     from daemon.output import complain, say
     from daemon.page.live.app import make_app

@@ -47,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Process everything."""
     from daemon import logs
-    from daemon.process import ProcessOptions, process
+    from nuset_engine.loading import undisturbed
+
+    with undisturbed():
+        from daemon.process import ProcessOptions, process
     from storage import naming
 
     logs.set_up("error")

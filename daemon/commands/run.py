@@ -24,7 +24,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon import logs
     from daemon.configuration import config
     from daemon.errors import ConfigError
-    from daemon.service import run_service
+    from nuset_engine.loading import load_to_stay
 
     try:
         given = config.load(arguments.config, arguments.set)
@@ -35,4 +35,7 @@ def execute(arguments: argparse.Namespace) -> int:
         for line in str(error).splitlines():
             logs.error("wrong configuration", fault=line)
         return 2
+    load_to_stay("daemon.service")
+    from daemon.service import run_service
+
     return run_service(given, arguments.config.absolute())

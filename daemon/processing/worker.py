@@ -1,8 +1,7 @@
 """The worker: a process of its own that holds the engine, so that it can hang or die without losing the watcher.
 
-It is started by `worker_client` as ``python -m daemon.processing.worker FD`` and speaks `messages` through that
-descriptor. It alone writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is
-still dying.
+It is started by `worker_client`, as `daemon.children.become` says, and speaks `messages` through a pipe. It alone
+writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is still dying.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from daemon.processing.recipe import StoredRecipe
 from daemon.processing.store_faults import store_fault
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.errors import EngineError
+from nuset_engine.loading import undisturbed
 from nuset_engine.params import SMALLEST_TILE_PX, SegmentationParams
 from storage import readers
 from storage.acquisition import Acquisition
@@ -99,8 +99,9 @@ def main() -> None:
     lock = os.open(setup.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        engine = Engine(setup)
-        info = engine.segmenter(SegmentationParams()).weights_info
+        with undisturbed():
+            engine = Engine(setup)
+            info = engine.segmenter(SegmentationParams()).weights_info
     except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
         own = isinstance(error, (EngineError, EngineFailedError))
         reason = str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."

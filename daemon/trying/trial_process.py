@@ -1,4 +1,4 @@
-"""The process that tries settings: `python -m daemon.trying.trial_process FD PARENT`, started by the page.
+"""The process that tries settings, started by the page as `daemon.children.become` says.
 
 It lets everybody else go first, waits for a gap of a running service, and ends with the page.
 """

@@ -1,7 +1,6 @@
 """The process that looks into files: a reader that hangs or crashes costs one file, never the service.
 
-It is started by `inspection_client` as ``python -m daemon.watching.inspection_process FD PARENT`` and answers one
-request after the other through that descriptor.
+It is started by `inspection_client`, as `daemon.children.become` says, and answers one request after the other.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ _DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata")
 
 
 # What zarr may read of a group or an array besides its chunks.
+_GROUP = ("zarr.json", ".zgroup")
 _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
@@ -208,6 +209,8 @@ def open_ome_zarr(path: Path, axes: str | None = None) -> list[Acquisition]:
 
 def is_own(path: Path) -> bool:
     """Say whether an OME-Zarr was written by this program, and so is no input."""
+    if not any((path / name).exists() for name in _GROUP):  # nearly every file that is asked about; `zarr` loads long
+        return False
     try:
         return OWN_ATTRIBUTE in dict(_group(path, "").attrs)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StorageError):

@@ -40,24 +40,21 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0
 
 
-def test_the_service_imports_no_tensorflow() -> None:
-    code = (
-        "import sys\nimport daemon.service, daemon.process, daemon.watching.intake, daemon.processing.queue_loop\n"
-        "sys.exit(', '.join(m for m in ('tensorflow', 'keras') if m in sys.modules) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(
-    ("module", "spared"),
+    ("begun", "spared"),
     [
-        ("daemon.service", ("scipy", "trackpy", "alembic")),
-        ("daemon.processing.worker", ("scipy", "trackpy", "sqlalchemy")),
+        ("import daemon.service, daemon.process", ("tensorflow", "keras", "scipy", "trackpy", "alembic", "zarr")),
+        ("import daemon.processing.worker", ("tensorflow", "keras", "scipy", "trackpy", "sqlalchemy", "zarr")),
+        (
+            "import daemon.watching.inspection_process\nfrom daemon.watching.inspection import Look, inspect\n"
+            "from pathlib import Path\nassert inspect(Look(Path(sys.executable))).completion is not None",
+            ("tensorflow", "keras", "scipy", "sqlalchemy", "pandas", "zarr"),
+        ),
     ],
+    ids=["service", "worker", "inspection"],
 )
-def test_service_and_worker_start_with_what_their_start_needs(module: str, spared: tuple[str, ...]) -> None:
-    code = f"import sys, {module}\nsys.exit(', '.join(m for m in {spared!r} if m in sys.modules) or 0)"
+def test_each_process_starts_with_what_its_start_needs(begun: str, spared: tuple[str, ...]) -> None:
+    code = f"import sys\n{begun}\nsys.exit(', '.join(m for m in {spared!r} if m in sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -15,9 +15,10 @@ import pytest
 from daemon.children.child import Blame, Child, ChildGoneError
 
 ECHO = """
-import os, signal, time
+import gc, os, signal, sys, time
 from daemon.children.parent import meet
 
+loading = gc.isenabled()
 pipe = meet()
 pipe.send(pipe.recv())  # the greeting
 while True:
@@ -31,6 +32,8 @@ while True:
         os.kill(os.getpid(), signal.SIGSEGV)
     if request == "hang":
         time.sleep(600)
+    if request == "garbage":
+        request = f"{loading} {gc.isenabled()} {gc.get_freeze_count() > 0} {sys.argv[0]}"
     pipe.send(request.upper())
 """
 PARENT = """
@@ -80,11 +83,16 @@ def give(child: Echo, *requests: str) -> None:
 
 
 def test_it_answers_in_order_and_goes_when_the_pipe_is_closed(child: Echo) -> None:
-    give(child, "one", "two")
+    give(child, "one", "two", "garbage")
     for request in ("one", "two"):
         assert child.given[0] == request
         assert child.hear(60.0) == request.upper()
         assert child.answered() == request
+    said = child.hear(60.0)
+    assert said is not None
+    assert said.split()[:3] == ["FALSE", "TRUE", "TRUE"], "garbage is looked for when all is loaded, and in what comes"
+    assert said.endswith("/ECHO_CHILD.PY")
+    child.answered()
     assert child.hear() is None
     pid = child.pid
     assert child.end(60.0) == 0
