@@ -7,17 +7,15 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from cases.sources import MODULES, PACKAGES, ROOT, TESTS, nodes, trees
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("daemon", "storage", "tracking", "nuset_engine")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-ROOMS = sorted(path for path in SOURCES if path.name == "__init__.py")
+ROOMS = sorted(path for path in MODULES if path.name == "__init__.py")
 LARGEST_FILE = 400
 LONGEST_FUNCTION = 40
 LARGEST_ROOM = 15
@@ -25,12 +23,6 @@ LARGER = ("daemon/commands", "storage/readers", "storage/schema/migrations/versi
 """Rooms of many equal things, a file each: commands, what readers of all formats share, and migrations."""
 HEAVY = ("tensorflow", "keras", "matplotlib", "trackpy", "ome_zarr", "pyarrow", "dask")
 Graph = Mapping[str, set[str]]
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    """A module's tree, made once for all tests."""
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def test_imports_keep_every_contract() -> None:
@@ -75,13 +67,13 @@ def test_files_and_functions_are_short() -> None:
 
 def test_rooms_are_small() -> None:
     """At most 15 files lie flat, but for rooms of many equal things."""
-    flat = Counter(path.parent.relative_to(ROOT).as_posix() for path in SOURCES if path.name != "__init__.py")
+    flat = Counter(path.parent.relative_to(ROOT).as_posix() for path in MODULES if path.name != "__init__.py")
     assert {name: count for name, count in flat.items() if count > LARGEST_ROOM and name not in LARGER} == {}
 
 
 def test_every_room_says_what_it_is() -> None:
     """In a paragraph: what it does, takes and gives, and must not touch."""
-    said = {_name(path): ast.get_docstring(parsed(path)) or "" for path in ROOMS}
+    said = {_name(path): ast.get_docstring(trees()[path]) or "" for path in ROOMS}
     short = [name for name, text in said.items() if len(text.split()) < 20 and ".migrations" not in name]
     assert short == []
 
@@ -89,15 +81,15 @@ def test_every_room_says_what_it_is() -> None:
 def test_a_name_means_one_thing() -> None:
     """No two modules have a class, or another name for a type, that is called the same; type variables are local."""
     where: dict[str, list[str]] = {}
-    for path in SOURCES:
-        for name in _types(parsed(path)):
+    for path in MODULES:
+        for name in _types(trees()[path]):
             where.setdefault(name, []).append(_name(path))
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
 
 
 def test_modules_of_tests_have_names_of_their_own() -> None:
     """Of two with one name pytest collects neither the second nor, without it, anything."""
-    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    names = Counter(path.name for path in TESTS if path.name.startswith("test_"))
     assert [name for name, count in names.items() if count > 1] == []
 
 
@@ -135,15 +127,25 @@ def test_top_level_holds_what_the_layout_says() -> None:
 
 def imports(modules: Mapping[str, Path] | None = None) -> dict[str, set[str]]:
     """Each module with those that it imports, wherever the import stands."""
-    modules = {_name(path): path for path in SOURCES} if modules is None else modules
+    if modules is None:
+        return _imports_of_all()
+    return _imports({name: list(ast.walk(ast.parse(path.read_text("utf-8")))) for name, path in modules.items()})
+
+
+@cache
+def _imports_of_all() -> dict[str, set[str]]:
+    return _imports({_name(path): nodes()[path] for path in MODULES})
+
+
+def _imports(inside: Mapping[str, Iterable[ast.AST]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for name, path in modules.items():
-        named = {some for node in ast.walk(parsed(path)) for some in _imported(node, modules)}
-        found[name] = (named & modules.keys()) - {name}
+    for name, of_it in inside.items():
+        named = {some for node in of_it for some in _imported(node, inside)}
+        found[name] = (named & inside.keys()) - {name}
     return found
 
 
-def _imported(node: ast.AST, modules: Mapping[str, Path]) -> Iterator[str]:
+def _imported(node: ast.AST, modules: Container[str]) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -189,11 +191,11 @@ def circle(graph: Graph) -> list[str]:
 
 
 def _too_long() -> Iterator[str]:
-    for path in SOURCES:
+    for path in MODULES:
         text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT)
         if (lines := len(text.splitlines())) > LARGEST_FILE:
             yield f"{name}: {lines}"
-        for node in ast.walk(parsed(path)):
+        for node in nodes()[path]:
             if (
                 isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                 and (length := _length(node)) > LONGEST_FUNCTION

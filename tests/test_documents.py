@@ -7,22 +7,29 @@ import io
 import re
 import tokenize
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from cases.sources import MODULES, PACKAGES, ROOT, nodes, trees
 
 from daemon.configuration.catalogue import every_setting
 from daemon.configuration.settings_page import settings_page
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("daemon", "storage", "tracking", "nuset_engine")
 PAGES = sorted(ROOT.glob("*.md"))
-SOURCES = sorted(path for package in (*PACKAGES, "tests") for path in (ROOT / package).rglob("*.py"))
 DOTTED = re.compile(rf"(?<![\w./@-])(?:{'|'.join(PACKAGES)})(?:[.:][A-Za-z_]\w*)+(?!\w|\()")
 QUOTED = re.compile(r"`([A-Za-z_][\w.]*)`")
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+NAMED: dict[type[ast.AST], str] = {
+    ast.Name: "id",
+    ast.Attribute: "attr",
+    **dict.fromkeys((ast.arg, ast.keyword), "arg"),
+    ast.ImportFrom: "module",
+    **dict.fromkeys((ast.alias, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.ExceptHandler), "name"),
+}
+"""Where a node has a word that the code uses."""
 OF_OTHERS = {"StateDirectory", "sd_notify"}
 """Names in docstrings that belong to systemd."""
 MADE_OF_PARTS = {"_t001", "_T1", "name_00001", "tp_75", "GFP_1_mean"}
@@ -32,37 +39,28 @@ FILE_ENDINGS = (".csv", ".tif")
 
 
 @cache
-def trees() -> dict[Path, ast.Module]:
-    """All modules, parsed."""
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+def texts() -> dict[Path, tuple[list[ast.Constant], list[ast.Constant]]]:
+    """Of each module its docstrings, those of attributes and constants too, and all its other strings."""
+    return {path: _divided(found) for path, found in nodes().items()}
 
 
-def docstrings(tree: ast.Module) -> list[ast.Constant]:
-    """The docstrings of a module and of what is in it, those of attributes and constants too."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, DEFINITIONS):
-            for statement in node.body:
-                value = statement.value if isinstance(statement, ast.Expr) else None
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found.append(value)
-    return found
+def _divided(found: Iterable[ast.AST]) -> tuple[list[ast.Constant], list[ast.Constant]]:
+    statements = (one for node in found if isinstance(node, DEFINITIONS) for one in node.body)
+    alone = (one.value for one in statements if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+    prose = [one for one in alone if isinstance(one.value, str)]
+    of_prose = set(prose)
+    strings = (node for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return prose, [one for one in strings if one not in of_prose]
 
 
-def names_of_code(parsed: dict[Path, ast.Module]) -> set[str]:
+def names_of_code() -> set[str]:
     """Every word that the code itself uses: names, arguments, attributes, modules, words in strings."""
     names: set[str] = set()
-    for path, tree in parsed.items():
+    for path, found in nodes().items():
         names |= {path.stem, path.parent.name}
-        prose = {id(one) for one in docstrings(tree)}
-        for node in ast.walk(tree):
-            names |= {
-                value
-                for field in ("name", "id", "attr", "arg", "module")
-                if isinstance(value := getattr(node, field, None), str)
-            }
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-                names |= set(re.findall(r"\w+", node.value))
+        names |= {getattr(node, field) or "" for node in found if (field := NAMED.get(type(node))) is not None}
+        for one in texts()[path][1]:
+            names |= set(re.findall(r"\w+", str(one.value)))
     return names | {part for name in names for part in name.split(".")}
 
 
@@ -76,7 +74,7 @@ def comments(path: Path) -> list[str]:
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
-def exists(dotted: str, parsed: dict[Path, ast.Module]) -> bool:
+def exists(dotted: str) -> bool:
     """Say whether a dotted name is a package, a module, a name at the top of one, or a setting."""
     if dotted in SETTINGS:
         return True
@@ -84,9 +82,9 @@ def exists(dotted: str, parsed: dict[Path, ast.Module]) -> bool:
     at = ROOT.joinpath(*parents)
     if (at / last).is_dir() or (at / f"{last}.py").is_file():
         return True
-    module = parsed.get(at / "__init__.py") or parsed.get(at.with_suffix(".py"))
+    module = trees().get(at / "__init__.py") or trees().get(at.with_suffix(".py"))
     if module is None:  # perhaps an attribute of a class
-        return len(parents) > 2 and exists(".".join(parents), parsed)
+        return len(parents) > 2 and exists(".".join(parents))
     return last in set().union(*(_bound(node) for node in module.body))
 
 
@@ -104,14 +102,11 @@ def _bound(node: ast.stmt) -> set[str]:
 
 def test_docstrings_and_comments_name_what_is_there() -> None:
     """Whatever stands in backticks is a name that the code uses; of our own packages, the very place exists."""
-    parsed = trees()
-    known = names_of_code(parsed) | OF_OTHERS | MADE_OF_PARTS
+    known = names_of_code() | OF_OTHERS | MADE_OF_PARTS
     wrong = []
-    for path, tree in parsed.items():
-        if path.is_relative_to(ROOT / "tests"):
-            continue
-        for text in [str(one.value) for one in docstrings(tree)] + comments(path):
-            ours = [name for name in DOTTED.findall(text) if not exists(name, parsed)]
+    for path in MODULES:
+        for text in [str(one.value) for one in texts()[path][0]] + comments(path):
+            ours = [name for name in DOTTED.findall(text) if not exists(name)]
             unknown = [name for name in QUOTED.findall(text) if not set(name.split(".")) <= known]
             wrong += [f"{path.relative_to(ROOT)}: {name}" for name in ours + unknown if not name.endswith(FILE_ENDINGS)]
     assert wrong == []
@@ -124,15 +119,12 @@ def test_the_page_of_settings_is_made_from_them() -> None:
 
 def test_texts_in_the_code_name_what_is_there() -> None:
     """Import paths as texts: what is patched, started, looked up or run in another process."""
-    parsed = trees()
     wrong = []
-    for path, tree in parsed.items():
-        prose = {id(one) for one in docstrings(tree)}
-        constants = (one for one in ast.walk(tree) if isinstance(one, ast.Constant) and id(one) not in prose)
-        for text in (one.value for one in constants if isinstance(one.value, str)):
+    for path, (_, strings) in texts().items():
+        for text in (str(one.value) for one in strings):
             imports = (f"{module}.{name}" for module, name in re.findall(r"from ([\w.]+) import (\w+)", text))
             names = [*DOTTED.findall(text), *(name for name in imports if name.split(".")[0] in PACKAGES)]
-            missing = (name for name in names if not name.endswith(FILE_ENDINGS) and not exists(name, parsed))
+            missing = (name for name in names if not name.endswith(FILE_ENDINGS) and not exists(name))
             wrong += [f"{path.relative_to(ROOT)}: {name}" for name in missing]
     assert wrong == []
 
@@ -140,8 +132,8 @@ def test_texts_in_the_code_name_what_is_there() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_name_modules_files_and_pages_that_are_there(page: Path) -> None:
     """Dotted names of our packages, paths of Python files, and links between pages."""
-    text, parsed = page.read_text(encoding="utf-8"), trees()
-    wrong = [name for name in DOTTED.findall(text) if not exists(name, parsed)]
+    text = page.read_text(encoding="utf-8")
+    wrong = [name for name in DOTTED.findall(text) if not exists(name)]
     places = (ROOT, ROOT / "tests" / "benchmarks")
     files = re.findall(r"[\w/.-]+\.py\b", text)
     wrong += [file for file in files if not any((place / file).is_file() for place in places)]
