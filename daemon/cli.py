@@ -39,6 +39,7 @@ COMMANDS = {
     "page": ("page", "the live page: acquisitions, images with outlines, tracks and charts in a browser"),
     "serve": ("serve", "offer the OME-Zarr stores to web viewers, over HTTP on this computer"),
     "correct": ("correct", "say what is wrong with nuclei and links: it is put right, and survives"),
+    "doubts": ("doubts", "decisions that a person should look at first, and what would mend them"),
     "verify": ("verify", "check that rows, labels and source agree, and name what does not"),
     "check-store": ("check_store", "look through all stores: whose they are, whole, missing, orphaned"),
     "relocate": ("relocate", "write down that stores or sources were moved"),

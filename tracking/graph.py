@@ -26,6 +26,8 @@ class Track:
         Nothing about it will change any more, unless an acquisition goes on that was said to be finished.
     division_score : float or None
         Score in 0..1 of the division that it comes from.
+    doubt, end_doubt : float or None
+        Probabilities that how it begins and how it ends are wrong; None where there is nothing to doubt, or nobody did.
     """
 
     track_id: int
@@ -35,6 +37,8 @@ class Track:
     nuclei_count: int
     is_final: bool
     division_score: float | None
+    doubt: float | None = None
+    end_doubt: float | None = None
 
 
 class TrackGraph:

@@ -17,7 +17,7 @@ from tracking.evidence.beliefs import Sums
 from tracking.evidence.frame import Frame
 from tracking.graph import Track
 
-FORMAT = 4
+FORMAT = 5
 _OF_ZIP = (zipfile.BadZipFile, zlib.error)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from nuset_engine.arrays import IntsN, VectorZYX
 from nuset_engine.nuclei import Nuclei
+from tracking.doubts.judge import judge
+from tracking.doubts.model import shipped_model
+from tracking.doubts.told import FrameDoubts, tell
 from tracking.errors import TrackerStateError, TrackingError
 from tracking.evidence.beliefs import believe
 from tracking.evidence.expectation import CostModel
@@ -57,11 +60,14 @@ class TrackUpdate:
         Every track that is new or changed.
     removed_tracks : tuple of int
         Provisional ids that no longer exist.
+    doubts : tuple of FrameDoubts
+        Of the new nuclei, and of those earlier ones whose doubts have changed.
     """
 
     frames: tuple[FrameTracks, ...]
     tracks: tuple[Track, ...]
     removed_tracks: tuple[int, ...]
+    doubts: tuple[FrameDoubts, ...] = ()
 
 
 class Tracker:
@@ -118,12 +124,15 @@ class Tracker:
         memory.frames.append(frame)
         self._solve_window()
         final = max(memory.final, len(memory.frames) - self.params.lag_frames)
-        return self._report(before, final, ended=False)
+        doubts = self._doubts(range(memory.final, final), newest=True)
+        return self._report(before, final, doubts, ended=False)
 
     def finish(self) -> TrackUpdate:
         """Declare everything final: no further time points are expected (if one comes all the same, it is taken)."""
         before = [frame.track_id.copy() for frame in self._memory.frames]
-        return self._report(before, len(self._memory.frames), ended=True)
+        frames = self._memory.frames
+        doubts = self._doubts(range(self._memory.final, len(frames)), newest=False)
+        return self._report(before, len(frames), doubts, ended=True)
 
     def state(self) -> bytes:
         """All that is remembered, as an npz file; `from_state` continues exactly."""
@@ -182,7 +191,20 @@ class Tracker:
             sums = sums.faded(frames[index].sums)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
 
-    def _report(self, before: list[IntsN], final: int, ended: bool) -> TrackUpdate:
+    def _doubts(self, settled: range, newest: bool) -> tuple[FrameDoubts, ...]:
+        """Doubt what becomes final with all that is known now, and the newest frame at first sight."""
+        memory, found = self._memory, []
+        last = len(memory.frames) - 1
+        for index in (*settled, last) if newest and last not in settled else settled:
+            told = tell(memory.frames[index], self._judge(index), is_new=newest and index == last)
+            if told is not None:
+                found.append(replace(told, t=memory.t_of(told.t)))
+        return tuple(found)
+
+    def _judge(self, index: int) -> FrameDoubts:
+        return judge(self._memory.frames, index, shipped_model())
+
+    def _report(self, before: list[IntsN], final: int, doubts: tuple[FrameDoubts, ...], ended: bool) -> TrackUpdate:
         """Make the frames before `final` final, tell what changed, and forget what is no longer needed."""
         memory = self._memory
         changed = [
@@ -203,6 +225,7 @@ class Tracker:
             tuple(changed),
             tuple(memory.in_time_points(track) for i, track in current.items() if memory.told.get(i) != track),
             tuple(sorted(set(memory.told) - set(current))),
+            doubts,
         )
         memory.told = {i: track for i, track in current.items() if i not in over}
         memory.tracks = {i: track for i, track in memory.tracks.items() if i not in over}

@@ -12,7 +12,7 @@ from nuset_engine.nuclei import Nuclei
 from storage.database import analysed, claims, progress_flags
 from storage.database.ledger import track_changes
 from storage.database.ledger.entries import tell
-from storage.database.records import nuclei_records, plain, track_record
+from storage.database.records import doubts_by_label, nuclei_records, plain, track_record, with_doubts
 from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.event_kinds import RENEWED, EventKind
@@ -23,6 +23,7 @@ from storage.schema.tables import nuclei as nuclei_table
 from storage.version import nusetd_version
 
 if TYPE_CHECKING:
+    from tracking.doubts.told import FrameDoubts
     from tracking.tracker import FrameTracks, TrackUpdate
 
 
@@ -117,6 +118,9 @@ def apply_update(
         this = and_(tracks.c.acquisition_id == acquisition_id, tracks.c.track_id == bindparam("gone"))
         connection.execute(delete(tracks).where(this), gone)
     renewed = [int(frame.t) for frame in track_update.frames if _assign(connection, acquisition_id, frame, written_t)]
+    for doubts in track_update.doubts:
+        if doubts.t != written_t:
+            _doubt(connection, acquisition_id, doubts)
     records = [track_record(acquisition_id, track) for track in track_update.tracks]
     if records:
         if measures is None:
@@ -180,7 +184,8 @@ def _replace_nuclei(
             ids = {int(label): int(track) for label, track in zip(frame.labels, frame.track_ids, strict=True)}
     records = nuclei_records(job.acquisition, nuclei, ids)
     if records:
-        connection.execute(insert(nuclei_table), records)
+        said = next((doubts for doubts in track_update.doubts if doubts.t == job.t), None)
+        connection.execute(insert(nuclei_table), with_doubts(records, said))
     return min(records, key=lambda record: record["label"]).get("measurements") if records else None
 
 
@@ -200,6 +205,18 @@ def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, wri
     here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == int(frame.t))
     connection.execute(update(timepoints).where(here).values(tracks_final=bool(frame.is_final), painted_at=None))
     return is_other
+
+
+def _doubt(connection: Connection, acquisition_id: int, doubts: FrameDoubts) -> None:
+    """Say of nuclei that are there how far they are doubted now."""
+    this = and_(
+        nuclei_table.c.acquisition_id == acquisition_id,
+        nuclei_table.c.t == int(doubts.t),
+        nuclei_table.c.label == bindparam("of"),
+    )
+    rows = [{"of": label, **said} for label, said in doubts_by_label(doubts).items()]
+    if rows:
+        connection.execute(update(nuclei_table).where(this), rows)
 
 
 def _forget_tracks(connection: Connection, acquisition_id: int) -> None:

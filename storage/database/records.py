@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from storage.schema.rows import AcquisitionRow
+    from tracking.doubts.told import FrameDoubts
     from tracking.graph import Track
 
 # Columns of the engine's table that have a column of their own in the database.
 MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in tables.nuclei.columns)
+DOUBT_COLUMNS = ("doubt", "doubt_kind", "link_doubt", "end_doubt")
+NO_DOUBTS: Mapping[str, None] = dict.fromkeys(DOUBT_COLUMNS)
 Plain = bool | int | float | str | bytes | None
 _PLAIN = frozenset({bool, int, str, bytes, type(None)})
 _UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
@@ -82,6 +85,20 @@ def nuclei_records(acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mappi
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+def with_doubts(records: list[dict[str, Any]], doubts: FrameDoubts | None) -> list[dict[str, Any]]:
+    """Return records of nuclei of one time point with what is said of each of them."""
+    said = {} if doubts is None else doubts_by_label(doubts)
+    return [{**record, **said.get(record["label"], NO_DOUBTS)} for record in records]
+
+
+def doubts_by_label(doubts: FrameDoubts) -> dict[int, dict[str, Any]]:
+    """Return the doubt columns of `schema.nuclei` by label."""
+    links = plain_column(doubts.link_doubt), plain_column(doubts.end_doubt)
+    rows = zip(plain_column(doubts.doubt), doubts.kinds(), *links, strict=True)
+    labels = doubts.labels.tolist()
+    return {label: dict(zip(DOUBT_COLUMNS, row, strict=True)) for label, row in zip(labels, rows, strict=True)}
+
+
 def nuclei_from_rows(t: int, unit: Literal["um", "px"], rows: Sequence[RowMapping]) -> Nuclei:
     """Return a time point's table with exactly the values that were stored."""
     if not rows:
@@ -97,5 +114,6 @@ def nuclei_from_rows(t: int, unit: Literal["um", "px"], rows: Sequence[RowMappin
 
 def track_record(acquisition_id: int, track: Track) -> dict[str, Any]:
     """Return the record of a track for `schema.tracks`."""
-    names = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
+    told = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
+    names = (*told, "doubt", "end_doubt")
     return {"acquisition_id": int(acquisition_id), **{name: plain(getattr(track, name)) for name in names}}

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from storage.schema.rows import AcquisitionRow
 
 # Measurements that travel along with each node, beside its place and its track.
-PROPERTIES = ("label", "track_id", "score", "volume_um3", "area_um2", "intensity_mean")
+PROPERTIES = (
+    "label",
+    "track_id",
+    "score",
+    "volume_um3",
+    "area_um2",
+    "intensity_mean",
+    "doubt",
+    "link_doubt",
+    "end_doubt",
+)
 
 
 def write(snapshot: Snapshot, path: Path) -> None:

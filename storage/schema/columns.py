@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, MetaData
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, MetaData, String
 
 metadata = MetaData(
     naming_convention={
@@ -81,6 +81,16 @@ def nucleus_columns() -> tuple[Column[Any], ...]:
     )
 
 
+def doubt_columns() -> tuple[Column[Any], ...]:
+    """How likely what is decided of a nucleus is wrong, see `tracking.doubts`."""
+    return (
+        Column("doubt", Float),  # that it is exactly one nucleus
+        Column("doubt_kind", String(16)),  # what it would be instead: false, part, several, outline
+        Column("link_doubt", Float),  # that it goes on from the nucleus before it, or begins as it does
+        Column("end_doubt", Float),  # that its track ends with it; NULL where it goes on
+    )
+
+
 def track_columns() -> tuple[Column[Any], ...]:
     """What is known of one track, but for the row's own number and its acquisition."""
     return (
@@ -93,4 +103,12 @@ def track_columns() -> tuple[Column[Any], ...]:
         Column("division_score", Float),
         # Measures of the whole track, once it is final (tracking.measures); in pixels where no voxel size is known.
         *(Column(name, Float) for name in TRACK_MEASURES),
+    )
+
+
+def track_doubt_columns() -> tuple[Column[Any], ...]:
+    """How likely what is decided of a track is wrong."""
+    return (
+        Column("doubt", Float),  # how it begins
+        Column("end_doubt", Float),  # how it ends, where not by a division
     )

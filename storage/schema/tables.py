@@ -23,7 +23,14 @@ from sqlalchemy import (
     false,
 )
 
-from storage.schema.columns import ROW_ID, metadata, nucleus_columns, track_columns
+from storage.schema.columns import (
+    ROW_ID,
+    doubt_columns,
+    metadata,
+    nucleus_columns,
+    track_columns,
+    track_doubt_columns,
+)
 from storage.schema.ledger_tables import events as events
 from storage.schema.ledger_tables import rule_sendings as rule_sendings
 from storage.schema.ledger_tables import rule_states as rule_states
@@ -115,6 +122,7 @@ nuclei = Table(
     Column("id", ROW_ID, primary_key=True),
     *nucleus_columns(),
     Column("corrected", Boolean, nullable=False, server_default=false()),  # a person said what it is
+    *doubt_columns(),
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
     # With the label, SQLite can answer in order from it, and does not walk all time points instead.
@@ -129,6 +137,7 @@ tracks = Table(
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
     *track_columns(),
     Column("corrected", Boolean, nullable=False, server_default=false()),  # it follows from what a person said
+    *track_doubt_columns(),
     UniqueConstraint("acquisition_id", "track_id"),
     Index(None, "acquisition_id", "parent_track_id"),
 )
@@ -248,6 +257,7 @@ analysed_nuclei = Table(
     metadata,
     Column("id", ROW_ID, primary_key=True),
     *nucleus_columns(),
+    *doubt_columns(),
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(
         ["acquisition_id", "t"],
@@ -263,6 +273,7 @@ staged_track_ids = Table(
     Column("nucleus_id", ROW_ID, primary_key=True, autoincrement=False),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("track_id", BigInteger),
+    *doubt_columns(),
 )
 
 staged_tracks = Table(
@@ -271,6 +282,7 @@ staged_tracks = Table(
     Column("id", ROW_ID, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
     *track_columns(),
+    *track_doubt_columns(),
     UniqueConstraint("acquisition_id", "track_id"),
 )
 
@@ -311,6 +323,7 @@ plain_nuclei = Table(
     metadata,
     Column("id", ROW_ID, primary_key=True),
     *nucleus_columns(),
+    *doubt_columns(),
     UniqueConstraint("acquisition_id", "t", "label"),
     ForeignKeyConstraint(["acquisition_id", "t"], ["timepoints.acquisition_id", "timepoints.t"], ondelete="CASCADE"),
     Index(None, "acquisition_id", "track_id"),
@@ -332,6 +345,7 @@ plain_tracks = Table(
     Column("id", ROW_ID, primary_key=True),
     Column("acquisition_id", Integer, ForeignKey("acquisitions.id", ondelete="CASCADE"), nullable=False),
     *track_columns(),
+    *track_doubt_columns(),
     UniqueConstraint("acquisition_id", "track_id"),
 )
 

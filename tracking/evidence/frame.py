@@ -8,9 +8,23 @@ import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsZYX, RowsN
 from nuset_engine.nuclei import Nuclei
-from tracking.arrays import FeaturesNF, StoredArray
+from tracking.arrays import FeaturesNF, SeenNS, StoredArray
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import FEATURES, Sums
+
+SEEN = (
+    "score_seen",
+    "thickness",
+    "unseen",
+    "bridged",
+    "border",
+    "log_intensity",
+    "elongation",
+    "extent",
+    "contrast",
+)
+"""What doubts are judged by besides: detection score, slices over and short of what is expected, whether a gap was
+bridged and the border cuts it, log intensity, elongation, share of its box, variation of intensity over its mean."""
 
 
 @dataclass
@@ -60,6 +74,15 @@ class Frame:
     start_id : (N,) int64
         The id given to the track that starts here; 0: none was needed yet. It is kept, so that ids do not wander.
     track_id : (N,) int64
+    seen : (N, S) float32
+        `SEEN`; NaN where unknown.
+    wrong : (N,) float64
+        Logarithmic odds that it is not exactly one nucleus, see `tracking.doubts`.
+    doubt, link_doubt, end_doubt : (N,) float64
+        Probabilities that the nucleus, how it began or goes on, and how it ends are wrong; NaN where there is nothing
+        to doubt.
+    fault : (N,) int64
+        What is likeliest wrong with it, in `tracking.doubts.model.FAULTS`; -1: nothing.
     sums : Sums
         What the step into this frame showed.
     """
@@ -86,6 +109,12 @@ class Frame:
     length: IntsN
     start_id: IntsN
     track_id: IntsN
+    seen: SeenNS
+    wrong: FloatsN
+    doubt: FloatsN
+    link_doubt: FloatsN
+    end_doubt: FloatsN
+    fault: IntsN
     sums: Sums = field(default_factory=Sums)
 
     def __len__(self) -> int:
@@ -105,14 +134,7 @@ def frame_of(nuclei: Nuclei) -> Frame:
     TrackingError
         If a position is not finite.
     """
-    positions = nuclei.positions()
-    labels = nuclei.table["label"].to_numpy(np.int64, copy=True)
-    bad = ~np.isfinite(positions).all(axis=1)
-    if bad.any():
-        raise TrackingError(
-            f"{int(bad.sum())} of {len(labels)} nuclei of time point {nuclei.t} have no finite position in "
-            f"{nuclei.unit}; remove them or give their positions."
-        )
+    positions, labels = _finite_positions(nuclei), nuclei.table["label"].to_numpy(np.int64, copy=True)
     features = _features(nuclei)
     order = np.lexsort((labels, *positions.T[::-1]))
     # Parts of nuclei, and several taken for one, have sizes and intensities that say nothing of a whole one.
@@ -143,7 +165,25 @@ def frame_of(nuclei: Nuclei) -> Frame:
         length=np.ones(count, np.int64),
         start_id=np.zeros(count, np.int64),
         track_id=np.zeros(count, np.int64),
+        seen=_seen(nuclei)[order],
+        wrong=np.full(count, np.nan),
+        fault=np.full(count, -1, np.int64),
+        doubt=np.full(count, np.nan),
+        link_doubt=np.full(count, np.nan),
+        end_doubt=np.full(count, np.nan),
     )
+
+
+def _finite_positions(nuclei: Nuclei) -> PointsZYX:
+    """Positions, none of which is missing."""
+    positions = nuclei.positions()
+    bad = ~np.isfinite(positions).all(axis=1)
+    if bad.any():
+        raise TrackingError(
+            f"{int(bad.sum())} of {len(positions)} nuclei of time point {nuclei.t} have no finite position in "
+            f"{nuclei.unit}; remove them or give their positions."
+        )
+    return positions
 
 
 def _features(nuclei: Nuclei) -> FeaturesNF:
@@ -165,6 +205,27 @@ def _features(nuclei: Nuclei) -> FeaturesNF:
     columns[:, 2] = table["elongation"].to_numpy(np.float64)
     columns[~np.isfinite(columns)] = np.nan
     return columns
+
+
+def _seen(nuclei: Nuclei) -> SeenNS:
+    """`SEEN` of a table; tables of positions alone know nothing of it."""
+    table = nuclei.table
+    expected, found = (table[f"slices_{name}"].to_numpy(np.float64) for name in ("expected", "seen"))
+    known = (expected > 0) & (found > 0)
+    mean = _log(table["intensity_mean"].to_numpy(np.float64))
+    columns = {
+        "score_seen": table["score"].to_numpy(np.float64),
+        "thickness": np.where(known, _log(found) - _log(expected), np.nan),
+        "unseen": np.where(known, np.maximum(expected - found, 0.0), np.nan),
+        "bridged": np.where(known, table["gap_bridged"].to_numpy(np.float64), np.nan),
+        "border": np.where(known, table["touches_border"].to_numpy(np.float64), np.nan),
+        "log_intensity": mean,
+        "elongation": table["elongation"].to_numpy(np.float64),
+        "extent": table["extent"].to_numpy(np.float64),
+        "contrast": _log(table["intensity_std"].to_numpy(np.float64)) - mean,
+    }
+    seen = np.stack([columns[name] for name in SEEN], axis=1)
+    return np.where(np.isfinite(seen), seen, np.nan).astype(np.float32)
 
 
 def _log(value: FloatsN) -> FloatsN:

@@ -45,7 +45,8 @@ def extended(tracks: dict[int, Track], frames: list[Frame], first: int, stop: in
             if known is None:
                 records[track_id] = _begun(frames, index, row)
             else:
-                records[track_id] = replace(known, last_t=frame.t, nuclei_count=known.nuclei_count + 1)
+                count, end = known.nuclei_count + 1, _known(frame.end_doubt[row])
+                records[track_id] = replace(known, last_t=frame.t, nuclei_count=count, end_doubt=end)
     return records
 
 
@@ -56,7 +57,12 @@ def _begun(frames: list[Frame], index: int, row: int) -> Track:
     if frame.newborn[row]:
         parent = int(frames[index - int(frame.back[row])].track_id[frame.row[row]])
         score = float(frame.score[row])
-    return Track(int(frame.track_id[row]), parent, frame.t, frame.t, 1, False, score)
+    doubts = _known(frame.link_doubt[row]), _known(frame.end_doubt[row])
+    return Track(int(frame.track_id[row]), parent, frame.t, frame.t, 1, False, score, *doubts)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def closed(tracks: dict[int, Track], frames: list[Frame], final: int, memory: int) -> set[int]:

@@ -156,7 +156,7 @@ class MakingCurrent:
             "new tracks are current", acquisition=row.name, tracks=len(replayed.tracks), taken=len(replayed.taken)
         )
         for t in sorted(replayed.taken):
-            labels, _ = replayed.taken_tracks[t]
+            labels, *_ = replayed.taken_tracks[t]
             books.tell("done", row, t, done=len(labels))
 
 

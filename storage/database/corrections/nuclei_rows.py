@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
 
 from storage.database.corrections.amendment import AmendedTimepoint
-from storage.database.records import nuclei_records
+from storage.database.records import DOUBT_COLUMNS, nuclei_records
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei, plain_nuclei, timepoints
 
@@ -59,18 +59,19 @@ def lift(connection: Connection, acquisition_id: int) -> list[dict[str, Any]]:
 
 
 def lower(connection: Connection, acquisition_id: int, lifted: Sequence[dict[str, Any]]) -> None:
-    """Put corrected rows back, the plain ones with the tracks that they have by now aside."""
+    """Put corrected rows back, the plain ones with the tracks and doubts that they have by now aside."""
     aside = plain_nuclei.c
     same = and_(nuclei.c.acquisition_id == aside.acquisition_id, nuclei.c.t == aside.t, nuclei.c.label == aside.label)
-    found = select(aside.id, nuclei.c.id, aside.t, aside.label, nuclei.c.track_id).join(nuclei, same)
+    said = ("track_id", *DOUBT_COLUMNS)
+    columns = (aside.id, nuclei.c.id, aside.t, aside.label, *(nuclei.c[name] for name in said))
+    found = select(*columns).join(nuclei, same)
     pairs = connection.execute(found.where(aside.acquisition_id == acquisition_id)).all()
     if pairs:
-        moved = [{"kept": kept, "now": track} for kept, _, _, _, track in pairs]
-        this = aside.id == bindparam("kept")
-        connection.execute(update(plain_nuclei).where(this).values(track_id=bindparam("now")), moved)
-        gone = [{"gone": there} for _, there, _, _, _ in pairs]
+        moved = [{"kept": kept, **dict(zip(said, now, strict=True))} for kept, _, _, _, *now in pairs]
+        connection.execute(update(plain_nuclei).where(aside.id == bindparam("kept")), moved)
+        gone = [{"gone": there} for _, there, *_ in pairs]
         connection.execute(delete(nuclei).where(nuclei.c.id == bindparam("gone")), gone)
-    tracks = {(t, label): track for _, _, t, label, track in pairs}
+    tracks = {(t, label): track for _, _, t, label, track, *_ in pairs}
     # One that a correction made has no plain track, though its label may be one that was there before.
     rows = [row if row["track_id"] is None else row | {"track_id": tracks[row["t"], row["label"]]} for row in lifted]
     if rows:

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, RowMapping, and_, or_, select
 from nuset_engine.arrays import IntsN
 from nuset_engine.nuclei import Nuclei
 from storage.database import analysed
-from storage.database.records import nuclei_from_rows, track_record
-from storage.database.renewal.replayed import Replayed, ReplayedTimepoint
+from storage.database.records import DOUBT_COLUMNS, NO_DOUBTS, doubts_by_label, nuclei_from_rows, track_record
+from storage.database.renewal.replayed import DoubtValues, Replayed, ReplayedTimepoint, TakenTracks
 from storage.database.track_measures import TOGETHER, MeasureScale, measures_of, scale_of, with_measures
 from storage.errors import StorageError
 from storage.schema.states import TimepointState
@@ -26,6 +26,7 @@ from storage.schema.tables import analysed_nuclei, analysed_timepoints, timepoin
 from storage.schema.tables import nuclei as nuclei_table
 
 if TYPE_CHECKING:
+    from tracking.doubts.told import FrameDoubts
     from tracking.graph import Track
     from tracking.params import TrackingParams
     from tracking.tracker import FrameTracks, TrackUpdate
@@ -38,6 +39,7 @@ class _Frame:
     nuclei: Nuclei
     ids: IntsN | None  # of its rows; None for a kept result
     before: IntsN  # track ids, 0 for none
+    doubted: tuple[DoubtValues, ...]
 
 
 def replay(
@@ -95,15 +97,18 @@ def merged(updates: Iterable[TrackUpdate]) -> TrackUpdate:
 
     frames: dict[int, FrameTracks] = {}
     tracks: dict[int, Track] = {}
+    doubts: dict[int, FrameDoubts] = {}
     for update in updates:
         frames.update({frame.t: frame for frame in update.frames})
         for number in update.removed_tracks:
             tracks.pop(number, None)
         tracks.update({track.track_id: track for track in update.tracks})
+        doubts |= {told.t: told.over(doubts.get(told.t)) for told in update.doubts}
     return TrackUpdate(
         frames=tuple(frames[t] for t in sorted(frames)),
         tracks=tuple(tracks[number] for number in sorted(tracks)),
         removed_tracks=(),
+        doubts=tuple(doubts[t] for t in sorted(doubts)),
     )
 
 
@@ -128,7 +133,8 @@ def _frame(connection: Connection, acquisition_id: int, t: int, scale: MeasureSc
     rows: list[RowMapping] = list(connection.execute(select(table).where(here).order_by(table.c.id)).mappings())
     ids = None if kept else np.array([row["id"] for row in rows], np.int64)
     before = np.array([row["track_id"] or 0 for row in rows], np.int64)
-    return _Frame(nuclei_from_rows(t, scale.unit, rows), ids, before)
+    doubted = tuple(tuple(row[name] for name in DOUBT_COLUMNS) for row in rows)
+    return _Frame(nuclei_from_rows(t, scale.unit, rows), ids, before, doubted)
 
 
 def _membership(frames: list[_Frame], update: TrackUpdate, scale: MeasureScale) -> pd.DataFrame:
@@ -179,18 +185,24 @@ def _outcome(
     tracks: list[dict[str, Any]],
 ) -> Replayed:
     told = {frame.t: frame for frame in update.frames}
+    said_of = {doubts.t: doubts_by_label(doubts) for doubts in update.doubts}
     points, ids, numbers = [], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    taken_tracks: dict[int, tuple[IntsN, IntsN]] = {}
+    doubted: list[DoubtValues] = []
+    taken_tracks: dict[int, TakenTracks] = {}
     for frame in frames:
         said = told[frame.nuclei.t]
         now = _in_order(frame, said)
         other = now != frame.before
         points.append(ReplayedTimepoint(said.t, bool(said.is_final), frame.ids is None or bool(other.any())))
+        labels = frame.nuclei.table["label"].to_numpy(np.int64)
+        by_label = said_of.get(said.t, {})
+        doubts = [tuple(by_label.get(label, NO_DOUBTS).values()) for label in labels.tolist()]
         if frame.ids is None:
-            taken_tracks[said.t] = (frame.nuclei.table["label"].to_numpy(np.int64), now)
+            taken_tracks[said.t] = (labels, now, tuple(doubts))
         else:
+            other |= np.array([one != two for one, two in zip(doubts, frame.doubted, strict=True)], bool)
             ids.append(frame.ids[other])
             numbers.append(now[other])
-    return Replayed(
-        tracked, state, tuple(points), np.concatenate(ids), np.concatenate(numbers), taken, taken_tracks, tuple(tracks)
-    )
+            doubted += [doubts[row] for row in np.flatnonzero(other).tolist()]
+    changed = np.concatenate(ids), np.concatenate(numbers), tuple(doubted)
+    return Replayed(tracked, state, tuple(points), *changed, taken, taken_tracks, tuple(tracks))

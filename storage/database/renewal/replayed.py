@@ -8,6 +8,11 @@ from typing import Any
 
 from nuset_engine.arrays import IntsN
 
+DoubtValues = tuple[Any, ...]
+"""What `storage.database.records.DOUBT_COLUMNS` say of a nucleus."""
+TakenTracks = tuple[IntsN, IntsN, tuple[DoubtValues, ...]]
+"""Labels, tracks and doubts of nuclei."""
+
 
 @dataclass(frozen=True)
 class ReplayedTimepoint:
@@ -37,11 +42,13 @@ class Replayed:
         The tracker's state after it.
     points : tuple of ReplayedTimepoint
     nucleus_ids, track_ids : (N,) int64
-        Rows of `nuclei` whose track is another one than before, and their tracks.
+        Rows of `nuclei` whose track is another one than before, or doubted otherwise, and their tracks.
+    doubts : tuple of N
+        How far they are doubted.
     taken : mapping
         The kept results that took part, as their `attempts` by t.
     taken_tracks : mapping
-        (labels, track ids) of the nuclei of those, by t.
+        The nuclei of those, by t.
     tracks : tuple of dict
         Every track, with its measures.
     """
@@ -51,11 +58,12 @@ class Replayed:
     points: tuple[ReplayedTimepoint, ...]
     nucleus_ids: IntsN
     track_ids: IntsN
+    doubts: tuple[DoubtValues, ...]
     taken: Mapping[int, int]
-    taken_tracks: Mapping[int, tuple[IntsN, IntsN]]
+    taken_tracks: Mapping[int, TakenTracks]
     tracks: tuple[dict[str, Any], ...]
 
     @property
     def size(self) -> int:
         """How many rows are to be staged."""
-        return len(self.nucleus_ids) + sum(len(ids) for ids, _ in self.taken_tracks.values()) + len(self.tracks)
+        return len(self.nucleus_ids) + sum(len(ids) for ids, *_ in self.taken_tracks.values()) + len(self.tracks)

@@ -15,6 +15,7 @@ from storage.database import analysed
 from storage.database.commits import done_values
 from storage.database.ledger import track_changes
 from storage.database.ledger.entries import tell
+from storage.database.records import DOUBT_COLUMNS
 from storage.errors import StaleJobError
 from storage.schema.event_kinds import RENEWED, EventKind
 from storage.schema.states import TIMEPOINT_TRANSITIONS, TimepointState, check_transition
@@ -51,11 +52,15 @@ def clear(connection: Connection, acquisition_id: int, most: int = 10 * ROWS) ->
 
 def pieces(acquisition_id: int, replayed: Replayed) -> Iterator[StagedRows]:
     """Cut what a replay found into pieces for `write`."""
-    pairs = zip(replayed.nucleus_ids.tolist(), replayed.track_ids.tolist(), strict=True)
-    yield from _cut("ids", [{"nucleus_id": n, "acquisition_id": acquisition_id, "track_id": i} for n, i in pairs])
-    for t, (labels, numbers) in replayed.taken_tracks.items():
-        rows = [{"at": t, "of": n, "now": i} for n, i in zip(labels.tolist(), numbers.tolist(), strict=True)]
-        yield from _cut("taken", rows)
+    changed = zip(replayed.nucleus_ids.tolist(), replayed.track_ids.tolist(), replayed.doubts, strict=True)
+    names = ("nucleus_id", "track_id", *DOUBT_COLUMNS)
+    yield from _cut(
+        "ids", [{"acquisition_id": acquisition_id, **dict(zip(names, (n, i, *d), strict=True))} for n, i, d in changed]
+    )
+    for t, (labels, numbers, doubts) in replayed.taken_tracks.items():
+        taken = zip(labels.tolist(), numbers.tolist(), doubts, strict=True)
+        names = ("of", "track_id", *DOUBT_COLUMNS)
+        yield from _cut("taken", [{"at": t, **dict(zip(names, (n, i, *d), strict=True))} for n, i, d in taken])
     yield from _cut("tracks", replayed.tracks)
 
 
@@ -68,7 +73,7 @@ def write(connection: Connection, acquisition_id: int, piece: StagedRows) -> Non
             analysed_nuclei.c.t == bindparam("at"),
             analysed_nuclei.c.label == bindparam("of"),
         )
-        connection.execute(update(analysed_nuclei).where(this).values(track_id=bindparam("now")), list(rows))
+        connection.execute(update(analysed_nuclei).where(this), list(rows))
     else:
         connection.execute(insert(staged_track_ids if kind == "ids" else staged_tracks), list(rows))
 
@@ -92,7 +97,8 @@ def make_current(connection: Connection, acquisition_id: int, replayed: Replayed
     _insert_from(connection, analysed_nuclei, nuclei_table, acquisition_id, replayed.tracked_t)
     connection.execute(
         text(
-            "UPDATE nuclei SET track_id = s.track_id FROM staged_track_ids AS s "
+            "UPDATE nuclei SET track_id = s.track_id, doubt = s.doubt, doubt_kind = s.doubt_kind, "
+            "link_doubt = s.link_doubt, end_doubt = s.end_doubt FROM staged_track_ids AS s "
             "WHERE s.nucleus_id = nuclei.id AND s.acquisition_id = :a AND nuclei.acquisition_id = :a"
         ),
         values,
