@@ -158,6 +158,9 @@ FLOW: tuple[Step, ...] = (
          | _back_to(_S.ADMITTED, *_REMADE)),
     Step("amend", _S.CORRECTED, _S.COMMITTED, Runner.THREAD, "rows and tracks follow, in one transaction",
          _back_to(_S.COMPLETE, _C.CHANGED, _C.INPUT), when_stopping=True),
+    Step("correct links", _S.COMPLETE, _S.COMMITTED, Runner.THREAD, "what people said of links alone: no labels change",
+         _back_to(_S.COMPLETE, _C.CHANGED, _C.MEMORY, _C.MACHINE, _C.INPUT, _C.STORE) | _back_to(_S.ADMITTED, *_REMADE),
+         when_stopping=True),
     Step("reopen", _S.COMPLETE, _S.ADMITTED, Runner.WATCHER, "more of it came, or a source changed"),
     Step("retry", _S.SET_ASIDE, _S.ADMITTED, Runner.PERSON, "`nusetd retry`, or a changed source"),
 )  # fmt: skip

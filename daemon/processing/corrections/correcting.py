@@ -1,4 +1,7 @@
-"""What people said of results: a worker brings labels to it beside the store, one transaction rows and tracks."""
+"""What people said of results: a worker brings labels to it beside the store, one transaction rows and tracks.
+
+Where they speak of links alone, no worker is needed: nobody waits for an image that is being analysed.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from daemon import logs, pipeline
 from daemon.processing.messages import STORE_CAUSES, Cause, CorrectTask, Failed, fault_of_ours
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.mending import mend
-from storage.errors import DatabaseUnavailableError, StaleJobError
-from storage.schema.states import FINISHED
+from daemon.processing.store_faults import store_fault
+from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
 
 if TYPE_CHECKING:
     from storage.database.corrections.amendment import Amended, Amendment
@@ -31,16 +34,29 @@ class Correcting:
         self._given_up: set[int] = set()
 
     def due(self) -> Corrigible | None:
-        """The oldest one that nobody works on, and whose readers see what its rows say."""
+        """The oldest one that nobody works on, whose readers see what its rows say, and whose labels change."""
+        return self._first(links=False)
+
+    def of_links(self) -> Corrigible | None:
+        """The same of one whose labels stay as they are."""
+        return self._first(links=True)
+
+    def _first(self, links: bool) -> Corrigible | None:
         books = self._books
         if books.corrections_changed or books.clock() >= self._next:
             books.to_correct = set(books.catalog.corrections.due()) - self._given_up
             books.corrections_changed, self._next = False, books.clock() + _LOOK_S
         for number in sorted(books.to_correct | books.to_replay):
-            if self._may(number) and (number not in books.to_replay or books.catalog.corrections.are_on(number)):
+            if self._may(number) and self._is_of(number, links):
                 row = books.catalog.acquisition(number)
                 return row, books.catalog.stores.owner(row)
         return None
+
+    def _is_of(self, number: int, links: bool) -> bool:
+        corrections = self._books.catalog.corrections
+        if number in self._books.to_replay:
+            return not links and corrections.are_on(number)
+        return corrections.only_links(number) == links
 
     def _may(self, number: int) -> bool:
         """Say whether nobody is at the tracks of an acquisition, or paints them; others may find nuclei meanwhile."""
@@ -74,10 +90,12 @@ class Correcting:
         _leave(books, row)
 
     def _wait(self, row: AcquisitionRow, reason: str) -> None:
-        """Longer and longer; what keeps new time points from being taken up is never given up, and told meanwhile."""
-        if self._books.holds.begin(row, reason) >= _MOST and row.state in FINISHED:
+        """Longer and longer; what keeps time points from being done anew is never given up, and told meanwhile."""
+        books = self._books
+        needed = row.id in books.to_replay or books.catalog.corrections.are_held(row.id)
+        if books.holds.begin(row, reason) >= _MOST and not needed:
             self._given_up.add(row.id)
-            self._books.holds.over(row.id)
+            books.holds.over(row.id)
             logs.error("corrections wait for the next start", acquisition=row.name, reason=reason)
 
     def subject(self, work: Corrigible) -> tuple[AcquisitionRow, int | None]:
@@ -111,20 +129,59 @@ class Amending:
             logs.log.error("a fault in nusetd stopped corrections", exc_info=error)
             books.holds.begin(row, fault_of_ours(error).reason)
         else:
-            self._follow(row)
+            _follow(books, row, self._amended)
         books.amendments.popleft()
         _leave(books, row)
 
-    def _follow(self, row: AcquisitionRow) -> None:
-        books, amended = self._books, self._amended
-        assert amended is not None  # the transaction gave it
-        books.pending.to_publish.update({(row.id, t): row for t in amended.to_publish})
-        books.pending.to_paint.add(row.id)
-        books.crashes.pop(("correct", row.id), None)
-        books.holds.over(row.id)
-        logs.info("corrected", acquisition=row.name, applied=len(amended.applied), misfits=len(amended.misfits))
-        for number, reason in amended.misfits.items():
-            logs.warning("correction does not fit", acquisition=row.name, correction=number, reason=reason)
+
+class CorrectingLinks:
+    """Finds the nuclei that links speak of, and brings tracks to what people said, beside the loop."""
+
+    def __init__(self, step: pipeline.Step, books: Books, correcting: Correcting) -> None:
+        self._books = books
+        self._correcting = correcting
+        self._amended: Amended | None = None
+
+    def due(self) -> Corrigible | None:
+        """The oldest one."""
+        return self._correcting.of_links()
+
+    def do(self, work: Corrigible) -> None:
+        """The whole of it; nothing of the loop's own is touched, as it turns meanwhile."""
+        catalog, (row, owner) = self._books.catalog, work
+        task = CorrectTask(row, catalog.address, owner)
+        self._amended = catalog.corrections.amend(row.id, pipeline.correct(task, lambda done, total: None))
+
+    def over(self, work: Corrigible, error: BaseException | None) -> None:
+        """It ended. What the database refused is due again."""
+        books, (row, _) = self._books, work
+        if isinstance(error, DatabaseUnavailableError):
+            raise error
+        if isinstance(error, StaleJobError):
+            logs.info("corrections are looked at again", acquisition=row.name, reason=error)
+        elif isinstance(error, (StorageError, OSError)):
+            cause = store_fault(error, str(row.zarr_path)) or Cause.INPUT
+            self._correcting.fail(work, Failed(str(error), cause))
+            return
+        elif error is not None:
+            logs.log.error("a fault in nusetd stopped corrections", exc_info=error)
+            self._correcting.fail(work, fault_of_ours(error))
+            return
+        else:
+            _follow(books, row, self._amended)
+        _leave(books, row)
+
+
+def _follow(books: Books, row: AcquisitionRow, amended: Amended | None) -> None:
+    """What follows from the transaction."""
+    assert amended is not None  # it gave it
+    books.pending.to_publish.update({(row.id, t): row for t in amended.to_publish})
+    books.pending.to_paint.add(row.id)
+    books.crashes.pop(("correct", row.id), None)
+    books.holds.over(row.id)
+    logs.info("corrected", acquisition=row.name, applied=len(amended.applied), misfits=len(amended.misfits))
+    for number, reason in amended.misfits.items():
+        logs.warning("correction does not fit", acquisition=row.name, correction=number, reason=reason)
 
 
 def _leave(books: Books, row: AcquisitionRow) -> None:

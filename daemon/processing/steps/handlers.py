@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon import pipeline
-from daemon.processing.corrections.correcting import Amending, Correcting
+from daemon.processing.corrections.correcting import Amending, Correcting, CorrectingLinks
 from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.choosing import ChoosingChannel
@@ -36,5 +36,6 @@ def handlers(books: Books) -> dict[str, Any]:
             ("amend", Amending),
         )
     }
+    made["correct links"] = CorrectingLinks(steps["correct links"], books, made["correct"])
     made["make current"] = MakingCurrent(steps["make current"], books, made["stage"])
     return made

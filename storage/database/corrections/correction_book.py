@@ -64,6 +64,11 @@ class CorrectionBook(Book):
         with self._transaction() as connection:
             return wanted.are_on_now(connection, acquisition_id)
 
+    def only_links(self, acquisition_id: int) -> bool:
+        """Say whether what is due of an acquisition speaks of links alone: no labels change."""
+        with self._transaction() as connection:
+            return wanted.only_links(connection, acquisition_id)
+
     def are_held(self, acquisition_id: int) -> bool:
         """Say whether nothing that was said counts now: time points are done again, or it was set aside."""
         with self._transaction() as connection:

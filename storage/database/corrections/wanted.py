@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
+from storage.database.corrections import events
 from storage.database.corrections.events import ORDERED, SETTLED, UNDO, Correction
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, corrections, timepoints, tracker_states
@@ -61,6 +62,13 @@ def wanted_now(
     settled = _is_settled(connection, acquisition_id)
     done = set() if settled else _done(connection, acquisition_id)
     return {one.id: one.undone_by is None and (settled or done.issuperset(one.times)) for one in said}
+
+
+def only_links(connection: Connection, acquisition_id: int) -> bool:
+    """Say whether the corrections of an acquisition that rows are still to follow speak of links alone."""
+    said = events.of_acquisition(connection, acquisition_id)
+    wanted = wanted_now(connection, acquisition_id, said)
+    return all(one.kind in events.LINK_KINDS for one in said if one.counted != wanted[one.id])
 
 
 def due(connection: Connection) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from cases.corrected import CorrectedMovie
 from cases.stored import Clock
 
 from daemon import pipeline
-from daemon.processing.corrections.correcting import Amending, Correcting
+from daemon.processing.corrections.correcting import Amending, Correcting, CorrectingLinks
 from daemon.processing.messages import Cause, CorrectTask, Failed, TrackTask
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.linking import Committing, CommittingCorrected
@@ -20,7 +20,7 @@ from daemon.processing.steps.renewing import Replaying
 from daemon.processing.tracker_cache import TrackerCache
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
-from storage.errors import DatabaseUnavailableError, StaleJobError
+from storage.errors import DatabaseUnavailableError, StaleJobError, StorageError
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 
@@ -48,8 +48,12 @@ class Bench:
 
     def say(self, label: int = 3) -> int:
         """Have a nucleus deleted."""
+        return self.order(PersonsWord("delete", 1, (label,)))
+
+    def order(self, word: PersonsWord) -> int:
+        """Have anything said."""
         with snapshot(self.catalog.address) as connection:
-            order = ordered(connection, self.row, PersonsWord("delete", 1, (label,)), "me")
+            order = ordered(connection, self.row, word, "me")
         return self.catalog.corrections.order(self.row.id, order)
 
     def work(self) -> None:
@@ -198,6 +202,38 @@ def test_a_full_disk_stops_all_results_and_no_correction_in_particular(bench: Be
     bench.correcting.fail(work, Failed("the disk is full", Cause.MACHINE))
     assert bench.books.stall.lasts
     assert row_of(bench).id == bench.row.id
+
+
+def test_links_wait_for_no_worker(bench: Bench) -> None:
+    links = CorrectingLinks(STEPS["correct links"], bench.books, bench.correcting)
+    bench.order(PersonsWord("unlink", 0, (2,), (2,)))
+    bench.books.corrections_changed = True
+    assert bench.correcting.due() is None
+    work = links.due()
+    assert work is not None
+    links.do(work)
+    links.over(work, None)
+    assert bench.catalog.corrections.are_on(bench.row.id)
+    assert bench.books.pending.to_paint == {bench.row.id}
+    assert (links.due(), bench.correcting.due()) == (None, None)
+    bench.order(PersonsWord("end", 1, (4,)))
+    bench.say()
+    bench.books.corrections_changed = True
+    assert links.due() is None, "labels are to be others as well"
+    assert row_of(bench).id == bench.row.id
+
+
+def test_a_store_that_cannot_be_read_is_told_of_where_links_wait(bench: Bench) -> None:
+    links = CorrectingLinks(STEPS["correct links"], bench.books, bench.correcting)
+    bench.order(PersonsWord("unlink", 0, (2,), (2,)))
+    bench.books.corrections_changed = True
+    work = links.due()
+    assert work is not None
+    links.over(work, StorageError("its labels cannot be read"))
+    assert [str(one) for one in bench.books.troubles()] == ["embryo: its labels cannot be read"]
+    assert links.due() is None
+    with pytest.raises(DatabaseUnavailableError):
+        links.over(work, DatabaseUnavailableError("locked"))
 
 
 def test_where_tracks_are_made_anew_corrections_are_off_until_it_is_done(bench: Bench) -> None:
