@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import numpy as np
@@ -140,7 +143,7 @@ class Description:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What people must be told before they believe a result: remarks, and what was guessed; a sentence each."""
-        return (*self.remarks, *self._doubts_of_axes, *self._doubts_of_voxels)
+        return (*self.remarks, *self._doubts_of_axes, *self._doubts_of_voxels, *self._doubts_of_times)
 
     @property
     def _doubts_of_axes(self) -> tuple[str, ...]:
@@ -168,6 +171,26 @@ class Description:
             f"{self.source_path} says that its voxels are {said} um, which no usual microscope has: give the right "
             "ones with --voxel-size-override Z,Y,X (or Y,X).",
         )
+
+    @property
+    def _doubts_of_times(self) -> tuple[str, ...]:
+        """Times that follow each other otherwise than the one interval says which counts for all of them."""
+        interval, steps = self.frame_interval_s, [b - a for a, b in pairwise(self.time_stamps_s)]
+        if not interval or not steps or self.origins.frame_interval == "configured":
+            return ()
+        usual = median(steps)
+        remedy = "if another one is right, give it with --frame-interval SECONDS."
+        if not math.isclose(usual, interval, rel_tol=_SAME_INTERVAL):
+            return (
+                f"{self.source_path} says that its time points are {interval:.4g} s apart, and gives times that are "
+                f"{usual:.4g} s apart: the former is taken; {remedy}",
+            )
+        if min(steps) * _UNEVEN < interval or max(steps) > _UNEVEN * interval:
+            return (
+                f"{self.source_path} was recorded at uneven times, {min(steps):.4g} to {max(steps):.4g} s apart: "
+                f"times and speeds are told as if it were {interval:.4g} s throughout; {remedy}",
+            )
+        return ()
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -201,5 +224,7 @@ class Description:
         raise StorageError(f"{self.name} has no channel {channel!r}: choose one of {there}.")
 
 
+_SAME_INTERVAL, _UNEVEN = 0.1, 2.0
+"""How far times may be from the interval that is declared, and how many times as long, or short, a step may be."""
 _PIXELS_UM, _SLICES_UM, _FLATTEST = (0.01, 20.0), (0.01, 200.0), 3.0
 """Heights and widths of pixels and distances of slices in images of nuclei, and how far from square pixels are."""

@@ -130,6 +130,7 @@ def inspect(request: InspectionRequest) -> Answer:
 def _look(request: Look) -> Looked:
     path = request.path
     started, before = time.perf_counter(), identify(path)  # what belongs to it is looked at once, in the end
+    before = before or identify_image(path)  # unless it is all that is there
     if before is None:
         return Looked(None)
     if not request.own and readers.is_own(path):

@@ -133,11 +133,14 @@ def conclude(
 def identify(path: str | Path, companions: Iterable[str | Path] = ()) -> Identity | None:
     """Look at a file with its companions, or at a store's directory.
 
-    None when one of them is not there, held by its writer, or neither file nor folder. The status comes from an open
-    descriptor: a directory listing of a network share can report stale sizes until the writer closes its handle.
+    None when one of them is not there, held by its writer, or neither file nor folder; companions of what is not there
+    itself (yet) count alone. The status comes from an open descriptor: a directory listing of a network share can
+    report stale sizes until the writer closes its handle.
     """
-    whole = _identify_one(path) if os.path.exists(path) or not is_series(Path(path)) else Identity(0, 0, 0)
-    for companion in companions:
+    parts = tuple(companions)
+    is_parts = (parts or is_series(Path(path))) and not os.path.exists(path)
+    whole = Identity(0, 0, 0) if is_parts else _identify_one(path)
+    for companion in parts:
         part = _identify_one(companion)
         if whole is None or part is None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,9 +220,18 @@ def _are_complete(images: Iterable[Acquisition]) -> bool:
 def probe(path: Path) -> Completion:
     """Return what the bytes of a file say about whether it is whole. Never raises for what is inside the file."""
     try:
+        if not path.exists() and not is_series(path) and (parts := companions(path)):
+            return _without_head(path, parts)
         return _verdicts.of(path, _files_of(path), lambda: _probed(path), lambda said: said.others)
     except UnreadableInputError as error:
         return Completion("incomplete", str(error))
+
+
+def _without_head(path: Path, parts: Sequence[Path]) -> Completion:
+    """The verdict on parts of an image whose file that describes them is not there."""
+    more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+    reason = f"{path} is not there, but what belongs to it is ({parts[0].name}{more})."
+    return Completion("growing", reason, (), others=(path,))
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from storage.readers.names import (
     plane_series,
     suffix,
 )
+from storage.readers.olympus.oir_structure import MAGIC as OIR_MAGIC
 from storage.readers.series.plane_names import is_series, members
 
 OIF_FOLDER = ".files"  # x.oif has its planes in x.oif.files
@@ -47,7 +48,7 @@ def owner(path: Path, pattern: str | None = None) -> Path:
         return folder / NDTIFF_INDEX
     if found := _OIR_CONTINUATION.match(path.name):
         first = path.with_name(found["stem"] + ".oir")
-        return first if first.exists() else path
+        return first if first.exists() or _is_oir(path) else path
     if found := _MMSTACK_CONTINUATION.match(path.name):
         first = path.with_name(found["stem"] + found["ending"])
         return first if first.exists() else path
@@ -56,6 +57,15 @@ def owner(path: Path, pattern: str | None = None) -> Path:
     if suffix(path) in PICTURE_SUFFIXES and (image := _shown_by(path)) is not None:
         return image
     return plane_series(path, pattern) or path
+
+
+def _is_oir(path: Path) -> bool:
+    """Say by its first bytes whether a file without an ending is a part of an OIR."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(OIR_MAGIC)) == OIR_MAGIC
+    except OSError:
+        return False
 
 
 def _listed_by(path: Path) -> Path | None:

@@ -11,19 +11,25 @@ _LETTERS = {"t": "t", "f": "t", "z": "z", "s": "z", "c": "c", "w": "c"}  # of wo
 # A word and its number that tell a time point, a slice or a channel.
 _WORD = re.compile(
     r"(?:\A|(?<=[_\-. ]))(?P<word>t|tp|time|timepoint|frame|z|slice|c|ch|chan|channel|w)(?P<gap>[_=]?)"
-    r"(?P<number>\d{1,9})(?=[_\-. ]|\Z)",
+    r"(?P<number>\d{1,9})(?=[_\-. ]|\Z)(?!\.\d)",
     re.IGNORECASE,
 )
 # MetaMorph's wavelengths, with the dye behind the number: exp_w1DAPI, exp_w2GFP.
 _WAVE = re.compile(r"(?<=[_\-. ])w(?P<number>\d)(?=[A-Za-z])", re.IGNORECASE)
 # Micro-Manager's single planes: img_000000000_DAPI_000, by time, channel and slice.
 _PLANE_OF_MM = re.compile(r"_(?P<t>\d{9})_(?P<channel>.+)_(?P<z>\d{3})\Z")
+# Plate readers, of Revvity (Opera) and Yokogawa, with the pattern that tells their planes; the place stays in the name.
+_PLANES_OF_PLATES = (
+    r"(?P<name>r\d+c\d+f\d+)p(?P<z>\d+)-ch(?P<c>\d+)sk(?P<t>\d+)",
+    r"(?P<name>.+)_T(?P<t>\d+)F\d+L\d+A\d+Z(?P<z>\d+)C(?P<c>\d+)",
+)
+_FOLDER_OF_TIME = re.compile(r"(?:\A|.*[_\-. ])(?:t|tp|time|timepoint|frame)[_=]?(?P<number>\d{2,9})\Z", re.I | re.S)
 _COUNTER = re.compile(r"(?P<before>.*?)(?P<number>\d{3,9})\Z", re.DOTALL)
 # What numbers behind these words count are places, which are images of their own.
 _PLACE = re.compile(
     r"(?:\A|[_\-. ])(?:s|p|f|xy|pos|position|field|fov|site|scene|series|tile|well|point|stage|view)[_=]?\Z", re.I
 )
-_BELOW_0 = re.compile(r"[_\-. ]t-\d+\Z", re.IGNORECASE)
+_BELOW_0, _FRACTION = (re.compile(rf"[_\-. ]t{number}\Z", re.IGNORECASE) for number in (r"-\d+", r"\d+\.\d+"))
 _ELSE = "(pattern of the watch), else --pattern none"
 
 
@@ -77,6 +83,8 @@ def _numbered(
     path: Path, text: str, words: Sequence[re.Match[str]], letters: Sequence[str], is_plane: bool
 ) -> str | None:
     """What is said of files that are numbered in a way that is not taken for a series by itself."""
+    if is_plane and (of_plate := _of_plate(path, text)) is not None:
+        return of_plate
     plane = _PLANE_OF_MM.search(text) if is_plane else None
     if plane is not None:
         return (
@@ -84,17 +92,51 @@ def _numbered(
             "and each is taken for an image of its own: if they are one image, give --pattern "
             rf"'(?P<name>.+)_(?P<t>\d{{9}})_.+_(?P<z>\d{{3}})' {_ELSE}"
         )
-    if letters == ["t"] and _has_next(path, words[0]):
-        return _series(path, _pattern(text, words, letters), words[0].span("number"))
-    if _BELOW_0.search(text):
-        return (
-            f"{path} has a number below 0, which no time point has, and is taken for an image of its own: number the "
-            "files from 0 or 1"
-        )
+    for word, letter in zip(words, letters, strict=True):
+        if letter == "t" and _has_next(path, word):  # what other words say is the same for all
+            return _series(path, _pattern(text, [word], ["t"]), word.span("number"))
+    for odd, what in ((_BELOW_0, "below 0"), (_FRACTION, "with a fraction")):
+        if odd.search(text):
+            return (
+                f"{path} has a number {what}, which no time point has, and is taken for an image of its own: number "
+                "the files from 0 or 1"
+            )
+    if (in_folders := _of_folders(path, text)) is not None:
+        return in_folders
     counter = _COUNTER.fullmatch(text)
     if counter is None or _PLACE.search(counter["before"]) or _ends_with_date(text) or not _is_one_of_three(path, text):
         return None
     return _series(path, r"(?P<name>.*?)_?(?P<t>\d+)$", counter.span("number"))
+
+
+def _of_plate(path: Path, text: str) -> str | None:
+    """What is said of planes of a plate reader, of which others lie beside it."""
+    for pattern in _PLANES_OF_PLATES:
+        found = re.match(pattern, text)
+        places = sorted((found.span(letter), letter) for letter in "tzc") if found is not None else []
+        if any(_beside_at(path, *span) for span, _ in places):
+            template = _cut(path, *(part for place in places for part in place))
+            return (
+                f"{template}: files are named like planes of a plate reader, and each is taken for an image of its "
+                f"own: if they are one image, give --pattern '{pattern}' {_ELSE}"
+            )
+    return None
+
+
+def _of_folders(path: Path, text: str) -> str | None:
+    """What is said of files of one name in folders that are numbered like time points."""
+    found = _FOLDER_OF_TIME.fullmatch(path.parent.name)
+    if found is None:
+        return None
+    (start, end), number = found.span("number"), int(found["number"])
+    near = [_with_number(path.parent, start, end, number + by) for by in (1, -1) if number + by >= 0]
+    if not any((folder / path.name).exists() for folder in near):
+        return None
+    return (
+        f"{_cut(path.parent, (start, end), 't') / path.name}: folders are numbered like time points, and each of their "
+        f"files is taken for an image of its own: if they are one series, put them into one folder, named like "
+        f"{text}_t0001 and so on, else give --pattern none"
+    )
 
 
 def _series(path: Path, pattern: str, number: tuple[int, int]) -> str:
@@ -144,8 +186,12 @@ def _cut(path: Path, *spans: tuple[int, int] | str) -> Path:
 
 def _has_next(path: Path, word: re.Match[str]) -> bool:
     """Say whether a file with the next or the former number lies beside it."""
-    start, end = word.span("number")
-    near = (int(word["number"]) + by for by in (1, -1))
+    return _beside_at(path, *word.span("number"))
+
+
+def _beside_at(path: Path, start: int, end: int) -> bool:
+    """Say whether a file with the next or the former number at a place of its name lies beside it."""
+    near = (int(path.name[start:end]) + by for by in (1, -1))
     return any(number >= 0 and _with_number(path, start, end, number).exists() for number in near)
 
 

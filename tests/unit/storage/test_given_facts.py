@@ -78,3 +78,24 @@ def test_a_series_without_times_says_what_stays_empty_and_what_to_do() -> None:
 def test_guessed_axes_are_doubted() -> None:
     (doubt,) = replace(acquisition(), origins=Origins(axes="guessed")).doubts
     assert "3 slices and 3 time points" in doubt
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "stamps", "said"),
+    [
+        (60.0, (0.0, 60.0, 121.0, 180.0), ""),
+        (60.0, (0.0, 58.0), ""),
+        (60.0, (0.0, 10.0, 20.0), "60 s apart, and gives times that are 10 s apart"),
+        (10.0, (0.0, 10.0, 20.0, 320.0), "uneven times, 10 to 300 s apart"),
+        (10.0, (0.0, 10.0, 11.0, 21.0), "uneven times, 1 to 10 s apart"),
+        (None, (0.0, 0.0, 0.0), ""),
+        (60.0, (), ""),
+    ],
+)
+def test_times_that_do_not_go_with_the_interval_are_said_unless_a_person_gave_it(
+    interval_s: float | None, stamps: tuple[float, ...], said: str
+) -> None:
+    image = replace(acquisition(pixels(2)), frame_interval_s=interval_s, time_stamps_s=stamps, origins=Origins())
+    assert [said in one for one in image.doubts] == ([True] if said else [])
+    given = replace(image, origins=Origins(frame_interval="configured"))
+    assert given.doubts == ()

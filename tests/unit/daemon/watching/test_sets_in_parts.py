@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import zarr
-from cases import images, mmstack_file
+from cases import images, mmstack_file, ndtiff_file, oir_file, olympus_file
 from cases.ome_set_file import DESCRIBED, SPLITS, ome_set
 from cases.stored import pixels
 from desk import Desk
@@ -180,6 +180,24 @@ def test_an_mmstack_goes_on_without_a_file_between_others(desk: Desk, elsewhere:
     desk.run(60.5, 70.0)
     assert desk.queued() == {"a_MMStack_Pos0": [0, 1, 2, 3]}
     assert desk.catalog.acquisition(1).doubts == ()
+
+
+@pytest.mark.parametrize("write", [olympus_file.oif, oir_file.oir_in_parts, ndtiff_file.ndtiff])
+def test_parts_without_the_file_that_describes_them_are_said_and_taken_when_it_comes(
+    desk: Desk, write: Callable[..., Path]
+) -> None:
+    head = write(desk.incoming, ARRAY)
+    data = head.read_bytes()
+    head.unlink()
+    desk.run(0.0, 50.0)
+    assert desk.catalog.acquisitions() == [], "it may still come"
+    desk.run(50.5, 120.0)
+    (aside,) = desk.catalog.acquisitions(AcquisitionState.SET_ASIDE)
+    assert f"{head} is not there, but what belongs to it is (" in str(aside.error)
+    head.write_bytes(data)
+    desk.run(120.5, 140.0)
+    assert [times for times in desk.queued().values() if times] == [[0, 1, 2, 3]]
+    assert desk.catalog.acquisitions(AcquisitionState.SET_ASIDE) == []
 
 
 def test_files_of_an_mmstack_wait_for_the_first_one(desk: Desk, elsewhere: Path) -> None:

@@ -37,6 +37,12 @@ def said(folder: Path, **options: object) -> set[str]:
         ([f"img_00000000{t}_DAPI_00{z}.tif" for t in (0, 1) for z in (0, 1)], "img_{t}_DAPI_{z}.tif", None, (2, 1, 2)),
         ([f"frame_00{t}.tif" for t in (0, 1, 2)], "frame_{t}.tif", "frame", (3, 1, 1)),
         ([f"a_time{t}.tif" for t in (0, 1)], "a_time{t}.tif", "a", (2, 1, 1)),
+        ([f"TP{t}_ch0.tif" for t in (1, 2)], "TP{t}_ch0.tif", None, (2, 1, 1)),
+        ([f"a_t00{t}_z003_c1.tif" for t in (1, 2)], "a_t{t}_z003_c1.tif", "a", (2, 1, 1)),
+        ([f"r01c02f01p0{z}-ch{c}sk{t}fk1fl1.tiff" for z in (1, 2) for c in (1, 2) for t in (1, 2, 3)],
+         "r01c02f01p{z}-ch{c}sk{t}fk1fl1.tiff", None, (3, 2, 2)),
+        ([f"P_B02_T000{t}F001L01A01Z0{z}C0{c}.tif" for z in (1, 2) for c in (1, 2) for t in (1, 2)],
+         "P_B02_T{t}F001L01A01Z{z}C{c}.tif", None, (2, 2, 2)),
         (["T=1.tif", "T=2.tif"], "T={t}.tif", None, (2, 1, 1)),
         ([f"img00{t}.tif" for t in (1, 2, 3)], "img{t}.tif", "img", (3, 1, 1)),
         ([f"00{t}.tif" for t in (1, 2, 3)], "{t}.tif", None, (3, 1, 1)),
@@ -96,6 +102,22 @@ def test_a_number_below_0_is_said(tmp_path: Path) -> None:
     found = open_acquisitions(tmp_path)
     assert [(one.name, one.time_points) for one in found] == [("a", (0, 1)), ("a_t-1", (0,))]
     assert "a number below 0" in found[1].remarks[0]
+
+
+def test_a_number_with_a_fraction_is_said(tmp_path: Path) -> None:
+    put(tmp_path, "a_t0.5.tif", "a_t1.0.tif", "a_t1.5.tif")
+    assert ["a number with a fraction" in one for one in said(tmp_path)] == [True] * 3
+
+
+def test_folders_that_are_numbered_like_time_points_are_said(tmp_path: Path) -> None:
+    for name in ("exp_t0001", "exp_t0002", "exp_t0004", "s1"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name, "stack.tif")
+    found = {one.source_path.parent.name: one.remarks for one in open_acquisitions(tmp_path)}
+    (sentence,) = found["exp_t0001"]
+    assert sentence.startswith(f"{tmp_path / 'exp_t{t}' / 'stack.tif'}: folders are numbered like time points")
+    assert found["exp_t0002"] == (sentence,), "once for all"
+    assert found["exp_t0004"] == found["s1"] == ()
 
 
 def test_of_two_files_with_one_number_the_one_with_fewer_digits_counts_and_the_other_is_named(tmp_path: Path) -> None:
