@@ -7,18 +7,23 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-from daemon.configuration.config import EngineConfig
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError
+from daemon.installation.best_workers import worker_count
 from daemon.installation.kept_weights import located
 from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX, CrashRecord
 from daemon.processing.messages import EngineSetup
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.worker_client import Worker
+from daemon.processing.workers.graphics import shared_out
+from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.protocol import Awaited, Workers
+from daemon.processing.workers.stores_lock import StoresLock
+from daemon.processing.workers.worker_client import Worker
 from daemon.watching.idle_lane import IdleLane
 from daemon.watching.inspection_client import InspectionClient
 from storage import naming
@@ -55,23 +60,24 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Assembly:
-    """The parts: the worker with its queue, and those who look into files."""
+    """The parts: the workers with their queue, and those who look into files."""
 
-    worker: Worker
+    workers: Workers[Any]
     queue_loop: QueueLoop
     inspection_client: InspectionClient
     idle_lane: IdleLane
 
     @property
-    def connections(self) -> list[Connection]:
+    def told(self) -> list[Awaited]:
         """What to wait for when there is nothing else to do."""
-        return [one for one in (self.inspection_client.connection, self.worker.connection) if one is not None]
+        inspects = self.inspection_client.connection
+        return [*([] if inspects is None else [inspects]), *self.workers.told]
 
     def stop(self) -> None:
         """End the processes."""
         self.inspection_client.stop()
         self.idle_lane.stop()
-        self.worker.stop()
+        self.workers.end()
 
 
 def assemble(
@@ -90,13 +96,10 @@ def assemble(
     output : Path or URL
         Where results go, the first place of several.
     """
-    setup = EngineSetup(
-        engine.factory, located(engine.weights), engine.threads, worker_lock(catalog, output), engine.runtime
-    )
-    worker = Worker(setup, rules.worker_silence_s, clock)
+    workers = local_workers(engine, StoresLock(worker_lock(catalog, output)), rules.worker_silence_s, clock)
     queue_loop = QueueLoop(
         catalog,
-        [worker],
+        workers,
         rules.retry_policy,
         hooks.observer,
         hooks.reachable,
@@ -106,12 +109,31 @@ def assemble(
         lambda: _room(output),
     )
     live, own = (InspectionClient(rules.reader_limit_s, clock) for _ in range(2))
-    return Assembly(worker, queue_loop, live, IdleLane(live, own, clock))
+    return Assembly(workers, queue_loop, live, IdleLane(live, own, clock))
 
 
-def worker_lock(catalog: Catalog, output: naming.Place) -> str:
-    """The lock that keeps two workers from writing at once: beside the database, in the output, or with the state."""
-    return str(naming.worker_lock_path(_beside(catalog, output)))
+def local_workers(
+    engine: EngineConfig, lock: StoresLock, silence_s: float, clock: Callable[[], float] = time.monotonic
+) -> LocalWorkers:
+    """Workers on this machine, which share its cores and its graphics cards; none is started yet."""
+    count = worker_count(engine.workers)
+    shares = shared_out(engine.device, count, engine.gpu_memory_gb)
+    threads = threads_each(engine.threads, count)
+    weights = located(engine.weights)
+    setups = [EngineSetup(engine.factory, weights, threads, engine.runtime, graphics) for graphics in shares]
+    return LocalWorkers([Worker(setup, silence_s, clock) for setup in setups], lock)
+
+
+def threads_each(threads: int | None, workers: int) -> int | None:
+    """Divide cores among workers; a single one that may have all is told no number."""
+    if workers == 1:
+        return threads
+    return max(1, (threads or len(os.sched_getaffinity(0))) // workers)
+
+
+def worker_lock(catalog: Catalog, output: naming.Place) -> Path:
+    """What keeps workers of two services from writing at once: beside the database, in the output, with the state."""
+    return naming.worker_lock_path(_beside(catalog, output))
 
 
 def crash_record(catalog: Catalog, output: naming.Place) -> CrashRecord:

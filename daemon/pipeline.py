@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from daemon import logs
 from daemon.processing.channels.looking import try_acquisition
 from daemon.processing.engine_factory import StackSegmenter
 from daemon.processing.messages import (
@@ -31,7 +30,7 @@ from daemon.processing.messages import (
     Tracked,
     TrackTask,
 )
-from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable
+from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable, say_doubts
 from daemon.processing.stopwatch import Stopwatch
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure
@@ -42,11 +41,8 @@ from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.omezarr import places, references
 from storage.omezarr.image_store import ImageStore, sweep_unfinished
-from storage.query.sentences import kind
 from storage.readers.names import experiment
 from storage.readers.plane_cache import keep
-from storage.schema.states import AcquisitionState
-from tracking.steps import step_of
 
 if TYPE_CHECKING:
     from daemon.processing.corrections.network import SegmenterWith
@@ -212,7 +208,7 @@ def admit(
         replaces=replaces,
         channel=channel,
     )
-    _say_doubts(catalog, row, acquisition, recipe)
+    say_doubts(catalog, row, acquisition, recipe)
     # The catalog counts time points from the number that was the first when it met the series.
     shift = acquisition.shift_from(row.first_number)
     catalog.add_timepoints(
@@ -225,26 +221,6 @@ def admit(
     if acquisition.stage_um is not None:
         catalog.sources.note_stage(row.id, [t + shift for t in found.fingerprints], acquisition.stage_um)
     return row
-
-
-def _say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description, recipe: Recipe) -> None:
-    """Say what is not certain once: not with each file of a series, nor of all that are named alike."""
-    if row.state is AcquisitionState.QUEUED and not catalog.timepoints(row.id):
-        for lack in acquisition.lacks:
-            logs.info("image says too little", acquisition=row.name, reason=lack)
-        for fact, said in acquisition.overruled.items():
-            logs.info("image overruled", acquisition=row.name, fact=fact, of_the_file=said)
-    if not acquisition.doubts and row.step == 1:
-        return
-    known = [point.t for point in catalog.timepoints(row.id)]
-    is_series = acquisition.first_number is not None
-    for doubt in acquisition.doubts if is_series or not known else ():
-        key = (row.source_path, kind(doubt)) if is_series else doubt
-        logs.warning_once("image in doubt", key, acquisition=row.name, reason=doubt)
-    if recipe.step is None and row.step > 1 and step_of(known) != row.step:
-        logs.warning(
-            "numbers go in steps", acquisition=row.name, step=row.step, remedy="step = 1 where files are missing"
-        )
 
 
 def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:
@@ -270,7 +246,11 @@ def choose_channel(
 
 
 def analyse(
-    acquisition: Acquisition, task: AnalyseTask, segmenter: StackSegmenter, progress: Callable[[int], None]
+    acquisition: Acquisition,
+    task: AnalyseTask,
+    segmenter: StackSegmenter,
+    progress: Callable[[int], None],
+    store_made: Callable[[], None] = lambda: None,
 ) -> Analysed:
     """Find and measure the nuclei of one time point, and bring its image and labels safely to disk.
 
@@ -282,6 +262,8 @@ def analyse(
         Yields the labels of each slice, (Y, X) int32.
     progress : callable
         Told the number of slices done.
+    store_made : callable
+        Told when the store is there.
     """
     row, t = task.acquisition, task.t
     request, watch = StoredRecipe.of(row), Stopwatch()
@@ -293,7 +275,8 @@ def analyse(
         if image == "reference" and not references.is_possible(acquisition, naming.as_place(place)):
             image = "copy"
         form = (request.ome_zarr_version, image, task.owner, task.store_made, stack, row.reading)
-        store = ImageStore.create(place, timed, *form)
+        store = ImageStore.create(place, timed, *form, task.lease)
+    store_made()
     planes = WatchedPlanes(channels[request.nuclear_channel])
     slices = segmenter.segment_stack(planes, progress=progress)
     with watch.lap("join_s"):
@@ -380,19 +363,31 @@ def publish(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
     catalog.mark_published(row.id, t)
 
 
-def sweep(row: AcquisitionRow, owner: Owner) -> None:
-    """Remove what an interrupted writer left in an acquisition's OME-Zarr, and stores that it had not finished."""
+def sweep(row: AcquisitionRow, owner: Owner, t: int | None = None, lease: str = "") -> None:
+    """Remove what an interrupted writer left in an OME-Zarr, and stores that it had not finished.
+
+    With `t`, what it left of this time point, and of a store that was made under this lease: others go on beside it.
+    """
     place = naming.as_place(str(row.zarr_path))
-    sweep_unfinished(naming.parent(place), owner.database)
+    if t is None:
+        sweep_unfinished(naming.parent(place), owner.database)
+    places.remove_unfinished(place, owner.database, lease)
     if places.exists(place):
         store = ImageStore.open(place)
         if store.owner in (None, owner):  # another one's is none of our business
-            store.sweep()
+            _ = store.sweep() if t is None else store.sweep_timepoint(t)
 
 
 def paint(task: PaintTask) -> None:
-    """Write the final track ids of one time point as labels, and let readers see them."""
-    store = ImageStore.open(task.zarr_path, task.owner)
+    """Write the final track ids of one time point as labels, where readers do not see them yet."""
+    store = ImageStore.open(task.zarr_path)
+    store.refuse_others(task.owner)
     store.write_tracks(task.t, task.track_of)
-    store.keep_interval(task.seconds_per_t)
-    store.publish_tracks(task.t)
+
+
+def show_tracks(catalog: Catalog, row: AcquisitionRow, t: int) -> None:
+    """Let readers of the OME-Zarr see painted track ids, on a scale of time as it is known by now."""
+    store = ImageStore.open(str(row.zarr_path), catalog.stores.owner(row))
+    store.keep_interval(row.seconds_per_t)
+    store.publish_tracks(t)
+    catalog.mark_painted(row.id, t)

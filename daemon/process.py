@@ -38,7 +38,8 @@ from storage.spans import spoken
 from tracking.steps import absent
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import EngineConfig, Processing, UnclearChannel
+    from daemon.configuration.config import Processing, UnclearChannel
+    from daemon.configuration.service_config import EngineConfig
     from daemon.processing.steps.books import Seen
     from storage.schema.rows import AcquisitionRow, TimepointRow
 
@@ -105,7 +106,7 @@ class _Run:
             client.turn()
             if self.parts.queue_loop.model is not None:  # the engine is not loaded before there is something to do
                 self.parts.queue_loop.step(0.0)
-            wait(self.parts.connections, _TURN_S)
+            wait(self.parts.told, _TURN_S)
         return [answers[number] for number in range(len(requests))]
 
 

@@ -242,8 +242,8 @@ class Service:
         self._page.turn()
         self._requests.turn(now)
         self._upkeep.turn(self._config.retention, now)
-        if self._parts.connections:
-            wait(self._parts.connections, _TURN_S)
+        if self._parts.told:
+            wait(self._parts.told, _TURN_S)
         else:
             time.sleep(_TURN_S)
         self._queue_loop.step(0.0)
@@ -300,7 +300,7 @@ class Service:
         return Live(
             state=self._state,
             model=None if model is None else f"{model.model_name} ({model.model_sha256[:12]})",
-            worker_pid=self._parts.worker.pid,
+            workers=self._queue_loop.workers,
             working_on=self._queue_loop.working_on,
             worker_deaths=self._queue_loop.deaths,
             roots=[Root(w.path, w.output, intake.online, intake.settling) for w, intake in self._intakes.items()],

@@ -13,7 +13,7 @@ from daemon.installation.kept_weights import located
 if TYPE_CHECKING:
     from daemon.configuration.config import Config
     from daemon.overrides.in_use import OverrideOrder, SettingsInUse
-    from daemon.processing.engine_exchange import EngineExchange
+    from daemon.processing.workers.engine_exchange import EngineExchange
 
 Answered = Callable[[bool, str], None]
 

@@ -181,15 +181,17 @@ def next_free(place: Place, stem: str) -> Place:
     return inside(parent(place), f"{name}-{int(number) + 1 if number.isdecimal() else 2}{STORE_SUFFIX}")
 
 
-def unfinished(place: Place, whose: str = "") -> Place:
+def unfinished(place: Place, whose: str = "", maker: str = "") -> Place:
     """Return where an OME-Zarr is made before it is moved to its place (or what marks it as not whole yet).
 
     Parameters
     ----------
     whose : str
         Identity of the database, so that services with one output folder leave each other's alone.
+    maker : str
+        Who makes it, where several make the same one at a time.
     """
-    return inside(parent(place), f"{base(place)}{_mark_of(whose)}{PARTIAL_SUFFIX}")
+    return inside(parent(place), f"{base(place)}{_mark_of(maker)}{_mark_of(whose)}{PARTIAL_SUFFIX}")
 
 
 def unfinished_pattern(whose: str = "") -> str:

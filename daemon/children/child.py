@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -84,8 +84,8 @@ class Child(Generic[R, M]):
         """Seconds since its last word, or since it was given something to do."""
         return self._clock() - self._heard
 
-    def start(self, *greeting: object) -> None:
-        """Start the process, and send what it needs before its first request."""
+    def start(self, *greeting: object, held: Sequence[int] = ()) -> None:
+        """Start the process, which inherits the descriptors `held`, and send what it needs before its first request."""
         self._forget_the_dead()
         ours, theirs = Pipe()
         paths = os.pathsep.join(path for path in sys.path if path)
@@ -93,7 +93,7 @@ class Child(Generic[R, M]):
         # Our standard output is for results, so it gets our standard error for both.
         self._process = subprocess.Popen(
             command,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), *held),
             env={**self._environment, **os.environ, "PYTHONPATH": paths},
             stdin=subprocess.DEVNULL,
             stdout=2,
@@ -183,6 +183,12 @@ class Child(Generic[R, M]):
             except subprocess.TimeoutExpired:
                 logs.warning("process cannot be ended", module=self._module, pid=process.pid)
         self._forget_the_dead()
+
+    @property
+    def dying(self) -> frozenset[int]:
+        """Process ids of those that were killed and are not gone yet."""
+        self._forget_the_dead()
+        return frozenset(process.pid for process in self._dying)
 
     @property
     def dies(self) -> bool:

@@ -93,7 +93,7 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Which segmenter with which weights, on how many cores, and every other setting."""
-    from daemon.configuration.config import DEFAULT_WEIGHTS
+    from daemon.configuration.service_config import DEFAULT_WEIGHTS
 
     parser.add_argument("--weights", help=f"name of shipped weights, or a file (default: {DEFAULT_WEIGHTS})")
     parser.add_argument("--threads", type=positive_int, help="cores to compute with (default: all)")
@@ -115,6 +115,24 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="settings from a TOML file, such as the service's: its [segmentation], [volume], [tracking] and [engine]",
     )
     add_assignments(parser)
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """`--workers`, in other words `--set engine.workers=N`."""
+    parser.add_argument(
+        "--workers",
+        dest="set",
+        action="append",
+        metavar="N",
+        type=_workers,
+        help="how many processes work side by side, which share the cores; auto: as many as `nusetd selfcheck "
+        "--workers 1,2,4` found best here (default: 1)",
+    )
+
+
+def _workers(text: str) -> Assignment:
+    count = text if text == "auto" else positive_int(text)
+    return one_assignment(f"engine.workers={count}")
 
 
 def add_assignments(parser: argparse.ArgumentParser) -> None:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: copy)",
     )
     options.add_engine(parser)
+    options.add_workers(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:

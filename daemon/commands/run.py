@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the TOML file, see check-config")
     options.add_assignments(parser)
+    options.add_workers(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:

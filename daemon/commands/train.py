@@ -160,7 +160,7 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig) -> None:
 
 def _learn(arguments: argparse.Namespace) -> int:
     """Train on what people corrected, and say whether that made the weights better where nothing was learned."""
-    from daemon.configuration.config import DEFAULT_WEIGHTS
+    from daemon.configuration.service_config import DEFAULT_WEIGHTS
     from daemon.errors import UsageError
     from daemon.files.learning import compare, take_corrected
     from daemon.installation.kept_weights import located

@@ -14,13 +14,12 @@ from daemon.configuration.fields import Fault, Reader
 from daemon.configuration.page import PageConfig, read_page
 from daemon.configuration.retention import RetentionConfig, read_retention
 from daemon.configuration.rules import RuleConfig, read_rules
-from daemon.configuration.service_config import ServiceConfig, read_service
+from daemon.configuration.service_config import EngineConfig, ServiceConfig, read_engine, read_service
 from daemon.configuration.settle_rules import SettleRules
 from daemon.configuration.toml_lines import KeyPath, key_lines, line_of, text_of
 from daemon.errors import ConfigError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.params import VolumeParams
-from nuset_engine.runtime.names import AUTO, RUNTIMES
 from storage import naming
 from storage.errors import StorageError
 from storage.given_facts import GivenFacts, GivenSize
@@ -33,9 +32,6 @@ UnclearChannel = Literal["ask", "take"]
 
 SECTIONS: Mapping[str, Any] = {"segmentation": SegmentationParams, "volume": VolumeParams, "tracking": TrackingParams}
 """The sections whose settings decide results, with the parameters that they are read into."""
-
-DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
-DEFAULT_WEIGHTS = "fluorescence"
 
 
 @dataclass(frozen=True)
@@ -133,29 +129,6 @@ class WatchConfig:
     def settle(self) -> SettleRules:
         """The rules by which a file counts as finished."""
         return SettleRules(self.quiet_s, self.give_up_s, self.acquisition_quiet_s)
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """The segmenter.
-
-    Attributes
-    ----------
-    factory : str
-        Its import path, `module:callable`.
-    weights : str
-        Name or path.
-    threads : int or None
-        Cores to use; None: all.
-    runtime : str
-        What computes the network: ``openvino`` in int8, ``tensorflow`` in float32, ``auto``: the quicker of those that
-        can be had. Part of what identifies a result.
-    """
-
-    factory: str = DEFAULT_ENGINE
-    weights: str = DEFAULT_WEIGHTS
-    threads: int | None = None
-    runtime: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -267,7 +240,7 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
     watches = tuple(_read_watch(table, folder, reader) for table in reader.tables("watch"))
     if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
-    service, engine = read_service(reader.table("service")), _read_engine(reader.table("engine"))
+    service, engine = read_service(reader.table("service")), read_engine(reader.table("engine"))
     processing = Processing(**{name: reader.table(name).params(kind) for name, kind in SECTIONS.items()})
     alerts, retention = read_alerts(reader.table("alerts")), read_retention(reader.table("retention"))
     page, rules = read_page(reader.table("page"), folder), read_rules(reader, folder, [one.path for one in watches])
@@ -342,21 +315,6 @@ def _written(document: Mapping[str, Any]) -> frozenset[KeyPath]:
         ("watch", i, *key) for i, one in enumerate(watches if isinstance(watches, list) else []) for key in inside(one)
     ]
     return frozenset([*inside(document), *own])
-
-
-def _read_engine(table: Reader) -> EngineConfig:
-    defaults = EngineConfig()
-    threads = table.whole("threads", 0, at_least=0)
-    engine = EngineConfig(
-        factory=table.text("factory", defaults.factory),
-        weights=table.text("weights", defaults.weights),
-        threads=threads or None,
-        runtime=table.choice("runtime", defaults.runtime, RUNTIMES),
-    )
-    if ":" not in engine.factory:
-        table.fault(("factory",), f"factory = {engine.factory!r} names no callable; write it as 'module:callable'.")
-    table.finish()
-    return engine
 
 
 def _read_database(reader: Reader, folder: Path, watches: tuple[WatchConfig, ...]) -> str:

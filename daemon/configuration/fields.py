@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from daemon.configuration.toml_lines import KeyPath
 from nuset_engine.errors import ParametersError
@@ -121,6 +121,16 @@ class Reader:
         if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
             return value
         self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}.")
+        return default
+
+    def whole_or_auto(self, name: str, default: int | Literal["auto"], at_least: int) -> int | Literal["auto"]:
+        """A whole number of at least `at_least`, or `auto`."""
+        value = self._take(name, default)
+        if value == "auto":
+            return "auto"
+        if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
+            return value
+        self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}, or 'auto'.")
         return default
 
     def optional_whole(self, name: str, at_least: int) -> int | None:

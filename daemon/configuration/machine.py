@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.configuration.config import DEFAULT_ENGINE, Config, EngineConfig
+from daemon.configuration.config import Config
 from daemon.configuration.fields import Fault
+from daemon.configuration.service_config import DEFAULT_ENGINE, EngineConfig
 from daemon.configuration.toml_lines import KeyPath
 from daemon.installation.kept_weights import located
 from nuset_engine.errors import EngineError

@@ -1,10 +1,17 @@
-"""`[service]`: how the service watches, works and shows itself."""
+"""`[service]` and `[engine]`: how the service watches, works and shows itself, and what its workers hold."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from daemon.configuration.fields import Reader
+from nuset_engine.runtime.names import AUTO, RUNTIMES
+
+DEFAULT_ENGINE = "nuset_engine.segment:Segmenter"
+DEFAULT_WEIGHTS = "fluorescence"
+_DEVICE = re.compile(r"auto|cpu|gpu:\d+(\s*,\s*gpu:\d+)*")
 
 
 @dataclass(frozen=True)
@@ -55,3 +62,58 @@ def read_service(table: Reader) -> ServiceConfig:
     )
     table.finish()
     return service
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """The segmenter.
+
+    Attributes
+    ----------
+    factory : str
+        Its import path, `module:callable`.
+    weights : str
+        Name or path.
+    threads : int or None
+        Cores to use, all workers together; None: all.
+    runtime : str
+        What computes the network: ``openvino`` in int8, ``tensorflow`` in float32, ``auto``: the quicker of those that
+        can be had. Part of what identifies a result.
+    workers : int or str
+        How many processes work on time points side by side; ``auto``: as many as `nusetd selfcheck --workers` found
+        best on this machine, one where it was never asked.
+    device : str
+        ``auto``: each worker the next graphics card, where there are any; ``cpu``: none; ``gpu:0``, or
+        ``gpu:0,gpu:1``: these in turn.
+    gpu_memory_gb : float or None
+        At most so much of a card's memory for each worker, for workers that share one; None: what it comes to need.
+    """
+
+    factory: str = DEFAULT_ENGINE
+    weights: str = DEFAULT_WEIGHTS
+    threads: int | None = None
+    runtime: str = AUTO
+    workers: int | Literal["auto"] = 1
+    device: str = "auto"
+    gpu_memory_gb: float | None = None
+
+
+def read_engine(table: Reader) -> EngineConfig:
+    """Read the table `[engine]`, noting its faults."""
+    defaults = EngineConfig()
+    threads = table.whole("threads", 0, at_least=0)
+    engine = EngineConfig(
+        factory=table.text("factory", defaults.factory),
+        weights=table.text("weights", defaults.weights),
+        threads=threads or None,
+        runtime=table.choice("runtime", defaults.runtime, RUNTIMES),
+        workers=table.whole_or_auto("workers", defaults.workers, at_least=1),
+        device=table.text("device", defaults.device),
+        gpu_memory_gb=table.optional_number("gpu_memory_gb"),
+    )
+    if _DEVICE.fullmatch(engine.device) is None:
+        table.fault(("device",), f"device = {engine.device!r} is none; write auto, cpu, gpu:0, or gpu:0,gpu:1.")
+    if ":" not in engine.factory:
+        table.fault(("factory",), f"factory = {engine.factory!r} names no callable; write it as 'module:callable'.")
+    table.finish()
+    return engine

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from daemon.configuration.config import EngineConfig, Processing
+from daemon.configuration.config import Processing
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError, UsageError
 from daemon.files.other_systems import ENGINE, OtherSystem
 from daemon.output import complain

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from daemon.configuration.config import EngineConfig
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError
 from daemon.files.evaluate import EvaluationOptions, evaluate_folders
 from storage.export.corrected_examples import CorrectedExamples, corrected_examples

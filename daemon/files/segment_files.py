@@ -23,7 +23,8 @@ from storage import readers
 from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import EngineConfig, Processing, UnclearChannel
+    from daemon.configuration.config import Processing, UnclearChannel
+    from daemon.configuration.service_config import EngineConfig
     from storage.acquisition import Acquisition
 
 

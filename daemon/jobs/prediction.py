@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.configuration.catalogue import Known, every_setting
-from daemon.configuration.config import DEFAULT_WEIGHTS
+from daemon.configuration.service_config import DEFAULT_WEIGHTS
 from daemon.errors import UsageError
 from daemon.jobs.choices import Choices
 from daemon.jobs.job import JobStep

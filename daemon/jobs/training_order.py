@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.configuration.config import DEFAULT_WEIGHTS
+from daemon.configuration.service_config import DEFAULT_WEIGHTS
 from daemon.installation.kept_weights import NAME
 from daemon.jobs.choices import Choices
 from daemon.jobs.job import JobStep

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import logs
 from daemon.errors import DaemonError
+from daemon.installation.best_workers import kept_rates
 from daemon.monitoring.alarms import (
     BEFORE,
     Alert,
@@ -31,6 +32,7 @@ from daemon.monitoring.pace import Pace, pace_of, stopped
 from daemon.monitoring.report import Report, RootReport
 from daemon.monitoring.trouble_note import TroubleNote, trouble_note_path
 from daemon.processing.steps.troubles import Trouble
+from daemon.processing.workers.protocol import WorkerNow
 from storage.clock import iso, utc_now
 from storage.errors import StorageError
 
@@ -65,7 +67,7 @@ class Live:
 
     state: str
     model: str | None = None
-    worker_pid: int | None = None
+    workers: Sequence[WorkerNow] = ()
     working_on: str | None = None
     worker_deaths: int = 0
     roots: Sequence[Root] = ()
@@ -113,6 +115,7 @@ class Monitor:
         self._told_online: tuple[bool, ...] = ()
         self._trouble_note = TroubleNote(trouble_note_path(config.database))
         self._disks = Disks()
+        self._rates = kept_rates()
         self._rooms: list[Room] = []
         self.config_error: str | None = None
         self.settings: dict[str, Any] = {}
@@ -175,7 +178,7 @@ class Monitor:
         self._trouble = None
         self._trouble_note.write(report.troubles)
         self._told_troubles, self._told_online = report.troubles, online
-        pace = pace_of(state)
+        pace = pace_of(state, max(len(seen.workers), 1), self._rates)
         if report.troubles:
             pace = stopped(pace, report.troubles[0])
         self._tell(report, pace, now)
@@ -242,7 +245,9 @@ class Monitor:
             interval_s=self._config.service.report_s,
             config=None if self._origin is None else str(self._origin),
             model=live.model,
-            worker_pid=live.worker_pid,
+            worker_pid=next((worker.pid for worker in live.workers), None),
+            workers=tuple(live.workers),
+            worker_rates={str(count): rate for count, rate in self._rates.items()},
             working_on=live.working_on,
             worker_deaths=live.worker_deaths,
             roots=tuple(replace(root, free_hours=hours.get(root.output)) for root in roots),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from statistics import median
@@ -45,6 +45,8 @@ class Pace:
         None: too little is known.
     verdict : str
         The same in words.
+    workers : int
+        How many time points are worked on side by side.
     """
 
     waiting: int
@@ -63,6 +65,12 @@ class Pace:
     catch_up_s: float | None
     keeps_up: bool | None
     verdict: str
+    workers: int = 1
+
+    @property
+    def each_s(self) -> float | None:
+        """Seconds from one time point to the next, when all workers have enough to do."""
+        return None if self.work_s is None else self.work_s / self.workers
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -74,15 +82,26 @@ def stopped(pace: Pace, reason: str) -> Pace:
     return replace(pace, keeps_up=False, catch_up_s=None, verdict=f"no: {reason}")
 
 
-def pace_of(state: QueueState) -> Pace:
-    """Measure how fast the work goes."""
+def pace_of(state: QueueState, workers: int = 1, rates: Mapping[int, float] | None = None) -> Pace:
+    """Measure how fast the work goes.
+
+    Parameters
+    ----------
+    state : QueueState
+    workers : int
+        How many work side by side.
+    rates : mapping, optional
+        What so many workers were measured to serve on this machine, as `best_workers.kept_rates` says it.
+    """
     looked_at = state.recent[:LOOKED_BACK]
     lags = sorted((p.completed_at - p.queued_at).total_seconds() for p in looked_at)
     work = median((p.completed_at - p.started_at).total_seconds() for p in looked_at) if looked_at else None
     oldest = None if state.oldest_waiting is None else (state.moment - state.oldest_waiting).total_seconds()
     waiting, running = state.counts.get("queued", 0), state.counts.get("running", 0)
     arrival = arrival_s(state)
-    keeps_up, catch_up, verdict = judge(waiting, running, oldest, work, arrival)
+    keeps_up, catch_up, verdict = judge(waiting, running, oldest, work, arrival, workers)
+    if keeps_up is False and work is not None and arrival is not None:
+        verdict += advice(work, arrival, workers, rates or {})
     return Pace(
         waiting=waiting,
         running=running,
@@ -100,6 +119,7 @@ def pace_of(state: QueueState) -> Pace:
         catch_up_s=catch_up,
         keeps_up=keeps_up,
         verdict=verdict,
+        workers=workers,
     )
 
 
@@ -122,22 +142,36 @@ def arrival_s(state: QueueState) -> float | None:
 
 
 def judge(
-    waiting: int, running: int, oldest_s: float | None, work_s: float | None, arrival: float | None
+    waiting: int, running: int, oldest_s: float | None, work_s: float | None, arrival: float | None, workers: int = 1
 ) -> tuple[bool | None, float | None, str]:
-    """Whether it keeps up, in how many seconds the queue is empty, and both in words."""
+    """Whether it keeps up, in how many seconds the queue is empty, and both in words; all workers count."""
     if waiting + running == 0:
         return (None, None, "nothing was ever queued") if work_s is None else (True, 0.0, "yes: nothing waits")
     if work_s is None:
         return None, None, f"not known yet: no time point is finished, {waiting + running} wait"
-    alone = (waiting + running) * work_s
+    each_s = work_s / workers
+    alone = (waiting + running) * each_s
     if oldest_s is None or oldest_s <= _PATIENCE * work_s:
         return True, alone, f"yes: the oldest has waited for {spoken_s(oldest_s or 0.0)}, one takes {spoken_s(work_s)}"
     if arrival is None:
         return True, alone, f"yes: nothing new comes, and the {waiting + running} are done in {spoken_s(alone)}"
-    if arrival > work_s:
-        catch_up = alone / (1.0 - work_s / arrival)
-        return True, catch_up, f"yes: it catches up in {spoken_s(catch_up)} ({_rates(arrival, work_s)})"
-    return False, None, f"no: {_rates(arrival, work_s)}, and {waiting + running} wait"
+    if arrival > each_s:
+        catch_up = alone / (1.0 - each_s / arrival)
+        return True, catch_up, f"yes: it catches up in {spoken_s(catch_up)} ({_rates(arrival, work_s, workers)})"
+    return False, None, f"no: {_rates(arrival, work_s, workers)}, and {waiting + running} wait"
+
+
+def advice(work_s: float, arrival: float, workers: int, rates: Mapping[int, float]) -> str:
+    """How many workers would keep up, as far as that can be said; to follow a verdict."""
+    now = rates.get(workers)
+    if now:
+        enough = [count for count, rate in rates.items() if work_s / workers * now / rate < arrival]
+        if enough:
+            count = min(enough)
+            return f"; {count} worker{'' if count == 1 else 's'} would keep up, as measured on this machine"
+        return "; no number of workers that was measured on this machine would keep up"
+    count = max(math.floor(work_s / arrival) + 1, workers + 1)
+    return f"; {count} workers would, on a machine for so many (`nusetd selfcheck --workers 1,2,4` measures this one)"
 
 
 def spoken_s(seconds: float) -> str:
@@ -151,5 +185,6 @@ def spoken_s(seconds: float) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
-def _rates(arrival: float, work_s: float) -> str:
-    return f"one comes every {spoken_s(arrival)} and takes {spoken_s(work_s)}"
+def _rates(arrival: float, work_s: float, workers: int) -> str:
+    beside = "" if workers == 1 else f", {workers} at a time"
+    return f"one comes every {spoken_s(arrival)} and takes {spoken_s(work_s)}{beside}"

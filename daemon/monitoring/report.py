@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from daemon.processing.workers.protocol import WorkerNow
+
 ALIVE = frozenset({"starting", "running", "stopping"})
 
 _MISSED = 3.0  # so many reports may be missing before a silent service counts as gone
@@ -53,6 +55,12 @@ class Report:
         Seconds between two reports.
     working_on : str or None
         The time point under way.
+    worker_pid : int or None
+        The first worker.
+    workers : tuple of WorkerNow
+        What each worker does.
+    worker_rates : dict
+        Time points an hour that so many workers were measured to serve on this machine.
     worker_deaths : int
         Workers that died and were replaced.
     troubles : tuple of str
@@ -80,6 +88,8 @@ class Report:
     config: str | None = None
     model: str | None = None
     worker_pid: int | None = None
+    workers: tuple[WorkerNow, ...] = ()
+    worker_rates: dict[str, float] = field(default_factory=dict)
     working_on: str | None = None
     worker_deaths: int = 0
     roots: tuple[RootReport, ...] = ()
@@ -104,6 +114,7 @@ class Report:
         """Read what was stored; what this version does not know is left out."""
         values = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         values["roots"] = tuple(RootReport(**_known(RootReport, root)) for root in values.get("roots", ()))
+        values["workers"] = tuple(WorkerNow(**_known(WorkerNow, one)) for one in values.get("workers", ()))
         told = values.get("latest_alerts", ())
         values["latest_alerts"] = tuple(ToldAlert(**_known(ToldAlert, alert)) for alert in told)
         values["rules"] = tuple(values.get("rules", ()))

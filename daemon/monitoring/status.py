@@ -12,6 +12,7 @@ from daemon.monitoring.pace import Pace, pace_of, spoken_s, stopped
 from daemon.monitoring.report import Report, RootReport, liveness
 from daemon.monitoring.trouble_note import read_note
 from daemon.overrides.origins import SettingInUse
+from daemon.processing.workers.protocol import WorkerNow
 from storage.query.correcting import CorrectionProgress
 from storage.query.health import Doubt, Problem, health
 
@@ -78,7 +79,9 @@ def look(database: str | Path, moment: datetime) -> Status:
     report = Report.from_dict(stored)
     runs, word = liveness(report, at, moment)
     troubles = read_note(database) or report.troubles if runs else ()
-    pace = stopped(pace_of(queue), troubles[0]) if troubles else pace_of(queue)
+    rates = {int(count): rate for count, rate in report.worker_rates.items()}
+    pace = pace_of(queue, max(len(report.workers), 1), rates)
+    pace = stopped(pace, troubles[0]) if troubles else pace
     return Status(moment, runs, word, report, at, pace, queue.problems, troubles, queue.doubts, queue.corrections)
 
 
@@ -123,7 +126,11 @@ def _service(status: Status) -> Iterator[str]:
     )
     engine = f"{report.model} is loaded" if report.model else "is being loaded"
     deaths = f"; workers replaced: {report.worker_deaths}" if report.worker_deaths else ""
-    yield f"engine      {engine}; working on {report.working_on or 'nothing'}{deaths}"
+    if len(report.workers) < 2:
+        yield f"engine      {engine}; working on {report.working_on or 'nothing'}{deaths}"
+    else:
+        yield f"engine      {engine}{deaths}"
+        yield from _labelled("workers", [_worker(worker) for worker in report.workers])
     if report.listen:
         yield f"metrics     http://{report.listen}/metrics"
 
@@ -136,11 +143,22 @@ def _pace(pace: Pace) -> Iterator[str]:
     if pace.lag_p50_s is not None and pace.lag_p95_s is not None:
         lag = f"p50 {spoken_s(pace.lag_p50_s)}, p95 {spoken_s(pace.lag_p95_s)}"
         yield f"lag         {lag} (latest {pace.lag_count} time points, since {pace.lag_since})"
-    if pace.work_s is not None:
-        most = 3600.0 / max(pace.work_s, 1e-3)
+    if pace.work_s is not None and pace.each_s is not None:
+        most = 3600.0 / max(pace.each_s, 1e-3)
         rate = f"{pace.done_last_hour} time points in the last hour"
-        yield f"throughput  {rate}; one takes {spoken_s(pace.work_s)}, so at most {most:.0f} an hour"
+        beside = "" if pace.workers == 1 else f" beside {pace.workers - 1} other{'' if pace.workers == 2 else 's'}"
+        yield f"throughput  {rate}; one takes {spoken_s(pace.work_s)}{beside}, so at most {most:.0f} an hour"
     yield f"keeps up    {pace.verdict}"
+
+
+def _worker(worker: WorkerNow) -> str:
+    does = _DOES[worker.state]
+    if worker.working_on is not None:
+        does = f"{worker.working_on}, for {spoken_s(worker.seconds or 0.0)}"
+    return does if worker.pid is None else f"process {worker.pid}: {does}"
+
+
+_DOES = {"works": "works", "idle": "rests", "starts": "loads its engine", "waits": "is not started"}
 
 
 def _root(root: RootReport, runs: bool) -> str:

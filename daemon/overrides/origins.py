@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from daemon.configuration.catalogue import every_setting
-from daemon.configuration.config import DEFAULT_WEIGHTS, Config, Processing, WatchConfig
+from daemon.configuration.config import Config, Processing, WatchConfig
+from daemon.configuration.service_config import DEFAULT_WEIGHTS
 from daemon.overrides.applying import without
 from daemon.overrides.book import SERVICE, WEIGHTS, Overrides, Value
 

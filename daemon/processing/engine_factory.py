@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from daemon.errors import EngineFailedError
 from daemon.installation.kept_weights import located
+from daemon.processing.workers.graphics import choose, shared_out
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from nuset_engine.reconstruction.volume import SliceLabels
 from nuset_engine.runtime.names import AUTO
 
 if TYPE_CHECKING:
-    from daemon.configuration.config import EngineConfig
+    from daemon.configuration.service_config import EngineConfig
 
 # TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
 QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -89,5 +90,6 @@ def make_segmenter(
 
 
 def segmenter_of(engine: EngineConfig, params: SegmentationParams) -> StackSegmenter:
-    """The segmenter that a configuration names, with these parameters."""
+    """The segmenter that a configuration names, with these parameters, in this process."""
+    choose(shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
     return make_segmenter(load_factory(engine.factory), located(engine.weights), params, engine.threads, engine.runtime)

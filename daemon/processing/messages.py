@@ -23,14 +23,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Graphics:
+    """Which graphics card a worker uses.
+
+    Attributes
+    ----------
+    visible : str or None
+        What it is to see of them, as ``CUDA_VISIBLE_DEVICES`` says it: empty for none; None: whatever there is.
+    memory_gb : float or None
+        At most so much of its memory; None: what it comes to need.
+    """
+
+    visible: str | None = None
+    memory_gb: float | None = None
+
+
+@dataclass(frozen=True)
 class EngineSetup:
     """To the worker, first: which engine to load, and the version of the program that it is to be a part of."""
 
     factory: str
     weights: str
     threads: int | None
-    lock_path: str
     runtime: str = AUTO
+    graphics: Graphics = field(default_factory=Graphics)
     version: str = field(default_factory=nusetd_version)
 
 
@@ -46,6 +62,8 @@ class AnalyseTask:
         Results are in that store already: it has to be there.
     frugal : bool
         With as little memory as can be, however long it takes.
+    lease : str
+        Of the claim that it is done for: what is made under a name of its own has this in it.
     """
 
     acquisition: AcquisitionRow
@@ -54,6 +72,7 @@ class AnalyseTask:
     owner: Owner | None = None
     store_made: bool = False
     frugal: bool = False
+    lease: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,16 +90,12 @@ class ChooseTask:
 
 @dataclass(frozen=True)
 class PaintTask:
-    """To the worker: paint the final track ids of one time point; `track_of` maps label to track id.
-
-    The scale along time follows `seconds_per_t`, which a person may give when all of it is there.
-    """
+    """To the worker: paint the final track ids of one time point; `track_of` maps label to track id."""
 
     zarr_path: str
     t: int
     track_of: Mapping[int, int]
     owner: Owner | None = None
-    seconds_per_t: float | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +164,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class StoreMade:
+    """From the worker: the store that its task is for is there, and others may write into it too."""
+
+
+@dataclass(frozen=True)
 class Analysed:
     """From the worker: the labels are safely on disk, and these are the nuclei; seconds per step in `timings`.
 
@@ -185,7 +205,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Painted:
-    """From the worker: the track ids are safely on disk."""
+    """From the worker: the track ids are safely on disk, and not shown yet."""
 
 
 class Cause(Enum):
@@ -235,6 +255,4 @@ def fault_of_ours(error: BaseException) -> Failed:
 
 Task = ChooseTask | AnalyseTask | TrackTask | ReplayTask | PaintTask | CorrectTask
 Result = Chosen | Analysed | Tracked | Replayed | Painted | Amendment | Failed
-WRITING_TASKS = (AnalyseTask, PaintTask, CorrectTask)
-"""Those that write into the store of their acquisition."""
-Message = Ready | CannotServe | Progress | Result
+Message = Ready | CannotServe | Progress | StoreMade | Result

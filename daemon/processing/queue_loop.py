@@ -6,10 +6,9 @@ The same for the service and for `nusetd process`. What was left half done by a 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from functools import partial
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,25 +16,27 @@ from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
 from daemon.pipeline import Runner
 from daemon.processing.beside import Beside
-from daemon.processing.engine_exchange import EngineExchange
-from daemon.processing.messages import WRITING_TASKS, CannotServe, Cause, Failed, Progress, Ready, Task, fault_of_ours
-from daemon.processing.recovery import recover
+from daemon.processing.guarded import begun, guarded
+from daemon.processing.messages import AnalyseTask, CannotServe, Cause, Failed, PaintTask, Progress, Ready, StoreMade
+from daemon.processing.recovery import recover, sweep_left
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.steps.books import Books, LoopHandler, Seen, ThreadHandler, UnderWay, WorkerHandler
+from daemon.processing.steps.books import Books, Left, LoopHandler, Seen, ThreadHandler, UnderWay, WorkerHandler
 from daemon.processing.steps.handlers import handlers
+from daemon.processing.steps.mending import mend_at_rest
 from daemon.processing.steps.troubles import Trouble
-from daemon.processing.worker_client import Died, Event, Worker
-from storage.errors import DatabaseUnavailableError
+from daemon.processing.workers.affinity import Affinity
+from daemon.processing.workers.engine_exchange import EngineExchange
+from daemon.processing.workers.protocol import Died, Event, WorkerNow, Workers
+from daemon.processing.workers.protocol import WorkerHandle as Worker
 
 if TYPE_CHECKING:
     from daemon.processing.crash_record import CrashRecord
     from storage.database.catalog import Catalog
-    from storage.schema.rows import AcquisitionRow
 
 __all__ = ["QueueLoop", "Seen"]
 
 _TURN_S = 0.2  # what the loop itself does in one turn, before others have theirs
-_HEARD = 32  # messages that are taken from a worker before the first of them is acted on
+_OF_TRACKS = frozenset({"track", "finish"})  # the worker that has the tracker does them in less time
 
 
 class QueueLoop:
@@ -44,7 +45,8 @@ class QueueLoop:
     Parameters
     ----------
     catalog : Catalog
-    workers : sequence of Worker
+    workers : Workers
+        Who does the tasks; whoever that is, the database alone says what is done.
     retry_policy : RetryPolicy, optional
     observer : callable, optional
         Told what happens, for progress bars.
@@ -63,7 +65,7 @@ class QueueLoop:
     def __init__(
         self,
         catalog: Catalog,
-        workers: Sequence[Worker],
+        workers: Workers[Any],
         retry_policy: RetryPolicy | None = None,
         observer: Callable[[Seen], None] | None = None,
         reachable: Callable[[Path], bool] = lambda source: True,
@@ -76,7 +78,7 @@ class QueueLoop:
         self._books = Books(
             catalog,
             policy,
-            len(workers),
+            len(workers.all),
             observer or (lambda seen: None),
             reachable,
             look_again,
@@ -84,14 +86,15 @@ class QueueLoop:
             crash_record=crash_record,
             room=room,
         )
-        self._workers = list(workers)
-        self.exchange = EngineExchange(self._workers)
+        self._workers = workers
+        self._affinity = Affinity()
+        self.exchange = EngineExchange(workers)
         self._heard: deque[tuple[Worker, Event]] = deque()  # and not acted on: the database may be away
         self._under_way: dict[Worker, UnderWay] = {}
         self._handlers = handlers(self._books)
         self._beside = Beside()
         self._over: Callable[[BaseException | None], None] | None = None  # what follows from the work beside
-        self._deaths_without_work = 0
+        self._deaths_without_work: Counter[Worker] = Counter()
         self._idle_kills, self._start_after = 0, float("-inf")  # of workers that had no task; when another is started
         self.deaths = 0  # of workers
         self.stopping = False
@@ -105,14 +108,27 @@ class QueueLoop:
     def working(self) -> bool:
         """True while a worker has a task, or a result has steps before it."""
         books = self._books
-        waiting = books.chosen or books.analysed or books.tracked or books.replayed or books.amendments
-        return bool(self._under_way or waiting or self._beside.busy)
+        waiting = books.analysed or books.tracked or books.replayed or books.amendments
+        claimed = not self.stopping and (books.claimed or books.alone)
+        return bool(self._under_way or waiting or claimed or self._beside.busy)
 
     @property
     def working_on(self) -> str | None:
         """What is under way, for people."""
-        names = [_name(under.step, *under.handler.subject(under.work)) for under in self._under_way.values()]
+        names = [under.name for under in self._under_way.values()]
         return ", ".join(names) or None
+
+    @property
+    def workers(self) -> tuple[WorkerNow, ...]:
+        """What each worker does."""
+        idle, now, found = set(self._workers.idle()), self._books.clock(), []
+        for worker in self._workers.all:
+            under = self._under_way.get(worker)
+            if under is not None:
+                found.append(WorkerNow(worker.pid, "works", under.name, now - under.since))
+            else:
+                found.append(WorkerNow(worker.pid, "idle" if worker in idle else "starts" if worker.pid else "waits"))
+        return tuple(found)
 
     @property
     def writing_beside(self) -> bool:
@@ -122,7 +138,7 @@ class QueueLoop:
     @property
     def winding_down(self) -> bool:
         """True while there is something that a stop should wait for."""
-        paints = bool(self._books.pending.to_paint) and any(worker.idle for worker in self._workers)
+        paints = bool(self._books.pending.to_paint) and bool(self._workers.idle())
         return self.working or (paints and not self._books.stall.lasts)
 
     @property
@@ -136,6 +152,8 @@ class QueueLoop:
     def troubles(self) -> list[Trouble]:
         """What keeps results from being stored or shown now."""
         found = self._books.troubles()
+        if self._workers.waits_for is not None:
+            found.append(Trouble("worker", f"{self._workers.waits_for}."))
         if not self._may_start():
             found.append(Trouble("worker", f"the program that segments was killed {self._idle_kills} times."))
         return found
@@ -167,8 +185,9 @@ class QueueLoop:
         Then what was known of it is forgotten: nothing that was made of it so far counts.
         """
         books = self._books
+        books.release(acquisition_id, reason)
         books.catalog.abandon(acquisition_id, reason)
-        under_way = (under.handler.subject(under.work)[0].id for under in self._under_way.values())
+        under_way = (under.subject[0].id for under in self._under_way.values())
         if acquisition_id in under_way or books.is_at(acquisition_id):
             return False
         books.forget(acquisition_id)
@@ -195,10 +214,10 @@ class QueueLoop:
         self._collect()
         gives = not self.exchange.under_way  # nor in the step that ends it: what former weights began gives way first
         self.exchange.turn(at_rest=not (self._under_way or self._heard))
-        for worker in self._workers:
-            if worker.pid is None and not self.stopping and self._may_start():
-                worker.start()
-        self._hear(wait_s)
+        if not self.stopping and self._may_start() and not self._is_alone:
+            self._workers.start()
+        for worker, event in self._workers.hear(wait_s):
+            self._note(worker, event)
         self._collect()
         if not self._heard and self._books.model is not None:
             self._execute(gives)
@@ -216,26 +235,19 @@ class QueueLoop:
 
     # Hearing
 
-    def _hear(self, wait_s: float) -> None:
-        if len(self._workers) > 1:
-            wait([worker.connection for worker in self._workers if worker.connection is not None], wait_s)
-            wait_s = 0.0
-        for worker in self._workers:
-            for count, event in enumerate(worker.events(wait_s), start=1):
-                self._note(worker, event)
-                if count == _HEARD:
-                    break
-
     def _note(self, worker: Worker, event: Event) -> None:
         if isinstance(event, CannotServe):
             if not self.exchange.refuse(event.reason):
                 raise EngineFailedError(event.reason)
-        elif not isinstance(event, Progress):
+        elif not isinstance(event, Progress | StoreMade):
             self._heard.append((worker, event))
         elif worker in self._under_way:
             under = self._under_way[worker]
+            if isinstance(event, StoreMade):
+                self._books.making.made(under.subject[0])
+                return
             what = {"analyse": "slices", "choose channel": "channels"}.get(under.step.name, "tracks")
-            self._books.tell(what, *under.handler.subject(under.work), done=event.done, total=event.total)
+            self._books.tell(what, *under.subject, done=event.done, total=event.total)
 
     def _collect(self) -> None:
         """Act on what was heard; what the database refuses is acted on again by the next step."""
@@ -251,14 +263,17 @@ class QueueLoop:
             self._heard.popleft()
 
     def _begin(self, worker: Worker, ready: Ready) -> None:
-        """A worker is ready, and its lock says that no other one writes any more: take up what a killed one left."""
+        """A worker is ready. Before the first one writes, nobody does: what a killed service left is taken up."""
         books = self._books
         if books.model is None:
             recover(books)
-        elif not self._under_way:
-            recover(books, everywhere=False)
+        elif ready != books.model and len(self._workers.all) > 1 and not self.exchange.loads:
+            raise EngineFailedError(
+                f"Two workers have loaded two networks ({books.model.model_name} {books.model.model_sha256[:12]}, "
+                f"{ready.model_name} {ready.model_sha256[:12]}): the weights were exchanged meanwhile, start it again."
+            )
         books.model = ready
-        self.exchange.loaded()
+        self.exchange.loaded(worker)
         logs.info("engine is ready", model=ready.model_name, sha256=ready.model_sha256[:12], pid=worker.pid)
 
     def _settle(self, worker: Worker, event: Any) -> None:  # noqa: ANN401 - each step has a result of its own
@@ -266,39 +281,57 @@ class QueueLoop:
         if isinstance(event, Failed):
             under.handler.fail(under.work, event)
             if event.cause is Cause.MEMORY:
-                worker.stop()  # what it holds is given back with it; the next step starts another one
+                self._end(worker)  # what it holds is given back with it; the next step starts another one
         else:
-            _guarded(under.step, under.handler, under.work, partial(under.handler.end, under.work, event))
+            guarded(under.step, under.handler, under.work, partial(under.handler.end, under.work, event))
         self._leave(worker)
-        self._deaths_without_work = self._idle_kills = 0
+        self._deaths_without_work.pop(worker, None)
+        self._idle_kills = 0
 
     def _blame(self, worker: Worker, death: Died) -> None:
         """A worker is gone: its task is tried once more, then given up; the next step starts another worker."""
         under = self._under_way.get(worker)
         cause = Cause.KILLED if death.killed else Cause.CRASH
+        self._affinity.forget(worker)
         if under is not None:
-            what = "this time point" if under.handler.subject(under.work)[1] is not None else "its tracks"
+            row, t = under.subject
+            what = "this time point" if t is not None else "its tracks"
             under.handler.fail(under.work, Failed(f"{death.reason} while it worked on {what}.", cause))
+            if isinstance(under.task, AnalyseTask | PaintTask):
+                lease = under.task.lease if isinstance(under.task, AnalyseTask) else ""
+                self._books.pending.to_sweep.append(Left(row, under.task.t, lease, death))
             self._leave(worker)
         elif death.killed:
             self._idle_kills += 1
             self._start_after = self._books.clock() + self._books.retry_policy.pause_after_kill(self._idle_kills)
         elif not self.exchange.refuse(f"{death.reason} while it loaded them."):
-            self._deaths_without_work += 1
+            self._deaths_without_work[worker] += 1
         self.deaths += 1
         logs.error("worker died", reason=death.reason)
-        if self._deaths_without_work >= 3:
+        if self._deaths_without_work[worker] >= 3:
             raise EngineFailedError(f"{death.reason} three times before it did any work: see the log above.")
 
     def _leave(self, worker: Worker) -> None:
-        under = self._under_way.pop(worker)
-        if under.writes:
-            self._books.writing[under.handler.subject(under.work)[0].id] -= 1
+        under, books = self._under_way.pop(worker), self._books
+        row = under.subject[0]
+        books.busy = len(self._under_way)
+        if not isinstance(under.task, Failed):
+            books.writing.over(row, under.task)
+        if isinstance(under.task, AnalyseTask):
+            books.making.over(row, under.work.id)
+        if books.alone is not None and under.work is books.alone.job:
+            books.alone = None
+
+    def _end(self, worker: Worker) -> None:
+        self._affinity.forget(worker)
+        self._workers.end(worker)
 
     # Executing the table
 
     def _execute(self, gives: bool) -> None:
         """What is nearest to its end goes first: what the loop does itself, which takes moments, then the workers."""
+        sweep_left(self._books, self._workers.is_gone)
+        mend_at_rest(self._books)
         self._books.look_over()
         steps = [step for step in reversed(pipeline.FLOW) if step.when_stopping or not self.stopping]
         until = time.monotonic() + _TURN_S
@@ -317,7 +350,7 @@ class QueueLoop:
     def _do(self, step: pipeline.Step, until: float) -> None:
         handler: LoopHandler[Any] = self._handlers[step.name]
         while time.monotonic() < until and (work := handler.due()) is not None:
-            _guarded(step, handler, work, partial(handler.do, work))
+            guarded(step, handler, work, partial(handler.do, work))
 
     def _start(self, step: pipeline.Step) -> bool:
         """Begin a long transaction beside the loop."""
@@ -330,52 +363,33 @@ class QueueLoop:
         return True
 
     def _give(self, step: pipeline.Step) -> None:
-        handler: WorkerHandler[Any] = self._handlers[step.name]
-        for worker in self._workers:
-            if not worker.idle or worker in self._under_way or self._books.stall.lasts:
-                continue
+        handler, books = self._handlers[step.name], self._books
+        idle = [worker for worker in self._workers.idle() if worker not in self._under_way]
+        while idle and not books.stall.lasts and (books.alone is None or books.alone.step == step.name):
             work = handler.due()
             if work is None:
                 return
-            task = _begun(step, handler, work)
-            under = self._under_way[worker] = UnderWay(step, handler, work, isinstance(task, WRITING_TASKS))
-            if under.writes:
-                self._books.writing[handler.subject(work)[0].id] += 1
-            if isinstance(task, Failed):
-                self._heard.append((worker, task))
-            else:
-                worker.give(task)
+            row = handler.subject(work)[0]
+            worker = self._affinity.nearest(idle, row.id, step.name in _OF_TRACKS)
+            idle.remove(worker)
+            self._hand(worker, step, handler, work)
 
+    def _hand(self, worker: Worker, step: pipeline.Step, handler: WorkerHandler[Any], work: Any) -> None:  # noqa: ANN401
+        row, books = handler.subject(work)[0], self._books
+        task = begun(step, handler, work)
+        self._under_way[worker] = UnderWay(step, handler, work, task, books.clock())
+        books.busy = len(self._under_way)
+        if isinstance(task, Failed):
+            self._heard.append((worker, task))
+            return
+        if self._is_alone:  # it gets the memory that the others hold
+            for other in [other for other in self._workers.all if other is not worker]:
+                self._end(other)
+        books.writing.begin(row, task)
+        self._affinity.given(worker, row.id, task)
+        self._workers.give(worker, task)
 
-def _begun(step: pipeline.Step, handler: WorkerHandler[Any], work: Any) -> Task | Failed:  # noqa: ANN401
-    """What a worker is told; the work is claimed: whatever stops this hands it back, or nobody would be at it."""
-    try:
-        return handler.begin(work)
-    except DatabaseUnavailableError as error:
-        return Failed(str(error), Cause.MACHINE)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-        return _logged(step, error)
-
-
-def _guarded(
-    step: pipeline.Step,
-    handler: LoopHandler[Any] | WorkerHandler[Any],
-    work: Any,  # noqa: ANN401 - each step has work of its own
-    do: Callable[[], None],
-) -> None:
-    """Do a piece of work; a fault of ours costs it alone, while a database that refuses is waited for."""
-    try:
-        do()
-    except DatabaseUnavailableError:
-        raise  # it is still due
-    except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
-        handler.fail(work, _logged(step, error))
-
-
-def _logged(step: pipeline.Step, error: Exception) -> Failed:
-    logs.log.exception("a fault in nusetd stopped a step", extra={"fields": {"step": step.name}})
-    return fault_of_ours(error)
-
-
-def _name(step: pipeline.Step, row: AcquisitionRow, t: int | None) -> str:
-    return f"{row.name}: {step.name}" if t is None else f"{row.name} t={row.source_t(t)}"
+    @property
+    def _is_alone(self) -> bool:
+        """True while a time point has the machine for itself."""
+        return self._books.alone is not None and self._books.alone.begun

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from daemon import logs
 from daemon.configuration.config import Processing, UnclearChannel
 from daemon.errors import DaemonError
 from daemon.processing.channels.names import named_nuclear
@@ -15,10 +16,14 @@ from nuset_engine.reconstruction.params import VolumeParams
 from storage.canonical import canonical_json
 from storage.errors import StorageError
 from storage.omezarr.references import ImageKind
+from storage.query.sentences import kind
 from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
+from storage.schema.states import AcquisitionState
 from tracking.params import TrackingParams
+from tracking.steps import step_of
 
 if TYPE_CHECKING:
+    from storage.database.catalog import Catalog
     from storage.description import Description
     from storage.schema.rows import AcquisitionRow
 
@@ -142,3 +147,23 @@ def _restored(kind: type[Params], stored: Mapping[str, Any]) -> Params:
 
 def _hashable(value: object) -> object:
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
+
+
+def say_doubts(catalog: Catalog, row: AcquisitionRow, acquisition: Description, recipe: Recipe) -> None:
+    """Say what is not certain once: not with each file of a series, nor of all that are named alike."""
+    if row.state is AcquisitionState.QUEUED and not catalog.timepoints(row.id):
+        for lack in acquisition.lacks:
+            logs.info("image says too little", acquisition=row.name, reason=lack)
+        for fact, said in acquisition.overruled.items():
+            logs.info("image overruled", acquisition=row.name, fact=fact, of_the_file=said)
+    if not acquisition.doubts and row.step == 1:
+        return
+    known = [point.t for point in catalog.timepoints(row.id)]
+    is_series = acquisition.first_number is not None
+    for doubt in acquisition.doubts if is_series or not known else ():
+        key = (row.source_path, kind(doubt)) if is_series else doubt
+        logs.warning_once("image in doubt", key, acquisition=row.name, reason=doubt)
+    if recipe.step is None and row.step > 1 and step_of(known) != row.step:
+        logs.warning(
+            "numbers go in steps", acquisition=row.name, step=row.step, remedy="step = 1 where files are missing"
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from daemon import logs, pipeline
@@ -13,24 +14,21 @@ from storage.schema.states import AcquisitionState
 
 if TYPE_CHECKING:
     from daemon.processing.steps.books import Books
+    from daemon.processing.workers.protocol import Died
     from storage.database.catalog import Catalog
     from storage.schema.rows import AcquisitionRow
 
 _IN_WORK = frozenset({AcquisitionState.QUEUED, AcquisitionState.PROCESSING})
 
 
-def recover(books: Books, everywhere: bool = True) -> None:
-    """Take up what a process that died left half done; only to be called when no worker writes.
+def recover(books: Books) -> None:
+    """Take up what a killed service left half done; only to be called at the start, when no worker writes.
 
-    At the start, `everywhere`: what was running is queued again, what was committed and not shown is pending, what was
-    analysed and not committed may have its turn, and partial files are removed from the output folders and from the
-    stores of all acquisitions that are in work. After the death of a worker: from the stores in which it wrote.
+    What was running is queued again, what was committed and not shown is pending, what was analysed and not committed
+    may have its turn, and partial files are removed from the output folders and from the stores of all acquisitions
+    that are in work.
     """
     catalog, pending = books.catalog, books.pending
-    if not everywhere:
-        _sweep(catalog, pending.to_sweep.values(), ())
-        pending.to_sweep.clear()
-        return
     interrupted = catalog.requeue_running()
     everything = {row.id: row for row in catalog.acquisitions()}
     for acquisition_id, t in interrupted:
@@ -46,13 +44,29 @@ def recover(books: Books, everywhere: bool = True) -> None:
     books.to_look_at.update(catalog.acquisitions_with_kept())
 
 
+def sweep_left(books: Books, is_gone: Callable[[Died], bool]) -> None:
+    """Remove what workers left that died and are gone, each in its own time point: others go on beside it."""
+    for left in [left for left in books.pending.to_sweep if is_gone(left.death)]:
+        owner = books.catalog.stores.owner(left.row)
+        with _told(left.row):
+            pipeline.sweep(left.row, owner, left.t, left.lease)
+        books.pending.to_sweep.remove(left)
+
+
+@contextmanager
+def _told(row: AcquisitionRow) -> Iterator[None]:
+    """Say what cannot be removed, and go on."""
+    try:
+        yield
+    except DatabaseUnavailableError:
+        raise
+    except (StorageError, OSError) as error:
+        logs.error("leftovers cannot be removed", acquisition=row.name, reason=error)
+
+
 def _sweep(catalog: Catalog, in_work: Iterable[AcquisitionRow], everything: Iterable[AcquisitionRow]) -> None:
     for folder in {naming.parent(naming.as_place(str(row.zarr_path))) for row in everything}:
         sweep_unfinished(folder, catalog.stores.database_id)
     for row in in_work:
-        try:
+        with _told(row):
             pipeline.sweep(row, catalog.stores.owner(row))
-        except DatabaseUnavailableError:
-            raise
-        except (StorageError, OSError) as error:
-            logs.error("leftovers cannot be removed", acquisition=row.name, reason=error)

@@ -1,18 +1,18 @@
 """The worker: a process of its own that holds the engine, so that it can hang or die without losing the watcher.
 
-It is started by `worker_client`, as `daemon.children.become` says, and speaks `messages` through a pipe. It alone
-writes into OME-Zarr stores; a lock makes sure of that even while the worker of a killed service is still dying.
+It is started by `worker_client`, as `daemon.children.become` says, and speaks `messages` through a pipe. It writes the
+pixels of one time point at a time into an OME-Zarr; what the store says of itself, once it is there, is the daemon's to
+write. The lock that it inherits (`stores_lock`) says as long as it lives that it may write.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 from daemon import logs, pipeline
@@ -34,12 +34,14 @@ from daemon.processing.messages import (
     Ready,
     ReplayTask,
     Result,
+    StoreMade,
     Task,
     TrackTask,
 )
 from daemon.processing.recipe import StoredRecipe
 from daemon.processing.store_faults import store_fault
 from daemon.processing.tracker_cache import TrackerCache
+from daemon.processing.workers.graphics import choose
 from nuset_engine.errors import EngineError
 from nuset_engine.loading import undisturbed
 from nuset_engine.params import SMALLEST_TILE_PX, SegmentationParams
@@ -96,9 +98,8 @@ def main() -> None:
     if setup.version != nusetd_version():
         connection.send(_EXCHANGED)
         return
-    lock = os.open(setup.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
+        choose(setup.graphics)
         with undisturbed():
             engine = Engine(setup)
             info = engine.segmenter(SegmentationParams()).weights_info
@@ -161,7 +162,7 @@ def _look(task: AnalyseTask | ChooseTask, engine: Engine, send: Callable[[Messag
     segmenter = engine.segmenter(replace(params, tile_px=SMALLEST_TILE_PX) if task.frugal else params)
     acquisition = readers.reopen(task.acquisition, task.t)
     try:
-        return _look_at(acquisition, task, segmenter, _Throttle(send))
+        return _look_at(acquisition, task, segmenter, send)
     finally:
         readers.let_go(acquisition)  # what is kept in mind stays open: the next time point is often from it as well
 
@@ -170,14 +171,15 @@ def _look_at(
     acquisition: Acquisition,
     task: AnalyseTask | ChooseTask,
     segmenter: StackSegmenter,
-    throttle: Callable[[int, int], None],
+    send: Callable[[Message], None],
 ) -> Result:
-    size_z = acquisition.size_z
+    size_z, throttle = acquisition.size_z, _Throttle(send)
     try:
         if isinstance(task, ChooseTask):
             found: Result = pipeline.choose_channel(acquisition, task.t, segmenter, throttle)
         else:
-            found = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z))
+            said = partial(send, StoreMade())
+            found = pipeline.analyse(acquisition, task, segmenter, lambda done: throttle(done, size_z), said)
     except (StorageError, EngineError, OSError):
         if _changed(acquisition, task):  # half of it was another image: what it led to means nothing
             return _read_while_it_changed(acquisition)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from daemon.configuration.assignments import DEFAULT
-from daemon.configuration.config import EngineConfig, Processing
+from daemon.configuration.config import Processing
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import UsageError
 from daemon.overrides.applying import overlaid
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of

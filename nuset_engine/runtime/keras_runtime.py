@@ -67,3 +67,14 @@ def _limit_threads(threads: int) -> None:
         import logging
 
         logging.getLogger(__name__).info("the number of threads stays as it is: %s", error)
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Let TensorFlow take at most so much of the memory of each graphics card; too late once it has run."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for card in tf.config.list_physical_devices("GPU"):
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=1024 * gigabytes)
+        tf.config.set_logical_device_configuration(card, [limit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -141,7 +142,7 @@ def held(connection: Connection, job: TimepointJob) -> RowMapping:
     """
     row = connection.execute(select(timepoints).where(timepoints.c.id == job.id)).mappings().one_or_none()
     claimed = (TimepointState.RUNNING.value, TimepointState.ANALYSED.value)
-    if row is None or row["state"] not in claimed or row["attempts"] != job.attempts:
+    if row is None or row["state"] not in claimed or row["lease"] != job.lease:
         raise StaleJobError(f"{_name(job)} is no longer claimed by attempt {job.attempts}: its result is dropped.")
     return row
 
@@ -225,6 +226,7 @@ def _claimed(connection: Connection, number: int, now: str) -> TimepointJob:
         "attempts": timepoints.c.attempts + 1,
         "started_at": now,
         "not_before": None,
+        "lease": secrets.token_hex(8),
     }
     connection.execute(update(timepoints).where(here).values(values))
     row = connection.execute(select(timepoints).where(here)).mappings().one()
@@ -250,6 +252,7 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
         fingerprint=row["fingerprint"],
         needs_replay=tracked is not None and tracked >= row["t"],
         store_made=remade.is_made(connection, int(row["acquisition_id"])),
+        lease=row["lease"],
     )
 
 

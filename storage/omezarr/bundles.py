@@ -7,6 +7,7 @@ in ``METADATA.ome.xml``, which is where napari and Bio-Formats look.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,8 @@ LISTED = "OME"
 METADATA = f"{LISTED}/METADATA.ome.xml"
 
 
-def ensure(bundle: Place, version: ngff.Version, owner: Owner | None = None) -> None:
-    """Make the bundle if it is not there.
+def ensure(bundle: Place, version: ngff.Version, owner: Owner | None = None, maker: str = "") -> None:
+    """Make the bundle if it is not there; several may, in a folder, each a `maker` of its own name.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def ensure(bundle: Place, version: ngff.Version, owner: Owner | None = None) -> 
     if isinstance(bundle, str) and owner is not None:
         claim(places.remote_at(bundle), owner)
     if not places.exists(bundle):
-        _make(bundle, version, owner)
+        _make(bundle, version, owner, maker)
     store = places.store_at(bundle)
     with corruption.readable(bundle):
         root = zarr.open_group(store, mode="r")
@@ -58,11 +59,11 @@ def ensure(bundle: Place, version: ngff.Version, owner: Owner | None = None) -> 
         positions(bundle)
 
 
-def _make(bundle: Place, version: ngff.Version, owner: Owner | None) -> None:
-    """Make an empty one, in a folder so that it appears whole."""
+def _make(bundle: Place, version: ngff.Version, owner: Owner | None, maker: str) -> None:
+    """Make an empty one, in a folder so that it appears whole, unless one is there by then."""
     import zarr
 
-    made_at = naming.unfinished(bundle, "" if owner is None else owner.database)
+    made_at = naming.unfinished(bundle, "" if owner is None else owner.database, maker)
     place = made_at if isinstance(bundle, Path) else bundle
     store = places.store_at(place)
     root = zarr.open_group(store, mode="a", zarr_format=ngff.ZARR_FORMAT[version])
@@ -72,7 +73,8 @@ def _make(bundle: Place, version: ngff.Version, owner: Owner | None) -> None:
     root.attrs.update({**ngff.group_attributes(version, {"bioformats2raw.layout": LAYOUT}), OWN_ATTRIBUTE: own})
     store.flush()
     if isinstance(bundle, Path):
-        appear(Path(place), bundle)
+        with suppress(StoreTakenError):  # whose it is is looked at next
+            appear(Path(place), bundle)
 
 
 def enter(bundle: Place, name: str, acquisition: Acquisition) -> None:

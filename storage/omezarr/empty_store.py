@@ -42,6 +42,7 @@ class _Plan:
     owner: Owner | None
     omero: Mapping[str, Any]
     reading: int
+    maker: str
 
     @property
     def whose(self) -> str:
@@ -57,12 +58,14 @@ def build(
     owner: Owner | None = None,
     first: TimepointPlanes | None = None,
     reading: int = 0,
+    maker: str = "",
 ) -> None:
     """Make an empty store so that it is seen when it is whole, and enter it into its bundle if it has one.
 
     In a folder it is made beside its place and moved there when it is on the disk. At a URL its place is marked as
     unfinished meanwhile, and its group, without which it is no image, gets its metadata last. Contrast limits come from
-    `first`, without it from the acquisition's first time point.
+    `first`, without it from the acquisition's first time point. Several, each a `maker` of its own name, may make the
+    same one in a folder at a time: one of them appears.
 
     Raises
     ------
@@ -73,9 +76,9 @@ def build(
     version = reference.version if reference else version
     bundle = naming.bundle_of(place)
     if bundle is not None:
-        bundles.ensure(bundle, version, None if owner is None else owner.of_bundle)
+        bundles.ensure(bundle, version, None if owner is None else owner.of_bundle, maker)
     omero = _omero(acquisition, first, reference.omero if reference else None)
-    plan = _Plan(acquisition, version, image, reference, owner, omero, reading)
+    plan = _Plan(acquisition, version, image, reference, owner, omero, reading, maker)
     if isinstance(place, Path):
         _build_in_folder(place, plan)
     else:
@@ -86,7 +89,7 @@ def build(
 
 
 def _build_in_folder(path: Path, plan: _Plan) -> None:
-    unfinished = Path(naming.unfinished(path, plan.whose))
+    unfinished = Path(naming.unfinished(path, plan.whose, plan.maker))
     if unfinished.exists():
         shutil.rmtree(unfinished)
     make_folders(path.parent)

@@ -60,6 +60,7 @@ class ImageStore:
         made: bool = False,
         first: TimepointPlanes | None = None,
         reading: int = 0,
+        maker: str = "",
     ) -> ImageStore:
         """Return the store for an acquisition, made if it is not there; it appears whole or not at all.
 
@@ -81,6 +82,9 @@ class ImageStore:
             The time point whose contrast is shown, where it is at hand; without it the first one is.
         reading : int
             How often the source was read anew with other facts: a store of an earlier reading gives way.
+        maker : str
+            A name of whoever makes it, where another process may be making the same one in a folder at the same time:
+            both get the one that appears first.
 
         Raises
         ------
@@ -94,8 +98,8 @@ class ImageStore:
         place = naming.as_place(path)
         if version not in get_args(ngff.Version):
             raise StorageError(f"OME-Zarr {version!r} cannot be written: choose 0.4 or 0.5.")
+        whose = "" if owner is None else owner.database
         try:
-            whose = "" if owner is None else owner.database
             if reading and earlier.is_earlier(place, reading, owner):
                 earlier.put_away(place, whose)
             if isinstance(place, str) and owner is not None and not made:
@@ -103,22 +107,20 @@ class ImageStore:
             if not places.exists(place) or places.is_unfinished(place, whose):
                 if made:
                     raise StoreGoneError(f"{place} is not there any more: it was moved or removed.")
-                build(place, acquisition, version, image, owner, first, reading)  # type: ignore[arg-type]  # checked
+                build(place, acquisition, version, image, owner, first, reading, maker)  # type: ignore[arg-type]  # checked
+        except StoreTakenError:
+            if not isinstance(place, Path) or not places.exists(place):
+                raise  # else somebody was first, perhaps for the same owner: `open` sees whose it is
         except OSError as error:
-            raise StorageError(
-                f"{place} cannot be made ({error.strerror or error}): check disk and permissions."
-            ) from error
+            reason = error.strerror or error
+            raise StorageError(f"{place} cannot be made ({reason}): check disk and permissions.") from error
         try:
             store = cls.open(place, owner, made)
         except StoreTakenError:
             if isinstance(place, str) and owner is not None and not made:
                 withdraw(places.remote_at(place), owner)
             raise
-        wanted = (acquisition.size_c, acquisition.size_z, acquisition.size_y, acquisition.size_x)
-        if store.shape[1:] != wanted:
-            raise StorageError(
-                f"{place} holds an image of size (C, Z, Y, X) {store.shape[1:]}, not {wanted}: remove it."
-            )
+        store._refuse_size(acquisition.size_c, acquisition.size_z, acquisition.size_y, acquisition.size_x)
         return store
 
     @classmethod
@@ -154,6 +156,23 @@ class ImageStore:
     def owner(self) -> Owner | None:
         """Whose it is; None where an earlier version, or no database, made it."""
         return self._visible.owner()
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """Where arrays are."""
+        return (IMAGE, NUCLEI, TRACKS) if self.image_kind == "copy" else (NUCLEI, TRACKS)
+
+    def _refuse_size(self, *wanted: int) -> None:
+        """See that it holds an image of this size (C, Z, Y, X)."""
+        found = self.shape[1:]
+        if found != wanted:
+            raise StorageError(f"{self.path} holds an image of size (C, Z, Y, X) {found}, not {wanted}: remove it.")
+
+    def refuse_others(self, owner: Owner | None) -> None:
+        """See that it is nobody else's, without a word written: another process may be writing what it says."""
+        present = self.owner
+        if owner is not None and present not in (None, owner):
+            raise taken(self.path, present, owner)
 
     def belong_to(self, owner: Owner, made: bool) -> None:
         """See that it is this owner's, as `open` does."""
@@ -216,8 +235,7 @@ class ImageStore:
 
     def publish(self, t: int) -> None:
         """Show a written time point to readers. Doing it again changes nothing."""
-        shown = (IMAGE, NUCLEI) if self.image_kind == "copy" else (NUCLEI,)
-        self._show(f"timepoint-{t}", shown, "published", t)
+        self._show(f"timepoint-{t}", [part for part in self._parts if part != TRACKS], "published", t)
 
     def write_tracks(self, t: int, track_ids: Mapping[int, int]) -> None:
         """Paint a time point's labels with track ids, durably, not visible yet.
@@ -276,6 +294,11 @@ class ImageStore:
             raise StorageError(f"{self.path} {why}: read it from the acquisition's source.")
         return self._read(IMAGE, t, c, z)
 
+    def sweep_timepoint(self, t: int) -> int:
+        """Remove what interrupted writes of one time point left behind, while others may write other ones."""
+        folders = [folder for part in self._parts for folder in self._pyramid(part).folders(t)]
+        return sum(self._store.sweep(folder) for folder in folders)
+
     def sweep(self) -> int:
         """Remove what interrupted writes left behind; return the number of files. Only while nobody writes."""
         with corruption.writable(self.path):
@@ -294,7 +317,7 @@ class ImageStore:
 
     def _begin(self, name: str, pyramids: Sequence[GrowingPyramid], t: int) -> OutputStore | None:
         """Return the store for a version of a time point that readers see already; None when they do not."""
-        self._complete_interrupted()
+        self._complete_interrupted(t)
         return self._staging.begin(name) if any(pyramid.is_visible(t) for pyramid in pyramids) else None
 
     def _end(self, name: str, pyramids: Sequence[GrowingPyramid], t: int, into: OutputStore | None) -> None:
@@ -313,10 +336,13 @@ class ImageStore:
                 self._pyramid(part).show(t)
             self._visible.add(attribute, t)
 
-    def _complete_interrupted(self) -> None:
-        """Put in place what a crash left half replaced: until then its readers wait, this process among them."""
+    def _complete_interrupted(self, only: int | None = None) -> None:
+        """Put in place what a crash left half replaced: until then its readers wait, this process among them.
+
+        Who writes a time point completes this one `only`: what the store says of others may be changing just now.
+        """
         left = self._visible.interrupted()
-        if left is not None:
+        if left is not None and only in (None, left[0]):
             t, name = left
             with self._visible.replacing(t, name):
                 if self._staging.waits(name):  # else the crash came after it was put in place

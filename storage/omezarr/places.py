@@ -56,6 +56,14 @@ def is_unfinished(place: Place, whose: str = "") -> bool:
     return store_at(naming.parent(place)).has(naming.base(naming.unfinished(place, whose)))
 
 
+def remove_unfinished(place: Place, whose: str, maker: str) -> None:
+    """Remove the OME-Zarr that a worker which died was making; at a URL it is made anew when it is written to."""
+    for outermost in {place, naming.bundle_of(place) or place} if maker else ():
+        half_made = naming.unfinished(outermost, whose, maker)
+        if isinstance(half_made, Path):
+            shutil.rmtree(half_made, ignore_errors=True)
+
+
 def sweep_unfinished(folder: Place, whose: str = "") -> int:
     """Remove stores that a crash left half made in a folder; return their number. Only while nobody writes.
 

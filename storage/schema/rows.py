@@ -158,7 +158,7 @@ class TimepointJob:
     acquisition : AcquisitionRow
     t : int
     attempts : int
-        1 for the first try; a result is taken only from the newest attempt.
+        1 for the first try.
     fingerprint : str
         What the source looked like when the job was claimed.
     store_made : bool
@@ -166,6 +166,8 @@ class TimepointJob:
     needs_replay : bool
         The tracker has already gone past `t` (a late or changed time point): tracks are to be made anew from the
         first frame on (`storage.database.renewal.replay`), not advanced.
+    lease : str or None
+        Of this claim alone: a result is taken only from who has the newest one.
     """
 
     id: int
@@ -175,6 +177,7 @@ class TimepointJob:
     fingerprint: str
     needs_replay: bool
     store_made: bool = False
+    lease: str | None = None
 
     @property
     def acquisition_id(self) -> int:

@@ -110,6 +110,7 @@ timepoints = Table(
     Column("source_t", Integer),  # t as people write it: the number in the file's name, else t
     Column("stage_y_um", Float),  # where the stage stood, as the file says it
     Column("stage_x_um", Float),
+    Column("lease", String(16)),  # of the claim whose result is taken; another one with every claim
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
     Index(None, "completed_at"),

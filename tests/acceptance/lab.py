@@ -31,6 +31,7 @@ SHAPE = (6, 96, 96)
 VOXEL = (1.0, 0.5, 0.5)
 # How long a test waits for what it expects; on a machine that is busy with other work more is needed than here.
 PATIENCE_S = float(os.environ.get("NUSETD_TEST_PATIENCE_S", "120"))
+_ENGINE = ("workers",)
 _SERVICE = ("events", "rescan_s", "worker_silence_s", "stop_s", "report_s", "listen")
 
 
@@ -91,13 +92,14 @@ class Lab:
         self.incoming.mkdir(parents=True, exist_ok=True)
         watch = {"quiet_s": 0.2, "give_up_s": 1.0, "acquisition_quiet_s": 1.0, "voxel_size_um": list(VOXEL)}
         service = {"rescan_s": 0.5, "worker_silence_s": 60.0}
+        engine = {"factory": ENGINE}
         for name, value in self.options.items():
-            (service if name in _SERVICE else watch)[name] = value
+            (engine if name in _ENGINE else service if name in _SERVICE else watch)[name] = value
         text = "" if self.shared is None else f'database = "{self.database}"\n'
         text += f'[[watch]]\npath = "{self.incoming}"\noutput = "{self.output}"\n'
         text += "".join(f"{name} = {json.dumps(value)}\n" for name, value in watch.items())
         text += "[service]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in service.items())
-        text += f'[engine]\nfactory = "{ENGINE}"\n'
+        text += "[engine]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in engine.items())
         self.config.write_text(text)
 
     incoming = property(lambda self: self.root / "incoming")
@@ -130,11 +132,15 @@ class Lab:
 
     def worker_pid(self) -> int:
         """The process that segments."""
+        return next(iter(self.worker_pids()))
+
+    def worker_pids(self) -> list[int]:
+        """All of those."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(
+        return [
             int(pid) for pid in children if b"daemon.processing.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
+        ]
 
     def wait(self, reached: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Wait until something is so, or fail with the log."""

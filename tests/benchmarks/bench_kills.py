@@ -25,7 +25,7 @@ from cruelty import ENDLESS, Cruelty, write_time_point
 from cruelty import finish as finish_quickly
 from lab import Lab, assert_same, result
 
-from daemon.configuration.config import DEFAULT_ENGINE
+from daemon.configuration.service_config import DEFAULT_ENGINE
 from daemon.demonstration.demo import MOVIE, SEED
 from daemon.demonstration.microscope import Microscope
 from tracking.synthetic.movie import simulate

@@ -31,7 +31,7 @@ from skimage.io import imsave
 from test_fine_tuning import Pair, lamin_stained
 
 from daemon.cli import main as nusetd
-from daemon.configuration.config import EngineConfig
+from daemon.configuration.service_config import EngineConfig
 from daemon.files.evaluate import EvaluationOptions, evaluate_folders
 from nuset_engine.planes.colour import grey
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs

@@ -33,7 +33,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bench_store_cost import STACK, cells
 
 from daemon import pipeline
-from daemon.configuration.config import DEFAULT_ENGINE, Processing
+from daemon.configuration.config import Processing
+from daemon.configuration.service_config import DEFAULT_ENGINE
 from daemon.processing.engine_factory import load_factory
 from daemon.processing.messages import AnalyseTask, PaintTask, Ready, TrackTask
 from daemon.processing.recipe import Recipe

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from daemon.processing.messages import Ready, ReplayTask, Task, TrackTask
+from daemon.processing.messages import AnalyseTask, Progress, Ready, ReplayTask, StoreMade, Task, TrackTask
 from daemon.processing.tracker_cache import TrackerCache
 from daemon.processing.worker import answer
-from daemon.processing.worker_client import Died, Event
+from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.worker_client import Died, Event
 
 MODEL = Ready("test", "0" * 64)
 
@@ -30,8 +31,9 @@ class Actor:
         self.given: list[Task] = []
         self.lines: list[Event] = []
         self.stopped = 0
+        self.dying: frozenset[int] = frozenset()
         self.connection = None  # there is nothing to wait for
-        self.tracks = True
+        self.tracks = self.makes_stores = True
         self.waited: list[float] = []
         self.weights = MODEL.model_name
         self.loads: dict[str, Event] = {MODEL.model_name: MODEL}  # what it says after a start with which weights
@@ -40,7 +42,7 @@ class Actor:
     def idle(self) -> bool:
         return self.model is not None and self.task is None
 
-    def start(self) -> None:
+    def start(self, *held: int) -> None:
         self.pid, self.lines = 1, [self.loads[self.weights]]
 
     def use(self, weights: str) -> None:
@@ -57,6 +59,8 @@ class Actor:
         self.given.append(task)
         if isinstance(task, TrackTask | ReplayTask) and self.tracks:
             self.lines.append(answer(task, self.engine, lambda message: None))  # type: ignore[arg-type]
+        if isinstance(task, AnalyseTask) and self.makes_stores:
+            self.lines.append(StoreMade())
 
     def events(self, wait_s: float) -> Iterator[Event]:
         self.waited.append(wait_s)
@@ -66,6 +70,11 @@ class Actor:
                 self.model = line
             elif isinstance(line, Died):
                 self.pid = self.model = self.task = None
-            else:
+            elif not isinstance(line, Progress | StoreMade):
                 self.task = None
             yield line
+
+
+def cast(*actors: Actor) -> LocalWorkers:
+    """The workers that actors play."""
+    return LocalWorkers(actors)  # type: ignore[arg-type]

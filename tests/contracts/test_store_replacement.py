@@ -177,7 +177,7 @@ def test_who_writes_next_completes_what_a_crash_left_half_replaced(
         elif crashes % 3 == 1:
             again.publish(1)
         else:
-            again.write_tracks(1, {1: 9})
+            again.write_tracks(0, {1: 9})
         assert set(np.unique(again.track_labels(0))) <= {track - 1, track}, f"after a crash at step {crashes}"
         again.write_tracks(0, {1: track})
         again.publish_tracks(0)

@@ -46,7 +46,7 @@ class Correcting:
         if books.corrections_changed or books.clock() >= self._next:
             books.to_correct = set(books.catalog.corrections.due()) - self._given_up
             books.corrections_changed, self._next = False, books.clock() + _LOOK_S
-        for number in sorted(books.to_correct | books.to_replay):
+        for number in sorted((books.to_correct | books.to_replay) - books.waiting()):
             if self._may(number) and self._is_of(number, links):
                 row = books.catalog.acquisition(number)
                 return row, books.catalog.stores.owner(row)
@@ -62,7 +62,7 @@ class Correcting:
         """Say whether nobody is at the tracks of an acquisition, or paints them; others may find nuclei meanwhile."""
         books = self._books
         hidden = any(owner == number for owner, _ in books.pending.to_publish)
-        return not (hidden or number in books.tracking or books.painting[number] or books.holds.lasts(number))
+        return not (hidden or number in books.tracking or books.writing.paints(number))
 
     def begin(self, work: Corrigible) -> CorrectTask:
         """What the worker is told; where tracks are made anew, all are taken off."""

@@ -27,16 +27,33 @@ class Analysing:
     def due(self) -> TimepointJob | None:
         """The next time point of which the channel was looked for, or that is in the queue."""
         books = self._books
-        if books.chosen:
-            return books.chosen.popleft()
-        job = books.catalog.claim_next(books.workers, {*books.holds.lasting(), *books.correcting})
-        if job is not None:
-            books.output_mounts.learn(job.acquisition)
+        job = books.take_alone(self._step.name) or self._claimed()
+        while job is None and books.alone is None and len(books.claimed) < books.workers:
+            claimed = books.catalog.claim_next(books.workers, books.waiting())
+            if claimed is None:
+                return None
+            books.output_mounts.learn(claimed.acquisition)
+            books.claimed.append(claimed)
+            job = self._claimed()
         return job
+
+    def _claimed(self) -> TimepointJob | None:
+        """The first of those that are claimed and can be begun; one that is to be alone waits for the others."""
+        books, waiting = self._books, self._books.waiting()
+        for job in (*books.claimed,):
+            if books.alone is None and job.acquisition_id not in waiting:
+                may_go = books.may_go(self._step.name, job)
+                if may_go or books.alone is not None:
+                    books.claimed.remove(job)
+                if may_go:
+                    return job
+        return None
 
     def begin(self, work: TimepointJob) -> AnalyseTask | Failed:
         """What the worker is told."""
         books, row = self._books, work.acquisition
+        if books.alone is not None:
+            books.alone.begun = True
         refused = refusal(books, work)
         if refused is not None:
             return refused
@@ -45,7 +62,8 @@ class Analysing:
             return Failed(away, Cause.STORE)
         books.tell("started", row, work.t)
         owner, frugal = books.catalog.stores.owner(row), books.is_on_trial(work)
-        return AnalyseTask(row, work.t, work.fingerprint, owner, work.store_made, frugal)
+        books.making.begin(row, work.id)
+        return AnalyseTask(row, work.t, work.fingerprint, owner, work.store_made, frugal, work.lease or "")
 
     def end(self, work: TimepointJob, result: Analysed) -> None:
         """Hand it on, or keep it until its turn comes."""
@@ -61,7 +79,9 @@ class Analysing:
         except StaleJobError as error:
             logs.warning("result dropped", acquisition=work.acquisition.name, t=work.source_t, reason=error)
         books.stall.over()
+        books.making.made(work.acquisition)
         books.kills.pop(work.id, None)
+        books.lacked_memory.discard(work.id)
         books.holds.over(work.acquisition_id)
 
     def fail(self, work: TimepointJob, failed: Failed) -> None:
@@ -70,8 +90,6 @@ class Analysing:
         give_back(books, self._step, work, failed)
         if failed.cause in STORE_CAUSES:
             mend(books, work.acquisition, failed)
-        elif failed.cause in (Cause.CRASH, Cause.KILLED):
-            books.pending.to_sweep[work.acquisition_id] = work.acquisition
 
     def subject(self, work: TimepointJob) -> tuple[AcquisitionRow, int | None]:
         """The time point."""

@@ -18,12 +18,14 @@ from daemon.processing.steps.holds import Holds
 from daemon.processing.steps.output_mounts import OutputMounts
 from daemon.processing.steps.stall import Stall
 from daemon.processing.steps.troubles import Trouble
+from daemon.processing.writing import Making, Writing
 from storage.errors import StaleJobError
 
 if TYPE_CHECKING:
     from daemon.pipeline import Step
     from daemon.processing.crash_record import CrashRecord
     from daemon.processing.messages import Ready, Task, Tracked
+    from daemon.processing.workers.protocol import Died
     from storage.database.catalog import Catalog
     from storage.database.corrections.amendment import Amendment
     from storage.database.renewal.replayed import Replayed
@@ -89,6 +91,25 @@ class WorkerHandler(Protocol[W]):
         """The acquisition and the time point, if it is about one."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """A time point that a worker was writing when it died, under which lease."""
+
+    row: AcquisitionRow
+    t: int
+    lease: str
+    death: Died
+
+
+@dataclass
+class Alone:
+    """A time point that is to have the machine for itself; `begun`: a worker is at it."""
+
+    step: str
+    job: TimepointJob
+    begun: bool = False
+
+
 @dataclass
 class Pending:
     """What readers of the stores are still to see, and leftovers to remove; all of it is in the database, too.
@@ -99,13 +120,13 @@ class Pending:
         The row of the acquisition by (acquisition id, t) of committed time points, in the order of their commits.
     to_paint : set of int
         Acquisitions that may have final tracks to paint.
-    to_sweep : dict
-        Rows, by id, of acquisitions in whose stores a worker died.
+    to_sweep : list of Left
+        What workers left that died while they wrote.
     """
 
     to_publish: dict[tuple[int, int], AcquisitionRow] = field(default_factory=dict)
     to_paint: set[int] = field(default_factory=set)
-    to_sweep: dict[int, AcquisitionRow] = field(default_factory=dict)
+    to_sweep: list[Left] = field(default_factory=list)
 
     def of(self, acquisition_id: int) -> bool:
         """Say whether readers of one acquisition have anything still to see."""
@@ -121,6 +142,10 @@ class Books:
     catalog, retry_policy, crash_record
     workers : int
         How many workers there are.
+    busy : int
+        How many of them have a task.
+    alone : Alone or None
+        For whom all others have to rest.
     observer : callable
         Told what happens, for progress bars.
     reachable : callable
@@ -129,8 +154,8 @@ class Books:
         Told of files that changed while they were read.
     clock : callable
         Steady seconds.
-    chosen
-        Time points whose channel was looked for, and that are to be analysed.
+    claimed
+        Time points that are claimed and to be analysed, as soon as they can be.
     analysed, tracked
         Results in memory whose next step is due.
     replayed
@@ -141,16 +166,18 @@ class Books:
         Acquisitions whose rows are not as people say; looked up now and then, and when `corrections_changed`.
     correcting : set of int
         Acquisitions whose corrections are on their way to rows.
-    painting : Counter
-        Tracks that are being painted, by acquisition.
     to_look_at : set of int
         Acquisitions with kept results, of which one may have its turn now.
     to_replay : set of int
         Acquisitions whose tracks are to be made anew.
     tracking : set of int
         Acquisitions whose tracks are being worked on.
-    writing : Counter
-        Tasks that write into the store of an acquisition.
+    writing, making
+        What workers write at this moment, and whose store is being made.
+    to_mend : dict
+        Acquisitions whose store is gone, or not theirs, by id: it is made anew when nobody writes there any more.
+    lacked_memory : set of int
+        Time points, by their row, for which the memory did not suffice beside others.
     states : dict
         Name of the tracker's committed state by acquisition.
     counts : dict
@@ -168,9 +195,11 @@ class Books:
     clock: Callable[[], float] = time.monotonic
     crash_record: CrashRecord | None = None
     room: Callable[[], int | None] = lambda: None
+    busy: int = 0
+    alone: Alone | None = None
     pending: Pending = field(default_factory=Pending)
     endings: Endings = field(default_factory=Endings)
-    chosen: deque[TimepointJob] = field(default_factory=deque)
+    claimed: deque[TimepointJob] = field(default_factory=deque)
     analysed: deque[AnalysedTimepoint] = field(default_factory=deque)
     tracked: deque[tuple[AnalysedTimepoint, Tracked]] = field(default_factory=deque)
     replayed: deque[tuple[AcquisitionRow, Replayed]] = field(default_factory=deque)
@@ -178,11 +207,13 @@ class Books:
     to_correct: set[int] = field(default_factory=set)
     corrections_changed: bool = False
     correcting: set[int] = field(default_factory=set)
-    painting: Counter[int] = field(default_factory=Counter)
     to_look_at: set[int] = field(default_factory=set)
     to_replay: set[int] = field(default_factory=set)
     tracking: set[int] = field(default_factory=set)
-    writing: Counter[int] = field(default_factory=Counter)
+    writing: Writing = field(default_factory=Writing)
+    making: Making = field(default_factory=Making)
+    to_mend: dict[int, tuple[AcquisitionRow, Failed]] = field(default_factory=dict)
+    lacked_memory: set[int] = field(default_factory=set)
     states: dict[int, int] = field(default_factory=dict)
     counts: dict[int, deque[int]] = field(default_factory=dict)
     model: Ready | None = None
@@ -219,12 +250,20 @@ class Books:
         found = [] if self.stall.reason is None else [Trouble("results", self.stall.reason)]
         return found + [Trouble(hold.name, hold.reason) for hold in self.holds]
 
+    def waiting(self) -> set[int]:
+        """Acquisitions of which nothing is to be begun now: their stores cannot be used yet, or are being corrected."""
+        dying = {left.row.id for left in self.pending.to_sweep}
+        return self.holds.lasting() | self.to_mend.keys() | dying | self.correcting
+
     def forget(self, acquisition_id: int) -> None:
         """The results of an acquisition that are in memory count no longer: its store is made anew, or it is aside."""
         for number, t in [key for key in self.pending.to_publish if key[0] == acquisition_id]:
             del self.pending.to_publish[number, t]
         for found in [found for found in self.analysed if found.job.acquisition_id == acquisition_id]:
             self.analysed.remove(found)
+        for job in [job for job in self.claimed if job.acquisition_id == acquisition_id]:
+            self._drop(job)
+        self.making.forget(acquisition_id)
         self.pending.to_paint.discard(acquisition_id)
         self.to_replay.discard(acquisition_id)
         self.states.pop(acquisition_id, None)
@@ -241,6 +280,8 @@ class Books:
         again = not step.gives_up_at_once(failed.cause) and (allowed is None or job.attempts < allowed)
         # The whole queue waits; another worker is started; its acquisition waits.
         at_once = failed.cause in (Cause.MACHINE, Cause.CRASH) or failed.cause in STORE_CAUSES
+        if failed.cause is Cause.MEMORY:
+            self.lacked_memory.add(job.id)
         pause_s = 0.0 if at_once else self.retry_policy.pause(job.attempts)
         self._hand_back(job, failed.reason, again, pause_s, counts=allowed is not None)
 
@@ -262,6 +303,36 @@ class Books:
     def is_on_trial(self, job: TimepointJob) -> bool:
         """Say whether this is the last attempt at what was killed again and again."""
         return self.kills[job.id] >= self.retry_policy.kills - 1
+
+    def wants_all(self, job: TimepointJob) -> bool:
+        """Say whether a time point is to have the machine for itself: what other workers take is no fault of its."""
+        return self.workers > 1 and (self.is_on_trial(job) or job.id in self.lacked_memory)
+
+    def may_go(self, step: str, job: TimepointJob) -> bool:
+        """Say whether a time point can be begun now; one that is to be alone is, when all others rest."""
+        if self.alone is not None:
+            return False
+        if self.wants_all(job):
+            self.alone = Alone(step, job)
+            return False
+        return step != "analyse" or self.making.may_begin(job.acquisition)
+
+    def take_alone(self, step: str) -> TimepointJob | None:
+        """The time point that is to be alone, once nobody else is at work."""
+        return self.alone.job if self.alone is not None and self.alone.step == step and not self.busy else None
+
+    def release(self, acquisition_id: int, reason: str) -> None:
+        """Give back what is claimed of an acquisition and not begun."""
+        waiting = [self.alone.job] if self.alone is not None and not self.alone.begun else []
+        for job in [job for job in (*self.claimed, *waiting) if job.acquisition_id == acquisition_id]:
+            self._hand_back(job, reason, True, 0.0, counts=False)
+            self._drop(job)
+
+    def _drop(self, job: TimepointJob) -> None:
+        if job in self.claimed:
+            self.claimed.remove(job)
+        elif self.alone is not None and self.alone.job is job:
+            self.alone = None
 
     def _hand_back(self, job: TimepointJob, reason: str, again: bool, pause_s: float, counts: bool) -> None:
         try:
@@ -288,7 +359,7 @@ class Books:
         """Say whether results of an acquisition are on their way into the database."""
         analysed = {found.job.acquisition_id for found in (*self.analysed, *(found for found, _ in self.tracked))}
         renewed = {row.id for row, _ in self.replayed}
-        return acquisition_id in self.tracking | analysed | renewed or self.writing[acquisition_id] > 0
+        return acquisition_id in self.tracking | analysed | renewed or self.writing.into(acquisition_id)
 
     def may_try_again(self, name: str, acquisition_id: int, cause: Cause) -> bool:
         """A worker died, or ran out of memory, over a step of no time point: again, then it is given up."""
@@ -302,9 +373,21 @@ class Books:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """What a worker is at, or did and is not collected; `writes` says whether it writes into the store."""
+    """What a worker is at, or did and is not collected, since when; a failure as task: it was told nothing."""
 
     step: Step
     handler: WorkerHandler[Any]
     work: Any
-    writes: bool
+    task: Task | Failed
+    since: float
+
+    @property
+    def subject(self) -> tuple[AcquisitionRow, int | None]:
+        """The acquisition and the time point, if it is about one."""
+        return self.handler.subject(self.work)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        row, t = self.subject
+        return f"{row.name}: {self.step.name}" if t is None else f"{row.name} t={row.source_t(t)}"

@@ -28,13 +28,19 @@ class ChoosingChannel:
 
     def due(self) -> TimepointJob | None:
         """The next time point of an acquisition of which it is open."""
-        job = self._books.catalog.channels.claim(self._books.holds.lasting())
-        if job is not None:
-            self._books.output_mounts.learn(job.acquisition)
-        return job
+        books = self._books
+        if books.alone is not None:
+            return books.take_alone(self._step.name)
+        job = books.catalog.channels.claim(books.waiting())
+        if job is None:
+            return None
+        books.output_mounts.learn(job.acquisition)
+        return job if books.may_go(self._step.name, job) else None
 
     def begin(self, work: TimepointJob) -> ChooseTask | Failed:
         """What the worker is told."""
+        if self._books.alone is not None:
+            self._books.alone.begun = True
         refused = refusal(self._books, work)
         return refused or ChooseTask(work.acquisition, work.t, work.fingerprint, self._books.is_on_trial(work))
 
@@ -47,7 +53,7 @@ class ChoosingChannel:
                 self._take(work, ChannelFact(trial.best, "measured", figures))
                 logs.info("channel found", acquisition=row.name, channel=trial.best, t=work.t)
             elif trial.verdict is Verdict.NONE and _may_go_on(row):
-                books.chosen.append(replace(work, acquisition=books.catalog.channels.leave_open(work, figures)))
+                books.claimed.append(replace(work, acquisition=books.catalog.channels.leave_open(work, figures)))
                 logs.warning("no channel shows nuclei yet", acquisition=row.name, t=work.t)
             elif StoredRecipe.of(row).unclear_channel == "take":
                 taken = self._take(work, ChannelFact(trial.best, "guessed", figures))
@@ -72,7 +78,7 @@ class ChoosingChannel:
 
     def _take(self, work: TimepointJob, fact: ChannelFact) -> AcquisitionRow:
         row = self._books.catalog.channels.decide(work, fact)
-        self._books.chosen.append(replace(work, acquisition=row))
+        self._books.claimed.append(replace(work, acquisition=row))
         return row
 
 

@@ -83,7 +83,7 @@ class Completing:
         """The oldest whose tracks are final and of which nothing is pending."""
         books = self._books
         for number in books.endings.to_complete():
-            if books.pending.of(number) or books.writing[number]:
+            if books.pending.of(number) or books.writing.into(number):
                 continue
             if not books.catalog.is_waiting(number):
                 return books.catalog.acquisition(number)

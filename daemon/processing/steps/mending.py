@@ -20,16 +20,27 @@ def mend(books: Books, row: AcquisitionRow, failed: Failed) -> None:
 
     A store that is gone is made anew from the sources, with all time points that were in it; their rows stay readable
     meanwhile. Where the output folder itself is away, with its disk or share, nothing is known of the store: it waits.
+    What several workers find of one store at a time counts once.
     """
     away = books.output_mounts.away(row)
+    if row.id in books.to_mend or books.holds.lasts(row.id):
+        return
     if away is not None or failed.cause is Cause.STORE:
         books.holds.begin(row, away or failed.reason)
-    elif failed.cause is Cause.DAMAGED and books.holds.begin(row, failed.reason) < 2:
-        return  # a share may have shown half of a file
-    elif failed.cause is not Cause.TAKEN and books.renewals[row.id] >= _MOST_RENEWALS:
-        _set_aside(books, row, failed.reason)
-    else:
-        _renew(books, row, failed)
+    elif failed.cause is not Cause.DAMAGED or books.holds.begin(row, failed.reason) > 1:
+        books.to_mend[row.id] = (row, failed)  # a share may have shown half of a file, the first time
+
+
+def mend_at_rest(books: Books) -> None:
+    """Have those stores made anew into which nobody writes any more."""
+    for number, (row, failed) in list(books.to_mend.items()):
+        if books.writing.into(number):
+            continue
+        if failed.cause is not Cause.TAKEN and books.renewals[row.id] >= _MOST_RENEWALS:
+            _set_aside(books, row, failed.reason)
+        else:
+            _renew(books, row, failed)
+        del books.to_mend[number]
 
 
 def _renew(books: Books, row: AcquisitionRow, failed: Failed) -> None:
@@ -48,6 +59,7 @@ def _renew(books: Books, row: AcquisitionRow, failed: Failed) -> None:
 
 def _set_aside(books: Books, row: AcquisitionRow, reason: str) -> None:
     text = f"Its OME-Zarr was made anew {_MOST_RENEWALS} times: {reason} Look after the disk, then `nusetd retry`."
+    books.release(row.id, text)
     books.catalog.set_acquisition_state(row.id, AcquisitionState.SET_ASIDE, text)
     books.forget(row.id)
     logs.error("acquisition is set aside", acquisition=row.name, reason=text)

@@ -18,6 +18,10 @@ CommittedTimepoint = tuple["AcquisitionRow", int]
 Paint = tuple["AcquisitionRow", int, dict[int, int]]
 
 
+def _not_shown(error: Exception, row: AcquisitionRow) -> Failed:
+    return Failed(str(error), store_fault(error, str(row.zarr_path)) or Cause.STORE)
+
+
 class Publishing:
     """Shows committed time points; the disk may refuse now and allow later."""
 
@@ -25,13 +29,15 @@ class Publishing:
         self._books = books
 
     def due(self) -> CommittedTimepoint | None:
-        """The oldest one into whose store no worker writes."""
+        """The oldest one that can be shown without another one that is being written."""
         books = self._books
-        if books.stall.lasts:
+        if books.stall.lasts or not books.pending.to_publish:
             return None
-        waits = books.holds.lasting()
-        waiting = books.pending.to_publish.items()
-        return next(((row, t) for (n, t), row in waiting if not books.writing[n] and n not in waits), None)
+        waits = books.waiting()
+        for (number, t), row in books.pending.to_publish.items():
+            if number not in waits and not books.making.lasts(number) and not books.writing.hides(number, t):
+                return row, t
+        return None
 
     def do(self, work: CommittedTimepoint) -> None:
         """Show it."""
@@ -42,11 +48,11 @@ class Publishing:
             raise
         except (StorageError, OSError) as error:
             logs.error("time point not shown", acquisition=row.name, t=row.source_t(t), reason=error)
-            cause = store_fault(error, str(row.zarr_path)) or Cause.STORE
-            if cause is Cause.MACHINE:
-                books.stall.begin(str(error))
+            failed = _not_shown(error, row)
+            if failed.cause is Cause.MACHINE:
+                books.stall.begin(failed.reason)
             else:
-                mend(books, row, Failed(str(error), cause))
+                mend(books, row, failed)
             return
         del books.pending.to_publish[row.id, t]
         books.holds.over(row.id)
@@ -69,11 +75,13 @@ class Painting:
 
     def due(self) -> Paint | None:
         """The first unpainted time point of the oldest acquisition that has one."""
-        books = self._books
+        books, waits = self._books, self._books.waiting()
         for number in sorted(books.pending.to_paint):
-            if books.writing[number] or books.holds.lasts(number):
+            if books.writing.paints(number) or number in waits:
                 continue
             found = books.catalog.next_unpainted(number)
+            if found is not None and books.writing.is_at(number, found[0]):
+                continue
             if found is not None:
                 return (books.catalog.acquisition(number), *found)
             if not any(owner == number for owner, _ in books.pending.to_publish):
@@ -84,15 +92,18 @@ class Painting:
     def begin(self, work: Paint) -> PaintTask:
         """What the worker is told."""
         row, t, track_of = work
-        self._books.painting[row.id] += 1
-        owner = self._books.catalog.stores.owner(row)
-        return PaintTask(str(row.zarr_path), t, track_of, owner, row.seconds_per_t)
+        return PaintTask(str(row.zarr_path), t, track_of, self._books.catalog.stores.owner(row))
 
     def end(self, work: Paint, result: Painted) -> None:
-        """Note that it is visible."""
+        """Show it."""
         row, t, _ = work
-        self._books.catalog.mark_painted(row.id, t)
-        self._books.painting[row.id] -= 1
+        try:
+            pipeline.show_tracks(self._books.catalog, row, t)
+        except DatabaseUnavailableError:
+            raise
+        except (StorageError, OSError) as error:
+            self.fail(work, _not_shown(error, row))
+            return
         self._books.stall.over()
         self._books.holds.over(row.id)
         self._books.crashes.pop((self._step.name, row.id), None)
@@ -100,7 +111,6 @@ class Painting:
     def fail(self, work: Paint, failed: Failed) -> None:
         """Again when the machine allows, else with the next commit of this acquisition, or the next start."""
         books, (row, t, _) = self._books, work
-        books.painting[row.id] -= 1
         logs.error("tracks not painted", acquisition=row.name, t=row.source_t(t), reason=failed.reason)
         if failed.cause is Cause.MACHINE:
             books.stall.begin(failed.reason)

@@ -52,7 +52,6 @@ def renew(connection: Connection, acquisition_id: int, reason: str, elsewhere: b
         check_transition(TIMEPOINT_TRANSITIONS, state, TimepointState.QUEUED, "A time point")
     connection.execute(delete(analysed_timepoints).where(analysed_timepoints.c.acquisition_id == acquisition_id))
     mine = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.state.in_(_STORED_OR_UNDER_WAY))
-    # The attempts of what is under way go on: its result, which may still come, must not pass for that of the next one.
     attempts = case((timepoints.c.state == TimepointState.DONE.value, 0), else_=timepoints.c.attempts)
     again = {"state": TimepointState.QUEUED.value, "attempts": attempts, "error": reason, "not_before": None}
     shown = {"queued_at": now, "published_at": None, "painted_at": None}

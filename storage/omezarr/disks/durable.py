@@ -72,9 +72,9 @@ class DurableStore(LocalStore):
         for folder in sorted(folders):
             _sync(folder)
 
-    def sweep(self) -> int:
-        """Remove what interrupted writes left behind; return the number of files."""
-        leftovers = list(self.root.rglob(f"*{PARTIAL_SUFFIX}"))
+    def sweep(self, folder: str = "") -> int:
+        """Remove what interrupted writes left behind, in a folder or everywhere; return the number of files."""
+        leftovers = list((self.root / folder).rglob(f"*{PARTIAL_SUFFIX}"))
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)

@@ -70,7 +70,7 @@ class RemoteStore(FsspecStore):
     def flush(self) -> None:
         """Do nothing: what was put is safe."""
 
-    def sweep(self) -> int:
+    def sweep(self, folder: str = "") -> int:
         """Do nothing: an object appears whole or not at all."""
         return 0
 

@@ -13,7 +13,8 @@ from cases.actor import MODEL
 from cases.stored import pixels
 
 from daemon import process
-from daemon.configuration.config import EngineConfig, Processing
+from daemon.configuration.config import Processing
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import EngineFailedError
 from daemon.watching.inspection import Answer, InspectionRequest, Open, inspect
 

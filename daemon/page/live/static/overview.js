@@ -73,8 +73,16 @@ function verdict(found, report) {
     tile(grouped(queue.done), "time points done", "", queue.done_last_hour ? `${queue.done_last_hour} in the last hour` : ""),
     tile(grouped(queue.failed), "failed", queue.failed ? "bad" : ""),
   ];
+  if (service.runs && (report.workers || []).length > 1) tiles.push(workers(report.workers));
   if (roots.length) tiles.push(disk(roots));
   return element("div", { class: "verdict" }, ...tiles);
+}
+
+function workers(all) {
+  const busy = all.filter((one) => one.state === "works");
+  const others = [["starts", "loading the network"], ["waits", "not started"], ["idle", "at rest"]].map(([state, words]) => [all.filter((one) => one.state === state).length, words]);
+  const more = [...busy.map((one) => `${one.working_on}, for ${spoken(one.seconds)}`), ...others.filter(([count]) => count).map(([count, words]) => `${count} ${words}`)];
+  return tile(`${busy.length} of ${all.length}`, "workers at work", "", more.slice(0, 6).join("; "));
 }
 
 function disk(roots) {

@@ -55,10 +55,10 @@ def test_lock_and_crash_of_a_server_with_output_behind_a_url_lie_there(
     with crash_record(SERVER, given.watch[0].output):
         crash = [path for path in (home / "state").iterdir() if path.name.endswith(SUFFIX)]
         assert len(crash) == 1
-        assert worker_lock(SERVER, "memory://nuclei") == f"{str(crash[0]).removesuffix(SUFFIX)}.worker.lock"
+        assert str(worker_lock(SERVER, "memory://nuclei")) == f"{str(crash[0]).removesuffix(SUFFIX)}.worker.lock"
 
 
 def test_they_lie_beside_a_database_in_a_file(home: Path) -> None:
     catalog: Any = SimpleNamespace(url=f"sqlite:///{home / 'nusetd.sqlite'}")
-    assert worker_lock(catalog, home / "out") == f"{home / 'nusetd.sqlite'}.worker.lock"
+    assert str(worker_lock(catalog, home / "out")) == f"{home / 'nusetd.sqlite'}.worker.lock"
     assert not (home / ".local").exists()

@@ -11,9 +11,9 @@ import pytest
 
 from daemon.configuration import config
 from daemon.configuration.alerts import AlertsConfig
-from daemon.configuration.config import EngineConfig, WatchConfig
+from daemon.configuration.config import WatchConfig
 from daemon.configuration.retention import RetentionConfig
-from daemon.configuration.service_config import ServiceConfig
+from daemon.configuration.service_config import EngineConfig, ServiceConfig
 
 SYSTEMD = Path(__file__).parents[4] / "systemd"
 UNIT = SYSTEMD / "nusetd.service"
@@ -67,6 +67,7 @@ WITHOUT = {
     "voxel_size_override_um",
     "axes",
     "frame_interval_s",
+    "gpu_memory_gb",
     "pattern",
     "command",
     "exclude",

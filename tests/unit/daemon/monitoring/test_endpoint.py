@@ -18,6 +18,7 @@ from daemon.monitoring.endpoint import Endpoint
 from daemon.monitoring.metrics import Metrics, Pulse
 from daemon.monitoring.pace import pace_of
 from daemon.monitoring.report import Report, RootReport
+from daemon.processing.workers.protocol import WorkerNow
 from storage.query.health import Passage, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,7 +67,8 @@ def site() -> Iterator[Site]:
 def test_metrics_are_what_prometheus_reads(site: Site) -> None:
     passage = Passage(*(NOW - timedelta(seconds=s) for s in (30, 20, 8)))
     state = QueueState(NOW, {"queued": 4, "done": 7}, 1, NOW - timedelta(seconds=50), recent=(passage,))
-    site.metrics.look(REPORT, pace_of(state), 1000.0)
+    workers = (WorkerNow(1, "works"), WorkerNow(2, "works"), WorkerNow(3, "idle"))
+    site.metrics.look(replace(REPORT, workers=workers), pace_of(state, 3), 1000.0)
     site.metrics.done(12, {"segment_s": 3.0, "write_s": 1.0})
     found = site.samples()
     assert found["nusetd_timepoints", "waiting"] == 4
@@ -80,6 +82,8 @@ def test_metrics_are_what_prometheus_reads(site: Site) -> None:
     assert found["nusetd_timepoints_ended_total", "failed"] == 0
     assert found["nusetd_worker_deaths_total",] == 2
     assert found["nusetd_keeps_up",] == 1
+    assert (found["nusetd_workers", "works"], found["nusetd_workers", "starts"]) == (2, 0)
+    assert found["nusetd_timepoint_interval_seconds",] == 4.0
     assert "process_resident_memory_bytes" in {name for name, *_ in found}
 
 

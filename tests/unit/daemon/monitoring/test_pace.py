@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.monitoring.pace import judge, pace_of, quantile, spoken_s
+from daemon.monitoring.pace import advice, judge, pace_of, quantile, spoken_s
 from storage.query.health import Passage, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,6 +66,32 @@ def test_the_verdict(
     assert verdict[0] is keeps_up
     assert said in verdict[2]
     assert (verdict[1] is None) == (keeps_up is not True)
+
+
+def test_all_workers_count() -> None:
+    """What one of them could not carry, four can."""
+    assert judge(50, 4, 900.0, 10.0, 3.0)[0] is False
+    keeps_up, catch_up, said = judge(50, 4, 900.0, 10.0, 3.0, workers=4)
+    assert keeps_up is True
+    assert catch_up == pytest.approx(54 * 2.5 / (1 - 2.5 / 3.0))
+    assert "one comes every 3.0 s and takes 10 s, 4 at a time" in said
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ({}, "; 4 workers would, on a machine for so many"),
+        ({1: 100.0, 2: 190.0, 4: 350.0}, "; 4 workers would keep up, as measured on this machine"),
+        ({1: 100.0, 2: 128.0}, "; no number of workers that was measured"),
+    ],
+)
+def test_it_says_how_many_workers_would_keep_up(rates: dict[int, float], said: str) -> None:
+    assert said in advice(work_s=10.0, arrival=3.0, workers=1, rates=rates)
+    state = QueueState(NOW, {"queued": 40}, oldest_waiting=ago(600), arrived=(200, ago(600), ago(1)))
+    recent = tuple(passage(4000 + i, 3990 + i, 3980 + i) for i in range(20))
+    pace = pace_of(QueueState(**{**vars(state), "recent": recent}), 1, rates)
+    assert pace.keeps_up is False
+    assert said in pace.verdict
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1.0))

@@ -16,6 +16,7 @@ from daemon.errors import ConfigError
 from daemon.monitoring import status
 from daemon.monitoring.pace import pace_of
 from daemon.monitoring.report import Report, RootReport, liveness
+from daemon.processing.workers.protocol import WorkerNow
 from storage.query.health import Problem, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,6 +62,19 @@ def test_a_report_survives_being_stored_and_read_by_another_version() -> None:
     stored["roots"][0]["more"] = 2
     del stored["listen"]
     assert Report.from_dict(stored) == REPORT
+
+
+CREW = (WorkerNow(7, "works", "embryo t=3", 12.0), WorkerNow(8, "idle"), WorkerNow(None, "waits"))
+
+
+def test_the_status_tells_what_each_of_several_workers_does() -> None:
+    report = Report.from_dict(replace(REPORT, workers=CREW, working_on="embryo t=3").as_dict())
+    assert report.workers == CREW
+    pace = pace_of(QueueState(NOW, {"done": 1}), len(report.workers))
+    told = "\n".join(status.lines(status.Status(NOW, True, "running", report, NOW, pace, ())))
+    assert (
+        "workers     process 7: embryo t=3, for 12 s\n            process 8: rests\n            is not started" in told
+    )
 
 
 def test_the_status_for_people() -> None:

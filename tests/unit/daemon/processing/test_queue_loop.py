@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from cases.actor import MODEL, Actor
+from cases.actor import MODEL, Actor, cast
 from cases.stored import Clock
 
 from daemon import pipeline
@@ -33,7 +33,7 @@ from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.tracker_cache import TrackerCache
-from daemon.processing.worker_client import Died, Event
+from daemon.processing.workers.worker_client import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog
@@ -59,8 +59,9 @@ class Stage:
         self.clock = Clock()  # of the database; `now` is the loop's
         self.published: list[int] = []
         monkeypatch.setattr(pipeline, "publish", self.publish)
+        monkeypatch.setattr(pipeline, "show_tracks", lambda catalog, row, t: catalog.mark_painted(row.id, t))
         self.swept: list[int] = []
-        monkeypatch.setattr(pipeline, "sweep", lambda row, owner: self.swept.append(row.id))
+        monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: self.swept.append(row.id))
         self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
         self.begin()
 
@@ -69,7 +70,7 @@ class Stage:
         self.actor = Actor()
         self.queue_loop = QueueLoop(
             self.catalog,
-            [self.actor],  # type: ignore[list-item]
+            cast(self.actor),
             RetryPolicy(pause_s=0.0),
             self.seen.append,
             lambda source: self.reachable,
@@ -300,11 +301,15 @@ def test_a_place_that_is_taken_leads_to_the_next_free_one_without_a_word_of_loss
 
 
 def test_a_store_in_which_a_worker_died_is_swept_before_the_next_one_writes(stage: Stage) -> None:
-    """Once, and not before its successor holds the lock: until then the dying one may still write."""
+    """Once, and not before the system has let go of the dead: until then it may still write."""
     to_the_first_task(stage)
     stage.swept.clear()
-    stage.step(Died("The program that segments died (signal SIGKILL)"))
-    assert stage.swept == []
+    stage.actor.dying = frozenset([1])
+    stage.step(Died("The program that segments died (signal SIGKILL)", pid=1))
+    for _ in range(3):
+        stage.step()
+    assert (stage.swept, stage.actor.task) == ([], None)
+    stage.actor.dying = frozenset()
     given = len(stage.actor.given)
     while len(stage.actor.given) == given:
         stage.step()
@@ -713,7 +718,7 @@ def test_a_lone_worker_is_waited_for_and_of_many_none(stage: Stage) -> None:
     stage.queue_loop.step(0.03)
     assert stage.actor.waited == [0.03]
     others = [Actor(), Actor()]
-    QueueLoop(stage.catalog, others).step(0.03)  # type: ignore[arg-type]
+    QueueLoop(stage.catalog, cast(*others)).step(0.03)
     assert [actor.waited for actor in others] == [[0.0], [0.0]]
 
 
@@ -756,7 +761,7 @@ class Talkative(Actor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = 0
+        self.said, self.makes_stores = 0, False
 
     def events(self, wait_s: float) -> Iterator[Event]:
         yield from super().events(wait_s)
@@ -767,7 +772,7 @@ class Talkative(Actor):
 
 def test_a_worker_is_heard_so_long_in_one_turn_and_no_longer(stage: Stage) -> None:
     actors = [Talkative(), Talkative()]
-    loop = QueueLoop(stage.catalog, actors)  # type: ignore[arg-type]
+    loop = QueueLoop(stage.catalog, cast(*actors))
     loop.step(0.0)
     assert [actor.said for actor in actors] == [31, 31], "its first word was that it is ready"
     loop.step(0.0)

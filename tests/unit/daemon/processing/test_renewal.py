@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.actor import MODEL, Actor
+from cases.actor import MODEL, Actor, cast
 from cases.stored import acquisition, pixels, register
 
 from daemon import pipeline
@@ -19,7 +19,7 @@ from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed, Pai
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.worker_client import Died
+from daemon.processing.workers.worker_client import Died
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.database.renewal import staged_tracks
@@ -63,7 +63,7 @@ class Play:
         """A loop with new workers, as after a start."""
         self.actors = [Actor() for _ in range(workers)]
         policy = RetryPolicy(pause_s=0.0)
-        self.loop = QueueLoop(self.catalog, self.actors, policy, self.seen.append)  # type: ignore[arg-type]
+        self.loop = QueueLoop(self.catalog, cast(*self.actors), policy, self.seen.append)
 
     def kill(self) -> None:
         """The service dies and is started again: only the database stays."""
@@ -129,7 +129,8 @@ class Play:
 def no_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written but the database."""
     monkeypatch.setattr(pipeline, "publish", lambda catalog, row, t: catalog.mark_published(row.id, t))
-    monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
+    monkeypatch.setattr(pipeline, "show_tracks", lambda catalog, row, t: catalog.mark_painted(row.id, t))
+    monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: None)
 
 
 @pytest.fixture

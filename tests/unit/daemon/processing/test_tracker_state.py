@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from cases.actor import MODEL, Actor
+from cases.actor import MODEL, Actor, cast
 from cases.stored import nuclei
 
 from daemon import pipeline
@@ -36,7 +36,8 @@ def outcome(root: Path, exchanged_after: set[int], monkeypatch: pytest.MonkeyPat
     """Tracks of nuclei, and tracks, of an acquisition that was processed to its end."""
     root.mkdir()
     monkeypatch.setattr(pipeline, "publish", lambda catalog, row, t: catalog.mark_published(row.id, t))
-    monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
+    monkeypatch.setattr(pipeline, "show_tracks", lambda catalog, row, t: catalog.mark_painted(row.id, t))
+    monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: None)
     files = [root / f"a_t{t}.tif" for t in range(FRAMES)]
     for file in files:
         scale = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
@@ -45,7 +46,7 @@ def outcome(root: Path, exchanged_after: set[int], monkeypatch: pytest.MonkeyPat
     with Catalog.open(root / "nusetd.sqlite") as catalog:
         row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
         actor = Actor()
-        loop = QueueLoop(catalog, [actor])  # type: ignore[list-item]
+        loop = QueueLoop(catalog, cast(actor))
         left = set(exchanged_after)
         for _ in range(2000):
             loop.step(0.01)

@@ -106,7 +106,7 @@ def test_a_worker_of_another_version_than_the_program_that_starts_it_does_nothin
     with ours, theirs:
         monkeypatch.setattr(worker, "meet", lambda: theirs)
         monkeypatch.setattr(worker, "logs", SimpleNamespace(set_up=lambda: None, catch_all=lambda: None))
-        ours.send(EngineSetup("nobody:Engine", "auto", None, "no/such/folder/lock", version="0.0.0"))
+        ours.send(EngineSetup("nobody:Engine", "auto", None, version="0.0.0"))
         worker.main()
         said = ours.recv()
     assert isinstance(said, CannotServe)

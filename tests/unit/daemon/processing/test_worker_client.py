@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.processing.messages import CannotServe, EngineSetup, Ready
-from daemon.processing.worker_client import Died, Event, Worker
+from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.stores_lock import StoresLock
+from daemon.processing.workers.worker_client import Died, Event, Worker
 
 ENGINE = """
 class Info:
@@ -35,7 +37,7 @@ class Engine:
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineSetup:
     (tmp_path / "stub_engine.py").write_text(ENGINE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return EngineSetup("stub_engine:Engine", "good", None, str(tmp_path / "worker.lock"))
+    return EngineSetup("stub_engine:Engine", "good", None)
 
 
 @pytest.fixture
@@ -85,19 +87,19 @@ def test_a_killed_worker_is_buried_with_the_reason(setup: EngineSetup, started: 
 
 
 def test_an_engine_that_raises_is_told_not_retried(setup: EngineSetup, started: list[Worker]) -> None:
-    event = first_event(start(EngineSetup(setup.factory, "bad", None, setup.lock_path), started))
+    event = first_event(start(EngineSetup(setup.factory, "bad", None), started))
     assert isinstance(event, CannotServe)
     assert "no such weights" in event.reason
 
 
 def test_an_engine_that_ends_the_process_is_a_death(setup: EngineSetup, started: list[Worker]) -> None:
-    event = first_event(start(EngineSetup(setup.factory, "exit", None, setup.lock_path), started))
+    event = first_event(start(EngineSetup(setup.factory, "exit", None), started))
     assert isinstance(event, Died)
     assert "exit code 3" in event.reason
 
 
 def test_a_worker_that_is_silent_too_long_is_killed(setup: EngineSetup, started: list[Worker]) -> None:
-    worker = start(EngineSetup(setup.factory, "hang", None, setup.lock_path), started, silence_s=1.0)
+    worker = start(EngineSetup(setup.factory, "hang", None), started, silence_s=1.0)
     pid = worker.pid
     event = first_event(worker)
     assert isinstance(event, Died)
@@ -105,10 +107,23 @@ def test_a_worker_that_is_silent_too_long_is_killed(setup: EngineSetup, started:
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_second_worker_waits_until_the_first_is_gone(setup: EngineSetup, started: list[Worker]) -> None:
-    first = start(setup, started)
-    first_event(first)
-    second = start(setup, started)
-    assert list(second.events(3.0)) == [], "two workers never write at once"
-    first.stop()
-    assert first_event(second) == Ready("stub", "0" * 64)
+def test_workers_of_another_service_wait_until_those_of_the_first_are_gone(
+    setup: EngineSetup, started: list[Worker], tmp_path: Path
+) -> None:
+    """However the first service itself ended: its worker holds the lock as well."""
+    first = StoresLock(tmp_path / "worker.lock")
+    workers = LocalWorkers([Worker(setup, 60.0, time.monotonic)], first)
+    started += workers.all
+    workers.start()
+    first_event(workers.all[0])
+    first.release()  # as a killed service does
+    others = LocalWorkers([Worker(setup, 60.0, time.monotonic)], StoresLock(tmp_path / "worker.lock"))
+    started += others.all
+    others.start()
+    assert others.all[0].pid is None
+    assert "have not ended yet" in str(others.waits_for)
+    workers.end()
+    others.start()
+    assert first_event(others.all[0]) == Ready("stub", "0" * 64)
+    assert others.waits_for is None
+    others.end()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from desk import Desk
 
-from daemon.configuration.config import EngineConfig, Processing
+from daemon.configuration.config import Processing
+from daemon.configuration.service_config import EngineConfig
 from daemon.process import ProcessOptions, naming_for
 from storage.database.catalog import Catalog
 

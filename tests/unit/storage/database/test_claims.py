@@ -203,3 +203,27 @@ def test_a_partial_acquisition_names_three_of_its_faults_and_counts_the_others(
     assert told.startswith("time point 0 failed (It is damaged.); time point 1 failed (It is damaged.); ")
     assert told.endswith(said)
     assert told.count("damaged") == 3
+
+
+def test_a_late_answer_of_one_who_was_given_up_changes_nothing(catalog: Catalog) -> None:
+    """Also where the number of attempts is the same again, as a kill counts none."""
+    row = queued(catalog, "a")
+    late = catalog.claim_next()
+    assert late is not None
+    catalog.fail_timepoint(late, "The worker was killed.", retry=True, pause_s=0, counts=False)
+    job = catalog.claim_next()
+    assert job is not None
+    assert (job.t, job.attempts) == (late.t, late.attempts)
+    found = nuclei(0)
+    for refused in (
+        lambda: catalog.keep(AnalysedTimepoint(late, found, {}, {})),
+        lambda: catalog.commit_timepoint(late, found, one_to_one(0, 3), b""),
+        lambda: catalog.fail_timepoint(late, "It failed.", retry=False),
+    ):
+        with pytest.raises(StaleJobError, match="no longer claimed"):
+            refused()
+    assert states(catalog, row) == "rqq"
+    assert catalog.commit_timepoint(job, found, one_to_one(0, 3), b"")
+    assert states(catalog, row) == "dqq"
+    with pytest.raises(StaleJobError):
+        catalog.commit_timepoint(late, found, one_to_one(0, 3), b"")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cases.actor import MODEL, Actor
+from cases.actor import MODEL, Actor, cast
 from cases.stored import acquisition, pixels
 
 from daemon import pipeline
@@ -18,7 +18,7 @@ from daemon.processing.messages import Analysed, AnalyseTask, ChooseTask, Chosen
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe, StoredRecipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.worker_client import Died
+from daemon.processing.workers.worker_client import Died
 from nuset_engine.channels.choice import ChannelFigures, ChannelTrial, Verdict
 from nuset_engine.nuclei import Nuclei
 from storage.acquisition import Acquisition
@@ -45,9 +45,9 @@ class Desk:
     def __init__(self, root: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.catalog, self.actor, self.seen = root, catalog, Actor(), list[Seen]()
         monkeypatch.setattr(pipeline, "publish", lambda catalog, row, t: catalog.mark_published(row.id, t))
-        monkeypatch.setattr(pipeline, "sweep", lambda row, owner: None)
-        workers = [self.actor]
-        self.loop = QueueLoop(catalog, workers, RetryPolicy(pause_s=0.0), self.seen.append)  # type: ignore[arg-type]
+        monkeypatch.setattr(pipeline, "show_tracks", lambda catalog, row, t: catalog.mark_painted(row.id, t))
+        monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: None)
+        self.loop = QueueLoop(catalog, cast(self.actor), RetryPolicy(pause_s=0.0), self.seen.append)
 
     def admit(self, image: Acquisition, recipe: Recipe = RECIPE) -> AcquisitionRow:
         row = pipeline.admit(self.catalog, image, recipe, self.root / "out")

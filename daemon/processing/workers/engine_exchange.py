@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon import logs
@@ -13,14 +13,18 @@ Told = Callable[[str | None], None]
 
 
 class TakesWeights(Protocol):
-    """A worker that can be started anew with other weights."""
+    """Workers that can be started anew with other weights."""
+
+    @property
+    def all(self) -> Sequence[Hashable]:
+        """Every one of them."""
 
     @property
     def weights(self) -> str:
-        """With which it is started."""
+        """With which they are started."""
 
     def use(self, weights: str) -> None:
-        """End the process, which is at nothing; the next start loads these."""
+        """End all of them, which are at nothing; the next start loads these."""
 
 
 @dataclass
@@ -29,7 +33,8 @@ class _Change:
 
     weights: str
     told: Told
-    before: list[str] | None = None
+    before: str | None = None
+    ready: set[Hashable] = field(default_factory=set)
     over: bool = False
     refused: str | None = None
 
@@ -43,10 +48,10 @@ class EngineExchange:
 
     Parameters
     ----------
-    workers : sequence of TakesWeights
+    workers : TakesWeights
     """
 
-    def __init__(self, workers: Sequence[TakesWeights]) -> None:
+    def __init__(self, workers: TakesWeights) -> None:
         self._workers = workers
         self._change: _Change | None = None
 
@@ -54,6 +59,11 @@ class EngineExchange:
     def under_way(self) -> bool:
         """True until whoever asked has heard that new weights are loaded, or refused."""
         return self._change is not None
+
+    @property
+    def loads(self) -> bool:
+        """True while workers load them."""
+        return self._change is not None and self._change.loads
 
     def ask(self, weights: str, told: Told) -> None:
         """Go on with other weights, by name or path as workers take them; not while another change is under way."""
@@ -69,23 +79,23 @@ class EngineExchange:
             if self._change is change:
                 self._change = None
         elif change.before is None and at_rest:
-            change.before = [worker.weights for worker in self._workers]
-            for worker in self._workers:
-                worker.use(change.weights)
+            change.before = self._workers.weights
+            self._workers.use(change.weights)
             logs.info("other weights are loaded", weights=change.weights)
 
-    def loaded(self) -> None:
-        """A worker is ready: if it was given new weights, they are in use from now on."""
-        if self._change is not None and self._change.loads:
-            self._change.over = True
+    def loaded(self, worker: Hashable) -> None:
+        """A worker is ready: with new weights that all of them have loaded, they are in use from now on."""
+        change = self._change
+        if change is not None and change.loads:
+            change.ready.add(worker)
+            change.over = change.ready >= {*self._workers.all}
 
     def refuse(self, reason: str) -> bool:
         """A worker could not be started: with new weights, all go back to those so far; False where it had none."""
         change = self._change
         if change is None or change.before is None or change.over:
             return False
-        for worker, former in zip(self._workers, change.before, strict=True):
-            worker.use(former)
+        self._workers.use(change.before)
         change.over, change.refused = True, reason
         logs.error("the weights so far stay", refused=change.weights, reason=reason)
         return True

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from daemon.children.child import Child, ChildGoneError
 from daemon.processing.engine_factory import QUIET_ENGINE
-from daemon.processing.messages import CannotServe, EngineSetup, Message, Progress, Ready, Task
+from daemon.processing.messages import CannotServe, EngineSetup, Message, Progress, Ready, StoreMade, Task
+from daemon.processing.workers.protocol import Died, Event
+
+__all__ = ["Died", "Event", "Worker"]
 
 _KILLED = "signal SIGKILL"
 _PATIENCE_S = 5.0  # what a worker may take to die by itself
-
-
-@dataclass(frozen=True)
-class Died:
-    """The worker is gone without an answer.
-
-    Attributes
-    ----------
-    reason : str
-        For people.
-    killed : bool
-        Somebody else killed it, a person or the system when memory ran out; it did not crash and did not hang.
-    """
-
-    reason: str
-    killed: bool = False
-
-
-Event = Message | Died
 
 
 class Worker:
@@ -82,10 +66,15 @@ class Worker:
         self.model = None
         self._setup = replace(self._setup, weights=weights)
 
-    def start(self) -> None:
-        """Start the process; it says `Ready` when its engine is loaded."""
+    @property
+    def dying(self) -> frozenset[int]:
+        """Process ids of those before it that were killed and are not gone yet."""
+        return self._child.dying
+
+    def start(self, *held: int) -> None:
+        """Start the process, which inherits the descriptors `held`; it says `Ready` when its engine is loaded."""
         self.model = None
-        self._child.start(self._setup)
+        self._child.start(self._setup, held=held)
 
     def give(self, task: Task) -> None:
         """Hand a task to an idle worker; one that just died says so with the next `events`."""
@@ -99,17 +88,18 @@ class Worker:
                 wait_s = 0.0
                 if isinstance(message, Ready):
                     self.model = message
-                elif not isinstance(message, (Progress, CannotServe)):
+                elif not isinstance(message, (Progress, StoreMade, CannotServe)):
                     self._child.answered()
                 yield message
         except ChildGoneError:
             yield self._died()
             return
         if self.pid is not None and self._child.silent_s > self._silence_s and not self.idle:
+            pid = self.pid
             self.kill()
             how = self._child.blame(_PATIENCE_S).how
             self.model = None
-            yield Died(f"The program that segments said nothing for {self._silence_s:g} s ({how})")
+            yield Died(f"The program that segments said nothing for {self._silence_s:g} s ({how})", pid=pid)
 
     def kill(self) -> None:
         """End the process at once; redoing what it did is safe at any moment."""
@@ -123,6 +113,6 @@ class Worker:
         self._child.reap(patience_s)
 
     def _died(self) -> Died:
-        self.model = None
+        self.model, pid = None, self.pid
         how = self._child.blame(_PATIENCE_S).how
-        return Died(f"The program that segments died ({how})", how == _KILLED)
+        return Died(f"The program that segments died ({how})", how == _KILLED, pid)

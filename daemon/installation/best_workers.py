@@ -1,0 +1,55 @@
+"""How many workers serve most on this machine: what `nusetd selfcheck --workers` measured, kept with the state."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from daemon.errors import DaemonError
+from daemon.installation.state_folder import state_folder
+
+_FILE = "workers.json"
+
+
+def worker_count(wanted: int | Literal["auto"]) -> int:
+    """Return how many workers there are to be."""
+    if wanted != "auto":
+        return wanted
+    rates = kept_rates()
+    return best(rates) if rates else 1
+
+
+def best(rates: Mapping[int, float]) -> int:
+    """Return the number of workers with the highest rate, the smaller of two that are within 3 %."""
+    most = max(rates.values())
+    return min(count for count, rate in rates.items() if rate >= 0.97 * most)
+
+
+def keep_rates(rates: Mapping[int, float]) -> Path:
+    """Write down how many time points an hour so many workers served on this machine.
+
+    Raises
+    ------
+    DaemonError
+        When the folder for the state cannot be written.
+    """
+    path = state_folder() / _FILE
+    beside = path.with_name(f".{_FILE}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps({"timepoints_per_hour": {str(n): rate for n, rate in rates.items()}}))
+        os.replace(beside, path)
+    except OSError as error:
+        raise DaemonError(f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME.") from error
+    return path
+
+
+def kept_rates() -> dict[int, float]:
+    """Return what was measured; nothing where it never was, or cannot be read."""
+    try:
+        said = json.loads((state_folder() / _FILE).read_text())["timepoints_per_hour"]
+        return {int(count): float(rate) for count, rate in said.items()}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, DaemonError):
+        return {}

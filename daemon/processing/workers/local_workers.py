@@ -1,0 +1,130 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from selectors import EVENT_READ, EpollSelector
+
+from daemon import logs
+from daemon.processing.messages import Task
+from daemon.processing.workers.protocol import Awaited, Died, Event
+from daemon.processing.workers.stores_lock import StoresLock
+from daemon.processing.workers.worker_client import Worker
+
+_HEARD = 32  # messages that are taken from a worker before the first of them is acted on
+_ROUND_S = 1.0  # how often those that say nothing are looked after
+
+
+class LocalWorkers:
+    """A fixed number of processes, each started anew when it died.
+
+    Parameters
+    ----------
+    workers : sequence of Worker
+    lock : StoresLock, optional
+        None is started before it can be had.
+    """
+
+    def __init__(self, workers: Sequence[Worker], lock: StoresLock | None = None) -> None:
+        self._workers = list(workers)
+        self._lock = lock
+        self._selector = EpollSelector()
+        self._watched: dict[Worker, int] = {}  # the descriptor of each pipe: it is needed when the pipe is closed
+        self._next_round = float("-inf")
+        self._said = False
+
+    @property
+    def all(self) -> Sequence[Worker]:
+        """All of them, in order of their numbers."""
+        return self._workers
+
+    @property
+    def told(self) -> Sequence[Awaited]:
+        """One thing to wait for, however many they are."""
+        return [self._selector.fileno()] if self._watched else []
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why none is started yet."""
+        if self._lock is None or self._lock.descriptor is not None:
+            return None
+        return "the workers of a service that was killed have not ended yet"
+
+    @property
+    def weights(self) -> str:
+        """With which they are started."""
+        return self._workers[0].weights
+
+    def use(self, weights: str) -> None:
+        """End all of them; the next start loads these weights."""
+        for worker in self._workers:
+            self._forget(worker)
+            worker.use(weights)
+
+    def start(self) -> None:
+        """Start those that do not run."""
+        if all(worker.pid is not None for worker in self._workers):
+            return
+        if self._lock is not None and not self._lock.take():
+            if not self._said:
+                logs.warning("workers wait", reason=self.waits_for)
+            self._said = True
+            return
+        held = [] if self._lock is None or self._lock.descriptor is None else [self._lock.descriptor]
+        for worker in self._workers:
+            if worker.pid is None:
+                worker.start(*held)
+                self._watch(worker)
+
+    def idle(self) -> Sequence[Worker]:
+        """Those that have their engine loaded, and no task."""
+        return [worker for worker in self._workers if worker.idle]
+
+    def give(self, worker: Worker, task: Task) -> None:
+        """Hand it a task."""
+        worker.give(task)
+
+    def hear(self, wait_s: float) -> Iterator[tuple[Worker, Event]]:
+        """What those say who have something to say; of the others it is looked now and then whether they hang."""
+        spoke = self._workers
+        if len(self._workers) > 1:
+            spoke, wait_s = self._ready(wait_s), 0.0
+        for worker in spoke:
+            for count, event in enumerate(worker.events(wait_s), start=1):
+                yield worker, event
+                if count == _HEARD:
+                    break
+            if worker.pid is None:
+                self._forget(worker)
+
+    def is_gone(self, death: Died) -> bool:
+        """True once the kernel has let go of its process."""
+        return death.pid is None or not any(death.pid in worker.dying for worker in self._workers)
+
+    def end(self, worker: Worker | None = None) -> None:
+        """End one, or all and let others have the stores."""
+        for one in self._workers if worker is None else [worker]:
+            self._forget(one)
+            one.stop()
+        if worker is None and self._lock is not None:
+            self._lock.release()
+
+    def _ready(self, wait_s: float) -> list[Worker]:
+        spoke = {key.data for key, _ in self._selector.select(wait_s)} if self._watched else set()
+        now = time.monotonic()
+        if now < self._next_round:
+            return [worker for worker in self._workers if worker in spoke or worker not in self._watched]
+        self._next_round = now + _ROUND_S
+        return self._workers
+
+    def _watch(self, worker: Worker) -> None:
+        self._forget(worker)
+        if worker.connection is not None:
+            self._watched[worker] = worker.connection.fileno()
+            self._selector.register(self._watched[worker], EVENT_READ, worker)
+
+    def _forget(self, worker: Worker) -> None:
+        descriptor = self._watched.pop(worker, None)
+        if descriptor is not None:
+            self._selector.unregister(descriptor)

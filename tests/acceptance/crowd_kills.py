@@ -1,0 +1,105 @@
+"""`kill -9` of several workers and their service at random moments, over several acquisitions at once.
+
+Moments are drawn in time points done and in fractions of what one takes, so that kills hit what is starting, what is
+under way and what is being committed alike.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from time import sleep
+
+from cruelty import finish
+from lab import SHAPE, Lab, stack, write_stack
+
+__all__ = ["CrowdKills", "finish", "write_files"]
+
+_PATIENCE_S = 600.0
+_AGAIN = re.compile(rb"time point is tried again acquisition=(\S+) t=(\d+) .*SIGKILL")
+_MOST = 3  # kills over one time point by one service: the fourth sets it aside, by design
+
+
+def write_files(lab: Lab, acquisitions: int, first: int, end: int) -> None:
+    """Write the files of time points `first` to `end`, exclusive, of each acquisition; no two are alike."""
+    for t in range(first, end):
+        for number in range(acquisitions):
+            image = stack(abs((t + 10) % 20 - 10), seed=number + 1, shape=SHAPE)
+            write_stack(lab.incoming / f"cell{number}_t{t:03d}.tif", image + t)
+
+
+class CrowdKills:
+    """Kills until the number is reached, while the microscopes write their files, spread over the kills.
+
+    Parameters
+    ----------
+    lab : Lab
+        With several workers, made with the options `cruelty.ENDLESS`.
+    acquisitions, time_points : int
+        How many there are, and of how many files each.
+    kills, seed : int
+    """
+
+    def __init__(self, lab: Lab, acquisitions: int, time_points: int, kills: int, seed: int) -> None:
+        self.killed = self.of_workers = 0
+        self._lab, self._acquisitions, self._time_points, self._kills = lab, acquisitions, time_points, kills
+        self._chance = random.Random(seed)
+        self._written = 0
+        self._log_from = 0
+
+    def run(self) -> Iterator[int]:
+        """Yield after every kill how many time points are done."""
+        while self.killed < self._kills:
+            self._log_from = self._lab.log.stat().st_size if self._lab.log.exists() else 0
+            self._lab.start()
+            for _ in range(self._chance.randint(0, 6)):
+                self._work()
+                if self.killed + 1 < self._kills and max(self._killed_over().values(), default=0) < _MOST:
+                    self._kill_worker()
+                    yield self._lab.done()
+            self._work()
+            self._lab.kill()
+            self.killed += 1
+            yield self._lab.done()
+        self.write_rest()
+
+    def write_rest(self) -> None:
+        """Write the files that are still missing."""
+        self._write(self._time_points)
+
+    def _write(self, end: int) -> None:
+        write_files(self._lab, self._acquisitions, self._written, end)
+        self._written = max(self._written, end)
+
+    def _work(self) -> None:
+        """Files arrive, some time points are done or a worker starts, and then a little more happens."""
+        self._write(min(self._time_points, 2 + self._time_points * self.killed // self._kills))
+        done = self._lab.done()
+        target = min(done + self._chance.randint(0, 4), self._written * self._acquisitions)
+        self._lab.wait(lambda: self._lab.done() >= target, _PATIENCE_S)
+        sleep(self._chance.uniform(0.0, 0.4))
+
+    def _kill_worker(self) -> None:
+        pids: list[int] = []
+
+        def are_there() -> bool:
+            with suppress(FileNotFoundError):  # one has just gone
+                pids[:] = self._lab.worker_pids()
+            return bool(pids)
+
+        self._lab.wait(are_there, _PATIENCE_S)
+        with suppress(ProcessLookupError):  # it died by itself meanwhile
+            os.kill(self._chance.choice(pids), signal.SIGKILL)
+        self.killed += 1
+        self.of_workers += 1
+
+    def _killed_over(self) -> Counter[bytes]:
+        """How often workers of this service were killed, by the time point that they were at."""
+        with self._lab.log.open("rb") as log:
+            log.seek(self._log_from)
+            return Counter(b" ".join(found.groups()) for found in _AGAIN.finditer(log.read()))
