@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from daemon.errors import DaemonError
 from daemon.plots.arrays import TracksN5
+from daemon.plots.napari_editing import EditSession, Save, add_dock
 from storage import naming
 from storage.contents import contents
 from storage.query.snapshots import snapshot
@@ -68,8 +69,8 @@ def fill(viewer: Any, database: str, row: AcquisitionRow) -> None:
         viewer.add_tracks(points, graph=graph, name="tracks as lines", tail_length=20, **same)
 
 
-def open_window(database: str, row: AcquisitionRow) -> None:
-    """Show an acquisition in napari until its window is closed.
+def open_window(database: str, row: AcquisitionRow, save: Save | None = None) -> None:
+    """Show an acquisition in napari until its window is closed; with `save` to be edited.
 
     Raises
     ------
@@ -86,4 +87,8 @@ def open_window(database: str, row: AcquisitionRow) -> None:
         ) from error
     viewer = napari.Viewer(title=f"{row.name} - nusetd")
     fill(viewer, database, row)
+    if save is not None:
+        session = EditSession(database, row, save)
+        session.show(viewer)
+        add_dock(viewer, session)
     napari.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,17 @@ import pytest
 from cases.processed import COUNT, SHAPE, TIME_POINTS, process
 from cases.stored import acquisition, pixels, squares
 
+from daemon.errors import UsageError
 from daemon.plots import napari_view
+from daemon.plots.napari_editing import EditSession, ask_before_closing, edit_panel
 from storage import naming
+from storage.corrections.asking import Corrector
+from storage.database.catalog import Catalog
 from storage.export.exporters import export
 from storage.omezarr.image_store import ImageStore
+from storage.query.question import Question
 from storage.query.snapshots import resolved, snapshot
+from storage.query.statements import Selection
 
 pytest.importorskip("napari_ome_zarr", reason="needs the extra nusetd[napari]")
 
@@ -114,6 +121,85 @@ def test_the_exported_table_and_its_settings_lie_there_too(viewer: Any, output: 
     shown = kinds["Tracks"][0]
     for ours, exported in zip(shown.data, lines.data, strict=True):
         np.testing.assert_allclose(shown.data_to_world(ours[1:]), lines.data_to_world(exported[1:]))
+
+
+def copied(output: Path, tmp_path: Path) -> tuple[Path, Any]:
+    """A copy that may be corrected, and its row."""
+    shutil.copytree(output, tmp_path / "copy")
+    with Catalog.open(tmp_path / "copy") as catalog:
+        catalog.complete_acquisition(catalog.acquisitions()[0].id)
+    with snapshot(tmp_path / "copy") as connection:
+        return tmp_path / "copy", resolved(connection, "embryo")
+
+
+def test_what_is_painted_is_saved_as_corrections(viewer: Any, output: Path, tmp_path: Path) -> None:
+    folder, row = copied(output, tmp_path)
+    show(viewer, folder)
+    corrector = Corrector(naming.database_url(folder), row.id)
+    session = EditSession(str(folder), row, lambda movie: corrector.import_movie(lambda *_: movie).text())
+    layer = session.show(viewer)
+    np.testing.assert_allclose(layer.scale, ONE_VOXEL)
+    assert (session.changed, session.save()) == (False, "embryo: there is no difference.")
+    _, first, second, *_ = np.unique(layer.data[0]).tolist()
+    z, y, x = (int(at) for at in np.argwhere(layer.data[1] == first).mean(axis=0))
+    layer.fill((1, z, y, x), 0)
+    assert session.changed
+    z, y, x = (int(at) for at in np.argwhere(layer.data[0] == second).mean(axis=0))
+    layer.fill((0, z, y, x), 999)
+    said = session.save()
+    assert not session.changed
+    with snapshot(folder) as connection:
+        nuclei = Question.nuclei(connection, row.id, Selection(columns=("t", "label", "track_id"))).frame()
+    assert "1 delete" in said
+    assert len(nuclei) == COUNT * TIME_POINTS - 1
+    assert "do not fit" not in said
+    other = nuclei[nuclei["label"] == 2].set_index("t")["track_id"]
+    assert other[0] != other[1], "a number of its own is a track of its own"
+    assert session.save() == "embryo: there is no difference."
+
+
+def test_divisions_are_written_beside_it(output: Path, tmp_path: Path) -> None:
+    folder, row = copied(output, tmp_path)
+    session = EditSession(str(folder), row, lambda movie: str(len(movie.links)))
+    links = int(session.save())
+    _, first, second, third, *_ = np.unique(session.labels[0]).tolist()
+    session.labels[1][session.labels[1] == first] = 999
+    session.labels[1][session.labels[1] == second] = 998
+    session.divide(f"{first}: 999, 998\n\n{second}: {third}, 999")
+    session.divide(f"{first}: 999, 998\n\n")
+    assert session.divisions() == f"{first}: 998, 999\n"
+    assert session.changed
+    with pytest.raises(UsageError, match="mother and two daughters"):
+        session.divide("1: 50")
+    assert int(session.save()) == links, "two tracks were cut, and two daughters have a mother"
+
+
+def test_the_panel_saves_and_asks_before_the_window_closes(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    widgets = pytest.importorskip("qtpy.QtWidgets", reason="needs Qt, as nusetd[napari] brings it")
+    application = widgets.QApplication.instance() or widgets.QApplication([])
+    folder, row = copied(output, tmp_path)
+    said: list[object] = []
+    session = EditSession(str(folder), row, lambda movie: said.append(movie) or "saved")
+    panel, window = edit_panel(session), widgets.QMainWindow()
+    ask_before_closing(window, session, panel)
+    panel.divisions.setPlainText("nonsense")
+    assert session.changed
+    answers = {"Cancel": False, "Save": False, "Discard": True}
+    for name, closes in answers.items():
+        answer = getattr(widgets.QMessageBox.StandardButton, name)
+        monkeypatch.setattr(widgets.QMessageBox, "question", lambda *_, answer=answer: answer)
+        window.show()
+        assert window.close() is closes, name
+    assert "is no division" in panel.answer.text()
+    panel.divisions.setPlainText("")
+    panel.button.click()
+    assert (len(said), panel.answer.text(), session.changed) == (1, "saved", False)
+    window.show()
+    assert window.close()
+    application.processEvents()
 
 
 def test_a_bundle_shows_all_its_positions(viewer: Any, tmp_path: Path) -> None:
