@@ -20,6 +20,8 @@ from nuset_engine.voxels import Box, VoxelSize
 if TYPE_CHECKING:
     from nuset_engine.inference.landscape import Landscape, LandscapeOf
 
+MOSTLY = 0.5
+"""Of an outline: where more belongs to other nuclei, it is no new one."""
 SNAP = 0.25
 """How far beside its nucleus the point of a split may lie, over the diameter of a ball as large."""
 
@@ -238,7 +240,7 @@ def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
         box, mask = outline.box, outline.mask
         if not outline.lies_in(labels.shape):
             raise _MisfitError("the stack is smaller now than what was drawn")
-        mask = mask & (labels[box] == 0)
+        mask = _free(scene, outline)
     else:
         box, mask, how = _drawn_around(scene, edit.points[0])
     if not mask.any():
@@ -247,6 +249,16 @@ def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     scene.edited.paint(box, mask, label)
     drawn = () if edit.drawn is not None else (_region(mask, box),)
     return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,), drawn=drawn, how=how)
+
+
+def _free(scene: EditScene, outline: NucleusRegion) -> MaskZYX:
+    """Where no other nucleus is; where most of it belongs to others, it is one of these that was meant."""
+    labels = scene.edited.labels
+    mask: MaskZYX = outline.mask & (labels[outline.box] == 0)
+    if mask.any() and np.count_nonzero(mask) < MOSTLY * outline.size:
+        overlaps = outline.overlaps(labels)
+        raise _MisfitError(f"there is a nucleus already ({max(overlaps, key=lambda one: (overlaps[one], -one))})")
+    return mask
 
 
 def _drawn_around(scene: EditScene, seed: VoxelIndex) -> tuple[Box, MaskZYX, str]:

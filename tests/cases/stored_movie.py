@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,14 @@ SPACING = (2.0, 0.5, 0.5)  # of `acquisition`
 
 
 def stored_movie(
-    output: Path, images: Sequence[np.ndarray], labels: Sequence[np.ndarray], model: str = "m"
+    output: Path,
+    images: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    model: str = "m",
+    voxel: tuple[float, float, float] = SPACING,
 ) -> AcquisitionRow:
     """An acquisition ``embryo`` of stacks (Z, Y, X) and these labels, tracked and complete."""
-    image = acquisition(np.stack([stack[None] for stack in images]))
+    image = replace(acquisition(np.stack([stack[None] for stack in images])), voxel_size_um=voxel)
     place = output / f"{image.name}.ome.zarr"
     output.mkdir(parents=True, exist_ok=True)
     with Catalog.open(output) as catalog:
@@ -47,7 +52,7 @@ def _work(catalog: Catalog, row: AcquisitionRow, image: Acquisition, labels: Seq
         names = np.unique(labels[job.t])
         numbered = np.searchsorted(np.union1d([0], names), labels[job.t]).astype(np.uint32)
         planes = {0: image.planes(job.t, 0)}
-        table = measure(Volume(numbered, _trust(int(numbered.max()))), planes, 0, SPACING, job.t)
+        table = measure(Volume(numbered, _trust(int(numbered.max()))), planes, 0, image.voxel_size_um, job.t)
         store.write_timepoint(job.t, [image.planes(job.t, 0)], numbered)
         catalog.commit_timepoint(job, table, tracker.advance(table), tracker.state())
         store.publish(job.t)

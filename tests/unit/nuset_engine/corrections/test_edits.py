@@ -200,3 +200,13 @@ def test_a_region_survives_being_packed_and_says_what_is_none() -> None:
     with pytest.raises(EngineError, match="cannot be read"):
         NucleusRegion.unpack(region(2).pack()[:30])
     assert NucleusRegion.of_mask(np.zeros(SHAPE)) is None
+
+
+def test_an_outline_that_is_mostly_taken_adds_no_rim() -> None:
+    labels = np.zeros((3, 20, 20), np.uint32)
+    labels[:, 5:13, 5:13] = 7
+    drawn = NucleusRegion.of_mask(np.pad(np.ones((3, 10, 10), bool), ((0, 0), (4, 6), (4, 6))))
+    scene = EditScene(EditedLabels(labels.copy()), labels, (2.0, 1.0, 1.0), 9.0)
+    (outcome,) = apply_edits(scene, [NucleusEdit(1, "add", drawn=drawn)])
+    assert outcome.reason == "there is a nucleus already (7)"
+    np.testing.assert_array_equal(scene.edited.labels, labels)
