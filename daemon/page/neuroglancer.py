@@ -54,7 +54,7 @@ def fragment(shown: dict[str, Any]) -> str:
     return f"!{quote(json.dumps(shown, separators=(',', ':')), safe='')}"
 
 
-def state(store: str, name: str, found: Contents) -> dict[str, Any]:
+def state(store: str, name: str, found: Contents, t: int | None = None) -> dict[str, Any]:
     """Return the state that shows a store: each channel, and over them the labels.
 
     Parameters
@@ -65,10 +65,17 @@ def state(store: str, name: str, found: Contents) -> dict[str, Any]:
         Of the acquisition.
     found : Contents
         Of the store.
+    t : int or None
+        The time point that is seen at first; None: the first one that is there.
     """
     axes = {axis: _in_si(*found.steps[axis]) for axis in AXES}
     _, size_z, size_y, size_x = found.shape
-    position = [(size_x - 1) / 2, (size_y - 1) / 2, size_z // 2, found.timepoints[0] if found.timepoints else 0]
+    position = [
+        (size_x - 1) / 2,
+        (size_y - 1) / 2,
+        size_z // 2,
+        (found.timepoints[0] if found.timepoints else 0) if t is None else t,
+    ]
     finest = min(axes[axis][0] for axis in "zyx")
     extent = max(size_y * axes["y"][0], size_x * axes["x"][0])
     images = _channels(store, found) if found.dtype.str[1:] in _DISPLAYABLE else []

@@ -59,8 +59,8 @@ def checked_revision(connection: Connection) -> str | None:
     """
     tables: set[str] = set()
     try:
-        revision = None
-        if inspect(connection).has_table(VERSION_TABLE):
+        revision = _told_revision(connection)
+        if revision is None and inspect(connection).has_table(VERSION_TABLE):
             revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
         if revision is None:
             tables = set(inspect(connection).get_table_names())
@@ -80,6 +80,17 @@ def checked_revision(connection: Connection) -> str | None:
             "update nusetd, or use another database."
         )
     return revision
+
+
+def _told_revision(connection: Connection) -> str | None:
+    """What SQLite says at once, which is asked by every reader; None where it has to be looked for."""
+    if connection.dialect.name != "sqlite":  # elsewhere a table that is not there ends the transaction
+        return None
+    try:
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    except DBAPIError:
+        return None
+    return None if found is None else str(found)
 
 
 def configuration() -> Config:

@@ -16,6 +16,7 @@ from daemon.page import neuroglancer
 pytestmark = pytest.mark.browser
 
 THUMBNAIL = "const i = document.querySelector('.thumb img'); return i && i.naturalWidth > 50"
+RINGS = "return document.querySelector('canvas').dataset.rings"
 COLOURS = """
 const c = document.querySelector('canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
 const pixels = Array.from({length: d.length / 4}, (_, i) => d.slice(4 * i, 4 * i + 3));
@@ -115,6 +116,7 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.keep("acquisition, nucleus")
         window.click("[data-only]")
         window.wait("all nuclei again", lambda: "where=" not in window.driver.current_url)
+        window.write("mark divisions", "")  # rings have colours of their own
         window.write("colour by", "generation")
         window.wait("three generations beside what is chosen", lambda: window.run(COLOURS) == 3)
         window.click("mother 3")
@@ -129,6 +131,29 @@ def test_an_acquisition_is_walked_through(window: Browser, tmp_path: Path) -> No
         window.wait("what there is", lambda: shown(window) == "3/1/slice" and "Click on" in window.text(".pane"))
         assert window.text("#notice") == ""
         window.open("about:blank")
+        window.open(link)
+        window.wait("the view again", lambda: shown(window) == "3/2/top")
+        assert window.text("[aria-label='colour by'] option[value=volume_um3]") == "volume (µm³)"
+        window.click("[data-tab=divisions]")
+        window.wait("both divisions", lambda: window.texts("[data-division]").count("\0") == 1)
+        window.keep("acquisition, divisions")
+        window.click("[data-division='1'] [data-jump='1']")
+        window.wait("its mother when she divides", lambda: shown(window) == "1/2/top")
+        window.wait("a ring around her", lambda: window.run(RINGS) == "1")
+        window.click("[data-division='1'] [data-jump='2']")
+        window.wait("rings around both daughters", lambda: shown(window) == "2/2/top" and window.run(RINGS) == "2")
+        window.keep("acquisition, rings")
+        window.write("mark divisions", "")
+        window.wait("no ring", lambda: window.run(RINGS) == "0")
+        window.open("about:blank")
+        window.open(link)
+        window.wait("the view again", lambda: shown(window) == "3/2/top")
+        window.open(f"{page.address}/#/")
+        window.click("[data-distribution]")
+        compared = "const i = document.querySelector('dialog img'); return i ? i.naturalWidth : 0"
+        window.wait("distributions", lambda: window.run(compared) > 500)
+        window.keep("distributions")
+        window.click("close")
         window.open(link)
         window.wait("the view again", lambda: shown(window) == "3/2/top")
         window.click("[data-tab=plots]")
@@ -157,7 +182,9 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
         window.open(f"{page.address}/#/a/1?t=0&z=3&tab=chosen")
         window.wait("a picture", lambda: shown(window) == "0/3/slice")
         click_at(window, 20.5 / 96, 20.5 / 96)  # the first ball lies there
-        window.wait("its measures", lambda: "volume_um3" in window.text(".pane"))
+        window.wait("its measures", lambda: "volume (µm³)" in window.text(".pane"))
+        assert "volume (µm³)" in window.text(".pane dl.facts"), "what people want first is not folded"
+        assert "centre z (µm)" in window.text(".all-measures")
         click_at(window, 1 / 96, 1 / 96)
         window.wait("nothing", lambda: "Click on a nucleus" in window.text(".pane"))
         window.open(f"{page.address}/#/a/99")
@@ -170,13 +197,15 @@ def test_a_click_chooses_what_is_under_it(window: Browser, tmp_path: Path) -> No
 @pytest.mark.skipif(neuroglancer.client_folder() is None, reason=neuroglancer.MISSING)
 def test_an_acquisition_opens_in_3d_from_the_page(window: Browser, tmp_path: Path) -> None:
     with live_page(family.fill(tmp_path)) as page:
-        window.open(f"{page.address}/#/a/1")
+        window.open(f"{page.address}/#/a/1?t=3")
         find = "return [...document.querySelectorAll('a')].find(a => a.textContent === 'open in 3D')"
         link = window.wait("the link", lambda: window.run(f"{find}?.href"))
         window.open(link)
         window.wait("the viewer has loaded everything", lambda: window.run("return window.viewer && viewer.isReady()"))
         layers = window.run("return viewer.state.toJSON().layers.map(one => one.name)")
         assert {"nuclei", "tracks"} < set(layers)
+        position = window.run("return viewer.state.toJSON().position")
+        assert int(position[3]) == 3, "the time point that the page shows"
         window.open("about:blank")
     window.console()  # the page's own console was looked at before
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any, get_args
 
 from starlette.applications import Starlette
@@ -31,6 +31,7 @@ from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
+from daemon.page.live.marks import MarkReader, Marks, Stamps
 from daemon.page.live.orders.correcting import CorrectingRoutes
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
@@ -41,14 +42,11 @@ from daemon.page.live.stores import StoreRoutes, link, pause
 from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
-from storage.query.changes import activity_mark, results_mark
-from storage.query.snapshots import snapshot
 from storage.query.statements import Selection
 
 STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240
 _LOOK_S = 1.0
-_SHARED_S = 0.3
 _LASTS_S = 4.0
 _HEARTBEAT_LOOKS = 15
 _LONG = 2000  # bytes; below, compressing costs more than it saves
@@ -85,9 +83,10 @@ class Page:
         self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
-        self._remembered, self._pictures = SharedAnswers(), SharedAnswers()
-        self._looking = Lock()
-        self._looked_at, self._mark, self._results = float("-inf"), "", ""
+        self._overviews, self._remembered = SharedAnswers(), SharedAnswers()
+        self._plots, self._pictures = SharedAnswers(), SharedAnswers()
+        self._stamps = Stamps(database)
+        self._marks = MarkReader(database)
 
     def routes(self) -> list[Route | Mount]:
         """Every address."""
@@ -101,6 +100,7 @@ class Page:
             Route(f"{one}/nuclei", self.nuclei),
             Route(f"{one}/tracks", self.tracks),
             Route(f"{one}/counts", self.counts),
+            Route(f"{one}/divisions", self.divisions),
             Route(f"{one}/image.png", self.image),
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
@@ -108,6 +108,7 @@ class Page:
             *self._orders.routes(),
             *self._correcting.routes(),
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
+            *(Route(f"/api/distribution.{form}", partial(self.distribution, form=form)) for form in plots.FORMS),
             *self._trying.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
             *self._stores.routes(),
@@ -132,11 +133,11 @@ class Page:
             sent = rules_told(self._database, ON_THE_OVERVIEW)
             return {**found, **attention(self._database), **sent, "read_only": self._read_only}
 
-        return self._json(request, made, _LASTS_S)  # it says how long ago things were
+        return self._json(request, made, self._overviews, _LASTS_S)  # it says how long ago things were
 
     def rules(self, request: Request) -> Response:
         """Rules for the microscope, and what they sent."""
-        return self._json(request, lambda: rules_told(self._database))
+        return self._json(request, lambda: rules_told(self._database), self._overviews)
 
     def about(self, request: Request) -> Response:
         """One acquisition."""
@@ -168,10 +169,16 @@ class Page:
         """How the time points went."""
         return self._json(request, lambda: facts.counts(self._database, request.path_params["number"]))
 
+    def divisions(self, request: Request) -> Response:
+        """Who divided into whom, and when."""
+        return self._json(request, lambda: facts.divisions(self._database, request.path_params["number"]))
+
     def image(self, request: Request) -> Response:
         """A plane as grey PNG."""
         query, number, wanted = request.query_params, request.path_params["number"], _wanted(request)
         channel = _whole(query.get("c")) or 0
+        self._look()
+        wanted = replace(wanted, stamp=self._stamps.of_image(number, wanted.t))
 
         def made() -> bytes:
             plane = self._arrays.image(number, channel, wanted)
@@ -179,17 +186,21 @@ class Page:
             levels = (_number(query.get("low"), low), _number(query.get("high"), high))
             return pictures.grey_png(plane, levels)
 
-        return self._png(request, made)
+        return self._picture(request, wanted.stamp, made)
 
     def labels(self, request: Request) -> Response:
         """A plane of labels as PNG."""
         number, wanted = request.path_params["number"], _wanted(request)
-        return self._png(request, lambda: pictures.labels_png(self._arrays.labels(number, wanted)))
+        self._look()
+        wanted = replace(wanted, stamp=self._stamps.of_labels(number, wanted.t))
+        return self._picture(request, wanted.stamp, lambda: pictures.labels_png(self._arrays.labels(number, wanted)))
 
     def thumbnail(self, request: Request) -> Response:
         """The last visible time point from above, small, with outlines."""
         number, t = request.path_params["number"], _whole(request.query_params.get("t")) or 0
-        return self._png(request, lambda: self._thumbnail(number, Wanted(t, 0, "top", THUMBNAIL_PX)))
+        self._look()
+        wanted = Wanted(t, 0, "top", THUMBNAIL_PX, self._stamps.of_labels(number, t))
+        return self._picture(request, wanted.stamp, lambda: self._thumbnail(number, wanted))
 
     def plot(self, request: Request, form: str) -> Response:
         """A picture of `nusetd plot`."""
@@ -197,7 +208,14 @@ class Page:
         t, picture = _whole(query.get("t")), query.get("picture") or "summary"
         source_t = None if t is None else self._arrays.acquisition(number).about.source_t(t)
         made = partial(plots.drawn, self._database, number, picture, source_t, form)
-        return self._png(request, made, plots.FORMS[form])
+        return self._plot(request, made, form)
+
+    def distribution(self, request: Request, form: str) -> Response:
+        """A column of nuclei in several acquisitions, beside each other."""
+        query = request.query_params
+        numbers = [number for number in map(_whole, query.getlist("id")) if number is not None]
+        made = partial(plots.distribution, self._database, numbers, query.get("column") or None, form)
+        return self._plot(request, made, form)
 
     def _thumbnail(self, number: int, wanted: Wanted) -> bytes:
         channel = self._arrays.acquisition(number).about.segmented_channel
@@ -208,21 +226,34 @@ class Page:
             labels = None
         return pictures.overview_png(plane, labels, pictures.levels_of(plane), THUMBNAIL_PX)
 
-    def _json(self, request: Request, make: Callable[[], dict[str, Any]], lasts_s: float = inf) -> Response:
+    def _json(
+        self,
+        request: Request,
+        make: Callable[[], dict[str, Any]],
+        known: SharedAnswers | None = None,
+        lasts_s: float = inf,
+    ) -> Response:
         """Values as JSON, compressed where they are many and the browser takes it."""
         self._look()
         asked = f"{request.url.path}?{request.url.query}"
-        content = self._remembered.content(asked, lambda: _encoded(make()), lasts_s)
+        known = known or self._remembered
+        content = known.content(asked, lambda: _encoded(make()), lasts_s)
         headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
         if len(content) > _LONG and "gzip" in request.headers.get("accept-encoding", ""):
-            content = self._remembered.content(f"gzip {asked}", lambda: gzip.compress(content, 3), lasts_s)
+            content = known.content(f"gzip {asked}", lambda: gzip.compress(content, 3), lasts_s)
             headers["Content-Encoding"] = "gzip"
         return Response(content, media_type="application/json", headers=headers)
 
-    def _png(self, request: Request, make: Callable[[], bytes], media_type: str = "image/png") -> Response:
+    def _picture(self, request: Request, stamp: str, make: Callable[[], bytes]) -> Response:
+        """What was made for somebody before, of the same."""
+        content = self._pictures.content(f"{request.url.path}?{request.url.query} {stamp}", make)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+    def _plot(self, request: Request, make: Callable[[], bytes], form: str) -> Response:
+        """What was drawn for somebody since results changed."""
         self._look()
-        content = self._pictures.content(f"{request.url.path}?{request.url.query}", make)
-        return Response(content, media_type=media_type, headers={"Cache-Control": "no-store"})
+        content = self._plots.content(f"{request.url.path}?{request.url.query}", make)
+        return Response(content, media_type=plots.FORMS[form], headers={"Cache-Control": "no-store"})
 
     async def events(self, request: Request) -> Response:
         """A line whenever something has changed."""
@@ -230,15 +261,16 @@ class Page:
         return StreamingResponse(self._changes(request), media_type="text/event-stream", headers=headers)
 
     async def _changes(self, request: Request) -> AsyncIterator[str]:
-        told, looks = "", 0
+        told, looks, data = "", 0, ""
         while not self._ending.is_set() and not await request.is_disconnected():
             try:
-                mark = await run_in_threadpool(self._look)
+                marks = await run_in_threadpool(self._look)
+                mark, data = str(marks), str(hash(marks.results))
             except (StorageError, DaemonError) as error:
                 mark = f"error {error}"
             if mark != told:
                 told, looks = mark, 0
-                yield f"event: change\ndata: {json.dumps(str(hash(self._results)))}\n\n"
+                yield f"event: change\ndata: {json.dumps(data)}\n\n"
             elif looks >= _HEARTBEAT_LOOKS:
                 looks = 0
                 yield ": still here\n\n"
@@ -246,22 +278,18 @@ class Page:
             await pause(self._ending, _LOOK_S)
 
     def changed(self) -> None:
-        """Somebody changed something: the next look is not shared."""
-        self._looked_at = float("-inf")
+        """Somebody changed something."""
+        self._marks.hurry()
 
-    def _look(self) -> str:
-        """Read whether something has changed, and forget what may be old; several visitors share one look."""
-        with self._looking:
-            now = time.monotonic()
-            if now - self._looked_at > _SHARED_S:
-                with snapshot(self._database) as connection:
-                    self._results = results_mark(connection)
-                    self._mark = f"{self._results}|{activity_mark(connection)}"
-                self._arrays.forget(self._results)
-                self._pictures.forget(self._results)
-                self._remembered.forget(self._mark)
-                self._looked_at = now
-            return self._mark
+    def _look(self) -> Marks:
+        """Read whether something has changed, and forget what may be old."""
+        marks = self._marks.look()
+        self._arrays.forget(marks.results)
+        self._stamps.forget(marks.results)
+        self._plots.forget(marks.results)
+        self._remembered.forget(marks.results)
+        self._overviews.forget(str(marks))
+        return marks
 
 
 def make_app(

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import text
 
 from storage.query.question import Question
+from storage.query.snapshots import snapshot
 from storage.query.statements import Selection
 from storage.results import AcquisitionResults, Results
 from storage.schema.states import AcquisitionState
@@ -22,22 +24,24 @@ MOST_ROWS = 20_000
 
 def overview(database: str, status: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
     """What `status` says of the service, its queue and its problems, and all acquisitions, the newest first."""
-    table = Question.acquisitions(database).frame()
+    with snapshot(database) as connection:
+        with Question.acquisitions(connection).pages() as pages:
+            table = [row for page in pages for row in page.select(_SHOWN).to_pylist()]
+        last = {int(number): int(t) for number, t in connection.execute(_LAST_SHOWN)}
     older = max(len(table) - MOST_ACQUISITIONS, 0)
-    last = _last_shown(database)
     rows = [
         {
-            **_plain({name: row[name] for name in _SHOWN if name in row}),
+            **_plain({name: value for name, value in row.items() if name != "divisions_count"}),
             "meaning": AcquisitionState(row["state"]).meaning,
-            "divisions": int(row["divisions_count"]),
-            "last_t": last.get(int(row["id"])),
+            "divisions": row["divisions_count"],
+            "last_t": last.get(row["id"]),
         }
-        for row in table.tail(MOST_ACQUISITIONS).to_dict("records")
+        for row in table[-MOST_ACQUISITIONS:]
     ]
     return {**status(database), "acquisitions": rows[::-1], "older": older}
 
 
-_SHOWN = (
+_SHOWN = [
     "id",
     "name",
     "state",
@@ -54,14 +58,11 @@ _SHOWN = (
     "tracks_count",
     "timepoints_done",
     "model_name",
+    "divisions_count",
+]
+_LAST_SHOWN = text(
+    "SELECT acquisition_id, max(t) FROM timepoints WHERE published_at IS NOT NULL GROUP BY acquisition_id"
 )
-
-
-def _last_shown(database: str) -> dict[int, int]:
-    """The last visible time point of each acquisition that has one."""
-    query = "SELECT acquisition_id, max(t) AS t FROM timepoints WHERE published_at IS NOT NULL GROUP BY acquisition_id"
-    found = Results(database).sql(query)
-    return dict(zip(found["acquisition_id"].astype(int).tolist(), found["t"].astype(int).tolist(), strict=True))
 
 
 def about(found: AcquisitionResults, database: str) -> dict[str, Any]:
@@ -115,6 +116,20 @@ def tracks(database: str, number: int, selection: Selection) -> dict[str, Any]:
     """Tracks with root, generation and daughters, as columns."""
     limited = Selection(where=selection.where, track=selection.track, limit=MOST_ROWS + 1)
     return _limited(Question.lineage(database, number, limited).frame())
+
+
+def divisions(database: str, number: int) -> dict[str, Any]:
+    """Every track that began with a division, with its mother and her last time point, as columns."""
+    return _limited(
+        Results(database).sql(
+            "SELECT d.track_id, d.parent_track_id, d.first_t, m.last_t AS parent_last_t FROM tracks d "
+            "JOIN tracks m ON m.acquisition_id = d.acquisition_id AND m.track_id = d.parent_track_id "
+            "WHERE d.acquisition_id = :number AND d.parent_track_id IS NOT NULL "
+            "ORDER BY m.last_t, d.track_id LIMIT :most",
+            number=number,
+            most=MOST_ROWS + 1,
+        )
+    )
 
 
 def counts(database: str, number: int) -> dict[str, Any]:

@@ -37,12 +37,15 @@ class Wanted:
         A ``slice``, or the maximum along z (``top``) or along y (``side``).
     width : int
         Of the window, in pixels; larger planes are taken from a smaller level.
+    stamp : str
+        What it was made of, see `daemon.page.live.marks`: nothing that was read for another one is taken.
     """
 
     t: int
     z: int
     view: View
     width: int
+    stamp: str = ""
 
 
 class Arrays:
@@ -67,7 +70,6 @@ class Arrays:
             if mark != self._mark:
                 self._found.clear()
                 self._opened.clear()
-                self._slabs = Slabs()  # whoever still reads fills the old ones
                 self._mark = mark
 
     def acquisition(self, number: int) -> AcquisitionResults:
@@ -151,7 +153,7 @@ class Arrays:
             thick = 1
         first = wanted.z - wanted.z % thick
         place: tuple[int | slice, ...] = (*stack, slice(first, min(first + thick, depth)))
-        slab = self._slabs.get((*key, *stack, first), lambda: _small(np.asarray(array[place])))
+        slab = self._slabs.get((*key, *stack, first, wanted.stamp), lambda: _small(np.asarray(array[place])))
         return np.asarray(slab[wanted.z - first])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 
 from storage.errors import WrongRequestError
@@ -38,3 +39,22 @@ def drawn(database: str, number: int, picture: str, source_t: int | None, form: 
         figure = draw(database, number, picture, source_t)
         fit_ids(figure)
         return encoded(figure, f".{form}")
+
+
+def distribution(database: str, numbers: Sequence[int], column: str | None, form: str) -> bytes:
+    """Return how sizes, or another column, are distributed in several acquisitions, as the content of a file.
+
+    Raises
+    ------
+    WrongRequestError
+        When none is named.
+    UsageError, StorageError
+        When there is nothing to draw.
+    """
+    from daemon.plots.canvas import encoded
+    from daemon.plots.comparing.figures import distribution as compared
+
+    if not numbers:
+        raise WrongRequestError("Choose the acquisitions that are to be compared.")
+    with _ONE_AT_A_TIME:
+        return encoded(compared(database, [str(number) for number in numbers], {}, column=column), f".{form}")

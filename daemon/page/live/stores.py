@@ -116,8 +116,10 @@ class StoreRoutes:
             raise HTTPException(404, f"There is no store {name!r}.")
         target = links.CLIENT
         if offer is not None:
-            store = links.store(self._called(request), offer.name)
-            target += f"#{neuroglancer.fragment(neuroglancer.state(store, offer.acquisition, contents(offer.place)))}"
+            store, t = links.store(self._called(request), offer.name), request.query_params.get("t", "")
+            first = int(t) if t.isdecimal() and len(t) < 16 else None
+            shown = neuroglancer.state(store, offer.acquisition, contents(offer.place), first)
+            target += f"#{neuroglancer.fragment(shown)}"
         return RedirectResponse(target, 302, {"cache-control": "no-store"})
 
     def _called(self, request: Request) -> str:

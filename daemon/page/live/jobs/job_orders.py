@@ -24,6 +24,9 @@ from storage.query.snapshots import snapshot
 from storage.readers.confined import leading_out
 from storage.readers.discover import discover
 
+_ALWAYS_TOLD = ("name", "start_from")
+"""Of a training, whether they are as usual or not; all else only where a person chose it."""
+
 
 @dataclass(frozen=True)
 class JobRules:
@@ -122,20 +125,24 @@ class JobOrders:
         """Train weights on images and labels of this computer."""
         order = TrainOrder.read(values, model_names())
         title, acquisition = f"{order.name}, from {order.start_from}", values.get("acquisition")
+        usual = asdict(TrainOrder.read({"name": order.name, "start_from": order.start_from}, model_names()))
         chosen: dict[str, Any] = asdict(order)
+        given = {name: value for name, value in chosen.items() if name in _ALWAYS_TOLD or value != usual[name]}
+        source: dict[str, Any]
         if acquisition is not None:
             if order.start_from == NOTHING:
                 raise UsageError("What people corrected tunes weights: choose some to start from.")
-            chosen |= self._corrected(acquisition) | {"compared_with": order.start_from}
-            chosen["held_out"] = order.held_out or "a fifth of the time points"
+            held_out = order.held_out or "a fifth of the time points"
+            source = self._corrected(acquisition) | {"compared_with": order.start_from, "held_out": held_out}
         else:
             images, labels = (self._folders.inside(str(values.get(name) or "")) for name in ("images", "labels"))
             for folder in (images, labels):
                 self._refuse_leading_out(folder, list(folder.iterdir()) if folder.is_dir() else [])
-            chosen |= {"images": str(images), "labels": str(labels)}
+            source = {"images": str(images), "labels": str(labels)}
+        given |= source
 
         def act() -> Said:
-            job = self.jobs.new("train", title, chosen)
+            job = self.jobs.new("train", title, {**chosen, **source, "changed": list(given)})
             results, cores = self.jobs.folder(job.id) / RESULTS, self._rules.cores
             if acquisition is not None:
                 steps = order.steps_from(acquisition, results)
@@ -143,7 +150,7 @@ class JobOrders:
                 steps = order.steps_for(images, labels, results, cores)
             return self._begin(replace(job, steps=steps, cores=cores))
 
-        return Prepared(title, act, chosen)
+        return Prepared(title, act, given)
 
     def stop(self, values: Mapping[str, Any]) -> Prepared:
         """Have a job stop; what it has is kept."""

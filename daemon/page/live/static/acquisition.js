@@ -4,8 +4,11 @@ import { ask, query, tell, told, untell } from "/static/api.js";
 import { element, number } from "/static/build.js";
 import { chart } from "/static/charts.js";
 import { colouring } from "/static/colours.js";
+import { inWords } from "/static/columns.js";
 import { Correcting } from "/static/correcting.js";
+import { divisionList, divisionsOf, marksAt } from "/static/divisions.js";
 import { tree } from "/static/lineage.js";
+import { nucleus } from "/static/nucleus.js";
 import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
 import { plots } from "/static/plots.js";
@@ -13,7 +16,7 @@ import { table } from "/static/table.js";
 import { Trying } from "/static/trying.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", table: "table", plots: "plots", correct: "correct", try: "try settings", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", divisions: "divisions", table: "table", plots: "plots", correct: "correct", try: "try settings", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -30,7 +33,7 @@ class View {
     this.state = { ...PLAIN };
     this.rows = null;
     this.counts = null;
-    this.family = this.generations = null;
+    this.family = this.generations = this.divisions = null;
     this.course = null;
     this.sort = { name: null, down: false };
     this.playing = null;
@@ -88,7 +91,8 @@ class View {
   }
 
   // Go to another state: only what depends on what changed is asked for again.
-  async take(values, all = false) {
+  // Whoever only follows what comes gets what is shown, and nothing ahead.
+  async take(values, all = false, follows = false) {
     const before = this.state;
     this.state = { ...before, ...values };
     const now = this.state;
@@ -101,6 +105,7 @@ class View {
     if (differs("track")) beside.push(this.readFamily());
     if (now.tab === "course" && !this.counts) beside.push(this.readCounts());
     if (now.tab === "correct" && differs("tab")) beside.push(this.correcting.read());
+    if (all || !this.divisions) beside.push(this.readDivisions());
     if (now.by === "generation" && (all || !this.generations)) beside.push(this.readGenerations());
     this.heading = ["z", "t"].map((name) => [name, Math.sign(now[name] - before[name])]).find(([, by]) => by) || this.heading;
     this.sync();
@@ -112,7 +117,7 @@ class View {
     if (beside.length) this.paint();
     this.panes();
     this.address();
-    this.ahead();
+    if (!follows) this.ahead();
     const failed = done.find((one) => one.status === "rejected" && one.reason && one.reason.name !== "AbortError");
     if (failed) tell(failed.reason.message);
     else if (differs("where")) untell();
@@ -129,7 +134,7 @@ class View {
     this.sliders();
     const last = this.visible().at(-1) ?? 0;
     const follows = newest && this.follow.checked && !this.correcting.begun;
-    await this.take(follows ? { t: last } : {}, true);
+    await this.take(follows ? { t: last } : {}, true, true);
   }
 
   async readRows() {
@@ -146,6 +151,10 @@ class View {
 
   async readCounts() {
     this.counts = await ask(`${this.path}/counts`);
+  }
+
+  async readDivisions() {
+    this.divisions = divisionsOf((await ask(`${this.path}/divisions`)).columns);
   }
 
   async readGenerations() {
@@ -187,11 +196,13 @@ class View {
       { "aria-label": "channel", onchange: (event) => told(this.take({ c: Number(event.target.value), low: "", high: "" })) },
       ...this.about.channels.map((name, i) => element("option", { value: i }, name || `channel ${i}`)),
     );
-    const by = element("select", { "aria-label": "colour by", onchange: (event) => told(this.take({ by: event.target.value })) }, ...COLOURS.map((name) => element("option", { value: name }, name)));
+    const by = element("select", { "aria-label": "colour by", onchange: (event) => told(this.take({ by: event.target.value })) }, ...COLOURS.map((name) => element("option", { value: name, title: name }, inWords(name))));
     const level = (name) => element("input", { type: "number", "aria-label": name, size: 6, step: "any", onchange: (event) => told(this.take({ [name]: event.target.value })) });
     this.follow = element("input", { type: "checkbox", checked: true });
+    this.rings = element("input", { type: "checkbox", checked: true, "aria-label": "mark divisions", onchange: () => this.paint() });
     const only = element("button", { "data-only": true, title: "show all nuclei again", onclick: () => told(this.take({ where: "" })) });
-    this.parts = { channels, by, only, low: level("low"), high: level("high") };
+    const viewer = element("a", { target: "_blank", rel: "noopener" }, "open in 3D");
+    this.parts = { channels, by, only, viewer, low: level("low"), high: level("high") };
     for (const one of [this.parts.low, this.parts.high]) one.style.width = "6.5rem";
     return element(
       "div",
@@ -201,7 +212,8 @@ class View {
       element("label", {}, "black", this.parts.low),
       element("label", {}, "white", this.parts.high),
       element("label", {}, "colour by", by),
-      this.about.viewer ? element("a", { href: this.about.viewer, target: "_blank", rel: "noopener" }, "open in 3D") : null,
+      this.about.viewer ? this.parts.viewer : null,
+      element("label", { title: "orange: it divides next; green: it was just born" }, this.rings, "mark divisions"),
       element("label", { title: "go to each new time point as it comes" }, this.follow, "follow new time points"),
       only,
     );
@@ -238,6 +250,7 @@ class View {
     this.parts.high.placeholder = number(usual[1]);
     this.parts.low.value = low;
     this.parts.high.value = high;
+    this.parts.viewer.href = `${this.about.viewer}?${query({ t })}`;
     this.parts.only.hidden = !where;
     this.parts.only.textContent = `only ${where} ✕`;
   }
@@ -247,8 +260,16 @@ class View {
     const generations = this.generations || new Map();
     const rows = this.rows && this.state.by === "generation" ? { ...this.rows, generation: this.rows.track_id.map((id) => generations.get(id) ?? null) } : this.rows;
     this.stage.pair = this.state.tab === "try" && this.stage.plane ? this.trying.pair(this.stage.plane.labels) : null;
+    this.stage.dividing = this.dividing();
     this.stage.draw(colouring(rows, this.state.by), this.chosen(), (label) => !kept || kept.has(label));
     this.correcting.paint();
+  }
+
+  // Who divides, or was born, at this time point, by label.
+  dividing() {
+    if (!this.rings.checked || !this.divisions || !this.rows) return new Map();
+    const tracks = marksAt(this.divisions, this.state.t);
+    return new Map(this.rows.track_id.flatMap((track, i) => (tracks.has(track) ? [[this.rows.label[i], tracks.get(track)]] : [])));
   }
 
   // The label of what is chosen, at this time point.
@@ -270,7 +291,7 @@ class View {
 
   panes() {
     this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
-    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), table: () => this.tablePane(), plots: () => this.plotsPane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), divisions: () => this.divisionsPane(), table: () => this.tablePane(), plots: () => this.plotsPane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
     else if (this.state.tab !== "try" || !this.pane.contains(this.trying.root)) this.pane.replaceChildren(...made());
@@ -289,14 +310,21 @@ class View {
     if (track !== "") {
       parts.push(element("h2", {}, `track ${track}`), tree(this.family, track, t, { go, say, choose: (id, to) => told(this.take({ track: id, label: "", t: to })) }));
       if (at < 0) parts.push(element("p", { class: "quiet" }, `It is not there at t = ${this.said(t)}.`));
+    }
+    if (at >= 0) parts.push(element("h2", {}, `nucleus ${label} at t = ${this.said(t)}`), ...nucleus(Object.keys(this.rows).map((name) => [name, this.rows[name][at]])));
+    if (track !== "") {
       if (this.course) {
         const points = (name) => this.course.t.map((x, i) => ({ x, y: this.course[name] ? this.course[name][i] : null, id: `nucleus ${this.course.label[i]}` }));
         const size = this.course.volume_um3 && this.course.volume_um3.some((one) => one !== null) ? ["volume_um3", "volume", "µm³"] : ["area_um2", "area", "µm²"];
         parts.push(chart(size[1], size[2], points(size[0]), { now: t, go, say, step }), chart("mean intensity", "", points("intensity_mean"), { now: t, go, say, step }));
       }
     }
-    if (at >= 0) parts.push(element("h2", {}, `nucleus ${label} at t = ${this.said(t)}`), facts(Object.keys(this.rows).map((name) => [name, this.rows[name][at]])));
     return parts;
+  }
+
+  divisionsPane() {
+    if (!this.divisions) return [element("p", { class: "quiet" }, "looking")];
+    return divisionList(this.divisions, this.state.t, { choose: (track, t) => told(this.take({ track, label: "", t })), say: (t) => this.said(t) });
   }
 
   coursePane() {

@@ -2,6 +2,18 @@
 
 export class Refused extends Error {}
 
+class Unreachable extends Error {}
+
+// Nobody answers: told apart from what is wrong with the page itself.
+async function reached(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable("The page's server does not answer: is it still running, and can this computer reach it?");
+  }
+}
+
 async function answered(response) {
   if (response.ok) return response;
   let sentence = `The page's server answered ${response.status}.`;
@@ -13,18 +25,18 @@ async function answered(response) {
 }
 
 export async function ask(path, signal) {
-  const response = await answered(await fetch(path, { signal }));
+  const response = await answered(await reached(path, { signal }));
   return response.json();
 }
 
 export async function picture(path, signal) {
-  const response = await answered(await fetch(path, { signal }));
+  const response = await answered(await reached(path, { signal }));
   return createImageBitmap(await response.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
 }
 
 export async function order(path, values) {
   const response = await answered(
-    await fetch(path, {
+    await reached(path, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Nusetd-Order": "1" },
       body: JSON.stringify(values),
@@ -57,10 +69,18 @@ export function untell() {
   document.getElementById("notice").hidePopover();
 }
 
+// Something is wrong with the page itself.
+export function fault(error) {
+  if (error && error.name === "AbortError") return;
+  console.error(error);
+  tell(`A fault of this page (${error && error.message ? error.message : error}): load it again; where it comes back, report it with what you did.`);
+}
+
 export function told(promise) {
   return promise.catch((error) => {
     if (error.name === "AbortError") return undefined;
-    tell(error instanceof Refused ? error.message : "The page's server does not answer: is `nusetd page` still running?");
+    if (error instanceof Refused || error instanceof Unreachable) tell(error.message);
+    else fault(error);
     return undefined;
   });
 }

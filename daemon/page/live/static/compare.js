@@ -78,6 +78,13 @@ class Comparison {
     for (const stage of this.stages) stage.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.both = element("input", { type: "checkbox", "aria-label": "both outlines", onchange: () => this.paint() });
     this.both.checked = true;
+    this.figures = element("div", { class: "compared" });
+    this.measured = null;
+  }
+
+  // What the figures of a time point are made of: they are made anew when that is another, not whenever a result grows.
+  subject(t) {
+    return JSON.stringify([t, ...this.abouts.map(({ timepoints }) => timepoints.published_at[timepoints.t.indexOf(t)] ?? null)]);
   }
 
   build() {
@@ -89,7 +96,6 @@ class Comparison {
     this.sliders = { t: slide("t", last), z: slide("z", (this.abouts[0].size.z || 1) - 1) };
     this.outputs = { t: element("output"), z: element("output") };
     const rows = ["t", ...((this.abouts[0].size.z || 1) > 1 ? ["z"] : [])].flatMap((name) => [name === "t" ? "time" : "slice", this.sliders[name], this.outputs[name]]);
-    this.figures = element("div", { class: "compared" });
     const sides = this.stages.map((stage, i) => element("section", {}, this.head(i), stage.root));
     this.main.replaceChildren(
       element("div", { class: "tools" }, element("label", {}, this.both, "both outlines in each picture"), element("span", { class: "swatch before" }, this.abouts[0].name), element("span", { class: "swatch after" }, this.abouts[1].name), element("span", { class: "swatch both" }, "both agree")),
@@ -143,9 +149,13 @@ class Comparison {
     this.outputs.t.textContent = `${this.said(now.t)} / ${this.said(Number(this.sliders.t.max))}`;
     this.outputs.z.textContent = `${now.z} / ${this.sliders.z.max}`;
     history.replaceState(null, "", `#/compare/${this.ids.join("/")}?${query({ t: now.t, z: now.z })}`);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => told(this.measure()), SETTLED_MS);
-    this.figures.replaceChildren(element("p", { class: "quiet" }, "comparing …"));
+    const key = this.subject(now.t);
+    if (this.measured !== key) {
+      this.measured = key;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => told(this.measure()), SETTLED_MS);
+      this.figures.replaceChildren(element("p", { class: "quiet" }, "comparing …"));
+    }
     const voxel = this.abouts[0].voxel_um;
     const shown = await Promise.allSettled(this.stages.map((stage) => stage.show(now, voxel ? voxel[0] / voxel[2] : 1)));
     if (this.ended || now !== this.state) return;

@@ -1,5 +1,6 @@
 // Which view the address asks for, and hearing of changes.
 
+import { fault } from "/static/api.js";
 import { element } from "/static/build.js";
 import { overview } from "/static/overview.js";
 import { acquisition } from "/static/acquisition.js";
@@ -56,6 +57,8 @@ function listen() {
   });
 }
 
+addEventListener("error", (event) => event.error && fault(event.error));
+addEventListener("unhandledrejection", (event) => fault(event.reason));
 addEventListener("hashchange", show);
 show();
 listen();

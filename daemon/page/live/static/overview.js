@@ -2,6 +2,7 @@
 
 import { ask, told } from "/static/api.js";
 import { element, grouped, number, spoken, when } from "/static/build.js";
+import { compareSizes } from "/static/distribution.js";
 import { aside, submit, takeFile } from "/static/orders.js";
 import { rules } from "/static/rules.js";
 
@@ -42,7 +43,7 @@ function shown(found, cards) {
     verdict(found, report),
     alarms(found, report),
     attention(found),
-    element("h2", {}, list.length === 1 ? "1 acquisition" : `${list.length} acquisitions`, found.read_only || !found.service.runs ? null : takeFile()),
+    element("h2", {}, list.length === 1 ? "1 acquisition" : `${list.length} acquisitions`, found.read_only || !found.service.runs ? null : takeFile(), list.some((one) => one.nuclei_count) ? compareSizes(list) : null),
     list.length ? element("div", { class: "cards" }, ...list.map((one) => kept(cards, one))) : nothing(found, report),
     found.older ? element("p", { class: "quiet" }, `${counted(found.older, "older acquisition")} not shown: \`nusetd acquisitions\` tells of all.`) : null,
     others(found),

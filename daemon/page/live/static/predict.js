@@ -5,19 +5,14 @@ import { element } from "/static/build.js";
 import { field, numberInput, values, weightsChoice } from "/static/job_fields.js";
 import { folderField } from "/static/job_files.js";
 import { jobList } from "/static/job_list.js";
+import { words } from "/static/setting_rows.js";
 import { size, upload } from "/static/uploading.js";
 
-// The settings of the first row, in words that need no document; the others follow below under their own names.
-const FIRST = {
-  "segmentation.min_score": "minimum score of a nucleus",
-  "segmentation.seed_score": "minimum score of a seed",
-  "segmentation.nms_iou": "overlap of proposals (NMS)",
-  "segmentation.nucleus_diameter_px": "nucleus diameter in the image",
-  "segmentation.min_area_fraction": "specks removed below",
-  "segmentation.watershed": "divide touching nuclei (watershed)",
-  "volume.min_diameter_um": "smallest nucleus",
-  "volume.max_diameter_um": "largest nucleus",
-};
+// The settings of the first row; the others follow below.
+const FIRST = [
+  "segmentation.min_score", "segmentation.seed_score", "segmentation.nms_iou", "segmentation.nucleus_diameter_px",
+  "segmentation.min_area_fraction", "segmentation.watershed", "volume.min_diameter_um", "volume.max_diameter_um",
+];
 
 const SHORT = { "segmentation.nucleus_diameter_px": "measured", "volume.min_diameter_um": "any", "volume.max_diameter_um": "any" };
 
@@ -45,8 +40,8 @@ function build(main, view, choices) {
   const voxel = field("voxel size", element("input", { type: "text", name: "voxel_size_um", placeholder: "as the files say" }), "Z, Y, X as in 2.0,0.3,0.3; needed for stacks that do not say it", "µm");
   const channel = field("channel with the nuclei", element("input", { type: "text", name: "channel", placeholder: "found by name, or by looking" }), "its number from 0, or its name");
   const settings = choices.settings.map((one) => setting(one));
-  const first = Object.keys(FIRST).map((name) => settings.find((one) => one.name === name)).filter(Boolean);
-  const others = settings.filter((one) => !FIRST[one.name]);
+  const first = FIRST.map((name) => settings.find((one) => one.name === name)).filter(Boolean);
+  const others = settings.filter((one) => !FIRST.includes(one.name));
   const start = element("button", { class: "main", onclick: () => told(begin()) }, "Find nuclei");
   const progress = element("p", { class: "quiet", role: "status" });
 
@@ -92,7 +87,7 @@ function build(main, view, choices) {
     element("h2", {}, "3  Settings, where the results need others"),
     element("div", { class: "fields" }, voxel, channel, ...first.map((one) => one.root)),
     element("details", {}, element("summary", {}, "all other settings"), element("div", { class: "fields" }, ...others.map((one) => one.root))),
-    element("div", { class: "row" }, start, progress),
+    element("div", { class: "row act" }, start, progress),
   );
   main.replaceChildren(element("div", { class: "jobs" }, form, element("section", {}, element("h2", {}, "Predictions"), view.list.root)));
 }
@@ -149,15 +144,14 @@ function dropZone(view, { upload_mb: most, upload_files: count, kept_mb: kept })
 
 function setting(one) {
   const hint = `${one.meaning} ${one.change}`;
-  const words = FIRST[one.name];
   if (typeof one.default === "boolean") {
     const input = element("input", { type: "checkbox", name: one.name, checked: one.default });
-    const root = field(words || one.name, input, "");
+    const root = field(words(one.name), input, one.name);
     root.title = hint;
     return { name: one.name, root, given: () => (input.checked === one.default ? {} : { [one.name]: input.checked }) };
   }
   const input = numberInput(one.name, SHORT[one.name] || one.unset);
-  const root = field(words || one.name, input, `${one.range}${words ? `; ${one.name}` : ""}`, one.unit);
+  const root = field(words(one.name), input, `${one.range}; ${one.name}`, one.unit);
   root.title = hint;
   return { name: one.name, root, given: () => (input.value.trim() === "" ? {} : { [one.name]: Number(input.value) }) };
 }

@@ -8,7 +8,20 @@ export function spoken(value, setting) {
   return number(value);
 }
 
+// Where the name of a setting says too little to who does not know it.
+const WORDS = {
+  "segmentation.min_score": "minimum score of a nucleus",
+  "segmentation.seed_score": "minimum score of a seed",
+  "segmentation.nms_iou": "overlap of proposals (NMS)",
+  "segmentation.nucleus_diameter_px": "nucleus diameter in the image",
+  "segmentation.min_area_fraction": "specks removed below",
+  "segmentation.watershed": "divide touching nuclei (watershed)",
+  "volume.min_diameter_um": "smallest nucleus",
+  "volume.max_diameter_um": "largest nucleus",
+};
+
 export function words(name) {
+  if (WORDS[name]) return WORDS[name];
   return name.slice(name.indexOf(".") + 1).replaceAll("_", " ").replace(/ (px|um)$/, "").replace(/^min /, "minimum ").replace(/^max /, "maximum ");
 }
 
@@ -67,8 +80,8 @@ function amount(setting, value, changed) {
 
 // A bound that is given begins where it leaves nearly nothing out; what is a measure begins in the middle.
 function begins(name, slider) {
-  if (words(name).startsWith("minimum ")) return slider.low;
-  if (words(name).startsWith("maximum ")) return slider.high;
+  if (name.includes(".min_")) return slider.low;
+  if (name.includes(".max_")) return slider.high;
   return rounded((slider.low + slider.high) / 2, slider.step);
 }
 

@@ -2,6 +2,7 @@
 
 import { picture, query } from "/static/api.js";
 import { drawn, element, number } from "/static/build.js";
+import { inWords } from "/static/columns.js";
 import { paintPair } from "/static/pair.js";
 
 const CLEAR = 640; // smaller planes are enlarged, so that outlines hide little
@@ -19,6 +20,7 @@ export class Stage {
     this.kept = new Map();
     this.asked = null;
     this.plane = null;
+    this.dividing = new Map(); // labels of who divides, or was just born
     this.pair = null; // two results, drawn in place of the outlines of one
     this.pointer = null; // where it rests: what is under it changes with the plane
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
@@ -95,6 +97,7 @@ export class Stage {
       const image = context.getImageData(0, 0, width, height);
       outline(image, labels, colour, chosen, wanted);
       context.putImageData(image, 0, 0);
+      rings(context, labels, this.dividing);
     }
     this.canvas.dataset.took = String(Math.round(performance.now() - this.plane.started));
     this.canvas.dataset.shown = this.plane.name;
@@ -137,7 +140,7 @@ export class Stage {
     }
     const lines = [`nucleus ${label}`];
     for (const name of SHOWN) {
-      if (row >= 0 && this.rows[name] && this.rows[name][row] !== null) lines.push(`${name}  ${number(this.rows[name][row])}`);
+      if (row >= 0 && this.rows[name] && this.rows[name][row] !== null) lines.push(`${inWords(name)}  ${number(this.rows[name][row])}`);
     }
     this.tip.textContent = lines.join("\n");
     const box = this.root.getBoundingClientRect();
@@ -161,6 +164,33 @@ export function read(bitmap) {
   const values = new Uint32Array(bitmap.width * bitmap.height);
   for (let i = 0, at = 0; i < values.length; i++, at += 4) values[i] = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
   return { width: bitmap.width, height: bitmap.height, values };
+}
+
+const RING = { divides: "#ff9f3f", born: "#5fd38d" };
+
+// A ring around each nucleus of `marks` that is in this plane.
+function rings(context, labels, marks) {
+  context.canvas.dataset.rings = "0";
+  if (!marks.size) return;
+  const boxes = new Map();
+  labels.values.forEach((label, i) => {
+    if (!label || !marks.has(label)) return;
+    const x = i % labels.width;
+    const y = (i - x) / labels.width;
+    const box = boxes.get(label);
+    if (!box) boxes.set(label, [x, y, x, y]);
+    else boxes.set(label, [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x), Math.max(box[3], y)]);
+  });
+  const across = context.canvas.width / labels.width;
+  const down = context.canvas.height / labels.height;
+  context.lineWidth = 2;
+  for (const [label, [left, top, right, bottom]] of boxes) {
+    context.strokeStyle = RING[marks.get(label)];
+    context.beginPath();
+    context.ellipse(((left + right + 1) / 2) * across, ((top + bottom + 1) / 2) * down, ((right - left + 1) / 2) * 1.25 * across + 5, ((bottom - top + 1) / 2) * 1.25 * down + 5, 0, 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.canvas.dataset.rings = String(boxes.size);
 }
 
 function outline(image, labels, colour, chosen, wanted) {

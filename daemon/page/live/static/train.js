@@ -101,7 +101,7 @@ function build(main, view, choices) {
     element("h2", {}, "3  Training"),
     element("div", { class: "fields" }, ...fields),
     element("details", {}, element("summary", {}, "more"), element("div", { class: "fields" }, ...more)),
-    element("div", { class: "row" }, press, element("span", { class: "quiet" }, "at the lowest priority; it waits while the service has work")),
+    element("div", { class: "row act" }, press, element("span", { class: "quiet" }, "at the lowest priority; it waits while the service has work")),
   );
 
   async function begin() {

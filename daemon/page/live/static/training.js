@@ -96,7 +96,13 @@ function use(found, best, refresh) {
   return [element("h2", {}, "Use them"), element("div", { class: "row" }, name, using, keep), answer];
 }
 
+// What was given otherwise than usual stands there, the rest is folded.
 function chosen(found) {
-  const rows = Object.entries(found.order).filter(([name]) => name !== "name");
-  return element("details", {}, element("summary", {}, "what was ordered"), element("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, String(value))])));
+  const { changed = [], ...order } = found.order;
+  const rows = Object.entries(order).filter(([name]) => name !== "name");
+  const told = (pairs) => element("dl", { class: "facts" }, ...pairs.flatMap(([name, value]) => [element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, String(value))]));
+  const other = rows.filter(([name]) => changed.includes(name));
+  const usual = rows.filter(([name]) => !changed.includes(name));
+  const rest = element("details", {}, element("summary", {}, other.length ? "all else, as usual" : "what was ordered"), told(usual));
+  return element("section", {}, other.length ? element("h2", {}, "What was ordered") : null, other.length ? told(other) : null, rest);
 }

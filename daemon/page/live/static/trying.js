@@ -139,7 +139,14 @@ export class Trying {
     this.trials.push(trial);
     this.awaited = trial.id;
     this.update();
+    this.reveal(trial.id);
     this.look();
+  }
+
+  // A card that comes, or is full, below the pane's edge is not missed.
+  reveal(id) {
+    const card = this.cards.querySelector(`[data-trial="${id}"]`);
+    if (card) card.scrollIntoView({ block: "nearest" });
   }
 
   // Trials are looked after while one is under way.
@@ -157,6 +164,7 @@ export class Trying {
     if (awaited && awaited.state === "done") {
       this.awaited = null;
       await this.pick("after", awaited.id);
+      this.reveal(awaited.id);
     } else this.paintCards();
     this.look();
   }

@@ -267,3 +267,15 @@ def _until(line: socket.socket, wanted: bytes, limit_s: float) -> bytes:
         assert time.monotonic() < end, seen
         seen += line.recv(4096)
     return seen
+
+
+def test_divisions_and_distributions_are_given(results: Path) -> None:
+    with live_page(results) as page:
+        found = page.ask("/api/acquisitions/1/divisions").json["columns"]
+        assert found["track_id"] == [2, 3, 4, 5]
+        assert found["parent_track_id"] == [1, 1, 3, 3]
+        assert (found["first_t"], found["parent_last_t"]) == ([2, 2, 4, 4], [1, 1, 3, 3])
+        picture = page.ask("/api/distribution.png?id=1&column=volume_um3")
+        assert (picture.code, picture.body[:4]) == (200, b"\x89PNG")
+        assert page.ask("/api/distribution.png").code == 400
+        assert page.ask("/api/distribution.png?id=99").code == 404

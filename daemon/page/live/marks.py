@@ -1,0 +1,144 @@
+"""What tells whether what people see is old: one look for all who ask within a moment, and none without a commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import text
+
+from storage.query.changes import CommitWatch, activity_mark, pace_mark, results_mark
+from storage.query.snapshots import snapshot
+
+_SHARED_S = 0.3
+_PACE_S = 3.0  # work arrives and is begun more often than anybody wants to hear of
+
+_MADE = text("""
+    SELECT p.completed_at, p.published_at, p.painted_at,
+        (SELECT max(c.id) || ' ' || coalesce(max(c.applied_at), '') FROM corrections c
+         WHERE c.acquisition_id = p.acquisition_id) AS corrected
+    FROM timepoints p WHERE p.acquisition_id = :number AND p.t = :t
+""")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Texts that are others when something has changed.
+
+    Attributes
+    ----------
+    results, activity, pace : str
+        See `storage.query.changes`; the last one may be some seconds old.
+    """
+
+    results: str = ""
+    activity: str = ""
+    pace: str = ""
+
+
+class MarkReader:
+    """Reads the marks of a database.
+
+    Parameters
+    ----------
+    database : str
+    clock : callable
+        Steady seconds.
+    """
+
+    def __init__(self, database: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._clock = database, clock
+        self._commits = CommitWatch(database)
+        self._lock = Lock()
+        self._marks = Marks()
+        self._looked_at = self._pace_at = float("-inf")
+        self._pace_due = False
+
+    def hurry(self) -> None:
+        """Somebody changed something: the next look is shared with nobody before."""
+        self._looked_at = self._pace_at = float("-inf")
+
+    def look(self) -> Marks:
+        """The marks as they are now.
+
+        Raises
+        ------
+        StorageError
+            When the database cannot be read.
+        """
+        with self._lock:
+            now = self._clock()
+            if now - self._looked_at <= _SHARED_S:
+                return self._marks
+            rested = now - self._pace_at > _PACE_S
+            if self._commits.changed() or (self._pace_due and rested):
+                self._read(now, rested)
+            self._looked_at = now
+            return self._marks
+
+    def _read(self, now: float, rested: bool) -> None:
+        try:
+            with snapshot(self._database) as connection:
+                results, activity = results_mark(connection), activity_mark(connection)
+                rested = rested or (results, activity) != (self._marks.results, self._marks.activity)
+                pace = pace_mark(connection) if rested else self._marks.pace
+        except BaseException:
+            self._commits.forget()  # or it would be tried again only after the next commit
+            raise
+        self._marks, self._pace_due = Marks(results, activity, pace), not rested
+        if rested:
+            self._pace_at = now
+
+
+class Stamps:
+    """What pictures of time points were made of: one stays good while that is the same, whatever else is committed.
+
+    It is read once until results change.
+
+    Parameters
+    ----------
+    database : str
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._mark: object = None
+        self._known: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def forget(self, mark: object) -> None:
+        """Read them anew, if this mark is another one than the last."""
+        with self._lock:
+            if mark != self._mark:
+                self._known.clear()
+                self._mark = mark
+
+    def of_image(self, number: int, t: int) -> str:
+        """Other for another image."""
+        return self._of(number, t)[0]
+
+    def of_labels(self, number: int, t: int) -> str:
+        """Other for other labels; where people correct them, also after they were painted."""
+        return self._of(number, t)[1]
+
+    def _of(self, number: int, t: int) -> tuple[str, str]:
+        key = (number, t)
+        with self._lock:
+            mark, known = self._mark, self._known.get(key)
+        if known is None:
+            with snapshot(self._database) as connection:
+                known = _stamps(connection.execute(_MADE, {"number": number, "t": t}).one_or_none())
+            with self._lock:
+                if mark == self._mark:
+                    self._known[key] = known
+        return known
+
+
+def _stamps(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row, or none
+    if row is None:
+        return "", ""
+    image = f"{row.completed_at} {row.published_at}"
+    return image, image if row.corrected is None else f"{image} {row.painted_at} {row.corrected}"
