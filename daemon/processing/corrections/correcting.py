@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from storage.schema.rows import AcquisitionRow
 
 Corrigible = tuple["AcquisitionRow", "Owner"]
-_LOOK_S = 1.0  # what people say is looked up this often
+_LOOK_S = 0.5  # what people say is looked up this often
 _MOST = 3  # failures in a row of one acquisition
 
 

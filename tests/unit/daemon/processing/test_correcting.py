@@ -80,11 +80,11 @@ def row_of(bench: Bench) -> AcquisitionRow:
     return work[0]
 
 
-def test_what_is_said_is_looked_up_every_second_and_at_once_where_something_changed(bench: Bench) -> None:
+def test_what_is_said_is_looked_up_now_and_then_and_at_once_where_something_changed(bench: Bench) -> None:
     assert bench.correcting.due() is None
     bench.say()
     assert bench.correcting.due() is None
-    bench.seconds = 1.1
+    bench.seconds = 0.6
     assert row_of(bench).id == bench.row.id
     bench.say(4)
     bench.books.to_correct = set()
