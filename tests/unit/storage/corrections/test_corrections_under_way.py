@@ -11,6 +11,10 @@ from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen
 from cases.mirror import Mirror
 
 import storage
+from daemon.pipeline import track
+from daemon.processing.messages import TrackTask
+from daemon.processing.tracker_cache import TrackerCache
+from nuset_engine.nuclei import Nuclei
 from storage.corrections.asking import Corrector
 from storage.corrections.here import carry_out
 from storage.corrections.ordering import PersonsWord, ordered
@@ -161,3 +165,18 @@ def test_a_nucleus_is_corrected_when_its_time_point_is_done_and_not_before(tmp_p
         assert catalog.corrections.due() == ()
         later.movie.advance(catalog, later.row, 1)
         assert catalog.corrections.due() == (later.row.id,)
+
+
+def test_a_track_that_begins_later_gets_no_id_that_a_correction_gave(tmp_path: Path) -> None:
+    movie = UnderWay(tmp_path / "out", 4)
+    movie.advance(3)
+    movie.say(WORDS[3])
+    taken = set(movie.seen()["tracks"]["track_id"])
+    with Catalog.open(movie.movie.output) as catalog:
+        before = list(catalog.stored_nuclei(movie.row.id))[-1]
+        new = before.table.tail(1).assign(label=9, centroid_y_um=500.0, centroid_x_um=500.0)
+        nuclei = Nuclei(3, pd.concat([before.table, new], ignore_index=True), before.unit)
+        tracked = track(TrackTask(movie.row, catalog.address, None, 0, nuclei), TrackerCache())
+    [frame] = [frame for frame in tracked.update.frames if frame.t == 3]
+    assert int(frame.track_ids[frame.labels == 9][0]) not in taken
+    assert tracked.measures is None, "tracks are measured where rows are plain"
