@@ -12,8 +12,9 @@ from daemon.rules.sender import ActionSender, keep_going
 from storage.clock import Clock, utc_now
 from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
-from storage.database.ledger.rule_book import RuleMemory, Sending
+from storage.database.ledger.rule_book import RuleMemory
 from storage.query.following.event_rows import EventRow, events_from, last_event
+from storage.query.noticing.sendings import Sending
 from storage.query.snapshots import snapshot
 
 LOOK_S = 0.25

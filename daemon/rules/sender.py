@@ -13,8 +13,9 @@ from daemon.rules.delivery import deliver
 from storage.clock import Clock
 from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
-from storage.database.ledger.rule_book import DUE, FAILED, SENT, VOID, Sending
 from storage.errors import StorageError
+from storage.query.noticing.sendings import DUE, FAILED, SENT, VOID, Sending, due
+from storage.query.snapshots import snapshot
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _IDLE_S = 2.0  # somebody wakes it when there is something to send
@@ -49,7 +50,9 @@ class ActionSender:
 
     def send_due(self, catalog: Catalog) -> float | None:
         """Send what is due; return after how many seconds something is to be tried again, None: nothing is."""
-        for one in catalog.rules.due(self._rule.name, self._action):
+        with snapshot(self._database) as connection:  # who only looks takes no lock that a commit would wait for
+            waiting = due(connection, self._rule.name, self._action)
+        for one in waiting:
             if self._stopped.is_set():
                 return None
             pause_s = self._send(catalog, one)

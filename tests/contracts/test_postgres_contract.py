@@ -15,17 +15,20 @@ import pytest
 from cases import family, images, postgres, recipes
 from cases.corrected import CorrectedMovie, assert_consistent
 from cases.mirror import Mirror
+from cases.ruled import RULES, DriftingMovie
 from cases.stored import Clock, acquisition, nuclei, one_to_one, pixels, register, work_off
 from sqlalchemy import create_engine, text
 
 import storage
 from daemon import cli
+from daemon.rules.rule_runner import RuleReader
 from storage.connection.engine import writing_engine
 from storage.corrections.asking import Corrector
 from storage.corrections.persons_word import PersonsWord
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED
 from storage.errors import DatabaseUnavailableError, NewerSchemaError, WrongRequestError
+from storage.query.noticing.sent import latest_sendings
 from storage.query.question import Question
 from storage.query.snapshots import snapshot
 from storage.schema import migrate, tables, views
@@ -124,6 +127,22 @@ def test_who_follows_is_told_the_same_as_on_sqlite(url: str, tmp_path: Path) -> 
         Mirror().take(lines).check(database)
         told.append([tuple(line.get(name) for name in ("kind", "cursor", "t", "label", "track_id")) for line in lines])
     assert told[0] == told[1]
+
+
+def test_rules_decide_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:
+    told: list[list[dict[str, object]]] = []
+    for database in (url, tmp_path / "nusetd.sqlite"):
+        clock = Clock()
+        with Catalog.open(database, clock=clock) as catalog:
+            movie, reader = DriftingMovie(catalog, divides_at=4), RuleReader(catalog, str(database), RULES)
+            for t in range(7):
+                clock.pass_seconds(60)
+                movie.commit(t, signal=100.0)
+                reader.turn(float(t))
+        with snapshot(database) as connection:
+            told.append(latest_sendings(connection, 100))
+    assert told[0] == told[1]
+    assert {str(one["rule"]) for one in told[0]} == {rule.name for rule in RULES}
 
 
 def test_every_view_says_the_same_as_on_sqlite(url: str, tmp_path: Path) -> None:

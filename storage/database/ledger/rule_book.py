@@ -10,9 +10,8 @@ from sqlalchemy import and_, insert, select, update
 
 from storage.database.book import Book
 from storage.database.commits import upsert
+from storage.query.noticing.sendings import DUE, KEPT, SENT, VOID, Sending
 from storage.schema.tables import events, rule_sendings, rule_states
-
-DUE, SENT, VOID, FAILED = "due", "sent", "void", "failed"
 
 
 @dataclass(frozen=True)
@@ -22,29 +21,6 @@ class RuleMemory:
     made_of: str
     event_id: int
     memory: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Sending:
-    """What is to be sent, or was: for a rule, an event and a way to send it.
-
-    Attributes
-    ----------
-    content : mapping
-        What is sent.
-    expires_at : str
-        From then on it is void.
-    """
-
-    rule: str
-    event_id: int
-    action: str
-    acquisition_id: int
-    t: int
-    content: Mapping[str, Any]
-    expires_at: str
-    id: int = 0
-    attempts: int = 0
 
 
 class RuleBook(Book):
@@ -72,7 +48,7 @@ class RuleBook(Book):
                 known = connection.execute(select(events.c.id).where(events.c.id == one.event_id)).first()
                 if known is None or connection.execute(select(rule_sendings.c.id).where(here)).first() is not None:
                     continue  # its acquisition was forgotten meanwhile, or it is there
-                values = {name: getattr(one, name) for name in _KEPT}
+                values = {name: getattr(one, name) for name in KEPT}
                 values["content"] = dict(one.content)
                 connection.execute(insert(rule_sendings).values(**values, state=DUE, decided_at=self._now()))
             records = [
@@ -81,15 +57,6 @@ class RuleBook(Book):
             ]
             if records:
                 upsert(connection, rule_states, records, ("rule",))
-
-    def due(self, rule: str, action: str) -> list[Sending]:
-        """Return what a rule is still to send by an action, in the order in which it was decided."""
-        table = rule_sendings
-        query = select(table).where(table.c.state == DUE, table.c.rule == rule, table.c.action == action)
-        with self._transaction() as connection:
-            rows = connection.execute(query.order_by(table.c.id)).mappings().all()
-        names = (*_KEPT, "id", "attempts")
-        return [Sending(**{name: row[name] for name in names}) for row in rows]
 
     def note(self, number: int, state: str, outcome: str, attempts: int) -> None:
         """Write down how sending went; still due, it is to be tried again."""
@@ -104,6 +71,3 @@ class RuleBook(Book):
         mine = and_(table.c.state == DUE, table.c.rule.not_in(rules))
         with self._transaction() as connection:
             connection.execute(update(table).where(mine).values(state=VOID, outcome=reason))
-
-
-_KEPT = ("rule", "event_id", "action", "acquisition_id", "t", "content", "expires_at")

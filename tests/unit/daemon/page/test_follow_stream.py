@@ -21,8 +21,8 @@ from daemon.page.live.committed import following
 from daemon.page.live.guard import Visitors
 from storage import naming
 from storage.database.catalog import Catalog
-from storage.database.ledger.rule_book import Sending
 from storage.query.following.event_rows import last_event
+from storage.query.noticing.sendings import Sending
 from storage.query.snapshots import snapshot
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.stored import Clock, acquisition, register
+from cases.ruled import FOLLOW, MIDDLE, RULES, DriftingMovie
+from cases.stored import Clock
 
 from daemon.commands.rules import described
 from daemon.configuration.rules import RuleConfig
@@ -26,35 +27,7 @@ from daemon.rules.sender import ActionSender
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.query.snapshots import snapshot
-from storage.schema.rows import AcquisitionRow
 from tracking.tracker import Tracker
-
-MIDDLE = (2.0, 4.75, 5.75)  # of `acquisition`, in micrometres
-FOLLOW = RuleConfig("follow", "tracks", "track_id = 1", next=Path("unused"))
-
-
-class Movie:
-    """Three nuclei that drift together; the first divides where that is wanted."""
-
-    def __init__(self, catalog: Catalog, divides_at: int | None = None, name: str = "embryo") -> None:
-        self.catalog, self.tracker, self.divides_at = catalog, Tracker(), divides_at
-        self.row: AcquisitionRow = register(catalog, acquisition(name=name))
-
-    def commit(self, t: int, stage: tuple[float, float] | None = None, **quality: Any) -> None:
-        """The next time point."""
-        self.catalog.add_timepoints(self.row.id, {t: "a"}, {t: Path(f"/data/{self.row.name}_t{t:03d}.tif")})
-        if stage is not None:
-            self.catalog.sources.note_stage(self.row.id, [t], stage)
-        places = [[2.0, 5.0 + 30 * n + 0.5 * t, 6.0 + 0.25 * t] for n in range(3)]
-        if self.divides_at is not None and t >= self.divides_at:
-            apart = 2.0 + 0.5 * (t - self.divides_at)
-            places[0:1] = [[2.0, places[0][1], places[0][2] + side * apart] for side in (-1, 1)]
-        volumes = [220.0 if len(places) == 4 and n < 2 else 500.0 for n in range(len(places))]
-        table = Nuclei.from_positions(t, np.array(places), volume_um3=np.array(volumes), score=np.float32(0.9))
-        job = self.catalog.claim_next()
-        assert job is not None
-        update = self.tracker.advance(table)
-        assert self.catalog.commit_timepoint(job, table, update, self.tracker.state(), {}, quality)
 
 
 def place(catalog: Catalog) -> str:
@@ -75,23 +48,13 @@ def reading(catalog: Catalog, *rules: RuleConfig) -> RuleReader:
     return RuleReader(catalog, place(catalog), rules)
 
 
-def replayed(catalog: Catalog, movie: Movie, *rules: RuleConfig) -> list[dict[str, Any]]:
+def replayed(catalog: Catalog, movie: DriftingMovie, *rules: RuleConfig) -> list[dict[str, Any]]:
     with snapshot(place(catalog)) as connection:
         return list(dry_run(connection, rules, movie.row.id))
 
 
-RULES = (
-    FOLLOW,
-    RuleConfig("daughters", "tracks", "track_id = 1 or parent_track_id = 1", next=Path("b"), pause_s=90.0),
-    RuleConfig("enough", "counts", "divisions_total >= 1", once=True, say="stop", next=Path("c")),
-    RuleConfig("division", "divisions", "parent_volume_um3 > 400", command=("true",)),
-    RuleConfig("drift", "drift", "total_um > 2", aim="drift", next=Path("d"), at_most_per_hour=3),
-    RuleConfig("large", "nuclei", "volume_um3 > 400 and score > 0.5", holds_for=3, webhook="http://127.0.0.1:1/"),
-)
-
-
 def test_a_replay_decides_as_the_service_did(catalog: Catalog, clock: Clock) -> None:
-    live, movie = reading(catalog, *RULES), Movie(catalog, divides_at=4)
+    live, movie = reading(catalog, *RULES), DriftingMovie(catalog, divides_at=4)
     for t in range(9):
         clock.pass_seconds(60)
         movie.commit(t)
@@ -108,7 +71,7 @@ def test_a_replay_decides_as_the_service_did(catalog: Catalog, clock: Clock) -> 
 
 def test_whoever_is_killed_anywhere_decides_each_once(catalog: Catalog, clock: Clock) -> None:
     """Without a last word: what it read since it last kept its place is read again."""
-    live, movie = reading(catalog, *RULES), Movie(catalog, divides_at=4)
+    live, movie = reading(catalog, *RULES), DriftingMovie(catalog, divides_at=4)
     for t in range(9):
         clock.pass_seconds(60)
         movie.commit(t)
@@ -120,7 +83,7 @@ def test_whoever_is_killed_anywhere_decides_each_once(catalog: Catalog, clock: C
 
 
 def test_what_is_older_than_a_rule_is_not_its_business(catalog: Catalog) -> None:
-    movie = Movie(catalog)
+    movie = DriftingMovie(catalog)
     movie.commit(0)
     live = reading(catalog, FOLLOW)
     movie.commit(1)
@@ -136,7 +99,7 @@ def test_what_is_older_than_a_rule_is_not_its_business(catalog: Catalog) -> None
 
 
 def test_a_late_or_repeated_time_point_moves_no_stage(catalog: Catalog) -> None:
-    live, movie = reading(catalog, FOLLOW), Movie(catalog)
+    live, movie = reading(catalog, FOLLOW), DriftingMovie(catalog)
     for t in (0, 1):
         movie.commit(t)
     live.turn(0.0)
@@ -152,7 +115,7 @@ def test_a_late_or_repeated_time_point_moves_no_stage(catalog: Catalog) -> None:
 
 
 def test_an_answer_says_what_caused_it_and_where_the_stage_may_go(catalog: Catalog, clock: Clock) -> None:
-    live, movie = reading(catalog, FOLLOW), Movie(catalog)
+    live, movie = reading(catalog, FOLLOW), DriftingMovie(catalog)
     movie.commit(0, stage=(1000.0, 2000.0))
     live.turn(0.0)
     [found] = contents(catalog)
@@ -167,7 +130,7 @@ def test_an_answer_says_what_caused_it_and_where_the_stage_may_go(catalog: Catal
 
 
 def test_where_no_stage_is_known_the_offset_alone_is_said(catalog: Catalog) -> None:
-    live, movie = reading(catalog, FOLLOW), Movie(catalog)
+    live, movie = reading(catalog, FOLLOW), DriftingMovie(catalog)
     movie.commit(0)
     live.turn(0.0)
     [found] = contents(catalog)
@@ -178,7 +141,7 @@ def test_where_no_stage_is_known_the_offset_alone_is_said(catalog: Catalog) -> N
 
 def test_bleaching_and_loss_are_counts(catalog: Catalog, clock: Clock) -> None:
     rule = RuleConfig("bleached", "counts", "signal_ratio < 0.6", once=True, command=("true",))
-    live, movie = reading(catalog, rule), Movie(catalog)
+    live, movie = reading(catalog, rule), DriftingMovie(catalog)
     for t in range(8):
         clock.pass_seconds(60)
         movie.commit(t, signal=100.0 * 0.9**t)
@@ -194,7 +157,7 @@ def sender(catalog: Catalog, rule: RuleConfig, action: str, clock: Clock) -> Act
 
 def test_what_is_late_is_void(catalog: Catalog, clock: Clock, tmp_path: Path) -> None:
     rule = RuleConfig("follow", "tracks", "track_id = 1", next=tmp_path, expires_s=30.0)
-    live, movie = reading(catalog, rule), Movie(catalog)
+    live, movie = reading(catalog, rule), DriftingMovie(catalog)
     movie.commit(0)
     live.turn(0.0)
     clock.pass_seconds(31)
@@ -208,7 +171,7 @@ def test_what_is_late_is_void(catalog: Catalog, clock: Clock, tmp_path: Path) ->
 
 def test_what_did_not_arrive_is_sent_again_until_it_is_void(catalog: Catalog, clock: Clock, tmp_path: Path) -> None:
     rule = RuleConfig("follow", "tracks", "track_id = 1", next=tmp_path / "later", expires_s=30.0)
-    live, movie = reading(catalog, rule), Movie(catalog)
+    live, movie = reading(catalog, rule), DriftingMovie(catalog)
     movie.commit(0)
     live.turn(0.0)
     sending = sender(catalog, rule, "next", clock)
@@ -232,7 +195,7 @@ def test_a_kill_between_sending_and_its_note_sends_it_again_under_the_same_id(
     catalog: Catalog, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = RuleConfig("follow", "tracks", "track_id = 1", next=tmp_path)
-    live, movie = reading(catalog, rule), Movie(catalog)
+    live, movie = reading(catalog, rule), DriftingMovie(catalog)
     movie.commit(0)
     live.turn(0.0)
     with monkeypatch.context() as broken:
@@ -253,7 +216,7 @@ def test_hostile_names_reach_a_command_as_they_are_and_no_shell(catalog: Catalog
         "json.dump([os.environ['NUSETD_RULE_ACQUISITION'], json.load(sys.stdin)], open(sys.argv[1], 'w'))"
     )
     rule = RuleConfig("tell", "tracks", "track_id = 1", command=(sys.executable, "-c", script, str(tmp_path / "got")))
-    live, movie = reading(catalog, rule), Movie(catalog, name=name)
+    live, movie = reading(catalog, rule), DriftingMovie(catalog, name=name)
     movie.commit(0)
     live.turn(0.0)
     sender(catalog, rule, "command", clock).send_due(catalog)
@@ -290,7 +253,7 @@ def receiver(*codes: int) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]
 def test_a_webhook_is_posted_to_until_it_takes_it(catalog: Catalog, clock: Clock) -> None:
     with receiver(500, 302, 204) as (address, heard):
         rule = RuleConfig("tell", "tracks", "track_id = 1", webhook=address)
-        live, movie = reading(catalog, rule), Movie(catalog)
+        live, movie = reading(catalog, rule), DriftingMovie(catalog)
         movie.commit(0)
         live.turn(0.0)
         sending = sender(catalog, rule, "webhook", clock)
@@ -314,7 +277,7 @@ def test_threads_send_soon_and_hold_nothing_up(
     runner = RuleRunner(place(catalog), [rule])
     runner.start()
     try:
-        movie, seen = Movie(catalog), []
+        movie, seen = DriftingMovie(catalog), []
         while catalog.rules.memory("follow") is None:
             threading.Event().wait(0.01)
         for t in range(3):
@@ -330,7 +293,7 @@ def test_threads_send_soon_and_hold_nothing_up(
 
 
 def test_forgetting_takes_what_was_sent_along(catalog: Catalog) -> None:
-    live, movie = reading(catalog, FOLLOW), Movie(catalog)
+    live, movie = reading(catalog, FOLLOW), DriftingMovie(catalog)
     movie.commit(0)
     live.turn(0.0)
     assert sent(catalog)
