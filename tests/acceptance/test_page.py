@@ -63,8 +63,11 @@ def click_at(window: Browser, share_x: float, share_y: float) -> None:
 
 def test_the_overview_follows_a_live_run_and_shows_names_as_they_are(window: Browser, tmp_path: Path) -> None:
     lab = Lab(tmp_path)
+    rule = '[[when]]\nname = "follow"\nover = "tracks"\nwhere = "track_id = 1"\ncommand = ["true"]\n'
+    lab.config.write_text(lab.config.read_text() + rule)
     lab.start()
     try:
+        lab.wait(lambda: bool(lab.rows("select 1 from rule_states")))
         write_stack(lab.incoming / ODD.format(0), stack(0))
         lab.wait(lambda: lab.done() >= 1)
         with live_page(lab.database) as page:
@@ -77,6 +80,9 @@ def test_the_overview_follows_a_live_run_and_shows_names_as_they_are(window: Bro
             assert window.run("return document.querySelectorAll('main b[onclick]').length") == 0
             assert window.text("#live") == "live"
             window.wait("a thumbnail", lambda: window.run(THUMBNAIL))
+            window.wait("what a rule sent", lambda: "command arrived" in window.text("[data-rules]"))
+            assert "tracks where track_id = 1" in window.text("[data-rules]")
+            assert "of track 1" in window.text("[data-rules]")
             window.open("about:blank")  # before the page's server ends
     finally:
         lab.stop()

@@ -26,6 +26,7 @@ from daemon.rules.rule_runner import RuleReader, RuleRunner
 from daemon.rules.sender import ActionSender
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
+from storage.query.noticing.sendings import due
 from storage.query.snapshots import snapshot
 from tracking.tracker import Tracker
 
@@ -80,6 +81,16 @@ def test_whoever_is_killed_anywhere_decides_each_once(catalog: Catalog, clock: C
             live = reading(catalog, *RULES)
             live.turn(float(t))
     assert contents(catalog) == replayed(catalog, movie, *RULES)
+
+
+def test_what_is_decided_twice_is_there_once(catalog: Catalog) -> None:
+    live, movie = reading(catalog, FOLLOW), DriftingMovie(catalog)
+    movie.commit(0)
+    live.turn(0.0)
+    with snapshot(place(catalog)) as connection:
+        again = due(connection, "follow", "next")
+    catalog.rules.keep({}, again * 2)
+    assert len(sent(catalog)) == len(again) == 1
 
 
 def test_what_is_older_than_a_rule_is_not_its_business(catalog: Catalog) -> None:

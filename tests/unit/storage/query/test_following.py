@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from storage.errors import UnknownAcquisitionError, WrongRequestError
 from storage.query.following.cursor import CHANGES, NUCLEI, TRACKS, Cursor
 from storage.query.following.follower import follow, scope_of
 from storage.query.snapshots import snapshot
-from storage.schema.rows import AnalysedTimepoint
+from storage.schema.rows import AnalysedTimepoint, TimepointJob
 from tracking.params import TrackingParams
-from tracking.tracker import Tracker
+from tracking.tracker import FrameTracks, Tracker, TrackUpdate
 
 
 def place(catalog: Catalog) -> Path:
@@ -119,6 +120,25 @@ def test_a_replay_within_a_commit_is_told(catalog: Catalog) -> None:
     assert job.needs_replay
     catalog.commit_timepoint(job, nuclei(0, 2), one_to_one(1, 2, offset=40), b"s")
     Mirror().take(storage.open(place(catalog)).follow("start", until_now=True)).check(place(catalog))
+
+
+def test_links_that_change_within_the_lag_are_told(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b", 2: "c"})
+    labels = np.arange(1, 4)
+
+    def linked(job: TimepointJob) -> tuple[Nuclei, TrackUpdate]:
+        if job.t < 2:
+            return nuclei(job.t), one_to_one(job.t, 3, is_final=False)
+        other = one_to_one(2, 3, offset=20, is_final=False)
+        frames = [FrameTracks(t, labels, labels + (10 if t == 0 else 20), False) for t in range(3)]
+        tracks = (*one_to_one(0, 3, is_final=False).tracks, *(replace(one, first_t=1) for one in other.tracks))
+        return nuclei(2), TrackUpdate(tuple(frames), tracks, ())
+
+    work_off(catalog, linked)
+    lines = list(storage.open(place(catalog)).follow("start", until_now=True))
+    Mirror().take(lines).check(place(catalog))
+    assert lines[-1]["renewed"] == [1], "the ids of the first are as they were"
 
 
 def test_another_image_under_the_same_name_drops_what_was(catalog: Catalog) -> None:
