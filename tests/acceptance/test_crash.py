@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from lab import HERE, PATIENCE_S, Lab, stack, write_stack
 
 # Python imports it in every process; the service alone has something to commit.
@@ -24,6 +25,7 @@ if "run" in sys.orig_argv:
 """
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_it_is_set_aside_after_the_second_crash_and_the_others_go_on(
     new_lab: Callable[..., Lab], tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def classical(monkeypatch: pytest.MonkeyPatch) -> str:
     return "classical_engine:ClassicalEngine"
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_the_demo_shows_what_was_found_and_where_it_is(
     classical: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

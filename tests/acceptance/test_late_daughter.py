@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from lab import Lab, asked, result, write_stack
 
 SHAPE = (6, 128, 128)
@@ -37,6 +38,7 @@ def image(t: int) -> np.ndarray:
     return (out + np.random.default_rng(t).normal(0.0, 5.0, SHAPE)).clip(0).astype(np.uint16)
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_she_is_found_a_frame_late_and_painted(new_lab: Callable[..., Lab]) -> None:
     lab = new_lab(acquisition_quiet_s=3.0, report_s=0.2)
     lab.start()

@@ -78,6 +78,7 @@ def test_an_override_is_in_use_for_what_comes_next_and_again_makes_a_second_resu
     assert lab.stop() == 0
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_orders_wait_for_the_service_and_survive_its_death(new_lab: Maker, state: Path) -> None:
     """Ordered while it does not run, and killed right after it took an order: nothing is lost, nothing done twice."""
     lab = new_lab()
@@ -107,6 +108,7 @@ def test_orders_wait_for_the_service_and_survive_its_death(new_lab: Maker, state
     assert lab.stop() == 0
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_what_is_under_way_is_begun_anew_as_a_second_result(new_lab: Maker) -> None:
     """None is ever a mixture: the first one keeps what it has, the second one has all of it."""
     lab = new_lab(acquisition_quiet_s=4.0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from lab import ENGINE, asked, nusetd, stack, write_stack
+from lab import ENGINE, asked, stack, write_stack
 from scipy import ndimage
 
 FORMATS = Path(os.environ.get("NUSETD_DATA", Path(__file__).parents[3] / "shared" / "data")) / "formats"
@@ -31,7 +31,7 @@ def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (images / "notes.tif").write_text("These are my notes.\n")
     (images / "empty.tif").write_bytes(b"")
     (images / "readme.txt").write_text("not an image, not named like one")
-    done = nusetd("process", images, "--output", root / "out", "--voxel-size", "1,0.5,0.5", "--engine", ENGINE)
+    done = asked("process", images, "--output", root / "out", "--voxel-size", "1,0.5,0.5", "--engine", ENGINE)
     (root / "out" / "said.json").write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
     return root / "out"
 

@@ -17,6 +17,7 @@ APART = MovieParams(
 )  # nuclei that keep apart, so that a threshold finds them
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_a_machine_is_signed_off_and_one_that_is_too_slow_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

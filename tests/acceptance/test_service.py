@@ -153,6 +153,7 @@ def test_a_time_point_that_never_comes_is_passed_over_and_one_that_comes_late_ta
     assert_same(result_of(lab, "gap"), result(undisturbed))
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_workers_that_are_killed_or_hang_are_replaced_the_next_start_goes_on_and_what_kills_each_is_set_aside(
     new_lab: Maker, tmp_path: Path
 ) -> None:

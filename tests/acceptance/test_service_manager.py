@@ -169,6 +169,7 @@ def reload_twice(lab: Lab, manager: Manager) -> None:
     assert manager.count("READY") == 3
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_what_takes_too_long_is_abandoned_and_done_at_the_next_start_of_which_a_collapse_reaches_the_command(
     new_lab: Maker, manager: Manager, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from cases.stored import acquisition, register, work_off
-from lab import ENGINE, asked, nusetd, stack, write_stack
+from lab import ENGINE, asked, stack, write_stack
 
 from daemon.files.trial import Changes
 from daemon.files.trials import changes, shown_slices
@@ -83,13 +83,13 @@ def test_a_running_service_is_waited_for(here: Path) -> None:
         pid, host = os.getpid(), socket.gethostname()
         catalog.report(Report("running", pid, host, "1", "2026-03-01T11:00:00.000Z", 10.0).as_dict())
         catalog.add_timepoints(register(catalog, acquisition()).id, {0: "a", 1: "b"})
-        busy = nusetd(*STACK, "--set", "volume.min_iou=0.3", "--wait", "0.5")
+        busy = asked(*STACK, "--set", "volume.min_iou=0.3", "--wait", "0.5")
         assert busy.returncode == 1
         assert "waiting for a gap" in busy.stderr
         assert "without a gap" in busy.stderr
         assert not (here / "stack.try.png").exists()
         work_off(catalog)
-        free = nusetd(*STACK, "--set", "volume.min_iou=0.3", "--wait", "0.5")
+        free = asked(*STACK, "--set", "volume.min_iou=0.3", "--wait", "0.5")
         assert free.returncode == 0, free.stderr
     assert (here / "stack.try.png").exists()
 

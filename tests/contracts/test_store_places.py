@@ -55,7 +55,7 @@ def write(store: ImageStore, image: Acquisition, t: int, count: int = 12) -> np.
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
+def s3() -> Iterator[str]:
     """A bucket of an S3 server that runs on loopback for this file."""
     server_module = pytest.importorskip("moto.server", reason="needs moto, an object server for tests")
     pytest.importorskip("s3fs", reason="needs the extra nusetd[remote]")
@@ -81,13 +81,20 @@ def bucket() -> Iterator[str]:
         server.stop()
 
 
-@pytest.mark.parametrize("version", ["0.4", pytest.param("0.5", marks=pytest.mark.long)])  # `.ci/run` runs both
+@pytest.fixture(scope="module", params=["memory", pytest.param("s3", marks=pytest.mark.long)])  # `.ci/run` runs both
+def bucket(request: pytest.FixtureRequest) -> str:
+    """A place for objects: one of fsspec's that starts in a moment, and a server as people have it."""
+    return str(request.getfixturevalue("s3")) if request.param == "s3" else "memory://nuclei"
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_an_object_store_keeps_the_same_promises(bucket: str, image: Acquisition, version: str) -> None:
     url = f"{bucket}/{version}/embryo.ome.zarr"
     store = ImageStore.create(url, image, version)
     labels = squares(0, 12, SIZE[2:])
     store.write_timepoint(0, [image.planes(0, c) for c in range(2)], labels)
-    assert zarr.open_group(url, mode="r")["labels/nuclei/0"].shape[0] == 0, "not before it is published"
+    seen = zarr.open_group(url if url.startswith("s3:") else places.store_at(url), mode="r")
+    assert seen["labels/nuclei/0"].shape[0] == 0, "not before it is published"
     store.publish(0)
     write(store, image, 1)
     again = ImageStore.open(url)
@@ -155,11 +162,9 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def at_url(bucket: str, at_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same database; its image was copied into the bucket: writing there is what the tests above do."""
-    import fsspec
-
     folder, there = tmp_path_factory.mktemp("there"), f"{bucket}/family/{family.NAME}.ome.zarr"
     shutil.copy(at_home / "nusetd.sqlite", folder)
-    fsspec.filesystem("s3").put(f"{at_home}/{family.NAME}.ome.zarr/", f"{there}/", recursive=True)
+    places.store_at(bucket).files.put(f"{at_home}/{family.NAME}.ome.zarr/", f"{there}/", recursive=True)
     with sqlite3.connect(folder / "nusetd.sqlite") as connection:
         connection.execute("UPDATE acquisitions SET zarr_path = ?", (there,))
     connection.close()
@@ -216,8 +221,9 @@ def test_results_whose_url_does_not_answer_are_one_sentence(bucket: str, at_url:
         storage.open(tmp_path)[family.NAME].labels()
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_an_object_store_that_is_not_there_is_one_sentence(
-    bucket: str, image: Acquisition, monkeypatch: pytest.MonkeyPatch
+    s3: str, image: Acquisition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StorageError, match="cannot be made"):
         ImageStore.create("s3://no-such-bucket/embryo.ome.zarr", image)

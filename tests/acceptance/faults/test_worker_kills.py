@@ -17,6 +17,7 @@ def _kill_at_work(lab: Lab, times: int) -> None:
         lab.wait(lambda kill=kill: lab.said().count("worker died") == kill + 1)
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_two_kills_at_one_time_point_set_nothing_aside(new_lab: Callable[..., Lab]) -> None:
     lab = new_lab()
     write_stack(lab.incoming / "first.tif", stack(0))

@@ -93,7 +93,7 @@ def test_a_run_leaves_weights_manifest_history_and_plot(trained: Path) -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])  # another draw of the same
 def test_a_step_makes_the_loss_on_its_crops_smaller(folder: Path, tmp_path: Path, seed: int) -> None:
     """Whatever is drawn: on the same crops again and again the loss falls with each step, in every part of it."""
     run = prepare(config(folder, tmp_path / "mine.npz", seed=seed))
