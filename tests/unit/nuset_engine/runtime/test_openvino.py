@@ -62,7 +62,9 @@ def test_layers_that_it_does_not_know_are_refused() -> None:
         openvino_model(keras.Model(image, [strided]))
 
 
-@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize(
+    "name", [TWINS[0], *(pytest.param(name, marks=pytest.mark.long) for name in TWINS[1:])]
+)  # `.ci/run` runs all
 def test_shipped_twins_answer_as_their_weights(name: str) -> None:
     """On synthetic crops of every kind, those with confocal slices among them, in both normalisations."""
     weights = find_weights(name)
