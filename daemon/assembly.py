@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from storage import naming
 from storage.database.catalog import Catalog
 from storage.omezarr import places
 
+_LIVE = 10  # priority in a cluster
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -47,6 +49,25 @@ class Rules:
     worker_silence_s: float
     reader_limit_s: float
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True)
+class Where:
+    """What workers read and write.
+
+    Attributes
+    ----------
+    outputs : sequence of place
+        Where results go, at least one.
+    sources : sequence of Path
+        Folders with images.
+    live : bool
+        They are of an experiment that still runs: they go before archives, where both use one cluster.
+    """
+
+    outputs: Sequence[naming.Place]
+    sources: Sequence[Path] = ()
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,20 +104,14 @@ class Assembly:
 def assemble(
     catalog: Catalog,
     engine: EngineConfig,
-    output: naming.Place,
+    where: Where,
     rules: Rules,
     hooks: Hooks,
     clock: Callable[[], float] = time.monotonic,
     crash_record: CrashRecord | None = None,
 ) -> Assembly:
-    """Put the parts together; no process is started yet.
-
-    Parameters
-    ----------
-    output : Path or URL
-        Where results go, the first place of several.
-    """
-    workers = local_workers(engine, StoresLock(worker_lock(catalog, output)), rules.worker_silence_s, clock)
+    """Put the parts together; no process is started yet."""
+    workers = _workers(catalog, engine, where, rules, clock)
     queue_loop = QueueLoop(
         catalog,
         workers,
@@ -106,10 +121,27 @@ def assemble(
         hooks.look_again,
         clock,
         crash_record,
-        lambda: _room(output),
+        lambda: _room(where.outputs[0]),
     )
     live, own = (InspectionClient(rules.reader_limit_s, clock) for _ in range(2))
     return Assembly(workers, queue_loop, live, IdleLane(live, own, clock))
+
+
+def _workers(
+    catalog: Catalog, engine: EngineConfig, where: Where, rules: Rules, clock: Callable[[], float]
+) -> Workers[Any]:
+    path = worker_lock(catalog, where.outputs[0])
+    lock = StoresLock(path)
+    if engine.cluster is None:
+        return local_workers(engine, lock, rules.worker_silence_s, clock)
+    from daemon.processing.cluster.dask_workers import DaskWorkers
+
+    setup = EngineSetup(engine.factory, located(engine.weights), engine.threads, engine.runtime)
+    near = LocalWorkers([Worker(replace(setup, later=True), rules.worker_silence_s, clock)], lock)
+    priority = _LIVE if where.live else 0
+    return DaskWorkers(
+        engine.cluster, setup, near, where.outputs, where.sources, str(path), rules.worker_silence_s, priority, clock
+    )
 
 
 def local_workers(

@@ -44,6 +44,7 @@ COMMANDS = {
     "check-store": ("check_store", "look through all stores: whose they are, whole, missing, orphaned"),
     "relocate": ("relocate", "write down that stores or sources were moved"),
     "merge": ("merge", "put databases that were made apart together"),
+    "worker": ("worker", "serve in a Dask cluster: do what services give to its scheduler"),
     "forget": ("forget", "remove acquisitions, OME-Zarr and rows, for good"),
     "dismiss": ("dismiss", "have problems told no more"),
     "submit": ("submit", "have the service take files as they are, now"),

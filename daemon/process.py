@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import pipeline
-from daemon.assembly import Assembly, Hooks, Rules, assemble, make_folder
+from daemon.assembly import Assembly, Hooks, Rules, Where, assemble, make_folder
 from daemon.errors import DaemonError, EngineFailedError, UsageError
 from daemon.output import complain, say
 from daemon.plain_text import shown
@@ -127,7 +127,7 @@ def process(options: ProcessOptions) -> int:
             if seen.what == "doubted" and seen.reason is not None:
                 doubts[seen.acquisition.id].append(seen.reason)
 
-        parts = assemble(catalog, options.engine, options.output, _RULES, Hooks(hear))
+        parts = assemble(catalog, options.engine, Where([options.output]), _RULES, Hooks(hear))
         run = _Run(options, catalog, parts, doubts)
         try:
             groups = _groups(run)

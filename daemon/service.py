@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from daemon import logs
-from daemon.assembly import Hooks, Rules, assemble, crash_record, make_folder
+from daemon.assembly import Hooks, Rules, Where, assemble, crash_record, make_folder
 from daemon.children.page_process import PageProcess
 from daemon.configuration import reload
 from daemon.configuration.config import Config, WatchConfig
@@ -80,8 +80,9 @@ class Service:
         self._monitor = Monitor(config, catalog, notifier, clock, origin)
         self._tell_settings()
         rules = Rules(config.service.worker_silence_s, config.service.reader_limit_s)
+        where = Where([watch.output for watch in config.watch], [watch.path for watch in config.watch], live=True)
         hooks = Hooks(self._hear, self._is_reachable, lambda files: self._requests.look_again(files))
-        self._parts = assemble(catalog, config.engine, config.watch[0].output, rules, hooks, clock, crash_record)
+        self._parts = assemble(catalog, config.engine, where, rules, hooks, clock, crash_record)
         self._queue_loop = self._parts.queue_loop
         self._rules = RuleRunner(config.database, config.rules)
         self._page = PageProcess(config.database, config.page, clock)

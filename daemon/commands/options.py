@@ -123,15 +123,17 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         "--workers",
         dest="set",
         action="append",
-        metavar="N",
+        metavar="N|dask:ADDRESS",
         type=_workers,
         help="how many processes work side by side, which share the cores; auto: as many as `nusetd selfcheck "
-        "--workers 1,2,4` found best here (default: 1)",
+        "--workers 1,2,4` found best here; dask:tcp://HOST:PORT: those of a cluster (default: 1)",
     )
 
 
 def _workers(text: str) -> Assignment:
-    count = text if text == "auto" else positive_int(text)
+    from daemon.configuration.cluster.scheduler_access import cluster_of
+
+    count = text if text == "auto" or cluster_of(text) is not None else positive_int(text)
     return one_assignment(f"engine.workers={count}")
 
 

@@ -240,7 +240,7 @@ def _read_config(reader: Reader, folder: Path, serves: bool) -> Config:
     watches = tuple(_read_watch(table, folder, reader) for table in reader.tables("watch"))
     if serves and not watches and not reader.faults:
         reader.fault(("watch",), "no folder is watched; add a [[watch]] table with path and output.")
-    service, engine = read_service(reader.table("service")), read_engine(reader.table("engine"))
+    service, engine = read_service(reader.table("service")), read_engine(reader.table("engine"), folder)
     processing = Processing(**{name: reader.table(name).params(kind) for name, kind in SECTIONS.items()})
     alerts, retention = read_alerts(reader.table("alerts")), read_retention(reader.table("retention"))
     page, rules = read_page(reader.table("page"), folder), read_rules(reader, folder, [one.path for one in watches])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from daemon.configuration.cluster.scheduler_access import SchedulerAccess, read_cluster
 from daemon.configuration.fields import Reader
 from nuset_engine.runtime.names import AUTO, RUNTIMES
 
@@ -82,6 +84,8 @@ class EngineConfig:
     workers : int or str
         How many processes work on time points side by side; ``auto``: as many as `nusetd selfcheck --workers` found
         best on this machine, one where it was never asked.
+    cluster : SchedulerAccess or None
+        A Dask cluster in their place.
     device : str
         ``auto``: each worker the next graphics card, where there are any; ``cpu``: none; ``gpu:0``, or
         ``gpu:0,gpu:1``: these in turn.
@@ -94,20 +98,22 @@ class EngineConfig:
     threads: int | None = None
     runtime: str = AUTO
     workers: int | Literal["auto"] = 1
+    cluster: SchedulerAccess | None = None
     device: str = "auto"
     gpu_memory_gb: float | None = None
 
 
-def read_engine(table: Reader) -> EngineConfig:
-    """Read the table `[engine]`, noting its faults."""
-    defaults = EngineConfig()
+def read_engine(table: Reader, folder: Path) -> EngineConfig:
+    """Read the table `[engine]`, noting its faults; relative paths count from `folder`."""
+    defaults, cluster = EngineConfig(), read_cluster(table, folder)
     threads = table.whole("threads", 0, at_least=0)
     engine = EngineConfig(
         factory=table.text("factory", defaults.factory),
         weights=table.text("weights", defaults.weights),
         threads=threads or None,
         runtime=table.choice("runtime", defaults.runtime, RUNTIMES),
-        workers=table.whole_or_auto("workers", defaults.workers, at_least=1),
+        workers=defaults.workers if cluster else table.whole_or_auto("workers", defaults.workers, at_least=1),
+        cluster=cluster,
         device=table.text("device", defaults.device),
         gpu_memory_gb=table.optional_number("gpu_memory_gb"),
     )

@@ -246,6 +246,7 @@ class Monitor:
             config=None if self._origin is None else str(self._origin),
             model=live.model,
             worker_pid=next((worker.pid for worker in live.workers), None),
+            cluster=None if self._config.engine.cluster is None else self._config.engine.cluster.told,
             workers=tuple(live.workers),
             worker_rates={str(count): rate for count, rate in self._rates.items()},
             working_on=live.working_on,

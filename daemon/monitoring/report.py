@@ -57,6 +57,8 @@ class Report:
         The time point under way.
     worker_pid : int or None
         The first worker.
+    cluster : str or None
+        The Dask cluster that segments, and whether it asks for certificates.
     workers : tuple of WorkerNow
         What each worker does.
     worker_rates : dict
@@ -88,6 +90,7 @@ class Report:
     config: str | None = None
     model: str | None = None
     worker_pid: int | None = None
+    cluster: str | None = None
     workers: tuple[WorkerNow, ...] = ()
     worker_rates: dict[str, float] = field(default_factory=dict)
     working_on: str | None = None

@@ -131,6 +131,8 @@ def _service(status: Status) -> Iterator[str]:
     else:
         yield f"engine      {engine}{deaths}"
         yield from _labelled("workers", [_worker(worker) for worker in report.workers])
+    if report.cluster:
+        yield f"cluster     {report.cluster}"
     if report.listen:
         yield f"metrics     http://{report.listen}/metrics"
 

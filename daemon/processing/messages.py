@@ -40,13 +40,17 @@ class Graphics:
 
 @dataclass(frozen=True)
 class EngineSetup:
-    """To the worker, first: which engine to load, and the version of the program that it is to be a part of."""
+    """To the worker, first: which engine to load, and the version of the program that it is to be a part of.
+
+    With `later` it is loaded when a task needs it, and the worker's `Ready` names no model.
+    """
 
     factory: str
     weights: str
     threads: int | None
     runtime: str = AUTO
     graphics: Graphics = field(default_factory=Graphics)
+    later: bool = False
     version: str = field(default_factory=nusetd_version)
 
 

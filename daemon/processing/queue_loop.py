@@ -330,6 +330,7 @@ class QueueLoop:
 
     def _execute(self, gives: bool) -> None:
         """What is nearest to its end goes first: what the loop does itself, which takes moments, then the workers."""
+        self._books.workers = max(1, len(self._workers.all))
         sweep_left(self._books, self._workers.is_gone)
         mend_at_rest(self._books)
         self._books.look_over()
@@ -364,7 +365,8 @@ class QueueLoop:
 
     def _give(self, step: pipeline.Step) -> None:
         handler, books = self._handlers[step.name], self._books
-        idle = [worker for worker in self._workers.idle() if worker not in self._under_way]
+        there = [worker for worker in self._workers.idle() if self._workers.can(worker, step.name)]
+        idle = [worker for worker in there if worker not in self._under_way]
         while idle and not books.stall.lasts and (books.alone is None or books.alone.step == step.name):
             work = handler.due()
             if work is None:

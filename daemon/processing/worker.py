@@ -102,13 +102,13 @@ def main() -> None:
         choose(setup.graphics)
         with undisturbed():
             engine = Engine(setup)
-            info = engine.segmenter(SegmentationParams()).weights_info
+            info = None if setup.later else engine.segmenter(SegmentationParams()).weights_info
     except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
         own = isinstance(error, (EngineError, EngineFailedError))
         reason = str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."
         connection.send(CannotServe(reason))
         return
-    connection.send(Ready(info.name, info.sha256))
+    connection.send(Ready("", "") if info is None else Ready(info.name, info.sha256))
     serve(connection, engine)
 
 

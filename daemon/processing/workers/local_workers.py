@@ -81,6 +81,10 @@ class LocalWorkers:
         """Those that have their engine loaded, and no task."""
         return [worker for worker in self._workers if worker.idle]
 
+    def can(self, worker: Worker, step: str) -> bool:
+        """All can do everything."""
+        return True
+
     def give(self, worker: Worker, task: Task) -> None:
         """Hand it a task."""
         worker.give(task)

@@ -98,6 +98,9 @@ class Workers(Protocol[H]):
     def idle(self) -> Sequence[H]:
         """Return those that can be given a task now."""
 
+    def can(self, worker: H, step: str) -> bool:
+        """Say whether a step of the pipeline can be done where this worker is."""
+
     def give(self, worker: H, task: Task) -> None:
         """Hand a task to an idle one."""
 
