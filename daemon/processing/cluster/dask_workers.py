@@ -17,7 +17,7 @@ from daemon import logs
 from daemon.configuration.cluster.scheduler_access import SchedulerAccess
 from daemon.processing.cluster import at_worker
 from daemon.processing.cluster.at_worker import Introduced, Places
-from daemon.processing.cluster.marks import Marks
+from daemon.processing.cluster.folder_marks import FolderMarks
 from daemon.processing.cluster.watcher import Away, Members, Over, SignOfLife, Watcher
 from daemon.processing.messages import CannotServe, EngineSetup, Progress, Ready, StoreMade, Task
 from daemon.processing.workers.local_workers import LocalWorkers
@@ -111,7 +111,7 @@ class DaskWorkers:
         self._access = access
         self._setup = setup
         self._near = near
-        self._marks = Marks([place for place in outputs if isinstance(place, Path)], whose)
+        self._marks = FolderMarks([place for place in outputs if isinstance(place, Path)], whose)
         self._sources = tuple(str(path) for path in sources)
         self._silence_s = silence_s
         self._priority = priority

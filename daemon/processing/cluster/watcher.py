@@ -56,7 +56,7 @@ class Over:
     error: str | None = None
 
 
-Noticed = Members | Away | SignOfLife | Over
+OfCluster = Members | Away | SignOfLife | Over
 
 
 class Watcher:
@@ -74,7 +74,7 @@ class Watcher:
         self._topic = topic
         self._security = security_of(access)
         self._client: Client | None = None
-        self._noticed: queue.SimpleQueue[Noticed] = queue.SimpleQueue()
+        self._noticed: queue.SimpleQueue[OfCluster] = queue.SimpleQueue()
         self._hear, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -90,7 +90,7 @@ class Watcher:
             self._thread = threading.Thread(target=self._stay, name="nusetd-cluster", daemon=True)
             self._thread.start()
 
-    def noticed(self) -> list[Noticed]:
+    def noticed(self) -> list[OfCluster]:
         """Return what was noticed since the last call."""
         with suppress(BlockingIOError):
             while os.read(self._hear, 4096):
@@ -177,7 +177,7 @@ class Watcher:
         finally:
             future.release()
 
-    def _put(self, noticed: Noticed) -> None:
+    def _put(self, noticed: OfCluster) -> None:
         self._noticed.put(noticed)
         with suppress(BlockingIOError):  # then it is awake
             os.write(self._wake, b"\0")

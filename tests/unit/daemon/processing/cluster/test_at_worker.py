@@ -15,7 +15,7 @@ from daemon.configuration.config import load
 from daemon.errors import ConfigError
 from daemon.processing.cluster import at_worker
 from daemon.processing.cluster.at_worker import MAPPED, Introduced, Places, here, introduce, moved
-from daemon.processing.cluster.marks import Marks
+from daemon.processing.cluster.folder_marks import FolderMarks
 from daemon.processing.messages import AnalyseTask, CannotServe, EngineSetup, PaintTask
 from storage.database.catalog import Catalog
 
@@ -39,7 +39,7 @@ def reason(places: Places, setup: EngineSetup = SETUP) -> str:
 
 
 def test_it_serves_where_it_sees_what_is_needed(tmp_path: Path) -> None:
-    marks = Marks([tmp_path / "out"], "me")
+    marks = FolderMarks([tmp_path / "out"], "me")
     said = introduce(SETUP, Places(marks.made(), (str(tmp_path),)))
     assert isinstance(said, Introduced)
     assert said.pid == os.getpid()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class Marks:
+class FolderMarks:
     """One small file in each folder, there as long as the run lasts; one that a killed run left is taken over.
 
     Parameters
