@@ -1,4 +1,4 @@
-"""Labels and masks that lie among images: told by their pixels, and where these leave it open by their names.
+"""Labels, masks and maps of probabilities among images: told by their pixels, and where these leave it open by names.
 
 Nobody wants nuclei of a segmentation, and no rule of names finds all of them: what is certainly drawn is not processed,
 and what may be a clipped image as well is doubted, unless its name says what it is.
@@ -22,6 +22,7 @@ _NAME = re.compile(
     r"binary|thresh(?:old(?:ed)?)?|instances?|pred(?:ictions?)?|tra(?:ck)?)\d*(?=[_\-. *{]|\Z)",
     re.IGNORECASE,
 )
+_MAP = re.compile(r"(?:\A|[_\-. ])prob(?:s|abilit(?:y|ies))?\d*(?=[_\-. *{]|\Z)", re.IGNORECASE)
 _REMEDY = "if it is an image all the same, give --as-image (as_image = true of the watch)"
 _KINDS: dict[Drawn, str] = {
     "labels": "each of its values fills a flat region, as in labels that a program drew",
@@ -35,8 +36,11 @@ def judged(image: Acquisition) -> Acquisition:
 
     One plane of it is read, and more only of what looks drawn.
     """
+    if _is_map(image):
+        said = "it is named like a map of probabilities, and none of its values is below 0 or above 1"
+        return replace(image, drawn=f"{image.source_path} is taken for no image: {said}: {_REMEDY}.")
     found = _of_all_channels(image)
-    if found == "labels" or (found is not None and _is_named_so(image)):
+    if found == "labels" or (found is not None and _is_named(image, _NAME)):
         return replace(image, drawn=f"{image.source_path} is taken for no image: {_KINDS[found]}: {_REMEDY}.")
     if found == "mask":
         return replace(image, remarks=(*image.remarks, _doubt(image)))
@@ -50,10 +54,27 @@ def _doubt(image: Acquisition) -> str:
     )
 
 
+def _can_be_looked_at(image: Acquisition) -> bool:
+    reader = image.reader.removesuffix("-sequence")
+    return reader in _READERS and bool(image.time_points) and image.size_y * image.size_x <= _LARGEST_PIXELS
+
+
+def _is_map(image: Acquisition) -> bool:
+    """Say whether it is named like probabilities, and its values can be some."""
+    if image.dtype.kind != "f" or not _is_named(image, _MAP) or not _can_be_looked_at(image):
+        return False
+    try:
+        plane = next(_planes(image, 0))
+        return bool(plane.size and plane.min() >= 0 and plane.max() <= 1)
+    except Exception:  # noqa: BLE001  # as below
+        return False
+    finally:
+        image.close()
+
+
 def _of_all_channels(image: Acquisition) -> Drawn | None:
     """What all channels are that hold anything; None where one is an image."""
-    reader = image.reader.removesuffix("-sequence")
-    if reader not in _READERS or not image.time_points or image.size_y * image.size_x > _LARGEST_PIXELS:
+    if not _can_be_looked_at(image):
         return None
     found: set[Drawn] = set()
     try:
@@ -90,6 +111,6 @@ def _planes(image: Acquisition, channel: int) -> Iterator[PlaneYX]:
         yield image.plane(t, channel, number)
 
 
-def _is_named_so(image: Acquisition) -> bool:
+def _is_named(image: Acquisition, words: re.Pattern[str]) -> bool:
     path = image.source_path
-    return any(_NAME.search(text) is not None for text in (path.name, path.parent.name, image.name))
+    return any(words.search(text) is not None for text in (path.name, path.parent.name, image.name))

@@ -56,7 +56,7 @@ class PlannedStack(Generic[Page]):
         if first is not None and not first.exists() and any(0 not in self.time_points(one) for one in self.planes):
             return f"goes on from {first.name}, which is not there."
         if any(all(t > 0 for t, _, _ in planes) for planes in self.planes.values()):
-            return "goes on from another file, which its name does not tell: give all files their former names."
+            return "goes on from another file, which its name does not tell any more."
         return ""
 
     @property

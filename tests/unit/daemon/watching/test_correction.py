@@ -55,6 +55,23 @@ def test_a_stack_becomes_a_series_of_planes_in_its_own_row(tmp_path: Path, catal
     assert row.params["axes"] == "TYX"
 
 
+def test_labels_are_set_aside_until_a_person_says_that_they_are_an_image(tmp_path: Path, catalog: Catalog) -> None:
+    desk, labels = Desk(tmp_path, catalog), np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6)))
+    path = desk.incoming / "a.tif"
+    tifffile.imwrite(path, labels.astype(np.uint16), photometric="minisblack")
+    desk.run(0.0, 5.0)
+    (aside,) = catalog.acquisitions(AcquisitionState.SET_ASIDE)
+    assert "is taken for no image" in str(aside.error)
+    assert "--as-image" in str(aside.error)
+    assert correct(desk, path, as_image=True)[0]
+    (row,) = catalog.acquisitions()
+    assert (row.state, row.given) == (AcquisitionState.QUEUED, {"as_image": True})
+    tifffile.imwrite(path, labels.astype(np.uint16) + 1, photometric="minisblack")
+    desk.run(20.0, 30.0)
+    (row,) = catalog.acquisitions()
+    assert row.state is AcquisitionState.QUEUED
+
+
 def test_what_was_said_of_a_source_counts_after_a_restart_and_when_it_changes(tmp_path: Path, catalog: Catalog) -> None:
     desk = Desk(tmp_path, catalog)
     path = desk.put("a.tif")

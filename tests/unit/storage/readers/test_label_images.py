@@ -49,6 +49,7 @@ def write(path: Path, pixels: np.ndarray) -> Path:
         ("labels/a.tif", MASK),
         ("a_outlines.tif", MASK ^ (ndimage.binary_erosion(MASK) * np.uint8(255))),
         ("a_Simple Segmentation.tif", MASK // 255 + np.uint8(1)),
+        ("a_Probabilities.tif", (NUCLEI / NUCLEI.max()).astype(np.float32)),
     ],
 )
 def test_what_was_drawn_is_refused_with_what_to_say_where_it_is_an_image(
@@ -68,6 +69,13 @@ def test_what_was_drawn_is_refused_with_what_to_say_where_it_is_an_image(
 def test_a_name_alone_makes_no_mask_of_an_image(tmp_path: Path, name: str) -> None:
     found = looked_at(write(tmp_path / name, NUCLEI))
     assert (found.drawn, found.remarks) == (None, ())
+
+
+@pytest.mark.parametrize(("name", "scale"), [("a_prob.tif", 1.0), ("a_norm.tif", 1e-4), ("a_problem.tif", 1e-4)])
+def test_numbers_with_fractions_are_an_image_unless_name_and_range_say_otherwise(
+    tmp_path: Path, name: str, scale: float
+) -> None:
+    assert looked_at(write(tmp_path / name, (NUCLEI * scale).astype(np.float32))).drawn is None
 
 
 def test_what_may_be_an_image_of_two_values_is_taken_and_said(tmp_path: Path) -> None:
