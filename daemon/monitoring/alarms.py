@@ -89,11 +89,11 @@ def problem_alerts(limits: AlertsConfig, problems: Sequence[Problem]) -> Iterato
     for problem in problems:
         if not limits.set_aside or problem.state == "queued":
             continue
-        where = problem.acquisition if problem.t is None else f"time point {problem.t} of {problem.acquisition}"
+        where = problem.acquisition if problem.t is None else f"Time point {problem.t} of {problem.acquisition}"
         what = "has something missing" if problem.state == "partial" else "was set aside"
         facts = {"acquisition": problem.acquisition, "t": problem.t, "state": problem.state, "reason": problem.reason}
         kind = "incomplete" if problem.state == "partial" else "set_aside"
-        yield Alert(kind, problem.acquisition, f"{where[0].upper()}{where[1:]} {what}: {problem.reason}", facts)
+        yield Alert(kind, problem.acquisition, f"{where} {what}: {problem.reason}", facts)
 
 
 def _count(

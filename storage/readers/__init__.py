@@ -233,10 +233,12 @@ def _refuse_other_size(file: Path, member: Acquisition, row: AcquisitionRow) -> 
     """Refuse a file that has become, or always was, none of its series."""
     found = (member.size_c, member.size_z, member.size_y, member.size_x)
     wanted = (row.size_c, row.size_z, row.size_y, row.size_x)
-    if found != wanted:
+    differ = f"has the size (C, Z, Y, X) {found}, the others of its series {wanted}" if found != wanted else ""
+    if not differ and row.dtype not in (None, member.dtype.name):
+        differ = f"has pixels of {member.dtype.name}, the others of its series of {row.dtype}"
+    if differ:
         raise UnreadableInputError(
-            f"{file} has the size (C, Z, Y, X) {found}, the others of its series {wanted}: export it again, move it "
-            "out of the series, or switch series off with --pattern none."
+            f"{file} {differ}: export it again, move it out of the series, or switch series off with --pattern none."
         )
 
 

@@ -41,6 +41,7 @@ class FileOfSeries:
     stage_um: tuple[float, float] | None
     date: datetime | None
     voxel_um: VoxelSize | None = None
+    pixels: str = ""  # their type
 
 
 def looked_at(
@@ -82,7 +83,7 @@ def strangers(series: Path) -> str:
 
 def doubts(series: Path, looks: tuple[FileOfSeries, ...]) -> tuple[str, ...]:
     """Return what speaks against these files being one series, a sentence each."""
-    found = [_size_doubt(looks), _voxel_doubt(looks), _stage_doubt(looks), _date_doubt(looks)]
+    found = [_size_doubt(looks), _type_doubt(looks), _voxel_doubt(looks), _stage_doubt(looks), _date_doubt(looks)]
     return tuple(f"{series} is taken for one series, but {doubt}: {REMEDY}." for doubt in found if doubt)
 
 
@@ -96,7 +97,9 @@ def _beside(key: AcquisitionKey, number: int) -> Path | None:
 def _look(number: int, image: Acquisition) -> FileOfSeries:
     shape = (image.size_t, image.size_c, image.size_z, image.size_y, image.size_x)
     width = None if image.voxel_size_um is None else image.voxel_size_um[2] * image.size_x
-    return FileOfSeries(number, shape, width, image.stage_um, _date(image.started_at), image.voxel_size_um)
+    return FileOfSeries(
+        number, shape, width, image.stage_um, _date(image.started_at), image.voxel_size_um, image.dtype.name
+    )
 
 
 def _date(text: str | None) -> datetime | None:
@@ -114,6 +117,12 @@ def _size_doubt(looks: tuple[FileOfSeries, ...]) -> str:
     usual = shapes.most_common(1)[0][0]
     odd = next(look for look in looks if look.shape != usual)
     return f"number {odd.number} has the size (T, C, Z, Y, X) {odd.shape}, others have {usual}"
+
+
+def _type_doubt(looks: tuple[FileOfSeries, ...]) -> str:
+    """Compare with the first: pixels of another type have another scale, and are not mixed."""
+    odd = next((look for look in looks if look.pixels != looks[0].pixels), None)
+    return "" if odd is None else f"number {odd.number} has pixels of {odd.pixels}, others of {looks[0].pixels}"
 
 
 def _voxel_doubt(looks: tuple[FileOfSeries, ...]) -> str:

@@ -125,6 +125,7 @@ def test_what_was_set_aside_is_told_and_what_is_tried_again_is_not() -> None:
         ("incomplete", "c"),
     ]
     assert found[0].message == "Time point 3 of a was set aside: It is damaged."
+    assert found[1].message == "b was set aside: It is no image.", "names stay as they are"
     assert list(problem_alerts(replace(LIMITS, set_aside=False), problems)) == []
 
 

@@ -56,6 +56,18 @@ def test_one_file_of_another_size_is_doubted_and_named(tmp_path: Path) -> None:
         reopen(row_of(found), 3)
 
 
+def test_one_file_with_other_pixels_is_doubted_and_not_mixed_in(tmp_path: Path) -> None:
+    for number, dtype in enumerate((np.uint16, np.uint16, np.uint8, np.float32)):
+        tifffile.imwrite(tmp_path / f"a_t{number}.tif", np.full((16, 20), 7, dtype))
+    (found,) = open_acquisitions(tmp_path)
+    assert "number 2 has pixels of uint8, others of uint16" in found.remarks[0]
+    with reopen(row_of(found), 1) as again:
+        assert again.dtype == np.uint16
+    for number, dtype in ((2, "uint8"), (3, "float32")):
+        with pytest.raises(UnreadableInputError, match=f"has pixels of {dtype}, the others of its series of uint16"):
+            reopen(row_of(found), number)
+
+
 @pytest.mark.parametrize(
     ("places", "doubt"),
     [
