@@ -16,6 +16,12 @@ _WORD = re.compile(
 )
 # MetaMorph's wavelengths, with the dye behind the number: exp_w1DAPI, exp_w2GFP.
 _WAVE = re.compile(r"(?<=[_\-. ])w(?P<number>\d)(?=[A-Za-z])", re.IGNORECASE)
+# Dyes and lamps by which people call a channel's file: exp1_DAPI, exp1_GFP.
+_DYES = (
+    "DAPI", "Hoechst", "GFP", "EGFP", "RFP", "YFP", "CFP", "mCherry", "tdTomato", "Cy3", "Cy5", "Cy7", "FITC", "TRITC",
+    "TxRed", "BF", "DIC", "Phase",
+)  # fmt: skip
+_DYE = re.compile(rf"(?<=[_\-. ])(?P<dye>{'|'.join(_DYES)})(?=[_\-. ]|\Z)", re.IGNORECASE)
 # Micro-Manager's single planes: img_000000000_DAPI_000, by time, channel and slice.
 _PLANE_OF_MM = re.compile(r"_(?P<t>\d{9})_(?P<channel>.+)_(?P<z>\d{3})\Z")
 # Plate readers, of Revvity (Opera) and Yokogawa, with the pattern that tells their planes; the place stays in the name.
@@ -59,6 +65,9 @@ def doubt(path: Path, text: str, size_c: int, size_z: int, is_numbered: bool) ->
     wave = _WAVE.search(text)
     if size_c == 1 and wave is not None and _has_other_wave(path, wave):
         return _channels(_of_waves(path, wave))
+    dye = _DYE.search(text)
+    if size_c == 1 and dye is not None and _has_other_dye(path, *dye.span("dye")):
+        return _channels(_cut(path, dye.span("dye"), "c"))
     return None if is_numbered else _numbered(path, text, words, letters, size_c * size_z == 1)
 
 
@@ -203,6 +212,12 @@ def _has_other_wave(path: Path, wave: re.Match[str]) -> bool:
     before = path.name[: wave.start("number")]
     other = re.compile(re.escape(before) + r"(?P<number>\d)[A-Za-z]", re.IGNORECASE)
     return any((found := other.match(name)) is not None and found["number"] != wave["number"] for name in _beside(path))
+
+
+def _has_other_dye(path: Path, start: int, end: int) -> bool:
+    own, name = path.name[start:end], path.name
+    others = {form for dye in _DYES if dye.lower() != own.lower() for form in (dye, dye.lower(), dye.upper())}
+    return any(path.with_name(f"{name[:start]}{other}{name[end:]}").exists() for other in others)
 
 
 def _beside(path: Path) -> Iterator[str]:

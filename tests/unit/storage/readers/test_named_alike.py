@@ -69,6 +69,8 @@ def test_one_sentence_for_all_tells_a_pattern_that_puts_them_together(
         (["a_w1DAPI.tif", "a_w2GFP.tif"], (8, 9)),
         (["a_C0.tif", "a_C1.tif"], (4, 8, 9)),
         (["C1-a.tif", "C2-a.tif"], (4, 8, 9)),
+        (["a_DAPI.tif", "a_GFP.tif", "a_cy5.tif"], (8, 9)),
+        (["a-dapi 01.tif", "a-mCherry 01.tif"], (4, 8, 9)),
     ],
 )
 def test_channels_in_files_of_their_own_are_said(tmp_path: Path, names: list[str], shape: tuple[int, ...]) -> None:
@@ -89,6 +91,7 @@ def test_channels_in_files_of_their_own_are_said(tmp_path: Path, names: list[str
         ["a_001.tif", "a_002.tif"],
         ["2024-03-01_a.tif", "2024-03-02_a.tif"],
         ["a_w1DAPI.tif", "b_w2GFP.tif"],
+        ["a_DAPI.tif", "b_GFP.tif", "dapi.tif"],
     ],
     ids=lambda names: names[0],
 )
