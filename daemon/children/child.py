@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -101,8 +102,9 @@ class Child(Generic[R, M]):
         theirs.close()
         self._connection, self._heard = ours, self._clock()
         self._given.clear()
-        for word in greeting:
-            ours.send(word)
+        with suppress(OSError):  # one that just died says so when it is heard
+            for word in greeting:
+                ours.send(word)
         logs.debug("child started", module=self._module, pid=self._process.pid)
 
     def give(self, request: R) -> bool:

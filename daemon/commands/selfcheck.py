@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daemon.configuration.config import Config
 
 EXAMPLE = "nusetd selfcheck --config /etc/nusetd/nusetd.toml"
 
@@ -20,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-lag", type=options.seconds, metavar="S", help="lag (p95, seconds) above which the verdict is bad"
     )
+    parser.add_argument(
+        "--workers",
+        metavar="1,2,4",
+        type=worker_counts,
+        help="instead of the replay, measure how many time points an hour so many workers serve, and keep it for "
+        "workers = auto",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the files for a closer look")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default: text)")
 
@@ -34,6 +45,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import say
 
     given = None if arguments.config is None else config.load(arguments.config)
+    if arguments.workers is not None:
+        return _measure_workers(arguments.workers, given, arguments.folder, arguments.format == "json")
     findings = selfcheck.run_selfcheck(given, arguments.folder, arguments.max_lag, arguments.keep)
     good = selfcheck.verdict(findings)
     if arguments.format == "json":
@@ -44,3 +57,39 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"{finding.name:<16}{words[finding.good]:<6}{finding.found}")
     say(f"{'verdict':<16}{'good: this machine can be trusted with the work' if good else 'BAD: see the lines above'}")
     return 0 if good else 1
+
+
+def worker_counts(text: str) -> tuple[int, ...]:
+    """Numbers of workers with commas between, each once, ascending."""
+    from daemon.commands import options
+
+    return tuple(sorted({options.positive_int(part.strip()) for part in text.split(",")}))
+
+
+def _measure_workers(counts: tuple[int, ...], config: Config | None, folder: Path | None, as_json: bool) -> int:
+    """Measure, keep what was found, and say which setting is the best."""
+    import json
+    import tempfile
+
+    from daemon.configuration.config import Processing
+    from daemon.configuration.service_config import EngineConfig
+    from daemon.demonstration.worker_rates import measured_rates
+    from daemon.installation.best_workers import best, keep_rates
+    from daemon.output import say
+
+    outputs = [watch.output for watch in config.watch if isinstance(watch.output, Path)] if config is not None else []
+    place = folder or next(iter(outputs), Path(tempfile.gettempdir()))
+    place.mkdir(parents=True, exist_ok=True)
+    engine, processing = (EngineConfig(), Processing()) if config is None else (config.engine, config.processing)
+
+    def each(count: int, rate: float) -> None:
+        if not as_json:
+            say(f"{count} worker{'' if count == 1 else 's':<12}{rate:.0f} time points an hour")
+
+    rates = measured_rates(counts, engine, processing, place, each=each)
+    kept = keep_rates(rates)
+    if as_json:
+        say(json.dumps({"best": best(rates), "timepoints_per_hour": rates, "kept": str(kept)}, indent=2))
+    else:
+        say(f'best: workers = {best(rates)} in [engine], or workers = "auto" (kept in {kept})')
+    return 0

@@ -2,10 +2,12 @@
 
     python tests/benchmarks/bench_kills.py [--kills 10] [--seed 1]
     python tests/benchmarks/bench_kills.py --engine quick [--kills 1000] [--time-points 300] [--minutes M]
+    python tests/benchmarks/bench_kills.py --engine quick --workers 4 --acquisitions 6 --time-points 50 --kills 300
 
 With the network, the service is killed while it works on the demonstration's acquisition. With the quick engine (a
-threshold), service and worker are killed in turns, while they start and while they work. Exit code 1 if anything
-differs. `--minutes` ends the kills early; what is left of the movie is then done undisturbed, and all is compared.
+threshold), service and worker are killed in turns, while they start and while they work; with several workers any of
+them, over several acquisitions at once, and the undisturbed run has one worker. Exit code 1 if anything differs.
+`--minutes` ends the kills early; what is left of the movie is then done undisturbed, and all is compared.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
 
 import lab as lab_module
+from crowd_kills import CrowdKills, write_files
 from cruelty import ENDLESS, Cruelty, write_time_point
 from cruelty import finish as finish_quickly
 from lab import Lab, assert_same, result
@@ -92,17 +95,41 @@ def quick(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
     return calm, hit, cruelty.killed
 
 
+def crowd(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
+    """Several series with the threshold engine: undisturbed with one worker, and killed with several."""
+    calm = Lab(folder / "calm", dict(ENDLESS))
+    write_files(calm, asked.acquisitions, 0, asked.time_points)
+    begun = time.monotonic()
+    finish_quickly(calm)
+    print(f"undisturbed: {calm.done()} time points in {time.monotonic() - begun:.0f} s", flush=True)
+    hit, begun = Lab(folder / "hit", {**ENDLESS, "workers": asked.workers}), time.monotonic()
+    kills = CrowdKills(hit, asked.acquisitions, asked.time_points, asked.kills or 300, asked.seed)
+    for done in kills.run():
+        spent = time.monotonic() - begun
+        print(f"kill {kills.killed} ({kills.of_workers} of workers): {done} done, {spent:.0f} s", flush=True)
+        if spent > 60.0 * asked.minutes:
+            break
+    hit.kill()
+    kills.write_rest()
+    finish_quickly(hit)
+    return calm, hit, kills.killed
+
+
 def main() -> None:
     """Run both and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=("network", "quick"), default="network")
     parser.add_argument("--kills", type=int, help="default 10, with the quick engine 1000")
     parser.add_argument("--time-points", type=int, default=300, help="with the quick engine")
+    parser.add_argument("--workers", type=int, default=1, help="with the quick engine")
+    parser.add_argument("--acquisitions", type=int, default=6, help="with several workers, of so many time points each")
     parser.add_argument("--minutes", type=float, default=math.inf, help="of kills, with the quick engine")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        if asked.engine == "quick":
+        if asked.engine == "quick" and asked.workers > 1:
+            calm, hit, kills = crowd(Path(name), asked)
+        elif asked.engine == "quick":
             calm, hit, kills = quick(Path(name), asked)
         else:
             calm, hit, kills = network(Path(name), asked.kills or 10, asked.seed)

@@ -124,7 +124,7 @@ def measure(root: Path, number: int) -> tuple[list[float], int, float]:
     turns, replays = [], 0
     with Catalog.open(root / "nusetd.sqlite") as catalog:
         service = Service(configuration.parse(text, root / "nusetd.toml"), catalog, Notifier())
-        worker = service._parts.worker
+        worker = service._parts.workers.all[0]
         give = worker.give
 
         def counted(task: Task) -> None:

@@ -153,6 +153,19 @@ def test_giving_to_one_that_just_died_is_told_by_hearing(child: Echo) -> None:
     assert child.blame(60.0) == Blame("signal SIGKILL", None, ())
 
 
+def test_one_that_dies_before_it_hears_anything_is_told_by_hearing_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Whoever starts it goes on: a service must not end with a worker that was killed at once."""
+    (tmp_path / "still_born.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    child = Echo("still_born", clock)
+    child.start("more than a pipe holds" * 100_000)
+    with pytest.raises(ChildGoneError):
+        child.hear(60.0)
+    assert child.blame(5.0).how == "exit code 3"
+
+
 @pytest.mark.parametrize("at", ["one", "hang"])
 def test_it_dies_with_its_parent(child: Echo, tmp_path: Path, at: str) -> None:
     """However the parent dies, and whatever the child is doing."""

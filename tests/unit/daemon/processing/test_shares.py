@@ -1,0 +1,76 @@
+"""What workers of one machine share: its cores, its graphics cards, and what was measured of their number."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.assembly import threads_each
+from daemon.installation import best_workers
+from daemon.installation.best_workers import best, keep_rates, kept_rates, worker_count
+from daemon.processing.messages import Graphics
+from daemon.processing.workers import graphics
+from daemon.processing.workers.graphics import choose, shared_out
+
+
+def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
+    assert [threads_each(None, workers) for workers in (1, 2, 4, 8)] == [None, 3, 1, 1]
+    assert [threads_each(4, workers) for workers in (1, 2, 3)] == [4, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "shares"),
+    [
+        ("auto", None, ["0", "1", "0"]),
+        ("auto", "3", ["3", "3", "3"]),
+        ("auto", "", [None, None, None]),
+        ("cpu", None, ["", "", ""]),
+        ("gpu:1", None, ["1", "1", "1"]),
+        ("gpu:1,gpu:0", None, ["1", "0", "1"]),
+        ("gpu:0", "5,6", ["5", "5", "5"]),
+    ],
+)
+def test_each_worker_has_a_graphics_card_or_a_share_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, visible: str | None, shares: list[str | None]
+) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(graphics, "DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [share.visible for share in shared_out(device, 3, 4.0)] == shares
+
+
+def test_a_worker_sees_its_card_alone_and_takes_of_its_memory_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "")
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH")
+    choose(Graphics())
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    choose(Graphics("1"))
+    assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"]) == ("1", "true")
+    choose(Graphics(""))
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+
+
+def test_auto_is_what_was_measured_on_this_machine_and_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    assert (worker_count("auto"), worker_count(3)) == (1, 3)
+    rates = {1: 100.0, 2: 130.0, 4: 131.0}
+    keep_rates(rates)
+    assert kept_rates() == rates
+    assert worker_count("auto") == 2, "four are hardly better, and take twice the memory"
+    (tmp_path / best_workers._FILE).write_text("{")
+    assert worker_count("auto") == 1
+
+
+def test_the_best_is_the_smallest_that_is_as_good_as_any() -> None:
+    assert best({1: 100.0, 2: 90.0}) == 1
+    assert best({1: 100.0, 2: 102.0}) == 1
+    assert best({1: 100.0, 2: 110.0, 4: 150.0}) == 4
