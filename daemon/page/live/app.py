@@ -13,7 +13,6 @@ from threading import Event
 from typing import Any, get_args
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -31,14 +30,14 @@ from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
-from daemon.page.live.marks import MarkReader, Marks, Stamps
+from daemon.page.live.marks import MarkNews, MarkReader, Marks, Stamps
 from daemon.page.live.orders.correcting import CorrectingRoutes
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.shared_answers import SharedAnswers
-from daemon.page.live.stores import StoreRoutes, link, pause
+from daemon.page.live.stores import StoreRoutes, link
 from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError
 from storage.errors import StorageError, UnknownAcquisitionError, WrongRequestError
@@ -46,9 +45,7 @@ from storage.query.statements import Selection
 
 STATIC = Path(__file__).parent / "static"
 THUMBNAIL_PX = 240
-_LOOK_S = 1.0
 _LASTS_S = 4.0
-_HEARTBEAT_LOOKS = 15
 _LONG = 2000  # bytes; below, compressing costs more than it saves
 
 
@@ -87,6 +84,7 @@ class Page:
         self._plots, self._pictures = SharedAnswers(), SharedAnswers()
         self._stamps = Stamps(database)
         self._marks = MarkReader(database)
+        self._news = MarkNews(self._look, ending)
 
     def routes(self) -> list[Route | Mount]:
         """Every address."""
@@ -261,21 +259,13 @@ class Page:
         return StreamingResponse(self._changes(request), media_type="text/event-stream", headers=headers)
 
     async def _changes(self, request: Request) -> AsyncIterator[str]:
-        told, looks, data = "", 0, ""
-        while not self._ending.is_set() and not await request.is_disconnected():
-            try:
-                marks = await run_in_threadpool(self._look)
-                mark, data = str(marks), str(hash(marks.results))
-            except (StorageError, DaemonError) as error:
-                mark = f"error {error}"
-            if mark != told:
-                told, looks = mark, 0
-                yield f"event: change\ndata: {json.dumps(data)}\n\n"
-            elif looks >= _HEARTBEAT_LOOKS:
-                looks = 0
+        async for results in self._news.heard():
+            if await request.is_disconnected():
+                return
+            if results is None:
                 yield ": still here\n\n"
-            looks += 1
-            await pause(self._ending, _LOOK_S)
+            else:
+                yield f"event: change\ndata: {json.dumps(results)}\n\n"
 
     def changed(self) -> None:
         """Somebody changed something."""

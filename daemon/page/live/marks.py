@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
 
+from daemon.errors import DaemonError
+from daemon.page.live.stores import pause
+from storage.errors import StorageError
 from storage.query.changes import CommitWatch, activity_mark, pace_mark, results_mark
 from storage.query.snapshots import snapshot
 
 _SHARED_S = 0.3
+_LOOK_S = 1.0
+_HEARTBEAT_S = 15.0
 _PACE_S = 3.0  # work arrives and is begun more often than anybody wants to hear of
 
 _MADE = text("""
@@ -142,3 +149,64 @@ def _stamps(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row, or none
         return "", ""
     image = f"{row.completed_at} {row.published_at}"
     return image, image if row.corrected is None else f"{image} {row.painted_at} {row.corrected}"
+
+
+class MarkNews:
+    """Tells all who listen of other marks: one look a second, however many they are, and none while nobody listens.
+
+    Parameters
+    ----------
+    look : callable
+        Reads the marks.
+    ending : Event
+        Set when the server ends.
+    """
+
+    def __init__(self, look: Callable[[], Marks], ending: Event) -> None:
+        self._look, self._ending = look, ending
+        self._listeners = 0
+        self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+        self._seen = ("", "")  # the marks, and a word that is another one after other results
+
+    async def heard(self) -> AsyncIterator[str | None]:
+        """At every change a word, which is another one where results changed; None where long nothing happened."""
+        self._listeners += 1
+        if self._task is None:
+            self._seen = ("", "")
+            self._task = asyncio.create_task(self._watch())
+        told = ("", "")
+        try:
+            while not self._ending.is_set():
+                if self._seen != told:
+                    told = self._seen
+                    yield told[1]
+                elif not await self._happened():
+                    yield None
+        finally:
+            self._listeners -= 1
+
+    async def _happened(self) -> bool:
+        """Wait for news; False where there are none for long."""
+        try:
+            async with self._news:
+                await asyncio.wait_for(self._news.wait(), _HEARTBEAT_S)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _watch(self) -> None:
+        while self._listeners and not self._ending.is_set():
+            try:
+                marks = await run_in_threadpool(self._look)
+                seen = (str(marks), str(hash(marks.results)))
+            except (StorageError, DaemonError) as error:
+                seen = (f"error {error}", self._seen[1])
+            if seen != self._seen:
+                self._seen = seen
+                async with self._news:
+                    self._news.notify_all()
+            await pause(self._ending, _LOOK_S)
+        self._task = None  # before anything else has its turn: who listens from now on begins anew
+        async with self._news:
+            self._news.notify_all()

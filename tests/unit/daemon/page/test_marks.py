@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from cases import family
@@ -112,3 +114,34 @@ def test_where_people_correct_labels_are_others_once_they_are_painted(stage: Sta
         stamps.forget(value)
         seen.add(stamps.of_labels(1, 0))
     assert len(seen) == 3
+
+
+def test_many_who_listen_share_one_look_and_without_them_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "_LOOK_S", 0.02)
+    looks, now = [0], [marks.Marks("a")]
+
+    def look() -> marks.Marks:
+        looks[0] += 1
+        return now[0]
+
+    async def listen() -> None:
+        news = marks.MarkNews(look, Event())
+        lines = [news.heard() for _ in range(5)]
+        first = [await anext(line) for line in lines]
+        assert len(set(first)) == 1
+        assert looks[0] < 5, "one look for all"
+        now[0] = marks.Marks("a", pace="b")  # work was begun: no other results
+        assert [await anext(line) for line in lines] == first
+        now[0] = marks.Marks("c")
+        assert first[0] not in [await anext(line) for line in lines]
+        for line in lines:
+            await line.aclose()
+        await asyncio.sleep(0.4)
+        seen = looks[0]
+        await asyncio.sleep(0.2)
+        assert looks[0] == seen, "nobody listens"
+        again = news.heard()
+        assert await anext(again) is not None
+        await again.aclose()
+
+    asyncio.run(listen())
