@@ -218,9 +218,16 @@ def admit(
         sources,
         {t + shift: fingerprint for t, fingerprint in found.former.items()},
     )
-    if acquisition.stage_um is not None:
-        catalog.sources.note_stage(row.id, [t + shift for t in found.fingerprints], acquisition.stage_um)
+    _note_stage(catalog, row, found, shift)
     return row
+
+
+def _note_stage(catalog: Catalog, row: AcquisitionRow, found: Found, shift: int) -> None:
+    """Write down where the stage stood for the first plane: of later ones, and of further files, it may not hold."""
+    said = found.description
+    first = 0 if said.first_number is None else min(found.fingerprints, default=0)
+    if said.stage_um is not None and first in found.fingerprints:
+        catalog.sources.note_stage(row.id, [first + shift], said.stage_um)
 
 
 def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:

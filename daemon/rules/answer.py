@@ -19,7 +19,7 @@ from storage.schema.tables import acquisitions, timepoints
 FORMAT = 1
 _AXES = ("z", "y", "x")
 _OTHERS = 20  # that an answer names besides the first one
-_NO_STAGE = "the file does not say where the stage stood: only the offset is known"
+_NO_STAGE = "where the stage stood at this time point is not known: only the offset is"
 _NO_SIZE = "the image has no voxel size: nothing is known in micrometres"
 
 
