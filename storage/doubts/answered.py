@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, or_, select
 
-from storage.database.corrections.events import MISFIT, NUCLEUS_KINDS, UNDO
 from storage.doubts.decisions import DoubtfulDecision
 from storage.schema.tables import corrections, nuclei, plain_nuclei, plain_track_ids, plain_tracks, tracks
-from tracking.corrections.rules import NodeKey
+from tracking.corrections.rules import LINK_KINDS, NodeKey
 from tracking.doubts.ranking import learned_shift
 
-CONFIRM = "confirm"
+CONFIRM, UNDO, MISFIT = "confirm", "undo", "does not fit"
 
 
 @dataclass
@@ -68,7 +67,7 @@ def answers(connection: Connection, acquisition_id: int) -> Answers:
 def _take(connection: Connection, acquisition_id: int, said: RowMapping, found: Answers) -> None:
     nodes = list(zip((int(t) for t in said["parameters"]["times"]), said["labels"], strict=False))
     rows = [_doubts(connection, acquisition_id, node) for node in nodes]
-    if said["kind"] in NUCLEUS_KINDS:
+    if said["kind"] not in LINK_KINDS:
         found.nuclei.update(nodes)
         for row in rows:
             _note_nucleus(row, said["kind"] != CONFIRM, found)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, select
 
 from storage.doubts.answered import answers
 from storage.doubts.decisions import KINDS, DoubtfulDecision, Family, doubtful
-from storage.doubts.mending import Mending, Surroundings
+from storage.doubts.mending import Mending, Surroundings, command
 from storage.errors import WrongRequestError
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei
@@ -74,7 +74,8 @@ def table(row: AcquisitionRow, found: list[ListedDoubt]) -> pd.DataFrame:
         place = decision.place if row.unit == "um" else (None, None, None)
         head = (rank, round(one.probability, 3), decision.kind, row.source_t(decision.node[0]), decision.node[1])
         mending = one.mending
-        tail = (decision.affected, mending.alternative, mending.wrong, mending.right)
+        said = (command(row, mending.wrong), command(row, mending.right))
+        tail = (decision.affected, mending.alternative, *said)
         rows.append((*head, decision.track_id, *place, *decision.place_px, *tail))
     return pd.DataFrame(rows, columns=list(names)).astype({"track_id": "Int64"})
 

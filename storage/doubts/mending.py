@@ -1,16 +1,17 @@
-"""What a doubtful decision would be instead, as a sentence and as the command that says so."""
+"""What a doubtful decision would be instead: as a sentence, and as what a person says to have it so."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection, RowMapping, and_, select
 
 from nuset_engine.arrays import PointsZYX
+from storage.corrections.persons_word import PersonsWord, PlaceUm
 from storage.doubts.decisions import DoubtfulDecision, Family, nucleus_at, places_of
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei
@@ -30,13 +31,13 @@ class Mending:
     ----------
     alternative : str
         In words.
-    wrong, right : str
-        The commands for "it is wrong" and for "it is right".
+    wrong, right : PersonsWord
+        What a person says where it is wrong, and where it is right. A new outline is still to be drawn.
     """
 
     alternative: str
-    wrong: str
-    right: str
+    wrong: PersonsWord
+    right: PersonsWord
 
 
 @dataclass(frozen=True)
@@ -87,22 +88,18 @@ class Surroundings:
         return Mending("no nucleus", self._say("delete", decision.node), self._confirm(decision))
 
     def _outline(self, decision: DoubtfulDecision) -> Mending:
-        wrong = self._say("redraw", decision.node, "--mask", "FILE")
-        return Mending("another outline", wrong, self._confirm(decision))
+        return Mending("another outline", self._say("redraw", decision.node), self._confirm(decision))
 
     def _part(self, decision: DoubtfulDecision) -> Mending:
         t, label = decision.node
         other = self._frame(t).nearest(decision.place, lambda one, _: one != label)
         if other is None:
             return self._outline(decision)
-        wrong = self._command("merge", t, "--labels", f"{label},{other[0]}")
+        wrong = PersonsWord("merge", self._row.source_t(t), (label, other[0]))
         return Mending(f"one nucleus with {other[0]}", wrong, self._confirm(decision))
 
     def _several(self, decision: DoubtfulDecision) -> Mending:
-        nucleus = nucleus_at(self._connection, self._row.id, decision.node)
-        points = [] if nucleus is None else halves(nucleus, self._row)
-        wrong = self._say("split", decision.node, *(part for point in points for part in ("--at", _numbers(point))))
-        return Mending("several nuclei", wrong, self._confirm(decision))
+        return Mending("several nuclei", self._split(decision.node), self._confirm(decision))
 
     def _link(self, decision: DoubtfulDecision) -> Mending:
         t, label = decision.node
@@ -110,67 +107,54 @@ class Surroundings:
         if one is None:
             return self._birth(decision)
         other = self._frame(t).nearest(decision.place, lambda found, _: found != label)
-        right = self._say("link", one, "--to", str(label), *self._later(one[0], t))
+        right, where = self._later("link", one, (label,), t), self._row.source_t(one[0])
         if other is None or other[2] > REACH * self._scale:
-            wrong = self._say("unlink", one, "--to", str(label), *self._later(one[0], t))
-            return Mending(f"nucleus {one[1]} of time point {self._row.source_t(one[0])} does not go on", wrong, right)
-        wrong = self._say("link", one, "--to", str(other[0]), *self._later(one[0], t))
-        where = self._row.source_t(one[0])
+            wrong = self._later("unlink", one, (label,), t)
+            return Mending(f"nucleus {one[1]} of time point {where} does not go on", wrong, right)
+        wrong = self._later("link", one, (other[0],), t)
         return Mending(f"nucleus {one[1]} of time point {where} goes on as {other[0]}", wrong, right)
 
     def _division(self, decision: DoubtfulDecision) -> Mending:
         mother = self.before(decision)
         parent = self._family.tracks[decision.track_id or 0].parent or 0
-        born = [self._first(track) for track in self._family.daughters.get(parent, ())]
-        if mother is None or len(born) != 2 or None in born:
+        born = [node for track in self._family.daughters.get(parent, ()) if (node := self._first(track)) is not None]
+        if mother is None or len(born) != 2:
             return self._birth(decision)
-        at = max(node[0] for node in born if node is not None)
-        labels = ",".join(str(node[1]) for node in born if node is not None)
-        right = self._say("divide", mother, "--daughters", labels, *self._later(mother[0], at))
+        labels = tuple(label for _, label in born)
+        right = self._later("divide", mother, labels, max(t for t, _ in born))
         return Mending("no division", self._say("undivide", mother), right)
 
     def _birth(self, decision: DoubtfulDecision) -> Mending:
         t, label = decision.node
-        for back in range(1, AWAY + 1):
-            earlier = t - back * self._row.step
-            ended = self._frame(earlier).nearest(decision.place, lambda _, track: self._ends(track, earlier))  # noqa: B023
+        for earlier in (t - back * self._row.step for back in range(1, AWAY + 1)):
+            ended = self._frame(earlier).nearest(decision.place, partial(self._ends, earlier))
             if ended is not None and ended[2] <= REACH * self._scale:
-                wrong = self._say("link", (earlier, ended[0]), "--to", str(label), *self._later(earlier, t))
-                where = self._row.source_t(earlier)
-                return Mending(
-                    f"it goes on from nucleus {ended[0]} of time point {where}", wrong, self._confirm(decision)
-                )
+                wrong = self._later("link", (earlier, ended[0]), (label,), t)
+                words = f"it goes on from nucleus {ended[0]} of time point {self._row.source_t(earlier)}"
+                return Mending(words, wrong, self._confirm(decision))
         earlier = t - self._row.step
-        sister = self._frame(t).nearest(decision.place, lambda _, track: self._lives(track, earlier))
-        if sister is None:
+        sister = self._frame(t).nearest(decision.place, partial(self._lives, earlier))
+        lived = None if sister is None else sister[1]
+        mother = self._frame(earlier).nearest(decision.place, lambda _, track: track == lived)
+        if sister is None or mother is None:
             return self._false(decision)
-        mother = self._frame(earlier).nearest(decision.place, lambda _, track: track == sister[1])
-        if mother is None:
-            return self._false(decision)
-        labels = f"{sister[0]},{label}"
-        wrong = self._say("divide", (earlier, mother[0]), "--daughters", labels)
+        wrong = self._later("divide", (earlier, mother[0]), (sister[0], label), t)
         return Mending(f"a daughter of nucleus {mother[0]} before it, with {sister[0]}", wrong, self._confirm(decision))
 
     def _end(self, decision: DoubtfulDecision) -> Mending:
         t, _ = decision.node
-        for ahead in range(1, AWAY + 1):
-            later = t + ahead * self._row.step
-            began = self._frame(later).nearest(decision.place, lambda _, track: self._begins(track, later))  # noqa: B023
+        for later in (t + ahead * self._row.step for ahead in range(1, AWAY + 1)):
+            began = self._frame(later).nearest(decision.place, partial(self._begins, later))
             if began is not None and began[2] <= REACH * self._scale:
-                wrong = self._say("link", decision.node, "--to", str(began[0]), *self._later(t, later))
-                where = self._row.source_t(later)
-                return Mending(
-                    f"it goes on as nucleus {began[0]} of time point {where}", wrong, self._confirm(decision)
-                )
+                wrong = self._later("link", decision.node, (began[0],), later)
+                words = f"it goes on as nucleus {began[0]} of time point {self._row.source_t(later)}"
+                return Mending(words, wrong, self._confirm(decision))
         later = t + self._row.step
         other = self._frame(later).nearest(decision.place, lambda *_: True)
         if other is None:
-            return Mending(
-                "it goes on", self._command("add", later, "--at", _numbers(decision.place)), self._confirm(decision)
-            )
-        nucleus = nucleus_at(self._connection, self._row.id, (later, other[0]))
-        points = [] if nucleus is None else halves(nucleus, self._row)
-        wrong = self._say("split", (later, other[0]), *(part for point in points for part in ("--at", _numbers(point))))
+            wrong = PersonsWord("add", self._row.source_t(later), points=(decision.place,))
+            return Mending("it goes on", wrong, self._confirm(decision))
+        wrong = self._split((later, other[0]))
         return Mending(f"it goes on within nucleus {other[0]} after it", wrong, self._confirm(decision))
 
     def _frame(self, t: int) -> _Frame:
@@ -189,48 +173,57 @@ class Surroundings:
         found = self._connection.execute(query).first()
         return None if found is None else (int(found[0]), int(found[1]))
 
-    def _ends(self, track: int, t: int) -> bool:
+    def _ends(self, t: int, _: int, track: int) -> bool:
         known = self._family.tracks.get(track)
         return known is not None and known.last_t == t and track not in self._family.daughters
 
-    def _begins(self, track: int, t: int) -> bool:
+    def _begins(self, t: int, _: int, track: int) -> bool:
         known = self._family.tracks.get(track)
         return known is not None and known.first_t == t and known.parent is None
 
-    def _lives(self, track: int, t: int) -> bool:
+    def _lives(self, t: int, _: int, track: int) -> bool:
         known = self._family.tracks.get(track)
         return known is not None and known.first_t <= t
 
-    def _later(self, t: int, later: int) -> tuple[str, ...]:
-        """Where a correction leads to another time point than the next one, it has to say which."""
-        return () if later == t + self._row.step else ("--to-t", str(self._row.source_t(later)))
+    def _split(self, node: NodeKey) -> PersonsWord:
+        nucleus = nucleus_at(self._connection, self._row.id, node)
+        points = () if nucleus is None else halves(nucleus, self._row)
+        return PersonsWord("split", self._row.source_t(node[0]), (node[1],), points=points)
 
-    def _confirm(self, decision: DoubtfulDecision) -> str:
+    def _later(self, kind: str, node: NodeKey, to: tuple[int, ...], t: int) -> PersonsWord:
+        """Where a correction leads to another time point than the next one, it has to say which."""
+        source_to_t = None if t == node[0] + self._row.step else self._row.source_t(t)
+        return PersonsWord(kind, self._row.source_t(node[0]), (node[1],), to, source_to_t)
+
+    def _confirm(self, decision: DoubtfulDecision) -> PersonsWord:
         return self._say("confirm", decision.node)
 
-    def _say(self, kind: str, node: NodeKey, *more: str) -> str:
-        return self._command(kind, node[0], "--label", str(node[1]), *more)
-
-    def _command(self, kind: str, t: int, *more: str) -> str:
-        words = ["nusetd", "correct", self._row.name, kind, "--t", str(self._row.source_t(t)), *more]
-        return shlex.join(words)
+    def _say(self, kind: str, node: NodeKey) -> PersonsWord:
+        return PersonsWord(kind, self._row.source_t(node[0]), (node[1],))
 
 
-def halves(nucleus: RowMapping, row: AcquisitionRow) -> list[tuple[float, float, float]]:
+def command(row: AcquisitionRow, word: PersonsWord) -> str:
+    """Return the command that says something."""
+    words = ["nusetd", "correct", row.name, word.kind, "--t", str(word.source_t)]
+    if word.labels:
+        words += ["--labels" if word.kind == "merge" else "--label", ",".join(map(str, word.labels))]
+    if word.to:
+        words += ["--daughters" if word.kind == "divide" else "--to", ",".join(map(str, word.to))]
+    words += [] if word.source_to_t is None else ["--to-t", str(word.source_to_t)]
+    for point in word.points:
+        words += ["--at", ",".join(f"{at:.2f}" for at in point)]
+    return shlex.join([*words, *(("--mask", "FILE") if word.kind == "redraw" else ())])
+
+
+def halves(nucleus: RowMapping, row: AcquisitionRow) -> tuple[PlaceUm, PlaceUm]:
     """Two places within a nucleus, apart along the longest side of its box."""
     place, _ = places_of(nucleus, row)
     spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
-    sides: list[Any] = [
+    sides = [
         (nucleus[f"bbox_{axis}1"] - nucleus[f"bbox_{axis}0"]) * size for axis, size in zip("zyx", spacing, strict=True)
     ]
     longest = int(np.argmax(sides))
-    points = []
-    for sign in (-1.0, 1.0):
-        at = list(place)
-        at[longest] += sign * sides[longest] / 4.0
-        points.append((at[0], at[1], at[2]))
-    return points
-
-
-def _numbers(place: Sequence[float]) -> str:
-    return ",".join(f"{at:.2f}" for at in place)
+    low, high = (np.array(place) for _ in range(2))
+    low[longest] -= sides[longest] / 4.0
+    high[longest] += sides[longest] / 4.0
+    return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))

@@ -16,7 +16,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -90,19 +90,21 @@ class Scene:
     judgement: Judgement
     places: dict[Node, np.ndarray]
     true_places: dict[Node, np.ndarray]
-    missed_links: set[tuple[Node, Node]] = field(default_factory=set)
+    frames: list[SeenFrame]
 
     @classmethod
-    def of(cls, movie: Movie, results: AcquisitionResults) -> Scene:
-        """Look at it."""
+    def of(cls, movie: Movie, results: AcquisitionResults, known: Scene | None = None, t: int = -1) -> Scene:
+        """Look at it; where another look is `known`, only at labels of time point `t`, and at all rows."""
         table, tracks = results.nuclei(), results.tracks().set_index("track_id")
         table["parent_track_id"] = table["track_id"].map(tracks["parent_track_id"])
         labels = results.stored_labels()
         frames: list[SeenFrame] = []
-        for frame in movie.frames:
-            true = movie.render(frame)[1]
-            found = np.asarray(labels[frame.t])
-            frames.append(compared(Nuclei.empty(frame.t), true, found))
+        for index, frame in enumerate(movie.frames):
+            if known is not None and frame.t != t:
+                frames.append(known.frames[index])
+            else:
+                true, found = movie.render(frame)[1], np.asarray(labels[frame.t])
+                frames.append(compared(Nuclei.empty(frame.t), true, found))
         truth = truth_of(movie, frames)
         for node in zip(table["t"].tolist(), table["label"].tolist(), strict=True):
             truth.tracks.setdefault(node, frozenset())
@@ -117,7 +119,7 @@ class Scene:
             for frame in movie.frames
             for track, centre in zip(frame.track_ids, frame.shapes.centres_um, strict=True)
         }
-        return cls(movie, results, truth, graph, Judgement(truth, graph), places, true_places)
+        return cls(movie, results, truth, graph, Judgement(truth, graph), places, true_places, frames)
 
     def is_wrong(self, decision: DoubtfulDecision) -> bool:
         """Whether a doubt is real."""
@@ -220,7 +222,26 @@ class Mender:
         """Put one wrong decision right; what cannot be said is left."""
         with suppress(StorageError):
             fault = self.scene.truth.faults.get(decision.node)
-            self._nucleus(decision.node, fault) if fault else self._link(decision)
+            if fault is None:
+                self._link(decision)
+                return
+            tracks = self.scene.truth.tracks[decision.node]
+            self._nucleus(decision.node, fault)
+            self.scene = Scene.of(self.scene.movie, self.scene.results, self.scene, decision.node[0])
+            for track in sorted(tracks):
+                self._join(decision.node[0], track)
+
+    def _join(self, t: int, track: int) -> None:
+        """Whoever looks at a nucleus that was mended also sees whether its track goes through it."""
+        scene = self.scene
+        here = self._of_track(track, t - 1, 1)
+        if here is None or here[0] != t:
+            return
+        before, after = self._of_track(track, t, -1), self._of_track(track, t, 1)
+        if before is not None and scene.graph.before.get(here) != before:
+            self._say(lambda: self.corrector.link(*before, here[1], t))
+        if after is not None and scene.graph.before.get(after) != here:
+            self._say(lambda: self.corrector.link(*here, after[1], after[0]))
 
     def _say(self, reply: Callable[[], object]) -> None:
         reply()

@@ -71,7 +71,7 @@ FITTED = {
         200 + 10 * index + n,
         Optics(**optics),
     )
-    for n in (1, 2)
+    for n in (1,)
     for index, (name, (changed, optics)) in enumerate(_KINDS.items())
 }
 """What the model is fitted to: acini as above, and other samples and microscopes."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsZYX
 
-PER_DOUBLING = 0.1
+PER_DOUBLING = 0.2
 """What twice as many nuclei that follow from a decision add to what it is worth to mend it."""
-SAME_TIME, NEARBY = 1.2, 1.5
+SAME_TIME, NEARBY = 1.2, 1.0
 """Two faults of nuclei at one time point, and a link beside any other doubt, are one chain within so many distances
 between neighbours."""
 SPAN = 2

@@ -32,6 +32,7 @@ from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
 from daemon.page.live.marks import MarkNews, MarkReader, Marks, Stamps
 from daemon.page.live.orders.correcting import CorrectingRoutes
+from daemon.page.live.orders.doubting import queue
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
@@ -99,6 +100,7 @@ class Page:
             Route(f"{one}/tracks", self.tracks),
             Route(f"{one}/counts", self.counts),
             Route(f"{one}/divisions", self.divisions),
+            Route(f"{one}/doubts", self.doubts),
             Route(f"{one}/image.png", self.image),
             Route(f"{one}/labels.png", self.labels),
             Route(f"{one}/thumbnail.png", self.thumbnail),
@@ -170,6 +172,10 @@ class Page:
     def divisions(self, request: Request) -> Response:
         """Who divided into whom, and when."""
         return self._json(request, lambda: facts.divisions(self._database, request.path_params["number"]))
+
+    def doubts(self, request: Request) -> Response:
+        """What to look at first."""
+        return self._json(request, lambda: queue(self._database, request.path_params["number"]))
 
     def image(self, request: Request) -> Response:
         """A plane as grey PNG."""

@@ -7,6 +7,7 @@ import { colouring } from "/static/colours.js";
 import { inWords } from "/static/columns.js";
 import { Correcting } from "/static/correcting.js";
 import { divisionList, divisionsOf, marksAt } from "/static/divisions.js";
+import { Doubting } from "/static/doubting.js";
 import { tree } from "/static/lineage.js";
 import { nucleus } from "/static/nucleus.js";
 import { forget, retry, submit } from "/static/orders.js";
@@ -16,7 +17,7 @@ import { table } from "/static/table.js";
 import { Trying } from "/static/trying.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", divisions: "divisions", table: "table", plots: "plots", correct: "correct", try: "try settings", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", divisions: "divisions", table: "table", plots: "plots", doubts: "doubts", correct: "correct", try: "try settings", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -39,6 +40,7 @@ class View {
     this.playing = null;
     this.trying = new Trying(this, () => this.paint());
     this.correcting = new Correcting(this);
+    this.doubting = new Doubting(this);
     this.everShown = new Set();
     this.heading = ["z", 1];
     this.keys = (event) => this.key(event);
@@ -106,6 +108,7 @@ class View {
     if (now.tab === "course" && !this.counts) beside.push(this.readCounts());
     if (now.tab === "correct" && differs("tab")) beside.push(this.correcting.read());
     if (all || !this.divisions) beside.push(this.readDivisions());
+    if (now.tab === "doubts" && differs("tab")) beside.push(this.doubting.read());
     if (now.by === "generation" && (all || !this.generations)) beside.push(this.readGenerations());
     this.heading = ["z", "t"].map((name) => [name, Math.sign(now[name] - before[name])]).find(([, by]) => by) || this.heading;
     this.sync();
@@ -291,7 +294,7 @@ class View {
 
   panes() {
     this.tabs.replaceChildren(...Object.entries(TABS).map(([name, words]) => element("button", { "data-tab": name, "aria-pressed": String(this.state.tab === name), onclick: () => told(this.take({ tab: name })) }, words)));
-    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), divisions: () => this.divisionsPane(), table: () => this.tablePane(), plots: () => this.plotsPane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
+    const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), divisions: () => this.divisionsPane(), table: () => this.tablePane(), plots: () => this.plotsPane(), doubts: () => this.doubting.pane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
     else if (this.state.tab !== "try" || !this.pane.contains(this.trying.root)) this.pane.replaceChildren(...made());
@@ -433,7 +436,7 @@ class View {
 
   key(event) {
     if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range") return;
-    if (this.correcting.key(event)) return event.preventDefault();
+    if (this.correcting.key(event) || this.doubting.key(event)) return event.preventDefault();
     const moves = { ArrowLeft: ["t", -1], ArrowRight: ["t", 1], ArrowUp: ["z", 1], ArrowDown: ["z", -1] };
     if (moves[event.key]) this.step(...moves[event.key]);
     else if (event.key === " ") this.toggle();
