@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -149,20 +150,22 @@ def test_a_trial_can_be_stopped_and_the_next_one_goes_on(page: LivePage, monkeyp
 
 
 def test_a_trial_waits_until_the_service_has_nothing_to_do(page: LivePage, lab: Lab) -> None:
-    for t in range(3):
-        write_stack(lab.incoming / f"more_t{t:03}.tif", stack(t))
-    lab.wait(lambda: lab.rows("select count(*) from timepoints")[0][0] > 2)
-    number, said, at_work = asked(page, t=0, settings={"segmentation.nms_iou": 0.3})["id"], set(), None
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+    def trial() -> dict[str, object]:
         [found] = [one for one in page.ask("/api/acquisitions/1/trials").json["trials"] if one["id"] == number]
-        said.add(found["state"])
-        if found["of"]:  # it computes
-            at_work = lab.rows("select count(*) from timepoints where state in ('queued', 'running')")[0][0]
-            break
-        time.sleep(0.05)
-    assert "waiting" in said
-    assert at_work == 0
+        return dict(found)
+
+    worker = lab.worker_pid()
+    os.kill(worker, signal.SIGSTOP)  # what comes is at work until it goes on
+    try:
+        for t in range(3):
+            write_stack(lab.incoming / f"more_t{t:03}.tif", stack(t))
+        lab.wait(lambda: lab.rows("select count(*) from timepoints")[0][0] > 2)
+        number = asked(page, t=0, settings={"segmentation.nms_iou": 0.3})["id"]
+        lab.wait(lambda: trial()["state"] == "waiting")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    lab.wait(lambda: (found := trial())["state"] == "done" or bool(found["of"]))  # it computes
+    assert lab.rows("select count(*) from timepoints where state in ('queued', 'running')") == [(0,)]
     assert ended(page, number)["state"] == "done"
 
 
