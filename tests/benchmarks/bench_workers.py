@@ -164,7 +164,8 @@ def agree(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     if len(one) != len(other) or not one[keys].equals(other[keys]):
         return False
     numbers = [name for name in one.select_dtypes("number").columns if name != "id"]
-    return bool(np.allclose(one[numbers], other[numbers], rtol=MEASURES_AGREE, atol=MEASURES_AGREE, equal_nan=True))
+    first, second = (table[numbers].to_numpy(np.float64, na_value=np.nan) for table in (one, other))
+    return bool(np.allclose(first, second, rtol=MEASURES_AGREE, atol=MEASURES_AGREE, equal_nan=True))
 
 
 def sleepers(folder: Path, counts: Sequence[int], sleep_s: float, per_worker: int) -> bool:
