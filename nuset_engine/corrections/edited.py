@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,13 @@ from nuset_engine.corrections.region import NucleusRegion
 from nuset_engine.voxels import Box
 
 LEAST_OVERLAP = 0.5
-"""Intersection over union from which on a nucleus is the one that was meant: of two only one can have it."""
+"""Intersection over union from which on two nuclei may be the same: of two only one can have it."""
+CERTAIN_OVERLAP = 0.8
+"""From which on they are."""
+CORE_OVERLAP = 0.6
+"""The same of the smaller of two and the core of the larger: of a half and a core of half the size it is a third."""
+LEAST_CORE = 0.25
+"""Of the larger one: what is smaller is no other outline of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,52 @@ class PlainBlock:
         """Where it is in the stack."""
         z, y, x = (slice(low, low + size) for low, size in zip(self.corner, self.labels.shape, strict=True))
         return z, y, x
+
+
+def is_same(region: NucleusRegion, shared: int, size: int, whole: Callable[[], NucleusRegion]) -> bool:
+    """Say whether a nucleus is the one of a region.
+
+    It is where both are nearly equal, or the outline of one is only narrower all around: what lies deepest in the
+    larger of the two, as much as the smaller one has, is that one then. Of two nuclei in one, and of a part, it is not.
+
+    Parameters
+    ----------
+    region : NucleusRegion
+    shared, size : int
+        Voxels that the nucleus shares with the region, and that it has.
+    whole : callable
+        Gives all of it; asked only where overlap does not tell.
+    """
+    if shared >= CERTAIN_OVERLAP * (region.size + size - shared):
+        return True
+    small, large = sorted((region.size, size))
+    if shared < CORE_OVERLAP * small or small < LEAST_CORE * large:
+        return False
+    found = whole()
+    one, other = (region, found) if region.size <= size else (found, region)
+    core = _core(other, one.size)
+    inside = int(sum(core.overlaps(_painted(one, core)).values()))
+    return inside >= CORE_OVERLAP * (one.size + core.size - inside)
+
+
+def _core(region: NucleusRegion, size: int) -> NucleusRegion:
+    """The `size` voxels of a region that lie deepest in it, in every plane."""
+    from scipy import ndimage
+
+    padded = np.pad(region.mask, ((0, 0), (1, 1), (1, 1)))
+    depth = np.stack([ndimage.distance_transform_edt(plane) for plane in padded])[:, 1:-1, 1:-1]
+    order = np.argsort(-depth, axis=None, kind="stable")[:size]
+    mask = np.zeros(region.mask.size, bool)
+    mask[order] = True
+    return NucleusRegion(region.corner, mask.reshape(region.mask.shape))
+
+
+def _painted(region: NucleusRegion, like: NucleusRegion) -> LabelsZYX:
+    """A stack that holds another region, in which this one is 1."""
+    ends = [max(a.stop, b.stop) for a, b in zip(region.box, like.box, strict=True)]
+    stack = np.zeros(ends, np.uint8)
+    stack[region.box][region.mask] = 1
+    return stack
 
 
 def put_back(labels: LabelsZYX, blocks: Iterable[PlainBlock]) -> None:
@@ -69,13 +121,12 @@ class EditedLabels:
         return len(self._counts) - 1
 
     def find(self, region: NucleusRegion) -> int | None:
-        """Return the nucleus that is the one of a region, by overlap; None where there is none."""
+        """Return the nucleus that is the one of a region, see `is_same`; None where there is none."""
         overlaps = region.overlaps(self.labels)
         if not overlaps:
             return None
         label = max(overlaps, key=lambda one: (overlaps[one], -one))
-        union = region.size + self.count(label) - overlaps[label]
-        return label if overlaps[label] >= LEAST_OVERLAP * union else None
+        return label if is_same(region, overlaps[label], self.count(label), lambda: self.region(label)) else None
 
     def region(self, label: int) -> NucleusRegion:
         """Return the voxels of a nucleus that is there."""

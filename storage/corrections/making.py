@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Connection, and_, select
 
-from nuset_engine.corrections.edited import LEAST_OVERLAP, EditedLabels, put_back
+from nuset_engine.corrections.edited import EditedLabels, is_same, put_back
 from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits, touched
 from nuset_engine.corrections.measured import measure_some
 from nuset_engine.corrections.region import NucleusRegion
@@ -198,9 +198,17 @@ def _in_store(
     if not len(label):
         return None
     best = int(np.argmax(count))
-    here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == int(label[best]))
-    volume = connection.execute(select(nuclei.c.volume_px).where(here)).scalar()
-    if volume is None:
+    name = int(label[best])
+    here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == name)
+    sides = [nuclei.c[f"bbox_{axis}{end}"] for axis in "zyx" for end in (0, 1)]
+    found = connection.execute(select(nuclei.c.volume_px, *sides).where(here)).one_or_none()
+    if found is None:
         return None
-    union = region.size + int(volume) - int(count[best])
-    return int(label[best]) if count[best] >= LEAST_OVERLAP * union else None
+    volume, *ends = (int(number) for number in found)
+    z, y, x = (slice(low, high) for low, high in zip(ends[::2], ends[1::2], strict=True))
+
+    def whole() -> NucleusRegion:
+        mask = store.labels(t, z)[:, y, x] == name
+        return NucleusRegion.of_mask(mask, (z.start, y.start, x.start)) or region
+
+    return name if is_same(region, int(count[best]), volume, whole) else None

@@ -202,6 +202,42 @@ def test_a_region_survives_being_packed_and_says_what_is_none() -> None:
     assert NucleusRegion.of_mask(np.zeros(SHAPE)) is None
 
 
+def round_one(radius: float, z: float = 10.0, y: float = 20.0) -> np.ndarray:
+    """In a stack of 20 x 40 x 40."""
+    zs, ys, xs = np.indices((20, 40, 40))
+    return (zs - z) ** 2 + (ys - y) ** 2 + (xs - 20) ** 2 <= radius**2
+
+
+@pytest.mark.parametrize("wide", [5.0, 7.0])
+def test_an_outline_that_is_narrower_all_around_is_of_the_same_nucleus(wide: float) -> None:
+    narrow, whole = round_one(wide - 0.25 * wide), round_one(wide)
+    assert np.count_nonzero(narrow & whole) < 0.5 * np.count_nonzero(whole)
+    for meant, there in ((narrow, whole), (whole, narrow)):
+        region = NucleusRegion.of_mask(meant)
+        assert region is not None
+        assert EditedLabels(3 * there.astype(np.uint32)).find(region) == 3
+
+
+def test_a_part_of_a_nucleus_is_not_the_whole_one() -> None:
+    whole = round_one(6.0)
+    upper = whole & (np.indices(whole.shape)[1] > 20)
+    corner = round_one(4.0, z=12.0, y=23.0) & whole
+    for meant, there in ((upper, whole), (whole, upper), (corner, whole), (round_one(2.0), whole)):
+        region = NucleusRegion.of_mask(meant)
+        assert region is not None
+        assert EditedLabels(there.astype(np.uint32)).find(region) is None
+
+
+def test_a_nucleus_is_not_the_two_in_one_that_hold_it() -> None:
+    one, small = round_one(6.0, y=15.0), round_one(4.8, y=24.0)
+    both = one | small
+    assert np.count_nonzero(one) > 0.6 * np.count_nonzero(both)
+    for meant, there in ((one, both), (both, one)):
+        region = NucleusRegion.of_mask(meant)
+        assert region is not None
+        assert EditedLabels(there.astype(np.uint32)).find(region) is None
+
+
 def test_an_outline_that_is_mostly_taken_adds_no_rim() -> None:
     labels = np.zeros((3, 20, 20), np.uint32)
     labels[:, 5:13, 5:13] = 7
