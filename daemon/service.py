@@ -186,6 +186,7 @@ class Service:
         self._take_over(taken)
         for intake in self._intakes.values():
             intake.accept_mount()
+        self._monitor.look(self._live, self._clock(), at_once=True)  # whoever asks now finds what is in use
         self._notifier.ready("configuration read again")
 
     def _take_over(self, taken: reload.Taken) -> None:
