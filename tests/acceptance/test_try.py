@@ -77,8 +77,10 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(here: Path) -> None:
     assert "try.xyz cannot be written" in done.stderr
 
 
-def test_a_running_service_is_waited_for(here: Path) -> None:
-    """While time points wait it does not compute; once there is a gap, it does."""
+def test_a_running_service_is_waited_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While time points wait it does not compute; once there is a gap, it does, behind all others."""
+    lowered: list[int] = []  # not in earnest: no process comes back from it, this one neither
+    monkeypatch.setattr(os, "nice", lambda by: lowered.append(by) or 0)
     with Catalog.open(f"sqlite:///{here / 'nusetd.sqlite'}") as catalog:
         pid, host = os.getpid(), socket.gethostname()
         catalog.report(Report("running", pid, host, "1", "2026-03-01T11:00:00.000Z", 10.0).as_dict())
@@ -91,6 +93,7 @@ def test_a_running_service_is_waited_for(here: Path) -> None:
         work_off(catalog)
         free = asked(*STACK, "--set", "volume.min_iou=0.3", "--wait", "0.5")
         assert free.returncode == 0, free.stderr
+    assert max(lowered) == 19
     assert (here / "stack.try.png").exists()
 
 
