@@ -101,6 +101,8 @@ def test_workers_elsewhere_with_results_in_an_object_store_and_rows_on_a_server(
     """Two workers, each with a working folder of its own; one sees the images under another path."""
     moto = pytest.importorskip("moto.server", reason="needs moto, an object server for tests")
     pytest.importorskip("s3fs", reason="needs the extra nusetd[remote]")
+    import fsspec
+
     if postgres.binaries() is None:
         pytest.skip("needs PostgreSQL: apt install postgresql")
     objects = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -111,9 +113,7 @@ def test_workers_elsewhere_with_results_in_an_object_store_and_rows_on_a_server(
     before = dict(os.environ)
     os.environ.update(keys)
     try:
-        import fsspec
-
-        fsspec.filesystem("s3").mkdir("nuclei")
+        fsspec.filesystem("s3").mkdir("cluster")
         write_movies(tmp_path / "in", movies=2, times=3)
         (tmp_path / "elsewhere").symlink_to(tmp_path / "in")
         cluster = new_cluster()
@@ -123,7 +123,7 @@ def test_workers_elsewhere_with_results_in_an_object_store_and_rows_on_a_server(
             own.mkdir()
             cluster.add_worker(*mapped, cwd=own, **keys)
         with postgres.server() as url:
-            where = ("--output", "s3://nuclei/results", "--database", url)
+            where = ("--output", "s3://cluster/results", "--database", url)
             more = ("--engine", ENGINE, "--voxel-size", SPACING, "--workers", f"dask:{cluster.address}")
             done = nusetd("process", tmp_path / "in", *where, *more, **keys)
             assert done.returncode == 0, done.stderr
@@ -134,6 +134,7 @@ def test_workers_elsewhere_with_results_in_an_object_store_and_rows_on_a_server(
                 checked = nusetd("verify", name, "--database", url, **keys)
                 assert checked.returncode == 0, checked.stderr + checked.stdout
     finally:
+        fsspec.filesystem("s3").clear_instance_cache()  # or others in this process are sent to this server
         objects.stop()
         os.environ.clear()
         os.environ.update(before)
