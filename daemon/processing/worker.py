@@ -104,12 +104,16 @@ def main() -> None:
             engine = Engine(setup)
             info = None if setup.later else engine.segmenter(SegmentationParams()).weights_info
     except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
-        own = isinstance(error, (EngineError, EngineFailedError))
-        reason = str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."
-        connection.send(CannotServe(reason))
+        connection.send(CannotServe(why_not_loaded(setup, error)))
         return
     connection.send(Ready("", "") if info is None else Ready(info.name, info.sha256))
     serve(connection, engine)
+
+
+def why_not_loaded(setup: EngineSetup, error: Exception) -> str:
+    """Say why an engine cannot be loaded; whatever a factory raises."""
+    own = isinstance(error, (EngineError, EngineFailedError))
+    return str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."
 
 
 def serve(connection: Connection, engine: Engine) -> None:

@@ -79,40 +79,35 @@ def quick(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
     calm = Lab(folder / "calm", dict(ENDLESS))
     for t in range(asked.time_points):
         write_time_point(calm, t)
-    begun = time.monotonic()
-    finish_quickly(calm)
-    print(f"undisturbed: {calm.done()} time points in {time.monotonic() - begun:.0f} s", flush=True)
-    hit, begun = Lab(folder / "hit", dict(ENDLESS)), time.monotonic()
+    hit = Lab(folder / "hit", dict(ENDLESS))
     cruelty = Cruelty(hit, asked.time_points, asked.kills or 1000, asked.seed)
-    for done in cruelty.run():
-        spent = time.monotonic() - begun
-        print(f"kill {cruelty.killed} ({cruelty.of_workers} of workers): {done} done, {spent:.0f} s", flush=True)
-        if spent > 60.0 * asked.minutes:
-            break
-    hit.kill()
-    cruelty.write_rest()
-    finish_quickly(hit)
-    return calm, hit, cruelty.killed
+    return calm, hit, both(calm, hit, cruelty, asked.minutes)
 
 
 def crowd(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
     """Several series with the threshold engine: undisturbed with one worker, and killed with several."""
     calm = Lab(folder / "calm", dict(ENDLESS))
     write_files(calm, asked.acquisitions, 0, asked.time_points)
+    hit = Lab(folder / "hit", {**ENDLESS, "workers": asked.workers})
+    kills = CrowdKills(hit, asked.acquisitions, asked.time_points, asked.kills or 300, asked.seed)
+    return calm, hit, both(calm, hit, kills, asked.minutes)
+
+
+def both(calm: Lab, hit: Lab, kills: Cruelty | CrowdKills, minutes: float) -> int:
+    """Let one service work undisturbed and kill the other, at most so long; return how many kills there were."""
     begun = time.monotonic()
     finish_quickly(calm)
     print(f"undisturbed: {calm.done()} time points in {time.monotonic() - begun:.0f} s", flush=True)
-    hit, begun = Lab(folder / "hit", {**ENDLESS, "workers": asked.workers}), time.monotonic()
-    kills = CrowdKills(hit, asked.acquisitions, asked.time_points, asked.kills or 300, asked.seed)
+    begun = time.monotonic()
     for done in kills.run():
         spent = time.monotonic() - begun
         print(f"kill {kills.killed} ({kills.of_workers} of workers): {done} done, {spent:.0f} s", flush=True)
-        if spent > 60.0 * asked.minutes:
+        if spent > 60.0 * minutes:
             break
     hit.kill()
     kills.write_rest()
     finish_quickly(hit)
-    return calm, hit, kills.killed
+    return kills.killed
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from daemon import logs
-from daemon.errors import EngineFailedError
 from daemon.processing.messages import (
     CannotServe,
     Cause,
@@ -29,9 +28,8 @@ from daemon.processing.messages import (
     StoreMade,
     Task,
 )
-from daemon.processing.worker import Engine, answer
+from daemon.processing.worker import Engine, answer, why_not_loaded
 from daemon.processing.workers.graphics import choose
-from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from storage.version import nusetd_version
 
@@ -98,8 +96,7 @@ def introduce(setup: EngineSetup, places: Places) -> Introduced | CannotServe:
         try:
             info = _engine(setup).segmenter(SegmentationParams()).weights_info
         except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
-            own = isinstance(error, (EngineError, EngineFailedError))
-            return CannotServe(f"{host}: {error if own else repr(error)}")
+            return CannotServe(f"{host}: {why_not_loaded(setup, error)}")
         return Introduced(Ready(info.name, info.sha256), host, os.getpid())
 
 
