@@ -62,7 +62,8 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
 
 def test_ctrl_c_leaves_nothing_running(classical: str, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from daemon.output import complain\n"
+        "import signal, sys; from pathlib import Path; from daemon.output import complain\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it\n"
         "from daemon.demonstration import demo\n"
         f"try: demo.run_demo(Path({str(tmp_path / 'demo')!r}), pace_s=0.3, engine={classical!r})\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
