@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -73,7 +74,13 @@ class Results:
         return Question.acquisitions(self.url, Selection(where=where, columns=columns)).frame()
 
     def follow(
-        self, cursor: str | None = None, *, where: str | None = None, events: bool = False, until_now: bool = False
+        self,
+        cursor: str | None = None,
+        *,
+        where: str | None = None,
+        events: bool = False,
+        until_now: bool = False,
+        ending: Event | None = None,
     ) -> Iterator[Line]:
         """Give what is committed, line by line, of all acquisitions, and wait for more; see `nusetd follow`.
 
@@ -83,12 +90,13 @@ class Results:
         where : a filter for nuclei
         events : without rows of nuclei and tracks
         until_now : end instead of waiting
+        ending : end when another thread sets it
 
         Raises
         ------
         WrongRequestError
         """
-        return _followed(self.url, None, cursor, where, events, until_now)
+        return _followed(self.url, None, cursor, where, events, until_now, ending)
 
     def sql(self, query: str, **values: object) -> pd.DataFrame:
         """Return what your own SELECT finds; it cannot write.
@@ -158,10 +166,16 @@ class AcquisitionResults:
         return Question.lineage(self.url, self.about.id, Selection(track=track, where=where)).frame()
 
     def follow(
-        self, cursor: str | None = None, *, where: str | None = None, events: bool = False, until_now: bool = False
+        self,
+        cursor: str | None = None,
+        *,
+        where: str | None = None,
+        events: bool = False,
+        until_now: bool = False,
+        ending: Event | None = None,
     ) -> Iterator[Line]:
         """Give what is committed of it, line by line, and wait for more; see `Results.follow`."""
-        return _followed(self.url, self.about.id, cursor, where, events, until_now)
+        return _followed(self.url, self.about.id, cursor, where, events, until_now, ending)
 
     def divisions(self) -> pd.DataFrame:
         """Return one row per division: mother, daughters, when, where, volumes."""
@@ -232,10 +246,16 @@ class AcquisitionResults:
 
 
 def _followed(
-    url: str, acquisition: int | None, cursor: str | None, where: str | None, events: bool, until_now: bool
+    url: str,
+    acquisition: int | None,
+    cursor: str | None,
+    where: str | None,
+    events: bool,
+    until_now: bool,
+    ending: Event | None,
 ) -> Iterator[Line]:
     """What is wrong is said at once, not with the first line."""
     with snapshot(url) as connection:
         scope = follower.scope_of(connection, acquisition, where, events)
         begin = follower.begin(connection, cursor)
-    return follower.follow(url, scope, begin, until_now=until_now)
+    return follower.follow(url, scope, begin, until_now=until_now, ending=ending)

@@ -56,7 +56,8 @@ class Heard(threading.Thread):
 
     def __init__(self, lab: Lab) -> None:
         super().__init__(daemon=True)
-        self._following = storage.open(lab.database).follow("start")
+        self._ending = threading.Event()
+        self._following = storage.open(lab.database).follow("start", ending=self._ending)
         self.lines: list[dict[str, Any]] = []
         self.late_s: list[float] = []
 
@@ -66,6 +67,11 @@ class Heard(threading.Thread):
         for line in self._following:
             self.late_s.append(seconds_between(line["at"], iso(utc_now())))
             self.lines.append(line)
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join(10)
+        assert not self.is_alive()
 
     def times(self) -> list[int]:
         return [line["t"] for line in list(self.lines) if line["kind"] == "timepoint"]
@@ -103,6 +109,7 @@ def test_a_rule_answers_soon_and_once_over_a_kill_and_a_reload(new_lab: Callable
     assert newest["found"]["track_id"] == 2
     listed = asked("rules", "--database", lab.database).stdout
     assert "follow: tracks where track_id = 2" in listed
+    heard.end()
     assert lab.stop() == 0
 
 

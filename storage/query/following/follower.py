@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from threading import Event
 
 from sqlalchemy import Connection
 
@@ -86,7 +86,7 @@ def follow(
     cursor: Cursor,
     *,
     until_now: bool = False,
-    pause: Callable[[float], object] = time.sleep,
+    ending: Event | None = None,
     complain: Callable[[str], None] | None = None,
 ) -> Iterator[Line]:
     """Give what was committed behind a cursor, line by line, then wait for more; each line carries its own cursor.
@@ -98,13 +98,14 @@ def follow(
     ----------
     until_now : bool
         End when everything that is there was given.
-    pause : callable
-        Waits so many seconds.
+    ending : threading.Event, optional
+        When another thread sets it, following ends behind the line that is being given.
     complain : callable, optional
         Is told, once, that the database cannot be read.
     """
+    ending = ending or Event()  # which nobody sets
     silent = False
-    while True:
+    while not ending.is_set():
         try:
             with snapshot(database) as connection:
                 refuse_beyond(connection, cursor)
@@ -115,16 +116,18 @@ def follow(
             if complain is not None and not silent:
                 complain(f"{error} It is waited for.")
             silent = True
-            pause(_PATIENCE_S)
+            ending.wait(_PATIENCE_S)
             continue
         silent = False
         for line in found:
             cursor = Cursor.read(line["cursor"])
             yield line
+            if ending.is_set():
+                return
             if scope.acquisition_id is not None and line["kind"] == EventKind.FORGOTTEN.value:
                 return
         if found:
             continue
         if until_now:
             return
-        pause(LOOK_S)
+        ending.wait(LOOK_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,21 @@ def test_from_now_on_nothing_old_is_told(catalog: Catalog) -> None:
     work_off(catalog)
     first = next(line for line in following if line["kind"] == "nucleus")
     assert first["t"] == 1
+
+
+@pytest.mark.timeout(20)
+def test_another_thread_ends_it_while_it_waits_and_between_two_lines(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    ending = threading.Event()
+    threading.Timer(0.1, ending.set).start()
+    assert [line["kind"] for line in storage.open(place(catalog)).follow("start", ending=ending)][-1] == "timepoint"
+    ending.clear()
+    following = storage.open(place(catalog))["embryo"].follow("start", ending=ending)
+    next(following)
+    ending.set()
+    assert list(following) == []
 
 
 def test_a_changed_time_point_and_a_renewal_are_told_again(catalog: Catalog) -> None:
