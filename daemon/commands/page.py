@@ -89,7 +89,6 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
-    import signal
     from threading import Event, Thread
 
     from nuset_engine.loading import load_to_stay
@@ -101,6 +100,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.page.live.app import make_app
     from daemon.page.live.planes import warm_up
     from daemon.page.live.server import PageServer, listen
+    from daemon.page.until_stopped import serve_until_stopped
     from storage import naming
     from storage.query.snapshots import snapshot
 
@@ -119,11 +119,7 @@ def execute(arguments: argparse.Namespace) -> int:
     complain("The page is there until Ctrl-C.")
     if arguments.until_eof:
         _end_with_input(server)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    try:
-        server.run(sockets=[listening.socket])
-    except KeyboardInterrupt:
-        complain("Stopped.")
+    serve_until_stopped(server, lambda: server.run(sockets=[listening.socket]))
     return 0
 
 

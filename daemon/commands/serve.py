@@ -63,13 +63,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def until_stopped(server: StoreServer) -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    import signal
-
     from daemon.output import complain
+    from daemon.page.until_stopped import serve_until_stopped
 
     complain(f"Serving on {server.base} until Ctrl-C.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        complain("Stopped.")
+    serve_until_stopped(server, server.serve_forever)

@@ -40,9 +40,9 @@ class StoreServer(PageServer):
             self._listening = listen(PageConfig(listen=f"{HOST}:{port}"))
         except DaemonError as error:
             raise DaemonError(f"Port {port} cannot be listened on ({error}): choose another with --port.") from error
-        self.ending = Event()
+        ending = Event()
         visitors = Visitors(read_only=True, origins=frozenset(origins))
-        super().__init__(make_app(database, services, visitors, self.ending), self.ending)
+        super().__init__(make_app(database, services, visitors, ending), ending)
 
     @property
     def base(self) -> str:

@@ -26,18 +26,18 @@ from daemon.page.live import facts, pictures, plots
 from daemon.page.live.attention import attention
 from daemon.page.live.committed.following import FollowRoutes
 from daemon.page.live.committed.rules_told import ON_THE_OVERVIEW, rules_told
+from daemon.page.live.freshness.marks import MarkNews, MarkReader, Marks, Stamps
+from daemon.page.live.freshness.shared_answers import SharedAnswers
 from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
-from daemon.page.live.marks import MarkNews, MarkReader, Marks, Stamps
 from daemon.page.live.orders.correcting import CorrectingRoutes
 from daemon.page.live.orders.doubting import queue
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
 from daemon.page.live.planes import Arrays, View, Wanted
-from daemon.page.live.shared_answers import SharedAnswers
 from daemon.page.live.stores import StoreRoutes, link
 from daemon.page.live.trying.routes import TryingRoutes
 from nuset_engine.errors import EngineError

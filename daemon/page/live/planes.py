@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from daemon.page.live.freshness.until_changed import UntilChanged
 from daemon.page.live.slabs import Slab, Slabs
 from nuset_engine.arrays import LabelsYX, PlaneYX
 from storage.errors import StorageError
@@ -38,7 +37,7 @@ class Wanted:
     width : int
         Of the window, in pixels; larger planes are taken from a smaller level.
     stamp : str
-        What it was made of, see `daemon.page.live.marks`: nothing that was read for another one is taken.
+        What it was made of, see `daemon.page.live.freshness.marks`: nothing that was read for another one is taken.
     """
 
     t: int
@@ -58,19 +57,14 @@ class Arrays:
 
     def __init__(self, database: str) -> None:
         self._database = database
-        self._lock = Lock()
-        self._mark: object = None
-        self._found: OrderedDict[int, AcquisitionResults] = OrderedDict()
+        self._found = UntilChanged[int, AcquisitionResults](_KEPT)
+        self._opened = UntilChanged[tuple[int, str, int], "zarr.Array[Any]"](_KEPT)
         self._slabs = Slabs()
-        self._opened: OrderedDict[tuple[int, str, int], zarr.Array[Any]] = OrderedDict()
 
     def forget(self, mark: object) -> None:
         """What was opened may be old, if this mark is another one than the last."""
-        with self._lock:
-            if mark != self._mark:
-                self._found.clear()
-                self._opened.clear()
-                self._mark = mark
+        self._found.forget(mark)
+        self._opened.forget(mark)
 
     def acquisition(self, number: int) -> AcquisitionResults:
         """The acquisition with this id.
@@ -79,13 +73,7 @@ class Arrays:
         ------
         StorageError
         """
-        with self._lock:
-            found = self._found.get(number)
-        if found is None:
-            found = Results(self._database)[number]
-            with self._lock:
-                self._found[number] = found
-        return found
+        return self._found.get(number, lambda: Results(self._database)[number])
 
     def image(self, number: int, channel: int, wanted: Wanted) -> PlaneYX:
         """Grey values (Y, X), or (Z, X) from the side.
@@ -125,18 +113,11 @@ class Arrays:
         return level, array
 
     def _level(self, number: int, kind: str, level: int) -> zarr.Array[Any]:
-        key = (number, kind, level)
-        with self._lock:
-            if key in self._opened:
-                self._opened.move_to_end(key)
-                return self._opened[key]
-        found = self.acquisition(number)
-        array = found.stored_image(level) if kind == "image" else found.stored_labels(level)
-        with self._lock:
-            self._opened[key] = array
-            while len(self._opened) > _KEPT:
-                self._opened.popitem(last=False)
-        return array
+        def open_it() -> zarr.Array[Any]:
+            found = self.acquisition(number)
+            return found.stored_image(level) if kind == "image" else found.stored_labels(level)
+
+        return self._opened.get((number, kind, level), open_it)
 
     def _view(
         self, key: tuple[int, str, int], array: zarr.Array[Any], stack: tuple[int, ...], wanted: Wanted

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -97,17 +97,35 @@ class PageServer(uvicorn.Server):
             settings.load()
         except OSError as error:  # an SSLError is one
             raise DaemonError(f"{tls} are no certificate and key that can be used ({error}).") from error
+        logging.getLogger("uvicorn.error").addFilter(_CutOff(ending))
         super().__init__(settings)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End, as a signal asks."""
-        self.end()
-        super().handle_exit(sig, frame)
+    @property
+    def ending(self) -> Event:
+        """Set when the end has come."""
+        return self._ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell those who listen, wait a little for what is under way, and cut the rest."""
+        # Not in the handler of a signal: a second one may come while the lock of an Event is held.
+        self._ending.set()
+        await super().shutdown(sockets)
 
     def end(self) -> None:
-        """End soon."""
+        """End soon; for other threads."""
         self._ending.set()
         self.should_exit = True
 
 
-_PATIENCE_S = 3
+class _CutOff(logging.Filter):
+    """What becomes of visitors who are cut off at the end is no fault to tell of."""
+
+    def __init__(self, ending: Event) -> None:
+        super().__init__()
+        self._ending = ending
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not self._ending.is_set()
+
+
+_PATIENCE_S = 2

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from daemon.page.live.shared_answers import SharedAnswers
+from daemon.page.live.freshness.shared_answers import SharedAnswers
 from daemon.page.live.stores import pause
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.query.following.cursor import Cursor

@@ -12,8 +12,8 @@ import pytest
 from cases import family
 from sqlalchemy import Connection, insert, text
 
-from daemon.page.live import marks
-from daemon.page.live.marks import MarkReader, Stamps
+from daemon.page.live.freshness import marks
+from daemon.page.live.freshness.marks import MarkReader, Stamps
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseUnavailableError

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from daemon.page.live import shared_answers
-from daemon.page.live.shared_answers import SharedAnswers
+from daemon.page.live.freshness import shared_answers
+from daemon.page.live.freshness.shared_answers import SharedAnswers
+from daemon.page.live.freshness.until_changed import UntilChanged
 
 
 class Maker:
@@ -83,3 +84,19 @@ def test_what_many_ask_for_at_once_is_made_once() -> None:
         with pytest.raises(OSError, match="not now"):
             kept.content("b", broken)
     assert kept.content("b", lambda: b"later") == b"later"
+
+
+def test_what_was_begun_before_a_change_is_not_kept() -> None:
+    kept = UntilChanged[str, int](most=2)
+    kept.forget("before")
+
+    def find() -> int:
+        kept.forget("after")  # as somebody does meanwhile
+        return 1
+
+    assert kept.get("a", find) == 1
+    assert [kept.get("a", lambda n=n: n) for n in (2, 3)] == [2, 2]  # type: ignore[misc]
+    kept.forget("after")
+    assert kept.get("a", lambda: 4) == 2
+    kept.get("b", lambda: 5), kept.get("c", lambda: 6)
+    assert kept.get("a", lambda: 7) == 7  # of three the latest two are kept

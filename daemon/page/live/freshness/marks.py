@@ -13,6 +13,7 @@ from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
 from daemon.errors import DaemonError
+from daemon.page.live.freshness.until_changed import UntilChanged
 from daemon.page.live.stores import pause
 from storage.errors import StorageError
 from storage.query.changes import CommitWatch, activity_mark, pace_mark, results_mark
@@ -21,6 +22,7 @@ from storage.query.snapshots import snapshot
 _SHARED_S = 0.3
 _LOOK_S = 1.0
 _HEARTBEAT_S = 15.0
+_MOST_STAMPS = 4096
 _PACE_S = 3.0  # work arrives and is begun more often than anybody wants to hear of
 
 _MADE = text("""
@@ -112,16 +114,11 @@ class Stamps:
 
     def __init__(self, database: str) -> None:
         self._database = database
-        self._lock = Lock()
-        self._mark: object = None
-        self._known: dict[tuple[int, int], tuple[str, str]] = {}
+        self._known = UntilChanged[tuple[int, int], tuple[str, str]](_MOST_STAMPS)
 
     def forget(self, mark: object) -> None:
         """Read them anew, if this mark is another one than the last."""
-        with self._lock:
-            if mark != self._mark:
-                self._known.clear()
-                self._mark = mark
+        self._known.forget(mark)
 
     def of_image(self, number: int, t: int) -> str:
         """Other for another image."""
@@ -132,16 +129,11 @@ class Stamps:
         return self._of(number, t)[1]
 
     def _of(self, number: int, t: int) -> tuple[str, str]:
-        key = (number, t)
-        with self._lock:
-            mark, known = self._mark, self._known.get(key)
-        if known is None:
+        def read() -> tuple[str, str]:
             with snapshot(self._database) as connection:
-                known = _stamps(connection.execute(_MADE, {"number": number, "t": t}).one_or_none())
-            with self._lock:
-                if mark == self._mark:
-                    self._known[key] = known
-        return known
+                return _stamps(connection.execute(_MADE, {"number": number, "t": t}).one_or_none())
+
+        return self._known.get((number, t), read)
 
 
 def _stamps(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row, or none
