@@ -16,10 +16,11 @@ from daemon.installation.best_workers import worker_count
 from daemon.installation.kept_weights import located
 from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX, CrashRecord
-from daemon.processing.messages import EngineSetup
+from daemon.processing.messages import EngineSetup, Graphics
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.workers.graphics import shared_out
+from daemon.processing.workers.helped_workers import LIMIT_S, HelpedWorkers
 from daemon.processing.workers.local_workers import LocalWorkers
 from daemon.processing.workers.protocol import Awaited, Workers
 from daemon.processing.workers.stores_lock import StoresLock
@@ -133,7 +134,8 @@ def _workers(
     path = worker_lock(catalog, where.outputs[0])
     lock = StoresLock(path)
     if engine.cluster is None:
-        return local_workers(engine, lock, rules.worker_silence_s, clock)
+        workers = local_workers(engine, lock, rules.worker_silence_s, clock)
+        return HelpedWorkers(workers, _helper(engine, rules, clock), lock, clock)
     from daemon.processing.cluster.dask_workers import DaskWorkers
 
     setup = EngineSetup(engine.factory, located(engine.weights), engine.threads, engine.runtime)
@@ -142,6 +144,13 @@ def _workers(
     return DaskWorkers(
         engine.cluster, setup, near, where.outputs, where.sources, str(path), rules.worker_silence_s, priority, clock
     )
+
+
+def _helper(engine: EngineConfig, rules: Rules, clock: Callable[[], float]) -> Worker:
+    """Who carries out corrections while workers are busy: on one core, and without a graphics card of its own."""
+    graphics = Graphics(visible="")
+    setup = EngineSetup(engine.factory, located(engine.weights), 1, engine.runtime, graphics, later=True)
+    return Worker(setup, min(LIMIT_S, rules.worker_silence_s), clock)
 
 
 def local_workers(

@@ -243,3 +243,28 @@ def test_a_movie_that_is_corrected_while_it_runs_ends_the_same_with_kills(new_la
     for name, labels in calm["labels"].items():
         if "tracks" not in name:
             np.testing.assert_array_equal(labels, killed["labels"][name])
+
+
+@pytest.mark.long
+def test_corrections_wait_for_no_worker_that_is_in_the_middle_of_a_stack(new_lab: Maker) -> None:
+    """One worker, which sleeps over another acquisition for as long as all this takes."""
+    lab = new_lab()
+    lab.start()
+    for t in range(2):
+        write_stack(lab.incoming / f"exp_t{t:03d}.tif", stack(t))
+    lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+    assert lab.stop() == 0
+    lab.start(NUSETD_TEST_PAUSE="3600")
+    write_stack(lab.incoming / "other_t000.tif", stack(5, seed=2))
+    lab.wait(lambda: bool(lab.rows("select 1 from timepoints where state = 'running'")))
+    busy = lab.worker_pids()
+    assert "removed 2" in said(lab, "merge", "--t", 1, "--labels", "1,2")
+    assert len(lab.worker_pids()) == 2, "somebody beside the worker did it"
+    assert "made nuclei" in said(lab, "split", "--t", 0, "--label", 3, "--at", "2.5,23.0,22.5", "--at", "2.5,25,22.5")
+    assert "removed" in said(lab, "delete", "--t", 1, "--label", 4)
+    assert lab.rows("select t, count(*) from nuclei group by t") == [(0, 6), (1, 3)]
+    lab.wait(lambda: not lab.rows("select 1 from timepoints where state = 'done' and painted_at is null"))
+    assert lab.rows("select count(*) from timepoints where state = 'running'") == [(1,)]
+    assert busy[0] in lab.worker_pids(), "the worker is where it was"
+    lab.kill()
+    assert asked("verify", "exp", "--no-source", "--database", lab.output).returncode == 0

@@ -1,10 +1,11 @@
 """How long a correction takes on a long movie: until it is accepted, until its rows are right, until it is painted.
 
-    python tests/benchmarks/bench_corrections.py [--frames 400] [--nuclei 1000] [--corrections 8]
+    python tests/benchmarks/bench_corrections.py [--frames 400] [--nuclei 1000] [--corrections 8] [--busy]
 
 An acquisition of that many time points and nuclei is made complete, with labels of 20 slices of 640 x 640 pixels at
 those time points that are corrected, and a service with its real worker is started on it. Corrections of every kind are
-said one after the other through the database, as `nusetd correct` does beside a running service, and then undone.
+said one after the other through the database, as `nusetd correct` does beside a running service, and then undone. With
+`--busy` the only worker is in the middle of a stack of another acquisition all the time.
 Stated are medians and the longest, and how long after the last one all labels were painted: corrections of links may
 rename tracks of hundreds of time points. Exit code 1 when one was accepted after more than 1 s, when rows were right
 after more than 10 s, when the main loop stood still for more than a second, or when undoing left anything behind. At
@@ -28,6 +29,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import tifffile
 from bench_main_loop import ENGINE
 from cases.stored import acquisition, one_to_one
 from numpy.typing import NDArray
@@ -49,6 +51,11 @@ from tracking.tracker import Tracker
 ACCEPTED_S, ROWS_S, GAP_S = 1.0, 10.0, 1.0
 SHAPE = (20, 640, 640)
 SPACING = (2.0, 0.5, 0.5)
+SLEEPER = f"""{ENGINE}
+    def segment_stack(self, planes, statistics=None, progress=None):
+        import time
+        time.sleep(3600.0)
+"""
 
 
 class Blank:
@@ -195,11 +202,11 @@ class Person(threading.Thread):
         self._until("SELECT count(*) FROM corrections WHERE state = 'ordered'")
         rows = time.perf_counter() - began
         self.found.append(Timed(what, accepted, rows))
-        self._until("SELECT count(*) FROM timepoints WHERE published_at IS NULL")
+        self._until("SELECT count(*) FROM timepoints WHERE state = 'done' AND published_at IS NULL")
 
     def _paint(self) -> None:
         began = time.perf_counter()
-        self._until("SELECT count(*) FROM timepoints WHERE painted_at IS NULL")
+        self._until("SELECT count(*) FROM timepoints WHERE state = 'done' AND painted_at IS NULL")
         self.painted.append(time.perf_counter() - began)
 
     def _until(self, query: str) -> None:
@@ -224,16 +231,19 @@ def digest(root: Path) -> str:
     return found.hexdigest()
 
 
-def measure(root: Path, number: int, said: list[PersonsWord]) -> tuple[Person, float]:
+def measure(root: Path, number: int, said: list[PersonsWord], busy: bool) -> tuple[Person, float]:
     """A person with the times of all corrections, and the longest gap between two turns of the main loop."""
     (root / "incoming").mkdir()
-    (root / "engine_of_bench.py").write_text(ENGINE)
+    (root / "engine_of_bench.py").write_text(SLEEPER)
     sys.path.insert(0, str(root))
     text = f'[[watch]]\npath = "{root}/incoming"\noutput = "{root}"\n[engine]\nfactory = "engine_of_bench:Engine"\n'
+    if busy:
+        tifffile.imwrite(root / "incoming" / "other.tif", np.arange(4096, dtype=np.uint16).reshape(64, 64))
     turns: list[float] = []
     with Catalog.open(root / "nusetd.sqlite") as catalog:
         service = Service(configuration.parse(text, root / "nusetd.toml"), catalog, Notifier())
-        while service._parts.queue_loop.model is None:
+        loop = service._parts.queue_loop
+        while loop.model is None or (busy and "other" not in (loop.working_on or "")):
             service.turn()
         person = Person(root, number, said)
         person.start()
@@ -252,6 +262,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--nuclei", type=int, default=1000)
     parser.add_argument("--corrections", type=int, default=8)
+    parser.add_argument("--busy", action="store_true", help="while the worker is in the middle of another stack")
     options = parser.parse_args()
     times = list(range(options.frames // 2 - 1, options.frames // 2 + 2))
     said = words(times, options.nuclei, options.corrections)
@@ -259,10 +270,10 @@ def main() -> int:
         root = Path(folder)
         number = prepare(root, options.frames, options.nuclei, set(times))
         before = digest(root)
-        person, gap = measure(root, number, said)
+        person, gap = measure(root, number, said, options.busy)
         found = person.found
         same = digest(root) == before
-    print(f"{options.frames} time points x {options.nuclei} nuclei, {len(said)} corrections, each undone")
+    print(f"{options.frames} time points x {options.nuclei} nuclei, {len(said)} corrections, each undone{', worker busy' if options.busy else ''}")
     for name in ("accepted", "rows"):
         seconds = [getattr(one, name) for one in found]
         longest = max(found, key=lambda one: float(getattr(one, name)))

@@ -49,6 +49,10 @@ class Actor:
         self.stop()
         self.weights = weights
 
+    def kill(self) -> None:
+        """What it was at is left; `stop` follows."""
+        self.task = None
+
     def stop(self) -> None:
         self.pid = self.model = self.task = None
         self.stopped += 1
