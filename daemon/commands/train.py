@@ -101,12 +101,12 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600)")
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
-    parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256)")
+    parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256, from corrections 128)")
     parser.add_argument("--width", type=options.positive_int, help="channels of the first level, without --from (24)")
-    parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4)")
+    parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4, from corrections 1e-3)")
     parser.add_argument("--optimizer", choices=("adam", "rmsprop"), help="rmsprop is that of the original NuSeT (adam)")
     parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
-    parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1")
+    parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1 (0.4, from corrections 0)")
     parser.add_argument(
         "--augmentation",
         choices=("strong", "mild"),
@@ -129,17 +129,15 @@ def execute(arguments: argparse.Namespace) -> int:
     given = (arguments.images, arguments.labels, arguments.seen)
     options.existing([folder for folder in given if folder is not None])
     from daemon.installation.kept_weights import located
-    from nuset_engine.training.config import TrainingConfig
+    from nuset_engine.training.config import TUNING, TrainingConfig
 
     if arguments.quantise:
         return _quantise(arguments)
     if arguments.from_corrections:
         return _learn(arguments)
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    if arguments.start_from:  # gentle and short, or a handful of images would undo what the weights know
-        chosen = {"steps": 600, "learning_rate": 2e-4, **chosen}
     if arguments.start_from:
-        chosen["start_from"] = located(arguments.start_from)
+        chosen = {**TUNING, **chosen, "start_from": located(arguments.start_from)}
     config = TrainingConfig(arguments.images, arguments.labels, arguments.output, arguments.seen, **chosen)
     _train(arguments, config)
     return 0
@@ -166,14 +164,14 @@ def _learn(arguments: argparse.Namespace) -> int:
     from daemon.installation.kept_weights import located
     from daemon.jobs.training_order import NEW, PRESENT
     from daemon.output import complain, say, write_table
-    from nuset_engine.training.config import TrainingConfig
+    from nuset_engine.training.config import FROM_CORRECTIONS, TrainingConfig
     from storage import naming
 
     if arguments.images or arguments.labels or arguments.seen or arguments.mode == "events":
         raise UsageError("--from-corrections brings images and labels of nuclei: leave out --images, --labels, --mode.")
     present = arguments.start_from or DEFAULT_WEIGHTS
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    chosen = {"steps": 600, "learning_rate": 2e-4, **chosen, "start_from": located(present)}
+    chosen = {**FROM_CORRECTIONS, **chosen, "start_from": located(present)}
     held_out = chosen.pop("held_out", None)
     url = naming.database_url(arguments.database)
     examples = take_corrected(url, arguments.from_corrections, arguments.output, held_out)

@@ -102,10 +102,10 @@ def _saving(url: str, row: AcquisitionRow) -> Save:
     from daemon.errors import UsageError
     from daemon.orders.record import recorded
     from storage.corrections.asking import Corrector
-    from storage.schema.states import AcquisitionState
+    from storage.database.corrections.events import CORRIGIBLE
 
-    if row.state not in (AcquisitionState.COMPLETE, AcquisitionState.PARTIAL):
-        raise UsageError(f"{row.name} is {row.state.value}: edit it when it is complete.")
+    if row.state.value not in CORRIGIBLE:
+        raise UsageError(f"{row.name} is {row.state.value}: edit it when some of it is done.")
 
     def save(movie: EditedMovie) -> str:
         with recorded(url, "correct", row.name, {"kind": "import", "path": "napari"}) as ending:

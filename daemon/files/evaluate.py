@@ -122,6 +122,19 @@ def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     return result.overall if tables.ablation is None else tables.ablation[ABLATION_COLUMNS].astype(float)
 
 
+def score_folders(options: EvaluationOptions) -> Evaluation:
+    """Score every image, and write nothing.
+
+    Raises
+    ------
+    DaemonError, EngineError
+        As `evaluate_folders` does.
+    """
+    pairs = options.pairs()
+    _check(pairs, options)
+    return summarised(_score(pairs, options, segmenter_of(options.engine, options.processing.segmentation)).engine)
+
+
 def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> None:
     """Refuse pairs that cannot be compared, before hours are spent on those before them."""
     for name, image_path, labels_path in pairs:

@@ -11,7 +11,9 @@ import pandas as pd
 
 from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError
-from daemon.files.evaluate import EvaluationOptions, evaluate_folders
+from daemon.files.evaluate import EvaluationOptions, score_folders
+from nuset_engine.evaluation.paired import PairedDifference, paired_difference
+from nuset_engine.evaluation.scores import Evaluation
 from storage.export.corrected_examples import CorrectedExamples, corrected_examples
 
 MEASURES = ("ap_50", "ap")
@@ -43,14 +45,22 @@ class Comparison:
     ----------
     new, present : DataFrame
         One row of overall scores each.
+    difference : PairedDifference
+        Of the average precision at 0.5, and whether it is more than chance.
     """
 
     new: pd.DataFrame
     present: pd.DataFrame
+    difference: PairedDifference
+
+    @classmethod
+    def of(cls, new: Evaluation, present: Evaluation) -> Comparison:
+        """Compare two evaluations of the same images."""
+        return cls(new.overall, present.overall, paired_difference(new.images, present.images))
 
     @property
     def is_better(self) -> bool:
-        """Whether the new ones are to be used."""
+        """Whether the new ones score higher; that may be chance."""
         pairs = [(float(self.new[name].iloc[0]), float(self.present[name].iloc[0])) for name in MEASURES]
         return next((one > two for one, two in pairs if not math.isclose(one, two)), False)
 
@@ -64,13 +74,12 @@ class Comparison:
         images = int(self.new["images"].iloc[0])
         scores = f"AP at 0.5 is {self.new['ap_50'].iloc[0]:.3f}, that of {present} {self.present['ap_50'].iloc[0]:.3f}"
         where = f"on {points} time points that were held out ({images} images)"
-        if self.is_better:
-            return (
-                f"{new} is better {where}: {scores}. Give its path to --weights, or in [engine] of the configuration."
-            )
-        return (
-            f"{new} is NOT better {where}: {scores}. Go on with {present}, correct more time points, or train longer."
-        )
+        told = f"{scores}; {self.difference.words}"
+        if not self.is_better:
+            return f"{new} is NOT better {where}: {told}. Go on with {present}, correct more time points, or train longer."
+        if not self.difference.is_significant:
+            return f"{new} scores higher {where}: {told}. Hold more out (--held-out), or look at results, before you use it."
+        return f"{new} is better {where}: {told}. Give its path to --weights, or in [engine] of the configuration."
 
     def keep(self, new: Path, present: Path) -> None:
         """Write both rows as `nusetd evaluate --format json` does.
@@ -91,10 +100,10 @@ class Comparison:
 def compare(examples: CorrectedExamples, new: str, present: str) -> Comparison:
     """Measure both weights on what is held out, where people looked; as `nusetd evaluate` does."""
     images, labels, seen = examples.to_judge
-    rows = [
-        evaluate_folders(
+    found = [
+        score_folders(
             EvaluationOptions(images=images, labels=labels, output=None, engine=EngineConfig(weights=one), seen=seen)
         )
         for one in (new, present)
     ]
-    return Comparison(*rows)
+    return Comparison.of(*found)

@@ -54,29 +54,33 @@ class TrainOrder:
 
     @classmethod
     def read(cls, given: Mapping[str, Any], weights: Collection[str]) -> TrainOrder:
-        """Read a form.
+        """Read a form; one that names an acquisition learns from what people corrected of it.
 
         Raises
         ------
         UsageError
             With everything that is wrong in it.
         """
-        from nuset_engine.training.config import OPTIMIZERS, SIZES  # loads what only training needs
+        # Loads what only training needs.
+        from nuset_engine.training.config import FROM_CORRECTIONS, OPTIMIZERS, SIZES, TUNING
 
         choices = Choices(given)
         name, start = choices.text("name"), choices.one_of("start_from", [*weights, NOTHING], DEFAULT_WEIGHTS)
         tuning = start != NOTHING
+        beginning = {"steps": 8000, "learning_rate": 1e-3, "crop_px": 256, "synthetic_share": 0.4}
+        from_corrections = given.get("acquisition") is not None
+        usual = beginning | (FROM_CORRECTIONS if from_corrections else TUNING if tuning else {})
         if not NAME.fullmatch(name):
             choices.faults.append(f"name = {name!r} is no name for weights: use letters, digits, dots, dashes")
-        crop = choices.whole("crop_px", 256, 64, 1024)
+        crop = choices.whole("crop_px", int(usual["crop_px"]), 64, 1024)
         if crop % 16:
             choices.faults.append(f"crop_px = {crop} is no multiple of 16")
         chosen = cls(
             name=name,
             start_from=start,
             compared_with=choices.one_of("compared_with", weights, start if tuning else DEFAULT_WEIGHTS),
-            steps=choices.whole("steps", 600 if tuning else 8000, 1, 1_000_000),
-            learning_rate=choices.number("learning_rate", 2e-4 if tuning else 1e-3, 1e-7, 1.0),
+            steps=choices.whole("steps", int(usual["steps"]), 1, 1_000_000),
+            learning_rate=choices.number("learning_rate", usual["learning_rate"], 1e-7, 1.0),
             batch_size=choices.whole("batch_size", 4, 1, 256),
             crop_px=crop,
             width=choices.whole("width", 24, 2, 128),
@@ -84,7 +88,7 @@ class TrainOrder:
             held_out=choices.whole("held_out", 0, 0, 100_000),
             every=choices.whole("every", 100, 1, 100_000),
             optimizer=choices.one_of("optimizer", OPTIMIZERS, OPTIMIZERS[0]),
-            synthetic_share=choices.number("synthetic_share", 0.4, 0.0, 1.0),
+            synthetic_share=choices.number("synthetic_share", usual["synthetic_share"], 0.0, 1.0),
             augmentation=choices.one_of("augmentation", AUGMENTATION, AUGMENTATION[0]),
             sizes=choices.one_of("sizes", SIZES if tuning else SIZES[:1], SIZES[0]),
             seed=choices.whole("seed", 0, 0, 2**31 - 1),

@@ -15,6 +15,15 @@ MODES = ("nuclei", "events")
 PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adam", "rmsprop")
 SIZES = ("labelled", "measured")
+TUNING: dict[str, float | int] = {"steps": 600, "learning_rate": 2e-4}
+"""Usual settings from weights on: gentle and short, or a handful of images would undo what the weights know."""
+FROM_CORRECTIONS: dict[str, float | int] = {
+    "steps": 600,
+    "learning_rate": 1e-3,
+    "crop_px": 128,
+    "synthetic_share": 0.0,
+}
+"""Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
 
 
 @dataclass(frozen=True)

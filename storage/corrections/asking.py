@@ -138,7 +138,7 @@ class Corrector:
         Raises
         ------
         WrongRequestError, StorageError
-            When it cannot be read, does not belong to the acquisition, or that is not complete.
+            When it cannot be read, does not belong to the acquisition, or nothing of that is done.
         """
         return import_path(self._having, Path(path), self._author, dry_run)
 

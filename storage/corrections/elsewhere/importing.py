@@ -21,7 +21,7 @@ from storage.corrections.elsewhere.edited_movie import EditedMovie
 from storage.corrections.elsewhere.opening import open_edited
 from storage.corrections.having import Having
 from storage.database.catalog import Catalog
-from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, SETTLED, CorrectionOrder
+from storage.database.corrections.events import APPLIED, CORRIGIBLE, MISFIT, ORDERED, CorrectionOrder
 from storage.errors import WrongRequestError
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
@@ -105,7 +105,7 @@ def import_path(having: Having, path: Path, author: str, dry_run: bool = False) 
     Raises
     ------
     WrongRequestError, StorageError
-        When it cannot be read, does not belong to the acquisition, or that is not complete.
+        When it cannot be read, does not belong to the acquisition, or nothing of that is done.
     """
     return import_movie(having, lambda connection, row: open_edited(connection, row, path), author, dry_run)
 
@@ -116,12 +116,12 @@ def import_movie(having: Having, opened: OpenEdited, author: str, dry_run: bool 
     Raises
     ------
     WrongRequestError, StorageError
-        When it cannot be read, does not belong to the acquisition, or that is not complete.
+        When it cannot be read, does not belong to the acquisition, or nothing of that is done.
     """
     with snapshot(having.url) as connection:
         row = resolved(connection, having.acquisition_id)
-        if row.zarr_path is None or row.state.value not in SETTLED:
-            raise WrongRequestError(f"{row.name} is {row.state.value}: import when it is complete.")
+        if row.zarr_path is None or row.state.value not in CORRIGIBLE:
+            raise WrongRequestError(f"{row.name} is {row.state.value}: import when some of it is done.")
         movie = opened(connection, row)
         differences = nucleus_differences(
             connection, row, movie, author, lambda done, total: having.progress("compared", done, total)
@@ -173,7 +173,8 @@ class _Importing:
 
     def _state(self, catalog: Catalog, group: int) -> tuple[int, Counter[str]]:
         states = catalog.corrections.states_together(self.having.acquisition_id, group)
-        hidden = any(number == self.having.acquisition_id for number, _ in catalog.all_unpublished())
+        times = {t for one in self.report.said for t in one.times}  # others may come meanwhile
+        hidden = any(number == self.having.acquisition_id and t in times for number, t in catalog.all_unpublished())
         return group, states + Counter({HIDDEN: 1} if hidden else {})
 
     def links(self, differences: NucleusDifferences) -> None:

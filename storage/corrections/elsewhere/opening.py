@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection, and_, select
@@ -31,6 +32,10 @@ def open_edited(connection: Connection, row: AcquisitionRow, path: Path) -> Edit
     """
     if not path.exists():
         raise WrongRequestError(f"{path} is not there: name a CTC folder, a TrackMate XML file or a GEFF.")
+    return _as_far_as_it_goes(_opened(connection, row, path))
+
+
+def _opened(connection: Connection, row: AcquisitionRow, path: Path) -> EditedMovie:
     if is_ctc_folder(path):
         return ctc_movie(connection, row, path)
     times = done_times(connection, row.id)
@@ -41,6 +46,12 @@ def open_edited(connection: Connection, row: AcquisitionRow, path: Path) -> Edit
     raise WrongRequestError(
         f"{path} is neither a folder with res_track.txt or man_track.txt (CTC), nor TrackMate's XML, nor a GEFF."
     )
+
+
+def _as_far_as_it_goes(movie: EditedMovie) -> EditedMovie:
+    """Return a movie up to its last nucleus: it may be of a time when what is behind that was not done yet."""
+    last = next((t for t in reversed(movie.times) if movie.places.get(t) or movie.labels(t).any()), -1)
+    return replace(movie, times=tuple(t for t in movie.times if t <= last))
 
 
 def done_times(connection: Connection, acquisition_id: int) -> Sequence[int]:

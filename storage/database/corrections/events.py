@@ -22,6 +22,8 @@ LINK_KINDS = ("link", "unlink", "divide", "undivide", "end")
 KINDS = (*NUCLEUS_KINDS, *LINK_KINDS)
 SETTLED = (AcquisitionState.COMPLETE.value, AcquisitionState.PARTIAL.value)
 """States of an acquisition of which nothing more is awaited."""
+CORRIGIBLE = (*SETTLED, AcquisitionState.PROCESSING.value)
+"""States of an acquisition that may have time points that are done."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,8 @@ class JobOrders:
         """Train weights on images and labels of this computer."""
         order = TrainOrder.read(values, model_names())
         title, acquisition = f"{order.name}, from {order.start_from}", values.get("acquisition")
-        usual = asdict(TrainOrder.read({"name": order.name, "start_from": order.start_from}, model_names()))
+        decided = {"name": order.name, "start_from": order.start_from, "acquisition": acquisition}
+        usual = asdict(TrainOrder.read(decided, model_names()))
         chosen: dict[str, Any] = asdict(order)
         given = {name: value for name, value in chosen.items() if name in _ALWAYS_TOLD or value != usual[name]}
         source: dict[str, Any]

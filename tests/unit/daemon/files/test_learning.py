@@ -13,7 +13,10 @@ from cases.corrected import CorrectedMovie
 import storage
 from daemon.cli import main
 from daemon.files.learning import Comparison
+from nuset_engine.evaluation.paired import PairedDifference
 from nuset_engine.evaluation.scores import seen_nuclei
+
+CLEAR = PairedDifference(0.1, 0.05, 0.15, 9)
 
 
 def scored(ap_50: float, ap: float) -> pd.DataFrame:
@@ -26,17 +29,31 @@ def scored(ap_50: float, ap: float) -> pd.DataFrame:
     [((0.8, 0.5), (0.7, 0.6), True), ((0.7, 0.6), (0.8, 0.5), False), ((0.8, 0.6), (0.8, 0.5), True)],
 )
 def test_better_is_what_finds_more(new: tuple[float, float], present: tuple[float, float], better: bool) -> None:
-    found = Comparison(scored(*new), scored(*present))
+    found = Comparison(scored(*new), scored(*present), CLEAR)
     assert found.is_better is better
     assert ("is better" in found.verdict("mine", "theirs", 2)) is better
     assert found.table("mine", "theirs")["measure"].tolist() == ["images", "ap_50", "ap"]
 
 
 def test_the_same_is_not_better(tmp_path: Path) -> None:
-    found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5))
+    found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5), CLEAR)
     assert not found.is_better
     found.keep(tmp_path / "score-new.json", tmp_path / "score-present.json")
     assert json.loads((tmp_path / "score-new.json").read_text()) == [{"images": 4, "ap_50": 0.8, "ap": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (CLEAR, "is better on 2 time points"),
+        (PairedDifference(0.1, -0.02, 0.2, 9), "scores higher on 2 time points that were held out (4 images): AP at 0.5 is"),
+        (PairedDifference(0.1, 0.05, 0.15, 4), "4 images cannot tell whether the difference of +0.100 is more than chance"),
+    ],
+)
+def test_what_may_be_chance_is_called_better_by_nobody(difference: PairedDifference, words: str) -> None:
+    verdict = Comparison(scored(0.8, 0.5), scored(0.7, 0.5), difference).verdict("mine", "theirs", 2)
+    assert words in verdict
+    assert ("is better" in verdict) is difference.is_significant
 
 
 def test_nuclei_where_nobody_looked_do_not_count() -> None:

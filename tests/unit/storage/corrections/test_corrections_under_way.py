@@ -20,6 +20,7 @@ from storage.corrections.here import carry_out
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED, ORDERED
+from storage.export.exporters import export
 from storage.query.snapshots import snapshot
 from storage.verify import verify
 
@@ -118,6 +119,27 @@ def test_what_is_said_while_it_runs_ends_as_what_is_said_afterwards(tmp_path: Pa
     assert [
         one for checked in verify(movie.movie.output, movie.row.id, source=False) for one in checked.mismatches
     ] == []
+
+
+@pytest.mark.parametrize("form", ["ctc", "geff", "trackmate"])
+def test_what_was_edited_elsewhere_is_taken_over_as_far_as_time_points_are_done(form: str, tmp_path: Path) -> None:
+    """The movie was exported before some of them: of these nothing is said."""
+    edited, grown = UnderWay(tmp_path / "edited", 6), UnderWay(tmp_path / "grown", 6)
+    for movie in (edited, grown):
+        movie.advance(3)
+    edited.say(PersonsWord("delete", 1, (3,)), PersonsWord("link", 1, (5,), (6,)))
+    path = export(edited.movie.output, "embryo", form, tmp_path / form)
+    grown.advance(2)
+    before = grown.seen()
+    corrector = Corrector(str(grown.movie.output), grown.row.id, author="me")
+    report = corrector.import_(path)
+    assert (report.found["delete"], report.states) == (1, {APPLIED: len(report.said)})
+    assert report.notes[-1] == "2 time points of embryo are not in it, and stay as they are."
+    assert {t for one in report.said for t in one.times} <= {0, 1, 2}
+    told(grown)
+    assert len(grown.seen()["nuclei"]) == len(before["nuclei"]) - 1
+    corrector.undo()
+    assert_same_seen(grown.seen(), before)
 
 
 def test_undone_at_any_time_nothing_is_left_of_it(tmp_path: Path) -> None:

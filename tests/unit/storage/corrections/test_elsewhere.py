@@ -194,8 +194,9 @@ def test_what_cannot_be_taken_over_is_named(copied: Callable[[str], CorrectedMov
     with pytest.raises(WrongRequestError, match="have the shape"):
         corrector(movie).import_(small)
     with Catalog.open(movie.output) as catalog:
-        catalog.set_acquisition_state(opened_id(catalog), AcquisitionState.PROCESSING)
-    with pytest.raises(WrongRequestError, match="import when it is complete"):
+        for state in (AcquisitionState.PROCESSING, AcquisitionState.SET_ASIDE):
+            catalog.set_acquisition_state(opened_id(catalog), state)
+    with pytest.raises(WrongRequestError, match="import when some of it is done"):
         corrector(movie).import_(folder)
 
 
