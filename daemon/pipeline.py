@@ -218,16 +218,9 @@ def admit(
         sources,
         {t + shift: fingerprint for t, fingerprint in found.former.items()},
     )
-    _note_stage(catalog, row, found, shift)
+    stages_um = found.description.stages(found.fingerprints)
+    catalog.sources.note_stages(row.id, {t + shift: place for t, place in stages_um.items()})
     return row
-
-
-def _note_stage(catalog: Catalog, row: AcquisitionRow, found: Found, shift: int) -> None:
-    """Write down where the stage stood for the first plane: of later ones, and of further files, it may not hold."""
-    said = found.description
-    first = 0 if said.first_number is None else min(found.fingerprints, default=0)
-    if said.stage_um is not None and first in found.fingerprints:
-        catalog.sources.note_stage(row.id, [first + shift], said.stage_um)
 
 
 def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:

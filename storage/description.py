@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -79,7 +79,9 @@ class Description:
     started_at : str or None
         When the acquisition began, as the file says it: ISO 8601, the microscope's local time where no zone is given.
     stage_um : (y, x) or None
-        Where the stage stood, as the file says it.
+        Where the stage stood, as the file says it; of several time points for the first.
+    stages_um : mapping of t to (y, x)
+        The same for each time point of which the file says it.
     origins : Origins
         Where the other facts are from.
     overruled : mapping
@@ -112,11 +114,24 @@ class Description:
     time_stamps_s: tuple[float, ...] = ()
     started_at: str | None = None
     stage_um: tuple[float, float] | None = None
+    stages_um: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     origins: Origins = field(default_factory=Origins)
     remarks: tuple[str, ...] = ()
     overruled: Mapping[str, Any] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
     drawn: str | None = None
+
+    def stages(self, times: Iterable[int]) -> dict[int, tuple[float, float]]:
+        """Return where the stage stood, (y, x), at those of some time points of which the file says it.
+
+        `stage_um` counts for the first one of the file: of later ones, and of further files, it may not hold.
+        """
+        times = list(times)
+        first = 0 if self.first_number is None else min(times, default=0)
+        known = dict(self.stages_um)
+        if self.stage_um is not None:
+            known.setdefault(first, self.stage_um)
+        return {t: known[t] for t in times if t in known}
 
     def file_of(self, t: int) -> Path:
         """Return what holds time point t: its own file where there is one per time point, else the source.

@@ -146,6 +146,8 @@ class Image:
         The ends of sentences about the file that people must know.
     stage_um : (y, x) or None
         Where the stage stood.
+    stages_um : mapping of t to (y, x)
+        The same of each time point, where the file says it.
     lacking : tuple of str
         As in `Description`.
     """
@@ -163,6 +165,7 @@ class Image:
     number: int | None = None
     remarks: tuple[str, ...] = ()
     stage_um: tuple[float, float] | None = None
+    stages_um: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
 
 
@@ -222,6 +225,7 @@ def _acquisition(
         time_stamps_s=stamps,
         started_at=image.started_at,
         stage_um=image.stage_um,
+        stages_um=image.stages_um,
         remarks=tuple(f"{path} {remark}." for remark in image.remarks),
         lacking=image.lacking,
     )

@@ -65,6 +65,22 @@ class Hand:
                 chain.click_and_hold()
         chain.release().perform()  # type: ignore[no-untyped-call]
 
+    def drag(self, ball: int, to: tuple[float, float], t: int) -> None:
+        """Drag a nucleus; as soon as time point t is shown, let go at another place."""
+        from selenium.webdriver import ActionChains
+        from selenium.webdriver.common.by import By
+
+        canvas = self.window.driver.find_element(By.CSS_SELECTOR, ".stage canvas")
+        width, height = self.window.run(f"const b = {CANVAS}.getBoundingClientRect(); return [b.width, b.height]")
+        (y, x), chain = BALLS[ball], ActionChains(self.window.driver, duration=10)
+        chain.move_to_element_with_offset(canvas, round(width * (x / SHAPE[2] - 0.5)), round(height * (y / SHAPE[1] - 0.5)))
+        chain.click_and_hold().move_by_offset(9, 9).perform()  # type: ignore[no-untyped-call]
+        self.at(t)
+        self.window.wait("its line", lambda: self.window.run("return !!document.querySelector('.marks line')"))
+        chain, (y, x) = ActionChains(self.window.driver, duration=10), to
+        chain.move_to_element_with_offset(canvas, round(width * (x / SHAPE[2] - 0.5)), round(height * (y / SHAPE[1] - 0.5)))
+        chain.release().perform()  # type: ignore[no-untyped-call]
+
     def said(self, words: str) -> None:
         """Wait until the page answers, and lists it."""
         self.window.wait(words, lambda: words in self.window.text("#notice"))
@@ -81,6 +97,37 @@ def track_at(lab: Lab, t: int, ball: int) -> int:
     rows = lab.rows(f"select centroid_y_px, centroid_x_px, track_id from nuclei where t = {t}")
     y, x = BALLS[ball]
     return int(min(rows, key=lambda row: (row[0] - y) ** 2 + (row[1] - x) ** 2)[2])
+
+
+def test_a_link_is_dragged_from_a_nucleus_to_what_it_is_at_the_next_time_point(
+    window: Browser, tmp_path: Path
+) -> None:
+    lab = Lab(tmp_path, {"report_s": 1})
+    for t in range(2):
+        write_stack(lab.incoming / f"embryo_t{t:03}.tif", stack(t))
+    lab.start()
+    try:
+        lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
+        with live_page(lab.database) as page:
+            window.open(f"{page.address}/#/a/1?t=0&z=2&tab=correct")
+            hand = Hand(window)
+            hand.at(0)
+            window.wait("the list", lambda: "Nothing yet" in window.text(".pane"))
+            hand.drag(3, (5, 5), 1)
+            window.wait("a hint", lambda: "Nothing is linked" in window.text("#notice"))
+            hand.at(0)
+            hand.drag(3, BALLS[4], 1)
+            hand.said("correction 1 (link at time point 0) is applied")
+            assert track_at(lab, 0, 3) == track_at(lab, 1, 4) != track_at(lab, 1, 3)
+            window.wait("the line is gone", lambda: not window.run("return !!document.querySelector('.marks line')"))
+            hand.choose(1)
+            hand.press("z")
+            hand.said("undoing correction 1, is applied")
+            assert track_at(lab, 0, 3) == track_at(lab, 1, 3)
+            window.open("about:blank")
+    finally:
+        lab.stop()
+    assert window.console() == []
 
 
 def test_nuclei_and_links_are_corrected_by_hand_and_undone(window: Browser, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def _file(planes: list[np.ndarray], places: list[tuple[int, ...]], summary: dict
     pointer, index = 4, b""
     for plane, (c, z, t, p) in zip(planes, places, strict=True):
         said = {"ChannelIndex": c, "SliceIndex": z, "FrameIndex": t, "PositionIndex": p, "ElapsedTime-ms": 60000.0 * t}
-        said |= {"PositionName": f"Pos{p}"}
+        said |= {"PositionName": f"Pos{p}", "XPositionUm": 100.0 * p - 2.5 * t, "YPositionUm": 50.0 + t}
         start = len(data)
         data[pointer : pointer + 4] = struct.pack("<I", start)
         page, pointer = _page(plane, json.dumps(said).encode(), start)

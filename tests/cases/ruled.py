@@ -29,7 +29,7 @@ class DriftingMovie:
         """The next time point."""
         self.catalog.add_timepoints(self.row.id, {t: "a"}, {t: Path(f"/data/{self.row.name}_t{t:03d}.tif")})
         if stage is not None:
-            self.catalog.sources.note_stage(self.row.id, [t], stage)
+            self.catalog.sources.note_stages(self.row.id, {t: stage})
         places = [[2.0, 5.0 + 30 * n + 0.5 * t, 6.0 + 0.25 * t] for n in range(3)]
         if self.divides_at is not None and t >= self.divides_at:
             apart = 2.0 + 0.5 * (t - self.divides_at)

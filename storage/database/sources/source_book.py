@@ -76,12 +76,14 @@ class SourceBook(Book):
         with self._transaction() as connection:
             return former.to_replace(connection, description, model_sha256, params, any_channel)
 
-    def note_stage(self, acquisition_id: int, times: Iterable[int], stage_um: tuple[float, float]) -> None:
+    def note_stages(self, acquisition_id: int, stages_um: Mapping[int, tuple[float, float]]) -> None:
         """Write down where the stage stood, (y, x), at time points of an acquisition."""
-        place = {"stage_y_um": float(stage_um[0]), "stage_x_um": float(stage_um[1])}
+        if not stages_um:
+            return
         with self._transaction() as connection:
-            for t in times:
+            for t, (y, x) in stages_um.items():
                 here = (timepoints.c.acquisition_id == acquisition_id) & (timepoints.c.t == t)
+                place = {"stage_y_um": float(y), "stage_x_um": float(x)}
                 connection.execute(update(timepoints).where(here).values(place))
 
     def confirm(self, found: Found, taken: Iterable[taken_files.Source] = ()) -> int | None:

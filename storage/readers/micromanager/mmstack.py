@@ -12,6 +12,7 @@ import math
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from storage.readers.image import (
     first_line,
 )
 from storage.readers.length_units import micrometres, seconds
+from storage.readers.micromanager.plane_facts import MOST, PlaneFacts, stages, time_stamps
 from storage.readers.micromanager.planned import PlannedStack
 from storage.readers.parts import absent_parts, companions, first_part
 
@@ -74,6 +76,7 @@ class _Walk:
     head: bytes
     pages: list[tuple[_Place, _Page]] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    facts: dict[int, PlaneFacts] = field(default_factory=dict)  # by the place of a page
 
     def goes_on(self, file: BoundedFile, number: int, head: bytes) -> bool:
         """Say whether it is the same file as then, with the same first and last page."""
@@ -95,10 +98,13 @@ class _Files:
         self._paths = paths
         self._open: dict[int, BoundedFile] = {}
 
+    def file(self, number: int) -> BoundedFile:
+        if number not in self._open:
+            self._open[number] = BoundedFile(self._paths[number])
+        return self._open[number]
+
     def read(self, page: _Page, length: int) -> bytes:
-        if page.file not in self._open:
-            self._open[page.file] = BoundedFile(self._paths[page.file])
-        return self._open[page.file].at(page.pixels, length, "a plane")
+        return self.file(page.file).at(page.pixels, length, "a plane")
 
     def close(self) -> None:
         files, self._open = self._open, {}
@@ -236,6 +242,7 @@ def _pages(file: BoundedFile, path: Path, number: int) -> tuple[list[tuple[_Plac
     """Return the pages with their places, and whether the file was closed."""
     mark, where = file.unpack("<II", 8, "its header")
     if mark == _INDEX and where:
+        _walks.pop((path, number), None)  # what was known of it may be of another file of this name
         mapped = _map(file, where)
         return [(place, _page(file, number, offset)) for place, offset in mapped], True
     return _walked(file, path, number), False
@@ -323,6 +330,7 @@ def _image(files: Sequence[Path], stack: PlannedStack[_Page], position: int) -> 
     size_t, size_c, size_z = stack.sizes
     with BoundedFile(files[page.file]) as file:
         said = _said(file, page)
+    facts = _facts(files, planes, size_t)
     yx_um = micrometres(summary.get("PixelSize_um") or said.get("PixelSizeUm"), "um")
     step = summary.get("z-step_um")
     names = summary.get("ChNames")
@@ -332,23 +340,28 @@ def _image(files: Sequence[Path], stack: PlannedStack[_Page], position: int) -> 
         voxel_um=(micrometres(abs(step), "um") if isinstance(step, int | float) else None, yx_um, yx_um),
         channel_names=tuple(str(name) for name in names) if isinstance(names, list) else (),
         interval_s=seconds(summary.get("Interval_ms"), "ms"),
-        time_stamps_s=_time_stamps(files, planes, size_t),
+        time_stamps_s=time_stamps(facts, size_t),
         started_at=str(summary.get("StartTime") or summary.get("Time") or "") or None,
         name=str(said.get("PositionName") or f"Pos{position}"),
         time_points=stack.time_points(position),
+        stage_um=PlaneFacts.of(said).stage_um,
+        stages_um=stages(facts),
         lacking=tuple(filter(None, [stack.lacks(files[0])])),
     )
 
 
-def _time_stamps(files: Sequence[Path], planes: Mapping[PlaneIndex, _Page], size_t: int) -> tuple[float, ...]:
-    """Return seconds from the first time point; empty unless each says when it was."""
-    if not 1 < size_t <= 10_000 or any((t, 0, 0) not in planes for t in range(size_t)):
-        return ()
-    found = []
-    for t in range(size_t):
-        with BoundedFile(files[planes[t, 0, 0].file]) as file:
-            elapsed = _said(file, planes[t, 0, 0]).get("ElapsedTime-ms")
-        if not isinstance(elapsed, int | float):
-            return ()
-        found.append(elapsed / 1000.0)
-    return tuple(round(stamp - found[0], 6) for stamp in found)
+def _facts(files: Sequence[Path], planes: Mapping[PlaneIndex, _Page], size_t: int) -> dict[int, PlaneFacts]:
+    """Return what the first plane of each time point says of it; of files that are being written, it is read once."""
+    found = {}
+    with closing(_Files(files)) as opened:
+        for t in range(min(size_t, MOST)):
+            page = planes.get((t, 0, 0))
+            if page is None:
+                continue
+            walk = _walks.get((files[page.file], page.file))
+            known = {} if walk is None else walk.facts
+            if page.offset not in known and (said := _said(opened.file(page.file), page)):
+                known[page.offset] = PlaneFacts.of(said)
+            if page.offset in known:
+                found[t] = known[page.offset]
+    return found

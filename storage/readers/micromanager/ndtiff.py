@@ -26,12 +26,12 @@ from storage.readers.file_stamp import FileStamp, file_stamp
 from storage.readers.fingerprint import Extent, FreshFiles, of_page_starts
 from storage.readers.image import MOST_PLANES, ExtentSource, Image, PlaneIndex, acquisitions, first_line
 from storage.readers.length_units import micrometres
+from storage.readers.micromanager.plane_facts import MOST, PlaneFacts, stages, time_stamps
 from storage.readers.parts import companions
 from storage.readers.tiff.chain import walk
 
 PIXEL_TYPES = {0: np.uint8, 1: np.uint16, 3: np.uint16, 4: np.uint16, 5: np.uint16, 6: np.uint16}
 _T, _C, _Z = "time", "channel", "z"
-_MOST_STAMPS = 10_000  # time points whose own metadata is read
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ class _Index:
     ----------
     entries : list of Entry
         Those read so far.
-    elapsed_ms : dict
-        What the metadata of planes say of when they were taken, by file and offset, as far as it was read.
+    facts : dict
+        What the metadata of planes say of when and where they were taken, by file and offset, as far as it was read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -190,7 +190,7 @@ class _Index:
 
     def _begin(self) -> None:
         self.entries: list[Entry] = []
-        self.elapsed_ms: dict[tuple[str, int], float] = {}
+        self.facts: dict[tuple[str, int], PlaneFacts] = {}
         self._where = 0
         self._stamp: FileStamp | None = None
         self._ends: tuple[tuple[int, bytes], ...] = ()  # (offset, bytes) of the first and of the last entry
@@ -334,17 +334,19 @@ def _image(path: Path, name: str, position: _Position) -> tuple[Image, NdtiffSou
         said = _metadata(stacks, entry)
         z_um = _distance(said, _metadata(stacks, second)) if second is not None else None
         index = _indices.get(path)
-        stamps = _time_stamps(stacks, position, {} if index is None else index.elapsed_ms)
+        facts = _facts(stacks, position, {} if index is None else index.facts)
     yx_um = micrometres(said.get("PixelSizeUm", said.get("PixelSize_um")), "um")
     image = Image(
         shape=(t, c, z, entry.height, entry.width),
         dtype=entry.dtype,
         voxel_um=(z_um, yx_um, yx_um),
         channel_names=position.channels,
-        time_stamps_s=stamps,
+        time_stamps_s=time_stamps(facts, t),
         started_at=str(said.get("Time") or "").rstrip(" -") or None,
         name=name,
         time_points=position.time_points,
+        stage_um=PlaneFacts.of(said).stage_um,
+        stages_um=stages(facts),
     )
     return image, source
 
@@ -369,21 +371,19 @@ def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _time_stamps(stacks: _Stacks, position: _Position, known: dict[tuple[str, int], float]) -> tuple[float, ...]:
-    """Return seconds from the first time point; empty unless every time point says when it was."""
+def _facts(
+    stacks: _Stacks, position: _Position, known: dict[tuple[str, int], PlaneFacts]
+) -> dict[int, PlaneFacts]:
+    """Return what the first plane of each time point says of it."""
     size_t, size_c, _ = position.sizes  # asked once: it looks at all planes
-    if not 1 < size_t <= _MOST_STAMPS:
-        return ()
-    found = []
-    for t in range(size_t):
+    found = {}
+    for t in range(min(size_t, MOST)):
         entry = next((position.planes[t, c, 0] for c in range(size_c) if (t, c, 0) in position.planes), None)
         if entry is None:
-            return ()
+            continue
         where = (entry.file, entry.offset)
-        if where not in known:
-            said = _metadata(stacks, entry).get("ElapsedTime-ms")
-            if not isinstance(said, int | float):
-                return ()
-            known[where] = float(said)
-        found.append(known[where] / 1000.0)
-    return tuple(round(stamp - found[0], 6) for stamp in found)
+        if where not in known and (said := _metadata(stacks, entry)):
+            known[where] = PlaneFacts.of(said)
+        if where in known:
+            found[t] = known[where]
+    return found

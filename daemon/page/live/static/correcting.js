@@ -2,6 +2,7 @@
 
 import { ask, order, tell, told } from "/static/api.js";
 import { drawn, element, when } from "/static/build.js";
+import { LinkDrag } from "/static/link_drag.js";
 
 // What can be said: its key, its words, whether a nucleus is chosen first, how many of a later time point are clicked on.
 const KINDS = {
@@ -11,7 +12,7 @@ const KINDS = {
   add: { key: "a", words: "add", ask: "Click into the nucleus that was missed." },
   outline: { key: "o", words: "draw", ask: "" },
   confirm: { key: "c", words: "is right", of: "one", at_once: true },
-  link: { key: "l", words: "link", of: "one", later: 1, ask: "Click on the nucleus that it is now." },
+  link: { key: "l", words: "link", of: "one", later: 1, ask: "Click on the nucleus that it is now, or let go on it." },
   unlink: { key: "u", words: "unlink", of: "one", at_once: true },
   divide: { key: "d", words: "divides", of: "one", later: 2, ask: "Click on its two daughters." },
   undivide: { key: "v", words: "no division", of: "one", at_once: true },
@@ -22,7 +23,7 @@ const HELP = [
   ["split", "choose it, press s, click on two points or more in it, press Enter"],
   ["add", "press a, click into it; the network draws it"],
   ["draw", "press o and draw around it: the slice of a chosen nucleus anew, or a new one where none is chosen"],
-  ["link", "choose it, press l, click on what it is at the next time point; arrow keys go to a later one"],
+  ["link", "drag it to what it is at the next time point, which is shown meanwhile; or choose it, press l, click on that; arrow keys go to a later one"],
   ["unlink", "choose it, press u: it does not go on as what its track says"],
   ["divides", "choose the mother, press d, click on both daughters"],
   ["no division", "the track of the chosen one does not divide"],
@@ -38,6 +39,7 @@ export class Correcting {
     this.list = null;
     this.sending = false;
     this.drawing = null;
+    this.drag = new LinkDrag(this);
   }
 
   get on() {
@@ -53,6 +55,7 @@ export class Correcting {
     stage.canvas.addEventListener("pointerdown", (event) => this.draws(event));
     stage.canvas.addEventListener("pointermove", (event) => this.draws(event));
     stage.canvas.addEventListener("pointerup", (event) => this.draws(event));
+    this.drag.listen(stage);
   }
 
   // True where a key meant something here.
@@ -91,15 +94,33 @@ export class Correcting {
       this.begun = null;
       return tell("Outlines are drawn on slices: go to the view of a slice.");
     }
-    if (KINDS[kind].later) {
-      const next = view.visible().find((t) => t > state.t);
-      if (next === undefined) {
-        this.begun = null;
-        return tell("There is no later time point yet.");
-      }
-      await view.take({ t: next });
-    }
+    if (KINDS[kind].later && !(await this.later())) return tell("There is no later time point yet.");
     this.show();
+  }
+
+  // Go to the next time point, where what is being said is ended; false where there is none.
+  async later() {
+    const { view } = this;
+    const next = view.visible().find((t) => t > view.state.t);
+    if (next === undefined) this.begun = null;
+    else await view.take({ t: next });
+    return next !== undefined;
+  }
+
+  // A nucleus is being dragged.
+  async dragged({ label, t, place }) {
+    this.begun = { kind: "link", label, t, points: [{ place }], labels: [] };
+    if (!(await this.later())) tell("There is no later time point yet.");
+    this.show();
+  }
+
+  async dropped(label) {
+    if (!this.begun) return;
+    const { kind, t, label: of } = this.begun;
+    if (label) return this.send({ kind, t, labels: [of], to: [label], to_t: this.view.state.t });
+    this.leave();
+    tell("Nothing is linked: let go on the nucleus that it is now.");
+    await this.view.take({ t });
   }
 
   atOnce(kind, label) {
@@ -112,6 +133,7 @@ export class Correcting {
 
   // True where a click in the picture was meant for what is being said.
   clicked(label, place) {
+    if (this.drag.over) return true;
     if (!this.on || !this.begun) return false;
     const { kind, t, labels, points } = this.begun;
     const of = this.begun.label;
@@ -202,6 +224,8 @@ export class Correcting {
     const points = begun ? begun.points : [];
     const dots = points.map(({ place }) => drawn("circle", { cx: place.x * width, cy: place.y * height, r: Math.max(3, width / 160) }));
     const line = this.drawing && this.drawing.map(({ x, y }) => `${x * width},${y * height}`).join(" ");
+    const [from, to] = this.drag.line.map(({ x, y }) => [x * width, y * height]);
+    if (from) dots.push(drawn("line", { x1: from[0], y1: from[1], x2: to[0], y2: to[1] }));
     marks.replaceChildren(...dots, ...(line ? [drawn("polygon", { points: line })] : []));
   }
 

@@ -52,15 +52,22 @@ function build(main, view, choices) {
   chooseSource();
   const name = element("input", { type: "text", name: "name", value: "mine", spellcheck: "false" });
   const start = weightsChoice("start_from", choices.models, "start from", "", [["nothing", "nothing: train from the beginning", "thousands of steps, and hundreds of images, are needed"]]);
-  const usual = () => (start.select.value === "nothing" ? { steps: 8000, learning_rate: 0.001 } : { steps: 600, learning_rate: 0.0002 });
+  const beginning = { steps: 8000, learning_rate: 0.001, crop_px: 256, synthetic_share: 0.4 };
+  const usual = () => {
+    if (start.select.value === "nothing") return beginning;
+    const corrected = { steps: 600, learning_rate: 0.001, crop_px: 128, synthetic_share: 0 };
+    return source.value === "" ? { ...beginning, steps: 600, learning_rate: 0.0002 } : corrected;
+  };
   const steps = numberInput("steps", "600", { min: 1, step: 1 });
   const rate = numberInput("learning_rate", "0.0002", { min: 0 });
   const width = numberInput("width", "24", { min: 2, step: 1 });
-  start.select.addEventListener("change", () => {
-    steps.placeholder = usual().steps;
-    rate.placeholder = usual().learning_rate;
+  const edge = numberInput("crop_px", "256", { min: 64, step: 16 });
+  const share = numberInput("synthetic_share", "0.4", { min: 0, max: 1 });
+  const showUsual = () => {
+    for (const [name, input] of Object.entries({ steps, learning_rate: rate, crop_px: edge, synthetic_share: share })) input.placeholder = usual()[name];
     width.disabled = start.select.value !== "nothing";
-  });
+  };
+  for (const one of [start.select, source]) one.addEventListener("change", showUsual);
   width.disabled = true;
   const crops = numberInput("batch_size", "4", { min: 1, step: 1 });
   const stepsField = field("steps", steps, " ");
@@ -82,8 +89,8 @@ function build(main, view, choices) {
   const more = [
     field("crops a step", crops, "batch size"),
     field("optimiser", choice("optimizer", [["adam", "Adam"], ["rmsprop", "RMSprop"]], "adam"), "RMSprop is that of the original"),
-    field("edge of a crop", numberInput("crop_px", "256", { min: 64, step: 16 }), "a multiple of 16", "px"),
-    field("share of synthetic crops", numberInput("synthetic_share", "0.4", { min: 0, max: 1 }), "0 to 1; few images need more of them"),
+    field("edge of a crop", edge, "a multiple of 16", "px"),
+    field("share of synthetic crops", share, "0 to 1; few images need more of them"),
     field("how much crops are changed", choice("augmentation", [["strong", "strong"], ["mild", "mild"]], "strong"), "mild suits the last part of a training"),
     field("size of nuclei", choice("sizes", [["labelled", "as labelled"], ["measured", "as the weights measure it"]], "labelled"), ""),
     field("channels of the first level", width, "only from nothing"),
