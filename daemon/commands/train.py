@@ -101,12 +101,15 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600)")
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
-    parser.add_argument("--crop-px", type=options.positive_int, help="edge of a crop in network pixels (256, from corrections 128)")
+    edge = "edge of a crop in network pixels (256, from corrections 128)"
+    parser.add_argument("--crop-px", type=options.positive_int, help=edge)
     parser.add_argument("--width", type=options.positive_int, help="channels of the first level, without --from (24)")
-    parser.add_argument("--learning-rate", type=float, help="highest learning rate (1e-3, fine-tuning 2e-4, from corrections 1e-3)")
+    rate = "highest learning rate (1e-3, fine-tuning 2e-4, from corrections 1e-3)"
+    parser.add_argument("--learning-rate", type=float, help=rate)
     parser.add_argument("--optimizer", choices=("adam", "rmsprop"), help="rmsprop is that of the original NuSeT (adam)")
     parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
-    parser.add_argument("--synthetic-share", type=float, help="share of synthetic crops, 0 to 1 (0.4, from corrections 0)")
+    share = "share of synthetic crops, 0 to 1 (0.4, from corrections 0)"
+    parser.add_argument("--synthetic-share", type=float, help=share)
     parser.add_argument(
         "--augmentation",
         choices=("strong", "mild"),

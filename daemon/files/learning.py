@@ -76,9 +76,11 @@ class Comparison:
         where = f"on {points} time points that were held out ({images} images)"
         told = f"{scores}; {self.difference.words}"
         if not self.is_better:
-            return f"{new} is NOT better {where}: {told}. Go on with {present}, correct more time points, or train longer."
+            then = f"Go on with {present}, correct more time points, or train longer."
+            return f"{new} is NOT better {where}: {told}. {then}"
         if not self.difference.is_significant:
-            return f"{new} scores higher {where}: {told}. Hold more out (--held-out), or look at results, before you use it."
+            then = "Hold more out (--held-out), or look at results, before you use it."
+            return f"{new} scores higher {where}: {told}. {then}"
         return f"{new} is better {where}: {told}. Give its path to --weights, or in [engine] of the configuration."
 
     def keep(self, new: Path, present: Path) -> None:

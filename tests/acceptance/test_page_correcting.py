@@ -72,14 +72,15 @@ class Hand:
 
         canvas = self.window.driver.find_element(By.CSS_SELECTOR, ".stage canvas")
         width, height = self.window.run(f"const b = {CANVAS}.getBoundingClientRect(); return [b.width, b.height]")
-        (y, x), chain = BALLS[ball], ActionChains(self.window.driver, duration=10)
-        chain.move_to_element_with_offset(canvas, round(width * (x / SHAPE[2] - 0.5)), round(height * (y / SHAPE[1] - 0.5)))
-        chain.click_and_hold().move_by_offset(9, 9).perform()  # type: ignore[no-untyped-call]
+
+        def over(place: tuple[float, float]) -> ActionChains:
+            at = round(width * (place[1] / SHAPE[2] - 0.5)), round(height * (place[0] / SHAPE[1] - 0.5))
+            return ActionChains(self.window.driver, duration=10).move_to_element_with_offset(canvas, *at)
+
+        over(BALLS[ball]).click_and_hold().move_by_offset(9, 9).perform()  # type: ignore[no-untyped-call]
         self.at(t)
         self.window.wait("its line", lambda: self.window.run("return !!document.querySelector('.marks line')"))
-        chain, (y, x) = ActionChains(self.window.driver, duration=10), to
-        chain.move_to_element_with_offset(canvas, round(width * (x / SHAPE[2] - 0.5)), round(height * (y / SHAPE[1] - 0.5)))
-        chain.release().perform()  # type: ignore[no-untyped-call]
+        over(to).release().perform()  # type: ignore[no-untyped-call]
 
     def said(self, words: str) -> None:
         """Wait until the page answers, and lists it."""
@@ -99,9 +100,7 @@ def track_at(lab: Lab, t: int, ball: int) -> int:
     return int(min(rows, key=lambda row: (row[0] - y) ** 2 + (row[1] - x) ** 2)[2])
 
 
-def test_a_link_is_dragged_from_a_nucleus_to_what_it_is_at_the_next_time_point(
-    window: Browser, tmp_path: Path
-) -> None:
+def test_a_link_is_dragged_from_a_nucleus_to_what_it_is_at_the_next_time_point(window: Browser, tmp_path: Path) -> None:
     lab = Lab(tmp_path, {"report_s": 1})
     for t in range(2):
         write_stack(lab.incoming / f"embryo_t{t:03}.tif", stack(t))

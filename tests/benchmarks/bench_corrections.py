@@ -273,7 +273,10 @@ def main() -> int:
         person, gap = measure(root, number, said, options.busy)
         found = person.found
         same = digest(root) == before
-    print(f"{options.frames} time points x {options.nuclei} nuclei, {len(said)} corrections, each undone{', worker busy' if options.busy else ''}")
+    worker = "busy" if options.busy else "free"
+    print(
+        f"{options.frames} time points x {options.nuclei} nuclei, {len(said)} corrections, each undone, worker {worker}"
+    )
     for name in ("accepted", "rows"):
         seconds = [getattr(one, name) for one in found]
         longest = max(found, key=lambda one: float(getattr(one, name)))

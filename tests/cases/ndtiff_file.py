@@ -22,7 +22,7 @@ def dataset(folder: Path, array: np.ndarray, positions: int = 1, closed: bool = 
             stacks.append(_Stack(f"run_NDTiffStack_{len(stacks)}.tif"))
         axes = {"time": t, "channel": f"dye {c}", "z": z, **({"position": p} if positions > 1 else {})}
         place = {"XPosition_um_Intended": 100.0 * p - 2.5 * t, "YPosition_um_Intended": 50.0 + t}
-        said = {**place, "PixelSizeUm": 0.5, "ZPosition_um_Intended": 2.0 * z, "ElapsedTime-ms": 60000 * t, "Axes": axes}
+        said = {"PixelSizeUm": 0.5, "ZPosition_um_Intended": 2.0 * z, "ElapsedTime-ms": 60000 * t, "Axes": axes} | place
         index += stacks[-1].append(array[t, c, z] + p, axes, {**said, "Time": "2026-01-02 03:04:05 -"})
     for stack in stacks:
         (folder / stack.name).write_bytes(stack.content(closed))

@@ -371,9 +371,7 @@ def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _facts(
-    stacks: _Stacks, position: _Position, known: dict[tuple[str, int], PlaneFacts]
-) -> dict[int, PlaneFacts]:
+def _facts(stacks: _Stacks, position: _Position, known: dict[tuple[str, int], PlaneFacts]) -> dict[int, PlaneFacts]:
     """Return what the first plane of each time point says of it."""
     size_t, size_c, _ = position.sizes  # asked once: it looks at all planes
     found = {}

@@ -121,7 +121,9 @@ def test_what_is_said_while_it_runs_ends_as_what_is_said_afterwards(tmp_path: Pa
     ] == []
 
 
-@pytest.mark.parametrize("form", ["ctc", "geff", "trackmate"])
+@pytest.mark.parametrize(
+    "form", ["ctc", *(pytest.param(form, marks=pytest.mark.long) for form in ("geff", "trackmate"))]
+)
 def test_what_was_edited_elsewhere_is_taken_over_as_far_as_time_points_are_done(form: str, tmp_path: Path) -> None:
     """The movie was exported before some of them: of these nothing is said."""
     edited, grown = UnderWay(tmp_path / "edited", 6), UnderWay(tmp_path / "grown", 6)
