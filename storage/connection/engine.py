@@ -74,6 +74,8 @@ def _engine(url: str, begin: str, query_only: bool, busy_ms: int = BUSY_TIMEOUT_
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine, begin, query_only, busy_ms)
         return engine
+    if engine.url.username is None and "user" not in engine.url.query:  # the driver would fail over it
+        raise DatabaseUnavailableError(f"{safe_url(url)!r} names no user: write postgresql://user@host/name.")
     _read_password(engine)
     if not query_only:
         _limit_waits(engine, busy_ms)

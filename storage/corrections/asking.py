@@ -25,8 +25,8 @@ from storage.corrections.elsewhere.importing import ImportReport, OpenEdited, im
 from storage.corrections.having import Having
 from storage.corrections.here import ToldProgress
 from storage.corrections.ordering import PersonsWord, ordered
-from storage.database.beside import open_beside_the_service
 from storage.database.catalog import Catalog
+from storage.database.corrections import events
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE, CorrectionOrder
 from storage.errors import LabelsChangingError
 from storage.query.snapshots import resolved, snapshot
@@ -148,11 +148,8 @@ class Corrector:
 
     def list(self) -> pd.DataFrame:
         """Return what was said, and what undid it: one row each."""
-        catalog = open_beside_the_service(self._url)
-        try:
-            return pd.DataFrame(catalog.corrections.listed(self._id))
-        finally:
-            catalog.close()
+        with snapshot(self._url) as connection:
+            return pd.DataFrame(events.listed(connection, self._id))
 
     def say(self, word: PersonsWord) -> CorrectionReply:
         """Order one correction, and wait until it is carried out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from storage.database.catalog import Catalog
 from storage.errors import AnotherWriterError
 
 _LOOK_S = 0.1
+_ALONE_S = 2.0  # how often it is looked whether who was to carry it out is gone
 Said = TypeVar("Said")
 Reply = TypeVar("Reply")
 
@@ -53,12 +55,20 @@ class Having:
         catalog = open_beside_the_service(self.url)
         try:
             said = say(catalog)
-            until = time.monotonic() + self.wait_s
+            until, alone = time.monotonic() + self.wait_s, time.monotonic() + _ALONE_S
             while True:
                 found = reply(catalog, said)
                 held = catalog.corrections.are_held(self.acquisition_id)
                 if held or not waits(found) or time.monotonic() >= until:
                     return found
                 time.sleep(_LOOK_S)
+                if time.monotonic() >= alone:
+                    self._carry_out_alone()
+                    alone = time.monotonic() + _ALONE_S
         finally:
             catalog.close()
+
+    def _carry_out_alone(self) -> None:
+        """It was another command, and no service, that held the lock, or the service has ended meanwhile."""
+        with suppress(AnotherWriterError), Catalog.open(self.url) as catalog:
+            carry_out(catalog, self.acquisition_id, self.progress)

@@ -5,6 +5,7 @@ The nuclei are those that people see now; of each its voxels are kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, and_, func, select
@@ -14,7 +15,7 @@ from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.region import NucleusRegion
 from storage.corrections.outlines import new_nucleus, redrawn
 from storage.corrections.persons_word import COUNTS, PersonsWord
-from storage.database.corrections.events import CorrectionOrder
+from storage.database.corrections.events import MOST, CorrectionOrder
 from storage.errors import LabelsChangingError, WrongRequestError
 from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import AcquisitionRow
@@ -120,6 +121,8 @@ def _refuse_incomplete(word: PersonsWord) -> None:
 
 def _timepoint(connection: Connection, row: AcquisitionRow, source_t: int) -> int:
     t = source_t - (row.first_number or 0)
+    if abs(t) > MOST:
+        raise WrongRequestError(f"{row.name} has no time point {source_t}.")
     here = and_(timepoints.c.acquisition_id == row.id, timepoints.c.t == t)
     state = connection.execute(select(timepoints.c.state).where(here)).scalar()
     if state is None:
@@ -145,7 +148,7 @@ def _later(connection: Connection, row: AcquisitionRow, t: int, source_to_t: int
 
 def _nucleus(connection: Connection, row: AcquisitionRow, t: int, label: int) -> RowMapping:
     here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == label)
-    found = connection.execute(select(nuclei).where(here)).mappings().one_or_none()
+    found = connection.execute(select(nuclei).where(here)).mappings().one_or_none() if label <= MOST else None
     if found is None:
         raise WrongRequestError(f"There is no nucleus {label} at time point {row.source_t(t)} of {row.name}.")
     return found
@@ -199,7 +202,8 @@ def _drawn(row: AcquisitionRow, store: ImageStore, mask: Mask | None) -> Nucleus
 
 def _voxel(row: AcquisitionRow, store: ImageStore, point: Sequence[float]) -> tuple[int, int, int]:
     spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
-    z, y, x = (round(at / size) for at, size in zip(point, spacing, strict=True))
+    known = all(math.isfinite(at) for at in point)
+    z, y, x = (round(at / size) if known else -1 for at, size in zip(point, spacing, strict=True))
     if any(not 0 <= at < size for at, size in zip((z, y, x), store.shape[2:], strict=True)):
         raise WrongRequestError(f"The place {', '.join(f'{at:g}' for at in point)} lies outside the stack.")
     return z, y, x

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from storage import naming
 from storage.clock import utc_now
+from storage.connection.availability import explained
 from storage.connection.database_url import safe_url
 from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
@@ -26,7 +27,7 @@ def open_beside_the_service(database: str | Path) -> Catalog:
     if path is not None and not path.exists():
         raise DatabaseUnavailableError(f"There is no database {path}: give --database, or set NUSETD_DATABASE.")
     engine = writing_engine(url)
-    with engine.connect() as connection:
+    with explained(safe_url(url)), engine.connect() as connection:
         present = checked_revision(connection)
     if present != HEAD:
         engine.dispose()

@@ -16,13 +16,21 @@ def read_mask(path: Path) -> Pixels:
     Raises
     ------
     UnreadableInputError
-        When it is neither.
+        When it is neither, or holds anything but numbers.
     """
     import tifffile
 
     try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
-        return np.asarray(tifffile.imread(path))
-    except (OSError, ValueError, EOFError, tifffile.TiffFileError) as error:
+        with path.open("rb") as file:
+            if path.suffix == ".npy":
+                mask = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+            else:
+                mask = np.asarray(tifffile.imread(file))
+    except OSError as error:
+        why = error.strerror or error
+        raise UnreadableInputError(f"{path} cannot be read ({why}): name a .npy or TIFF file.") from error
+    except (ValueError, EOFError, tifffile.TiffFileError) as error:
         raise UnreadableInputError(f"{path} cannot be read as a mask ({error}): save it as .npy or TIFF.") from error
+    if mask.dtype.kind not in "biuf" or (mask.dtype.kind == "f" and np.isnan(mask).any()):
+        raise UnreadableInputError(f"{path} holds other things than numbers ({mask.dtype}): save 0, and 1 within.")
+    return mask

@@ -17,6 +17,8 @@ from storage.schema.tables import acquisitions, corrections
 
 ORDERED, APPLIED, MISFIT, UNDONE = "ordered", "applied", "does not fit", "undone"
 UNDO = "undo"
+MOST = 2**31 - 1
+"""Numbers above it, which people may write, are in no column of a database."""
 NUCLEUS_KINDS = ("merge", "split", "delete", "add", "redraw", "confirm")
 LINK_KINDS = ("link", "unlink", "divide", "undivide", "end")
 KINDS = (*NUCLEUS_KINDS, *LINK_KINDS)
@@ -155,7 +157,8 @@ def undo(
     mine = and_(corrections.c.acquisition_id == acquisition_id, corrections.c.kind != UNDO)
     query = select(corrections).where(mine).order_by(corrections.c.id.desc())
     wanted = corrections.c.undone_by.is_(None) if number is None else corrections.c.id == number
-    row = connection.execute(query.where(wanted).limit(1)).mappings().one_or_none()
+    there = number is None or abs(number) <= MOST
+    row = connection.execute(query.where(wanted).limit(1)).mappings().one_or_none() if there else None
     if row is None:
         which = "nothing to undo" if number is None else f"no correction {number} in this acquisition"
         raise WrongRequestError(f"There is {which}: `nusetd correct ACQ list` shows what was said.")

@@ -49,8 +49,20 @@ def test_masks_are_arrays_or_tiffs_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "mask.txt").write_text("no image")
     for name in ("mask.npy", "mask.tif"):
         np.testing.assert_array_equal(read_mask(tmp_path / name), mask)
-    with pytest.raises(UnreadableInputError, match="cannot be read as a mask"):
-        read_mask(tmp_path / "mask.txt")
+    wrong = {"complex": np.ones(3, complex), "words": np.array(["a"]), "unknown": np.array([0.0, np.nan])}
+    for name, array in wrong.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(UnreadableInputError, match="other things than numbers"):
+            read_mask(tmp_path / f"{name}.npy")
+    np.savez(tmp_path / "many.npz", mask)
+    (tmp_path / "many.npz").rename(tmp_path / "many.npy")
+    np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)
+    for name in ("mask.txt", "many.npy", "object.npy"):
+        with pytest.raises(UnreadableInputError, match="cannot be read as a mask"):
+            read_mask(tmp_path / name)
+    for name in ("absent.npy", "."):
+        with pytest.raises(UnreadableInputError, match=r"name a \.npy or TIFF file"):
+            read_mask(tmp_path / name)
 
 
 def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +83,17 @@ def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.Capt
         1,
         "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).",
     )
+    vast = "99999999999999999999"
+    for words, why in (
+        (f"delete --t 1 --label {vast}", "There is no nucleus"),
+        (f"delete --t {vast} --label 1", "has no time point"),
+        (f"link --t 0 --label 1 --to 1 --to-t {vast}", "has no time point"),
+        (f"undo {vast}", "There is no correction"),
+        ("add --t 1 --at nan,4,3.5", "lies outside the stack"),
+        ("split --t 1 --label 1 --at 2,inf,3.5 --at 2,4,3.5", "lies outside the stack"),
+    ):
+        code, text = asked(*words.split())
+        assert (code, why in text) == (2, True), words
     code, text = asked("list", "--open", "--format", "csv")
     assert (code, "found now: `undo 2`" in text) == (0, True)
     picture = movie.output / "open-corrections" / "acquisition-1-correction-2.png"

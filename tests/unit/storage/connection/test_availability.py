@@ -82,3 +82,8 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 def test_a_url_of_no_known_database_is_one_sentence(url: str) -> None:
     with pytest.raises(DatabaseUnavailableError, match="is not a database that can be opened"):
         Catalog.open(url)
+
+
+def test_a_server_without_a_user_is_said() -> None:
+    with pytest.raises(DatabaseUnavailableError, match="names no user"):
+        Catalog.open("postgresql://127.0.0.1:1/results")

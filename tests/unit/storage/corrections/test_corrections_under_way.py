@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +206,25 @@ def test_a_track_that_begins_later_gets_no_id_that_a_correction_gave(tmp_path: P
     [frame] = [frame for frame in tracked.update.frames if frame.t == 3]
     assert int(frame.track_ids[frame.labels == 9][0]) not in taken
     assert tracked.measures is None, "tracks are measured where rows are plain"
+
+
+def test_two_people_without_a_service_wait_for_each_other_and_nothing_is_left_over(tmp_path: Path) -> None:
+    """One carries out what the other one says meanwhile, or that one does when it is alone."""
+    movie = UnderWay(tmp_path / "out", 3)
+    movie.finish()
+    output, number = str(movie.movie.output), movie.row.id
+    words = [PersonsWord("delete", 1, (label,)) for label in (3, 5, 7)] + [PersonsWord("merge", 2, (2, 4))]
+    with ThreadPoolExecutor(len(words)) as people:
+        replies = list(people.map(lambda word: Corrector(output, number, author="me").say(word), words))
+    assert [reply.state for reply in replies] == [APPLIED] * len(words)
+    with Catalog.open(output) as catalog:
+        assert catalog.corrections.due() == ()
+
+
+def test_whoever_waits_for_a_service_that_is_gone_does_it_alone(tmp_path: Path) -> None:
+    movie = UnderWay(tmp_path / "out", 2)
+    movie.finish()
+    service = Catalog.open(movie.movie.output)
+    threading.Timer(0.5, service.close).start()
+    say = Corrector(str(movie.movie.output), movie.row.id, author="me")
+    assert say.say(PersonsWord("delete", 1, (3,))).state == APPLIED
