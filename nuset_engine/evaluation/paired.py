@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nuset_engine.evaluation.scores import threshold_name
 
+Values = NDArray[np.float64]  # any axes
 LEAST_IMAGES = 5
 """Of fewer, resampling tells nothing: with four, one in eight differences of pure chance has the same sign in all."""
 
@@ -73,9 +75,9 @@ def paired_difference(
     return PairedDifference(float(_gain(counts.sum(axis=1))), float(low), float(high), images)
 
 
-def _gain(counts: np.ndarray) -> np.ndarray:
+def _gain(counts: Values) -> Values:
     """Difference of the average precisions of two summed counts (2, ..., hits true predicted)."""
     hits, both = counts[..., 0], counts[..., 1] + counts[..., 2]
     found = np.divide(hits, both - hits, out=np.ones_like(hits), where=both > 0)
-    gain: np.ndarray = found[0] - found[1]
+    gain: Values = found[0] - found[1]
     return gain
