@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Write one movie."""
     from daemon.errors import UsageError
-    from daemon.movies.movie import MovieOptions, make_movie
+    from daemon.movies.movie import make_movie
+    from daemon.movies.movie_order import MovieOptions
     from daemon.output import say
     from storage import naming
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from math import ceil, log10
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +15,7 @@ import storage
 from daemon.errors import UsageError
 from daemon.movies.frames import PALETTE, UNTRACKED, Moment, Painter
 from daemon.movies.gif import GifWriter
+from daemon.movies.movie_order import SUFFIXES, MovieOptions
 from daemon.movies.mp4 import Mp4Writer, ffmpeg
 from daemon.movies.tails import Tails
 from daemon.plots.picture import contrast
@@ -26,39 +26,10 @@ from storage.errors import StorageError
 from storage.files import replacing
 from storage.results import AcquisitionResults
 
-SUFFIXES = (".gif", ".mp4")
 CLEAR_PX = 512
 """Smaller images are enlarged, so that outlines hide little."""
 SAMPLES = 6
 """Time points that decide the contrast."""
-
-ColourBy = Literal["lineage", "track"]
-
-
-@dataclass(frozen=True)
-class MovieOptions:
-    """How a movie is made.
-
-    Attributes
-    ----------
-    fps : float
-        Time points per second.
-    tail : int
-        Time points that tails are long; 0 for none.
-    largest_px : int
-        Longest side of the image.
-    by : ``lineage`` or ``track``
-        Whether daughters have their mother's colour.
-    first, last : int or None
-        Time points as people write them, both included; None: all.
-    """
-
-    fps: float = 7.0
-    tail: int = 10
-    largest_px: int = 1024
-    by: ColourBy = "lineage"
-    first: int | None = None
-    last: int | None = None
 
 
 class FrameWriter(Protocol):
@@ -68,7 +39,14 @@ class FrameWriter(Protocol):
         """Append a frame, (Y, X, 3) uint8."""
 
 
-def make_movie(url: str, acquisition: str, output: Path, options: MovieOptions, overwrite: bool = False) -> Path:
+def make_movie(
+    url: str,
+    acquisition: str,
+    output: Path,
+    options: MovieOptions,
+    overwrite: bool = False,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Path:
     """Write the movie of an acquisition, whole or not at all, and return where.
 
     Parameters
@@ -80,6 +58,8 @@ def make_movie(url: str, acquisition: str, output: Path, options: MovieOptions, 
     options : MovieOptions
     overwrite : bool
         Put it in the place of a file that is there.
+    told : callable
+        Told how many frames of how many are done.
 
     Raises
     ------
@@ -98,8 +78,9 @@ def make_movie(url: str, acquisition: str, output: Path, options: MovieOptions, 
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with _writer(unfinished, options.fps, film.painter) as writer:
-            for frame in film.frames():
+            for done, frame in enumerate(film.frames(), start=1):
                 writer.add(frame)
+                told(done, len(film.every))
         replacing.put(unfinished, output)
     except OSError as error:
         raise StorageError(
@@ -152,6 +133,11 @@ class Film:
         self._level = self._chosen_level()
         self.painter = self._make_painter()
 
+    @property
+    def every(self) -> range:
+        """The time points of its frames, those that are absent too."""
+        return range(self.times[0], self.times[-1] + 1, self._found.about.step)
+
     def _chosen_level(self) -> int:
         """The smallest level of the pyramid that is not coarser than the movie."""
         level, side = 0, max(self._found.labels().shape[2:])
@@ -189,8 +175,7 @@ class Film:
 
         about, there = self._found.about, set(self.times)
         tails = Tails(self._options.tail * about.step, self._parents)
-        every = range(self.times[0], self.times[-1] + 1, about.step)
-        for t in tqdm(every, desc="frames", disable=not sys.stderr.isatty(), leave=False):
+        for t in tqdm(self.every, desc="frames", disable=not sys.stderr.isatty(), leave=False):
             yield self._frame(t, tails) if t in there else self.painter.paint_absent(self._clock(t))
 
     def _frame(self, t: int, tails: Tails) -> PictureYX3:

@@ -38,6 +38,8 @@ from cases.stored import acquisition
 
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
+from storage.omezarr.image_store import ImageStore
+from storage.schema.states import AcquisitionState
 from tracking.tracker import FrameTracks, TrackUpdate
 
 VOXEL_UM = [2.0, 0.5, 0.5]
@@ -48,20 +50,28 @@ HERTZ = os.sysconf("SC_CLK_TCK")
 
 
 def former(output: Path, nuclei: int) -> None:
-    """Rows of an acquisition of before."""
+    """An acquisition of before, whole in every way: the service has nothing to do for it."""
     output.mkdir()
+    count, place = nuclei // EACH, output / "former.ome.zarr"
     with Catalog.open(output) as catalog:
         made = {"model_name": "m", "model_sha256": "0" * 64, "params": {"nuclear_channel": 0}}
-        image = acquisition(np.zeros((1, 1, 1, 8, 8), np.uint16), name="former")
-        row = catalog.register(image, zarr_path=output / "former.ome.zarr", **made)  # type: ignore[arg-type]
-        catalog.add_timepoints(row.id, {t: str(t) for t in range(nuclei // EACH)})
+        image = acquisition(np.zeros((count, 1, 1, 8, 8), np.uint16), name="former")
+        row = catalog.register(image, zarr_path=place, **made)  # type: ignore[arg-type]
+        store = ImageStore.create(place, image)
+        catalog.add_timepoints(row.id, {t: str(t) for t in range(count)})
         rng, ids = np.random.default_rng(0), np.arange(1, EACH + 1)
-        for t in range(nuclei // EACH):
+        for t in range(count):
             job = catalog.claim_next()
             assert job is not None
+            store.write_timepoint(t, [image.planes(t, 0)], np.zeros((1, 8, 8), np.uint32))
             table = Nuclei.from_positions(t, rng.uniform(0, 500, (EACH, 3)), volume_um3=rng.uniform(100, 300, EACH))
             catalog.commit_timepoint(job, table, TrackUpdate((FrameTracks(t, ids, ids, True),), (), ()), b"", {})
+            store.publish(t)
             catalog.mark_published(row.id, t)
+            store.write_tracks(t, {})
+            store.publish_tracks(t)
+            catalog.mark_painted(row.id, t)
+        catalog.set_acquisition_state(row.id, AcquisitionState.COMPLETE)
 
 
 def stack(t: int, shape: tuple[int, int, int]) -> np.ndarray:
@@ -88,7 +98,7 @@ class Client(threading.Thread):
         self._looking, self._z = looking, z
         self._kept = http.client.HTTPConnection(self._host, timeout=120)
         self._results = ""
-        self.asked = 0
+        self.asked = self.pictures = 0
 
     def run(self) -> None:
         """Look on while that is wanted."""
@@ -135,6 +145,7 @@ class Client(threading.Thread):
         self._kept.request("GET", path, headers={"Accept-Encoding": "identity"})
         body = self._kept.getresponse().read()
         self.asked += 1
+        self.pictures += "png" in path
         return json.loads(body) if "png" not in path else None
 
 
@@ -231,6 +242,7 @@ def main() -> int:
             run.end()
     share, growth = float(np.median(page)), float(np.median(watched) / np.median(alone) - 1)
     spread = float(np.ptp(alone) / np.median(alone))
+    deaf = sum(not client.pictures for client in clients)
     asked = sum(client.asked for client in clients)
     print(
         f"{options.pairs} x {options.each} time points of {options.shape}; {asked} requests of {len(clients)} clients"
@@ -238,7 +250,9 @@ def main() -> int:
     print(f"page: {share:.1%} of the service's processor time ({min(page):.1%} to {max(page):.1%})")
     print(f"service: {np.median(alone):.2f} s a time point alone, {np.median(watched):.2f} s beside: {growth:+.1%}")
     print(f"(alone, it differs by {spread:.1%} between the repetitions)")
-    return 0 if share <= SHARE and growth <= GROWTH else 1
+    if deaf:
+        print(f"{deaf} clients saw no picture: nothing is judged")
+    return 0 if share <= SHARE and growth <= GROWTH and not deaf else 1
 
 
 if __name__ == "__main__":

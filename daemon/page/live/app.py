@@ -32,11 +32,14 @@ from daemon.page.live.guard import Guard, Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.routes import JobRoutes
 from daemon.page.live.levels import Levels
+from daemon.page.live.movies.movie_desk import MovieDesk
+from daemon.page.live.movies.routes import MovieRoutes
 from daemon.page.live.orders.correcting import CorrectingRoutes
 from daemon.page.live.orders.doubting import queue
 from daemon.page.live.orders.folders import Folders
 from daemon.page.live.orders.routes import OrderRoutes
 from daemon.page.live.orders.services import Services
+from daemon.page.live.over_time import OverTime
 from daemon.page.live.planes import Arrays, View, Wanted
 from daemon.page.live.stores import StoreRoutes, link
 from daemon.page.live.trying.routes import TryingRoutes
@@ -79,8 +82,10 @@ class Page:
         self._following = FollowRoutes(database, ending)
         self._correcting = CorrectingRoutes(database, services, self.changed)
         self._trying = TryingRoutes(database, services, self.changed, ending, visitors.read_only)
+        self._movies = MovieRoutes(database, MovieDesk(ending))
         self._arrays = Arrays(database)
         self._levels = Levels(self._arrays)
+        self._over_time = OverTime(database)
         self._overviews, self._remembered = SharedAnswers(), SharedAnswers()
         self._plots, self._pictures = SharedAnswers(), SharedAnswers()
         self._stamps = Stamps(database)
@@ -110,6 +115,7 @@ class Page:
             *(Route(f"{one}/plot.{form}", partial(self.plot, form=form)) for form in plots.FORMS),
             *(Route(f"/api/distribution.{form}", partial(self.distribution, form=form)) for form in plots.FORMS),
             *self._trying.routes(),
+            *self._movies.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
             *self._stores.routes(),
         ]
@@ -167,7 +173,7 @@ class Page:
 
     def counts(self, request: Request) -> Response:
         """How the time points went."""
-        return self._json(request, lambda: facts.counts(self._database, request.path_params["number"]))
+        return self._json(request, lambda: self._over_time.counts(request.path_params["number"]))
 
     def divisions(self, request: Request) -> Response:
         """Who divided into whom, and when."""

@@ -132,26 +132,6 @@ def divisions(database: str, number: int) -> dict[str, Any]:
     )
 
 
-def counts(database: str, number: int) -> dict[str, Any]:
-    """Nuclei, divisions and median sizes of every time point that is done, as columns."""
-    table = Results(database).sql(
-        "SELECT t, nuclei_count FROM timepoints WHERE acquisition_id = :number AND nuclei_count IS NOT NULL ORDER BY t",
-        number=number,
-    )
-    divisions = Results(database).sql(
-        "SELECT first_t AS t, count(DISTINCT parent_track_id) AS divisions FROM tracks "
-        "WHERE acquisition_id = :number AND parent_track_id IS NOT NULL GROUP BY first_t",
-        number=number,
-    )
-    sizes = Results(database).sql(
-        "SELECT t, avg(equivalent_diameter_um) AS diameter_mean_um, avg(intensity_mean) AS intensity_mean, "
-        "count(DISTINCT track_id) AS cells FROM nuclei WHERE acquisition_id = :number GROUP BY t",
-        number=number,
-    )
-    merged = table.merge(divisions, on="t", how="left").merge(sizes, on="t", how="left").fillna({"divisions": 0})
-    return _columns(merged)
-
-
 def _asked(selection: Selection) -> dict[str, Any]:
     return {name: getattr(selection, name) for name in ("where", "t", "track", "columns")}
 

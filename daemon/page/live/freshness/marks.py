@@ -12,10 +12,8 @@ from typing import Any
 from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
-from daemon.errors import DaemonError
 from daemon.page.live.freshness.until_changed import UntilChanged
 from daemon.page.live.stores import pause
-from storage.errors import StorageError
 from storage.query.changes import CommitWatch, activity_mark, pace_mark, results_mark
 from storage.query.snapshots import snapshot
 
@@ -158,7 +156,7 @@ class MarkNews:
         self._look, self._ending = look, ending
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()  # the next ones; there is another event for those after them
         self._seen = ("", "")  # the marks, and a word that is another one after other results
 
     async def heard(self) -> AsyncIterator[str | None]:
@@ -181,24 +179,27 @@ class MarkNews:
     async def _happened(self) -> bool:
         """Wait for news; False where there are none for long."""
         try:
-            async with self._news:
-                await asyncio.wait_for(self._news.wait(), _HEARTBEAT_S)
+            # No Condition: who is cut off while waiting for one may leave it locked, and then nobody hears, or ends.
+            async with asyncio.timeout(_HEARTBEAT_S):
+                await self._news.wait()
         except TimeoutError:
             return False
         return True
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _watch(self) -> None:
         while self._listeners and not self._ending.is_set():
             try:
                 marks = await run_in_threadpool(self._look)
                 seen = (str(marks), str(hash(marks.results)))
-            except (StorageError, DaemonError) as error:
+            except Exception as error:  # noqa: BLE001  # else nobody would hear of anything any more
                 seen = (f"error {error}", self._seen[1])
             if seen != self._seen:
                 self._seen = seen
-                async with self._news:
-                    self._news.notify_all()
+                self._tell()
             await pause(self._ending, _LOOK_S)
         self._task = None  # before anything else has its turn: who listens from now on begins anew
-        async with self._news:
-            self._news.notify_all()
+        self._tell()

@@ -12,12 +12,13 @@ import { tree } from "/static/lineage.js";
 import { nucleus } from "/static/nucleus.js";
 import { forget, retry, submit } from "/static/orders.js";
 import { Stage } from "/static/stage.js";
+import { Movie } from "/static/movie.js";
 import { plots } from "/static/plots.js";
 import { table } from "/static/table.js";
 import { Trying } from "/static/trying.js";
 
 const VIEWS = { slice: "slice", top: "from above", side: "from the side" };
-const TABS = { chosen: "nucleus", course: "over time", divisions: "divisions", table: "table", plots: "plots", doubts: "doubts", correct: "correct", try: "try settings", about: "about" };
+const TABS = { chosen: "nucleus", course: "over time", divisions: "divisions", table: "table", plots: "plots, movie", doubts: "doubts", correct: "correct", try: "try settings", about: "about" };
 const COLOURS = ["track_id", "label", "generation", "score", "volume_um3", "area_um2", "intensity_mean", "elongation"];
 const PLAIN = { t: 0, z: 0, view: "slice", c: 0, low: "", high: "", by: "track_id", label: "", track: "", tab: "chosen", where: "" };
 const WORDS = ["view", "by", "tab", "where"];
@@ -51,6 +52,7 @@ class View {
     removeEventListener("keydown", this.keys);
     clearInterval(this.playing);
     this.trying.end();
+    if (this.movie) this.movie.end();
     this.ended = true;
   }
 
@@ -297,8 +299,12 @@ class View {
     const made = { chosen: () => this.chosenPane(), course: () => this.coursePane(), divisions: () => this.divisionsPane(), table: () => this.tablePane(), plots: () => this.plotsPane(), doubts: () => this.doubting.pane(), correct: () => this.correcting.pane(), try: () => this.trying.pane(), about: () => this.aboutPane() }[this.state.tab];
     const typing = this.pane.contains(document.activeElement) && document.activeElement.tagName === "INPUT";
     if (typing && this.state.tab === "table") this.list.replaceChildren(...this.listed());
-    else if (this.state.tab !== "try" || !this.pane.contains(this.trying.root)) this.pane.replaceChildren(...made());
-    else made();
+    else this.put(made());
+  }
+
+  // What is one element, always the same, stays where it is: a hand may be at it.
+  put(parts) {
+    if (parts.length !== 1 || this.pane.childNodes.length !== 1 || this.pane.firstChild !== parts[0]) this.pane.replaceChildren(...parts);
   }
 
   chosenPane() {
@@ -371,10 +377,15 @@ class View {
       this.plotsKey = null;
       this.panes();
     };
+    if (!this.movie) {
+      this.movie = new Movie(this.id, this.about);
+      this.drawn = element("div");
+      this.plots = element("div", {}, this.drawn, this.movie.root);
+    }
     const key = JSON.stringify(this.plotted ?? this.state.t);
-    if (this.plotsKey !== key) this.plotsParts = plots(this.path, this.plotted, this.said(this.state.t), asked, (t) => this.said(t));
+    if (this.plotsKey !== key) this.drawn.replaceChildren(...plots(this.path, this.plotted, this.said(this.state.t), asked, (t) => this.said(t)));
     this.plotsKey = key;
-    return this.plotsParts;
+    return [this.plots];
   }
 
   aboutPane() {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from typing import Any
 
 from daemon.children.child import Child, ChildGoneError
 from daemon.errors import DaemonError, UsageError
+from daemon.page.live.page_folder import page_folder
 from daemon.page.live.trying.messages import RESULT, TrialSaid, TrialTask, picture_name
 
 MOST_WAITING = 6
@@ -149,9 +148,8 @@ class TrialQueue:
     # In the thread
 
     def _work(self) -> None:
-        _sweep()
-        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-            self._folder = Path(folder)
+        with page_folder(_PREFIX) as folder:
+            self._folder = folder
             idle_since = time.monotonic()
             while not self._ending.is_set():
                 with self._changed:
@@ -211,14 +209,6 @@ class TrialQueue:
             if at_once:
                 child.kill()
             child.end(2.0)
-
-
-def _sweep() -> None:
-    """Remove what a page left behind that was killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            rmtree(folder, ignore_errors=True)
 
 
 def _comparable(one: PageTrial, task: TrialTask) -> bool:

@@ -18,7 +18,8 @@ from daemon import cli
 from daemon.movies import mp4
 from daemon.movies.frames import PALETTE, PAPER, Moment, Painter
 from daemon.movies.gif import GifWriter
-from daemon.movies.movie import SAMPLES, Film, MovieOptions
+from daemon.movies.movie import SAMPLES, Film
+from daemon.movies.movie_order import MovieOptions
 from daemon.movies.tails import Tails
 from daemon.plots import subject
 from nuset_engine.arrays import PictureYX3

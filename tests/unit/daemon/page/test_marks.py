@@ -145,3 +145,34 @@ def test_many_who_listen_share_one_look_and_without_them_there_is_none(monkeypat
         await again.aclose()
 
     asyncio.run(listen())
+
+
+def test_who_is_cut_off_takes_the_news_from_nobody_and_holds_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "_LOOK_S", 0.02)
+    count = [0]
+
+    def look() -> marks.Marks:
+        count[0] += 1
+        if count[0] == 3:
+            raise ValueError("what nobody thought of")
+        return marks.Marks(str(count[0] // 2))
+
+    async def listen() -> None:
+        news = marks.MarkNews(look, Event())
+
+        async def hear() -> None:
+            async for _ in news.heard():
+                pass
+
+        for turns in range(60):  # cut off at every step of waiting, and of hearing
+            task = asyncio.create_task(hear())
+            for _ in range(turns % 12):
+                await asyncio.sleep(0.0 if turns < 30 else 0.003)
+            task.cancel()
+            await asyncio.wait_for(asyncio.wait([task]), 5.0)
+        line = news.heard()
+        for _ in range(3):
+            await asyncio.wait_for(anext(line), 5.0)
+        await line.aclose()
+
+    asyncio.run(asyncio.wait_for(listen(), 60.0))
