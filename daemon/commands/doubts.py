@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.names,
         default=(),
         metavar="A,B,...",
-        help="only of these kinds: false, part, several, outline, link, division, birth, end",
+        help="only of these kinds: false, part, several, outline, link, missed, division, birth, end",
     )
     options.add_database(parser)
     options.add_format(parser)

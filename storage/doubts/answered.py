@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, or_, select
 
-from storage.doubts.decisions import DoubtfulDecision
-from storage.schema.tables import corrections, nuclei, plain_nuclei, plain_track_ids, plain_tracks, tracks
+from storage.doubts.decisions import MISSED, DoubtfulDecision
+from storage.schema.tables import corrections, nuclei, plain_nuclei, plain_track_ids, plain_tracks, timepoints, tracks
 from tracking.corrections.rules import LINK_KINDS, NodeKey
 from tracking.doubts.ranking import learned_shift
 
@@ -72,9 +72,10 @@ def _take(connection: Connection, acquisition_id: int, said: RowMapping, found: 
         for row in rows:
             _note_nucleus(row, said["kind"] != CONFIRM, found)
         changed = said["changed"] or {}
-        found.nuclei.update(
-            (int(said["t"]), int(label)) for label in (*changed.get("made", ()), *changed.get("changed", ()))
-        )
+        made = [(int(said["t"]), int(label)) for label in changed.get("made", ())]
+        found.nuclei.update((*made, *((int(said["t"]), int(label)) for label in changed.get("changed", ()))))
+        for node in made if said["kind"] == "add" else ():
+            _note_missed(connection, acquisition_id, node, found)
         return
     if not nodes:
         return
@@ -85,6 +86,7 @@ def _take(connection: Connection, acquisition_id: int, said: RowMapping, found: 
     was_so = _was_so(connection, acquisition_id, said)
     for row in rows[1:]:
         group = "division" if said["kind"] == "divide" and was_so else _group(row)
+        group = MISSED if group == "link" and was_so and _over_gap(connection, acquisition_id, *nodes[:2]) else group
         found.note(group, row.get("link_doubt"), not was_so)
     if said["kind"] == "undivide":
         after = _following(connection, acquisition_id, nodes[0], said["tracks"])
@@ -100,6 +102,25 @@ def _note_nucleus(row: dict[str, Any], wrong: bool, found: Answers) -> None:
     for group, column in ((_group(row), "link_doubt"), ("end", "end_doubt")):
         if (row.get(column) or 0.0) > (row.get("doubt") or 0.0):
             found.note(group, row[column], wrong=False)
+
+
+def _note_missed(connection: Connection, acquisition_id: int, node: NodeKey, found: Answers) -> None:
+    """A nucleus was added: where its track went on over a gap, that was wrong."""
+    mine = nuclei.c.acquisition_id == acquisition_id
+    track = select(nuclei.c.track_id).where(mine, nuclei.c.t == node[0], nuclei.c.label == node[1]).scalar_subquery()
+    after = select(nuclei.c.t, nuclei.c.label).where(mine, nuclei.c.track_id == track, nuclei.c.t > node[0])
+    following = connection.execute(after.order_by(nuclei.c.t).limit(1)).first()
+    if following is not None:
+        row = _doubts(connection, acquisition_id, (int(following[0]), int(following[1])))
+        if _group(row) == "link":
+            found.note(MISSED, row.get("link_doubt"), True)
+
+
+def _over_gap(connection: Connection, acquisition_id: int, one: NodeKey, two: NodeKey) -> bool:
+    """Whether there are time points between two nuclei."""
+    here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.nuclei_count.is_not(None))
+    between = select(timepoints.c.t).where(here, timepoints.c.t > one[0], timepoints.c.t < two[0]).limit(1)
+    return connection.execute(between).first() is not None
 
 
 def _was_so(connection: Connection, acquisition_id: int, said: RowMapping) -> bool:

@@ -10,14 +10,17 @@ import pandas as pd
 from sqlalchemy import Connection, and_, select
 
 from storage.doubts.answered import answers
-from storage.doubts.decisions import KINDS, DoubtfulDecision, Family, doubtful
+from storage.doubts.decisions import KINDS, MISSED, DoubtfulDecision, doubtful
 from storage.doubts.mending import Mending, Surroundings, command
+from storage.doubts.pasts import Family
 from storage.errors import WrongRequestError
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei
 from tracking.doubts.ranking import Doubted, in_order, shifted
 from tracking.evidence.motion import spacing
 
+MENDS = {MISSED: 3, "several": 3, "division": 3}
+"""Errors that one look mends: a nucleus that is not there breaks the links into it and out of it as well."""
 USUAL = 10.0
 """Distance between neighbours where there are none."""
 
@@ -57,11 +60,17 @@ def doubts(connection: Connection, row: AcquisitionRow, top: int, kinds: Collect
     now = [shifted(one.probability, one.group, shifts) for one in left]
     scale = _scale(connection, row, left)
     doubted = [
-        Doubted(one.group != "nucleus", one.node[0] // row.step, one.place, p, one.affected)
+        Doubted(
+            one.is_link, one.at_t // row.step, one.place, p, one.affected, MENDS.get(one.kind, 1), one.kind == MISSED
+        )
         for one, p in zip(left, now, strict=True)
     ]
     around = Surroundings(connection, row, family, scale)
-    return [ListedDoubt(left[i], now[i], around.mending(left[i])) for i in in_order(doubted, scale, top)]
+    found = []
+    for index in in_order(doubted, scale, top):
+        decision = around.placed(left[index])
+        found.append(ListedDoubt(decision, now[index], around.mending(decision)))
+    return found
 
 
 def table(row: AcquisitionRow, found: list[ListedDoubt]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,13 +12,16 @@ from sqlalchemy import Connection, RowMapping, and_, select
 
 from nuset_engine.arrays import PointsZYX
 from storage.corrections.persons_word import PersonsWord, PlaceUm
-from storage.doubts.decisions import DoubtfulDecision, Family, nucleus_at, places_of
+from storage.doubts.decisions import DoubtfulDecision, nucleus_at
+from storage.doubts.pasts import Family, places_of
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei
 from tracking.corrections.rules import NodeKey
 
 REACH = 2.5
 """Another nucleus is offered within so many distances between neighbours."""
+WITNESSES = 8
+"""Neighbours that show where a missed nucleus would be."""
 AWAY = 3
 """Steps over which the other end of a broken track is looked for."""
 
@@ -114,6 +117,44 @@ class Surroundings:
         wrong = self._later("link", one, (other[0],), t)
         return Mending(f"nucleus {one[1]} of time point {where} goes on as {other[0]}", wrong, right)
 
+    def _missed(self, decision: DoubtfulDecision) -> Mending:
+        """Where nobody is there, one is added; who is there alone, joins; else what is there is two."""
+        (t, label), t_gap = decision.node, decision.at_t
+        frame, where = self._frame(t_gap), self._row.source_t(t_gap)
+        right = self._later("link", decision.before or decision.node, (label,), t)
+        alone = frame.nearest(decision.place, partial(self._lone, t_gap))
+        if alone is not None and decision.before is not None and alone[2] <= self._scale:
+            wrong = self._later("link", decision.before, (alone[0],), t_gap)
+            return Mending(f"it is nucleus {alone[0]} of time point {where} in between", wrong, right)
+        host = frame.nearest(decision.place, lambda *_: True)
+        nucleus = None if host is None else nucleus_at(self._connection, self._row.id, (t_gap, host[0]))
+        if host is not None and nucleus is not None and host[2] < _radius(nucleus, self._row):
+            middle = np.array(places_of(nucleus, self._row)[0])
+            far = 2.0 * middle - np.array(decision.place)
+            apart = host[2] > _radius(nucleus, self._row) / 3.0
+            points = (decision.place, (float(far[0]), float(far[1]), float(far[2])))
+            wrong = PersonsWord("split", where, (host[0],), points=points if apart else halves(nucleus, self._row))
+            return Mending(f"it is within nucleus {host[0]} of time point {where} in between", wrong, right)
+        wrong = PersonsWord("add", where, points=(decision.place,))
+        return Mending(f"it was missed at time point {where} in between", wrong, right)
+
+    def placed(self, decision: DoubtfulDecision) -> DoubtfulDecision:
+        """Return a missed nucleus where its neighbours show that it would be, should the stage have moved meanwhile."""
+        if decision.before is None or decision.missing_t is None:
+            return decision
+        first, there, last = (self._frame(t) for t in (decision.before[0], decision.missing_t, decision.node[0]))
+        share = (decision.missing_t - decision.before[0]) / (decision.node[0] - decision.before[0])
+        at = [dict(zip(frame.tracks, frame.places, strict=True)) for frame in (first, there, last)]
+        both = sorted((at[0].keys() & at[1].keys() & at[2].keys()) - {0})
+        if not both:
+            return decision
+        start, middle, end = (np.array([places[track] for track in both]) for places in at)
+        near = np.argsort(np.linalg.norm(middle - np.asarray(decision.place), axis=1), kind="stable")[:WITNESSES]
+        off = np.median((middle - start - share * (end - start))[near], axis=0)
+        size = np.array(self._row.voxel_size_um or (1.0, 1.0, 1.0))
+        place, voxel = (np.array(values) for values in (decision.place, decision.place_px))
+        return replace(decision, place=_triple(place + off), place_px=_triple(voxel + off / size))
+
     def _division(self, decision: DoubtfulDecision) -> Mending:
         mother = self.before(decision)
         parent = self._family.tracks[decision.track_id or 0].parent or 0
@@ -181,6 +222,9 @@ class Surroundings:
         known = self._family.tracks.get(track)
         return known is not None and known.first_t == t and known.parent is None
 
+    def _lone(self, t: int, _: int, track: int) -> bool:
+        return self._ends(t, _, track) and self._begins(t, _, track)
+
     def _lives(self, t: int, _: int, track: int) -> bool:
         known = self._family.tracks.get(track)
         return known is not None and known.first_t <= t
@@ -213,6 +257,16 @@ def command(row: AcquisitionRow, word: PersonsWord) -> str:
     for point in word.points:
         words += ["--at", ",".join(f"{at:.2f}" for at in point)]
     return shlex.join([*words, *(("--mask", "FILE") if word.kind == "redraw" else ())])
+
+
+def _radius(nucleus: RowMapping, row: AcquisitionRow) -> float:
+    """Half of what a nucleus measures in the plane, in the unit of its acquisition."""
+    sides = zip("yx", (row.voxel_size_um or (1.0, 1.0, 1.0))[1:], strict=True)
+    return float(sum((nucleus[f"bbox_{axis}1"] - nucleus[f"bbox_{axis}0"]) * size for axis, size in sides)) / 4.0
+
+
+def _triple(values: PointsZYX) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])
 
 
 def halves(nucleus: RowMapping, row: AcquisitionRow) -> tuple[PlaceUm, PlaceUm]:

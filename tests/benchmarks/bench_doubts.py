@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -128,12 +129,21 @@ class Scene:
             return node in self.truth.faults
         if decision.kind == "link":
             verdict = self.judgement.link(self.graph.before[node], node) if node in self.graph.before else None
+        elif decision.kind == "missed":
+            verdict = self.judgement.missed(self.graph.before[node], node) if node in self.graph.before else None
         elif decision.kind == "division":
             mother = self.graph.mother.get(node)
             verdict = None if mother is None else self.judgement.division(mother, self.graph.daughters[mother])
         else:
             verdict = self.judgement.birth(node) if decision.kind == "birth" else self.judgement.end(node)
         return node in self.truth.faults if verdict is None else verdict
+
+    def kind_of_link(self, node: Node) -> str:
+        """What was decided of how a nucleus goes on from another one, or begins."""
+        before = self.graph.before.get(node)
+        if before is None:
+            return "division" if node in self.graph.mother else "birth"
+        return "link" if before[0] == node[0] - 1 else "missed"
 
     def errors(self) -> list[tuple[bool, int, np.ndarray]]:
         """Everything that is wrong: about a link?, time point, place."""
@@ -221,15 +231,41 @@ class Mender:
     def mend(self, decision: DoubtfulDecision) -> None:
         """Put one wrong decision right; what cannot be said is left."""
         with suppress(StorageError):
+            if decision.kind == "missed":
+                self._gap(decision.node)
+                return
             fault = self.scene.truth.faults.get(decision.node)
             if fault is None:
                 self._link(decision)
                 return
-            tracks = self.scene.truth.tracks[decision.node]
-            self._nucleus(decision.node, fault)
-            self.scene = Scene.of(self.scene.movie, self.scene.results, self.scene, decision.node[0])
-            for track in sorted(tracks):
-                self._join(decision.node[0], track)
+            self._whole(decision.node, fault)
+
+    def _whole(self, node: Node, fault: str) -> None:
+        """Put a nucleus right, and the tracks that go through it."""
+        tracks = self.scene.truth.tracks[node]
+        self._nucleus(node, fault)
+        self._look(node[0], tracks)
+
+    def _look(self, t: int, tracks: Collection[int]) -> None:
+        self.scene = Scene.of(self.scene.movie, self.scene.results, self.scene, t)
+        for track in sorted(tracks):
+            self._join(t, track)
+
+    def _gap(self, node: Node) -> None:
+        """Whoever looks at the gap of a track sees the nucleus that is there, found otherwise or not at all."""
+        before, tracks = self.scene.graph.before.get(node), self.scene.truth.tracks[node]
+        if before is None:
+            return
+        (track, *_) = sorted(self.scene.truth.tracks[before] & tracks) or sorted(tracks)
+        for t in range(before[0] + 1, node[0]):
+            there = self._of_track(track, t - 1, 1)
+            if (t, track) in self.scene.truth.missed:
+                self._say(partial(self.corrector.add, t, mask=self._mask(t, track)))
+                self._look(t, {track})
+            elif there is not None and there[0] == t and there in self.scene.truth.faults:
+                self._whole(there, self.scene.truth.faults[there])
+            else:
+                self._join(t, track)
 
     def _join(self, t: int, track: int) -> None:
         """Whoever looks at a nucleus that was mended also sees whether its track goes through it."""
@@ -328,7 +364,7 @@ def random_decisions(results: AcquisitionResults, scene: Scene, count: int) -> l
         kind, t, label = found[index]
         node = (t, label)
         if kind == "link":
-            kind = "link" if node in scene.graph.before else "division" if node in scene.graph.mother else "birth"
+            kind = scene.kind_of_link(node)
         kind = "false" if kind == "doubt" else kind
         decisions.append(DoubtfulDecision(kind, node, None, 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))
     return decisions
@@ -347,10 +383,7 @@ def judged(name: str, folder: Path, pairs: list[tuple[float, bool]]) -> dict[str
         index
         for one in real
         for index, chain in enumerate(chains)
-        if any(
-            _together(one.decision.group != "nucleus", one.decision.node[0], np.array(one.decision.place), *e)
-            for e in chain
-        )
+        if any(_together(one.decision.is_link, one.decision.at_t, np.array(one.decision.place), *e) for e in chain)
     }
     at_random = sum(scene.is_wrong(one) for one in random_decisions(results, scene, TOP))
     pairs += stated(results, scene)
@@ -384,14 +417,7 @@ def stated(results: AcquisitionResults, scene: Scene) -> list[tuple[float, bool]
         node = (int(r["t"]), int(r["label"]))
         if not pd.isna(r["doubt"]):
             found.append((float(r["doubt"]), node in scene.truth.faults))
-        kinds = [("end", r["end_doubt"])]
-        kinds.append(
-            (
-                "link" if node in scene.graph.before else "division" if node in scene.graph.mother else "birth",
-                r["link_doubt"],
-            )
-        )
-        for kind, p in kinds:
+        for kind, p in (("end", r["end_doubt"]), (scene.kind_of_link(node), r["link_doubt"])):
             if not pd.isna(p):
                 place = (0.0, 0.0, 0.0)
                 found.append((float(p), scene.is_wrong(DoubtfulDecision(kind, node, None, float(p), place, place))))

@@ -182,6 +182,9 @@ def verdict(one: Decision, judgement: Judgement, graph: Graph) -> bool | None:
     if one.kind == "link":
         before = graph.before.get(node)
         return None if before is None else judgement.link(before, node)
+    if one.kind == "missed":
+        before = graph.before.get(node)
+        return None if before is None or before[0] == node[0] - 1 else judgement.missed(before, node)
     if one.kind == "division":
         mother = graph.mother.get(one.nodes[-1])
         return None if mother is None else judgement.division(mother, graph.daughters[mother])
@@ -233,19 +236,30 @@ def held_out(sample: Sample) -> np.ndarray:
 
 
 def curve(stated: np.ndarray, wrong: np.ndarray) -> list[dict[str, float]]:
-    """Stated against observed, in bins of a tenth."""
+    """Stated against observed, in bins of a tenth, with the interval in which the true rate lies at 95 %."""
     found = []
     for low in np.arange(0.0, 1.0, 0.1):
         here = (stated >= low) & (stated < low + 0.1)
         if here.any():
+            share, count = float(wrong[here].mean()), int(here.sum())
+            below, above = wilson(share, count)
             found.append(
                 {
                     "stated": round(float(stated[here].mean()), 3),
-                    "observed": round(float(wrong[here].mean()), 3),
-                    "decisions": int(here.sum()),
+                    "observed": round(share, 3),
+                    "from": round(below, 3),
+                    "to": round(above, 3),
+                    "decisions": count,
                 }
             )
     return found
+
+
+def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a rate that was observed as `share` in `count` cases."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
+    return middle - half, middle + half
 
 
 def area(score: np.ndarray, wrong: np.ndarray) -> float:

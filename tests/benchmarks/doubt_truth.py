@@ -74,6 +74,8 @@ def truth_of_positions(table: pd.DataFrame, rows: pd.DataFrame) -> Truth:
         truth.tracks[int(t), int(label)] = frozenset({int(track)} if track >= 0 else ())
         if track < 0:
             truth.faults[int(t), int(label)] = "false"
+    everywhere = set(zip(table["t"].tolist(), table["track_id"].tolist(), strict=True))
+    truth.missed = everywhere - {(t, track) for (t, _), tracks in truth.tracks.items() for track in tracks}
     return truth
 
 
@@ -159,6 +161,16 @@ class Judgement:
         """What goes on is another nucleus."""
         before, after = self.truth.tracks[one], self.truth.tracks[two]
         return None if not before or not after else not before & after
+
+    def missed(self, one: Node, two: Node) -> bool | None:
+        """A track goes on over time points at which its nucleus is there, or as another one."""
+        before, after = self.truth.tracks[one], self.truth.tracks[two]
+        if not before or not after:
+            return None
+        both = before & after
+        between = range(one[0] + 1, two[0])
+        found = any(t in self._times.get(track, ()) for track in both for t in between)
+        return not both or found or any((t, track) in self.truth.missed for track in both for t in between)
 
     def division(self, mother: Node, daughters: Iterable[Node]) -> bool | None:
         """It is none, or of others."""

@@ -24,7 +24,8 @@ class LocalLinks:
     scores : dict
         Score of each division, by mother.
     freed : set of int
-        Nuclei that lost a link, or never had one because a correction made them.
+        Nuclei that lost a link, or never had one because a correction made them; and those with another outline, which
+        may go on or come from others where they have no link.
     misfits : set of int
         Rules, by their place in the order, that find nothing to change.
     """
@@ -40,7 +41,7 @@ class LocalLinks:
         self.before = [NONE] * len(nodes.t)
         self.daughters: dict[int, tuple[int, int]] = {}
         self.scores: dict[int, float | None] = {}
-        self.freed: set[int] = set(np.flatnonzero(~nodes.gone & (nodes.track == 0)).tolist())
+        self.freed: set[int] = set(np.flatnonzero(~nodes.gone & (nodes.redrawn | (nodes.track == 0))).tolist())
         self.misfits: set[int] = set()
         self._read(around)
         self.plain_after, self.plain_before = list(self.after), list(self.before)

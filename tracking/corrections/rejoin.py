@@ -11,8 +11,10 @@ from nuset_engine.assignment import assign
 from tracking.corrections.local_links import NONE, LocalLinks
 from tracking.evidence.motion import local_flow, spacing
 
-GATE = 12.0
-"""Squared distance, in spreads, from which on chance is the better explanation."""
+GATE = 20.0
+"""What an end and a beginning in the midst of others cost, in the measure of squared distances in spreads."""
+HEAVY = 10.0
+"""Degrees of freedom of steps, which have heavy tails (as in `evidence.costs`)."""
 OFF_CENTRE = 0.3
 """How far the middle of a corrected nucleus may lie from where that of its track is expected, over the distance between
 neighbours."""
@@ -46,9 +48,9 @@ def rejoin(links: LocalLinks, reach: int, never: set[tuple[int, int]], ended: se
 
 
 def _fill_gaps(links: LocalLinks, never: set[tuple[int, int]]) -> None:
-    """Let new nuclei without links take their place in tracks that miss one just there."""
+    """Let nuclei that corrections made, or left without links, take their place in tracks that miss one just there."""
     nodes = links.nodes
-    alone = [row for row in links.freed if nodes.track[row] == 0 and links.is_open(row) and links.before[row] == NONE]
+    alone = [row for row in links.freed if links.is_open(row) and links.before[row] == NONE]
     missing = {int(nodes.t[row]) for row in alone}
     gaps = [
         (row, after)
@@ -119,11 +121,11 @@ def _saving(links: LocalLinks, one: int, two: int, motion: _Motion) -> float:
     nodes = links.nodes
     elapsed = float(nodes.t[two] - nodes.t[one])
     expected = nodes.place[one] + motion.flow(nodes.place[one : one + 1])[0] * elapsed
-    made = nodes.track[one] == 0 or nodes.track[two] == 0
+    made = any(nodes.track[row] == 0 or nodes.redrawn[row] for row in (one, two))
     spread2 = motion.spread**2 * elapsed + (OFF_CENTRE * motion.scale if made else 0.0) ** 2
     distance2 = float(((nodes.place[two] - expected) ** 2).sum())
     if distance2 > (FARTHEST * motion.scale) ** 2 * elapsed:
         return -1.0
     change = float(nodes.size[two] - nodes.size[one])
     unlike = 0.0 if np.isnan(change) else (change / SIZE_SPREAD) ** 2
-    return GATE - distance2 / spread2 - unlike - float(elapsed > 1)
+    return GATE - (HEAVY + 3.0) * float(np.log1p(distance2 / (HEAVY * spread2))) - unlike - float(elapsed > 1)

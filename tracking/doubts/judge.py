@@ -10,9 +10,10 @@ import numpy as np
 from nuset_engine.arrays import FloatsN, RowsN
 from tracking.doubts.curves import probability
 from tracking.doubts.model import FAULTS, DoubtModel
-from tracking.doubts.of_links import Logits, birth_features, division_features, end_features, link_features
+from tracking.doubts.of_gaps import missed_features
+from tracking.doubts.of_links import birth_features, division_features, end_features, link_features
 from tracking.doubts.of_nuclei import nucleus_features
-from tracking.doubts.surroundings import Crossing, crossing
+from tracking.doubts.surroundings import Crossing, Logits, crossing
 from tracking.doubts.told import DIGITS, LITTLE, NO_FAULT, FrameDoubts
 from tracking.evidence.frame import Frame
 
@@ -46,6 +47,7 @@ def link_evidence(frames: list[Frame], index: int, wrong: Logits) -> dict[str, E
     if into is not None:
         made: tuple[tuple[str, Callable[..., tuple[RowsN, Features]]], ...] = (
             ("link", link_features),
+            ("missed", missed_features),
             ("division", division_features),
             ("birth", birth_features),
         )

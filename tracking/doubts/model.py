@@ -13,7 +13,8 @@ from tracking.doubts.curves import Curves
 
 FAULTS = ("false", "part", "several", "outline")
 """What may be wrong with a nucleus: it is none, one of several pieces of one, more than one, or has a wrong outline."""
-LINK_KINDS = ("link", "division", "birth", "end")
+LINK_KINDS = ("link", "missed", "division", "birth", "end")
+"""What is decided of links; `missed`: that a track goes on over a time point at which its nucleus is not."""
 STAGES = ("fresh", "settled")
 """At first sight, and with later time points known."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, RowsN
-from tracking.doubts.surroundings import Crossing, along, column, follower, light, middle
+from tracking.doubts.surroundings import Crossing, Logits, along, column, edge, follower, light, middle, odds_along
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 
@@ -14,30 +14,24 @@ FAR = 20.0
 AWAY = 5.0
 """Distances count up to so many distances between neighbours."""
 
-Logits = list[FloatsN]
-"""Of each frame, the logarithmic odds that its nuclei are wrong."""
-
 
 def link_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits) -> tuple[RowsN, dict[str, FloatsN]]:
-    """Rows (L,) of frame `index` that go on from an earlier nucleus, and features of those links."""
+    """Rows (L,) of frame `index` that go on from a nucleus of the frame before, and features of those links."""
     frame = frames[index]
-    rows = np.flatnonzero((frame.back > 0) & ~frame.newborn)
-    source = np.where(frame.back[rows] == 1, frame.row[rows], -1)
-    direct = source >= 0
-    own = np.full(len(rows), np.nan)
-    own[direct] = step.cost(source[direct], rows[direct])
-    before = index - frame.back[rows]
+    rows = np.flatnonzero((frame.back == 1) & ~frame.newborn)
+    source = frame.row[rows]
+    own = step.cost(source, rows)
+    before = np.full(len(rows), index - 1)
     later, after = follower(frames, index)
     size_before = along(frames, before, frame.row[rows], "size")
     light_before = along(frames, before, frame.row[rows], "log_intensity")
     features = {
         "cost": np.minimum(own, FAR),
-        "missed": (frame.back[rows] - 1).astype(np.float64),
         "rise": np.maximum(frame.size[rows] - size_before, 0.0),
         "fall": np.maximum(size_before - frame.size[rows], 0.0),
         "light": np.abs(light(frame)[rows] - light_before),
         "wrong_after": wrong[index][rows],
-        "wrong_before": _wrong(wrong, before, frame.row[rows]),
+        "wrong_before": odds_along(wrong, before, frame.row[rows]),
         "young": along(frames, before, frame.row[rows], "newborn"),
         "size_back": along(frames, later[rows], after[rows], "size") - size_before,
         "moved": np.linalg.norm(frame.residual[rows], axis=1) / step.spread,
@@ -50,8 +44,7 @@ def link_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits
 def _margins(step: Crossing, rows: RowsN, source: RowsN, own: FloatsN) -> dict[str, FloatsN]:
     """How much worse it would be to change places with a neighbour, to take a free nucleus, or to leave it to one."""
     swap, free, other = (np.full(len(rows), FAR) for _ in range(3))
-    direct = np.flatnonzero(source >= 0)
-    s, i, c = source[direct], rows[direct], own[direct]
+    s, i, c = source, rows, own
     for k in range(step.near.shape[1]):
         j = step.near[s, k]
         owner = step.source[j]
@@ -61,15 +54,15 @@ def _margins(step: Crossing, rows: RowsN, source: RowsN, own: FloatsN) -> dict[s
         delta[pick] = (
             step.cost(s[pick], j[pick]) + step.cost(owner[pick], i[pick]) - c[pick] - step.cost(owner[pick], j[pick])
         )
-        swap[direct] = np.minimum(swap[direct], delta)
+        swap = np.minimum(swap, delta)
         spare = np.flatnonzero(mine & step.open_target[j])
         delta = np.full(len(s), FAR)
         delta[spare] = step.cost(s[spare], j[spare]) - c[spare]
-        free[direct] = np.minimum(free[direct], delta)
+        free = np.minimum(free, delta)
     left = np.flatnonzero(step.open_source)
     for q in left.tolist():
         for k in range(step.near.shape[1]):
-            here = np.flatnonzero((rows == step.near[q, k]) & (source >= 0))
+            here = np.flatnonzero(rows == step.near[q, k])
             if len(here):
                 cost = float(step.cost(np.array([q]), rows[here])[0]) - own[here[0]]
                 other[here[0]] = min(other[here[0]], cost)
@@ -107,7 +100,7 @@ def division_features(
         "parent_age": np.minimum(along(frames, at, mother, "length"), 8.0),
         "parts": (frame.suspect[one] | frame.suspect[two]).astype(np.float64),
         "wrong_after": np.maximum(wrong[index][one], wrong[index][two]),
-        "wrong_before": _wrong(wrong, at, mother),
+        "wrong_before": odds_along(wrong, at, mother),
         "off": np.linalg.norm((frame.residual[one] + frame.residual[two]) / 2.0, axis=1) / step.spread,
     }
     if index + 1 < len(frames):
@@ -146,7 +139,7 @@ def birth_features(frames: list[Frame], index: int, step: Crossing, wrong: Logit
     usual_size = middle(frame.size)
     features = {
         "border": column(frame, "border")[rows],
-        "edge": _edge(frame)[rows] / step.scale,
+        "edge": edge(frame)[rows] / step.scale,
         "open": _nearest_of(step, rows, step.open_source)[1],
         "host": distance,
         "host_drop": drop,
@@ -172,7 +165,7 @@ def end_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits)
     linked = np.where((frame.back[rows] > 0) & ~frame.newborn[rows], index - 1 - frame.back[rows], -1)
     features = {
         "border": column(frame, "border")[rows],
-        "edge": _edge(frame)[rows] / step.scale,
+        "edge": edge(frame)[rows] / step.scale,
         "open": np.minimum(free.min(axis=1, initial=np.inf) / step.scale, AWAY),
         "host": np.minimum(distance, AWAY),
         "host_rise": rise,
@@ -194,19 +187,3 @@ def _nearest_of(step: Crossing, rows: RowsN, which: FlagsN) -> tuple[RowsN, Floa
         return np.full(len(rows), -1, np.int64), np.full(len(rows), AWAY)
     distance, found = nearest(step.expected[some], step.after.positions[rows], 1)
     return some[found[:, 0]], np.minimum(distance[:, 0] / step.scale, AWAY)
-
-
-def _edge(frame: Frame) -> FloatsN:
-    """How far each nucleus lies within the box that all of the frame span, along the axes in which they extend."""
-    low, high = frame.positions.min(axis=0, initial=np.inf), frame.positions.max(axis=0, initial=-np.inf)
-    inside = np.minimum(frame.positions - low, high - frame.positions)
-    return np.asarray(np.where(high > low, inside, np.inf).min(axis=1, initial=np.inf).clip(0.0, 1e6))
-
-
-def _wrong(wrong: Logits, frame: RowsN, row: RowsN) -> FloatsN:
-    """Logarithmic odds of nuclei by frame and row."""
-    found = np.full(len(row), np.nan)
-    for index in np.unique(frame).tolist():
-        here = frame == index
-        found[here] = wrong[index][row[here]]
-    return found

@@ -20,6 +20,9 @@ FEATURE_LIMIT = 4.0
 """As in `evidence.costs`: steps have heavy tails, and no single feature speaks louder than this."""
 UNKNOWN = -1
 
+Logits = list[FloatsN]
+"""Of each frame, the logarithmic odds that its nuclei are wrong."""
+
 
 @dataclass(frozen=True)
 class Crossing:
@@ -153,6 +156,22 @@ def column(frame: Frame, name: str) -> FloatsN:
     """An attribute of a frame's nuclei as numbers."""
     values = frame.seen[:, SEEN.index(name)] if name in SEEN else getattr(frame, name)
     return np.asarray(values, np.float64)
+
+
+def edge(frame: Frame) -> FloatsN:
+    """How far each nucleus lies within the box that all of the frame span, along the axes in which they extend."""
+    low, high = frame.positions.min(axis=0, initial=np.inf), frame.positions.max(axis=0, initial=-np.inf)
+    inside = np.minimum(frame.positions - low, high - frame.positions)
+    return np.asarray(np.where(high > low, inside, np.inf).min(axis=1, initial=np.inf).clip(0.0, 1e6))
+
+
+def odds_along(wrong: Logits, frame: RowsN, row: RowsN) -> FloatsN:
+    """Logarithmic odds of nuclei by frame and row."""
+    found = np.full(len(row), np.nan)
+    for index in np.unique(frame).tolist():
+        here = frame == index
+        found[here] = wrong[index][row[here]]
+    return found
 
 
 def middle(values: FloatsN) -> float:

@@ -27,6 +27,7 @@ def _entry(row: AcquisitionRow, one: ListedDoubt) -> dict[str, Any]:
         "kind": decision.kind,
         "doubt": round(one.probability, 3),
         "t": decision.node[0],
+        "at": decision.at_t,
         "label": decision.node[1],
         "track": decision.track_id,
         "z": round(decision.place_px[0]),

@@ -9,6 +9,7 @@ const WORDS = {
   several: "is it one?",
   outline: "is its outline right?",
   link: "does it go on from the one before?",
+  missed: "was it really not there before?",
   division: "did its mother divide?",
   birth: "does it begin here?",
   end: "does it end here?",
@@ -50,8 +51,8 @@ export class Doubting {
 
   async go(index) {
     this.at = index;
-    const { t, z, label, track } = this.list[index];
-    await this.view.take({ t, z, label, track: track ?? "" });
+    const { t, at, z, label, track } = this.list[index]; // of a missed nucleus, `at` is the time point that lacks it
+    await this.view.take({ t: at, z, label: at === t ? label : "", track: track ?? "" });
     this.view.panes();
   }
 

@@ -92,3 +92,39 @@ def test_the_command_prints_the_list(movie: CorrectedMovie, capsys: pytest.Captu
     assert lines[0].startswith("rank,doubt,kind,t,label,track_id,z_um")
     assert main(["doubts", "embryo", "--kind", "odd", "--database", str(movie.output)]) == 2
     assert "there are false, part" in capsys.readouterr().err
+
+
+@pytest.fixture
+def gap(movie: CorrectedMovie) -> CorrectedMovie:
+    """The same, where a nucleus was not found at t = 2, its track going on over that."""
+    with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
+        connection.execute("UPDATE nuclei SET doubt = 0.01, doubt_kind = NULL, link_doubt = 0.01 WHERE t > 0")
+        (track,) = connection.execute("SELECT track_id FROM nuclei WHERE t = 2 AND label = 5").fetchone()
+        connection.execute("DELETE FROM nuclei WHERE t = 2 AND label = 5")
+        connection.execute("UPDATE tracks SET nuclei_count = nuclei_count - 1 WHERE track_id = ?", (track,))
+        connection.execute("UPDATE nuclei SET link_doubt = 0.8 WHERE t = 3 AND track_id = ?", (track,))
+        connection.execute("UPDATE nuclei SET link_doubt = 0.3 WHERE t = 4 AND label = 2")
+    return movie
+
+
+def test_a_gap_of_a_track_is_a_nucleus_that_may_have_been_missed(gap: CorrectedMovie) -> None:
+    found = listed(gap)
+    assert found["kind"].tolist() == ["missed", "link"]
+    first = found.iloc[0]
+    # It lies at y = 25 before and at 24 after it; all others went down to 26 meanwhile.
+    assert (first["x_px"], first["y_px"]) == pytest.approx((7.0, 26.0), abs=0.1)
+    assert (first["t"], first["label"], first["doubt"]) == (3, 5, 0.8)
+    assert first["wrong"].startswith("nusetd correct embryo add --t 2 --at ")
+    assert first["right"] == "nusetd correct embryo link --t 1 --label 5 --to 5 --to-t 3"
+    assert first["alternative"] == "it was missed at time point 2 in between"
+
+
+def test_whoever_says_that_none_was_missed_is_asked_no_more(gap: CorrectedMovie) -> None:
+    right = listed(gap).iloc[0]["right"]
+    assert main([*shlex.split(right)[1:], "--database", str(gap.output)]) == 0
+    assert listed(gap)["kind"].tolist() == ["link"]
+
+
+def test_none_was_missed_where_a_person_took_one_away(movie: CorrectedMovie) -> None:
+    storage.open(movie.output)["embryo"].correct.delete(1, 5)
+    assert listed(movie)["kind"].tolist() == ["several", "false", "part"]

@@ -253,3 +253,29 @@ def test_a_later_word_counts() -> None:
     movie = Movie()
     owner = movie.solved([LinkRule("unlink", ((3, 2), (4, 2))), LinkRule("link", ((3, 2), (4, 2)))])
     assert owner == movie.track
+
+
+def test_a_nucleus_that_is_drawn_anew_joins_the_track_that_jumped_over_it() -> None:
+    movie = Movie()
+    movie.track[4, 2] = 9  # found, in another outline than before and after it, and linked to nobody
+    movie.moved.add((4, 2))
+    owner = movie.solved()
+    assert {owner[t, 2] for t in TIMES} == {2}
+
+
+def test_a_nucleus_that_nobody_touched_stays_alone() -> None:
+    movie = Movie()
+    movie.track[4, 2] = 9
+    movie.remove((4, 4))
+    assert movie.solved()[4, 2] == 9
+
+
+def test_a_mother_that_does_not_divide_goes_on_as_a_daughter_that_moved_far() -> None:
+    movie = Movie()
+    movie.divide(2, 3, 3, 4)
+    for t in range(4, 8):
+        movie.place[t, 3] = (0.0, float(t), 27.0)
+        movie.place[t, 4] = (0.0, float(t), 40.0)
+    owner = movie.solved([LinkRule("undivide", ((3, 2),))])
+    assert owner[4, 3] == owner[3, 2]
+    assert owner[4, 4] != owner[3, 2]

@@ -47,3 +47,9 @@ def test_answers_move_the_odds_of_their_kind() -> None:
     shifts = {"birth": right}
     assert shifted(0.5, "birth", shifts) < 0.3
     assert shifted(0.5, "end", shifts) == pytest.approx(0.5)
+
+
+def test_what_breaks_links_as_well_comes_first_and_two_missed_nuclei_are_two_errors() -> None:
+    missed = [Doubted(False, 5, (0.0, 0.0, x), 0.7, 0, 3, True) for x in (0.0, 6.0)]
+    assert in_order([nucleus(0.8, x=300.0), *missed], 10.0, 9) == [1, 2, 0]
+    assert in_order([nucleus(0.99, x=300.0), Doubted(False, 5, (0.0, 0.0, 0.0), 0.4, 0, 3, True)], 10.0, 9) == [0, 1]
