@@ -63,7 +63,7 @@ class Where:
     sources : sequence of Path
         Folders with images.
     live : bool
-        They are of an experiment that still runs: they go before archives, where both use one cluster.
+        They are of an experiment that still runs: they go before archives, where both use one cluster or machine.
     """
 
     outputs: Sequence[naming.Place]
@@ -134,7 +134,7 @@ def _workers(
     path = worker_lock(catalog, where.outputs[0])
     lock = StoresLock(path)
     if engine.cluster is None:
-        workers = local_workers(engine, lock, rules.worker_silence_s, clock)
+        workers = local_workers(engine, lock, rules.worker_silence_s, clock, yields=not where.live)
         return HelpedWorkers(workers, _helper(engine, rules, clock), lock, clock)
     from daemon.processing.cluster.dask_workers import DaskWorkers
 
@@ -154,14 +154,23 @@ def _helper(engine: EngineConfig, rules: Rules, clock: Callable[[], float]) -> W
 
 
 def local_workers(
-    engine: EngineConfig, lock: StoresLock, silence_s: float, clock: Callable[[], float] = time.monotonic
+    engine: EngineConfig,
+    lock: StoresLock,
+    silence_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    yields: bool = False,
 ) -> LocalWorkers:
-    """Workers on this machine, which share its cores and its graphics cards; none is started yet."""
+    """Workers on this machine, which share its cores and its graphics cards; none is started yet.
+
+    Those of an archive let a service beside them go first: it `yields` cores to whatever else asks for them.
+    """
     count = worker_count(engine.workers)
     shares = shared_out(engine.device, count, engine.gpu_memory_gb)
     threads = threads_each(engine.threads, count)
     weights = located(engine.weights)
-    setups = [EngineSetup(engine.factory, weights, threads, engine.runtime, graphics) for graphics in shares]
+    setups = [
+        EngineSetup(engine.factory, weights, threads, engine.runtime, graphics, yields=yields) for graphics in shares
+    ]
     return LocalWorkers([Worker(setup, silence_s, clock) for setup in setups], lock)
 
 

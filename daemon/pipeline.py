@@ -217,6 +217,7 @@ def admit(
         {t + shift: acquisition.file_of(t) for t in found.fingerprints},
         sources,
         {t + shift: fingerprint for t, fingerprint in found.former.items()},
+        recipe.archive,
     )
     stages_um = found.description.stages(found.fingerprints)
     catalog.sources.note_stages(row.id, {t + shift: place for t, place in stages_um.items()})
@@ -225,9 +226,8 @@ def admit(
 
 def former(catalog: Catalog, found: Found, recipe: Recipe, any_channel: bool = True) -> int | None:
     """Return the acquisition that an image was taken for before, with other facts; see `SourceBook.to_replace`."""
-    channel = _known_channel(catalog, found.description, recipe)
-    sha256, params = recipe.model.model_sha256, recipe.params(channel.channel)
-    return catalog.sources.to_replace(found.description, sha256, params, any_channel)
+    params = recipe.params(_known_channel(catalog, found.description, recipe).channel)
+    return catalog.sources.to_replace(found.description, recipe.model.model_sha256, params, any_channel)
 
 
 def _known_channel(catalog: Catalog, acquisition: Description, recipe: Recipe) -> ChannelFact:

@@ -18,7 +18,7 @@ from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.progress import Bars
+from daemon.progress import Bars, Overall
 from daemon.sentences import Sentences
 from daemon.upkeep.forgetting import Forgetting
 from daemon.upkeep.superseded import give_way
@@ -33,7 +33,7 @@ from storage.omezarr.references import ImageKind
 from storage.query.question import Question
 from storage.query.statements import Selection
 from storage.readers import names
-from storage.schema.states import AcquisitionState
+from storage.schema.states import FINISHED, AcquisitionState
 from storage.spans import spoken
 from tracking.steps import absent
 
@@ -90,8 +90,9 @@ class _Run:
     options: ProcessOptions
     catalog: Catalog
     parts: Assembly
+    overall: Overall
     doubts: Mapping[int, Sequence[str]]
-    rows: list[int] = field(default_factory=list)
+    rows: dict[int, None] = field(default_factory=dict)  # in the order in which they were taken up
     faults: int = 0
     opened: set[Path] = field(default_factory=set)
     sentences: Sentences = field(default_factory=lambda: Sentences(more=_MORE))
@@ -128,13 +129,16 @@ def process(options: ProcessOptions) -> int:
                 doubts[seen.acquisition.id].append(seen.reason)
 
         parts = assemble(catalog, options.engine, Where([options.output]), _RULES, Hooks(hear))
-        run = _Run(options, catalog, parts, doubts)
+        run = _Run(options, catalog, parts, bars.overall, doubts)
         try:
             groups = _groups(run)
+            run.overall.expect(len(groups))
             while parts.queue_loop.model is None and groups:
                 parts.queue_loop.step(0.5)
             for paths in groups:
-                if not run.opened.issuperset(paths):
+                if run.opened.issuperset(paths):
+                    run.overall.over(worked=False)
+                else:
                     _take_up(paths, run)
             while parts.queue_loop.unfinished:
                 parts.queue_loop.step(0.5)
@@ -212,8 +216,10 @@ def _take_up(paths: list[Path], run: _Run) -> None:
     (answer,) = run.asked(Open(tuple(paths), facts, pattern))
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
+        run.overall.over(worked=False)
         return
     run.opened |= answer.beside.keys()
+    run.overall.expect(len(answer.found) - 1)
     called, several = naming_for(paths[0], run.options), len(answer.found) > 1
     for found in answer.found:
         try:
@@ -221,6 +227,7 @@ def _take_up(paths: list[Path], run: _Run) -> None:
         except EngineFailedError:  # the queue loop turns meanwhile: this is about no file
             raise
         except (StorageError, DaemonError, OSError) as error:  # the other images of a file go on
+            run.overall.over(worked=False)
             of_one = found.description if several else None
             _complain(of_one.source_path if of_one else paths[0], str(error), run, of_one.name if of_one else None)
 
@@ -258,8 +265,12 @@ def _admit(found: Found, facts: GivenFacts, run: _Run, called: Callable[[str], s
     if row is None:
         row = _placed(found, recipe, run, called)
     _say_numbers(run, row)
-    if row.id not in run.rows:
-        run.rows.append(row.id)
+    if row.id in run.rows:
+        run.overall.over(worked=False)
+    else:
+        run.rows[row.id] = None
+        if row.state in FINISHED and not run.catalog.is_waiting(row.id):  # by a run before this one
+            run.overall.over(worked=False)
     run.parts.queue_loop.end(row.id)
 
 

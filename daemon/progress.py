@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -21,8 +21,45 @@ LINES_S = 30.0
 """Seconds between two lines about the same acquisition."""
 
 
+_PACE_OF = 200  # images over which a pace is taken
+
+
+class Overall:
+    """How many of many images are done, how many are done in a second, and when the rest will be."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._total = self._done = 0
+        self._moments: deque[float] = deque(maxlen=_PACE_OF + 1)
+
+    def expect(self, images: int) -> None:
+        """So many more are to be done."""
+        if images:
+            self._total += images
+            self._moments.append(self._clock())
+
+    def over(self, worked: bool = True) -> None:
+        """One is done; not `worked`: it was done before, or nothing can be done with it."""
+        self._done += 1
+        if worked:
+            self._moments.append(self._clock())
+
+    def __str__(self) -> str:
+        """Nothing where there are not many."""
+        if self._total < 2:
+            return ""
+        words = f"{self._done} of {self._total} images done"
+        spent, left = self._moments[-1] - self._moments[0], self._total - self._done
+        if len(self._moments) < 2 or spent <= 0 or left <= 0:
+            return words
+        pace = (len(self._moments) - 1) / spent
+        return f"{words}, {_pace(pace)}, {_spoken(left / pace)} left"
+
+
 class Bars:
     """Shows the time point under way, slice by slice, how many of its acquisition are done, and when the rest will be.
+
+    Of many images it tells the same of all of them, see `overall`.
 
     Parameters
     ----------
@@ -36,6 +73,8 @@ class Bars:
         self._done: Counter[int] = Counter()
         self._since: dict[int, float] = {}
         self._told: dict[int, float] = {}
+        self.overall = Overall(clock)
+        self._told_overall = clock()
 
     def __enter__(self) -> Self:
         return self
@@ -53,11 +92,22 @@ class Bars:
             self._told.setdefault(number, self._clock())
         elif seen.what == "done":
             self._done[number] += 1
+        elif seen.what == "finished":
+            self._finish(number)
         if sys.stderr.isatty():
             self._draw(seen)
         elif seen.what == "done" and self._clock() - self._told.get(number, 0.0) >= LINES_S:
             self._told[number] = self._clock()
             complain(f"{seen.acquisition.name}: {self._progress(seen)}")
+
+    def _finish(self, number: int) -> None:
+        """One image is over: what was kept of it is forgotten, and now and then all are told of."""
+        self.overall.over()
+        for known in (self._done, self._since, self._told):
+            known.pop(number, None)
+        if not sys.stderr.isatty() and str(self.overall) and self._clock() - self._told_overall >= LINES_S:
+            self._told_overall = self._clock()
+            complain(str(self.overall))
 
     def _draw(self, seen: Seen) -> None:
         if seen.what == "started":
@@ -75,6 +125,7 @@ class Bars:
         title = shown(row.name if t is None else f"{row.name} t={row.source_t(t)}", allowed="")
         if (row.size_t or 1) > 1:
             title += f", {self._progress(seen)}"
+        title = "; ".join(filter(None, (title, str(self.overall))))
         return tqdm(total=seen.acquisition.size_z, desc=title, unit="slice", file=sys.stderr, leave=False)
 
     def _progress(self, seen: Seen) -> str:
@@ -119,6 +170,14 @@ class CorrectionBars:
                 self._bar.close()
             self._what, self._bar = what, tqdm(total=total, desc=what, unit="t", file=sys.stderr, leave=False)
         self._bar.update(done - self._bar.n)
+
+
+def _pace(each_second: float) -> str:
+    """How many in a time, as people say it."""
+    for unit, length in (("second", 1.0), ("minute", 60.0)):
+        if each_second * length >= 1.0:
+            return f"{each_second * length:.1f} a {unit}"
+    return f"{each_second * 3600.0:.1f} an hour"
 
 
 def _spoken(seconds: float) -> str:

@@ -82,6 +82,8 @@ class WatchConfig:
         Seconds from one time point to the next, whatever the metadata gives.
     as_image : bool
         What looks like labels or masks is processed like any image; else it is set aside.
+    archive : bool
+        What arrives there waits for what arrives elsewhere; see `daemon.watching.arrivals.heap`.
     quiet_s, give_up_s : float
         See `SettleRules`.
     acquisition_quiet_s : float
@@ -111,6 +113,7 @@ class WatchConfig:
     axes: str | None = None
     frame_interval_s: float | None = None
     as_image: bool = False
+    archive: bool = False
     quiet_s: float = 2.0
     give_up_s: float = 60.0
     acquisition_quiet_s: float = 300.0
@@ -267,6 +270,7 @@ def _read_watch(table: Reader, folder: Path, around: Reader) -> WatchConfig:
         axes=table.axes("axes"),
         frame_interval_s=table.optional_number("frame_interval_s"),
         as_image=table.boolean("as_image", defaults.as_image),
+        archive=table.boolean("archive", defaults.archive),
         quiet_s=table.number("quiet_s", defaults.quiet_s, at_least=0.0),
         give_up_s=table.number("give_up_s", defaults.give_up_s, at_least=0.0),
         acquisition_quiet_s=table.number("acquisition_quiet_s", defaults.acquisition_quiet_s, at_least=0.0),

@@ -123,14 +123,14 @@ class Reader:
         self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}.")
         return default
 
-    def whole_or_auto(self, name: str, default: int | Literal["auto"], at_least: int) -> int | Literal["auto"]:
-        """A whole number of at least `at_least`, or `auto`."""
+    def whole_or_auto(self, name: str, default: int | Literal["auto"], most: int, else_: str) -> int | Literal["auto"]:
+        """A whole number from 1 to `most`, or `auto`; `else_` says what to do instead of more."""
         value = self._take(name, default)
         if value == "auto":
             return "auto"
-        if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
             return value
-        self.fault((name,), f"{name} = {value!r} must be a whole number of at least {at_least}, or 'auto'.")
+        self.fault((name,), f"{name} = {value!r} must be a whole number from 1 to {most}, or 'auto'; {else_}.")
         return default
 
     def optional_whole(self, name: str, at_least: int) -> int | None:

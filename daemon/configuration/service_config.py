@@ -16,6 +16,12 @@ DEFAULT_WEIGHTS = "fluorescence"
 _DEVICE = re.compile(r"auto|cpu|gpu:\d+(\s*,\s*gpu:\d+)*")
 
 
+MOST_WORKERS = 256
+"""Of one service on its own machine: each is a process that holds the network."""
+
+_MORE = "more of them are on more machines, as workers of a Dask cluster"
+
+
 @dataclass(frozen=True)
 class ServiceConfig:
     """How the service watches, works and shows itself.
@@ -112,7 +118,7 @@ def read_engine(table: Reader, folder: Path) -> EngineConfig:
         weights=table.text("weights", defaults.weights),
         threads=threads or None,
         runtime=table.choice("runtime", defaults.runtime, RUNTIMES),
-        workers=defaults.workers if cluster else table.whole_or_auto("workers", defaults.workers, at_least=1),
+        workers=defaults.workers if cluster else table.whole_or_auto("workers", defaults.workers, MOST_WORKERS, _MORE),
         cluster=cluster,
         device=table.text("device", defaults.device),
         gpu_memory_gb=table.optional_number("gpu_memory_gb"),

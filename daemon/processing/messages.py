@@ -42,7 +42,8 @@ class Graphics:
 class EngineSetup:
     """To the worker, first: which engine to load, and the version of the program that it is to be a part of.
 
-    With `later` it is loaded when a task needs it, and the worker's `Ready` names no model.
+    With `later` it is loaded when a task needs it, and the worker's `Ready` names no model. One that `yields` lets
+    whoever works on live images have the cores first.
     """
 
     factory: str
@@ -51,6 +52,7 @@ class EngineSetup:
     runtime: str = AUTO
     graphics: Graphics = field(default_factory=Graphics)
     later: bool = False
+    yields: bool = False
     version: str = field(default_factory=nusetd_version)
 
 

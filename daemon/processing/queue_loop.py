@@ -88,7 +88,7 @@ class QueueLoop:
         )
         self._workers = workers
         self._affinity = Affinity()
-        self.exchange = EngineExchange(workers)
+        self.exchange, self.shares = EngineExchange(workers), self._books.shares
         self._heard: deque[tuple[Worker, Event]] = deque()  # and not acted on: the database may be away
         self._under_way: dict[Worker, UnderWay] = {}
         self._handlers = handlers(self._books)

@@ -36,7 +36,7 @@ class NotProcessableError(DaemonError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How images of one watch, or one `nusetd process`, are processed."""
+    """How images of one watch, or one `nusetd process`, are processed; those of an `archive` after others."""
 
     model: Ready
     processing: Processing
@@ -47,6 +47,7 @@ class Recipe:
     axes: str | None = None
     step: int | None = None
     unclear_channel: UnclearChannel = "ask"
+    archive: bool = False
 
     def params(self, channel: int | None) -> dict[str, Any]:
         """The plain values that are stored, and from which `StoredRecipe.of` runs a time point again."""

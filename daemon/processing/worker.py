@@ -16,7 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 from daemon import logs, pipeline
-from daemon.children.parent import meet
+from daemon.children.parent import give_way, meet
 from daemon.errors import EngineFailedError
 from daemon.processing.engine_factory import StackSegmenter, load_factory, make_segmenter
 from daemon.processing.messages import (
@@ -99,6 +99,8 @@ def main() -> None:
         connection.send(_EXCHANGED)
         return
     try:
+        if setup.yields:
+            give_way()
         choose(setup.graphics)
         with undisturbed():
             engine = Engine(setup)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from daemon import logs
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
+from daemon.watching.arrivals.heap import Heap
 from daemon.watching.file_sets import FileSets, Group, Opening, let_go
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from storage.readers import AcquisitionKey
     from storage.schema.rows import AcquisitionRow
 
-# Files that are opened with one request, and queued in one turn: thousands at once must not keep the loop from turning.
+# Files that are opened with one request, or queued in one turn, and files that are handed on in one turn: thousands at
+# once must not keep the loop from turning.
 _TOGETHER, _PER_TURN = 16, 64
 # What cannot be opened for now is tried again after growing pauses; what crashes or hangs its reader, three times.
 _PAUSE_S, _LONGEST_PAUSE_S, _STUCK_TRIES = 5.0, 600.0, 3
@@ -69,12 +71,8 @@ class Admission:
         taken: Callable[[Mapping[Path, Identity]], None] = lambda files: None,
     ) -> None:
         self._watch, self._catalog, self._queue_loop = watch, catalog, queue_loop
-        self._inspection_client = inspection_client
-        self._try_again = try_again
-        self._reachable = reachable
-        self._left = left
-        self._taken = taken
-        self._sets = FileSets()
+        self._inspection_client, self._reachable = inspection_client, reachable
+        self._try_again, self._left, self._taken = try_again, left, taken
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
         self._opened: deque[tuple[Opening, Opened]] = deque()
@@ -84,7 +82,8 @@ class Admission:
         self._unfinished: dict[int, list[Path]] = {}
         self._declared: set[Path] = set()
         self._troubles: dict[Path, int] = {}
-        self.facts = SourceFacts(watch)
+        self._sets, self.facts = FileSets(), SourceFacts(watch)
+        self.heap = Heap(watch.archive, lambda: queue_loop.shares.live)
         called = partial(named_after, watch)
         self.corrections = Corrections(
             watch, catalog, queue_loop, inspection_client, self.facts, called, self._group_of, self._wake
@@ -95,6 +94,7 @@ class Admission:
     def expect(self, path: Path) -> None:
         """A file has begun to arrive."""
         group = self._group_of(path)
+        self.heap.found(path, path if group is None else group.key.path)
         if group is not None:
             group.series.seen.add(self._number(path))
             group.arriving += 1
@@ -102,6 +102,7 @@ class Admission:
     def arrived(self, path: Path) -> None:
         """A file is no longer followed: it was taken, set aside, or is gone."""
         group = self._group_of(path)
+        self.heap.left(path)
         if group is not None:
             group.arriving = max(group.arriving - 1, 0)  # it may have begun to arrive for a group that was given up
 
@@ -168,7 +169,7 @@ class Admission:
         self.corrections.turn(recipe)
         if self._unfinished:
             self._begin_anew_where_settings_changed(recipe)
-        for _ in range(min(_PER_TURN, len(self._opened))):
+        for _ in range(min(_TOGETHER, len(self._opened))):
             self._queue(*self._opened[0], recipe)
             self._opened.popleft()
         for path in list(islice(self._growing, _PER_TURN)):
@@ -277,6 +278,7 @@ class Admission:
     def _admit(self, opening: Opening, answer: Opened, recipe: Recipe) -> None:
         taken, first = {}, opening.request.paths[0]
         recipe, told = self.facts.recipe(first, recipe), self.facts.told(first)
+        recipe = replace(recipe, archive=self.heap.holds(opening.request.paths))
         if opening.is_last or opening.group is not None:
             taken = {p: i for p, i in zip(opening.request.paths, answer.identities, strict=True) if i is not None}
             taken |= answer.beside

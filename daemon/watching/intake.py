@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from daemon.configuration.config import WatchConfig
 from daemon.configuration.settle_rules import SettleRules
 from daemon.watching import readiness
 from daemon.watching.admission import Admission
+from daemon.watching.arrivals.due_files import DueFiles
 from daemon.watching.file_sets import FollowedSets
 from daemon.watching.inspection import Answer, Look, Looked, Stuck, SupportsInspection
 from daemon.watching.readiness import Conclusion, Decision, Identity, Watched
@@ -100,7 +100,7 @@ class Intake:
         self._now = 0.0
         self._resumed = False
         self._settling: dict[Path, Watched] = {}
-        self._due: list[tuple[float, Path]] = []
+        self._due = DueFiles()
         self._in_inspection: set[Path] = set()
         self._stuck: dict[Path, int] = {}
         self._known: dict[str, Identity] = {}
@@ -252,7 +252,7 @@ class Intake:
         before = self._settling.get(path)
         self._settling[path] = watched
         if before is None or before.next_look != watched.next_look:
-            heapq.heappush(self._due, (watched.next_look, path))
+            self._due.add(watched.next_look, path, self.admission.heap.holds([path]))
 
     def _hurry(self, path: Path) -> None:
         self._schedule(path, replace(self._settling[path], next_look=self._now))
@@ -278,8 +278,10 @@ class Intake:
     # Looking into files
 
     def _ask_about_due(self) -> None:
-        while self._due and self._due[0][0] <= self._now and len(self._in_inspection) < _AT_ONCE:
-            _, path = heapq.heappop(self._due)
+        while len(self._in_inspection) < _AT_ONCE:
+            path = self._due.next(self._now, self.admission.heap.has_room(self._in_inspection))
+            if path is None:
+                return
             watched = self._settling.get(path)
             if watched is not None and path not in self._in_inspection and readiness.is_due(watched, self._now):
                 self._in_inspection.add(path)

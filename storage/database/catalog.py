@@ -97,21 +97,21 @@ class Catalog(Writer):
         files: Mapping[int, Path] | None = None,
         taken: Sequence[taken_files.Source] = (),
         former: Mapping[int, str] | None = None,
+        archive: bool = False,
     ) -> tuple[int, ...]:
-        """Queue time points that are new, or whose content changed; return those.
-
-        Old rows stay readable until the commit of the new ones replaces them.
+        """Queue time points that are new, or whose content changed; return those. Old rows stay until new ones come.
 
         Parameters
         ----------
         seen, former : mappings of the time point to its fingerprint, as now and as versions before made it
-        files : mapping of the time point to its file, to be kept with the result
-        taken : the files that they are from, noted as taken in the same transaction
+        files : mapping of the time point to its file, kept with the result
+        taken, archive : the files that they are from, noted as taken with it; whether they wait for others
         """
         with self._transaction() as connection:
             taken_files.note(connection, acquisition_id, taken)
-            taken_files.answer_complaints(connection, acquisition_id, taken, self._now())
-            return registration.add_timepoints(connection, acquisition_id, seen, files or {}, self._now(), former)
+            now = self._now()
+            taken_files.answer_complaints(connection, acquisition_id, taken, now)
+            return registration.add_timepoints(connection, acquisition_id, seen, files or {}, now, former, archive)
 
     @cached_property
     def stores(self) -> StoreBook:
@@ -135,13 +135,14 @@ class Catalog(Writer):
 
     # What is to be done
 
-    def claim_next(self, at_once: int = 1, without: Collection[int] = ()) -> TimepointJob | None:
+    def claim_next(self, at_once: int = 1, without: Collection[int] = (), archives: bool = True) -> TimepointJob | None:
         """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do.
 
-        At most `at_once` time points of one acquisition are processed at the same time; those of `without` wait.
+        At most `at_once` time points of one acquisition are processed at the same time; those of `without` wait, and
+        those of archives are claimed only where `archives` says so, and nothing else is ready.
         """
         with self._transaction() as connection:
-            return claims.claim_next(connection, self._now(), at_once, without)
+            return claims.claim_next(connection, self._now(), at_once, without, archives)
 
     def commit_timepoint(
         self,

@@ -45,18 +45,38 @@ _AHEAD = 64
 
 
 def claim_next(
-    connection: Connection, now: str, at_once: int = 1, without: Collection[int] = (), *, channel_is_open: bool = False
+    connection: Connection,
+    now: str,
+    at_once: int = 1,
+    without: Collection[int] = (),
+    archives: bool = True,
+    *,
+    channel_is_open: bool = False,
 ) -> TimepointJob | None:
-    """Claim the first time point that is ready, of the oldest acquisition that has one.
+    """Claim the first time point that is ready, of the oldest acquisition that has one; of archives after all others.
 
     With `channel_is_open`, of those of which nobody knows which channel shows nuclei; else of the others.
 
     A time point is ready when none before it in its acquisition waits for its turn, and fewer than `at_once` of them
-    are being processed: tracks grow forward, and what is analysed early has to be kept. Acquisitions of `without` wait.
+    are being processed: tracks grow forward, and what is analysed early has to be kept. Acquisitions of `without` wait,
+    and without `archives` all time points of those. Each turn of the loop asks this: it looks at no row in vain,
+    however many wait.
     """
+    if channel_is_open and connection.execute(_open_channels()).first() is None:
+        return None
     values = {"now": now, "at_once": at_once, "without": sorted(without), "ahead": _AHEAD}
-    number = connection.execute(_ready(channel_is_open), values).scalar()
-    return None if number is None else _claimed(connection, int(number), now)
+    for archive in (False, True) if archives else (False,):
+        number = connection.execute(_ready(channel_is_open), values | {"archive": archive}).scalar()
+        if number is not None:
+            return _claimed(connection, int(number), now)
+    return None
+
+
+@cache
+def _open_channels() -> Select[Any]:
+    """An acquisition in work of which nobody knows which channel shows nuclei."""
+    in_work = acquisitions.c.state.in_((AcquisitionState.QUEUED.value, AcquisitionState.PROCESSING.value))
+    return select(acquisitions.c.id).where(acquisitions.c.nuclear_channel.is_(None), in_work).limit(1)
 
 
 @cache
@@ -89,7 +109,7 @@ def _ready(channel_is_open: bool) -> Select[Any]:
     return (
         select(timepoints.c.id)
         .join(acquisitions, acquisitions.c.id == timepoints.c.acquisition_id)
-        .where(timepoints.c.state == TimepointState.QUEUED.value)
+        .where(timepoints.c.state == TimepointState.QUEUED.value, timepoints.c.archive == bindparam("archive"))
         .where(acquisitions.c.state != AcquisitionState.SET_ASIDE.value)
         .where(~and_(are_on(acquisitions.c.id), goes_back(acquisitions.c.id)))  # they are taken off first
         .where(acquisitions.c.id.not_in(bindparam("without", expanding=True)))
@@ -253,6 +273,7 @@ def job_of(connection: Connection, row: RowMapping) -> TimepointJob:
         needs_replay=tracked is not None and tracked >= row["t"],
         store_made=remade.is_made(connection, int(row["acquisition_id"])),
         lease=row["lease"],
+        archive=bool(row["archive"]),
     )
 
 

@@ -175,9 +175,11 @@ def add_timepoints(
     files: Mapping[int, Path],
     now: str,
     former: Mapping[int, str] | None = None,
+    archive: bool = False,
 ) -> tuple[int, ...]:
     """Queue time points that are new or whose content changed; return those that were queued.
 
+    Those of an `archive` wait for others. One that does not takes along what is before it in its acquisition.
     A fingerprint that a version before wrote is compared with `former`, and where the content is the same, brought up
     to date without a word.
     """
@@ -193,6 +195,7 @@ def add_timepoints(
     changed = sorted(set(there) - same)
     refresh(connection, [there[t] for t in sorted(same)], seen)
     queued = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now, "not_before": None, "error": None}
+    queued["archive"] = archive
     if new:
         first = {"acquisition_id": acquisition_id, "tracks_final": False}
         rows = [{**first, **queued, **_source(t, seen, files), "source_t": t + (start or 0)} for t in new]
@@ -208,7 +211,16 @@ def add_timepoints(
         connection.execute(update(timepoints).where(here).values(values))
     if new or changed:
         _reopen(connection, acquisition_id, max(seen))
+        if not archive:
+            _take_along(connection, acquisition_id)
     return tuple(sorted(new + changed))
+
+
+def _take_along(connection: Connection, acquisition_id: int) -> None:
+    """What waits of an acquisition waits for nobody's sake any more."""
+    queue = timepoints.c.state == TimepointState.QUEUED.value
+    mine = queue & timepoints.c.archive & (timepoints.c.acquisition_id == acquisition_id)
+    connection.execute(update(timepoints).where(mine).values(archive=False))
 
 
 def known(connection: Connection, acquisition_id: int, wanted: Iterable[int]) -> dict[int, RowMapping]:
@@ -301,18 +313,24 @@ def _free_names(connection: Connection, name: str, zarr_path: naming.Place | Non
     Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
     """
     folder = folder_of(connection)
-    names = set(connection.execute(select(acquisitions.c.name)).scalars())
-    stored = connection.execute(select(acquisitions.c.zarr_path).where(acquisitions.c.zarr_path.is_not(None)))
-    taken = {naming.whole_place(text, folder) for text in stored.scalars()}
     if zarr_path is not None and naming.bundle_of(zarr_path) is not None:
-        free = next(p for n in count(1) if str(p := naming.numbered(zarr_path, n)) not in taken)
+        free = next(p for n in count(1) if not _is_taken(connection, p := naming.numbered(zarr_path, n), folder))
         return _free_names(connection, name, None)[0], naming.stored_place(free, folder)
     for number in count(1):
         free_name = name if number == 1 else f"{name}-{number}"
         free_path = zarr_path if number == 1 or zarr_path is None else naming.numbered(zarr_path, number)
-        if free_name not in names and (free_path is None or str(free_path) not in taken):
+        named = select(acquisitions.c.id).where(acquisitions.c.name == free_name)
+        if connection.execute(named).first() is None and not _is_taken(connection, free_path, folder):
             break
     return free_name, None if free_path is None else naming.stored_place(free_path, folder)
+
+
+def _is_taken(connection: Connection, place: naming.Place | None, folder: Path | None) -> bool:
+    """Say whether an acquisition has its results at a place; paths of before are absolute in the table."""
+    if place is None:
+        return False
+    there = acquisitions.c.zarr_path.in_({str(place), naming.stored_place(place, folder)})
+    return connection.execute(select(acquisitions.c.id).where(there)).first() is not None
 
 
 def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:

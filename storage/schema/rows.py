@@ -168,6 +168,8 @@ class TimepointJob:
         first frame on (`storage.database.renewal.replay`), not advanced.
     lease : str or None
         Of this claim alone: a result is taken only from who has the newest one.
+    archive : bool
+        It waited for others: it is of an archive.
     """
 
     id: int
@@ -178,6 +180,7 @@ class TimepointJob:
     needs_replay: bool
     store_made: bool = False
     lease: str | None = None
+    archive: bool = False
 
     @property
     def acquisition_id(self) -> int:

@@ -81,6 +81,7 @@ acquisitions = Table(
     Column("dismissed_at", String(32)),  # its problems up to then are not told any more
     Column("time_source", String(16)),  # where it is known from which time point is which
     UniqueConstraint("source_key", "result_key"),
+    Index(None, "nuclear_channel", "state"),  # whether it is open which channel shows nuclei, of any in work
 )
 
 timepoints = Table(
@@ -111,9 +112,12 @@ timepoints = Table(
     Column("stage_y_um", Float),  # where the stage stood, as the file says it
     Column("stage_x_um", Float),
     Column("lease", String(16)),  # of the claim whose result is taken; another one with every claim
+    Column("archive", Boolean, nullable=False, server_default=false()),  # it waits while others have one to do
     UniqueConstraint("acquisition_id", "t"),
     Index(None, "state", "acquisition_id", "t"),
+    Index(None, "state", "archive", "acquisition_id", "t"),  # what is next, however many wait
     Index(None, "completed_at"),
+    Index(None, "fingerprint"),  # whether the same content is known, however much is
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -39,53 +40,80 @@ def finish(lab: Lab) -> None:
     assert lab.stop() == 0, lab.said()
 
 
-class Cruelty:
-    """Kills until the number is reached, while the microscope writes its time points, spread over the kills.
+class Kills(ABC):
+    """Kills until the number is reached, while the microscopes write their files, spread over the kills.
 
     Parameters
     ----------
     lab : Lab
         Made with the options `ENDLESS`.
-    time_points, kills : int
-    seed : int
+    kills, seed : int
     """
 
-    def __init__(self, lab: Lab, time_points: int, kills: int, seed: int) -> None:
-        self.written = self.killed = self.of_workers = 0
-        self._lab = lab
-        self._time_points = time_points
-        self._kills = kills
+    def __init__(self, lab: Lab, kills: int, seed: int) -> None:
+        self.killed = self.of_workers = 0
+        self._lab, self._kills = lab, kills
         self._chance = random.Random(seed)
         self._read_from = 0
-        self._deaths_at: Counter[int] = Counter()  # of workers, by the time points that were done, in this service
 
     def run(self) -> Iterator[int]:
         """Yield after every kill how many time points are done."""
         while self.killed < self._kills:
-            self._begin()
-            if self._chance.random() < 0.3:
-                self._wait_for_cpu(self._service_pid)
-            else:
-                self._wait_until_ready()
-                for _ in range(self._chance.randint(0, _WORKERS_PER_SERVICE)):
-                    self._work()
-                    if self.killed < self._kills - 1 and self._kill_worker():
-                        yield self._lab.done()
-                self._work()
+            self._read_from = self._lab.log.stat().st_size if self._lab.log.exists() else 0
+            self._lab.start()
+            yield from self._life()
             self._lab.kill()
             self.killed += 1
             yield self._lab.done()
         self.write_rest()
+
+    @abstractmethod
+    def write_rest(self) -> None:
+        """Write the files that are still missing."""
+
+    @abstractmethod
+    def _life(self) -> Iterator[int]:
+        """What happens to a service that was started until it is killed: yields after each kill of another process."""
+
+    def _said(self) -> bytes:
+        """What was logged since the last start, or what counts as one."""
+        with self._lab.log.open("rb") as log:
+            log.seek(self._read_from)
+            return log.read()
+
+
+class Cruelty(Kills):
+    """Of one worker and its service, over one series.
+
+    Parameters
+    ----------
+    time_points : int
+    lab, kills, seed
+        As of `Kills`.
+    """
+
+    def __init__(self, lab: Lab, time_points: int, kills: int, seed: int) -> None:
+        super().__init__(lab, kills, seed)
+        self.written = 0
+        self._time_points = time_points
+        self._deaths_at: Counter[int] = Counter()  # of workers, by the time points that were done, in this service
 
     def write_rest(self) -> None:
         """Write the files that are still missing."""
         while self.written < self._time_points:
             self._write()
 
-    def _begin(self) -> None:
-        self._read_from = self._lab.log.stat().st_size if self._lab.log.exists() else 0
+    def _life(self) -> Iterator[int]:
         self._deaths_at.clear()
-        self._lab.start()
+        if self._chance.random() < 0.3:
+            self._wait_for_cpu(self._service_pid)
+            return
+        self._wait_until_ready()
+        for _ in range(self._chance.randint(0, _WORKERS_PER_SERVICE)):
+            self._work()
+            if self.killed < self._kills - 1 and self._kill_worker():
+                yield self._lab.done()
+        self._work()
 
     def _service_pid(self) -> int:
         assert self._lab.process is not None
@@ -147,9 +175,7 @@ class Cruelty:
 
     def _is_ready(self) -> bool:
         """Whether the engine of the worker that was started last is loaded."""
-        with self._lab.log.open("rb") as log:
-            log.seek(self._read_from)
-            return b"engine is ready" in log.read()
+        return b"engine is ready" in self._said()
 
     def _wait_until_ready(self) -> None:
         self._lab.wait(self._is_ready, _PATIENCE_S)

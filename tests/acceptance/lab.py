@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import tifffile
 import zarr
+from cases.processes import children, command_of
 
 from daemon.cli import main
 
@@ -137,10 +138,7 @@ class Lab:
     def worker_pids(self) -> list[int]:
         """All of those."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [
-            int(pid) for pid in children if b"daemon.processing.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        return [pid for pid in children(self.process.pid) if b"daemon.processing.worker" in command_of(pid)]
 
     def wait(self, reached: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Wait until something is so, or fail with the log."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from cases.processes import command_of, family
 from crowd_kills import CrowdKills, write_files
 from cruelty import ENDLESS, finish
-from lab import ENGINE, Lab, assert_same, nusetd, result
+from lab import ENGINE, Lab, assert_same, environment, nusetd, result
+
+from daemon.cli import main
 
 ACQUISITIONS, FRAMES = 3, 4
 
@@ -52,6 +58,52 @@ def test_a_kill_of_one_of_several_costs_nothing(new_lab: Callable[..., Lab]) -> 
     assert_same(result(three), result(one))
     assert {attempts for (attempts,) in three.rows("select attempts from timepoints")} == {1}
     assert not list(three.output.rglob("*.part*"))
+
+
+@pytest.mark.parametrize(
+    ("workers", "sentence"),
+    [
+        ("0", "'0' is not a whole number of at least 1"),
+        ("-1", "'-1' is not a whole number of at least 1"),
+        ("many", "'many' is not a whole number of at least 1"),
+        ("1000", "workers = 1000 must be a whole number from 1 to 256, or 'auto'; more of them are on more machines"),
+        ("dask:nonsense", "'nonsense' is no address of a Dask scheduler: write tcp://HOST:PORT, or tls://HOST:PORT."),
+        ("dask:tcp://127.0.0.1:99999", "is no address of a Dask scheduler"),
+    ],
+)
+def test_workers_that_cannot_be_are_one_sentence(
+    tmp_path: Path, workers: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["process", str(tmp_path), "--output", str(tmp_path / "out"), "--workers", workers])
+    except SystemExit as error:  # the parser's own
+        code = error.code  # type: ignore[assignment]
+    assert code == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long  # `.ci/run` runs it once
+def test_an_interrupt_leaves_no_process_behind_and_the_same_command_goes_on(new_lab: Callable[..., Lab]) -> None:
+    one, four = new_lab("one", **ENDLESS), new_lab("four", **ENDLESS)
+    for lab in (one, four):
+        write_files(lab, ACQUISITIONS, 0, FRAMES)
+    processed(one, 1)
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background jobs ignore it
+    run = f"import signal, sys; {heard}; from daemon.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", run, "process", str(four.incoming), "--output", str(four.output)]
+    command += ["--voxel-size", "1,0.5,0.5", "--engine", ENGINE, "--workers", "4"]
+    process = subprocess.Popen(command, env=environment(NUSETD_TEST_PAUSE="0.5"), start_new_session=True)
+    four.wait(lambda: len(four.rows("select 1 from timepoints where state = 'done'")) >= 1)
+    pids = family(process.pid)
+    assert len(pids) >= 6, "four workers, and who looks into files"
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(30) == 130
+    four.wait(lambda: not [pid for pid in pids[1:] if command_of(pid)])
+    assert four.rows("select 1 from timepoints where state != 'done'"), "it was interrupted on its way"
+    processed(four, 4)
+    assert_same(result(four), result(one))
+    assert not list(four.output.rglob("*.part*"))
 
 
 @pytest.mark.long  # `.ci/run` runs the few once

@@ -3,10 +3,12 @@
     python tests/benchmarks/bench_kills.py [--kills 10] [--seed 1]
     python tests/benchmarks/bench_kills.py --engine quick [--kills 1000] [--time-points 300] [--minutes M]
     python tests/benchmarks/bench_kills.py --engine quick --workers 4 --acquisitions 6 --time-points 50 --kills 300
+    python tests/benchmarks/bench_kills.py --engine quick --workers 4 --dask --time-points 50 --kills 300
 
 With the network, the service is killed while it works on the demonstration's acquisition. With the quick engine (a
 threshold), service and worker are killed in turns, while they start and while they work; with several workers any of
 them, over several acquisitions at once, and the undisturbed run has one worker. Exit code 1 if anything differs.
+With `--dask` the workers are those of a Dask cluster, and its scheduler is killed as well.
 `--minutes` ends the kills early; what is left of the movie is then done undisturbed, and all is compared.
 """
 
@@ -20,13 +22,15 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 
 import lab as lab_module
-from crowd_kills import CrowdKills, write_files
-from cruelty import ENDLESS, Cruelty, write_time_point
+from cases.dask_cluster import DaskCluster
+from crowd_kills import ClusterKills, CrowdKills, write_files
+from cruelty import ENDLESS, Cruelty, Kills, write_time_point
 from cruelty import finish as finish_quickly
-from lab import Lab, assert_same, result
+from lab import Lab, assert_same, environment, result
 
 from daemon.configuration.service_config import DEFAULT_ENGINE
 from daemon.demonstration.demo import MOVIE, SEED
@@ -88,12 +92,25 @@ def crowd(folder: Path, asked: argparse.Namespace) -> tuple[Lab, Lab, int]:
     """Several series with the threshold engine: undisturbed with one worker, and killed with several."""
     calm = Lab(folder / "calm", dict(ENDLESS))
     write_files(calm, asked.acquisitions, 0, asked.time_points)
-    hit = Lab(folder / "hit", {**ENDLESS, "workers": asked.workers})
-    kills = CrowdKills(hit, asked.acquisitions, asked.time_points, asked.kills or 300, asked.seed)
-    return calm, hit, both(calm, hit, kills, asked.minutes)
+    extent = (asked.acquisitions, asked.time_points, asked.kills or 300, asked.seed)
+    if not asked.dask:
+        hit = Lab(folder / "hit", {**ENDLESS, "workers": asked.workers})
+        return calm, hit, both(calm, hit, CrowdKills(hit, *extent), asked.minutes)
+    cluster = DaskCluster(folder / "cluster", environment())
+    hit = Lab(folder / "hit", {**ENDLESS, "workers": f"dask:{cluster.address}"})
+    try:
+        cluster.start_scheduler()
+        for _ in range(asked.workers):
+            cluster.add_worker()
+        kills = ClusterKills(cluster, hit, *extent)
+        done = both(calm, hit, kills, asked.minutes)
+        print(f"{kills.of_workers} of workers, {kills.of_schedulers} of the scheduler")
+        return calm, hit, done
+    finally:
+        cluster.end()
 
 
-def both(calm: Lab, hit: Lab, kills: Cruelty | CrowdKills, minutes: float) -> int:
+def both(calm: Lab, hit: Lab, kills: Kills, minutes: float) -> int:
     """Let one service work undisturbed and kill the other, at most so long; return how many kills there were."""
     begun = time.monotonic()
     finish_quickly(calm)
@@ -117,6 +134,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, help="default 10, with the quick engine 1000")
     parser.add_argument("--time-points", type=int, default=300, help="with the quick engine")
     parser.add_argument("--workers", type=int, default=1, help="with the quick engine")
+    parser.add_argument("--dask", action="store_true", help="with several workers: those of a Dask cluster")
     parser.add_argument("--acquisitions", type=int, default=6, help="with several workers, of so many time points each")
     parser.add_argument("--minutes", type=float, default=math.inf, help="of kills, with the quick engine")
     parser.add_argument("--seed", type=int, default=1)

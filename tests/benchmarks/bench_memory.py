@@ -18,6 +18,10 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cases.processes import family
+
 LIMIT_GB = 3.0
 
 
@@ -37,15 +41,6 @@ def write_crowd(path: Path, shape: tuple[int, int, int]) -> None:
                 plane[y0 : y0 + 43, x0 : x0 + 43] += 1500.0 * ((y - cy) ** 2 + (x - cx) ** 2 < radius**2)
             page = plane.clip(0, 65535).astype(np.uint16)
             file.write(page, contiguous=False, photometric="minisblack", metadata=None)
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def memory_bytes(pid: int) -> tuple[int, int]:

@@ -34,6 +34,7 @@ import tifffile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cases.processes import family
 from cases.stored import acquisition
 
 from nuset_engine.nuclei import Nuclei
@@ -157,8 +158,7 @@ def cpu_s(pid: int) -> float:
 
 def tree_cpu_s(pid: int) -> float:
     """The same of a process and of everything below it."""
-    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return cpu_s(pid) + sum(tree_cpu_s(int(child)) for child in below)
+    return sum(map(cpu_s, family(pid)))
 
 
 class Run:

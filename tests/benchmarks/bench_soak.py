@@ -20,8 +20,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "acceptance"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 
+from cases.processes import children, command_of
 from lab import Lab, stack, write_stack
 
 PARTS = {b"daemon.processing.worker": "worker", b"daemon.watching.inspection_process": "reader"}
@@ -36,10 +38,9 @@ Look = dict[str, float]
 def processes(service: int) -> dict[str, list[int]]:
     """The service and its children, by what they are for."""
     found: dict[str, list[int]] = {"service": [service], "worker": [], "reader": []}
-    for children in Path(f"/proc/{service}/task").glob("*/children"):
-        for pid in map(int, children.read_text().split()):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            found.setdefault(next((part for name, part in PARTS.items() if name in command), "other"), []).append(pid)
+    for pid in children(service):
+        command = command_of(pid)
+        found.setdefault(next((part for name, part in PARTS.items() if name in command), "other"), []).append(pid)
     return found
 
 

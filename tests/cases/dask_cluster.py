@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cases.postgres import free_port
+from cases.processes import children, command_of
 
 WORKER = "daemon.cli", "worker", "--scheduler"
 SCHEDULER = "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard", "--port"
@@ -77,8 +78,8 @@ class DaskCluster:
 
     def kill_task_process(self, number: int) -> bool:
         """Kill what segments in a worker, which its nanny starts anew; False where none runs now."""
-        for pid in _children(self.workers[number].pid):
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        for pid in children(self.workers[number].pid):
+            if b"spawn_main" in command_of(pid):
                 os.kill(pid, signal.SIGKILL)
                 return True
         return False
@@ -141,10 +142,6 @@ def write_certificates(folder: Path) -> Path:
     form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "own.key").write_bytes(own[0].private_bytes(pem, form, none))  # type: ignore[attr-defined]
     return folder
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -41,7 +41,7 @@ class SchedulerAccess:
     @property
     def is_own(self) -> bool:
         """Say whether nobody but this computer can reach it."""
-        return urlsplit(self.address).hostname in OWN_NAMES
+        return self._host in OWN_NAMES
 
     @property
     def told(self) -> str:
@@ -53,12 +53,7 @@ class SchedulerAccess:
     @property
     def fault(self) -> str | None:
         """Say why it must not be used, None when it may."""
-        try:
-            parts = urlsplit(self.address)
-            whole = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and parts.port is not None
-        except ValueError:
-            whole = False
-        if not whole:
+        if not self._host:
             return f"{self.address!r} is no address of a Dask scheduler: write tcp://HOST:PORT, or tls://HOST:PORT."
         if self.address.startswith("tls://") and not self.is_protected:
             return f"{self.address} needs certificates: give the files of ca, certificate and key."
@@ -68,6 +63,15 @@ class SchedulerAccess:
                 "use tls:// with ca, certificate and key, or say insecure where the network is yours alone."
             )
         return None
+
+    @property
+    def _host(self) -> str | None:
+        """The host that a whole address names, None where it is no address."""
+        try:
+            parts = urlsplit(self.address)
+            return parts.hostname if parts.scheme in ("tcp", "tls") and parts.port is not None else None
+        except ValueError:
+            return None
 
 
 def cluster_of(text: str) -> str | None:

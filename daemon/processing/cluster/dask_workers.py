@@ -124,6 +124,7 @@ class DaskWorkers:
         self._refusals: dict[str, str] = {}
         self._told_reason: str | None = None
         self._changes = False  # other weights are being loaded
+        self._model: Ready | None = None  # what the first has loaded, and all have to
 
     @property
     def all(self) -> Sequence[ClusterWorker | Worker]:
@@ -156,7 +157,7 @@ class DaskWorkers:
 
     def use(self, weights: str) -> None:
         """Have all of them load other weights; a worker that cannot says so to the queue loop."""
-        self._setup, self._changes = replace(self._setup, weights=weights), True
+        self._setup, self._changes, self._model = replace(self._setup, weights=weights), True, None
         self._near.use(weights)
         for worker in self._members.values():
             self._introduce(worker)
@@ -244,6 +245,10 @@ class DaskWorkers:
         self._submit(worker, worker.key, at_worker.introduce, self._setup, places)
 
     def _came(self, worker: ClusterWorker, introduced: Introduced) -> Heard:
+        self._model = self._model or introduced.ready
+        if introduced.ready != self._model:
+            self._refuse(worker, _stranger(introduced, self._model))
+            return
         worker.state, worker.pid, worker.host = "serves", introduced.pid, introduced.host
         self._changes &= any(one.state == "starts" for one in self._members.values())
         if self._settling is not None and self._settling.waits - {worker.address}:
@@ -307,16 +312,19 @@ class DaskWorkers:
         if isinstance(over.result, Introduced):
             yield from self._came(worker, over.result)
         elif introduces:
-            worker.state = "refused"
-            self._refusals[worker.address] = over.result.reason
-            logs.warning("a worker cannot be used", worker=worker.address, reason=over.result.reason)
-            self._waits_no_more(worker.address)
+            self._refuse(worker, over.result.reason)
             if self._changes:
                 yield worker, over.result
         elif isinstance(over.result, CannotServe):
             self._introduce(worker)
         else:
             yield worker, over.result
+
+    def _refuse(self, worker: ClusterWorker, reason: str) -> None:
+        worker.state = "refused"
+        self._refusals[worker.address] = reason
+        logs.warning("a worker cannot be used", worker=worker.address, reason=reason)
+        self._waits_no_more(worker.address)
 
     def _silent(self) -> Heard:
         now = self._clock()
@@ -347,3 +355,12 @@ class DaskWorkers:
         if reason != self._told_reason and reason is not None:
             logs.warning("workers wait", reason=reason)
         self._told_reason = reason
+
+
+def _stranger(introduced: Introduced, model: Ready) -> str:
+    """Say why a worker that has loaded another network than those before it is given nothing."""
+    mine, theirs = (f"{one.model_name} ({one.model_sha256[:12]})" for one in (introduced.ready, model))
+    return (
+        f"{introduced.host} has loaded the weights {mine}, the others {theirs}: give it the same file under the same "
+        "path, and start it again."
+    )

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Analysing:
-    """Claims time points; what is found in one goes on at once when it is the next in order, and is kept else."""
+    """Claims time points; what is found in one goes on at once when it is the next in order, and is kept else.
+
+    Those of archives are claimed where nothing else is ready, and `Shares` leaves them a worker.
+    """
 
     def __init__(self, step: pipeline.Step, books: Books) -> None:
         self._step = step
@@ -29,13 +32,23 @@ class Analysing:
         books = self._books
         job = books.take_alone(self._step.name) or self._claimed()
         while job is None and books.alone is None and len(books.claimed) < books.workers:
-            claimed = books.catalog.claim_next(books.workers, books.waiting())
+            claimed = books.catalog.claim_next(books.workers, books.waiting(), self._may_take_archives())
             if claimed is None:
                 return None
+            if claimed.archive:
+                books.shares.archives.add(claimed.id)
+            else:
+                books.shares.landed()
             books.output_mounts.learn(claimed.acquisition)
             books.claimed.append(claimed)
             job = self._claimed()
         return job
+
+    def _may_take_archives(self) -> bool:
+        """Say whether an archive may have one worker more."""
+        books = self._books
+        waits = bool(books.pending.to_publish or books.analysed or books.tracked)
+        return books.shares.has_room(books.workers, waits)
 
     def _claimed(self) -> TimepointJob | None:
         """The first of those that are claimed and can be begun; one that is to be alone waits for the others."""
@@ -68,6 +81,7 @@ class Analysing:
     def end(self, work: TimepointJob, result: Analysed) -> None:
         """Hand it on, or keep it until its turn comes."""
         books = self._books
+        books.shares.archives.discard(work.id)
         found = AnalysedTimepoint(work, result.nuclei, dict(result.timings), dict(result.quality))
         try:
             if books.catalog.turn_of(work) is not Turn.NOW:

@@ -18,6 +18,7 @@ from daemon.processing.steps.holds import Holds
 from daemon.processing.steps.output_mounts import OutputMounts
 from daemon.processing.steps.stall import Stall
 from daemon.processing.steps.troubles import Trouble
+from daemon.processing.workers.shares import Shares
 from daemon.processing.writing import Making, Writing
 from storage.errors import StaleJobError
 
@@ -225,7 +226,7 @@ class Books:
     def __post_init__(self) -> None:
         """Nothing is stalled in the beginning."""
         self.stall = Stall(self.retry_policy, self.clock, self.room)
-        self.holds = Holds(self.clock)
+        self.holds, self.shares = Holds(self.clock), Shares(self.clock)
         self.output_mounts = OutputMounts(self.catalog)
 
     def tell(
@@ -329,6 +330,7 @@ class Books:
             self._drop(job)
 
     def _drop(self, job: TimepointJob) -> None:
+        self.shares.archives.discard(job.id)
         if job in self.claimed:
             self.claimed.remove(job)
         elif self.alone is not None and self.alone.job is job:
@@ -343,6 +345,7 @@ class Books:
             what = "time point is tried again" if again else "time point is set aside"
             logs.warning(what, acquisition=job.acquisition.name, t=job.source_t, attempt=job.attempts, reason=reason)
             self.tell("again" if again else "failed", job.acquisition, job.t, reason=reason)
+        self.shares.archives.discard(job.id)
         self.settled(job.acquisition_id)
 
     def look_over(self) -> None:

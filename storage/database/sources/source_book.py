@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, union, update
 
 from storage.connection.database_folder import folder_of
 from storage.database import claims, registration
@@ -19,7 +19,7 @@ from storage.description import Description
 from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.readers import names
-from storage.readers.fingerprint import same_content
+from storage.readers.fingerprint import is_former, same_content
 from storage.schema.rows import AcquisitionRow, acquisition_row
 from storage.schema.tables import acquisitions, requests, sources, timepoints
 
@@ -185,8 +185,8 @@ def _alike(connection: Connection, found: Found) -> list[RowMapping]:
     description, first = found.description, min(found.fingerprints)
     geometry = {name: getattr(description, name) for name in GEOMETRY} | {"dtype": description.dtype.name}
     times = (first - 1, first, first + 1)  # one file per time point: the first number may count as 0 there and 1 here
-    texts = timepoints.c.fingerprint.in_(_texts(found, first)) | timepoints.c.fingerprint.like(_file_text(found))
-    alike = select(timepoints.c.acquisition_id).where(timepoints.c.t.in_(times), texts)
+    texts = [timepoints.c.fingerprint.in_(_texts(found, first)), *_file_text(connection, found)]
+    alike = union(*(select(timepoints.c.acquisition_id).where(timepoints.c.t.in_(times), text) for text in texts))
     query = (
         select(acquisitions)
         .where(*(acquisitions.c[name] == value for name, value in geometry.items()))
@@ -201,11 +201,16 @@ def _texts(found: Found, t: int) -> list[str]:
     return [found.fingerprints[t], *([found.former[t]] if t in found.former else [])]
 
 
-def _file_text(found: Found) -> str:
-    """Return a pattern for the former fingerprint of a file, whatever its time of change."""
-    text = found.former.get(min(found.fingerprints), "")
-    parts = text.split("-")
-    return f"{parts[0]}-%-{parts[2]}" if len(parts) == 3 else "-"
+def _file_text(connection: Connection, found: Found) -> list[ColumnElement[bool]]:
+    """Return the condition for the former fingerprint of a file, whatever its time of change; none where none is kept.
+
+    Fingerprints of now begin with their version, which is above every digit: so one look tells that none is former.
+    """
+    parts = found.former.get(min(found.fingerprints), "").split("-")
+    lowest = connection.execute(select(func.min(timepoints.c.fingerprint))).scalar()
+    if len(parts) != 3 or not is_former(lowest):
+        return []
+    return [timepoints.c.fingerprint.like(f"{parts[0]}-%-{parts[2]}")]
 
 
 def _files(connection: Connection, row: RowMapping) -> tuple[Path, ...]:

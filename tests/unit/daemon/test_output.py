@@ -123,6 +123,26 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytes
     ]
 
 
+def test_of_many_images_a_line_says_how_many_are_done_how_fast_and_what_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    with Bars(lambda: now) as bars:
+        bars.overall.expect(100)
+        for _ in range(10):
+            bars.overall.over(worked=False)  # by a run before this one
+        for number in range(10):
+            now += 12.0
+            seen = seen_of("finished", 0)
+            seen.acquisition.id = number
+            bars.show(seen)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        "13 of 100 images done, 5.0 a minute, about 17 min left",
+        "16 of 100 images done, 5.0 a minute, about 17 min left",
+        "19 of 100 images done, 5.0 a minute, about 16 min left",
+    ]
+
+
 def test_on_a_terminal_the_bar_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     now = 0.0

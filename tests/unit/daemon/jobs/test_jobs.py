@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cases.processes import children
 from cases.stored import acquisition, register, work_off
 
 from daemon.errors import DaemonError
@@ -174,9 +175,8 @@ def test_a_job_lives_on_without_who_started_it_and_its_death_is_said(folders: Jo
     report = folders.reported(job.id)
     assert os.getpriority(os.PRIO_PROCESS, report.pid) == 19
     assert os.getsid(report.pid) == report.pid
-    children = Path(f"/proc/{report.pid}/task/{report.pid}/children")
-    waited(lambda: children.read_text().split())
-    child = int(children.read_text().split()[0])
+    waited(lambda: children(report.pid))
+    (child, *_) = children(report.pid)
     with pytest.raises(DaemonError, match="at work already"):
         Starter(folders, "").start(job.id)
     os.kill(report.pid, signal.SIGKILL)

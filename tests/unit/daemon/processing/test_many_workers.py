@@ -56,13 +56,13 @@ class Crew:
         policy = RetryPolicy(pause_s=0.0, kill_pause_s=0.0)
         self.loop = QueueLoop(catalog, cast(*self.actors), policy, self.seen.append, clock=lambda: self.now)
 
-    def admit(self, name: str, frames: int = FRAMES) -> AcquisitionRow:
+    def admit(self, name: str, frames: int = FRAMES, archive: bool = False) -> AcquisitionRow:
         """A series of empty planes."""
         files = [self.root / f"{name}_t{t}.tif" for t in range(frames)]
         for t, file in enumerate(files):
             tifffile.imwrite(file, np.full((16, 16), t, np.uint16))
         (image,) = readers.open_acquisitions(files)
-        return pipeline.admit(self.catalog, image, Recipe(MODEL, Processing()), self.root / "out")
+        return pipeline.admit(self.catalog, image, Recipe(MODEL, Processing(), archive=archive), self.root / "out")
 
     def turn(self, times: int = 3) -> None:
         """Some turns, a while apart."""
@@ -125,6 +125,26 @@ def test_they_are_analysed_in_any_order_and_committed_in_order(crew: Crew) -> No
     crew.turn(12)
     assert crew.done() == [0, 1, 2, 3]
     assert not any(isinstance(task, ReplayTask) for actor in crew.actors for task in actor.given), "mere order"
+
+
+def test_archives_get_half_of_the_workers_while_an_experiment_runs(crew: Crew) -> None:
+    """Three of them: one for archives, so that what lands finds another one idle."""
+
+    def at_work() -> list[tuple[str, int]]:
+        tasks = [actor.task for actor in crew.actors if isinstance(actor.task, AnalyseTask)]
+        return sorted((task.acquisition.name, task.t) for task in tasks)
+
+    crew.admit("old", archive=True)
+    crew.admit("live", 2)
+    crew.turn(2)
+    assert at_work() == [("live", 0), ("old", 0)]
+    for actor in crew.actors:
+        actor.lines.append(StoreMade())
+    crew.turn(1)
+    assert at_work() == [("live", 0), ("live", 1), ("old", 0)]
+    crew.now += 1000.0
+    crew.answer(1)
+    assert at_work() == [("live", 0), ("old", 0), ("old", 1)], "nothing landed for long"
 
 
 def test_what_is_done_is_shown_while_others_write_later_time_points(crew: Crew) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +20,14 @@ import storage
 from daemon.cli import main
 from daemon.upkeep import merge as merging
 from storage import naming
+from storage.connection.engine import writing_engine
 from storage.database.catalog import Catalog
 from storage.database.sources.taken_files import Source
 from storage.database.upkeep.merging import OF_RESULTS
 from storage.errors import StoreTakenError
 from storage.omezarr import bundles
 from storage.omezarr.image_store import ImageStore
+from storage.schema import migrate
 from storage.schema.columns import metadata
 from storage.schema.rows import AcquisitionRow
 
@@ -194,6 +200,49 @@ def test_what_is_still_to_be_done_is_done_there(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "all.sqlite") as catalog:
         jobs = [catalog.claim_next(2), catalog.claim_next(2)]
         assert [job.t for job in jobs if job is not None] == [0, 1]
+
+
+def test_ten_databases_one_of_them_of_an_older_version_are_put_together_whoever_is_killed(tmp_path: Path) -> None:
+    """A real kill in the middle: what was taken over is known by then, and nothing is there twice."""
+    from alembic import command
+
+    made = [f"{number}.sqlite" for number in range(10)]
+    for name in made:
+        with Catalog.open(tmp_path / name) as catalog:
+            for image in range(20):
+                row = register(catalog, acquisition(name=f"{name}-{image}"))
+                catalog.add_timepoints(row.id, {0: f"content1-{name}-{image}"})
+    engine = writing_engine(naming.database_url(tmp_path / made[7]))
+    with engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0019")
+    engine.dispose()
+    into = tmp_path / "all.sqlite"
+    arguments = ["merge", *(str(tmp_path / name) for name in made), "--into", str(into)]
+    first = subprocess.Popen([sys.executable, "-m", "daemon.cli", *arguments])
+    until = time.monotonic() + 60.0
+    while taken(into) < 30 and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    first.kill()
+    assert first.wait() == -signal.SIGKILL
+    assert 30 <= taken(into) < 200
+    assert main(arguments) == 0
+    assert taken(into) == 200
+    with closing(sqlite3.connect(into)) as connection:
+        assert connection.execute("SELECT count(DISTINCT store_id) FROM acquisitions").fetchone() == (200,)
+        assert connection.execute("SELECT count(*) FROM timepoints").fetchone() == (200,)
+
+
+def taken(database: Path) -> int:
+    """Acquisitions that are there."""
+    if not database.exists():
+        return 0
+    with closing(sqlite3.connect(database)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM acquisitions").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
 
 
 def test_a_database_into_itself_and_one_that_is_not_there_are_refused(

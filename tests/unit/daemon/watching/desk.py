@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import tifffile
@@ -26,6 +27,7 @@ class EndedAcquisitions:
     def __init__(self) -> None:
         self.ended: set[int] = set()
         self.busy: set[int] = set()
+        self.shares = SimpleNamespace(live=False)
 
     def hold(self, acquisition_id: int, reason: str) -> bool:
         return acquisition_id not in self.busy

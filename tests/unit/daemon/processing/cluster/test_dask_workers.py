@@ -136,6 +136,20 @@ def test_nothing_is_given_before_all_that_were_there_first_have_come(scene: Scen
     assert len(scene.workers.idle()) == 2
 
 
+def test_a_worker_with_another_weights_file_is_refused_and_stops_nobody(scene: Scene) -> None:
+    assert scene.serve("a") == [("a", MODEL)]
+    scene.hear(Members(frozenset("ab")))
+    key = next(key for address, key, _, _ in scene.cluster.given if address == "b")
+    other = Ready("classical", "cd" * 32)
+    assert scene.hear(Over(key, Introduced(other, "host of b", 7))) == []
+    assert [worker.address for worker in scene.workers.idle() if isinstance(worker, ClusterWorker)] == ["a"]
+    assert scene.workers.waits_for is None
+    scene.hear(Members(frozenset("b")))
+    assert "host of b has loaded the weights classical (cdcdcdcdcdcd), the others classical (abababababab)" in str(
+        scene.workers.waits_for
+    )
+
+
 @pytest.mark.parametrize("end", ["leaves", "refuses", "is silent"])
 def test_one_of_the_first_that_does_not_come_does_not_keep_the_others(scene: Scene, end: str) -> None:
     scene.hear(Members(frozenset("ab")))
