@@ -100,7 +100,6 @@ class Intake:
         self._now = 0.0
         self._resumed = False
         self._settling: dict[Path, Watched] = {}
-        self._due = DueFiles()
         self._in_inspection: set[Path] = set()
         self._stuck: dict[Path, int] = {}
         self._known: dict[str, Identity] = {}
@@ -118,6 +117,7 @@ class Intake:
             left or self._leave_behind,
             self._taken_with_another,
         )
+        self._due = DueFiles(self.admission.heap.holds)
         facts, inspection = self.admission.facts, idle_inspection or inspection_client
         self._rechecks = Rechecks(watch, catalog, inspection, facts, self._same, self._follow)
 
@@ -252,7 +252,7 @@ class Intake:
         before = self._settling.get(path)
         self._settling[path] = watched
         if before is None or before.next_look != watched.next_look:
-            self._due.add(watched.next_look, path, self.admission.heap.holds([path]))
+            self._due.add(watched.next_look, path)
 
     def _hurry(self, path: Path) -> None:
         self._schedule(path, replace(self._settling[path], next_look=self._now))

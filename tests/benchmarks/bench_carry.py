@@ -54,13 +54,13 @@ def now() -> tuple[float, float]:
 
 
 def found(t: int, count: int, random: np.random.Generator) -> tuple[Nuclei, TrackUpdate]:
-    """So many nuclei, each the next of its track, all of them final."""
+    """So many nuclei, each the next of its track."""
     table = Nuclei.from_positions(
         t, random.uniform(0, 500, (count, 3)), score=np.float32(0.9), volume_um3=random.uniform(100, 900, count)
     )
     labels = np.arange(1, count + 1)
-    tracks = tuple(Track(int(n), None, 0, t, t + 1, True, None) for n in labels)
-    return table, TrackUpdate((FrameTracks(t, labels, labels, True),), tracks, ())
+    tracks = tuple(Track(int(n), None, 0, t, t + 1, False, None) for n in labels)
+    return table, TrackUpdate((FrameTracks(t, labels, labels, False),), tracks, ())
 
 
 def carried(catalog: Catalog, folder: Path, count: int, time_points: int) -> Spent:

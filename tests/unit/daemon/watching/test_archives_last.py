@@ -47,12 +47,12 @@ def test_what_a_person_calls_an_archive_is_one() -> None:
 
 
 def test_files_of_an_archive_are_looked_into_when_no_other_is_due() -> None:
-    due = DueFiles()
-    due.add(1.0, Path("old"), archive=True)
+    due = DueFiles(lambda paths: paths == [Path("old")])
+    due.add(1.0, Path("old"))
     due.add(2.0, Path("live"))
     due.add(9.0, Path("not yet"))
     assert [due.next(0.5), due.next(1.5)] == [None, Path("old")]
-    due.add(1.0, Path("old"), archive=True)
+    due.add(1.0, Path("old"))
     assert [due.next(3.0, False), due.next(3.0, False)] == [Path("live"), None]
     assert [due.next(3.0), due.next(3.0)] == [Path("old"), None]
 
