@@ -138,7 +138,7 @@ class Intake:
 
     def tick(self, now: float) -> None:
         """Take up what is new; look into what is due; hand on what is finished."""
-        self._now = now
+        self._now = self.admission.heap.now = now
         if not self._resumed:
             self._known = self.admission.resume(now)
             self._folder.know(self._known)

@@ -9,6 +9,7 @@ from pathlib import Path
 HEAP = 100
 """Images, or series of files, of one folder that are followed at the same time: from so many on they are an archive."""
 
+_TOGETHER_S = 5.0  # what is found later than that after the last file of a heap is not of it
 _BESIDE_LIVE = 3  # files of an archive that are looked into at once while an experiment runs
 
 
@@ -21,9 +22,15 @@ class Heap:
         A person says that the folder holds archives.
     live : callable
         Says whether an experiment runs meanwhile.
+
+    Attributes
+    ----------
+    now : float
+        The moment at which files are found.
     """
 
     def __init__(self, always: bool = False, live: Callable[[], bool] = lambda: False) -> None:
+        self.now = self._last_found = 0.0
         self._always = always
         self._live = live
         self._followed: dict[Path, Path] = {}
@@ -38,8 +45,11 @@ class Heap:
         self._images[image] += 1
         if len(self._images) == HEAP:
             self._marked.update(self._followed)
-        elif len(self._images) > HEAP:
+        elif len(self._images) > HEAP and self.now - self._last_found <= _TOGETHER_S:
             self._marked.add(path)
+        else:
+            return
+        self._last_found = self.now
 
     def left(self, path: Path) -> None:
         """A file is no longer followed: it was taken, set aside, or is gone."""

@@ -26,9 +26,11 @@ def test_so_many_images_at_once_are_an_archive_and_what_comes_after_them_is_not(
     assert not heap.holds(files[:1])
     heap.found(files[-1], files[-1])
     assert heap.holds(files), "those that were found before as well"
-    for file in files[:2]:
-        heap.left(file)
-    later = Path("/in/later.tif")
+    more, later = Path("/in/more.tif"), Path("/in/later.tif")
+    heap.now = 4.0
+    heap.found(more, more)
+    assert heap.holds([more])
+    heap.now = 10.0
     heap.found(later, later)
     assert heap.holds(files)
     assert not heap.holds([later])
@@ -63,9 +65,9 @@ def test_a_file_that_lands_beside_a_heap_is_queued_first_and_claimed_first(
     desk.queue_loop.shares.live = True
     for number in range(HEAP + 60):
         desk.put(f"plane {number}.tif", number, shape=(8, 8))
-    desk.run(0.0, 0.5)
+    desk.run(0.0, 6.0)
     desk.put("now.tif", 999, shape=(8, 8))
-    desk.run(1.0, 6.0)
+    desk.run(6.5, 10.0)
     rows = {row.name: row for row in desk.catalog.acquisitions()}
     assert 20 < len(rows) < HEAP + 60, "the heap takes longer"
     assert "now" in rows
