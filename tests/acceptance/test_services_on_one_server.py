@@ -35,11 +35,11 @@ def on(lab: Lab, url: str) -> Lab:
 
 def nuclei(url: str) -> dict[str, int]:
     """How many each acquisition that is complete has."""
-    found = storage.open(url)
     try:
-        names = found.acquisitions("state = 'complete'", ["name"])["name"]
+        found = storage.open(url)
     except OtherSchemaError:  # the service has not made its tables yet
         return {}
+    names = found.acquisitions("state = 'complete'", ["name"])["name"]
     return {name: len(found[name].nuclei()) for name in names}
 
 
