@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from daemon.processing.channels.looking import try_acquisition
@@ -32,6 +33,8 @@ from daemon.processing.messages import (
 )
 from daemon.processing.recipe import Recipe, StoredRecipe, channel_by_word, refuse_unmeasurable, say_doubts
 from daemon.processing.stopwatch import Stopwatch
+from daemon.processing.threads.handed_on import handed_on
+from daemon.processing.threads.image_beside import image_beside
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure
 from nuset_engine.planes.quality import WatchedPlanes
@@ -267,33 +270,29 @@ def analyse(
     """
     row, t = task.acquisition, task.t
     request, watch = StoredRecipe.of(row), Stopwatch()
-    channels = keep(acquisition, t)
+    channels, timed = keep(acquisition, t), replace(acquisition, frame_interval_s=row.seconds_per_t)
     stack, place = list(channels.values()), str(row.zarr_path)
-    timed = replace(acquisition, frame_interval_s=row.seconds_per_t)
     with watch.lap("write_s"):  # first of all: a place that is taken is better known now
         image = request.image
         if image == "reference" and not references.is_possible(acquisition, naming.as_place(place)):
             image = "copy"
         form = (request.ome_zarr_version, image, task.owner, task.store_made, stack, row.reading)
-        store = ImageStore.create(place, timed, *form, task.lease)
+        writing = ImageStore.create(place, timed, *form, task.lease).timepoint(t, stack)
     store_made()
-    planes = WatchedPlanes(channels[request.nuclear_channel])
-    slices = segmenter.segment_stack(planes, progress=progress)
-    with watch.lap("join_s"):
-        volume = reconstruct(
-            watch.timed("segment_s", slices),
-            row.voxel_size_um,
-            request.volume,
-            planes=channels[request.nuclear_channel],
-        )
-    with watch.lap("measure_s"):
-        nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
-    with watch.lap("write_s"):
-        store.write_timepoint(t, stack, volume.labels)
-    quality = planes.quality
-    signal = quality.signal(nuclei.table["intensity_mean"].to_numpy())
-    facts = {"blank_slices": list(quality.blank_slices), "background": quality.background, "signal": signal}
-    return Analysed(nuclei, watch.seconds, facts)
+    planes = WatchedPlanes(nuclear := stack[request.nuclear_channel])
+    slices = watch.timed("segment_s", segmenter.segment_stack(planes, progress=progress))
+    join = partial(reconstruct, voxel_size_um=row.voxel_size_um, params=request.volume, planes=nuclear)
+    with image_beside(writing, at_once=not task.frugal) as image_is_written:
+        with watch.lap("join_s"):
+            volume = join(slices) if task.frugal else handed_on(slices, join)
+        with watch.lap("measure_s"):
+            nuclei = measure(volume, channels, request.nuclear_channel, row.voxel_size_um, t)
+        with watch.lap("write_s"):
+            image_is_written()
+            writing.end(volume.labels)
+    quality, brightness = planes.quality, nuclei.table["intensity_mean"].to_numpy()
+    facts = {"blank_slices": list(quality.blank_slices), "background": quality.background}
+    return Analysed(nuclei, watch.seconds, {**facts, "signal": quality.signal(brightness)})
 
 
 def track(task: TrackTask, trackers: TrackerCache) -> Tracked:

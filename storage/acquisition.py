@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import TracebackType
@@ -72,10 +73,13 @@ class Acquisition(Description):
             raise StorageError(f"{self.name} has no slice {z}: its slices are 0 to {self.size_z - 1}.")
         return self.source.plane(t, c, z)
 
-    def planes(self, t: int, c: int, room: int = 0) -> LazyPlanes:
-        """Return the slices of channel c at time point t, (Y, X) each, read when indexed; `room` bytes are kept."""
+    def planes(self, t: int, c: int, room: int = 0, lock: AbstractContextManager[object] | None = None) -> LazyPlanes:
+        """Return the slices of channel c at time point t, (Y, X) each, read when indexed; `room` bytes are kept.
+
+        Several threads may ask for them where they share a `lock` with whoever else reads this source.
+        """
         self._check(t, c)
-        return LazyPlanes(partial(self.source.plane, t, c), self.size_z, room)
+        return LazyPlanes(partial(self.source.plane, t, c), self.size_z, room, lock=lock)
 
     def fingerprint(self, t: int) -> str:
         """Return a text that changes when the content of time point t does, see `storage.readers.fingerprint`."""

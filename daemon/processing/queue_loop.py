@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from daemon import logs, pipeline
 from daemon.errors import EngineFailedError
 from daemon.pipeline import Runner
-from daemon.processing.beside import Beside
 from daemon.processing.guarded import begun, guarded
 from daemon.processing.messages import AnalyseTask, CannotServe, Cause, Failed, PaintTask, Progress, Ready, StoreMade
 from daemon.processing.recovery import recover, sweep_left
@@ -24,6 +23,7 @@ from daemon.processing.steps.books import Books, Left, LoopHandler, Seen, Thread
 from daemon.processing.steps.handlers import handlers
 from daemon.processing.steps.mending import mend_at_rest
 from daemon.processing.steps.troubles import Trouble
+from daemon.processing.threads.beside import Beside
 from daemon.processing.workers.affinity import Affinity
 from daemon.processing.workers.engine_exchange import EngineExchange
 from daemon.processing.workers.protocol import Died, Event, WorkerNow, Workers
@@ -335,6 +335,9 @@ class QueueLoop:
         mend_at_rest(self._books)
         self._books.look_over()
         steps = [step for step in reversed(pipeline.FLOW) if step.when_stopping or not self.stopping]
+        tasks = [step for step in steps if gives and step.by is Runner.WORKER]
+        for step in tasks if len(self._workers.all) > 1 else ():  # many may be idle: they do not wait for the loop
+            self._give(step)
         until = time.monotonic() + _TURN_S
         for step in steps:
             if step.by is Runner.LOOP:
@@ -342,9 +345,8 @@ class QueueLoop:
             elif step.by is Runner.THREAD and self._start(step):
                 return
         self._books.look_over()
-        for step in steps:
-            if gives and step.by is Runner.WORKER:
-                self._give(step)
+        for step in tasks:
+            self._give(step)
         if not self._under_way and not self._books.pending.to_publish:
             self._books.idle()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daemon import logs
-from daemon.processing.beside import Beside
+from daemon.processing.threads.beside import Beside
 from storage import naming
 from storage.errors import StorageError
 from storage.omezarr import removal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from daemon import logs
 from daemon.configuration.retention import RetentionConfig
-from daemon.processing.beside import Beside
+from daemon.processing.threads.beside import Beside
 from daemon.upkeep.forgetting import Forgetting, Order
 from storage import naming
 from storage.clock import iso, utc_now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import overload
 
 from nuset_engine.arrays import PlaneYX
@@ -22,6 +23,8 @@ class LazyPlanes(Sequence[PlaneYX]):
         they are asked for, so that a stack of any size needs no more memory.
     seen : callable, optional
         Told of z and the plane whenever one is given out.
+    lock : lock, optional
+        Held while one is made, where several threads ask for planes from one file.
     """
 
     def __init__(
@@ -30,11 +33,13 @@ class LazyPlanes(Sequence[PlaneYX]):
         count: int,
         room: int = 0,
         seen: Callable[[int, PlaneYX], None] | None = None,
+        lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self._make = make
         self._count = count
         self._room = room
         self._seen = seen
+        self._lock = lock or nullcontext()
         self._kept: dict[int, PlaneYX] = {}
 
     def __len__(self) -> int:
@@ -54,7 +59,9 @@ class LazyPlanes(Sequence[PlaneYX]):
             raise IndexError(f"slice {z} is outside of 0..{self._count - 1}")
         plane = self._kept.get(index)
         if plane is None:
-            plane = self._made(index)
+            with self._lock:
+                kept = self._kept.get(index)  # somebody else may have asked for it just now
+                plane = self._made(index) if kept is None else kept
         if self._seen is not None:
             self._seen(index, plane)
         return plane

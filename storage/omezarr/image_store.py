@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -24,6 +25,7 @@ from storage.omezarr.pyramid import halved_image, halved_labels
 from storage.omezarr.references import ImageKind
 from storage.omezarr.staging import Staging
 from storage.omezarr.succession import earlier
+from storage.omezarr.timepoint_writing import TimepointWriting
 
 __all__ = ["ImageStore", "sweep_unfinished"]
 
@@ -214,24 +216,30 @@ class ImageStore:
         StorageError
             When shapes do not fit the store, or the disk refuses.
         """
-        _, size_c, size_z, size_y, size_x = self.shape
+        writing = self.timepoint(t, image)
+        writing.refuse(labels)
+        writing.write_image()
+        writing.end(labels)
+
+    def timepoint(self, t: int, image: Sequence[Sequence[PlaneYX]] | None) -> TimepointWriting:
+        """Begin to write one time point, as `write_timepoint` does: its image can be written before it has labels.
+
+        Raises
+        ------
+        StorageError
+            When the image does not fit the store, or the disk refuses.
+        """
+        _, size_c, size_z, *_ = self.shape
         if self.image_kind != "copy":
             image = None
-        if labels.shape != (size_z, size_y, size_x):
-            raise StorageError(
-                f"Labels of shape {labels.shape} do not fit {self.path}: it wants {(size_z, size_y, size_x)}."
-            )
         if image is not None and [len(planes) for planes in image] != [size_z] * size_c:
             raise StorageError(f"{self.path} wants {size_c} channels of {size_z} planes: other planes were given.")
         nuclei = self._pyramid(NUCLEI)
         pyramids = [nuclei] if image is None else [self._pyramid(IMAGE), nuclei]
         with corruption.writable(self.path):
             into = self._begin(f"timepoint-{t}", pyramids, t)
-            if image is not None:
-                self._write_image(pyramids[0], t, image, into)
-            for z in range(0, size_z, nuclei.chunk_z):
-                nuclei.write(t, None, z, np.asarray(labels[z : z + nuclei.chunk_z], dtype=LABEL_DTYPE), into)
-            self._end(f"timepoint-{t}", pyramids, t, into)
+        end = partial(self._end, f"timepoint-{t}", pyramids, t, into)
+        return TimepointWriting(self.path, t, image, pyramids, into or self._store, end)
 
     def publish(self, t: int) -> None:
         """Show a written time point to readers. Doing it again changes nothing."""
@@ -304,16 +312,6 @@ class ImageStore:
         with corruption.writable(self.path):
             self._complete_interrupted()
         return self._store.sweep()
-
-    def _write_image(
-        self, pyramid: GrowingPyramid, t: int, image: Sequence[Sequence[PlaneYX]], into: OutputStore | None
-    ) -> None:
-        for c, planes in enumerate(image):
-            for z in range(0, len(planes), pyramid.chunk_z):
-                block = np.stack([planes[i] for i in range(z, min(z + pyramid.chunk_z, len(planes)))])
-                if block.shape[1:] != pyramid.shape[-2:]:
-                    raise StorageError(f"Planes of shape {block.shape[1:]} do not fit {self.path}.")
-                pyramid.write(t, c, z, block, into)
 
     def _begin(self, name: str, pyramids: Sequence[GrowingPyramid], t: int) -> OutputStore | None:
         """Return the store for a version of a time point that readers see already; None when they do not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from nuset_engine.planes.lazy import LazyPlanes
@@ -13,6 +14,6 @@ KEPT_BYTES = 128 * 2**20  # of a time point, all channels: a stack of 30 x 1024 
 
 
 def keep(acquisition: Acquisition, t: int) -> dict[int, LazyPlanes]:
-    """Return the planes of every channel of a time point, which share `KEPT_BYTES`."""
-    room = KEPT_BYTES // acquisition.size_c
-    return {c: acquisition.planes(t, c, room) for c in range(acquisition.size_c)}
+    """Return the planes of every channel of a time point, for any thread; they share `KEPT_BYTES`."""
+    room, lock = KEPT_BYTES // acquisition.size_c, Lock()
+    return {c: acquisition.planes(t, c, room, lock) for c in range(acquisition.size_c)}

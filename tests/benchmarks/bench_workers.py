@@ -1,15 +1,21 @@
 """How many time points an hour several workers of one service serve.
 
-    python tests/benchmarks/bench_workers.py [--workers 1,2] [--shape 44,230,230] [--frames 8]
-    python tests/benchmarks/bench_workers.py --sleep 10 [--workers 1,2,8,32,64] [--per-worker 3]
+    python tests/benchmarks/bench_workers.py [--settings 1x2,2x1] [--shape 44,230,230] [--frames 16] [--dask 2]
+                                             [--against COMMIT]
+    python tests/benchmarks/bench_workers.py --sleep 10 [--workers 1,2,8,32,64] [--per-worker 6]
 
-Without `--sleep`: rendered stacks go through the network, and whatever follows, by so many workers that share this
-machine's cores. Starts, and the first stack of each worker, are not counted. Nuclei and tracks of each number of
-workers are compared with those of the first: numbers and tracks are equal, measures differ by at most 1e-5.
+Without `--sleep`: `nusetd process` on rendered stacks, by workers that share this machine's cores (`2x1`: two of one
+thread each). Counted is from the first claim of a time point to the last commit, after as many other time points as
+there are workers: starts do not count. Labels, nuclei and tracks of each setting are compared with those of the first:
+labels and track ids are equal, measures differ by at most 1e-5. With `--dask` the same goes through a Dask LocalCluster
+of so many workers of one thread, which is to serve at least 0.95 of what as many local ones do. With `--against` the
+same stacks go through another commit of this repository, with its own engine; the best setting is to serve 1.25 times
+as many.
 
 With `--sleep`: engines that only wait stand for graphics cards, in processes as real ones. It tells by how much so
 many workers serve more than one, the service's own processor time for each time point, and by how much its memory
-grew; time points are committed in order of t. Exit code 1 when they are not, or when results differ.
+grew; time points are committed in order of t. Exit code 1 when they are not, when N workers serve less than 0.86 N
+times one, or when results differ.
 """
 
 from __future__ import annotations
@@ -17,13 +23,16 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +48,7 @@ from daemon.processing.queue_loop import Seen
 from daemon.processing.recipe import Recipe
 from storage import naming, readers
 from storage.database.catalog import Catalog
+from storage.omezarr.image_store import ImageStore
 from storage.query.question import Question
 from tracking.synthetic.movie import simulate
 
@@ -70,17 +80,19 @@ class Engine:
 RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0)
 SERIES = 4
 MEASURES_AGREE = 1e-5
+BETTER_BY, DASK_AT_LEAST = 1.25, 0.95
+OF_IDEAL = 55 / 64
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a number of workers came to; `nuclei` as they stand in the database."""
+    """What a number of workers came to."""
 
     rate: float
     own_s: float
     grew_mb: float
     in_order: bool
-    nuclei: pd.DataFrame
 
 
 @contextmanager
@@ -125,9 +137,7 @@ def served(folder: Path, engine: EngineConfig, warm: Sequence[Path], series: Seq
         if one.what == "done" and one.t is not None:
             done[one.acquisition.id].append(one.t)
     in_order = all(times == sorted(times) for times in done.values()) and sum(map(len, done.values())) == count
-    name = series[0][0].name.partition("_t")[0]
-    nuclei = Question.nuclei(str(naming.database_path(folder)), name).frame()
-    return Served(3600.0 * count / spent, own / count, grew, in_order, nuclei)
+    return Served(3600.0 * count / spent, own / count, grew, in_order)
 
 
 def rss_mb() -> float:
@@ -144,26 +154,112 @@ def written(folder: Path, name: str, stacks: Sequence[bytes]) -> list[Path]:
     return files
 
 
-def networks(folder: Path, counts: Sequence[int], shape: tuple[int, ...], frames: int) -> bool:
-    """Real engines on this machine's cores; False when results differ."""
-    movie = simulate(replace(STACKS, shape=shape, frames=frames), 1)
-    stacks = [tiff_bytes(movie.render(frame)[0], movie) for frame in movie.frames]
-    warm, series = written(folder, "warm", stacks[: max(counts)]), [written(folder, "work", stacks)]
-    found: dict[int, Served] = {}
-    for count in counts:
-        found[count] = served(folder / f"with-{count}", EngineConfig(workers=count), warm[:count], series)
-        ratio = found[count].rate / found[counts[0]].rate
-        print(f"{count} workers: {found[count].rate:.0f} time points an hour, {ratio:.2f} of {counts[0]}", flush=True)
-    first = found[counts[0]]
-    return all(one.in_order and agree(one.nuclei, first.nuclei) for one in found.values())
+@dataclass(frozen=True)
+class Stacks:
+    """What is processed: first so many time points that do not count, then a series that does."""
+
+    warm: Sequence[bytes]
+    work: Sequence[bytes]
+
+    @classmethod
+    def rendered(cls, shape: tuple[int, ...], frames: int, most_workers: int) -> Stacks:
+        """A simulated movie."""
+        movie = simulate(replace(STACKS, shape=shape, frames=frames), 1)
+        stacks = [tiff_bytes(movie.render(frame)[0], movie) for frame in movie.frames]
+        return cls(stacks[:most_workers], stacks)
+
+
+def processed(folder: Path, stacks: Stacks, warm: int, code: Path, *options: str) -> float:
+    """Have a version of the program process them, into `folder`; return time points an hour."""
+    sources = [folder / "in" / name for name in ("a-warm", "work")]
+    for source, these in zip(sources, (stacks.warm[:warm], stacks.work), strict=True):
+        source.mkdir(parents=True)
+        written(source, source.name, these)
+    command = [sys.executable, "-m", "daemon.cli", "process", *map(str, sources), "--output", str(folder / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    done = subprocess.run([*command, *options], env=environment, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    with closing(sqlite3.connect(naming.database_path(folder / "out"))) as database:
+        query = (
+            "SELECT min(timepoints.started_at), max(timepoints.completed_at) FROM timepoints JOIN acquisitions AS a "
+        )
+        first, last = database.execute(f"{query} ON a.id = acquisition_id WHERE a.name = 'work'").fetchone()
+    spent = datetime.fromisoformat(last) - datetime.fromisoformat(first)
+    return 3600.0 * len(stacks.work) / spent.total_seconds()
+
+
+def networks(folder: Path, settings: Sequence[tuple[int, int]], stacks: Stacks, dask: int, against: str | None) -> bool:
+    """Real engines on this machine's cores; False when results differ, or less is served than is asked for."""
+    rates: dict[str, float] = {}
+    for workers, threads in settings:
+        name, total = f"{workers}x{threads}", str(workers * threads)
+        options = ("--workers", str(workers), "--threads", total)
+        rates[name] = processed(folder / name, stacks, workers, ROOT, *options)
+        told(f"{workers} workers of {threads} threads", rates[name], next(iter(rates.values())))
+    good, first = True, folder / next(iter(rates))
+    if dask:
+        with cluster(dask) as address:
+            options = ("--workers", f"dask:{address}", "--threads", "1")
+            rate = processed(folder / "dask", stacks, dask, ROOT, *options)
+        told(f"a Dask LocalCluster of {dask} workers", rate, rates[f"{dask}x1"])
+        good &= rate >= DASK_AT_LEAST * rates[f"{dask}x1"] and equal(folder / "dask", first)
+    good &= all(equal(folder / name, first) for name in rates)
+    if against is not None:
+        with tempfile.TemporaryDirectory() as name, another_commit(against, Path(name) / "code") as code:
+            rate = processed(folder / "against", stacks, 1, code)
+        told(against, rate, rate)
+        best = max(rates, key=rates.__getitem__)
+        print(f"the best setting, {best}: {rates[best] / rate:.2f} times {against}", flush=True)
+        good &= rates[best] >= BETTER_BY * rate
+    return good
+
+
+def told(what: str, rate: float, other: float) -> None:
+    """Say how much is served."""
+    print(f"{what}: {rate:.0f} time points an hour, {rate / other:.2f}", flush=True)
+
+
+@contextmanager
+def another_commit(name: str, place: Path) -> Iterator[Path]:
+    """A work tree of another commit, as long as it is needed."""
+    git = ("git", "-C", str(ROOT), "worktree")
+    subprocess.run([*git, "add", "--quiet", "--detach", str(place), name], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run([*git, "remove", "--force", str(place)], check=True)
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """A Dask cluster on this machine; gives the address of its scheduler."""
+    from distributed import LocalCluster
+
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+    ) as made:
+        yield made.scheduler_address
+
+
+def equal(one: Path, other: Path) -> bool:
+    """Say whether two runs came to equal labels and track ids, and measures within the bound."""
+    nuclei = [Question.nuclei(str(naming.database_path(folder / "out")), "work").frame() for folder in (one, other)]
+    mine, theirs = (ImageStore.open(folder / "out" / "work.ome.zarr") for folder in (one, other))
+    times = mine.published_timepoints
+    same = times == theirs.published_timepoints and mine.painted_timepoints == theirs.painted_timepoints
+    for t in times if same else ():
+        same &= bool((mine.labels(t) == theirs.labels(t)).all())
+        same &= bool((mine.track_labels(t) == theirs.track_labels(t)).all())
+    return same and agree(*nuclei)
 
 
 def agree(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Say whether nuclei and tracks are equal, and measures within the bound."""
-    keys = ["acquisition_id", "t", "label", "track_id"]
+    keys = ["t", "label", "track_id"]
     if len(one) != len(other) or not one[keys].equals(other[keys]):
         return False
-    numbers = [name for name in one.select_dtypes("number").columns if name != "id"]
+    numbers = [name for name in one.select_dtypes("number").columns if name not in ("id", "acquisition_id")]
     first, second = (table[numbers].to_numpy(np.float64, na_value=np.nan) for table in (one, other))
     return bool(np.allclose(first, second, rtol=MEASURES_AGREE, atol=MEASURES_AGREE, equal_nan=True))
 
@@ -187,28 +283,35 @@ def sleepers(folder: Path, counts: Sequence[int], sleep_s: float, per_worker: in
             f"processor time for each time point, {one.grew_mb:+.0f} MB, {'in' if one.in_order else 'OUT OF'} order",
             flush=True,
         )
-        good &= one.in_order
+        good &= one.in_order and one.rate >= OF_IDEAL * count * first
     return good
 
 
 def main() -> None:
     """Measure, and say how many times as much it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", help="numbers with commas between; the first is what the others are compared with")
+    parser.add_argument("--settings", default="1x2,2x1", help="numbers of workers and of threads of each")
     parser.add_argument("--shape", default="44,230,230", help="of a stack, Z,Y,X")
-    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--dask", type=int, default=0, help="workers of a Dask LocalCluster, among the settings too")
+    parser.add_argument("--against", metavar="COMMIT", help="what the best setting is compared with")
     parser.add_argument("--sleep", type=float, help="seconds that an engine waits")
-    parser.add_argument("--per-worker", type=int, default=3, help="time points for each worker, with --sleep")
+    parser.add_argument("--workers", default="1,2,8,32,64", help="with --sleep: the others are compared with the first")
+    parser.add_argument("--per-worker", type=int, default=6, help="time points for each worker, with --sleep")
     asked = parser.parse_args()
-    counts = [int(count) for count in (asked.workers or ("1,2" if asked.sleep is None else "1,2,8,32,64")).split(",")]
     with tempfile.TemporaryDirectory() as name:
         if asked.sleep is None:
+            settings = [(int(w), int(t)) for w, _, t in (one.partition("x") for one in asked.settings.split(","))]
+            if asked.dask and (asked.dask, 1) not in settings:
+                parser.error(f"--dask {asked.dask} is compared with the setting {asked.dask}x1: name it as well")
             shape = tuple(int(size) for size in asked.shape.split(","))
-            good = networks(Path(name), counts, shape, asked.frames)
+            stacks = Stacks.rendered(shape, asked.frames, max(workers for workers, _ in settings))
+            good = networks(Path(name), settings, stacks, asked.dask, asked.against)
         else:
+            counts = [int(count) for count in asked.workers.split(",")]
             good = sleepers(Path(name), counts, asked.sleep, asked.per_worker)
     if not good:
-        sys.exit("results differ, or time points were committed out of order")
+        sys.exit("less is served than is asked for, results differ, or time points were committed out of order")
 
 
 if __name__ == "__main__":

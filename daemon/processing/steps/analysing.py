@@ -32,7 +32,7 @@ class Analysing:
         books = self._books
         job = books.take_alone(self._step.name) or self._claimed()
         while job is None and books.alone is None and len(books.claimed) < books.workers:
-            claimed = books.catalog.claim_next(books.workers, books.waiting(), self._may_take_archives())
+            claimed = books.catalog.claim_next(self._at_once(), books.waiting(), self._may_take_archives())
             if claimed is None:
                 return None
             if claimed.archive:
@@ -43,6 +43,12 @@ class Analysing:
             books.claimed.append(claimed)
             job = self._claimed()
         return job
+
+    def _at_once(self) -> int:
+        """Time points of an acquisition that may be claimed: one for each worker, and those that wait to be done."""
+        books = self._books
+        tracked = {found.job.acquisition_id for found, _ in books.tracked}
+        return books.workers + (len(books.analysed) + len(books.tracking | tracked) if books.workers > 1 else 0)
 
     def _may_take_archives(self) -> bool:
         """Say whether an archive may have one worker more."""

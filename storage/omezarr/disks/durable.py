@@ -103,6 +103,10 @@ class DurableStore(LocalStore):
         """Say whether there is a file."""
         return (self.root / key).exists()
 
+    def holds(self, folder: str) -> bool:
+        """Say whether there is a folder."""
+        return (self.root / folder).exists()
+
     def take_over(self, folders: Sequence[str], sealed: DurableStore) -> None:
         """Put the folders that `sealed` holds in the place of those here, each in one step where the disk can."""
         for folder in folders:

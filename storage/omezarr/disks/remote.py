@@ -117,6 +117,11 @@ class RemoteStore(FsspecStore):
         with _as_os_error(self.url):
             self.files.rm_file(f"{self.path}/{mark}")
 
+    def holds(self, folder: str) -> bool:
+        """Say whether there is any object under a folder."""
+        with _as_os_error(self.url):
+            return bool(self.files.exists(f"{self.path}/{folder}"))
+
     def take_over(self, folders: Sequence[str], sealed: RemoteStore) -> None:
         """Put what `sealed` holds under `folders` in the place of what is here, object by object."""
         with _as_os_error(self.url):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,6 +154,23 @@ def test_what_is_done_is_shown_while_others_write_later_time_points(crew: Crew) 
     crew.answer(0)
     assert crew.under_way() == [1, 2, 3]
     assert crew.shown == [0]
+
+
+def test_nobody_is_idle_while_the_loop_commits(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does takes moments, which many workers would wait for."""
+    crew.admit("a", 9)
+    crew.ready()
+    idle, commit = list[int](), pipeline.commit
+
+    def look_and_commit(*work: Any) -> bool:
+        idle.append(sum(actor.idle for actor in crew.actors))
+        return commit(*work)
+
+    monkeypatch.setattr(pipeline, "commit", look_and_commit)
+    for t in range(5):
+        crew.answer(t)
+    assert idle == [0] * 5
+    assert crew.done() == [0, 1, 2, 3, 4]
 
 
 def test_what_is_done_is_not_shown_while_one_before_it_is_being_written(crew: Crew) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from daemon.assembly import threads_each
+from daemon.assembly import local_workers, threads_each
+from daemon.configuration.service_config import EngineConfig
 from daemon.installation import best_workers
 from daemon.installation.best_workers import best, keep_rates, kept_rates, worker_count
 from daemon.processing.messages import Graphics
 from daemon.processing.workers import graphics
 from daemon.processing.workers.graphics import choose, shared_out
+from daemon.processing.workers.stores_lock import StoresLock
 
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +59,27 @@ def test_a_worker_sees_its_card_alone_and_takes_of_its_memory_what_it_needs(monk
     assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"]) == ("1", "true")
     choose(Graphics(""))
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+
+
+@pytest.mark.parametrize(("device", "limit"), [("gpu:0", 1.5), ("gpu:0", None), ("cpu", 1.5)])
+def test_a_limit_in_the_configuration_is_what_the_engine_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, limit: float | None
+) -> None:
+    """The engine is a stand-in, which loads no TensorFlow: `test_keras_runtime` sees what TensorFlow is told."""
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(graphics, "DEVICES", tmp_path)
+    for name in ("CUDA_VISIBLE_DEVICES", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    told = list[float]()
+    monkeypatch.setitem(sys.modules, "nuset_engine.runtime.keras_runtime", SimpleNamespace(limit_memory=told.append))
+    workers = local_workers(
+        EngineConfig(workers=2, device=device, gpu_memory_gb=limit), StoresLock(tmp_path / "l"), 1.0
+    )
+    for worker in workers.all:
+        choose(worker._setup.graphics)
+    assert told == ([] if limit is None or device == "cpu" else [limit, limit])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ("-1" if device == "cpu" else "0")
 
 
 def test_auto_is_what_was_measured_on_this_machine_and_one_before(

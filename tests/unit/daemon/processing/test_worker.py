@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import images
 from cases.stored import pixels
@@ -196,3 +199,52 @@ def test_an_image_at_rest_stays_open_until_nothing_more_is_asked(
     theirs.close()
     assert after == [1, 1, 1, 1]
     assert open_files(source) == []
+
+
+def stored_files(task: AnalyseTask) -> dict[str, bytes]:
+    """What lies in the store of a task."""
+    place = Path(str(task.acquisition.zarr_path))
+    return {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
+
+
+def seen_of_image(task: AnalyseTask, last: int) -> Callable[[], None]:
+    """Waits until the last slices of the image are on the disk."""
+    chunk = Path(str(task.acquisition.zarr_path)) / "0" / str(task.t) / "0" / str(last)
+
+    def wait() -> None:
+        until = time.monotonic() + 10
+        while not chunk.exists():
+            assert time.monotonic() < until, "the image is not written while nuclei are found"
+            time.sleep(0.01)
+
+    return wait
+
+
+def test_the_image_is_written_while_nuclei_are_found(task: AnalyseTask) -> None:
+    assert isinstance(analyse(task, seen_of_image(task, 0)), Analysed)
+
+
+def test_beside_each_other_gives_what_one_after_the_other_gives(task: AnalyseTask) -> None:
+    """One that is to be frugal does one thing after the other."""
+    beside = analyse(task, lambda: None)
+    first = stored_files(task)
+    shutil.rmtree(str(task.acquisition.zarr_path))
+    serial = analyse(dataclasses.replace(task, frugal=True), lambda: None)
+    assert stored_files(task) == first
+    assert beside.quality == serial.quality
+    pd.testing.assert_frame_equal(beside.nuclei.table, serial.nuclei.table, check_exact=True)
+
+
+def test_an_image_that_may_be_a_result_stays_until_there_are_nuclei(task: AnalyseTask) -> None:
+    """Its time point was done, is not shown yet, and is analysed anew, in vain."""
+    assert isinstance(analyse(task, lambda: None), Analysed)
+    before = stored_files(task)
+    for name in before:  # what is written again differs
+        if name.startswith("0/"):
+            (Path(str(task.acquisition.zarr_path)) / name).write_bytes(b"as it was")
+
+    def fail() -> None:
+        raise EngineError("no nuclei today")
+
+    assert isinstance(analyse(task, fail), Failed)
+    assert {content for name, content in stored_files(task).items() if name.startswith("0/0/")} == {b"as it was"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from cases.stored import acquisition, pixels
@@ -50,3 +54,22 @@ def test_channels_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     for c, planes in channels.items():
         np.testing.assert_array_equal(np.stack(list(planes)), image[0, c])
         assert [planes[z] is planes[z] for z in range(4)] == [True, True, False, False]
+
+
+def test_threads_that_ask_for_one_plane_have_it_read_once() -> None:
+    """They share one open file, which is read by one of them at a time."""
+    reading, most, read = list[int](), list[int](), list[int]()
+
+    def make(z: int) -> np.ndarray:
+        reading.append(z)
+        most.append(len(reading))
+        time.sleep(0.002)
+        reading.remove(z)
+        read.append(z)
+        return PLANES[z]
+
+    found = LazyPlanes(make, 6, PLANES.nbytes, lock=threading.Lock())
+    with ThreadPoolExecutor(4) as pool:
+        stacks = list(pool.map(lambda _: np.stack(list(found)), range(4)))
+    assert all((stack == PLANES).all() for stack in stacks)
+    assert (sorted(read), max(most)) == ([0, 1, 2, 3, 4, 5], 1)
