@@ -21,12 +21,11 @@ from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.workers.graphics import shared_out
 from daemon.processing.workers.helped_workers import LIMIT_S, HelpedWorkers
-from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Awaited, Workers
 from daemon.processing.workers.stores_lock import StoresLock
-from daemon.processing.workers.worker_client import Worker
 from daemon.watching.idle_lane import IdleLane
-from daemon.watching.inspection_client import InspectionClient
+from daemon.watching.inspection import InspectionClient
 from storage import naming
 from storage.database.catalog import Catalog
 from storage.omezarr import places

@@ -27,9 +27,8 @@ from daemon.processing.steps.troubles import Trouble
 from daemon.rules.rule_runner import RuleRunner
 from daemon.service_requests import ServiceRequests
 from daemon.upkeep.service_upkeep import Upkeep
-from daemon.watching.folder_thread import FolderThread
 from daemon.watching.intake import Intake
-from daemon.watching.watch import FolderWatch
+from daemon.watching.watch import FolderThread, FolderWatch
 from daemon.weights_orders import WeightsOrders
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError

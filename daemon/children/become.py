@@ -1,16 +1,16 @@
-"""What a child runs first: it becomes the module that it is for, which is loaded without a look for garbage.
+"""What a child runs first: `main` of the module that it is for, which is loaded without a look for garbage.
 
-`daemon.children.child` starts it as ``python -m daemon.children.become MODULE FD PARENT``; that module begins with
+`daemon.children.child` starts it as ``python -m daemon.children.become MODULE FD PARENT``; that function begins with
 `daemon.children.parent.meet`, by which all that it needs is loaded.
 """
 
 from __future__ import annotations
 
 import gc
-import runpy
+import importlib
 import sys
 
 if __name__ == "__main__":
     gc.disable()
     del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    importlib.import_module(sys.argv[0]).main()

@@ -50,7 +50,7 @@ class Child(Generic[R, M]):
     Parameters
     ----------
     module : str
-        What it runs: a module that begins with `daemon.children.parent.meet`.
+        What it runs: a module with a function `main`, which begins with `daemon.children.parent.meet`.
     clock : callable
         Steady seconds.
     environment : mapping, optional

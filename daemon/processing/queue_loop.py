@@ -196,7 +196,7 @@ class QueueLoop:
         return True
 
     def show_again(self, acquisition_id: int) -> None:
-        """Look whether readers of an acquisition's store are owed anything."""
+        """Look whether anything of an acquisition's store has to be shown to readers yet."""
         self._books.pending.to_paint.add(acquisition_id)
 
     def step(self, wait_s: float) -> None:

@@ -1,6 +1,6 @@
 """The worker: a process of its own that holds the engine, so that it can hang or die without losing the watcher.
 
-It is started by `worker_client`, as `daemon.children.become` says, and speaks `messages` through a pipe. It writes the
+It is started by `local_workers`, as `daemon.children.become` says, and speaks `messages` through a pipe. It writes the
 pixels of one time point at a time into an OME-Zarr; what the store says of itself, once it is there, is the daemon's to
 write. The lock that it inherits (`stores_lock`) says as long as it lives that it may write.
 """
@@ -245,7 +245,3 @@ def _cause(error: BaseException | None, task: Task) -> Cause:
 def _sentence(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-if __name__ == "__main__":
-    main()

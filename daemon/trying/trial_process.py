@@ -119,7 +119,3 @@ def main() -> None:
     give_way()
     folder: Path = connection.recv()
     TrialProcess(connection, folder).run()
-
-
-if __name__ == "__main__":
-    main()

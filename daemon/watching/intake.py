@@ -40,7 +40,7 @@ _STUCK_PAUSE_S, _STUCK_TRIES = 30.0, 3
 
 
 class Folder(Protocol):
-    """What an intake needs of its folder: `watch.FolderWatch`, or `folder_thread.FolderThread` around it."""
+    """What an intake needs of its folder: `watch.FolderWatch`, or `watch.FolderThread` around it."""
 
     @property
     def root(self) -> Path: ...

@@ -139,14 +139,20 @@ def identify(path: str | Path, companions: Iterable[str | Path] = ()) -> Identit
     """
     parts = tuple(companions)
     is_parts = (parts or is_series(Path(path))) and not os.path.exists(path)
-    whole = Identity(0, 0, 0) if is_parts else _identify_one(path)
+    found = [] if is_parts else [_identify_one(path)]
     for companion in parts:
-        part = _identify_one(companion)
-        if whole is None or part is None:
+        if found and found[-1] is None:
             return None
-        size, newest = whole.size + part.size, max(whole.mtime_ns, part.mtime_ns)
-        whole = Identity(size, newest, whole.files + part.files, whole.readable and part.readable)
-    return whole
+        found.append(_identify_one(companion))
+    if any(one is None for one in found):
+        return None
+    there = [one for one in found if one is not None]
+    return Identity(
+        sum(one.size for one in there),
+        max((one.mtime_ns for one in there), default=0),
+        sum(one.files for one in there),
+        all(one.readable for one in there),
+    )
 
 
 def looks_unchanged(path: str | Path, known: Identity | None) -> bool:

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 from cases.processes import children, command_of
 from lab import Lab, stack, write_stack
 
-PARTS = {b"daemon.processing.worker": "worker", b"daemon.watching.inspection_process": "reader"}
+PARTS = {b"daemon.processing.worker": "worker", b"daemon.watching.inspection": "reader"}
 LOOK_S = 30.0
 LEAST_LOOKS = 16  # shorter runs look more often
 AHEAD = 4  # files that lie there unprocessed

@@ -8,7 +8,7 @@ from daemon.processing.messages import AnalyseTask, Progress, Ready, ReplayTask,
 from daemon.processing.tracker_cache import TrackerCache
 from daemon.processing.worker import answer
 from daemon.processing.workers.local_workers import LocalWorkers
-from daemon.processing.workers.worker_client import Died, Event
+from daemon.processing.workers.protocol import Died, Event
 
 MODEL = Ready("test", "0" * 64)
 

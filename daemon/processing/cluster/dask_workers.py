@@ -20,9 +20,8 @@ from daemon.processing.cluster.at_worker import Introduced, Places
 from daemon.processing.cluster.folder_marks import FolderMarks
 from daemon.processing.cluster.watcher import Away, Members, Over, SignOfLife, Watcher
 from daemon.processing.messages import CannotServe, EngineSetup, Progress, Ready, StoreMade, Task
-from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Awaited, Died, Event
-from daemon.processing.workers.worker_client import Worker
 from storage import naming
 
 NEAR_STEPS = frozenset({"track", "finish", "replay", "correct"})

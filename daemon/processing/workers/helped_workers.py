@@ -11,10 +11,9 @@ from multiprocessing.connection import wait
 
 from daemon import logs
 from daemon.processing.messages import AnalyseTask, CannotServe, Cause, Failed, Progress, Ready, StoreMade, Task
-from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Awaited, Died, Event
 from daemon.processing.workers.stores_lock import StoresLock
-from daemon.processing.workers.worker_client import Worker
 
 KEPT_S = 60.0
 """How long the helper stays without work: a person who corrects says more."""

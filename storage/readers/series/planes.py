@@ -6,8 +6,10 @@ and ``{c}`` in place of the numbers, such as ``/data/embryo_t{t}_z{z}.tif``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, UnreadableInputError
 from storage.readers.bounded import BrokenFileError
 from storage.readers.completion import Completion, of_planes
+from storage.readers.file_stamp import FileStamp, file_stamp, is_at_rest
 from storage.readers.fingerprint import fingerprint, of_files
 from storage.readers.image import MOST_PLANES, Image, PlaneIndex, acquisitions
 from storage.readers.names import PICTURE_SUFFIXES, stem, suffix
@@ -97,7 +100,7 @@ def probe(path: Path) -> Completion:
     """
     try:
         found = members(path)
-        whole = [one for one in found if is_plane_whole(one)]
+        whole = _whole(path, found)
         grid = _grid(path, whole)
     except OSError as error:
         return Completion("incomplete", f"{path} cannot be read ({error.strerror or error}).")
@@ -119,7 +122,7 @@ def open_planes(path: Path, axes: str | None = None) -> list[Acquisition]:
     """
     del axes  # each file is one plane
     try:
-        grid = _grid(path, [one for one in members(path) if is_plane_whole(one)])
+        grid = _grid(path, _whole(path, members(path)))
     except (OSError, BrokenFileError) as error:
         raise UnreadableInputError(f"{path} cannot be read as a series of planes ({error}).") from error
     if not grid.time_points:
@@ -146,6 +149,31 @@ def is_plane_whole(path: Path) -> bool:
     return picture_file.probe(path).state == "complete" if suffix(path) in PICTURE_SUFFIXES else is_whole(path)
 
 
+def _whole(path: Path, files: Iterable[Path]) -> list[Path]:
+    """Return those of a series' files that are whole; one that was is not looked into while its state is the same."""
+    known, now, found = _seen_whole(path), dict[str, FileStamp](), []
+    for file in files:
+        try:
+            stamp = file_stamp(os.stat(file))
+        except OSError:
+            continue
+        name = file.name
+        if known.get(name) == stamp or is_plane_whole(file):
+            found.append(file)
+            if is_at_rest(stamp):
+                now[name] = stamp
+    known.clear()
+    known.update(now)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _seen_whole(path: Path) -> dict[str, FileStamp]:
+    """The states in which files of a series were whole, by name."""
+    del path
+    return {}
+
+
 def _grid(path: Path, files: Iterable[Path]) -> _Grid:
     told = {file: numbers(path, file) for file in files}
     if not told:
@@ -155,7 +183,7 @@ def _grid(path: Path, files: Iterable[Path]) -> _Grid:
     seen = {letter: sorted({number[letter] for number in told.values()}) for letter in "cz"}
     order = {letter: {n: i for i, n in enumerate(found)} for letter, found in seen.items()}
     placed: dict[PlaneIndex, Path] = {}
-    for file, n in sorted(told.items(), key=lambda one: (len(one[0].name), one[0])):
+    for file, n in sorted(told.items(), key=lambda one: (len(one[0].name), one[0].name)):
         placed.setdefault((n["t"] - start, order["c"][n["c"]], order["z"][n["z"]]), file)  # of z1 and z01 the first
     sizes = (max(times) - start + 1, len(order["c"]), len(order["z"]))
     if sizes[0] * sizes[1] * sizes[2] > MOST_PLANES:

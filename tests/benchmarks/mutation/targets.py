@@ -38,6 +38,8 @@ _CATALOG = (
     "tests/unit/storage/database/test_catalog.py",
     "tests/unit/storage/schema/test_states.py",
 )
+_CORRECTED = ("tests/unit/storage/corrections/test_corrected_movie.py",)
+_RULES = ("tests/unit/daemon/rules/test_rule_runner.py",)
 _STORE = ("tests/contracts/test_store_contract.py", "tests/contracts/test_store_replacement.py")
 
 TARGETS: dict[str, Tests] = {
@@ -49,7 +51,11 @@ TARGETS: dict[str, Tests] = {
     # every time point once, whatever dies
     "daemon/processing/queue_loop.py": Tests(
         ("tests/unit/daemon/processing/test_queue_loop.py",),
-        ("tests/unit/daemon/processing/test_renewal.py", "tests/unit/daemon/processing/test_tracker_state.py"),
+        (
+            "tests/unit/daemon/processing/test_renewal.py",
+            "tests/unit/daemon/processing/test_tracker_state.py",
+            "tests/unit/daemon/processing/test_many_workers.py",
+        ),
     ),
     "storage/database/claims.py": Tests(
         ("tests/unit/storage/database/test_claims.py",), (*_CATALOG, "tests/unit/storage/database/test_commits.py")
@@ -74,6 +80,29 @@ TARGETS: dict[str, Tests] = {
     "tracking/linking/step.py": Tests(
         ("tests/unit/tracking/linking/test_step.py", "tests/unit/tracking/test_pinned.py"), _TRACKER
     ),
+    # of many workers, none shows or overwrites what another one writes
+    "daemon/processing/writing.py": Tests(
+        ("tests/unit/daemon/processing/test_writing.py",), ("tests/unit/daemon/processing/test_many_workers.py",)
+    ),
+    # what people say changes that and nothing else, also while the acquisition grows
+    "nuset_engine/corrections/edits.py": Tests(
+        ("tests/unit/nuset_engine/corrections/test_edits.py", "tests/unit/nuset_engine/corrections/test_planning.py")
+    ),
+    "tracking/corrections/solve.py": Tests(
+        ("tests/unit/tracking/corrections/test_solve.py",), ("tests/unit/storage/database/test_correction_scene.py",)
+    ),
+    "storage/database/corrections/amend.py": Tests(
+        ("tests/unit/storage/corrections/test_correction_progress.py",), _CORRECTED
+    ),
+    "storage/database/corrections/around_step.py": Tests(
+        ("tests/unit/storage/corrections/test_corrections_under_way.py",), _CORRECTED
+    ),
+    # whoever follows hears of every commit once, and each answer of a rule is sent once
+    "storage/database/ledger/track_changes.py": Tests(("tests/unit/storage/query/test_following.py",), _RULES),
+    "storage/database/ledger/rule_book.py": Tests(_RULES, ("tests/unit/storage/query/test_following.py",)),
+    "storage/query/following/follower.py": Tests(("tests/unit/storage/query/test_following.py",), _RULES),
+    # databases that are put together lose no row and mix none up
+    "storage/database/upkeep/merging.py": Tests(("tests/unit/daemon/upkeep/test_merge.py",)),
     # what is asked for is what is shown
     "storage/query/filters.py": Tests(
         ("tests/unit/storage/query/test_filters.py",), ("tests/unit/storage/query/test_question.py",)

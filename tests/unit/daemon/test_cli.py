@@ -46,7 +46,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("import daemon.service, daemon.process", ("tensorflow", "keras", "scipy", "trackpy", "alembic", "zarr")),
         ("import daemon.processing.worker", ("tensorflow", "keras", "scipy", "trackpy", "sqlalchemy", "zarr")),
         (
-            "import daemon.watching.inspection_process\nfrom daemon.watching.inspection import Look, inspect\n"
+            "import daemon.watching.inspection\nfrom daemon.watching.inspection import Look, inspect\n"
             "from pathlib import Path\nassert inspect(Look(Path(sys.executable))).completion is not None",
             ("tensorflow", "keras", "scipy", "sqlalchemy", "pandas", "zarr"),
         ),

@@ -266,3 +266,12 @@ def test_tracks_count_their_nuclei_from_two_on_where_the_movie_begins() -> None:
         tracker.advance(Nuclei.from_positions(t, places))
         for frame in tracker._memory.frames:
             assert frame.length.tolist() == [frame.t + 2] * len(places)
+
+
+def test_each_new_frame_is_doubted_at_first_sight() -> None:
+    tracker = Tracker()
+    doubted: list[set[int]] = []
+    for t, positions in numbered(wandering(8)).items():
+        update = tracker.advance(Nuclei.from_positions(t, positions))
+        doubted.append({doubts.t for doubts in update.doubts})
+    assert all(t in times for t, times in enumerate(doubted) if t)

@@ -226,6 +226,14 @@ def test_a_kill_costs_its_time_point_alone_and_is_swept_when_the_dead_is_gone(cr
     assert crew.at(1).task.lease != lease  # type: ignore[union-attr]
 
 
+def test_how_many_are_at_work_is_known_at_every_moment(crew: Crew) -> None:
+    crew.admit("a")
+    crew.ready()
+    assert crew.loop._books.busy == len(crew.under_way()) == 3
+    crew.answer(0)
+    assert crew.loop._books.busy == len(crew.under_way())
+
+
 def kill_until_alone(crew: Crew) -> Actor:
     """Kill whoever is at time point 0 until it gets it alone."""
     for _ in range(3):

@@ -33,7 +33,7 @@ from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.tracker_cache import TrackerCache
-from daemon.processing.workers.worker_client import Died, Event
+from daemon.processing.workers.protocol import Died, Event
 from nuset_engine.nuclei import Nuclei
 from storage import readers
 from storage.database.catalog import Catalog

@@ -19,7 +19,7 @@ from daemon.processing.messages import Analysed, AnalyseTask, Cause, Failed, Pai
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.workers.worker_client import Died
+from daemon.processing.workers.protocol import Died
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.database.renewal import staged_tracks

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.processing.messages import CannotServe, EngineSetup, Ready
-from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.local_workers import LocalWorkers, Worker
+from daemon.processing.workers.protocol import Died, Event
 from daemon.processing.workers.stores_lock import StoresLock
-from daemon.processing.workers.worker_client import Died, Event, Worker
 
 ENGINE = """
 class Info:

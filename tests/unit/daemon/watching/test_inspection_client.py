@@ -14,8 +14,18 @@ import tifffile
 from cases import olympus_file
 from cases.stored import pixels
 
-from daemon.watching.inspection import Answer, Gone, Look, Looked, Missing, Open, Opened, Stuck, inspect
-from daemon.watching.inspection_client import InspectionClient
+from daemon.watching.inspection import (
+    Answer,
+    Gone,
+    InspectionClient,
+    Look,
+    Looked,
+    Missing,
+    Open,
+    Opened,
+    Stuck,
+    inspect,
+)
 
 
 @pytest.fixture
@@ -114,7 +124,7 @@ def test_a_file_that_takes_long_keeps_no_good_one_waiting(
     image: Path, inspection_clients: Callable[..., InspectionClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It keeps its process, and is answered when that is done; the good one has another process at once."""
-    monkeypatch.setattr("daemon.watching.inspection_client._SLOW_S", 0.3)
+    monkeypatch.setattr("daemon.watching.inspection._SLOW_S", 0.3)
     inspection_client, answers, slow = inspection_clients(), list[Answer](), list[Answer]()
     inspection_client.ask(Look(image), answers.append)
     heard(inspection_client, answers, 1)
@@ -136,8 +146,8 @@ def test_a_file_that_takes_long_keeps_no_good_one_waiting(
 def test_a_slow_file_is_ended_and_blamed_as_any_other(
     image: Path, inspection_clients: Callable[..., InspectionClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.watching.inspection_client._SLOW_S", 0.2)
-    monkeypatch.setattr("daemon.watching.inspection_client._MOST_SLOW", 1)
+    monkeypatch.setattr("daemon.watching.inspection._SLOW_S", 0.2)
+    monkeypatch.setattr("daemon.watching.inspection._MOST_SLOW", 1)
     inspection_client, answers, slow = inspection_clients(), list[Answer](), list[Answer]()
     inspection_client.ask(Look(image), answers.append)
     heard(inspection_client, answers, 1)

@@ -70,6 +70,31 @@ def test_a_nucleus_is_divided_along_its_neck() -> None:
     np.testing.assert_array_equal(np.isin(after.labels, (2, 5)), plain() == 2)
 
 
+def test_what_was_drawn_for_a_split_is_drawn_again_without_a_look() -> None:
+    points = ((2, 22, 8), (2, 22, 20))
+    first, [outcome] = edited(NucleusEdit(1, "split", (region(2),), points))
+    for label, drawn in zip(outcome.made, outcome.drawn, strict=True):
+        assert first.count(label) == drawn.size
+        np.testing.assert_array_equal(first.labels[drawn.box] == label, drawn.mask)
+    lower = (plain() == 2) & (np.indices(SHAPE)[2] >= 8)  # another border than the one that would be found
+    parts = [NucleusRegion.of_mask(mask) for mask in ((plain() == 2) & ~lower, lower)]
+    kept = tuple(part for part in parts if part is not None)
+    again, [outcome] = edited(NucleusEdit(1, "split", (region(2),), points, kept=kept))
+    assert outcome.how is None
+    np.testing.assert_array_equal(again.labels == outcome.made[1], lower)
+
+
+def test_why_the_network_was_not_asked_is_said() -> None:
+    def broken(box: object) -> str:
+        raise EngineError("its weights are gone")
+
+    labels = plain()
+    scene = EditScene(EditedLabels(labels), list(image(labels)), SPACING, 10.0, landscape=broken)
+    [outcome] = apply_edits(scene, [NucleusEdit(1, "split", (region(2),), ((2, 22, 8), (2, 22, 20)))])
+    assert outcome.how is not None
+    assert "cannot be asked (its weights are gone)" in outcome.how
+
+
 def test_where_there_is_no_neck_it_is_divided_between_the_points() -> None:
     after, _ = edited(NucleusEdit(1, "split", (region(1),), ((2, 7, 7), (2, 7, 10))))
     assert min(after.count(1), after.count(5)) > 0.2 * region(1).size

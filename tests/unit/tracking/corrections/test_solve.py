@@ -216,6 +216,29 @@ def test_a_division_moves_to_where_a_split_shows_it_first() -> None:
     assert owner[3, 2] == 2
 
 
+def test_a_division_in_the_second_frame_moves_to_the_first() -> None:
+    movie = Movie()
+    movie.divide(1, 1, 2, 3)
+    movie.place |= {(t, n): (0.0, float(t), 10.0 + d) for t in range(2, 8) for n, d in ((2, -4.0), (3, 4.0))}
+    movie.remove((1, 1), loosened=True)
+    movie.make((1, 1), 6.5)
+    movie.make((1, 9), 13.5)
+    owner = movie.solved()
+    assert (owner[1, 1], owner[1, 9], owner[0, 1]) == (2, 3, 1)
+    assert movie.parents == {2: 1, 3: 1}
+
+
+def test_a_mother_that_is_drawn_anew_keeps_her_daughters() -> None:
+    movie = Movie()
+    movie.divide(2, 4, 1, 3)
+    movie.place |= {(t, n): (0.0, float(t), 20.0 + d) for t in range(5, 8) for n, d in ((1, -4.0), (3, 4.0))}
+    movie.remove((4, 2), loosened=True)
+    movie.make((4, 9), 20.5)
+    owner = movie.solved()
+    assert owner[4, 9] == owner[3, 2] == 2
+    assert movie.parents == {1: 2, 3: 2}
+
+
 def test_a_daughter_whose_first_nucleus_is_deleted_is_born_later() -> None:
     movie = Movie()
     movie.divide(2, 3, 1, 3)
@@ -279,3 +302,14 @@ def test_a_mother_that_does_not_divide_goes_on_as_a_daughter_that_moved_far() ->
     owner = movie.solved([LinkRule("undivide", ((3, 2),))])
     assert owner[4, 3] == owner[3, 2]
     assert owner[4, 4] != owner[3, 2]
+
+
+def test_a_division_takes_back_that_its_daughter_was_unlinked() -> None:
+    movie = Movie()
+    mother, one, two = (3, 2), (4, 2), (4, 1)
+    said = [
+        LinkRule("unlink", (mother, one)),
+        LinkRule("divide", (mother, one, two)),
+        LinkRule("undivide", (mother,)),
+    ]
+    assert movie.solved(said) == movie.track

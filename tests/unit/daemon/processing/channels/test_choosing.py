@@ -18,7 +18,7 @@ from daemon.processing.messages import Analysed, AnalyseTask, ChooseTask, Chosen
 from daemon.processing.queue_loop import QueueLoop, Seen
 from daemon.processing.recipe import Recipe, StoredRecipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.processing.workers.worker_client import Died
+from daemon.processing.workers.protocol import Died
 from nuset_engine.channels.choice import ChannelFigures, ChannelTrial, Verdict
 from nuset_engine.nuclei import Nuclei
 from storage.acquisition import Acquisition

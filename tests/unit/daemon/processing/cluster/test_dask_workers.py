@@ -15,9 +15,8 @@ from daemon.processing.cluster.at_worker import Introduced
 from daemon.processing.cluster.dask_workers import ClusterWorker, DaskWorkers, Lost
 from daemon.processing.cluster.watcher import Away, Members, Over, SignOfLife
 from daemon.processing.messages import CannotServe, EngineSetup, Painted, PaintTask, Progress, Ready, StoreMade
-from daemon.processing.workers.local_workers import LocalWorkers
+from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Event
-from daemon.processing.workers.worker_client import Worker
 
 MODEL = Ready("classical", "ab" * 32)
 TASK = PaintTask("/out/a.ome.zarr", 3, {})
