@@ -28,6 +28,8 @@ LISTED = 8
 
 _spent: Counter[str] = Counter()  # by file
 _tests: Counter[str] = Counter()
+_before = sum(os.times()[2:4])
+"""Of children that this process had before it became Python: a shell runs the last command of a line in its own place."""
 _last = 0.0
 _to_freeze = False
 
@@ -93,7 +95,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _processor_s() -> float:
     """Seconds of this process and of those that it waited for."""
-    return sum(os.times()[:4])
+    return sum(os.times()[:4]) - _before
 
 
 def pytest_collection_finish() -> None:
