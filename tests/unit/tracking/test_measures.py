@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tracking.errors import TrackingError
-from tracking.measures import diffusion, mean_squared_displacement, msd_curve, track_measures
+from tracking.measures import MSD_POINTS, diffusion, mean_squared_displacement, msd_curve, track_measures
 
 
 def nuclei() -> pd.DataFrame:
@@ -69,6 +69,20 @@ def test_missed_time_points_are_no_steps() -> None:
     measures = track_measures(nuclei()[lambda d: ~d["t"].isin([3, 4, 9])]).loc[1]
     assert measures["msd_1_um2"] == pytest.approx(4.0)
     assert measures["mean_speed_um_per_frame"] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("missed", [(), (2,), (1, 3), (1, 3, 5)])
+def test_a_short_track_has_the_displacement_that_trackpy_gives(missed: tuple[int, ...]) -> None:
+    walk = np.cumsum(np.random.default_rng(2).normal(0, 1, (8, 3)), axis=0)
+    for frames in range(1, 9):
+        t = np.array([n for n in range(frames) if n not in missed])
+        table = pd.DataFrame(walk[t], columns=[f"centroid_{axis}_um" for axis in "zyx"])
+        measures = track_measures(table.assign(t=t, track_id=1, parent_track_id=None)).loc[1]
+        lags, msd, _ = msd_curve(t, walk[t])
+        assert measures["msd_1_um2"] == pytest.approx(msd[0] if 1 in lags else np.nan, nan_ok=True)
+        assert np.isnan(measures["diffusion_exponent"])
+    longer = np.arange(9)
+    assert len(msd_curve(longer, np.eye(9)[:, :3])[0]) == MSD_POINTS, "from here on there is one"
 
 
 def test_a_single_nucleus_has_no_motion() -> None:
