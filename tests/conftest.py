@@ -29,7 +29,7 @@ LISTED = 8
 _spent: Counter[str] = Counter()  # by file
 _tests: Counter[str] = Counter()
 _before = sum(os.times()[2:4])
-"""Of children that this process had before it became Python: a shell runs the last command of a line in its own place."""
+"""Of children from before this process became Python: a shell runs the last command of a line in its own place."""
 _last = 0.0
 _to_freeze = False
 

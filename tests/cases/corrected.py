@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import sqlite3
+import tempfile
+import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +27,7 @@ from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.measure import measure
 from nuset_engine.nuclei import TRUST_COLUMNS
 from nuset_engine.reconstruction.volume import Volume
+from storage import naming
 from storage.acquisition import Acquisition
 from storage.corrections.ordering import PersonsWord
 from storage.database.catalog import Catalog
@@ -73,7 +81,12 @@ class CorrectedMovie:
         return self.database or self.output
 
     def process(self) -> AcquisitionRow:
-        """Put it through, from what is queued to complete."""
+        """Put it through, from what is queued to complete: in a new folder as a copy of one that was."""
+        if self.database is None and not self.output.exists():
+            return _copied(_processed(self.frames, self.shift, self.model), self.output)
+        return self._process()
+
+    def _process(self) -> AcquisitionRow:
         self.output.mkdir(parents=True, exist_ok=True)
         with Catalog.open(self.where) as catalog:
             row = self.queue(catalog)
@@ -147,6 +160,35 @@ class CorrectedMovie:
         found["labels"] = np.stack([store.labels(t) for t in range(self.frames)])
         found["track_labels"] = np.stack([store.track_labels(t) for t in range(self.frames)])
         return found
+
+
+@cache
+def _processed(frames: int, shift: int, model: str) -> Path:
+    """One that was put through, in a folder that stays to the end."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    CorrectedMovie(folder, frames, shift, model)._process()
+    return folder
+
+
+def _copied(made: Path, output: Path) -> AcquisitionRow:
+    """Copy it; database and store are others then, as if they had been made here."""
+    shutil.copytree(made, output)
+    with closing(sqlite3.connect(output / naming.DATABASE_NAME)) as rows, rows:
+        ((database,), (store,)) = rows.execute(
+            "SELECT database_id FROM identity UNION ALL SELECT store_id FROM acquisitions"
+        )
+        fresh = {name: uuid.uuid4().hex for name in (database, store)}
+        rows.execute("UPDATE identity SET database_id = ?", (fresh[database],))
+        rows.execute("UPDATE acquisitions SET store_id = ?", (fresh[store],))
+    for said in output.glob("*.ome.zarr/.zattrs"):
+        text = said.read_text()
+        for old, new in fresh.items():
+            assert old in text
+            text = text.replace(old, new)
+        said.write_text(text)
+    with Catalog.open(output) as catalog:
+        return catalog.acquisition(1)
 
 
 _OF = "WHERE acquisition_id ="

@@ -89,9 +89,7 @@ def _made(shape: tuple[int, int, int]) -> Path:
     return folder
 
 
-def _make(
-    folder: Path, shape: tuple[int, int, int], images: str | Path | None, database: str | Path | None
-) -> None:
+def _make(folder: Path, shape: tuple[int, int, int], images: str | Path | None, database: str | Path | None) -> None:
     """Put them through catalog and store."""
     image = acquisition(pixels(6, 2, *shape), name=NAME)
     path = naming.inside(naming.as_place(images or folder), f"{NAME}.ome.zarr")
