@@ -13,4 +13,6 @@ import sys
 if __name__ == "__main__":
     gc.disable()
     del sys.argv[0]
-    importlib.import_module(sys.argv[0]).main()
+    module = importlib.import_module(sys.argv[0])
+    sys.argv[0] = str(module.__file__)
+    module.main()

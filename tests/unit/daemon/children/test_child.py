@@ -18,23 +18,25 @@ ECHO = """
 import gc, os, signal, sys, time
 from daemon.children.parent import meet
 
-loading = gc.isenabled()
-pipe = meet()
-pipe.send(pipe.recv())  # the greeting
-while True:
-    try:
-        request = pipe.recv()
-    except EOFError:
-        break
-    if request == "exit":
-        os._exit(3)
-    if request == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if request == "hang":
-        time.sleep(600)
-    if request == "garbage":
-        request = f"{loading} {gc.isenabled()} {gc.get_freeze_count() > 0} {sys.argv[0]}"
-    pipe.send(request.upper())
+
+def main():
+    loading = gc.isenabled()
+    pipe = meet()
+    pipe.send(pipe.recv())  # the greeting
+    while True:
+        try:
+            request = pipe.recv()
+        except EOFError:
+            break
+        if request == "exit":
+            os._exit(3)
+        if request == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if request == "hang":
+            time.sleep(600)
+        if request == "garbage":
+            request = f"{loading} {gc.isenabled()} {gc.get_freeze_count() > 0} {sys.argv[0]}"
+        pipe.send(request.upper())
 """
 PARENT = """
 import sys, time
