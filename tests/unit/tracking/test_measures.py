@@ -73,7 +73,7 @@ def test_missed_time_points_are_no_steps() -> None:
 
 @pytest.mark.parametrize("missed", [(), (2,), (1, 3), (1, 3, 5)])
 def test_a_short_track_has_the_displacement_that_trackpy_gives(missed: tuple[int, ...]) -> None:
-    walk = np.cumsum(np.random.default_rng(2).normal(0, 1, (8, 3)), axis=0)
+    walk = np.cumsum(np.random.default_rng(2).normal(0, 1, (9, 3)), axis=0)
     for frames in range(1, 9):
         t = np.array([n for n in range(frames) if n not in missed])
         table = pd.DataFrame(walk[t], columns=[f"centroid_{axis}_um" for axis in "zyx"])
@@ -81,8 +81,14 @@ def test_a_short_track_has_the_displacement_that_trackpy_gives(missed: tuple[int
         lags, msd, _ = msd_curve(t, walk[t])
         assert measures["msd_1_um2"] == pytest.approx(msd[0] if 1 in lags else np.nan, nan_ok=True)
         assert np.isnan(measures["diffusion_exponent"])
-    longer = np.arange(9)
-    assert len(msd_curve(longer, np.eye(9)[:, :3])[0]) == MSD_POINTS, "from here on there is one"
+
+
+def test_an_exponent_is_known_as_soon_as_there_are_lags_enough() -> None:
+    walk = np.cumsum(np.random.default_rng(2).normal(0, 1, (9, 3)), axis=0)
+    assert len(msd_curve(np.arange(9), walk)[0]) == MSD_POINTS
+    table = pd.DataFrame(walk, columns=[f"centroid_{axis}_um" for axis in "zyx"])
+    measures = track_measures(table.assign(t=np.arange(9), track_id=1, parent_track_id=None)).loc[1]
+    assert measures["diffusion_exponent"] == pytest.approx(track_exponent(walk))
 
 
 def test_a_single_nucleus_has_no_motion() -> None:
