@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -100,97 +101,90 @@ def track_at(lab: Lab, t: int, ball: int) -> int:
     return int(min(rows, key=lambda row: (row[0] - y) ** 2 + (row[1] - x) ** 2)[2])
 
 
-def test_a_link_is_dragged_from_a_nucleus_to_what_it_is_at_the_next_time_point(window: Browser, tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {"report_s": 1})
-    for t in range(2):
-        write_stack(lab.incoming / f"embryo_t{t:03}.tif", stack(t))
+@contextmanager
+def correcting(window: Browser, folder: Path, frames: int, t: int) -> Iterator[tuple[Lab, Hand]]:
+    """A service that is through with so many time points, and somebody who is about to correct one of them."""
+    lab = Lab(folder, {"report_s": 1})
+    for number in range(frames):
+        write_stack(lab.incoming / f"embryo_t{number:03}.tif", stack(number))
     lab.start()
     try:
         lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
         with live_page(lab.database) as page:
-            window.open(f"{page.address}/#/a/1?t=0&z=2&tab=correct")
+            window.open(f"{page.address}/#/a/1?t={t}&z=2&tab=correct")
             hand = Hand(window)
-            hand.at(0)
+            hand.at(t)
             window.wait("the list", lambda: "Nothing yet" in window.text(".pane"))
-            hand.drag(3, (5, 5), 1)
-            window.wait("a hint", lambda: "Nothing is linked" in window.text("#notice"))
-            hand.at(0)
-            hand.drag(3, BALLS[4], 1)
-            hand.said("correction 1 (link at time point 0) is applied")
-            assert track_at(lab, 0, 3) == track_at(lab, 1, 4) != track_at(lab, 1, 3)
-            window.wait("the line is gone", lambda: not window.run("return !!document.querySelector('.marks line')"))
-            hand.choose(1)
-            hand.press("z")
-            hand.said("undoing correction 1, is applied")
-            assert track_at(lab, 0, 3) == track_at(lab, 1, 3)
+            yield lab, hand
             window.open("about:blank")
     finally:
         lab.stop()
     assert window.console() == []
+
+
+def test_a_link_is_dragged_from_a_nucleus_to_what_it_is_at_the_next_time_point(window: Browser, tmp_path: Path) -> None:
+    with correcting(window, tmp_path, frames=2, t=0) as (lab, hand):
+        hand.drag(3, (5, 5), 1)
+        window.wait("a hint", lambda: "Nothing is linked" in window.text("#notice"))
+        hand.at(0)
+        hand.drag(3, BALLS[4], 1)
+        hand.said("correction 1 (link at time point 0) is applied")
+        assert track_at(lab, 0, 3) == track_at(lab, 1, 4) != track_at(lab, 1, 3)
+        window.wait("the line is gone", lambda: not window.run("return !!document.querySelector('.marks line')"))
+        hand.choose(1)
+        hand.press("z")
+        hand.said("undoing correction 1, is applied")
+        assert track_at(lab, 0, 3) == track_at(lab, 1, 3)
 
 
 def test_nuclei_and_links_are_corrected_by_hand_and_undone(window: Browser, tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {"report_s": 1})
-    for t in range(3):
-        write_stack(lab.incoming / f"embryo_t{t:03}.tif", stack(t))
-    lab.start()
-    try:
-        lab.wait(lambda: lab.states() == ["complete"] and lab.settled())
-        with live_page(lab.database) as page:
-            window.open(f"{page.address}/#/a/1?t=1&z=2&tab=correct")
-            hand = Hand(window)
-            hand.at(1)
-            window.wait("the list", lambda: "Nothing yet" in window.text(".pane"))
-            hand.press("m")
-            window.wait("a hint", lambda: "Choose a nucleus first" in window.text("#notice"))
-            hand.choose(0)
-            hand.press("m")
-            window.wait(
-                "what is awaited", lambda: "Click on the nucleus that is one with it" in window.text("[data-doing]")
-            )
-            window.keep("correcting, merge begun")
-            hand.click(*BALLS[1])
-            hand.said("correction 1 (merge at time point 1) is applied")
-            assert lab.rows("select count(*) from nuclei where t = 1") == [(4,)]
-            window.wait("it is in the list", lambda: "merge 1, 2" in window.texts("[data-said]"))
+    with correcting(window, tmp_path, frames=3, t=1) as (lab, hand):
+        hand.press("m")
+        window.wait("a hint", lambda: "Choose a nucleus first" in window.text("#notice"))
+        hand.choose(0)
+        hand.press("m")
+        window.wait(
+            "what is awaited", lambda: "Click on the nucleus that is one with it" in window.text("[data-doing]")
+        )
+        window.keep("correcting, merge begun")
+        hand.click(*BALLS[1])
+        hand.said("correction 1 (merge at time point 1) is applied")
+        assert lab.rows("select count(*) from nuclei where t = 1") == [(4,)]
+        window.wait("it is in the list", lambda: "merge 1, 2" in window.texts("[data-said]"))
 
-            hand.choose(2)
-            hand.press("s")
-            hand.click(44, 45)
-            hand.click(52, 45)
-            window.wait("both points", lambda: "(2 so far)" in window.text("[data-doing]"))
-            window.keep("correcting, split begun")
-            hand.press("Enter")
-            hand.said("correction 2 (split at time point 1) is applied")
-            assert lab.rows("select count(*) from nuclei where t = 1") == [(5,)]
+        hand.choose(2)
+        hand.press("s")
+        hand.click(44, 45)
+        hand.click(52, 45)
+        window.wait("both points", lambda: "(2 so far)" in window.text("[data-doing]"))
+        window.keep("correcting, split begun")
+        hand.press("Enter")
+        hand.said("correction 2 (split at time point 1) is applied")
+        assert lab.rows("select count(*) from nuclei where t = 1") == [(5,)]
 
-            hand.choose(3)
-            hand.press("l")
-            hand.at(2)
-            window.wait("what is awaited", lambda: "that it is now" in window.text("[data-doing]"))
-            hand.click(*BALLS[4])
-            hand.said("correction 3 (link at time point 1) is applied")
-            assert track_at(lab, 1, 3) == track_at(lab, 2, 4) != track_at(lab, 2, 3)
+        hand.choose(3)
+        hand.press("l")
+        hand.at(2)
+        window.wait("what is awaited", lambda: "that it is now" in window.text("[data-doing]"))
+        hand.click(*BALLS[4])
+        hand.said("correction 3 (link at time point 1) is applied")
+        assert track_at(lab, 1, 3) == track_at(lab, 2, 4) != track_at(lab, 2, 3)
 
-            hand.press("o")
-            window.wait("what is awaited", lambda: "Draw around" in window.text("[data-doing]"))
-            hand.draw([(40, 60), (40, 66), (46, 66), (46, 60)])
-            hand.said("(redraw at time point 2) is applied")
-            window.wait("it is painted", lambda: window.texts("[data-progress]") == "")
-            window.keep("corrected")
-            hand.press("z")
-            hand.said("undoing correction 4, is applied")
-            window.click("[data-undo='1']")
-            hand.said("undoing correction 1, is applied")
-            window.wait("it is undone", lambda: "merge 1, 2" in window.texts("li.undone"))
-            window.click("[data-undo='2']")
-            hand.said("undoing correction 2, is applied")
-            hand.press("z")
-            hand.said("undoing correction 3, is applied")
-            assert lab.rows("select count(*) from nuclei where corrected") == [(0,)]
-            hand.press("?")
-            window.keep("all undone, with help")
-            window.open("about:blank")
-    finally:
-        lab.stop()
-    assert window.console() == []
+        hand.press("o")
+        window.wait("what is awaited", lambda: "Draw around" in window.text("[data-doing]"))
+        hand.draw([(40, 60), (40, 66), (46, 66), (46, 60)])
+        hand.said("(redraw at time point 2) is applied")
+        window.wait("it is painted", lambda: window.texts("[data-progress]") == "")
+        window.keep("corrected")
+        hand.press("z")
+        hand.said("undoing correction 4, is applied")
+        window.click("[data-undo='1']")
+        hand.said("undoing correction 1, is applied")
+        window.wait("it is undone", lambda: "merge 1, 2" in window.texts("li.undone"))
+        window.click("[data-undo='2']")
+        hand.said("undoing correction 2, is applied")
+        hand.press("z")
+        hand.said("undoing correction 3, is applied")
+        assert lab.rows("select count(*) from nuclei where corrected") == [(0,)]
+        hand.press("?")
+        window.keep("all undone, with help")
