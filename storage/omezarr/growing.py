@@ -31,7 +31,8 @@ class GrowingPyramid:
     """The levels of one image or label image, with axes ``t [c] z y x``.
 
     A time point is written behind the arrays' declared end, where no reader looks. Only when all of it is on the disk
-    does the end move. Arrays are resized first and written afterwards by everybody else, which shows zeros to readers.
+    does the end move, with `ImageStore.publish`. Arrays are resized first and written afterwards by everybody else,
+    which shows zeros to readers.
     """
 
     def __init__(self, levels: Sequence[zarr.Array[Any]], halve: Halve) -> None:
@@ -82,12 +83,6 @@ class GrowingPyramid:
         """Return the (Z', Y, X) slices of a time point at full size, whether readers see it yet or not."""
         wide = _beyond_end(self._levels[0], t + 1)
         return np.asarray(wide[(t, z) if c is None else (t, c, z)])
-
-    def show(self, t: int) -> None:
-        """Move the end behind time point t; the full-size level last, since its length is what readers go by."""
-        for level in reversed(self._levels):
-            if level.shape[0] <= t:
-                level.resize((t + 1, *level.shape[1:]))
 
 
 def chunks(axes: str, sizes: Sequence[int]) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from storage.acquisition import Acquisition
 from storage.errors import StorageError, StoreGoneError, StoreTakenError
 from storage.naming import Place
 from storage.omezarr import corruption, ngff, places
+from storage.omezarr.disks.documents import Documents
 from storage.omezarr.empty_store import LABEL_DTYPE, TimepointPlanes, build
 from storage.omezarr.growing import GrowingPyramid
 from storage.omezarr.ownership import Owner, claim, taken, withdraw
@@ -47,6 +48,7 @@ class ImageStore:
         """Use `create` or `open`."""
         self.path: Place = place
         self._store = places.store_at(place)
+        self._documents = Documents(self._store)
         self._visible = PublishedState(place, self._store)
         self._staging = Staging(place)
         self.image_kind: str = self._visible.own().get("image", "copy")
@@ -188,9 +190,10 @@ class ImageStore:
     def shape(self) -> tuple[int, int, int, int, int]:
         """(T, C, Z, Y, X) as readers see it now; of an image by reference, T is that of the labels."""
         with corruption.readable(self.path):
-            t, z, y, x = self._pyramid(NUCLEI).shape
-            channels = self._pyramid(IMAGE).shape[1] if self.image_kind == "copy" else self._visible.own()["size_c"]
-            return (t, int(channels), z, y, x)
+            t, z, y, x = self._documents.shape(self._levels(NUCLEI)[0])
+            if self.image_kind == "copy":
+                return (t, self._documents.shape(self._levels(IMAGE)[0])[1], z, y, x)
+            return (t, int(self._visible.own()["size_c"]), z, y, x)
 
     @property
     def published_timepoints(self) -> tuple[int, ...]:
@@ -270,15 +273,13 @@ class ImageStore:
 
     def keep_interval(self, interval_s: float | None) -> None:
         """Bring the scales along time to another interval (s), where they have one that differs."""
-        import zarr
-
         with corruption.writable(self.path):
-            last = zarr.open_group(self._store, path=NUCLEI, mode="r+")
-            if ngff.with_interval(dict(last.attrs), interval_s) == dict(last.attrs):
+            last = self._documents.attributes(NUCLEI)
+            if ngff.with_interval(last, interval_s) == last:
                 return  # it is written last: then the others have it too
             for part in (IMAGE, TRACKS, NUCLEI):
-                group = zarr.open_group(self._store, path=part, mode="r+")
-                group.attrs.update(ngff.with_interval(dict(group.attrs), interval_s))
+                attributes = self._documents.attributes(part)
+                self._documents.put_attributes(part, ngff.with_interval(attributes, interval_s))
                 self._store.flush()
 
     def labels(self, t: int, z: slice = slice(None)) -> LabelsZYX:
@@ -331,7 +332,8 @@ class ImageStore:
                 with self._visible.replacing(t, name):
                     self._staging.show(name, self._store)
             for part in shown:
-                self._pyramid(part).show(t)
+                for level in self._levels_before(part, t):
+                    self._documents.lengthen(level, t + 1)
             self._visible.add(attribute, t)
 
     def _complete_interrupted(self, only: int | None = None) -> None:
@@ -360,14 +362,23 @@ class ImageStore:
             "if the service was stopped meanwhile, start it again."
         )
 
+    def _levels(self, part: str) -> list[str]:
+        """Return the paths of an image's levels, full size first."""
+        paths = ngff.dataset_paths(self._documents.attributes(part))
+        return [f"{part}/{path}" if part else path for path in paths]
+
+    def _levels_before(self, part: str, t: int) -> list[str]:
+        """Return those that end before a time point; the full size last, since its length is what readers go by."""
+        with corruption.readable(self.path, part or "The image"):
+            return [level for level in reversed(self._levels(part)) if self._documents.shape(level)[0] <= t]
+
     def _pyramid(self, part: str) -> GrowingPyramid:
         """Return the arrays of an image, opened anew: another process may have made them longer."""
         import zarr
 
         with corruption.readable(self.path, part or "The image"):
-            group = zarr.open_group(self._store, path=part, mode="r+")
-            levels = [group[path] for path in ngff.dataset_paths(dict(group.attrs))]
-            arrays = [level for level in levels if isinstance(level, zarr.Array)]
-            if len(arrays) < len(levels):
-                raise ValueError("one of its levels is no array")
-            return GrowingPyramid(arrays, halved_labels if part else halved_image)
+            kind = self._documents.zarr_format(part)
+            levels = [
+                zarr.open_array(self._store, path=path, mode="r+", zarr_format=kind) for path in self._levels(part)
+            ]
+            return GrowingPyramid(levels, halved_labels if part else halved_image)

@@ -8,19 +8,17 @@ point that is not being replaced has read one version of it. Whose store it is, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from storage.errors import StoreTakenError
 from storage.naming import OWN_ATTRIBUTE, Place
 from storage.omezarr import corruption
+from storage.omezarr.disks.documents import Documents
 from storage.omezarr.ownership import Owner
 from storage.omezarr.places import OutputStore
 from storage.spans import from_spans, to_spans
-
-if TYPE_CHECKING:
-    import zarr
 
 
 def initial(voxel_source: str, image: str) -> dict[str, Any]:
@@ -35,6 +33,7 @@ class PublishedState:
     def __init__(self, place: Place, store: OutputStore) -> None:
         self._place = place
         self._store = store
+        self._documents = Documents(store)
 
     def own(self) -> dict[str, Any]:
         """Return the attribute.
@@ -45,7 +44,7 @@ class PublishedState:
             When the store is not one of nusetd's, or damaged.
         """
         with corruption.readable(self._place):
-            return self._checked(self._group("r"))
+            return self._checked(self._documents.attributes(""))
 
     def owner(self) -> Owner | None:
         """Return whose store it is; None where an earlier version, or no database, made it."""
@@ -93,16 +92,11 @@ class PublishedState:
         own = self.own()
         return (int(own["replacing"][0]), str(own.get("version", ""))) if own.get("replacing") else None
 
-    def _group(self, mode: Literal["r", "r+"]) -> zarr.Group:
-        import zarr
-
-        return zarr.open_group(self._store, mode=mode)
-
     def _write(self, own: dict[str, Any]) -> None:
-        self._group("r+").attrs[OWN_ATTRIBUTE] = own
+        self._documents.put_attributes("", {**self._documents.attributes(""), OWN_ATTRIBUTE: own})
 
-    def _checked(self, group: zarr.Group) -> dict[str, Any]:
-        own = group.attrs.get(OWN_ATTRIBUTE)
+    def _checked(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        own = attributes.get(OWN_ATTRIBUTE)
         if own is None:
             raise StoreTakenError(f"{self._place} is not an OME-Zarr that nusetd wrote: choose another output folder.")
         if not isinstance(own, dict) or not {"published", "painted"} <= own.keys():

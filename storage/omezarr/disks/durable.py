@@ -124,7 +124,9 @@ class DurableStore(LocalStore):
     def _put(self, path: Path, content: bytes) -> None:
         """Write beside, bring to the disk, put in place, and bring that to the disk, too."""
         beside = path.with_name(path.name + PARTIAL_SUFFIX)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._changed_folders.update(self._folders_above(path)[:-1])  # new ones are on the disk with `flush`
         try:
             with open(beside, "wb") as file:
                 file.write(content)
@@ -135,7 +137,6 @@ class DurableStore(LocalStore):
             beside.unlink(missing_ok=True)
             raise
         _sync(path.parent)
-        self._changed_folders.update(self._folders_above(path)[:-1])  # new ones among them are on the disk with `flush`
 
     def _note(self, path: Path) -> None:
         self._written.add(path)

@@ -9,6 +9,8 @@ import pytest
 import zarr
 
 from storage.omezarr import growing
+from storage.omezarr.disks.documents import Documents
+from storage.omezarr.disks.durable import DurableStore
 from storage.omezarr.growing import GrowingPyramid, chunks, shards
 from storage.omezarr.pyramid import halved_labels
 
@@ -51,18 +53,26 @@ def test_slices_are_written_as_they_lie_in_a_file(pyramid: GrowingPyramid) -> No
     assert pyramid.chunk_z == (12 if pyramid._levels[0].shards else 4)
 
 
-def test_a_time_point_is_written_behind_the_end_and_shown_at_once(pyramid: GrowingPyramid) -> None:
+def test_a_time_point_is_written_behind_the_end_and_shown_at_once(pyramid: GrowingPyramid, tmp_path: Path) -> None:
     block = np.arange(14 * 256, dtype=np.uint32).reshape(14, 16, 16) + 1
     for z in range(0, 14, pyramid.chunk_z):
         pyramid.write(1, None, z, block[z : z + pyramid.chunk_z])
     assert (pyramid.length, pyramid.shape, pyramid.is_visible(1)) == (0, (0, 14, 16, 16), False)
     np.testing.assert_array_equal(pyramid.read(1, None, slice(3, 13)), block[3:13])
-    pyramid.show(1)
+    pyramid = lengthened(pyramid, tmp_path, 2)
     assert (pyramid.length, pyramid.is_visible(1), pyramid.is_visible(2)) == (2, True, False)
     assert not pyramid.read(0, None, slice(None)).any()
     np.testing.assert_array_equal(np.asarray(pyramid._levels[1][1]), block[:, ::2, ::2])
-    pyramid.show(0)
-    assert pyramid.length == 2, "the end never moves back"
+    assert lengthened(pyramid, tmp_path, 1).length == 2, "the end never moves back"
+
+
+def lengthened(pyramid: GrowingPyramid, folder: Path, length: int) -> GrowingPyramid:
+    """The pyramid after its end was moved, as another process sees it."""
+    documents = Documents(DurableStore(folder / "a.zarr"))
+    for level in pyramid._levels:
+        documents.lengthen(level.path, length)
+    opened = [zarr.open_array(folder / "a.zarr", path=level.path, mode="r+") for level in pyramid._levels]
+    return GrowingPyramid(opened, halved_labels)
 
 
 def test_a_level_that_alone_is_longer_counts_as_seen(pyramid: GrowingPyramid) -> None:
