@@ -67,8 +67,8 @@ class Documents:
     def _group(self, path: str) -> tuple[str, dict[str, Any], Any]:
         """Return where a group's attributes are written, the document there, and the attributes."""
         if self._read(_key(path, ".zgroup")) is not None:
-            found = self._read(_key(path, ".zattrs")) or {}
-            return _key(path, ".zattrs"), found, found
+            attributes = self._read(_key(path, ".zattrs")) or {}
+            return _key(path, ".zattrs"), attributes, attributes
         found = self._read(_key(path, "zarr.json"))
         if found is None:
             raise FileNotFoundError(f"there is no group {path!r}")
