@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from storage.schema.rows import AcquisitionRow, TimepointRow
 
 _TURN_S = 0.2
+_AHEAD = 8  # acquisitions that are opened while others are queued
 _DOUBTS_SAID = 3  # of an acquisition
 _MORE = "`nusetd acquisitions --format json` has it in the columns doubts and error"
 _RULES = Rules(worker_silence_s=900.0, reader_limit_s=300.0, retry_policy=RetryPolicy(attempts=3, pause_s=1.0))
@@ -84,7 +85,8 @@ class ProcessOptions:
 class _Run:
     """What is under way, and what became of it: acquisitions by id, and how much could not be taken up at all.
 
-    `opened` are files that were opened with another one of their set: they need no look of their own.
+    `opened` are files that were opened with another one of their set: they need no look of their own. `sets` are files
+    that may be so: none is opened before the one in front of it is.
     """
 
     options: ProcessOptions
@@ -95,6 +97,7 @@ class _Run:
     rows: dict[int, None] = field(default_factory=dict)  # in the order in which they were taken up
     faults: int = 0
     opened: set[Path] = field(default_factory=set)
+    sets: set[Path] = field(default_factory=set)
     sentences: Sentences = field(default_factory=lambda: Sentences(more=_MORE))
 
     def asked(self, *requests: InspectionRequest) -> list[Answer]:
@@ -104,11 +107,15 @@ class _Run:
         for number, request in enumerate(requests):
             client.ask(request, partial(answers.__setitem__, number))
         while len(answers) < len(requests):
-            client.turn()
-            if self.parts.queue_loop.model is not None:  # the engine is not loaded before there is something to do
-                self.parts.queue_loop.step(0.0)
-            wait(self.parts.told, _TURN_S)
+            self.turn(_TURN_S)
         return [answers[number] for number in range(len(requests))]
+
+    def turn(self, wait_s: float) -> None:
+        """Hear what was found in files, and have the queue loop go on."""
+        self.parts.inspection_client.turn()
+        if self.parts.queue_loop.model is not None:  # the engine is not loaded before there is something to do
+            self.parts.queue_loop.step(0.0)
+        wait(self.parts.told, wait_s)
 
 
 def process(options: ProcessOptions) -> int:
@@ -135,11 +142,8 @@ def process(options: ProcessOptions) -> int:
             run.overall.expect(len(groups))
             while parts.queue_loop.model is None and groups:
                 parts.queue_loop.step(0.5)
-            for paths in groups:
-                if run.opened.issuperset(paths):
-                    run.overall.over(worked=False)
-                else:
-                    _take_up(paths, run)
+            for paths, facts, answer in _opened(groups, run):
+                _take_up(paths, facts, answer, run)
             while parts.queue_loop.unfinished:
                 parts.queue_loop.step(0.5)
             _let_series_count(run)
@@ -161,6 +165,8 @@ def _groups(run: _Run) -> list[list[Path]]:
             _complain(path, _why_not(path, answer), run)
             continue
         completion = answer.completion
+        if completion.others or completion.called:
+            run.sets.add(path)
         called, is_new = completion.called or path, completion.called not in said
         said.add(called)
         if completion.state == "growing" and completion.takeable:
@@ -208,12 +214,32 @@ def _why_not(path: Path, answer: Answer) -> str:
     return f"{path} cannot be read: see that it is there and may be read."
 
 
-def _take_up(paths: list[Path], run: _Run) -> None:
-    """Open what makes up one acquisition, or several in one file, and queue it."""
-    pattern = run.options.pattern
-    told = run.catalog.sources.given(readers.acquisition_key(paths[0], pattern).path)
-    facts = run.options.given.over(told).over(run.catalog.sources.given(paths[0]))
-    (answer,) = run.asked(Open(tuple(paths), facts, pattern))
+def _opened(groups: Sequence[list[Path]], run: _Run) -> Iterator[tuple[list[Path], GivenFacts, Answer]]:
+    """Open what makes up one acquisition, or several in one file, one after the other and some ahead."""
+    ahead: deque[tuple[list[Path], GivenFacts, list[Answer]]] = deque()
+    pattern, rest = run.options.pattern, deque(groups)
+    while True:
+        while rest and len(ahead) < _AHEAD and not (ahead and not run.sets.isdisjoint([*rest[0], *ahead[-1][0]])):
+            paths = rest.popleft()
+            told = run.catalog.sources.given(readers.acquisition_key(paths[0], pattern).path)
+            facts = run.options.given.over(told).over(run.catalog.sources.given(paths[0]))
+            ahead.append((paths, facts, []))
+            if not run.opened.issuperset(paths):
+                run.parts.inspection_client.ask(Open(tuple(paths), facts, pattern), ahead[-1][2].append)
+        if not ahead:
+            return
+        paths, facts, answers = ahead.popleft()
+        run.turn(0.0)  # what is queued is processed meanwhile
+        while not answers and not run.opened.issuperset(paths):
+            run.turn(_TURN_S)
+        if run.opened.issuperset(paths):
+            run.overall.over(worked=False)
+        else:
+            yield paths, facts, answers[0]
+
+
+def _take_up(paths: list[Path], facts: GivenFacts, answer: Answer, run: _Run) -> None:
+    """Queue what was opened."""
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
         run.overall.over(worked=False)

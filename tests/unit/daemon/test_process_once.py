@@ -22,7 +22,7 @@ from daemon.watching.inspection import Answer, InspectionRequest, Open, inspect
 class Parts:
     """What looks into files at once, and a queue loop that does nothing."""
 
-    connections = ()
+    connections = told = ()
     model, unfinished = MODEL, False
 
     def __init__(self) -> None:
@@ -34,6 +34,10 @@ class Parts:
         if isinstance(request, Open):
             self.opened.append(request.paths)
         then(inspect(request))
+
+    def turn(self) -> None: ...
+
+    def step(self, wait_s: float) -> None: ...
 
     def end(self, acquisition_id: int) -> None:
         self.ended.append(acquisition_id)
@@ -131,3 +135,29 @@ def test_what_is_wrong_with_hundreds_of_files_is_a_few_sentences(
     assert len([line for line in lines if "does not give the voxel size" in line]) == 3
     assert any("so it is with 37 more images" in line for line in lines)
     assert len(lines) <= 10
+
+
+def test_files_are_opened_ahead_and_the_queue_goes_on_between_any_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else workers wait for what looks into files, or thousands of files are queued before the first is processed."""
+    told: list[tuple[str, int]] = []
+
+    class Watched(Parts):
+        def step(self, wait_s: float) -> None:
+            told.append(("step", len(self.opened)))
+
+        def end(self, acquisition_id: int) -> None:
+            super().end(acquisition_id)
+            told.append(("queued", len(self.ended)))
+
+    monkeypatch.setattr(process, "assemble", lambda *given: Watched())
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in "abcdefghijklmn":
+        images.imagej_tiff(folder, pixels(1, 1, 2)).rename(folder / f"{name}.tif")
+    process.process(process.ProcessOptions([folder], tmp_path / "out", EngineConfig(), Processing()))
+    queued = [place for place, (what, _) in enumerate(told) if what == "queued"]
+    assert [told[place] for place in queued] == [("queued", number) for number in range(1, 15)]
+    assert all(told[place - 1][0] == "step" for place in queued), "the queue loop turned since the one before"
+    assert [told[place - 1][1] for place in queued][:6] == [8, 9, 10, 11, 12, 13], "so many are opened by then"
