@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -31,6 +31,8 @@ class Identity:
     readable: bool = True
 
 
+# Of more companions than this, only those are opened that changed within this time before the newest of them.
+_MANY, _WRITTEN_NS = 64, 60_000_000_000
 # What people say overrides evidence: a file that is declared done is taken as it is, at once.
 AT_ONCE = SettleRules(0.0, 0.0, 0.0)
 
@@ -135,18 +137,18 @@ def identify(path: str | Path, companions: Iterable[str | Path] = ()) -> Identit
 
     None when one of them is not there, held by its writer, or neither file nor folder; companions of what is not there
     itself (yet) count alone. The status comes from an open descriptor: a directory listing of a network share can
-    report stale sizes until the writer closes its handle.
+    report stale sizes until the writer closes its handle. Of many companions, those that changed long before the newest
+    have no writer any more, and are not opened.
     """
     parts = tuple(companions)
     is_parts = (parts or is_series(Path(path))) and not os.path.exists(path)
-    found = [] if is_parts else [_identify_one(path)]
-    for companion in parts:
-        if found and found[-1] is None:
-            return None
-        found.append(_identify_one(companion))
-    if any(one is None for one in found):
+    head = [] if is_parts else [_identify_one(path)]
+    if None in head:
         return None
+    found = [*head, *(_identify_many(parts) if len(parts) > _MANY else map(_identify_one, parts))]
     there = [one for one in found if one is not None]
+    if len(there) < len(found):
+        return None
     return Identity(
         sum(one.size for one in there),
         max((one.mtime_ns for one in there), default=0),
@@ -184,6 +186,27 @@ def _identify_tree(root: str | Path) -> Identity | None:
     except OSError:  # a file that vanished between listing and look: the store is being written
         return None
     return Identity(size, newest, files)
+
+
+def _identify_many(paths: Iterable[str | Path]) -> Iterator[Identity | None]:
+    """Look at many files of one image, and open those alone of which one may still be written."""
+    try:
+        seen = [(path, os.stat(path)) for path in paths]
+    except OSError:
+        yield None
+        return
+    latest = max(status.st_mtime_ns for _, status in seen) - _WRITTEN_NS
+    size = newest = files = 0
+    rights: dict[tuple[int, int, int], bool] = {}  # of one file for all whose owner and mode are the same
+    for path, status in seen:
+        if status.st_mtime_ns > latest or not stat.S_ISREG(status.st_mode):
+            yield _identify_one(path)
+            continue
+        size, newest, files = size + status.st_size, max(newest, status.st_mtime_ns), files + 1
+        owner = (status.st_mode, status.st_uid, status.st_gid)
+        if owner not in rights:
+            rights[owner] = os.access(path, os.R_OK)
+    yield Identity(size, newest, files, all(rights.values()))
 
 
 def _identify_one(path: str | Path) -> Identity | None:

@@ -6,9 +6,9 @@ Several formats spread an image over files: a settings file and a folder of plan
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from storage.readers.metamorph import settings
@@ -22,6 +22,7 @@ from storage.readers.names import (
     plane_series,
     suffix,
 )
+from storage.readers.names_in_folder import NamesInFolder
 from storage.readers.olympus.oir_structure import MAGIC as OIR_MAGIC
 from storage.readers.series.plane_names import is_series, members
 
@@ -97,11 +98,16 @@ def companions(path: Path) -> tuple[Path, ...]:
         return tuple(settings.members(path))
     if ending in OIF_SUFFIXES:
         planes = folder / (path.name + OIF_FOLDER)
-        return tuple(planes / name for name in sorted(os.listdir(planes))) if planes.is_dir() else ()
+        return tuple(_all_in(planes).now()[0].values()) if planes.is_dir() else ()
     if ending == NDTIFF_INDEX.lower():
         return tuple(sorted(p for p in folder.iterdir() if _NDTIFF_STACK.search(p.name)))
     name = _continuation(path)
     return () if name is None else _numbered(name)
+
+
+@lru_cache(maxsize=8)
+def _all_in(folder: Path) -> NamesInFolder[bool]:
+    return NamesInFolder(folder, lambda name: True)
 
 
 def absent_parts(path: Path) -> tuple[Path, ...]:

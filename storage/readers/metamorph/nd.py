@@ -25,15 +25,16 @@ from storage.readers.metamorph.settings import Experiment, FilePlace
 from storage.readers.metamorph.stk import StkLayout
 from storage.readers.tiff.chain import is_whole
 from storage.readers.tiff.opening import open_tiff
+from storage.readers.whole_files import WholeFiles
 
 
 def is_member_whole(path: Path) -> bool:
     """Say whether one file of an experiment is whole; looked into again only when it changed."""
     try:
         status = path.stat()
-    except OSError:
+        return _is_whole(path, status.st_size, status.st_mtime_ns)
+    except OSError:  # of this moment: it is not remembered
         return False
-    return _is_whole(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=100_000)
@@ -41,7 +42,7 @@ def _is_whole(path: Path, size: int, mtime_ns: int) -> bool:
     del size, mtime_ns  # by these it is told from the file before
     try:
         stack = stk.read(path)
-    except (BrokenFileError, OSError, StorageError):
+    except (BrokenFileError, StorageError):
         return path.suffix.lower() != ".stk" and is_whole(path)
     return stack.there == stack.planes
 
@@ -60,7 +61,14 @@ class _There:
 
 def _there(path: Path, said: Experiment) -> _There:
     found = dict(settings.placed(path, said))
-    return _There({place: file for place, file in found.items() if is_member_whole(file)}, len(found))
+    whole = set(_whole(path).among(list(found.values())))
+    return _There({place: file for place, file in found.items() if file in whole}, len(found))
+
+
+@lru_cache(maxsize=8)
+def _whole(path: Path) -> WholeFiles:
+    del path  # each experiment has its own
+    return WholeFiles(is_member_whole)
 
 
 class _Member:
@@ -103,11 +111,12 @@ class NdSource(HandleSource[_Member]):
     def __init__(self, path: Path, files: Mapping[tuple[int, int], Path], shape: tuple[int, int, int]) -> None:
         super().__init__(path, (path,))
         self._of = dict(files)
+        self._size_c = 1 + max(c for _, c in files)
         self._shape = shape
 
     def files_of(self, t: int) -> list[Path]:
         """Return the files of a time point."""
-        return [file for place, file in sorted(self._of.items()) if place[0] == t]
+        return [self._of[t, c] for c in range(self._size_c) if (t, c) in self._of]
 
     def fingerprint(self, t: int) -> str:
         """Return the fingerprint of the time point's files."""
@@ -163,7 +172,7 @@ def open_nd(path: Path, axes: str | None = None) -> list[Acquisition]:
         raise UnreadableInputError(f"{path} cannot be read as an experiment of MetaMorph ({error}).") from error
     if not found:
         raise UnreadableInputError(f"{path} has no time point with all its files beside it: copy or export it again.")
-    files = (path, *sorted(there.files.values()))
+    files = (path, *there.files.values())
     opened = acquisitions(path, "metamorph", [(image, source) for image, source, _ in found], files)
     return [
         replace(one, origins=replace(one.origins, frame_interval="measured" if one.frame_interval_s else "none"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from storage.readers.bounded import BoundedFile, BrokenFileError
 from storage.readers.image import MOST_PLANES, first_line
+from storage.readers.names_in_folder import NamesInFolder
 
 _LARGEST_ND = 1 << 22
 FilePlace = tuple[int, int, int]
@@ -117,7 +118,7 @@ def members(path: Path) -> list[Path]:
         When their folder cannot be listed.
     """
     said = _known(path)
-    return [] if said is None else sorted(one for one in path.parent.iterdir() if said.expression.search(one.name))
+    return [] if said is None else list(_names(path.parent, said.expression).now()[0].values())
 
 
 def lists(path: Path, name: str) -> bool:
@@ -149,11 +150,19 @@ def placed(path: Path, said: Experiment) -> Iterator[tuple[FilePlace, Path]]:
     OSError
         When their folder cannot be listed.
     """
-    for file in sorted(path.parent.iterdir()):
-        told = said.expression.search(file.name)
+    files, told = _names(path.parent, said.expression).now()
+    for name, file in files.items():
+        if all(0 <= n < size for n, size in zip(told[name], said.sizes, strict=True)):
+            yield told[name], file
+
+
+@lru_cache(maxsize=8)
+def _names(folder: Path, expression: re.Pattern[str]) -> NamesInFolder[FilePlace]:
+    def place(name: str) -> FilePlace | None:
+        told = expression.search(name)
         if told is None:
-            continue
+            return None
         numbers = {letter: int(number) - 1 for letter, number in told.groupdict().items() if number is not None}
-        place = (numbers.get("t", 0), numbers.get("w", 0), numbers.get("s", 0))
-        if all(0 <= n < size for n, size in zip(place, said.sizes, strict=True)):
-            yield place, file
+        return (numbers.get("t", 0), numbers.get("w", 0), numbers.get("s", 0))
+
+    return NamesInFolder(folder, place)

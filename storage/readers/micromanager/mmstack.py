@@ -38,6 +38,7 @@ from storage.readers.length_units import micrometres, seconds
 from storage.readers.micromanager.plane_facts import MOST, PlaneFacts, stages, time_stamps
 from storage.readers.micromanager.planned import PlannedStack
 from storage.readers.parts import absent_parts, companions, first_part
+from storage.readers.remembered import Remembered
 
 _INDEX, _MAP, _SUMMARY = 54773648, 3453623, 2355492
 _WIDTH, _HEIGHT, _BITS, _OFFSET, _SAID = 256, 257, 258, 273, 51123
@@ -89,6 +90,7 @@ class _Walk:
 
 _WALKS_KEPT = 16
 _walks: OrderedDict[tuple[Path, int], _Walk] = OrderedDict()  # those of this process, the latest last
+_mapped: Remembered[tuple[Path, int], list[tuple[_Place, _Page]]] = Remembered(64)  # pages of files that are closed
 
 
 class _Files:
@@ -243,9 +245,12 @@ def _pages(file: BoundedFile, path: Path, number: int) -> tuple[list[tuple[_Plac
     mark, where = file.unpack("<II", 8, "its header")
     if mark == _INDEX and where:
         _walks.pop((path, number), None)  # what was known of it may be of another file of this name
-        mapped = _map(file, where)
-        return [(place, _page(file, number, offset)) for place, offset in mapped], True
+        return _mapped.of((path, number), [path], lambda: _read_map(file, number, where)), True
     return _walked(file, path, number), False
+
+
+def _read_map(file: BoundedFile, number: int, where: int) -> list[tuple[_Place, _Page]]:
+    return [(place, _page(file, number, offset)) for place, offset in _map(file, where)]
 
 
 def _walked(file: BoundedFile, path: Path, number: int) -> list[tuple[_Place, _Page]]:

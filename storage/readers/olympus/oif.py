@@ -7,14 +7,14 @@ itself puts axes differs between its versions.
 from __future__ import annotations
 
 import math
-import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -28,11 +28,22 @@ from storage.readers.fingerprint import VERSION, Extent, fingerprint, gone, of_c
 from storage.readers.image import MOST_PLANES, HandleSource, Image, PlaneIndex, Voxel, acquisitions, first_line
 from storage.readers.length_units import micrometres, seconds
 from storage.readers.names import OIB_SUFFIXES, suffix
+from storage.readers.names_in_folder import NamesInFolder
 from storage.readers.olympus import ole2
 from storage.readers.parts import OIF_FOLDER
 from storage.readers.tiff.chain import is_whole
+from storage.readers.whole_files import WholeFiles
 
 _PLANE_NAME = re.compile(r"s_(?P<axes>([A-Z]\d+)+)\.tif\Z", re.IGNORECASE)
+
+
+class _Place(NamedTuple):
+    """What the name of a plane says, counted from 0."""
+
+    t: int
+    c: int
+    wave: int
+    z: int
 
 
 @dataclass(frozen=True)
@@ -45,9 +56,9 @@ class _Settings:
     @property
     def time_points(self) -> tuple[int, ...]:
         """Those of which every plane is there."""
-        size_t, size_c, size_z, _, _ = self.image.shape
-        every = list(product(range(size_c), range(size_z)))
-        return tuple(t for t in range(size_t) if all((t, c, z) in self.planes for c, z in every))
+        _, size_c, size_z, _, _ = self.image.shape
+        there = Counter(t for t, _, _ in self.planes)
+        return tuple(t for t in sorted(there) if there[t] == size_c * size_z)
 
     @property
     def declared(self) -> int:
@@ -74,8 +85,9 @@ class _Oib:
             raise
 
     @property
-    def names(self) -> list[str]:
-        return list(self._streams)
+    def names(self) -> Mapping[str, _Place]:
+        """Of planes, with what they say."""
+        return {name: told for name in self._streams if (told := _place_of(name)) is not None}
 
     def open_file(self, name: str) -> BinaryIO:
         return self._compound.open_file(self._streams[name])
@@ -108,9 +120,8 @@ class _Oif:
         _check_end(path)
 
     @property
-    def names(self) -> list[str]:
-        found = sorted(name for name in os.listdir(self._folder) if _PLANE_NAME.search(name))
-        return [name for name in found if is_whole(self._folder / name)]
+    def names(self) -> Mapping[str, _Place]:
+        return _planes_in(self._folder).look()
 
     def open_file(self, name: str) -> BinaryIO:
         return (self._folder / name).open("rb")
@@ -119,13 +130,30 @@ class _Oif:
         """Nothing stays open."""
 
 
+class _Planes:
+    """The files of planes in a folder: each name is taken apart, and each file is looked into, once while it grows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = NamesInFolder(folder, _place_of)
+        self._whole = WholeFiles(is_whole)
+
+    def look(self) -> Mapping[str, _Place]:
+        """Return the names of those that are whole, with what they say."""
+        files, told = self.files.now()
+        whole = self._whole.among(list(files.values()))
+        return told if len(whole) == len(files) else {file.name: told[file.name] for file in whole}
+
+
+_planes_in = lru_cache(maxsize=8)(_Planes)
+
+
 class OifSource(HandleSource[_Oib | _Oif]):
     """Planes, each a TIFF of its own."""
 
     def __init__(self, path: Path, planes: Mapping[PlaneIndex, str], shape: tuple[int, int]) -> None:
         super().__init__(path, (path,))
         self._planes = dict(planes)
-        self._by_t: dict[int, list[str]] = {}
+        self._by_t: dict[int, list[PlaneIndex]] = {}
         self._shape = shape
         self._stamp: FileStamp | None = None  # of what is open
 
@@ -156,9 +184,9 @@ class OifSource(HandleSource[_Oib | _Oif]):
 
     def _of(self, t: int) -> list[str]:
         if not self._by_t:
-            for place, name in sorted(self._planes.items()):
-                self._by_t.setdefault(place[0], []).append(name)
-        return self._by_t.get(t, [])
+            for place in self._planes:
+                self._by_t.setdefault(place[0], []).append(place)
+        return [self._planes[place] for place in sorted(self._by_t.get(t, ()))]
 
     def _open(self) -> _Oib | _Oif:
         self._stamp = file_stamp(self._path.stat())
@@ -183,7 +211,7 @@ def probe(path: Path) -> Completion:
     except (BrokenFileError, UnreadableInputError) as error:
         reason = str(error) if str(path) in str(error) else f"{path} is not a whole Olympus image: {error}."
         return Completion("incomplete", reason)
-    return of_planes(path, len(settings.planes), settings.declared, settings.time_points)
+    return of_planes(path, len(settings.planes), settings.declared, settings.image.time_points)
 
 
 def open_oif(path: Path, axes: str | None = None) -> list[Acquisition]:
@@ -202,7 +230,8 @@ def open_oif(path: Path, axes: str | None = None) -> list[Acquisition]:
             f"{path} cannot be read as an Olympus image ({first_line(error)}): export it again."
         ) from error
     image, single = settings.image, suffix(path) in OIB_SUFFIXES
-    files = (path,) if single else (path, *(_folder(path) / Path(n).name for n in settings.planes.values()))
+    there = {} if single else _planes_in(_folder(path)).files.now()[0]
+    files = (path, *(there[name] for name in settings.planes.values() if name in there))
     source = OifSource(path, settings.planes, image.shape[3:])
     return acquisitions(path, "oib" if single else "oif", [(image, source)], files)
 
@@ -235,7 +264,7 @@ def _read_settings(path: Path) -> _Settings:
             raise BrokenFileError(f"its settings lack {first_line(error)}") from error
 
 
-def _settings(path: Path, main: Mapping[str, Any], sizes: Mapping[str, int], names: list[str]) -> _Settings:
+def _settings(path: Path, main: Mapping[str, Any], sizes: Mapping[str, int], names: Mapping[str, _Place]) -> _Settings:
     odd = [letter for letter, size in sizes.items() if letter not in "XYZTCL" and size > 1]
     if odd or not {"X", "Y"} <= set(sizes):
         raise UnreadableInputError(
@@ -259,19 +288,25 @@ def _settings(path: Path, main: Mapping[str, Any], sizes: Mapping[str, int], nam
     return replace(settings, image=replace(image, time_points=settings.time_points))
 
 
-def _planes(names: list[str], sizes: Mapping[str, int]) -> dict[PlaneIndex, str]:
-    """Return the names of planes by place; numbers in names count from 1."""
-    found: dict[PlaneIndex, str] = {}
-    for name in names:
-        told = _PLANE_NAME.search(name)
-        if told is None:
-            continue
-        at = {letter.upper(): int(number) - 1 for letter, number in re.findall(r"([A-Za-z])(\d+)", told["axes"])}
-        if any(not 0 <= n < sizes.get(letter, 1) for letter, n in at.items()):
-            continue  # a reference image, or one that the settings do not speak of
-        channel = at.get("C", 0) * sizes.get("L", 1) + at.get("L", 0)
-        found[at.get("T", 0), channel, at.get("Z", 0)] = name
-    return found
+def _planes(names: Mapping[str, _Place], sizes: Mapping[str, int]) -> dict[PlaneIndex, str]:
+    """Return the names of planes by place."""
+    size_t, size_c, waves, size_z = (sizes.get(letter, 1) for letter in "TCLZ")
+    return {
+        (t, c * waves + wave, z): name
+        for name, (t, c, wave, z) in names.items()
+        if t < size_t and c < size_c and wave < waves and z < size_z  # else a reference image
+    }
+
+
+def _place_of(name: str) -> _Place | None:
+    """Return what the name of a plane says, where numbers count from 1; None for one of something else."""
+    told = _PLANE_NAME.search(name)
+    if told is None:
+        return None
+    at = {letter.upper(): int(number) - 1 for letter, number in re.findall(r"([A-Za-z])(\d+)", told["axes"])}
+    if min(at.values()) < 0 or any(number for letter, number in at.items() if letter not in "TCLZ"):
+        return None  # a reference image, or one that the settings do not speak of
+    return _Place(at.get("T", 0), at.get("C", 0), at.get("L", 0), at.get("Z", 0))
 
 
 def _voxel(main: Mapping[str, Any], reference: Mapping[str, Any], size_z: int) -> Voxel:

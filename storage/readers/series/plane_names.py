@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+
+from storage.readers.names_in_folder import NamesInFolder
 
 LETTERS = "tzc"
 _PLACEHOLDER = re.compile(r"\{([tzc])\}")
@@ -44,53 +43,24 @@ def members(path: Path) -> list[Path]:
     OSError
         When its folder cannot be listed.
     """
-    return _names(path).among(os.listdir(path.parent))
+    return list(_names(path).now()[0].values())
 
 
 def numbers(path: Path, file: Path) -> dict[str, int]:
     """Return the numbers in a file's name by letter, 0 for one that it does not have."""
-    return dict(zip(LETTERS, _names(path).numbers(file.name) or (0, 0, 0), strict=True))
-
-
-class _Names:
-    """What names in a folder say of one series: each is taken apart once, however often a growing one is looked at."""
-
-    def __init__(self, path: Path) -> None:
-        self._folder, self._expression = path.parent, _expression(path)
-        self._told: dict[str, tuple[int, ...] | None] = {}  # None for the name of something else
-        self._files: list[Path] = []
-        self._here: set[str] = set()
-        self._lock = Lock()  # each watched folder has a thread of its own
-
-    def among(self, listed: Iterable[str]) -> list[Path]:
-        """Return the files of the series that a listing of its folder has, sorted."""
-        here = set(listed)
-        with self._lock:
-            if here != self._here:
-                for name in self._told.keys() - here:
-                    del self._told[name]
-                for name in here - self._told.keys():
-                    self._told[name] = self._taken_apart(name)
-                kept = {file.name: file for file in self._files}
-                mine = sorted(name for name, told in self._told.items() if told is not None)
-                self._files = [kept.get(name) or self._folder / name for name in mine]
-                self._here = here
-            return list(self._files)
-
-    def numbers(self, name: str) -> tuple[int, ...] | None:
-        """Return what a name says, in the order of `LETTERS`; None for one that is not of the series."""
-        with self._lock:
-            return self._told[name] if name in self._told else self._taken_apart(name)
-
-    def _taken_apart(self, name: str) -> tuple[int, ...] | None:
-        found = self._expression.fullmatch(name)
-        told = None if found is None else found.groupdict()
-        return None if told is None else tuple(int(told.get(letter) or 0) for letter in LETTERS)
+    return dict(zip(LETTERS, _names(path).told(file.name) or (0, 0, 0), strict=True))
 
 
 @lru_cache(maxsize=4)
-def _names(path: Path) -> _Names:
-    return _Names(path)
+def _names(path: Path) -> NamesInFolder[tuple[int, ...]]:
+    expression = _expression(path)
+
+    def take_apart(name: str) -> tuple[int, ...] | None:
+        found = expression.fullmatch(name)
+        told = None if found is None else found.groupdict()
+        return None if told is None else tuple(int(told.get(letter) or 0) for letter in LETTERS)
+
+    return NamesInFolder(path.parent, take_apart)
 
 
 def title(text: str) -> str:

@@ -303,18 +303,15 @@ def is_whole(path: Path) -> bool:
     """Say whether a TIFF's chain ends properly; remembered, since the many planes of a series are looked at often."""
     try:
         status = path.stat()
-    except OSError:
+        return _ends(path, status.st_size, status.st_mtime_ns)
+    except OSError:  # of this moment: it is not remembered
         return False
-    return _ends(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=65_536)
 def _ends(path: Path, size: int, mtime_ns: int) -> bool:
     del size, mtime_ns  # they tell one state of the file from another
-    try:
-        return Walk(path).go_on().chain.fault is None
-    except OSError:
-        return False
+    return Walk(path).go_on().chain.fault is None
 
 
 def _header(file: BinaryIO, size: int) -> tuple[bytes, TiffFormat, int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from daemon.configuration.settle_rules import SettleRules
+from daemon.watching import readiness
 from daemon.watching.readiness import Decision, Identity, conclude, identify, is_due, looks_unchanged, observe
 
 RULES = SettleRules(quiet_s=2.0, give_up_s=60.0)
@@ -162,6 +163,27 @@ def test_companions_count_as_one_with_their_file(tmp_path: Path) -> None:
     part.write_bytes(b"3456")
     assert identify(main, [part]) != whole
     assert identify(main, [tmp_path / "absent.tif"]) is None
+
+
+def test_of_many_companions_those_are_opened_that_may_still_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [tmp_path / f"{n:03d}" for n in range(200)]
+    for n, part in enumerate(parts):
+        part.write_bytes(bytes(n))
+        os.utime(part, (1e9 + n, 1e9 + n))
+    series, opened, look = tmp_path / "{z}", list[Path](), readiness._identify_one
+    monkeypatch.setattr(readiness, "_identify_one", lambda path: (opened.append(path), look(path))[1])
+    whole = identify(series, parts)
+    assert whole == Identity(sum(range(200)), 10**18 + 199 * 10**9, 200)
+    assert opened == parts[-60:]
+    parts[3].write_bytes(b"another")
+    os.utime(parts[3], (1e9, 1e9))
+    assert identify(series, parts) == replace(whole, size=whole.size + 4)
+    monkeypatch.setattr(readiness.os, "access", lambda path, mode: False)
+    assert identify(series, parts) == replace(whole, size=whole.size + 4, readable=False)
+    parts[5].unlink()
+    assert identify(series, parts) is None
 
 
 def test_a_look_without_opening_knows_one_file_that_may_be_read_and_is_as_it_was(tmp_path: Path) -> None:

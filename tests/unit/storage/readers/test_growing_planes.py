@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from storage.readers import formats
-from storage.readers.series import plane_names, planes
+from storage.readers import formats, whole_files
+from storage.readers.series import planes
 from storage.readers.series.plane_names import members
 
 SERIES = "s_t{t}_z{z}.tif"
@@ -38,25 +38,20 @@ def ready(series: Path) -> tuple[int, ...]:
 
 
 def test_only_what_is_new_is_looked_into(series: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked, apart = Counter[str](), Counter[str]()
-    is_plane_whole, taken_apart = planes.is_plane_whole, plane_names._Names._taken_apart
+    looked = Counter[str]()
+    is_plane_whole = planes.is_plane_whole
 
     def look(path: Path) -> bool:
         looked[path.name] += 1
         return is_plane_whole(path)
 
-    def take_apart(self: plane_names._Names, name: str) -> tuple[int, ...] | None:
-        apart[name] += 1
-        return taken_apart(self, name)
-
     monkeypatch.setattr(planes, "is_plane_whole", look)
-    monkeypatch.setattr(plane_names._Names, "_taken_apart", take_apart)
     for t in range(3, 6):
         assert ready(series) == tuple(range(t))
         assert planes.probe(series).time_points_ready in (None, tuple(range(t)))
         add(series.parent, t)
     assert ready(series) == tuple(range(6))
-    assert set(looked.values()) == set(apart.values()) == {1}
+    assert set(looked.values()) == {1}
 
 
 def test_a_plane_that_breaks_or_goes_is_seen(series: Path) -> None:
@@ -84,7 +79,7 @@ def test_what_was_just_written_is_looked_into_again(series: Path, monkeypatch: p
     os.utime(fresh)
     looked = Counter[str]()
     monkeypatch.setattr(planes, "is_plane_whole", lambda path: not looked.update([path.name]))
-    monkeypatch.setattr(planes, "is_at_rest", lambda stamp: stamp.mtime_ns < 1.5e18)
+    monkeypatch.setattr(whole_files, "is_at_rest", lambda stamp: stamp.mtime_ns < 1.5e18)
     for _ in range(2):
         planes.probe(series)
     assert (looked[fresh.name], looked["s_t1_z0.tif"]) == (2, 1)
