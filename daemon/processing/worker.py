@@ -105,6 +105,8 @@ def main() -> None:
         with undisturbed():
             engine = Engine(setup)
             info = None if setup.later else engine.segmenter(SegmentationParams()).weights_info
+        if setup.later:
+            _load_what_tracks()
     except Exception as error:  # noqa: BLE001  # whatever a factory does, the daemon has to be told why
         connection.send(CannotServe(why_not_loaded(setup, error)))
         return
@@ -116,6 +118,20 @@ def why_not_loaded(setup: EngineSetup, error: Exception) -> str:
     """Say why an engine cannot be loaded; whatever a factory raises."""
     own = isinstance(error, (EngineError, EngineFailedError))
     return str(error) if own else f"The engine {setup.factory} cannot be loaded: {_sentence(error)}."
+
+
+def _load_what_tracks() -> None:
+    """Import what the steps beside the database need, also late, so that the first one does not wait for it."""
+    import scipy.optimize
+    import scipy.sparse.csgraph
+    import scipy.spatial  # noqa: F401
+
+    import storage.database.corrections.around_step
+    import storage.database.records
+    import storage.database.renewal.replay
+    import storage.database.track_measures
+    import storage.query.snapshots  # noqa: F401
+    import tracking.tracker  # noqa: F401
 
 
 def serve(connection: Connection, engine: Engine) -> None:

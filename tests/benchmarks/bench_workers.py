@@ -189,30 +189,38 @@ def processed(folder: Path, stacks: Stacks, warm: int, code: Path, *options: str
     return 3600.0 * len(stacks.work) / spent.total_seconds()
 
 
-def networks(folder: Path, settings: Sequence[tuple[int, int]], stacks: Stacks, dask: int, against: str | None) -> bool:
-    """Real engines on this machine's cores; False when results differ, or less is served than is asked for."""
+def networks(
+    folder: Path, settings: Sequence[tuple[int, int]], stacks: Stacks, dask: int, against: str | None
+) -> list[str]:
+    """Real engines on this machine's cores; return what is not as it is asked for."""
     rates: dict[str, float] = {}
     for workers, threads in settings:
         name, total = f"{workers}x{threads}", str(workers * threads)
         options = ("--workers", str(workers), "--threads", total)
         rates[name] = processed(folder / name, stacks, workers, ROOT, *options)
         told(f"{workers} workers of {threads} threads", rates[name], next(iter(rates.values())))
-    good, first = True, folder / next(iter(rates))
+    faults, first = [], next(iter(rates))
     if dask:
         with cluster(dask) as address:
             options = ("--workers", f"dask:{address}", "--threads", "1")
             rate = processed(folder / "dask", stacks, dask, ROOT, *options)
         told(f"a Dask LocalCluster of {dask} workers", rate, rates[f"{dask}x1"])
-        good &= rate >= DASK_AT_LEAST * rates[f"{dask}x1"] and equal(folder / "dask", first)
-    good &= all(equal(folder / name, first) for name in rates)
+        if rate < DASK_AT_LEAST * rates[f"{dask}x1"]:
+            faults.append(f"the Dask cluster serves less than {DASK_AT_LEAST} of as many local workers")
+    for name in [*list(rates)[1:], *(["dask"] if dask else [])]:
+        same = equal(folder / name, folder / first)
+        print(f"labels, nuclei and tracks of {name} {'equal' if same else 'DIFFER FROM'} those of {first}", flush=True)
+        if not same:
+            faults.append(f"results of {name} differ")
     if against is not None:
         with tempfile.TemporaryDirectory() as name, another_commit(against, Path(name) / "code") as code:
             rate = processed(folder / "against", stacks, 1, code)
         told(against, rate, rate)
         best = max(rates, key=rates.__getitem__)
         print(f"the best setting, {best}: {rates[best] / rate:.2f} times {against}", flush=True)
-        good &= rates[best] >= BETTER_BY * rate
-    return good
+        if rates[best] < BETTER_BY * rate:
+            faults.append(f"the best setting serves less than {BETTER_BY} times {against}")
+    return faults
 
 
 def told(what: str, rate: float, other: float) -> None:
@@ -264,13 +272,14 @@ def agree(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return bool(np.allclose(first, second, rtol=MEASURES_AGREE, atol=MEASURES_AGREE, equal_nan=True))
 
 
-def sleepers(folder: Path, counts: Sequence[int], sleep_s: float, per_worker: int) -> bool:
-    """Engines that wait; False when time points were committed out of order."""
+def sleepers(folder: Path, counts: Sequence[int], sleep_s: float, per_worker: int) -> list[str]:
+    """Engines that wait; return what is not as it is asked for."""
     (folder / "bench_sleeping_engine.py").write_text(ENGINE)
     sys.path.insert(0, str(folder))
     os.environ["NUSETD_BENCH_SLEEP"] = str(sleep_s)
     plane = np.random.default_rng(1).integers(0, 200, (2, 32, 32)).astype(np.uint16)
-    stack, good, first = tiff_bytes(plane, simulate(STACKS, 1)), True, None
+    faults: list[str] = []
+    stack, first = tiff_bytes(plane, simulate(STACKS, 1)), None
     warm = written(folder, "warm", [stack] * max(counts))
     for count in counts:
         each = max(count * per_worker // SERIES, 1)
@@ -283,8 +292,11 @@ def sleepers(folder: Path, counts: Sequence[int], sleep_s: float, per_worker: in
             f"processor time for each time point, {one.grew_mb:+.0f} MB, {'in' if one.in_order else 'OUT OF'} order",
             flush=True,
         )
-        good &= one.in_order and one.rate >= OF_IDEAL * count * first
-    return good
+        if not one.in_order:
+            faults.append(f"with {count} workers time points were committed out of order")
+        if one.rate < OF_IDEAL * count * first:
+            faults.append(f"{count} workers serve less than {OF_IDEAL * count:.1f} times one")
+    return faults
 
 
 def main() -> None:
@@ -306,12 +318,12 @@ def main() -> None:
                 parser.error(f"--dask {asked.dask} is compared with the setting {asked.dask}x1: name it as well")
             shape = tuple(int(size) for size in asked.shape.split(","))
             stacks = Stacks.rendered(shape, asked.frames, max(workers for workers, _ in settings))
-            good = networks(Path(name), settings, stacks, asked.dask, asked.against)
+            faults = networks(Path(name), settings, stacks, asked.dask, asked.against)
         else:
             counts = [int(count) for count in asked.workers.split(",")]
-            good = sleepers(Path(name), counts, asked.sleep, asked.per_worker)
-    if not good:
-        sys.exit("less is served than is asked for, results differ, or time points were committed out of order")
+            faults = sleepers(Path(name), counts, asked.sleep, asked.per_worker)
+    if faults:
+        sys.exit("; ".join(faults))
 
 
 if __name__ == "__main__":

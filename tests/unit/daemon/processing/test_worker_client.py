@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_it_says_when_it_is_ready_and_goes_home_when_told(setup: EngineSetup, st
     worker.stop()
     assert worker.pid is None
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_one_beside_the_database_is_ready_when_it_has_loaded_what_tracks(
+    setup: EngineSetup, started: list[Worker]
+) -> None:
+    """Else the first time point of a cluster waits for it, with every other worker idle."""
+    worker = start(replace(setup, later=True), started)
+    assert isinstance(first_event(worker), Ready)
+    loaded = Path(f"/proc/{worker.pid}/maps").read_text()
+    assert "_sqlite3." in loaded
+    assert "scipy/spatial" in loaded
 
 
 def test_a_killed_worker_is_buried_with_the_reason(setup: EngineSetup, started: list[Worker]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,3 +132,31 @@ def test_the_configuration_names_a_cluster(tmp_path: Path) -> None:
     assert "needs certificates" in config(tmp_path, 'workers = "dask:tls://10.0.0.1:8786"\n')
     assert "user is not a known key" in config(tmp_path, f'{insecure}user = "me"\n')
     assert "must be a whole number" in config(tmp_path, 'workers = "many"\n')
+
+
+ALLOCATES = """
+import resource, sys
+import numpy as np
+from daemon.processing.cluster.at_worker import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(50):
+        np.ones(2**20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = faults()
+keep_freed_memory()
+faults()
+print(first, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back as Dask asks it to")
+def test_memory_that_is_free_is_kept_for_the_next_plane_whatever_dask_asks_the_c_library_for() -> None:
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # as Dask's nannies set it
+    command = [sys.executable, "-c", ALLOCATES]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    given_back, kept = map(int, said.stdout.split())
+    assert given_back > 50 * 200  # 256 pages of 4 kB each, every time
+    assert kept < 50
