@@ -170,12 +170,17 @@ class Tracker:
         frames = self._memory.frames
         if len(frames) == 1:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
+        else:
+            self._connect(frames)
+        self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
+
+    def _connect(self, frames: list[Frame]) -> None:
         lookaheads = [Lookahead.of(frames, index) for index in range(len(frames))]
         sums = self._memory.sums
         revisits = min(REVISITS, self.params.lag_frames - self.params.memory_frames)
         everything = np.concatenate([frame.positions for frame in frames])
         dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
-        interval = float(np.median(np.diff([frame.t for frame in frames]))) if len(frames) > 1 else 1.0
+        interval = float(np.median(np.diff([frame.t for frame in frames])))
         for index in range(max(1, self._memory.final), len(frames)):
             if index < len(frames) - 1 - revisits:
                 sums = sums.faded(frames[index].sums)
@@ -189,13 +194,12 @@ class Tracker:
             step = solve_step(frames, index, self._memory.final, is_new, shift, lookaheads[index], model)
             connect(frames, index, step, model)
             sums = sums.faded(frames[index].sums)
-        self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
 
     def _doubts(self, settled: range, newest: bool) -> tuple[FrameDoubts, ...]:
         """Doubt what becomes final with all that is known now, and the newest frame at first sight."""
         memory, found = self._memory, []
         last = len(memory.frames) - 1
-        for index in (*settled, last) if newest and last not in settled else settled:
+        for index in (*settled, last) if newest else settled:
             told = tell(memory.frames[index], self._judge(index), is_new=newest and index == last)
             if told is not None:
                 found.append(replace(told, t=memory.t_of(told.t)))

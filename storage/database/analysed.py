@@ -135,5 +135,10 @@ def tracked_t(connection: Connection, acquisition_id: int) -> int | None:
     return None if found is None else int(found)
 
 
+def seen_t(connection: Connection, acquisition_id: int) -> int:
+    """Return it, and where there is none the first one: no track ended before that."""
+    return tracked_t(connection, acquisition_id) or 0
+
+
 def _at(acquisition_id: int, t: int) -> ColumnElement[bool]:
     return and_(analysed_timepoints.c.acquisition_id == acquisition_id, analysed_timepoints.c.t == t)

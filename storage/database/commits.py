@@ -17,7 +17,7 @@ from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.event_kinds import RENEWED, EventKind
 from storage.schema.rows import TimepointJob
-from storage.schema.states import TIMEPOINT_TRANSITIONS, AcquisitionState, TimepointState, check_transition
+from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, plain_labels, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
 from storage.version import nusetd_version
@@ -42,23 +42,21 @@ def commit_timepoint(
     row = claims.held(connection, job)
     if nuclei.t != job.t:
         raise StorageError(f"Nuclei of time point {nuclei.t} were handed in for time point {job.t}.")
-    changed = row["fingerprint"] != job.fingerprint
-    state = TimepointState.QUEUED if changed else TimepointState.DONE
-    check_transition(TIMEPOINT_TRANSITIONS, TimepointState(row["state"]), state, f"Time point {job.source_t}")
     here = timepoints.c.id == job.id
     analysed.drop(connection, job.acquisition_id, job.t)
-    if changed:
-        connection.execute(update(timepoints).where(here).values(state=state.value, attempts=0, queued_at=now))
+    if row["fingerprint"] != job.fingerprint:
+        again = {"state": TimepointState.QUEUED.value, "attempts": 0, "queued_at": now}
+        connection.execute(update(timepoints).where(here).values(again))
         return False
-    done = done_values(len(nuclei.table), timings, quality, job.fingerprint, now)
-    done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
-    connection.execute(update(timepoints).where(here).values(done))
     before, after = _tracks_then(connection, job, track_update)
     if job.needs_replay:
         _forget_tracks(connection, job.acquisition_id)
-    renewed = apply_update(connection, job.acquisition_id, track_update, measures, None if job.needs_replay else job.t)
+    done = done_values(len(nuclei.table), timings, quality, job.fingerprint, now)
+    done["measured"] = _replace_nuclei(connection, job, nuclei, track_update)
+    connection.execute(update(timepoints).where(here).values(done))
+    renewed = apply_update(connection, job.acquisition_id, track_update, measures, job.t)
     seen = _store_state(connection, job, tracker_state)
-    facts = track_changes.changes(before, after, seen) | _renewed(renewed, job.t)
+    facts = track_changes.changes(before, after, seen) | _renewed(renewed)
     tell(connection, EventKind.TIMEPOINT, job.acquisition_id, now, job.t, facts)
     return True
 
@@ -72,9 +70,8 @@ def _tracks_then(
     return track_changes.of_update(connection, job.acquisition_id, track_update)
 
 
-def _renewed(times: Sequence[int], own: int | None = None) -> dict[str, list[int]]:
-    others = [t for t in times if t != own]
-    return {RENEWED: others} if others else {}
+def _renewed(times: list[int]) -> dict[str, list[int]]:
+    return {RENEWED: times} if times else {}
 
 
 def done_values(
@@ -111,7 +108,7 @@ def apply_update(
     Returns
     -------
     list of int
-        The time points of which nuclei have other tracks now.
+        The time points, but for `written_t`, of which nuclei have other tracks now.
     """
     if track_update.removed_tracks:
         gone = [{"gone": int(number)} for number in track_update.removed_tracks]
@@ -143,8 +140,8 @@ def finalise_tracks(
     renewed = apply_update(connection, acquisition_id, track_update, measures)
     here = tracker_states.c.acquisition_id == acquisition_id
     connection.execute(update(tracker_states).where(here).values(state=state))
-    last_t = connection.execute(select(tracker_states.c.t).where(here)).scalar()
-    facts = track_changes.changes(before, after, (last_t or 0, last_t or 0)) | _renewed(renewed)
+    last_t = analysed.seen_t(connection, acquisition_id)
+    facts = track_changes.changes(before, after, (last_t, last_t)) | _renewed(renewed)
     if facts:
         tell(connection, EventKind.TRACKS, acquisition_id, now, facts=facts)
 
@@ -191,20 +188,18 @@ def _replace_nuclei(
 
 def _assign(connection: Connection, acquisition_id: int, frame: FrameTracks, written_t: int | None) -> bool:
     """Give nuclei of a time point their tracks; True where any of them had another one."""
-    is_other = False
-    pairs = [{"of": int(n), "now": int(i)} for n, i in zip(frame.labels, frame.track_ids, strict=True)]
-    if pairs and frame.t != written_t:
-        this = and_(
-            nuclei_table.c.acquisition_id == acquisition_id,
-            nuclei_table.c.t == int(frame.t),
-            nuclei_table.c.label == bindparam("of"),
-            nuclei_table.c.track_id.is_distinct_from(bindparam("now")),
-        )
-        found = connection.execute(update(nuclei_table).where(this).values(track_id=bindparam("now")), pairs)
-        is_other = found.rowcount != 0
     here = and_(timepoints.c.acquisition_id == acquisition_id, timepoints.c.t == int(frame.t))
     connection.execute(update(timepoints).where(here).values(tracks_final=bool(frame.is_final), painted_at=None))
-    return is_other
+    if frame.t == written_t or not len(frame.labels):
+        return False
+    this = and_(
+        nuclei_table.c.acquisition_id == acquisition_id,
+        nuclei_table.c.t == int(frame.t),
+        nuclei_table.c.label == bindparam("of"),
+        nuclei_table.c.track_id.is_distinct_from(bindparam("now")),
+    )
+    pairs = [{"of": int(n), "now": int(i)} for n, i in zip(frame.labels, frame.track_ids, strict=True)]
+    return connection.execute(update(nuclei_table).where(this).values(track_id=bindparam("now")), pairs).rowcount != 0
 
 
 def _doubt(connection: Connection, acquisition_id: int, doubts: FrameDoubts) -> None:
@@ -230,13 +225,11 @@ def _forget_tracks(connection: Connection, acquisition_id: int) -> None:
 
 def _store_state(connection: Connection, job: TimepointJob, state: bytes) -> tuple[int, int]:
     """Keep the tracker's state; return the last time points that it had seen, before and now."""
-    seen = connection.execute(
-        select(tracker_states.c.t).where(tracker_states.c.acquisition_id == job.acquisition_id)
-    ).scalar()
-    last = max(job.t, -1 if seen is None else seen)
+    seen = analysed.seen_t(connection, job.acquisition_id)
+    last = max(job.t, seen)
     record = {"acquisition_id": job.acquisition_id, "t": last, "state": state}
     upsert(connection, tracker_states, [record], ("acquisition_id",))
-    return -1 if seen is None else int(seen), int(last)
+    return seen, last
 
 
 def _refuse_waiting(connection: Connection, acquisition_id: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracking.corrections.local_links import BEYOND, NONE, LocalLinks
+from tracking.corrections.local_links import NONE, LocalLinks
 from tracking.corrections.rejoin import rejoin
 from tracking.corrections.rules import LinkRule, SceneNodes, SceneTracks
 
@@ -59,15 +59,12 @@ def _take_out(links: LocalLinks) -> list[_Division]:
     broken: list[_Division] = []
     for row in np.flatnonzero(nodes.gone & ~nodes.loosened).tolist():
         links.bridge(row)
-    for row in np.flatnonzero(nodes.gone & nodes.loosened).tolist():
-        mother = links.before[row]
-        if row in links.daughters:
-            broken.append((row, links.daughters[row], links.scores[row]))
-        if mother >= 0 and mother in links.daughters:
-            broken.append((mother, links.daughters[mother], links.scores[mother]))
+    for row in np.flatnonzero(nodes.loosened).tolist():
+        for mother in (row, links.before[row]):
+            if mother in links.daughters:
+                broken.append((mother, links.daughters[mother], links.scores[mother]))
         links.cut_after(row)
         links.cut_before(row)
-        links.after[row] = links.before[row] = NONE
     links.freed -= set(np.flatnonzero(nodes.gone).tolist())
     return broken
 
@@ -131,40 +128,36 @@ def _restore(links: LocalLinks, constraints: _Constraints, division: _Division) 
     made = links.nodes.track == 0
     there = [one for one in pair if not links.nodes.gone[one]]
     if len(there) == 2:  # the mother was replaced
-        past = [links.before[one] for one in there]
-        found = [one for one in past if one >= 0]
+        found = [links.before[one] for one in there if links.before[one] >= 0]
         if len(found) == 1 and made[found[0]] and _may_bear(links, constraints, found[0], there):
-            _bear(links, found[0], (there[0], there[1]), score)
-        elif len(found) == 2 and found[0] != found[1] and all(made[one] for one in found):
-            roots = [one for one in found if links.before[one] >= 0]
-            if len(roots) == 1:
-                older = links.before[roots[0]]
-                if _may_bear(links, constraints, older, found):
-                    _bear(links, older, (found[0], found[1]), score)
-    elif len(there) == 1 and not links.nodes.gone[mother] and links.after[mother] == there[0]:
+            _bear(links, found[0], there, score)
+        elif len(found) == 2 and all(made[one] for one in found):
+            older = [links.before[one] for one in found if links.before[one] >= 0]
+            if len(older) == 1 and _may_bear(links, constraints, older[0], found):
+                _bear(links, older[0], found, score)
+    elif len(there) == 1 and links.after[mother] == there[0]:
         lost = next(one for one in pair if links.nodes.gone[one])
         orphans = [
             row
             for row in np.flatnonzero(made & (links.nodes.t == links.nodes.t[lost])).tolist()
-            if links.before[row] == NONE and row not in constraints.fixed
+            if _may_bear(links, constraints, mother, (there[0], row))
         ]
-        if orphans and _may_bear(links, constraints, mother, there):
+        if orphans:
             place = links.nodes.place
             nearest = min(orphans, key=lambda row: float(np.linalg.norm(place[row] - place[lost])))
             _bear(links, mother, (there[0], nearest), score)
 
 
 def _may_bear(links: LocalLinks, constraints: _Constraints, mother: int, pair: Sequence[int]) -> bool:
-    """Say whether a nucleus may divide: nothing that a person said is against it."""
-    past = [links.before[one] for one in pair]
-    fixed = any(one in constraints.fixed for one in pair)
-    free = all(one in (NONE, mother) for one in past)
-    banned = any((mother, one) in constraints.never for one in pair)
+    """Say whether a nucleus may divide into two: nothing that a person said is against it."""
+    free = all(links.before[one] in (NONE, mother) for one in pair)
     later = all(links.nodes.t[one] > links.nodes.t[mother] for one in pair)
-    alone = mother not in links.daughters and links.after[mother] != BEYOND
-    return free and later and alone and not fixed and not banned and mother not in constraints.ended
+    fixed = any(one in constraints.fixed for one in pair)
+    banned = any((mother, one) in constraints.never for one in pair)
+    return free and later and mother not in links.daughters and not fixed and not banned
 
 
-def _bear(links: LocalLinks, mother: int, pair: tuple[int, int], score: float | None) -> None:
+def _bear(links: LocalLinks, mother: int, pair: Sequence[int], score: float | None) -> None:
+    one, two = pair
     links.after[mother] = NONE
-    links.join_division(mother, pair, score)
+    links.join_division(mother, (one, two), score)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select, update
 
-from storage.database import lookups
+from storage.database import analysed, lookups
 from storage.database.corrections import events, nuclei_rows, track_rows
 from storage.database.corrections.amendment import Amended, Amendment
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDO, UNDONE
@@ -18,7 +18,7 @@ from storage.database.ledger import track_changes
 from storage.database.ledger.entries import tell
 from storage.errors import StaleJobError
 from storage.schema.event_kinds import RENEWED, EventKind
-from storage.schema.tables import corrections, tracker_states, tracks
+from storage.schema.tables import corrections, tracks
 
 
 def amend(connection: Connection, acquisition_id: int, amendment: Amendment, now: str) -> Amended:
@@ -59,11 +59,9 @@ def _tell(
     now: str,
 ) -> None:
     """Say of which time points nuclei are others now, and what became of tracks."""
-    last_t = connection.execute(
-        select(tracker_states.c.t).where(tracker_states.c.acquisition_id == acquisition_id)
-    ).scalar()
+    last_t = analysed.seen_t(connection, acquisition_id)
     after = track_changes.all_of(connection, acquisition_id)
-    facts = track_changes.changes(before, after, (last_t or 0, last_t or 0))
+    facts = track_changes.changes(before, after, (last_t, last_t))
     facts |= {RENEWED: sorted(times), "applied": list(amended.applied), "misfits": sorted(amended.misfits)}
     tell(connection, EventKind.CORRECTED, acquisition_id, now, facts=facts)
 

@@ -32,7 +32,7 @@ def plain_within(connection: Connection, acquisition_id: int, now: str) -> Itera
         yield
         return
     row = lookups.acquisition(connection, acquisition_id)
-    told, seen = _last_told(connection), analysed.tracked_t(connection, row.id)
+    told, seen = _last_told(connection), analysed.seen_t(connection, row.id)
     before, known = track_rows.corrected_ids(connection, row.id), track_changes.all_of(connection, row.id)
     track_rows.take_off(connection, row.id)
     lifted = nuclei_rows.lift(connection, row.id)
@@ -42,7 +42,7 @@ def plain_within(connection: Connection, acquisition_id: int, now: str) -> Itera
     names = put_on(connection, row.id, said, memory_of(row))
     remember(connection, {max(one.id for one in said)}, names)
     moved = track_rows.unpaint_moved(connection, row.id, before)
-    then = (-1 if seen is None else seen, analysed.tracked_t(connection, row.id) or 0)
+    then = (seen, analysed.seen_t(connection, row.id))
     facts = track_changes.changes(known, track_changes.all_of(connection, row.id), then)
     _tell(connection, row.id, told, facts, moved, now)
 

@@ -61,7 +61,8 @@ TARGETS: dict[str, Tests] = {
         ("tests/unit/storage/database/test_claims.py",), (*_CATALOG, "tests/unit/storage/database/test_commits.py")
     ),
     "storage/database/commits.py": Tests(
-        ("tests/unit/storage/database/test_commits.py",), (*_CATALOG, "tests/unit/storage/database/test_claims.py")
+        ("tests/unit/storage/database/test_commits.py", "tests/unit/storage/database/test_commit_reach.py"),
+        (*_CATALOG, "tests/unit/storage/database/test_claims.py"),
     ),
     # readers see whole time points of one version
     "storage/omezarr/published.py": Tests(("tests/unit/storage/omezarr/test_staging.py",), _STORE),
@@ -75,7 +76,14 @@ TARGETS: dict[str, Tests] = {
     ),
     "storage/readers/zarr_images/sound_blosc.py": Tests(("tests/unit/storage/readers/test_sound_blosc.py",)),
     # final ids never change, and a tracker goes on as if it had never stopped
-    "tracking/tracker.py": Tests(("tests/unit/tracking/test_pinned.py",), _TRACKER),
+    "tracking/tracker.py": Tests(
+        (
+            "tests/unit/tracking/test_pinned.py",
+            "tests/unit/tracking/test_steps.py",
+            "tests/unit/tracking/test_window.py",
+        ),
+        _TRACKER,
+    ),
     "tracking/state.py": Tests(("tests/unit/tracking/test_state.py",), ("tests/unit/tracking/test_tracker.py",)),
     "tracking/linking/step.py": Tests(
         ("tests/unit/tracking/linking/test_step.py", "tests/unit/tracking/test_pinned.py"), _TRACKER

@@ -1,6 +1,6 @@
 """What corrections mean for tracks: who is joined anew, which ids stay, and what reaches nobody else.
 
-Four tracks lie in a row, 10 um apart, and drift by 1 um in y with every time point.
+Four tracks lie in a row, about 10 um apart, no two pairs as far as another one, and drift by 1 um in y with every time point.
 """
 
 from __future__ import annotations
@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
+from tracking.corrections.local_links import NONE, LocalLinks
 from tracking.corrections.renaming import CorrectedTracks, affected_tracks, rename
 from tracking.corrections.rules import LinkRule, NodeKey, PlainTrack, SceneNodes, SceneTracks
 from tracking.corrections.solve import solve
 
 TIMES = tuple(range(8))
-MEMORY = 2
+REACH = 3
 
 
 class Movie:
     """Plain tracks, and what corrections of nuclei did."""
 
     def __init__(self, count: int = 4) -> None:
-        self.place = {(t, n): (0.0, float(t), 10.0 * n) for t in TIMES for n in range(1, count + 1)}
+        self.place = {(t, n): (0.0, float(t), 10.0 * n + 0.01 * n**2) for t in TIMES for n in range(1, count + 1)}
         self.track = {node: node[1] for node in self.place}
         self.parent: dict[int, int] = {}
         self.gone: dict[NodeKey, tuple[int, bool]] = {}
@@ -72,31 +74,64 @@ class Movie:
         return owner
 
     def renamed(self, rules: Sequence[LinkRule]) -> CorrectedTracks:
-        """The result as it is told."""
-        members = self.members()
-        tracks = {
-            n: PlainTrack(n, self.parent.get(n), mine[0][0], mine[-1][0], 0.9 if n in self.parent else None)
-            for n, mine in members.items()
-        }
-        present = sorted(self.place)
-        rows = [*present, *sorted(self.gone)]
-        is_gone = np.arange(len(rows)) >= len(present)
-        places = [self.place.get(node, self._gone_place.get(node)) for node in present]
-        places += [self._gone_place[node] for node in sorted(self.gone)]
-        nodes = SceneNodes(
+        """The result as it is told, in whichever order nuclei are handed in."""
+        members, tracks = self.members(), self.plain_tracks()
+        found = []
+        for links in self.solutions(rules):
+            affected = affected_tracks(links, tracks)
+            records = {n: track for n, track in tracks.items() if n in affected or track.parent_track_id in affected}
+            found.append(rename(links, {n: members[n] for n in records}, records, {}, max(tracks) + 1))
+        assert found == found[:1] * len(found)
+        return found[0]
+
+    def solutions(self, rules: Sequence[LinkRule]) -> list[LocalLinks]:
+        """The links of nuclei, which are handed in as they come, backwards, and those of corrections first."""
+        present, gone = sorted(self.place), sorted(self.gone)
+        made = [node for node in present if not self.track[node]]
+        others = [node for node in present if self.track[node]]
+        orders = ((present, gone), (present[::-1], gone[::-1]), (made + others, gone))
+        scenes = [self._nodes(*order) for order in orders]
+        found = [solve(nodes, SceneTracks(self.plain_tracks(), TIMES, TIMES, REACH), rules) for nodes in scenes]
+        for links in found:
+            check(links)
+        return found
+
+    def plain_tracks(self) -> dict[int, PlainTrack]:
+        """Tracks as the tracker left them."""
+        score = {n: 0.9 if n in self.parent else None for n in self.members()}
+        ends = {n: (mine[0][0], mine[-1][0]) for n, mine in self.members().items()}
+        return {n: PlainTrack(n, self.parent.get(n), *ends[n], score[n]) for n in ends}
+
+    def _nodes(self, present: list[NodeKey], gone: list[NodeKey]) -> SceneNodes:
+        rows = [*present, *gone]
+        places = [*(self.place[node] for node in present), *(self._gone_place[node] for node in gone)]
+        return SceneNodes(
             t=np.array([t for t, _ in rows]),
             label=np.array([label for _, label in rows]),
-            track=np.array([*(self.track[node] for node in present), *(self.gone[n][0] for n in sorted(self.gone))]),
+            track=np.array([*(self.track[node] for node in present), *(self.gone[node][0] for node in gone)]),
             place=np.array(places, float),
             size=np.zeros(len(rows)),
-            gone=is_gone,
-            loosened=np.array([*([False] * len(present)), *(self.gone[node][1] for node in sorted(self.gone))]),
-            redrawn=np.array([node in self.moved for node in present] + [False] * len(self.gone)),
+            gone=np.arange(len(rows)) >= len(present),
+            loosened=np.array([*([False] * len(present)), *(self.gone[node][1] for node in gone)]),
+            redrawn=np.array([*(node in self.moved for node in present), *([False] * len(gone))]),
         )
-        links = solve(nodes, SceneTracks(tracks, TIMES, TIMES, MEMORY + 1), rules)
-        affected = affected_tracks(links, tracks)
-        records = {n: track for n, track in tracks.items() if n in affected or track.parent_track_id in affected}
-        return rename(links, {n: members[n] for n in records}, records, {}, max(tracks) + 1)
+
+
+def check(links: LocalLinks) -> None:
+    """What holds for every solution: links go forward, both ends know of them, and nobody who is gone has one."""
+    nodes, followed = links.nodes, set[int]()
+    for row, after in enumerate(links.after):
+        below = links.daughters.get(row, (after,) if after >= 0 else ())
+        assert row not in links.daughters or after == NONE
+        assert not followed & set(below)
+        followed.update(below)
+        for one in below:
+            assert links.before[one] == row
+            assert nodes.t[one] > nodes.t[row]
+            assert not nodes.gone[one]
+            assert not nodes.gone[row]
+    assert followed == {row for row, before in enumerate(links.before) if before >= 0}
+    assert links.scores.keys() == links.daughters.keys()
 
 
 def test_without_corrections_nothing_changes() -> None:
@@ -313,3 +348,211 @@ def test_a_division_takes_back_that_its_daughter_was_unlinked() -> None:
         LinkRule("undivide", (mother,)),
     ]
     assert movie.solved(said) == movie.track
+
+
+def far_after(movie: Movie, n: int, t: int) -> None:
+    """Let a track jump to where nobody would look for it."""
+    for later in range(t, 8):
+        movie.place[later, n] = (0.0, float(later), 180.0)
+
+
+@pytest.mark.parametrize("end", [1, 2, 3, 4])
+def test_a_gap_that_memory_spans_leaves_the_link_that_the_tracker_made(end: int) -> None:
+    """However far the nucleus went meanwhile: it is not looked for anew."""
+    movie = Movie()
+    far_after(movie, 2, end + 2)
+    for t in (end, end + 1):
+        movie.remove((t, 2))
+    owner = movie.solved()
+    assert owner == movie.track
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_a_gap_longer_than_memory_parts_a_track_before_its_last_nucleus(n: int) -> None:
+    movie = Movie()
+    for t in (4, 5, 6):
+        movie.remove((t, n))
+    owner = movie.solved()
+    assert owner[3, n] == n
+    assert owner[7, n] != n
+
+
+def test_what_is_gone_fills_no_gap() -> None:
+    """Others are in its place, which lie elsewhere."""
+    movie = Movie()
+    movie.remove((4, 2), loosened=True)
+    movie.make((4, 9), 95.0)
+    owner = movie.solved()
+    assert [owner[t, 2] for t in TIMES if t != 4] == [2] * 7
+    assert owner[4, 9] == 5
+
+
+A, B, OTHER, BESIDE = (3, 2), (4, 2), (4, 3), (3, 3)
+TAKEN_BACK = [LinkRule("link", (A, B)), LinkRule("link", (A, OTHER)), LinkRule("link", (BESIDE, OTHER))]
+
+
+@pytest.mark.parametrize("first", [LinkRule("unlink", (A, B)), LinkRule("end", (A,))])
+def test_a_link_takes_back_for_good_that_the_track_ended(first: LinkRule) -> None:
+    """Also when it is given up for another one, which is given up too: then the likeliest counts."""
+    assert Movie().solved([first, *TAKEN_BACK]) == Movie().track
+    assert Movie().solved([*TAKEN_BACK, first]) != Movie().track
+
+
+def test_a_division_takes_back_that_its_mother_ended() -> None:
+    said = [LinkRule("end", (A,)), LinkRule("divide", (A, B, (4, 1))), LinkRule("undivide", (A,))]
+    assert Movie().solved(said) == Movie().track
+
+
+def test_a_mother_does_not_go_on_as_who_is_no_daughter() -> None:
+    movie = Movie()
+    owner = movie.solved([LinkRule("divide", (A, (4, 1), OTHER))])
+    assert movie.parents == {owner[4, 1]: owner[A], owner[OTHER]: owner[A]}
+    assert owner[B] not in (owner[A], owner[4, 1], owner[OTHER])
+
+
+def test_a_division_that_a_person_gives_is_certain_and_one_that_was_found_keeps_its_score() -> None:
+    movie = Movie()
+    movie.divide(2, 3, 1, 3)
+    for pair in (((4, 1), (4, 3)), ((4, 3), (4, 1))):
+        said = [LinkRule("divide", (A, *pair))]
+        assert movie.renamed(said).tracks == ()
+        assert [list(links.scores.values()) for links in movie.solutions(said)] == [[0.9]] * 3
+    for given in (((4, 1), (4, 4)), ((4, 4), (4, 3))):
+        for links in movie.solutions([LinkRule("divide", (A, *given))]):
+            assert list(links.scores.values()) == [1.0]
+            assert {key(links, row) for pair in links.daughters.values() for row in pair} == set(given)
+
+
+def key(links: LocalLinks, row: int) -> NodeKey:
+    return int(links.nodes.t[row]), int(links.nodes.label[row])
+
+
+def test_rules_that_find_nothing_to_change_are_named_and_the_others_hold() -> None:
+    movie = Movie()
+    movie.divide(2, 3, 1, 3)
+    absent = (4, 77)
+    rules = [
+        LinkRule("link", (A, absent)),
+        LinkRule("undivide", ((2, 4),)),
+        LinkRule("end", (absent,)),
+        LinkRule("undivide", (absent,)),
+        LinkRule("undivide", (A,)),
+        LinkRule("undivide", (A,)),
+    ]
+    for links in movie.solutions(rules):
+        assert links.misfits == {0, 1, 2, 3, 5}
+        assert links.daughters == {}
+
+
+def family() -> Movie:
+    """Track 2 divides after time point 4 into 1 and 3, which lie beside it."""
+    movie = Movie()
+    movie.divide(2, 4, 1, 3)
+    movie.place |= {(t, n): (0.0, float(t), 20.0 + d) for t in range(5, 8) for n, d in ((1, -4.0), (3, 4.0))}
+    return movie
+
+
+@pytest.mark.parametrize(("lost", "sister", "x"), [(1, 3, 15.5), (3, 1, 24.5)])
+def test_a_daughter_that_is_drawn_anew_is_one_still(lost: int, sister: int, x: float) -> None:
+    """Of two nuclei in its place it is the nearer one; another time point is not its place."""
+    movie = family()
+    movie.remove((5, lost), loosened=True)
+    movie.make((5, 9), x)
+    movie.make((5, 8), 9.0 if lost == 1 else 3.0)
+    movie.make((6, 9), 60.0)
+    owner = movie.solved()
+    assert owner[5, 9] == owner[6, lost] == lost
+    assert owner[5, sister] == sister
+    assert movie.parents == {lost: 2, sister: 2}
+    assert [track.division_score for track in movie.renamed([]).tracks if track.track_id == lost] == [0.9]
+
+
+def test_a_daughter_that_is_gone_with_nothing_in_its_place_lets_the_mother_go_on() -> None:
+    movie = family()
+    movie.remove((5, 1), loosened=True)
+    movie.make((7, 9), 60.0)
+    owner = movie.solved()
+    assert movie.parents == {}
+    assert {owner[t, 2] for t in range(5)} | {owner[t, 3] for t in range(5, 8)} == {2}
+
+
+def test_two_daughters_that_are_drawn_anew_leave_their_mother_to_what_is_likeliest() -> None:
+    movie = family()
+    for label, x in ((1, 15.5), (3, 24.0)):
+        movie.remove((5, label), loosened=True)
+        movie.make((5, label + 7), x)
+    owner = movie.solved()
+    assert movie.parents == {}
+    assert owner[4, 2] == owner[5, 10]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        LinkRule("unlink", ((4, 2), (5, 9))),  # it is none of hers
+        LinkRule("link", ((4, 4), (5, 9))),  # it is another one's
+        LinkRule("link", ((4, 2), (5, 3))),  # she goes on as the other one
+    ],
+)
+def test_a_daughter_that_is_drawn_anew_is_none_where_a_person_says_so(rule: LinkRule) -> None:
+    movie = family()
+    movie.remove((5, 1), loosened=True)
+    movie.make((5, 9), 15.5)
+    movie.solved([rule])
+    assert movie.parents == {}
+
+
+@pytest.mark.parametrize("daughter", [(5, 1), (5, 3)])
+@pytest.mark.parametrize("kind", ["link", "unlink"])
+def test_a_mother_that_is_drawn_anew_keeps_no_daughters_against_a_persons_word(kind: str, daughter: NodeKey) -> None:
+    movie = family()
+    movie.remove((4, 2), loosened=True)
+    movie.make((4, 9), 20.5)
+    owner = movie.solved([LinkRule(kind, ((4, 9), daughter))])
+    assert movie.parents == {}
+    assert (owner[4, 9] == owner[daughter]) == (kind == "link")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [LinkRule("link", ((3, 2), (4, 8)))],
+        [LinkRule("divide", ((3, 2), (4, 8), (4, 4))), LinkRule("link", ((3, 4), (4, 4)))],
+    ],
+)
+def test_a_division_does_not_move_to_where_a_person_says_that_one_goes_on(rules: list[LinkRule]) -> None:
+    movie = family()
+    movie.remove((4, 2), loosened=True)
+    movie.make((4, 8), 16.5)
+    movie.make((4, 9), 23.5)
+    owner = movie.solved(rules)
+    assert movie.parents == {}
+    assert owner[3, 2] == owner[4, 8] == owner[5, 1]
+    assert owner[4, 9] == owner[5, 3]
+
+
+def test_a_division_moves_to_no_nuclei_that_were_there_before() -> None:
+    """The mother is gone; where two others ended, the daughters are these, going on."""
+    movie = family()
+    movie.place[4, 8], movie.track[4, 8] = (0.0, 4.0, 16.0), 8
+    for t in (2, 3, 4):
+        movie.place[t, 9], movie.track[t, 9] = (0.0, float(t), 24.0), 9
+    movie.remove((4, 2), loosened=True)
+    movie.make((4, 5), 95.0)
+    owner = movie.solved()
+    assert movie.parents == {}
+    assert owner[4, 8] == owner[5, 1]
+    assert owner[3, 9] == owner[4, 9] == owner[5, 3]
+
+
+def test_a_mother_that_is_drawn_anew_has_no_daughter_that_is_there_already() -> None:
+    """What was drawn lies in a later time point, where the other daughter is."""
+    movie = family()
+    for t in (5, 6):
+        movie.remove((t, 3))
+    movie.place |= {(t, 1): (0.0, float(t), 30.0) for t in range(5, 8)} | {(7, 3): (0.0, 7.0, 20.0)}
+    movie.remove((4, 2), loosened=True)
+    movie.make((5, 9), 20.0)
+    owner = movie.solved()
+    assert movie.parents == {}
+    assert owner[3, 2] == owner[5, 9] == owner[7, 3]
