@@ -60,9 +60,8 @@ def _take_out(links: LocalLinks) -> list[_Division]:
     for row in np.flatnonzero(nodes.gone & ~nodes.loosened).tolist():
         links.bridge(row)
     for row in np.flatnonzero(nodes.loosened).tolist():
-        for mother in (row, links.before[row]):
-            if mother in links.daughters:
-                broken.append((mother, links.daughters[mother], links.scores[mother]))
+        mothers = [one for one in (row, links.before[row]) if one in links.daughters]
+        broken += [(one, links.daughters[one], links.scores[one]) for one in mothers]
         links.cut_after(row)
         links.cut_before(row)
     links.freed -= set(np.flatnonzero(nodes.gone).tolist())

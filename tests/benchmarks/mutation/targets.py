@@ -94,7 +94,12 @@ TARGETS: dict[str, Tests] = {
     ),
     # what people say changes that and nothing else, also while the acquisition grows
     "nuset_engine/corrections/edits.py": Tests(
-        ("tests/unit/nuset_engine/corrections/test_edits.py", "tests/unit/nuset_engine/corrections/test_planning.py")
+        (
+            "tests/unit/nuset_engine/corrections/test_edits.py",
+            "tests/unit/nuset_engine/corrections/test_edit_limits.py",
+            "tests/unit/nuset_engine/corrections/test_planning.py",
+        ),
+        ("tests/unit/nuset_engine/corrections/test_network_drawing.py",),
     ),
     "tracking/corrections/solve.py": Tests(
         ("tests/unit/tracking/corrections/test_solve.py",), ("tests/unit/storage/database/test_correction_scene.py",)

@@ -36,7 +36,7 @@ class Watched:
         for name in ("undo", "solve_step", "believe"):
             monkeypatch.setattr(under_test, name, self._watching(name, getattr(under_test, name)))
 
-    def _watching(self, name: str, good: Any) -> Any:  # noqa: ANN401 - a function of the tracker
+    def _watching(self, name: str, good: Any) -> Any:
         def call(*given: Any) -> Any:
             if name == "believe":
                 self.intervals.append(given[1])

@@ -217,6 +217,7 @@ def test_the_end_is_told_with_its_reason(catalog: Catalog, row: AcquisitionRow) 
         (None, (), AcquisitionState.SET_ASIDE, "It has no time points."),
         (None, (1, 2), AcquisitionState.PARTIAL, "1 never arrived (the first is 0)."),
         (None, (0, 1, 2), AcquisitionState.COMPLETE, None),
+        (None, (0, 1, 2, 5), AcquisitionState.PARTIAL, "2 never arrived (the first is 3)."),  # beyond what was declared
         (1, (1, 2), AcquisitionState.COMPLETE, None),  # a series may begin with any number
         (1, (0, 2), AcquisitionState.PARTIAL, "1 never arrived (the first is 2)."),
         (7, (0, 1), AcquisitionState.PARTIAL, "1 never arrived (the first is 9)."),

@@ -1,6 +1,6 @@
 """What corrections mean for tracks: who is joined anew, which ids stay, and what reaches nobody else.
 
-Four tracks lie in a row, about 10 um apart, no two pairs as far as another one, and drift by 1 um in y with every time point.
+Four tracks lie in a row, about 10 um apart, no pair as far as another, and drift by 1 um in y with every time point.
 """
 
 from __future__ import annotations
