@@ -122,10 +122,10 @@ def conclude(
     ripe = tuple(sorted(t for t, first in since.items() if now - first >= rules.quiet_s))
     there = sorted({*since, *doubtful})
     limit_s = rules.partial_s if there else rules.give_up_s
-    if not whole and quiet and silence >= limit_s:
+    if quiet and silence >= limit_s:
         return Conclusion(Decision.PARTIAL if there else Decision.SET_ASIDE, watched, tuple(there))
     if quiet:
-        pause = min(max(rules.quiet_s, 0.2 * silence), max(limit_s - silence, 0.0))
+        pause = min(max(rules.quiet_s, 0.2 * silence), limit_s - silence)
     else:
         pause = rules.peek_s if not whole and since else rules.quiet_s - silence
     later = replace(watched, next_look=now + max(pause, 20.0 * cost_s), last_look=now, ready=since)

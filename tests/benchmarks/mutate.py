@@ -108,6 +108,7 @@ class Trial:
         hidden = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
         self._checkout = Path(shutil.copytree(ROOT, checkout, ignore=hidden))
         self._took_s: dict[tuple[str, ...], float] = {}
+        self._writes = 0
 
     def notices(self, fault: Fault, tests: Tests) -> bool:
         """Run the tests on a fault until some notice."""
@@ -115,13 +116,22 @@ class Trial:
         whole = place.read_text(encoding="utf-8")
         for files in filter(None, (tests.nearest, tests.slower)):
             slowest_s = LOOP_S + LOOP_TIMES * self._without_fault(files)
-            place.write_text(fault.applied(whole), encoding="utf-8")
+            self._write(place, fault.applied(whole))
             try:
                 if _fail(files, self._checkout, slowest_s):
                     return True
             finally:
-                place.write_text(whole, encoding="utf-8")
+                self._write(place, whole)
         return False
+
+    def _write(self, place: Path, text: str) -> None:
+        """Change a module, each time with a time of its own: of two of one size and second, Python would run the other.
+
+        It knows by size and second whether the bytecode that it finds is of this source.
+        """
+        self._writes += 1
+        place.write_text(text, encoding="utf-8")
+        os.utime(place, (self._writes, self._writes))
 
     def _without_fault(self, files: tuple[str, ...]) -> float:
         """Seconds that tests take, measured once."""
@@ -151,9 +161,7 @@ def _run_tests(tests: tuple[str, ...], checkout: Path) -> NoReturn:
             os.dup2(nowhere, stream)
         os.chdir(checkout)
         sys.path.insert(0, str(checkout))
-        # No bytecode: the sources change within the second that it is told apart by.
-        os.environ |= {"PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
-        sys.dont_write_bytecode = True
+        os.environ |= {"PYTHONPATH": str(checkout)}
         code = int(pytest.main([*OPTIONS, *tests]))
     finally:
         os._exit(code)

@@ -111,7 +111,9 @@ TARGETS: dict[str, Tests] = {
         ("tests/unit/storage/corrections/test_corrections_under_way.py",), _CORRECTED
     ),
     # whoever follows hears of every commit once, and each answer of a rule is sent once
-    "storage/database/ledger/track_changes.py": Tests(("tests/unit/storage/query/test_following.py",), _RULES),
+    "storage/database/ledger/track_changes.py": Tests(
+        ("tests/unit/storage/query/test_track_changes.py", "tests/unit/storage/query/test_following.py"), _RULES
+    ),
     "storage/database/ledger/rule_book.py": Tests(_RULES, ("tests/unit/storage/query/test_following.py",)),
     "storage/query/following/follower.py": Tests(("tests/unit/storage/query/test_following.py",), _RULES),
     # databases that are put together lose no row and mix none up

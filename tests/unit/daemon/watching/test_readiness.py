@@ -212,3 +212,52 @@ def test_what_is_neither_file_nor_folder_is_nothing_to_look_into(tmp_path: Path)
     found = identify(folder)
     assert found is not None
     assert (found.size, found.files) == (0, 0)
+
+
+def test_what_is_not_there_is_what_belongs_to_it(tmp_path: Path) -> None:
+    """A series has no file of its own name, and an image may be described in a file that comes last."""
+    part = tmp_path / "s.tif"
+    part.write_bytes(b"345")
+    found = identify(tmp_path / "x.oif", [part])
+    assert found == Identity(3, os.stat(part).st_mtime_ns, 1)
+    assert identify(tmp_path / "x.oif", [part, tmp_path / "absent.tif"]) is None
+    assert identify(tmp_path / "x.oif") is None
+    assert identify(tmp_path / "img_{z}.tif") == Identity(0, 0, 0), "none of its files is there yet"
+
+
+def test_a_store_is_as_new_as_the_newest_of_its_files(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    store.mkdir()
+    assert identify(store) == Identity(0, 0, 0)
+    for name, changed in (("b", 5_000), ("c", 9_000), ("d", 7_000)):
+        (store / name).write_bytes(b"12")
+        os.utime(store / name, ns=(changed, changed))
+    assert identify(store) == Identity(6, 9_000, 3)
+
+
+def test_a_file_that_may_not_be_read_is_another_one_when_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"123")
+    readable = identify(path)
+
+    def refuse(*given: object) -> int:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        closed = identify(path)
+        assert identify(tmp_path / "absent.tif") is None
+    assert closed == replace(readable, readable=False)  # type: ignore[type-var]
+    assert identify(path) == readable
+
+
+def test_no_look_leaves_anything_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"123")
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        identify(path)
+        identify(tmp_path)
+    assert os.listdir("/proc/self/fd") == before

@@ -10,6 +10,7 @@ import zarr
 from storage import naming
 from storage.errors import StorageError
 from storage.omezarr import places
+from storage.omezarr.ownership import Owner
 from storage.omezarr.published import PublishedState, initial
 from storage.omezarr.staging import Staging
 
@@ -72,6 +73,32 @@ def test_a_store_says_which_time_points_are_whole(state: PublishedState) -> None
     assert state.timepoints("published") == (0, 1, 3)
     assert state.timepoints("painted") == ()
     assert state.own() | {"published": []} == initial("metadata", "copied")
+
+
+def test_what_is_said_is_on_the_disk_before_anything_follows(
+    state: PublishedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut would leave a store that says other things than the database."""
+    on_disk: list[dict[str, object]] = []
+    monkeypatch.setattr(state._store, "flush", lambda: on_disk.append(state.own()))
+    state.add("published", 3)
+    assert [one["published"] for one in on_disk] == [state.own()["published"]]
+    with state.replacing(3, "nuclei-3"):
+        assert [one["replacing"] for one in on_disk] == [[], [3]]
+    assert [(one["replacing"], one["revision"]) for one in on_disk[1:]] == [([3], 0), ([], 1)]
+    owner = Owner("of this one", 7, "store")
+    assert state.owner() is None
+    state.sign(owner)
+    assert (Owner.read(on_disk[3]), state.owner(), len(on_disk)) == (owner, owner, 4)
+
+
+def test_what_an_earlier_version_said_counts_from_nothing(state: PublishedState, tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r+")
+    group.attrs[naming.OWN_ATTRIBUTE] = {"published": [[0, 2]], "painted": []}
+    assert (state.stamp(0), state.interrupted()) == (0, None)
+    with state.replacing(1, "nuclei-1"):
+        assert state.stamp(1) is None
+    assert (state.stamp(1), state.timepoints("painted")) == (1, ())
 
 
 def test_each_replacement_is_counted_once_and_said_while_it_lasts(state: PublishedState) -> None:

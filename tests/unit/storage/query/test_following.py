@@ -7,6 +7,7 @@ import random
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.database.renewal.replay import replay
 from storage.database.renewal.staged_tracks import pieces
-from storage.errors import UnknownAcquisitionError, WrongRequestError
+from storage.errors import DatabaseUnavailableError, OtherSchemaError, UnknownAcquisitionError, WrongRequestError
+from storage.query.following import follower
 from storage.query.following.cursor import CHANGES, NUCLEI, TRACKS, Cursor
 from storage.query.following.follower import follow, scope_of
+from storage.query.following.lines import Scope
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AnalysedTimepoint, TimepointJob
 from tracking.params import TrackingParams
@@ -237,3 +240,79 @@ def test_lines_are_json_of_plain_values(catalog: Catalog) -> None:
     grown(catalog, 3)
     for line in storage.open(place(catalog)).follow("start", until_now=True):
         json.dumps(line, allow_nan=False)
+
+
+class Waiting(threading.Event):
+    """Notes how long is waited, and ends it after so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.waited: list[float | None] = []
+        self._times = times
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout)
+        if len(self.waited) == self._times:
+            self.set()
+        return self.is_set()
+
+
+def test_between_two_looks_it_is_waited(catalog: Catalog) -> None:
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    ending = Waiting(3)
+    found = list(storage.open(place(catalog)).follow("start", ending=ending))
+    assert found[-1]["kind"] == "timepoint"
+    assert ending.waited == [follower.LOOK_S] * 3
+
+
+def test_a_database_that_cannot_be_read_is_waited_for_and_complained_of_once(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once until it can be read again."""
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    with snapshot(place(catalog)) as connection:
+        scope = scope_of(connection, row.id, None, False)
+    away, good, said = [True, True, False, True, False], follower.snapshot, list[str]()
+
+    def sometimes(database: str) -> Any:
+        if away.pop(0):
+            raise DatabaseUnavailableError("It is locked.")
+        return good(database)
+
+    monkeypatch.setattr(follower, "snapshot", sometimes)
+    ending = Waiting(4)
+    lines = list(follow(str(catalog.address), scope, Cursor(0), ending=ending, complain=said.append))
+    assert [line["kind"] for line in lines][-1] == "timepoint"
+    assert said == ["It is locked. It is waited for."] * 2
+    assert ending.waited == [5.0, 5.0, 5.0, follower.LOOK_S]
+
+
+@pytest.mark.parametrize("until_now", [True, False])
+def test_a_database_that_cannot_be_read_at_all_is_said_at_once(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, until_now: bool
+) -> None:
+    """Whoever wants what is there now does not wait; nor does waiting help against another version."""
+    error = DatabaseUnavailableError("It is locked.") if until_now else OtherSchemaError("It is of another version.")
+
+    def never(database: str) -> Any:
+        raise error
+
+    monkeypatch.setattr(follower, "snapshot", never)
+    with pytest.raises(type(error)):
+        list(follow("x", Scope(None, None, True), Cursor(0), until_now=until_now, ending=Waiting(2)))
+
+
+def test_no_line_is_left_out_where_more_are_there_than_are_read_at_once(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown(catalog, 4)
+    whole = list(storage.open(place(catalog)).follow("start", until_now=True))
+    few = follower.read
+    monkeypatch.setattr(follower, "read", lambda connection, scope, cursor: few(connection, scope, cursor, 7))
+    assert list(storage.open(place(catalog)).follow("start", until_now=True)) == whole
+    with snapshot(place(catalog)) as connection:
+        assert len(few(connection, Scope(None, None, True), Cursor(0), 7)) == 7

@@ -176,3 +176,31 @@ def test_a_crash_after_the_exchange_leaves_nothing_of_the_former_files(new: Path
     assert not new.exists()
     replace_folder(new, old)
     assert content(old) == NEW, "doing it again changes nothing"
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Folders that could not be removed: whoever holds a file in them open may prevent it."""
+    kept: list[Path] = []
+
+    def remove(folder: Path, ignore_errors: bool = False) -> None:
+        kept.append(folder)
+        if not ignore_errors:
+            raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr(exchange.shutil, "rmtree", remove)
+    return kept
+
+
+def test_what_cannot_be_removed_hides_nothing_of_what_was_done(new: Path, old: Path, stubborn: list[Path]) -> None:
+    with pytest.raises(StoreTakenError):
+        appear(new, old)
+    replace_folder(new, old)
+    assert content(old) == NEW
+    assert stubborn == [new, new]
+
+
+def test_folders_are_brought_to_the_disk_and_let_go_of(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    make_folders(tmp_path / "a" / "b" / "c")
+    assert os.listdir("/proc/self/fd") == before
