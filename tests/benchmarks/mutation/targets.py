@@ -117,7 +117,9 @@ TARGETS: dict[str, Tests] = {
     "storage/database/ledger/rule_book.py": Tests(_RULES, ("tests/unit/storage/query/test_following.py",)),
     "storage/query/following/follower.py": Tests(("tests/unit/storage/query/test_following.py",), _RULES),
     # databases that are put together lose no row and mix none up
-    "storage/database/upkeep/merging.py": Tests(("tests/unit/daemon/upkeep/test_merge.py",)),
+    "storage/database/upkeep/merging.py": Tests(
+        ("tests/unit/storage/database/upkeep/test_taken_over.py",), ("tests/unit/daemon/upkeep/test_merge.py",)
+    ),
     # what is asked for is what is shown
     "storage/query/filters.py": Tests(
         ("tests/unit/storage/query/test_filters.py",), ("tests/unit/storage/query/test_question.py",)

@@ -66,4 +66,4 @@ def test_an_update_tells_what_all_tracks_would(catalog: Catalog, monkeypatch: py
         seen, last_t = (last_t, nuclei.t), nuclei.t
         assert changes(*some, seen) == changes(before, after, seen)
         told |= changes(*some, seen).keys()
-    assert {"born", "divided", "not_born", "ended", "final"} <= told
+    assert {"born", "divided", "not_divided", "ended", "final"} <= told
