@@ -50,7 +50,7 @@ TARGETS: dict[str, Tests] = {
     ),
     # every time point once, whatever dies
     "daemon/processing/queue_loop.py": Tests(
-        ("tests/unit/daemon/processing/test_queue_loop.py",),
+        ("tests/unit/daemon/processing/test_loop_states.py", "tests/unit/daemon/processing/test_queue_loop.py"),
         (
             "tests/unit/daemon/processing/test_renewal.py",
             "tests/unit/daemon/processing/test_tracker_state.py",
@@ -105,10 +105,15 @@ TARGETS: dict[str, Tests] = {
         ("tests/unit/tracking/corrections/test_solve.py",), ("tests/unit/storage/database/test_correction_scene.py",)
     ),
     "storage/database/corrections/amend.py": Tests(
-        ("tests/unit/storage/corrections/test_correction_progress.py",), _CORRECTED
+        (
+            "tests/unit/storage/corrections/test_amending.py",
+            "tests/unit/storage/corrections/test_correction_progress.py",
+        ),
+        _CORRECTED,
     ),
     "storage/database/corrections/around_step.py": Tests(
-        ("tests/unit/storage/corrections/test_corrections_under_way.py",), _CORRECTED
+        ("tests/unit/storage/corrections/test_amending.py",),
+        ("tests/unit/storage/corrections/test_corrections_under_way.py", *_CORRECTED),
     ),
     # whoever follows hears of every commit once, and each answer of a rule is sent once
     "storage/database/ledger/track_changes.py": Tests(

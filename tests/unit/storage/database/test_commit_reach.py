@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from cases.stored import NO_UPDATE, acquisition, nuclei, one_to_one, register, work_off
 from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.database import commits
 from storage.database.catalog import Catalog
 from storage.errors import StorageError
 from storage.schema.columns import metadata
 from storage.schema.rows import AcquisitionRow, TimepointJob
 from storage.schema.states import AcquisitionState
-from storage.schema.tables import plain_labels
+from storage.schema.tables import plain_labels, tracker_states
 from tracking.doubts.told import NO_FAULT, FrameDoubts
 from tracking.graph import Track
 from tracking.tracker import FrameTracks, TrackUpdate
@@ -233,3 +236,15 @@ def test_what_is_missing_is_told_by_the_numbers_of_its_files(
         catalog.mark_painted(row.id, t)
     finished = catalog.complete_acquisition(row.id)
     assert (finished.state, finished.error) == (state, error)
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
+def test_records_replace_those_with_their_key_in_the_words_of_the_server(dialect: Any) -> None:
+    said: list[str] = []
+
+    def execute(statement: Any, records: list[dict[str, Any]]) -> None:
+        said.append(str(statement.compile(dialect=dialect)))
+
+    connection: Any = SimpleNamespace(dialect=dialect, execute=execute)
+    commits.upsert(connection, tracker_states, [{"acquisition_id": 1, "t": 2, "state": b""}], ("acquisition_id",))
+    assert said[0].endswith("ON CONFLICT (acquisition_id) DO UPDATE SET t = excluded.t, state = excluded.state")
