@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +253,12 @@ def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example
     ]
 
 
+def negative_of(example: Example) -> Example:
+    """The negative of an example, in which nuclei are dark; there is nothing to find, not between them either."""
+    empty = np.zeros_like(example.labels)
+    return replace(example, image=-example.image, labels=empty, weights=np.ones_like(example.weights))
+
+
 class CropSampler:
     """Endless random crops of real and synthetic images, as the network's input and targets.
 
@@ -266,6 +272,8 @@ class CropSampler:
         Share of crops from synthetic images; their pool is renewed all the time.
     render : callable
         Makes synthetic examples from a random generator and the parameters.
+    negatives : float
+        Share of crops that show a negative, in which there is nothing to find.
     """
 
     POOL = 150
@@ -280,6 +288,7 @@ class CropSampler:
         augment: AugmentParams | None = None,
         synthetic: SyntheticParams | None = None,
         render: Callable[[np.random.Generator, SyntheticParams], list[Example]] = synthetic_examples,
+        negatives: float = 0.0,
     ) -> None:
         self._real = list(real)
         self._rng = np.random.default_rng(seed)
@@ -288,6 +297,7 @@ class CropSampler:
         self._augment = augment or AugmentParams()
         self._synthetic = synthetic or SyntheticParams()
         self._render = render
+        self._negatives = negatives
         self._pool: list[Example] = []
         # Crowds are drawn more often: there is more to learn from a crop of them, and more to get wrong.
         sizes = np.array([np.sqrt(1 + e.labels.max(initial=0)) for e in self._real])
@@ -305,6 +315,8 @@ class CropSampler:
     def crop(self) -> tuple[InputYXC, Targets]:
         """One crop: input (Y, X, C) and targets; what lies beyond the source's edge is mirrored and not counted."""
         example, rng = self._example(), self._rng
+        if self._negatives and rng.random() < self._negatives:
+            example = negative_of(example)
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
         near = None
         if len(example.focus) and (example.seen is not None or rng.random() < self.FOCUSED):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from nuset_engine.training.dataset import (
     read_pairs,
     synthetic_examples,
 )
+from nuset_engine.training.score_fit import Judged
 
 
 def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:
@@ -102,7 +104,21 @@ def samplers(
     if events:
         augment = replace(augment, coarse_chance=1.0)
     share = 0.0 if validation else config.synthetic_share
+    draw = partial(CropSampler, crop_px=config.crop_px, augment=augment, render=render, negatives=config.negatives)
     return [
-        CropSampler(examples, config.seed + step, config.crop_px, config.synthetic_share, augment, render=render),
-        CropSampler(validation or examples, 1_000_003, config.crop_px, share, augment, render=render),
+        draw(examples, config.seed + step, synthetic_share=config.synthetic_share),
+        draw(validation or examples, 1_000_003, synthetic_share=share),
     ]
+
+
+def judged_images(config: TrainingConfig, most: int) -> list[Judged]:
+    """Some images of a run as they are, with their labels; those first that it did not learn from."""
+    assert config.images is not None
+    assert config.labels is not None
+    pairs = {name: (image, labels) for name, image, labels in read_pairs(config.images, config.labels)}
+    train, validate, _ = split(list(pairs), config.held_out, config.validation)
+    found = []
+    for image, labels in (pairs[name] for name in [*validate, *train][:most]):
+        seen = None if config.seen is None else read_image(config.seen / labels.name) > 0
+        found.append(Judged(grey(read_image(image)), read_image(labels), seen))
+    return found

@@ -14,11 +14,15 @@ from nuset_engine.errors import EngineError
 from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import batches
-from nuset_engine.training.examples import load_examples, samplers
+from nuset_engine.training.examples import judged_images, load_examples, samplers
 from nuset_engine.training.history import PARTS, plot_history, record
 from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.training.score_fit import MOST_IMAGES, fitted_shift, shift_scores
 from nuset_engine.training.telling import Tell, TrainingStoppedError, silent
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
+
+SHIFT = "score_shift"
+"""In a manifest: what was added to the logits of scores after training."""
 
 __all__ = ["TrainingConfig", "train"]
 
@@ -205,9 +209,27 @@ def train(
             bar.close()
             raise TrainingStoppedError(run.step, config.steps)
     bar.close()
+    if config.scores == "fitted":
+        _fit_scores(run, note)
     plot_history(run.history_path)
     tell("trained", step=run.step, best=run.best)
     return find_weights(config.output)
+
+
+def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
+    """Have the usual least scores suit the best weights; once, for those that were fitted stay so."""
+    from nuset_engine.segment import Segmenter
+
+    info = find_weights(run.config.output)
+    if SHIFT in info.manifest["scores"]:
+        return
+    shift = fitted_shift(Segmenter(info.path), judged_images(run.config, MOST_IMAGES))
+    network = build_network(run.architecture, channels=info.channels, kernels="zeros")
+    load_weights(network, info)
+    shift_scores(network, shift)
+    manifest = {name: info.manifest[name] for name in ("architecture", "recipe", "backend")}
+    save_weights(network, run.config.output, {**manifest, "scores": {**info.manifest["scores"], SHIFT: shift}})
+    note(f"scores of nuclei are moved by {shift:+.1f} (logit), so that the usual least scores suit these images")
 
 
 def _mean_loss(logs: dict[str, Any]) -> float:

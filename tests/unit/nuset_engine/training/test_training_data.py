@@ -22,6 +22,7 @@ from nuset_engine.training.dataset import (
     make_example,
     masked_targets,
     median_diameter,
+    negative_of,
     read_image,
     read_pairs,
 )
@@ -217,6 +218,21 @@ def test_crops_are_drawn_to_what_was_seen(tmp_path: Path) -> None:
         TrainingConfig(None, None, tmp_path / "o.npz", tmp_path / "seen")
 
 
+def test_in_the_negative_there_is_nothing_to_find() -> None:
+    image, labels = synthetic_image(np.random.default_rng(3), SyntheticParams(size_px=128, covered=(0.3, 0.5)))
+    example = make_example("a", image, labels)
+    negative = negative_of(example)
+    assert (negative.image == -example.image).all()
+    assert not negative.labels.any()
+    draw = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0, negatives=0.5)
+    found = [targets.pixels[..., 0].any() for _, targets in (draw.crop() for _ in range(60))]
+    assert 15 < sum(found) < 45
+    plain = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0)
+    assert all(plain.crop()[1].pixels[..., 0].any() for _ in range(20))
+    empty = CropSampler([negative], seed=1, crop_px=64, synthetic_share=0.0).crop()[1]
+    assert not any(level.any() for level in empty.classes), "no proposal is right, and none is left open"
+
+
 def test_pairs_are_checked(tmp_path: Path) -> None:
     images, labels = tmp_path / "images", tmp_path / "labels"
     with pytest.raises(EngineError, match="is not a folder"):
@@ -274,3 +290,8 @@ def test_learning_rate_rises_and_falls() -> None:
 def test_training_settings_report_all_faults_at_once() -> None:
     with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share"):
         TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2)
+    with pytest.raises(EngineError, match=r"negatives = 1 is not.*scores = 'guessed' is not one of learned, fitted"):
+        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), negatives=1, scores="guessed")
+    for changes in ({"negatives": 0.1}, {"scores": "fitted"}):
+        with pytest.raises(EngineError, match="give these, and no events"):
+            TrainingConfig(None, None, Path("o.npz"), **changes)
