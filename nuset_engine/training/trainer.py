@@ -209,19 +209,18 @@ def train(
             bar.close()
             raise TrainingStoppedError(run.step, config.steps)
     bar.close()
-    if config.scores == "fitted":
-        _fit_scores(run, note)
+    _fit_scores(run, note)
     plot_history(run.history_path)
     tell("trained", step=run.step, best=run.best)
     return find_weights(config.output)
 
 
 def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
-    """Have the usual least scores suit the best weights; once, for those that were fitted stay so."""
+    """Have the usual least scores suit the best weights, if so wanted; once, for those that were fitted stay so."""
     from nuset_engine.segment import Segmenter
 
     info = find_weights(run.config.output)
-    if SHIFT in info.manifest["scores"]:
+    if run.config.scores != "fitted" or SHIFT in info.manifest["scores"]:
         return
     shift = fitted_shift(Segmenter(info.path), judged_images(run.config, MOST_IMAGES))
     network = build_network(run.architecture, channels=info.channels, kernels="zeros")
