@@ -211,6 +211,7 @@ class QueueLoop:
         """
         if not self._is_free(wait_s):
             return
+        self.shares.turn()
         self._collect()
         gives = not self.exchange.under_way  # nor in the step that ends it: what former weights began gives way first
         self.exchange.turn(at_rest=not (self._under_way or self._heard))
@@ -314,7 +315,7 @@ class QueueLoop:
     def _leave(self, worker: Worker) -> None:
         under, books = self._under_way.pop(worker), self._books
         row = under.subject[0]
-        books.busy = len(self._under_way)
+        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
         if not isinstance(under.task, Failed):
             books.writing.over(row, under.task)
         if isinstance(under.task, AnalyseTask):
@@ -382,7 +383,7 @@ class QueueLoop:
         row, books = handler.subject(work)[0], self._books
         task = begun(step, handler, work)
         self._under_way[worker] = UnderWay(step, handler, work, task, books.clock())
-        books.busy = len(self._under_way)
+        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
         if isinstance(task, Failed):
             self._heard.append((worker, task))
             return

@@ -15,6 +15,7 @@ from daemon import logs
 from daemon.configuration.config import WatchConfig
 from daemon.errors import DaemonError
 from daemon.watching.arrivals.heap import Heap
+from daemon.watching.arrivals.opened_files import OpenedFiles
 from daemon.watching.file_sets import FileSets, Group, Opening, let_go
 from daemon.watching.inspection import Answer, Gone, Missing, Open, Opened, Stuck, SupportsInspection
 from daemon.watching.readiness import Identity
@@ -75,7 +76,6 @@ class Admission:
         self._try_again, self._left, self._taken = try_again, left, taken
         self._finished: dict[Path, tuple[int, ...] | None] = {}
         self._growing: dict[Path, tuple[int, ...]] = {}
-        self._opened: deque[tuple[Opening, Opened]] = deque()
         self._refused: deque[tuple[Path, Identity | None, str, Path | None]] = deque()
         self._groups: dict[Path, Group] = {}
         self._active: dict[Path, Group] = {}
@@ -84,6 +84,7 @@ class Admission:
         self._troubles: dict[Path, int] = {}
         self._sets, self.facts = FileSets(), SourceFacts(watch)
         self.heap = Heap(watch.archive, lambda: queue_loop.shares.live)
+        self._opened = OpenedFiles(self.heap, _TOGETHER)
         called = partial(named_after, watch)
         self.corrections = Corrections(
             watch, catalog, queue_loop, inspection_client, self.facts, called, self._group_of, self._wake
@@ -169,9 +170,7 @@ class Admission:
         self.corrections.turn(recipe)
         if self._unfinished:
             self._begin_anew_where_settings_changed(recipe)
-        for _ in range(min(_TOGETHER, len(self._opened))):
-            self._queue(*self._opened[0], recipe)
-            self._opened.popleft()
+        self._opened.turn(partial(self._queue, recipe))
         for path in list(islice(self._growing, _PER_TURN)):
             self._open([path], is_last=False, time_points=self._growing.pop(path))
         for path in list(islice(self._finished, _PER_TURN)):
@@ -230,9 +229,9 @@ class Admission:
             tries = self._troubles.get(opening.request.paths[0], 0) + 1
             answer = Opened(error=answer.reason, may_pass=tries < _STUCK_TRIES)
         assert isinstance(answer, Opened)
-        self._opened.append((opening, answer))
+        self._opened.add(opening, answer)
 
-    def _queue(self, opening: Opening, answer: Opened, recipe: Recipe) -> None:
+    def _queue(self, recipe: Recipe, opening: Opening, answer: Opened) -> None:
         """Queue the time points of what was opened; a file that cannot be is set aside, the others go on."""
         paths, group = opening.request.paths, opening.group
         if opening.request.given != self.facts.of(paths[0]):  # a person said more of it meanwhile
@@ -273,7 +272,7 @@ class Admission:
 
     def _hear_what_moved(self, opening: Opening, opened: Opened, answer: Answer) -> None:
         gone = answer.sources if isinstance(answer, Missing) else frozenset()
-        self._opened.append((replace(opening, gone=gone), opened))
+        self._opened.add(replace(opening, gone=gone), opened)
 
     def _admit(self, opening: Opening, answer: Opened, recipe: Recipe) -> None:
         taken, first = {}, opening.request.paths[0]

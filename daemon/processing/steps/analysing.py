@@ -35,10 +35,7 @@ class Analysing:
             claimed = books.catalog.claim_next(self._at_once(), books.waiting(), self._may_take_archives())
             if claimed is None:
                 return None
-            if claimed.archive:
-                books.shares.archives.add(claimed.id)
-            else:
-                books.shares.landed()
+            books.shares.claimed(claimed)
             books.output_mounts.learn(claimed.acquisition)
             books.claimed.append(claimed)
             job = self._claimed()

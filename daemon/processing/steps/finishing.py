@@ -23,8 +23,12 @@ class Finishing:
     def due(self) -> AcquisitionRow | None:
         """The oldest that has ended and of which nothing is awaited."""
         books = self._books
-        for number in books.endings.to_finish():
-            if number in books.tracking or number in books.to_replay:
+        for number in books.shares.live_first(books.endings.to_finish(), int):
+            if (
+                not books.shares.may_work(number, books.workers)
+                or number in books.tracking
+                or number in books.to_replay
+            ):
                 continue
             if books.catalog.is_waiting(number):
                 books.endings.wait(number)
@@ -82,8 +86,8 @@ class Completing:
     def due(self) -> AcquisitionRow | None:
         """The oldest whose tracks are final and of which nothing is pending."""
         books = self._books
-        for number in books.endings.to_complete():
-            if books.pending.of(number) or books.writing.into(number):
+        for number in books.shares.live_first(books.endings.to_complete(), int):
+            if books.shares.waits(number) or books.pending.of(number) or books.writing.into(number):
                 continue
             if not books.catalog.is_waiting(number):
                 return books.catalog.acquisition(number)
@@ -95,6 +99,7 @@ class Completing:
         books = self._books
         row = books.catalog.complete_acquisition(work.id)
         books.endings.reopen(work.id)
+        books.shares.over(work.id)
         books.corrections_changed = True
         logs.info("acquisition finished", acquisition=row.name, state=row.state, reason=row.error)
         books.tell("finished", row, reason=row.error or "")

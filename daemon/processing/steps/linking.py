@@ -28,9 +28,12 @@ class Tracking:
 
     def due(self) -> AnalysedTimepoint | None:
         """The oldest of an acquisition whose tracks nobody works on."""
-        return next(
-            (found for found in self._books.analysed if found.job.acquisition_id not in self._books.tracking), None
-        )
+        books = self._books
+        for found in books.shares.live_first(books.analysed, lambda one: one.job.acquisition_id):
+            number = found.job.acquisition_id
+            if number not in books.tracking and books.shares.may_work(number, books.workers):
+                return found
+        return None
 
     def begin(self, work: AnalysedTimepoint) -> TrackTask:
         """What the worker is told; the name of the state tells it whether it still has the tracker."""
@@ -43,7 +46,10 @@ class Tracking:
 
     def end(self, work: AnalysedTimepoint, result: Tracked) -> None:
         """Hand it on to be committed."""
-        self._books.tracked.append((work, result))
+        tracked, shares = self._books.tracked, self._books.shares
+        in_order = shares.live_first([*tracked, (work, result)], lambda one: one[0].job.acquisition_id)
+        tracked.clear()
+        tracked.extend(in_order)
 
     def fail(self, work: AnalysedTimepoint, failed: Failed) -> None:
         """Make the tracks anew first, wait for the machine, or set the time point aside."""
@@ -76,8 +82,10 @@ class Committing:
 
     def due(self) -> TrackedTimepoint | None:
         """The oldest one, where nothing is corrected."""
-        tracked = self._books.tracked
-        return tracked[0] if tracked and not is_corrected(self._books, tracked[0]) else None
+        books, tracked = self._books, self._books.tracked
+        if not tracked or books.shares.waits(tracked[0][0].job.acquisition_id) or is_corrected(books, tracked[0]):
+            return None
+        return tracked[0]
 
     def do(self, work: TrackedTimepoint) -> None:
         """Commit it; the service's own death meanwhile is counted against this time point, and no other."""

@@ -34,7 +34,9 @@ class Publishing:
         if books.stall.lasts or not books.pending.to_publish:
             return None
         waits = books.waiting()
-        for (number, t), row in books.pending.to_publish.items():
+        for (number, t), row in books.shares.live_first(books.pending.to_publish.items(), lambda one: one[0][0]):
+            if books.shares.waits(number):
+                return None  # so do all behind it
             if number not in waits and not books.making.lasts(number) and not books.writing.hides(number, t):
                 return row, t
         return None
@@ -76,8 +78,8 @@ class Painting:
     def due(self) -> Paint | None:
         """The first unpainted time point of the oldest acquisition that has one."""
         books, waits = self._books, self._books.waiting()
-        for number in sorted(books.pending.to_paint):
-            if books.writing.paints(number) or number in waits:
+        for number in books.shares.live_first(sorted(books.pending.to_paint), int):
+            if not books.shares.may_work(number, books.workers) or books.writing.paints(number) or number in waits:
                 continue
             found = books.catalog.next_unpainted(number)
             if found is not None and books.writing.is_at(number, found[0]):

@@ -63,6 +63,10 @@ class Heap:
         """Say whether all of these files are of an archive."""
         return self._always or self._marked.issuperset(paths)
 
+    def gives_way(self, paths: Iterable[Path]) -> bool:
+        """Say whether these files are of an archive while an experiment runs."""
+        return self._live() and self.holds(paths)
+
     def has_room(self, looked_into: Iterable[Path]) -> bool:
         """Say whether another file of an archive may be looked into beside these."""
         return not self._live() or sum(self.holds([path]) for path in looked_into) < _BESIDE_LIVE

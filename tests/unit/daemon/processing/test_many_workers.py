@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,71 @@ def test_archives_get_half_of_the_workers_while_an_experiment_runs(crew: Crew) -
     crew.now += 1000.0
     crew.turn(1)
     assert at_work() == [("live", 0), ("old", 0), ("old", 1)], "nothing landed for long"
+
+
+def test_workers_at_what_follows_from_an_archives_result_are_of_its_half(crew: Crew) -> None:
+    """Else they would be at tracks and paintings of many small images when something lands."""
+    for actor in crew.actors:
+        actor.tracks, actor.makes_stores = False, True
+
+    def tracked() -> list[str]:
+        return sorted(actor.task.acquisition.name for actor in crew.actors if isinstance(actor.task, TrackTask))
+
+    for name, archive in (("old", True), ("older", True), ("now", False)):
+        crew.admit(name, 1, archive)
+        crew.turn(2)
+    for actor in crew.actors:
+        actor.lines.append(Analysed(Nuclei.empty(0, "px"), {}))
+    crew.turn(2)
+    assert tracked() == ["now", "old"]
+    crew.now += 1000.0
+    crew.turn(1)
+    assert tracked() == ["now", "old", "older"], "nothing landed for long"
+
+
+def analyses(actor: Actor) -> AnalyseTask | None:
+    """What it analyses."""
+    return actor.task if isinstance(actor.task, AnalyseTask) else None
+
+
+def test_each_step_is_due_for_what_landed_first_and_for_archives_in_a_part_of_a_turn(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+
+    def slow(step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(catalog: Catalog, *work: Any) -> Any:
+            row = work[0].job.acquisition if step is commit else work[0]
+            told.append(f"{step.__name__.strip('_')}-{row.name}")
+            crew.now += 0.06
+            return step(catalog, *work)
+
+        return run
+
+    commit = pipeline.commit
+    monkeypatch.setattr(pipeline, "commit", slow(commit))
+    monkeypatch.setattr(pipeline, "publish", slow(pipeline.publish))
+    for name, archive in (("old", True), ("older", True), ("now", False)):
+        crew.admit(name, 1, archive)
+        crew.turn(2)
+        next(
+            actor for actor in crew.actors if (task := analyses(actor)) and task.acquisition.name == name
+        ).lines.append(StoreMade())
+    for actor in crew.actors:
+        actor.lines.append(Analysed(Nuclei.empty(0, "px"), {}))
+    for _ in range(9):
+        told.append("turn")
+        crew.loop.step(0.0)
+    turns = [turn.split() for turn in " ".join(told).split("turn")]
+    names = [step.partition("-")[2] for turn in turns for step in turn]
+    assert names == ["now", "now", "old", "old", "older", "older"], told
+    assert all(sum("-old" in step for step in turn) < 2 for turn in turns), told
+    rows = sorted(crew.catalog.acquisitions(), key=lambda row: row.name, reverse=True)
+    crew.loop._books.pending.to_publish.update({(row.id, 0): row for row in rows})
+    told.clear()
+    for done in (["publish-now"], ["publish-now", "publish-older"], ["publish-now", "publish-older", "publish-old"]):
+        crew.loop.step(0.0)
+        assert told == done
 
 
 def test_what_is_done_is_shown_while_others_write_later_time_points(crew: Crew) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,9 @@ from daemon.installation.best_workers import best, keep_rates, kept_rates, worke
 from daemon.processing.messages import Graphics
 from daemon.processing.workers import graphics
 from daemon.processing.workers.graphics import choose, shared_out
+from daemon.processing.workers.shares import Shares
 from daemon.processing.workers.stores_lock import StoresLock
+from storage.schema.rows import TimepointJob
 
 
 def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +102,27 @@ def test_the_best_is_the_smallest_that_is_as_good_as_any() -> None:
     assert best({1: 100.0, 2: 90.0}) == 1
     assert best({1: 100.0, 2: 102.0}) == 1
     assert best({1: 100.0, 2: 110.0, 4: 150.0}) == 4
+
+
+def test_while_an_experiment_runs_archives_have_a_part_of_each_turn_and_half_of_the_workers() -> None:
+    now = [0.0]
+    shares = Shares(lambda: now[0])
+    old, live = (cast(TimepointJob, SimpleNamespace(id=n, acquisition_id=n, archive=n == 1)) for n in (1, 2))
+    shares.claimed(old)
+    assert not shares.waits(1)
+    assert shares.may_work(1, 1)
+    shares.claimed(live)
+    shares.turn()
+    assert shares.live_first([1, 2, 3], int) == [2, 3, 1]
+    assert (shares.waits(1), shares.waits(2)) == (False, False)
+    now[0] += 0.06
+    assert (shares.waits(1), shares.waits(2)) == (True, False), "its part of this turn is over"
+    shares.turn()
+    assert not shares.waits(1)
+    assert shares.busy_with([1, 2, 1]) == 3
+    assert [shares.may_work(1, workers) for workers in (4, 5, 6)] == [False, False, True]
+    assert shares.may_work(2, 1)
+    shares.archives.clear()
+    assert [shares.has_room(workers, False) for workers in (4, 6)] == [False, True]
+    shares.over(1)
+    assert shares.live_first([1, 2], int) == [1, 2]

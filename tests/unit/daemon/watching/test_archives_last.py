@@ -10,6 +10,9 @@ from desk import Desk
 
 from daemon.watching.arrivals.due_files import DueFiles
 from daemon.watching.arrivals.heap import HEAP, Heap
+from daemon.watching.arrivals.opened_files import OpenedFiles
+from daemon.watching.file_sets import Opening
+from daemon.watching.inspection import Open, Opened
 from storage.database.catalog import Catalog
 
 
@@ -59,6 +62,33 @@ def test_files_of_an_archive_are_looked_into_when_no_other_is_due() -> None:
     assert [due.next(3.0), due.next(3.0)] == [Path("old"), None]
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_of_an_archive_one_opened_file_is_queued_in_a_turn_and_after_what_landed(live: bool) -> None:
+    """Queueing takes the loop a while, in which nothing that landed comes further."""
+    heap = Heap(live=lambda: live)
+    heap.holds = lambda paths: all(path.name.startswith("old") for path in paths)  # type: ignore[method-assign]
+    opened, queued = OpenedFiles(heap, most=4), list[str]()
+
+    def queue(opening: Opening, answer: Opened) -> None:
+        name = opening.request.paths[0].name
+        if name == "locked" and "locked" not in refused:
+            refused.append(name)
+            raise ZeroDivisionError
+        queued.append(name)
+
+    refused = list[str]()
+    for name in ("old 1", "old 2", "now", "locked", "old 3"):
+        opened.add(Opening(Open((Path(name),), None, None)), Opened())
+    with pytest.raises(ZeroDivisionError):
+        opened.turn(queue)
+    assert queued == ["now"]
+    opened.turn(queue)
+    assert queued == ["now", "locked", "old 1"] + ([] if live else ["old 2", "old 3"])
+    for _ in range(3):
+        opened.turn(queue)
+    assert queued == ["now", "locked", "old 1", "old 2", "old 3"]
+
+
 def test_a_file_that_lands_beside_a_heap_is_queued_first_and_claimed_first(
     desk: Desk,
 ) -> None:
@@ -67,7 +97,7 @@ def test_a_file_that_lands_beside_a_heap_is_queued_first_and_claimed_first(
         desk.put(f"plane {number}.tif", number, shape=(8, 8))
     desk.run(0.0, 6.0)
     desk.put("now.tif", 999, shape=(8, 8))
-    desk.run(6.5, 10.0)
+    desk.run(6.5, 20.0)
     rows = {row.name: row for row in desk.catalog.acquisitions()}
     assert 20 < len(rows) < HEAP + 60, "the heap takes longer"
     assert "now" in rows
