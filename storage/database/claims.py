@@ -24,13 +24,17 @@ from sqlalchemy import (
     update,
 )
 
+from storage.clock import later
 from storage.connection.database_folder import folder_of
+from storage.database import lookups
+from storage.database.book import InTransactions
 from storage.database.corrections.wanted import are_on, goes_back
 from storage.database.stores import remade
 from storage.errors import StaleJobError
 from storage.schema.rows import TimepointJob, acquisition_row
 from storage.schema.states import (
     ACQUISITION_TRANSITIONS,
+    FINISHED,
     TIMEPOINT_TRANSITIONS,
     AcquisitionState,
     TimepointState,
@@ -42,6 +46,63 @@ UNANALYSED = (TimepointState.QUEUED.value, TimepointState.RUNNING.value)
 UNSETTLED = (*UNANALYSED, TimepointState.ANALYSED.value)
 # Results of one acquisition that may wait for one before them: they take room.
 _AHEAD = 64
+
+
+class Claims(InTransactions):
+    """Who works on what: time points are claimed, given back, set aside and queued again."""
+
+    def claim_next(self, at_once: int = 1, without: Collection[int] = (), archives: bool = True) -> TimepointJob | None:
+        """Claim the next time point of the oldest acquisition that has one ready; None when there is nothing to do.
+
+        At most `at_once` time points of one acquisition are processed at the same time; those of `without` wait, and
+        those of archives are claimed only where `archives` says so, and nothing else is ready.
+        """
+        with self._transaction() as connection:
+            return claim_next(connection, self._now(), at_once, without, archives)
+
+    def fail_timepoint(
+        self, job: TimepointJob, reason: str, retry: bool, pause_s: float = 30.0, counts: bool = True
+    ) -> None:
+        """Note a failed attempt: queued again after a pause, or set aside.
+
+        An attempt that says nothing about the image (a full disk, a share that is away) is not counted.
+        """
+        with self._transaction() as connection:
+            give_back(connection, job, reason, later(self._clock(), pause_s) if retry else None, counts)
+
+    def abandon(self, acquisition_id: int, reason: str) -> None:
+        """Set aside every time point of an acquisition that waits for its turn."""
+        with self._transaction() as connection:
+            abandon(connection, acquisition_id, reason)
+
+    def blame(self, acquisition_id: int, t: int, reason: str, most: int) -> TimepointState | None:
+        """At start: count a crash against the time point that was running, set aside after `most`; None: it was not."""
+        with self._transaction() as connection:
+            return blame(connection, acquisition_id, t, reason, most)
+
+    def requeue_running(self) -> tuple[tuple[int, int], ...]:
+        """At start: queue what the last writer was working on when it died; return (acquisition id, t)."""
+        with self._transaction() as connection:
+            return requeue_running(connection)
+
+    def retry(self, acquisition_id: int | None = None) -> tuple[int, ...]:
+        """Queue what was set aside, of one acquisition or (None) of all; return the ids of the acquisitions touched."""
+        with self._transaction() as connection:
+            if acquisition_id is not None:
+                lookups.acquisition(connection, acquisition_id)
+            return retry(connection, acquisition_id, self._now())
+
+    def set_acquisition_state(self, acquisition_id: int, state: AcquisitionState, error: str | None = None) -> None:
+        """Change an acquisition's state; one that may not follow the present one is an `IllegalTransitionError`."""
+        with self._transaction() as connection:
+            lookups.acquisition(connection, acquisition_id)
+            completed_at = self._now() if state in FINISHED else None
+            set_state(connection, acquisition_id, state, error, completed_at)
+
+    def is_waiting(self, acquisition_id: int) -> bool:
+        """Say whether time points of an acquisition are awaited: queued, being processed, or analysed and kept."""
+        with self._transaction() as connection:
+            return is_waiting(connection, acquisition_id)
 
 
 def claim_next(

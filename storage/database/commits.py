@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
 from nuset_engine.nuclei import Nuclei
-from storage.database import analysed, claims, progress_flags
+from storage.database import analysed, claims, lookups, progress_flags
+from storage.database.book import InTransactions
+from storage.database.corrections.around_step import plain_within
 from storage.database.ledger import track_changes
 from storage.database.ledger.entries import tell
-from storage.database.records import doubts_by_label, nuclei_records, plain, track_record, with_doubts
+from storage.database.records import doubts_by_label, nuclei_records, plain, track_record, upsert, with_doubts
 from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.event_kinds import RENEWED, EventKind
-from storage.schema.rows import TimepointJob
+from storage.schema.rows import AcquisitionRow, TimepointJob
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import acquisitions, plain_labels, timepoints, tracker_states, tracks
 from storage.schema.tables import nuclei as nuclei_table
@@ -25,6 +26,69 @@ from storage.version import nusetd_version
 if TYPE_CHECKING:
     from tracking.doubts.told import FrameDoubts
     from tracking.tracker import FrameTracks, TrackUpdate
+
+
+class Commits(InTransactions):
+    """What becomes of analysed time points, and of an acquisition in the end."""
+
+    def commit_timepoint(
+        self,
+        job: TimepointJob,
+        nuclei: Nuclei,
+        update: TrackUpdate,
+        tracker_state: bytes,
+        timings: Mapping[str, float] | None = None,
+        quality: Mapping[str, Any] | None = None,
+        measures: Measures | None = None,
+    ) -> bool:
+        """Write rows, track ids, tracks and tracker state, and mark the time point as done, in one transaction.
+
+        Its labels must be on disk by now. `measures` are those of the tracks that are final; where they are not given,
+        they are taken here, which takes a while.
+
+        Returns
+        -------
+        bool
+            False when the source changed while it was processed: nothing is written, it is queued again.
+
+        Raises
+        ------
+        StaleJobError
+            When the claim no longer counts.
+        """
+        now = self._now()
+        with self._transaction() as connection, plain_within(connection, job.acquisition_id, now):
+            return commit_timepoint(
+                connection, job, nuclei, update, tracker_state, timings or {}, quality or {}, measures, now
+            )
+
+    def finalise_tracks(
+        self, acquisition_id: int, update: TrackUpdate, state: bytes, measures: Measures | None = None
+    ) -> None:
+        """Write what `Tracker.finish` says; the acquisition's state stays as it is.
+
+        Raises
+        ------
+        StorageError
+            When time points are still waiting or running.
+        """
+        now = self._now()
+        with self._transaction() as connection, plain_within(connection, acquisition_id, now):
+            lookups.acquisition(connection, acquisition_id)
+            finalise_tracks(connection, acquisition_id, update, state, measures, now)
+
+    def complete_acquisition(self, acquisition_id: int) -> AcquisitionRow:
+        """Call an acquisition complete; partial or set aside where time points failed or are missing.
+
+        Raises
+        ------
+        StorageError
+            When time points are still waiting or running, or final tracks are not painted.
+        """
+        with self._transaction() as connection:
+            lookups.acquisition(connection, acquisition_id)
+            complete(connection, acquisition_id, self._now())
+            return lookups.acquisition(connection, acquisition_id)
 
 
 def commit_timepoint(
@@ -157,14 +221,6 @@ def complete(connection: Connection, acquisition_id: int, now: str) -> None:
     final, reason = _outcome(connection, acquisition_id)
     claims.set_state(connection, acquisition_id, final, reason, now)
     tell(connection, EventKind.FINISHED, acquisition_id, now, facts={"state": final.value, "reason": reason})
-
-
-def upsert(connection: Connection, table: Table, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
-    """Insert records, replacing those with the same key, in the words of the server at hand."""
-    words = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement: Any = words.insert(table)
-    values = {name: statement.excluded[name] for name in records[0] if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), list(records))
 
 
 def _replace_nuclei(

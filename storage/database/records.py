@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from nuset_engine.arrays import ValuesN
 from nuset_engine.nuclei import NUCLEI_COLUMNS, Nuclei
 from storage.errors import StorageError
 from storage.schema import tables
+from storage.version import nusetd_version
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
-    from storage.schema.rows import AcquisitionRow
+    from storage.description import Description
+    from storage.schema.rows import AcquisitionRow, ChannelFact
     from tracking.doubts.told import FrameDoubts
     from tracking.graph import Track
 
@@ -117,3 +121,48 @@ def track_record(acquisition_id: int, track: Track) -> dict[str, Any]:
     told = ("track_id", "parent_track_id", "first_t", "last_t", "nuclei_count", "is_final", "division_score")
     names = (*told, "doubt", "end_doubt")
     return {"acquisition_id": int(acquisition_id), **{name: plain(getattr(track, name)) for name in names}}
+
+
+def upsert(connection: Connection, table: Table, records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> None:
+    """Insert records, replacing those with the same key, in the words of the server at hand."""
+    words = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: Any = words.insert(table)
+    values = {name: statement.excluded[name] for name in records[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), list(records))
+
+
+def acquisition_record(
+    acquisition: Description, model: tuple[str, str], params: Mapping[str, Any], channel: ChannelFact
+) -> dict[str, Any]:
+    """Say what is known of an acquisition, but for the keys under which it is found again."""
+    z_um, y_um, x_um = acquisition.voxel_size_um or (None, None, None)
+    return {
+        "source_path": str(acquisition.source_path),
+        "reader": acquisition.reader,
+        "size_t": int(acquisition.size_t),
+        "size_c": int(acquisition.size_c),
+        "size_z": int(acquisition.size_z),
+        "size_y": int(acquisition.size_y),
+        "size_x": int(acquisition.size_x),
+        "dtype": acquisition.dtype.name,
+        "voxel_z_um": z_um,
+        "voxel_y_um": y_um,
+        "voxel_x_um": x_um,
+        "voxel_source": acquisition.voxel_source,
+        "frame_interval_s": acquisition.frame_interval_s,
+        "axes_source": acquisition.origins.axes,
+        "time_source": acquisition.origins.time or acquisition.origins.axes,
+        "frame_interval_source": acquisition.origins.frame_interval,
+        "doubts": [*acquisition.doubts, *acquisition.lacks] or None,
+        "overruled": dict(acquisition.overruled) or None,
+        "started_at": acquisition.started_at,
+        "channel_names": list(acquisition.channel_names),
+        "first_number": acquisition.first_number,
+        "nuclear_channel": channel.channel,
+        "channel_source": channel.source,
+        **({} if channel.trial is None else {"channel_trial": channel.trial}),
+        "model_name": model[0],
+        "model_sha256": model[1],
+        "params": dict(params),
+        "nusetd_version": nusetd_version(),
+    }

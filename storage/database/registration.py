@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from itertools import count
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,22 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from nuset_engine.voxels import VoxelSize
 from storage import naming
 from storage.canonical import canonical_json
-from storage.connection.database_folder import folder_of
+from storage.database import lookups
+from storage.database.book import InTransactions
 from storage.database.corrections import events as corrections
 from storage.database.ledger import entries
 from storage.database.readings import further
+from storage.database.records import acquisition_record
+from storage.database.sources import taken_files
 from storage.database.stores import remade
+from storage.database.stores.free_names import free_names
 from storage.description import Description
 from storage.errors import StorageError
 from storage.given_facts import GivenFacts
 from storage.query import numbering
 from storage.readers.fingerprint import is_former, same_content
 from storage.schema.event_kinds import EventKind
-from storage.schema.rows import UNCLEAR_CHANNEL, ChannelFact
+from storage.schema.rows import UNCLEAR_CHANNEL, AcquisitionRow, ChannelFact
 from storage.schema.states import AcquisitionState, TimepointState
 from storage.schema.tables import (
     acquisitions,
@@ -60,6 +63,77 @@ def key_of(model_sha256: str, params: Mapping[str, Any], voxel_size_um: VoxelSiz
     return hashlib.sha256(canonical_json(made_by).encode()).hexdigest()
 
 
+class Registration(InTransactions):
+    """What sources hold becomes known, once."""
+
+    def register(
+        self,
+        acquisition: Description,
+        *,
+        zarr_path: str | Path,
+        model_name: str,
+        model_sha256: str,
+        params: Mapping[str, Any],
+        given: GivenFacts | None = None,
+        replaces: int | None = None,
+        channel: ChannelFact | None = None,
+    ) -> AcquisitionRow:
+        """Make an acquisition known, or return its row when it is; without `channel`, `params` say it, or it is 0.
+
+        The same source with another model, other parameters or another voxel size is another result with a row of its
+        own. `name` and `zarr_path` get a number when they are taken, so use those of the returned row. A source that
+        now holds an image of other size keeps its row; its old rows are dropped and it gets a new OME-Zarr.
+
+        Parameters
+        ----------
+        given : what a person said of this source alone
+        replaces : the acquisition that the source was taken for before, see `SourceBook.to_replace`; it keeps its id,
+            name and place, and nothing else
+        """
+        path = naming.as_place(zarr_path)
+        channel = channel or ChannelFact(params.get("nuclear_channel", 0), None)
+        with self._transaction() as connection:
+            model = (model_name, model_sha256)
+            now = self._now()
+            number = register(connection, acquisition, path, model, params, now, channel, given, replaces)
+            return lookups.acquisition(connection, number)
+
+    def set_aside_source(
+        self, source_path: str | Path, name: str, reason: str, taken: Iterable[taken_files.Source] = ()
+    ) -> AcquisitionRow:
+        """Note that a source cannot be opened, and why; a later `register` of the same source takes the row over.
+
+        What it looked like (`taken`) is kept with it: as long as it looks so, it need not be tried again.
+        """
+        with self._transaction() as connection:
+            number = set_aside(connection, Path(source_path), name, reason, self._now())
+            taken_files.note(connection, number, taken)
+            return lookups.acquisition(connection, number)
+
+    def add_timepoints(
+        self,
+        acquisition_id: int,
+        seen: Mapping[int, str],
+        files: Mapping[int, Path] | None = None,
+        taken: Sequence[taken_files.Source] = (),
+        former: Mapping[int, str] | None = None,
+        archive: bool = False,
+    ) -> tuple[int, ...]:
+        """Queue time points that are new, or whose content changed; return those. Old rows stay until new ones come.
+
+        Parameters
+        ----------
+        seen, former : mappings of the time point to its fingerprint, as now and as versions before made it
+        files : mapping of the time point to its file, kept with the result
+        taken, archive : the files that they are from, noted as taken with it; whether they wait for others
+        """
+        with self._transaction() as connection:
+            taken_files.note(connection, acquisition_id, taken)
+            now = self._now()
+            taken_files.answer_complaints(connection, acquisition_id, taken, now)
+            return add_timepoints(connection, acquisition_id, seen, files or {}, now, former, archive)
+
+
 def register(
     connection: Connection,
     acquisition: Description,
@@ -86,7 +160,7 @@ def register(
     row = _known_as(connection, values["source_key"], (values["result_key"], "", without))
     values |= numbering.in_steps(connection, row, acquisition, params)
     if row is None:
-        name, path = _free_names(connection, acquisition.name, zarr_path)
+        name, path = free_names(connection, acquisition.name, zarr_path)
         made = {"name": name, "zarr_path": path, "store_id": remade.new_id()}
         return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
     number = int(row["id"])
@@ -151,7 +225,7 @@ def set_aside(connection: Connection, source_path: Path, name: str, reason: str,
     return _inserted(
         connection,
         {
-            "name": _free_names(connection, name, None)[0],
+            "name": free_names(connection, name, None)[0],
             "source_path": str(source_path),
             "source_key": key,
             "result_key": "",
@@ -249,39 +323,11 @@ def _source(t: int, seen: Mapping[int, str], files: Mapping[int, Path]) -> dict[
 def _values(
     acquisition: Description, model: tuple[str, str], params: Mapping[str, Any], channel: ChannelFact
 ) -> dict[str, Any]:
-    z_um, y_um, x_um = acquisition.voxel_size_um or (None, None, None)
-    return {
-        "source_path": str(acquisition.source_path),
+    keys = {
         "source_key": source_key(acquisition.source_path),
         "result_key": result_key(acquisition, model[1], params),
-        "reader": acquisition.reader,
-        "size_t": int(acquisition.size_t),
-        "size_c": int(acquisition.size_c),
-        "size_z": int(acquisition.size_z),
-        "size_y": int(acquisition.size_y),
-        "size_x": int(acquisition.size_x),
-        "dtype": acquisition.dtype.name,
-        "voxel_z_um": z_um,
-        "voxel_y_um": y_um,
-        "voxel_x_um": x_um,
-        "voxel_source": acquisition.voxel_source,
-        "frame_interval_s": acquisition.frame_interval_s,
-        "axes_source": acquisition.origins.axes,
-        "time_source": acquisition.origins.time or acquisition.origins.axes,
-        "frame_interval_source": acquisition.origins.frame_interval,
-        "doubts": [*acquisition.doubts, *acquisition.lacks] or None,
-        "overruled": dict(acquisition.overruled) or None,
-        "started_at": acquisition.started_at,
-        "channel_names": list(acquisition.channel_names),
-        "first_number": acquisition.first_number,
-        "nuclear_channel": channel.channel,
-        "channel_source": channel.source,
-        **({} if channel.trial is None else {"channel_trial": channel.trial}),
-        "model_name": model[0],
-        "model_sha256": model[1],
-        "params": dict(params),
-        "nusetd_version": nusetd_version(),
     }
+    return keys | acquisition_record(acquisition, model, params, channel)
 
 
 def _inserted(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -302,39 +348,8 @@ def insert_numbered(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def free_name(connection: Connection, name: str) -> str:
-    """Return a name with the lowest number, if any, that leaves it unused."""
-    return _free_names(connection, name, None)[0]
-
-
-def _free_names(connection: Connection, name: str, zarr_path: naming.Place | None) -> tuple[str, str | None]:
-    """Return the name, and the place as it is stored, both with the lowest number that leaves them unused.
-
-    Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
-    """
-    folder = folder_of(connection)
-    if zarr_path is not None and naming.bundle_of(zarr_path) is not None:
-        free = next(p for n in count(1) if not _is_taken(connection, p := naming.numbered(zarr_path, n), folder))
-        return _free_names(connection, name, None)[0], naming.stored_place(free, folder)
-    for number in count(1):
-        free_name = name if number == 1 else f"{name}-{number}"
-        free_path = zarr_path if number == 1 or zarr_path is None else naming.numbered(zarr_path, number)
-        named = select(acquisitions.c.id).where(acquisitions.c.name == free_name)
-        if connection.execute(named).first() is None and not _is_taken(connection, free_path, folder):
-            break
-    return free_name, None if free_path is None else naming.stored_place(free_path, folder)
-
-
-def _is_taken(connection: Connection, place: naming.Place | None, folder: Path | None) -> bool:
-    """Say whether an acquisition has its results at a place; paths of before are absolute in the table."""
-    if place is None:
-        return False
-    there = acquisitions.c.zarr_path.in_({str(place), naming.stored_place(place, folder)})
-    return connection.execute(select(acquisitions.c.id).where(there)).first() is not None
-
-
 def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:
-    return {"zarr_path": _free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
+    return {"zarr_path": free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
 
 
 def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str, Any], now: str) -> None:

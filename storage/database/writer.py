@@ -17,6 +17,7 @@ from storage.connection.database_file import DatabaseFile
 from storage.connection.database_url import safe_url
 from storage.connection.engine import LOOP_TIMEOUT_MS, writing_engine
 from storage.connection.lock import ServerLock, WriterLock
+from storage.database.book import InTransactions
 from storage.database.change_book import ChangeBook
 from storage.database.corrections.correction_book import CorrectionBook
 from storage.database.ledger.event_book import EventBook
@@ -25,7 +26,7 @@ from storage.database.sources.channel_book import ChannelBook
 from storage.schema.migrate import upgrade
 
 
-class Writer:
+class Writer(InTransactions):
     """A database that this object alone writes."""
 
     def __init__(

@@ -9,8 +9,8 @@ from daemon import logs, pipeline
 from daemon.processing.channels.looking import doubt_about_channel, plain, question
 from daemon.processing.messages import ChooseTask, Chosen, Failed
 from daemon.processing.recipe import StoredRecipe
-from daemon.processing.steps.analysing import give_back, refusal
 from daemon.processing.steps.books import Books
+from daemon.processing.steps.time_points import give_back, refusal
 from nuset_engine.channels.choice import Verdict
 from storage.errors import StaleJobError
 from storage.schema.rows import ChannelFact

@@ -6,13 +6,12 @@ from typing import Any
 
 from daemon import pipeline
 from daemon.processing.corrections.correcting import Amending, Correcting, CorrectingLinks
-from daemon.processing.steps.analysing import Analysing
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.choosing import ChoosingChannel
 from daemon.processing.steps.finishing import Completing, Finishing
-from daemon.processing.steps.linking import Committing, CommittingCorrected, Tracking
 from daemon.processing.steps.renewing import MakingCurrent, Replaying, StagingTracks
 from daemon.processing.steps.showing import Painting, Publishing
+from daemon.processing.steps.time_points import Analysing, Committing, CommittingCorrected, Tracking
 
 
 def handlers(books: Books) -> dict[str, Any]:

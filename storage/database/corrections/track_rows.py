@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
-from storage.database.commits import upsert
-from storage.database.records import track_record
+from storage.database.records import track_record, upsert
 from storage.database.track_measures import measured, with_measures
 from storage.schema.tables import nuclei, plain_track_ids, plain_tracks, timepoints, tracks
 from tracking.corrections.renaming import CorrectedTracks

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, insert, select, update
 
 from storage.database.book import Book
-from storage.database.commits import upsert
+from storage.database.records import upsert
 from storage.query.noticing.sendings import DUE, KEPT, SENT, VOID, Sending
 from storage.schema.tables import events, rule_sendings, rule_states
 

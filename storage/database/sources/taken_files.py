@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, update
 
-from storage.database.commits import upsert
+from storage.database.records import upsert
 from storage.schema.states import AcquisitionState
 from storage.schema.tables import acquisitions, forgotten_sources
 from storage.schema.tables import sources as table

@@ -17,6 +17,7 @@ from storage import naming
 from storage.connection.database_folder import folder_of
 from storage.database import registration
 from storage.database.ledger import entries
+from storage.database.stores import free_names
 from storage.schema.event_kinds import EventKind
 from storage.schema.tables import (
     acquisitions,
@@ -91,7 +92,7 @@ def take(source: Connection, target: Connection, number: int) -> TakenOver:
     place = row["zarr_path"]
     whole = None if place is None else naming.as_place(naming.whole_place(place, folder_of(source)))
     values = {name: value for name, value in row.items() if name != "id"}
-    values["name"] = registration.free_name(target, row["name"])
+    values["name"] = free_names.free_name(target, row["name"])
     values["zarr_path"] = None if whole is None else naming.stored_place(whole, folder_of(target))
     new = registration.insert_numbered(target, _without_nulls(acquisitions, values))
     for table in OF_RESULTS:

@@ -15,8 +15,8 @@ from daemon import pipeline
 from daemon.processing.corrections.correcting import Amending, Correcting, CorrectingLinks
 from daemon.processing.messages import Cause, CorrectTask, Failed, TrackTask
 from daemon.processing.steps.books import Books
-from daemon.processing.steps.linking import Committing, CommittingCorrected
 from daemon.processing.steps.renewing import Replaying
+from daemon.processing.steps.time_points import Committing, CommittingCorrected
 from daemon.processing.tracker_cache import TrackerCache
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
