@@ -23,12 +23,14 @@ from daemon.processing.messages import CannotServe, EngineSetup, Progress, Ready
 from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Awaited, Died, Event
 from storage import naming
+from storage.version import nusetd_version
 
 NEAR_STEPS = frozenset({"track", "finish", "replay", "correct"})
 """Steps of the pipeline that read the database, which workers of the cluster never do."""
 
 _LOST_S = 30.0  # a worker that lost its scheduler has noticed by then, and stopped
 _SETTLE_S = 120.0  # how long those that were there first may take to be introduced
+_ASK_AGAIN_S = 30.0  # a folder may have been mounted by then, or a program installed
 
 
 @dataclass(eq=False)
@@ -159,6 +161,7 @@ class DaskWorkers:
         self._setup, self._changes, self._model = replace(self._setup, weights=weights), True, None
         self._near.use(weights)
         for worker in self._members.values():
+            worker.state = "starts"
             self._introduce(worker)
 
     def start(self) -> None:
@@ -202,6 +205,7 @@ class DaskWorkers:
                 yield from self._conclude(noticed)
         yield from self._settled()
         yield from self._silent()
+        self._ask_refused()
         self._tell_reason()
 
     def is_gone(self, death: Died) -> bool:
@@ -215,6 +219,7 @@ class DaskWorkers:
         elif worker is not None:
             self._take_back(worker)
             self._submit(worker, self._new_key(), at_worker.let_go)
+            worker.state = "starts"
             self._introduce(worker)
         else:
             for one in self._members.values():
@@ -239,7 +244,7 @@ class DaskWorkers:
             self._introduce(self._members[address])
 
     def _introduce(self, worker: ClusterWorker) -> None:
-        worker.state, worker.key, worker.spoke = "starts", self._new_key(), self._clock()
+        worker.key, worker.spoke = self._new_key(), self._clock()
         places = Places(self._marks.made(), self._sources)
         self._submit(worker, worker.key, at_worker.introduce, self._setup, places)
 
@@ -249,6 +254,7 @@ class DaskWorkers:
             self._refuse(worker, _stranger(introduced, self._model))
             return
         worker.state, worker.pid, worker.host = "serves", introduced.pid, introduced.host
+        self._refusals.pop(worker.address, None)
         self._changes &= any(one.state == "starts" for one in self._members.values())
         if self._settling is not None and self._settling.waits - {worker.address}:
             self._settling.ready.append((worker, introduced.ready))
@@ -303,27 +309,37 @@ class DaskWorkers:
         worker = self._at(over.key)
         if worker is None:
             return  # it was given up: whatever it says changes nothing
-        if over.error is not None:
+        introduces = worker.task is None
+        if over.error is not None and not introduces:
             yield from self._lose(worker.address, f"could not do it ({over.error})")
             return  # it is introduced again, if it is still there
-        introduces = worker.task is None
         worker.key, worker.task = None, None
-        if isinstance(over.result, Introduced):
+        if over.error is not None:
+            self._refuse(worker, _no_answer(worker, over.error, self._access.address))
+        elif isinstance(over.result, Introduced):
             yield from self._came(worker, over.result)
         elif introduces:
             self._refuse(worker, over.result.reason)
             if self._changes:
                 yield worker, over.result
         elif isinstance(over.result, CannotServe):
+            worker.state = "starts"
             self._introduce(worker)
         else:
             yield worker, over.result
 
     def _refuse(self, worker: ClusterWorker, reason: str) -> None:
+        if self._refusals.get(worker.address) != reason:
+            logs.warning("a worker cannot be used", worker=worker.address, reason=reason)
         worker.state = "refused"
         self._refusals[worker.address] = reason
-        logs.warning("a worker cannot be used", worker=worker.address, reason=reason)
         self._waits_no_more(worker.address)
+
+    def _ask_refused(self) -> None:
+        """Introduce those anew whose reason may have passed."""
+        for worker in self._members.values():
+            if worker.state == "refused" and worker.key is None and self._clock() - worker.spoke > _ASK_AGAIN_S:
+                self._introduce(worker)
 
     def _silent(self) -> Heard:
         now = self._clock()
@@ -354,6 +370,14 @@ class DaskWorkers:
         if reason != self._told_reason and reason is not None:
             logs.warning("workers wait", reason=reason)
         self._told_reason = reason
+
+
+def _no_answer(worker: ClusterWorker, error: str, scheduler: str) -> str:
+    """Say why a worker that could not even answer is given nothing."""
+    return (
+        f"the worker {worker.address} could not run this program ({error}): start it with "
+        f"`nusetd worker --scheduler {scheduler}` of nusetd {nusetd_version()}, the version here."
+    )
 
 
 def _stranger(introduced: Introduced, model: Ready) -> str:

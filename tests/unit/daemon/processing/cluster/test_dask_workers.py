@@ -232,6 +232,49 @@ def test_a_worker_that_cannot_see_the_output_is_named_and_the_others_serve(scene
     assert "can be used: host b does not see /out" in str(scene.workers.waits_for)
 
 
+def test_a_worker_that_cannot_run_the_program_is_named_once_and_asked_again_in_a_while(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that is not `nusetd worker`, or of another version: Dask itself cannot read what it is given."""
+    fault = "ModuleNotFoundError: No module named 'daemon'"
+    scene.hear(Members(frozenset("a")))
+    assert scene.hear(Over(scene.cluster.given[-1][1], error=fault)) == []
+    reason = str(scene.workers.waits_for)
+    assert "the worker a could not run this program (ModuleNotFoundError" in reason
+    assert "nusetd worker --scheduler tcp://127.0.0.1:8786" in reason
+    scene.hear(Members(frozenset("a")))
+    assert len(scene.cluster.given) == 1, "it was asked again at once"
+    scene.now = 31.0
+    scene.hear()
+    scene.hear()
+    assert len(scene.cluster.given) == 2
+    assert scene.workers.waits_for == reason, "nothing has changed yet"
+    scene.hear(Over(scene.cluster.given[-1][1], error=fault))
+    scene.now = 62.0
+    scene.hear()
+    assert scene.hear(Over(scene.cluster.given[-1][1], Introduced(MODEL, "host of a", 7))) == [("a", MODEL)]
+    assert scene.workers.waits_for is None
+    assert scene.workers.idle()
+    assert sum("a worker cannot be used" in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("after", ["a folder was mounted", "other weights"])
+def test_a_refused_worker_serves_once_its_reason_is_gone(scene: Scene, after: str) -> None:
+    scene.serve("a")
+    scene.hear(Members(frozenset("ab")))
+    scene.hear(Over(scene.cluster.given[-1][1], CannotServe("host b does not see /out: mount it there.")))
+    assert len(scene.workers.idle()) == 1
+    if after == "other weights":
+        scene.workers.use("others")
+        scene.cluster.introduce("a")
+    else:
+        scene.now = 31.0
+    scene.hear()
+    key = [key for address, key, _, _ in scene.cluster.given if address == "b"][-1]
+    scene.hear(Over(key, Introduced(MODEL, "host of b", 8)))
+    assert len(scene.workers.idle()) == 2
+
+
 def test_one_that_is_ended_gives_its_memory_back_and_is_introduced_anew(scene: Scene) -> None:
     scene.serve("a")
     worker, key = scene.give()
