@@ -18,7 +18,7 @@ from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
-from daemon.progress import Bars, Overall
+from daemon.progress import Bars
 from daemon.sentences import Sentences
 from daemon.upkeep.forgetting import Forgetting
 from daemon.upkeep.superseded import give_way
@@ -92,7 +92,7 @@ class _Run:
     options: ProcessOptions
     catalog: Catalog
     parts: Assembly
-    overall: Overall
+    bars: Bars
     doubts: Mapping[int, Sequence[str]]
     rows: dict[int, None] = field(default_factory=dict)  # in the order in which they were taken up
     faults: int = 0
@@ -114,8 +114,13 @@ class _Run:
         """Hear what was found in files, and have the queue loop go on."""
         self.parts.inspection_client.turn()
         if self.parts.queue_loop.model is not None:  # the engine is not loaded before there is something to do
-            self.parts.queue_loop.step(0.0)
+            self.step(0.0)
         wait(self.parts.told, wait_s)
+
+    def step(self, wait_s: float = 0.5) -> None:
+        """Have the queue loop go on, and tell what it waits for."""
+        self.parts.queue_loop.step(wait_s)
+        self.bars.wait(self.parts.queue_loop.troubles)
 
 
 def process(options: ProcessOptions) -> int:
@@ -136,16 +141,16 @@ def process(options: ProcessOptions) -> int:
                 doubts[seen.acquisition.id].append(seen.reason)
 
         parts = assemble(catalog, options.engine, Where([options.output]), _RULES, Hooks(hear))
-        run = _Run(options, catalog, parts, bars.overall, doubts)
+        run = _Run(options, catalog, parts, bars, doubts)
         try:
             groups = _groups(run)
-            run.overall.expect(len(groups))
+            run.bars.overall.expect(len(groups))
             while parts.queue_loop.model is None and groups:
-                parts.queue_loop.step(0.5)
+                run.step()
             for paths, facts, answer in _opened(groups, run):
                 _take_up(paths, facts, answer, run)
             while parts.queue_loop.unfinished:
-                parts.queue_loop.step(0.5)
+                run.step()
             _let_series_count(run)
         finally:
             parts.stop()
@@ -194,18 +199,14 @@ def _candidates(options: ProcessOptions) -> list[Path]:
         found.update(dict.fromkeys(readers.discover(given, options.pattern)))
         previews += readers.left_out(given, options.pattern)
     if previews:
-        verb, what = ("is", "a preview") if len(previews) == 1 else ("are", "previews")
+        verb, what = ("is", "a preview") if len(previews) == 1 else (f"and {len(previews) - 1} more are", "previews")
         complain(
-            f"{_some(previews)} {verb} taken for {what} of the image of the same name and left out: give pictures by "
+            f"{previews[0]} {verb} taken for {what} of the image of the same name and left out: give pictures by "
             "their own names to process them."
         )
     if not found:
         raise DaemonError(f"There is no image in {', '.join(map(str, options.paths))}: nothing was processed.")
     return list(found)
-
-
-def _some(paths: Sequence[Path]) -> str:
-    return f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _why_not(path: Path, answer: Answer) -> str:
@@ -233,7 +234,7 @@ def _opened(groups: Sequence[list[Path]], run: _Run) -> Iterator[tuple[list[Path
         while not answers and not run.opened.issuperset(paths):
             run.turn(_TURN_S)
         if run.opened.issuperset(paths):
-            run.overall.over(worked=False)
+            run.bars.overall.over(worked=False)
         else:
             yield paths, facts, answers[0]
 
@@ -242,10 +243,10 @@ def _take_up(paths: list[Path], facts: GivenFacts, answer: Answer, run: _Run) ->
     """Queue what was opened."""
     if not isinstance(answer, Opened) or answer.error is not None:
         _complain(paths[0], (isinstance(answer, Opened) and answer.error) or _why_not(paths[0], answer), run)
-        run.overall.over(worked=False)
+        run.bars.overall.over(worked=False)
         return
     run.opened |= answer.beside.keys()
-    run.overall.expect(len(answer.found) - 1)
+    run.bars.overall.expect(len(answer.found) - 1)
     called, several = naming_for(paths[0], run.options), len(answer.found) > 1
     for found in answer.found:
         try:
@@ -253,7 +254,7 @@ def _take_up(paths: list[Path], facts: GivenFacts, answer: Answer, run: _Run) ->
         except EngineFailedError:  # the queue loop turns meanwhile: this is about no file
             raise
         except (StorageError, DaemonError, OSError) as error:  # the other images of a file go on
-            run.overall.over(worked=False)
+            run.bars.overall.over(worked=False)
             of_one = found.description if several else None
             _complain(of_one.source_path if of_one else paths[0], str(error), run, of_one.name if of_one else None)
 
@@ -292,11 +293,11 @@ def _admit(found: Found, facts: GivenFacts, run: _Run, called: Callable[[str], s
         row = _placed(found, recipe, run, called)
     _say_numbers(run, row)
     if row.id in run.rows:
-        run.overall.over(worked=False)
+        run.bars.overall.over(worked=False)
     else:
         run.rows[row.id] = None
         if row.state in FINISHED and not run.catalog.is_waiting(row.id):  # by a run before this one
-            run.overall.over(worked=False)
+            run.bars.overall.over(worked=False)
     run.parts.queue_loop.end(row.id)
 
 
@@ -323,7 +324,7 @@ def _placed(found: Found, recipe: Recipe, run: _Run, called: Callable[[str], str
         return pipeline.admit(run.catalog, found, recipe, run.options.output, called=called)
     former = pipeline.former(run.catalog, found, recipe, any_channel=False)
     while former is not None and not loop.hold(former, "It is read again with other facts."):
-        loop.step(0.5)
+        run.step()
     row = pipeline.admit(run.catalog, found, recipe, run.options.output, (), called, given, former)
     loop.show_again(row.id)
     return row
@@ -362,9 +363,8 @@ def _report(run: _Run) -> int:
         row = run.catalog.acquisition(row_id)
         states[row.state] += 1
         points = run.catalog.timepoints(row_id)
-        count = sum(point.nuclei_count or 0 for point in points)
         channel = f", {row.channel_in_words}" if (row.size_c or 1) > 1 else ""
-        times = f"{count} nuclei in {_time_points(row, points)}"
+        times = f"{sum(point.nuclei_count or 0 for point in points)} nuclei in {_time_points(row, points)}"
         words = f"{row.name}: {row.state}, {times}{found[row_id]}{channel}, {row.zarr_path}{_untimed(row)}"
         say(shown(words, allowed=""))
         _say_doubts(row, run)

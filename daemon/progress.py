@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from daemon.processing.queue_loop import Seen
+    from daemon.processing.steps.troubles import Trouble
 
 LINES_S = 30.0
-"""Seconds between two lines about the same acquisition."""
+"""Seconds between two lines about the same."""
 
+_LASTS_S = 3.0  # what is over sooner is not worth a line
 
 _PACE_OF = 200  # images over which a pace is taken
 
@@ -56,6 +59,14 @@ class Overall:
         return f"{words}, {_pace(pace)}, {_spoken(left / pace)} left"
 
 
+@dataclass
+class _Wait:
+    """Since when something is waited for, or when a line told of it, and with which reason."""
+
+    at: float
+    said: str | None = None
+
+
 class Bars:
     """Shows the time point under way, slice by slice, how many of its acquisition are done, and when the rest will be.
 
@@ -75,6 +86,7 @@ class Bars:
         self._told: dict[int, float] = {}
         self.overall = Overall(clock)
         self._told_overall = clock()
+        self._waits: dict[str, _Wait] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +111,22 @@ class Bars:
         elif seen.what == "done" and self._clock() - self._told.get(number, 0.0) >= LINES_S:
             self._told[number] = self._clock()
             complain(f"{seen.acquisition.name}: {self._progress(seen)}")
+
+    def wait(self, troubles: Sequence[Trouble]) -> None:
+        """Tell what a run waits for, once it has lasted a moment, and when that is over."""
+        now, reasons = self._clock(), {one.subject: one.reason for one in troubles}
+        for subject, reason in reasons.items():
+            known = self._waits.setdefault(subject, _Wait(now))
+            if reason != known.said and now - known.at >= (_LASTS_S if known.said is None else LINES_S):
+                known.at, known.said = now, reason
+                self._complain(f"{subject} waits: {reason}")
+        for subject in [subject for subject in self._waits if subject not in reasons]:
+            if self._waits.pop(subject).said is not None:
+                self._complain(f"{subject} waits no more.")
+
+    def _complain(self, sentence: str) -> None:
+        self._close()
+        complain(sentence)
 
     def _finish(self, number: int) -> None:
         """One image is over: what was kept of it is forgotten, and now and then all are told of."""

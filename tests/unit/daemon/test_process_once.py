@@ -22,7 +22,7 @@ from daemon.watching.inspection import Answer, InspectionRequest, Open, inspect
 class Parts:
     """What looks into files at once, and a queue loop that does nothing."""
 
-    connections = told = ()
+    connections = told = troubles = ()
     model, unfinished = MODEL, False
 
     def __init__(self) -> None:
