@@ -123,6 +123,7 @@ class DaskWorkers:
         self._settling: _Settling | None = None
         self._away: str | None = "is not reached yet"
         self._refusals: dict[str, str] = {}
+        self._fled: str | None = None  # who left last, before it could serve
         self._told_reason: str | None = None
         self._changes = False  # other weights are being loaded
         self._model: Ready | None = None  # what the first has loaded, and all have to
@@ -149,7 +150,9 @@ class DaskWorkers:
             return None
         if self._refusals:
             return f"no worker of the Dask cluster {address} can be used: {next(iter(self._refusals.values()))}"
-        return f"the Dask cluster {address} has no workers: start one with `nusetd worker --scheduler {address}`"
+        start = f"start one with `nusetd worker --scheduler {address}` of nusetd {nusetd_version()}"
+        fled = "" if self._fled is None else f" ({self._fled} left when it was spoken to, as one without nusetd does)"
+        return f"the Dask cluster {address} has no workers{fled}: {start}"
 
     @property
     def weights(self) -> str:
@@ -254,6 +257,7 @@ class DaskWorkers:
             self._refuse(worker, _stranger(introduced, self._model))
             return
         worker.state, worker.pid, worker.host = "serves", introduced.pid, introduced.host
+        self._fled = None
         self._refusals.pop(worker.address, None)
         self._changes &= any(one.state == "starts" for one in self._members.values())
         if self._settling is not None and self._settling.waits - {worker.address}:
@@ -289,6 +293,8 @@ class DaskWorkers:
         if self._settling is not None:
             self._settling.ready = [pair for pair in self._settling.ready if pair[0] is not worker]
         logs.info("a worker left", worker=address, how=how)
+        if worker.state == "starts" and self._away is None:
+            self._fled = address
         if worker.task is not None:
             reason = f"The worker {address} ({worker.host}) {how}"
             yield worker, Lost(reason, killed=True, until=self._clock() + _LOST_S)

@@ -188,6 +188,16 @@ def test_an_idle_worker_that_leaves_is_ordinary(scene: Scene) -> None:
     assert [one.address for one in scene.workers.idle() if isinstance(one, ClusterWorker)] == ["a"]
 
 
+def test_one_that_leaves_as_it_is_spoken_to_is_told_of_until_another_serves(scene: Scene) -> None:
+    """A worker of Dask without this program, or with another version of it, falls over what it cannot read."""
+    scene.hear(Members(frozenset("a")))
+    scene.hear(Members(frozenset()))
+    assert "has no workers (a left when it was spoken to" in str(scene.workers.waits_for)
+    scene.serve("b")
+    scene.hear(Members(frozenset()))
+    assert "has no workers: start one" in str(scene.workers.waits_for)
+
+
 def test_a_scheduler_that_goes_and_comes_back_is_waited_for(scene: Scene) -> None:
     scene.serve("a")
     scene.give()
