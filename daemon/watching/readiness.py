@@ -211,7 +211,7 @@ def _identify_many(paths: Iterable[str | Path]) -> Iterator[Identity | None]:
 
 def _identify_one(path: str | Path) -> Identity | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except PermissionError:
         return _identify_closed(path)
     except OSError:

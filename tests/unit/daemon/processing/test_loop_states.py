@@ -59,6 +59,7 @@ def test_an_acquisition_is_held_until_nobody_works_on_it_and_then_nothing_of_it_
     made.actor.tracks = True
     made.step(DEATH)
     for _ in range(10):
+        loop.show_again(made.row.id)
         if loop.hold(made.row.id, "It is read again."):
             break
         made.step(*([Painted()] if isinstance(made.actor.task, PaintTask) else []))
@@ -120,3 +121,9 @@ def test_as_many_workers_are_reckoned_with_as_there_are(made: Stage, monkeypatch
         monkeypatch.setattr(type(loop._workers), "all", there)
         loop._execute(gives=False)
         assert loop._books.workers == reckoned
+
+
+def test_what_workers_wait_for_is_a_trouble(made: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made.queue_loop.troubles == []
+    monkeypatch.setattr(type(made.queue_loop._workers), "waits_for", "a killed service has not ended")
+    assert [str(one) for one in made.queue_loop.troubles] == ["worker: a killed service has not ended."]

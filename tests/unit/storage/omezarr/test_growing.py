@@ -85,3 +85,13 @@ def test_a_level_that_alone_is_longer_counts_as_seen(pyramid: GrowingPyramid) ->
 def test_folders_of_a_time_point_are_told_small_levels_first(pyramid: GrowingPyramid) -> None:
     between = "/c" if pyramid._levels[0].shards else ""
     assert pyramid.folders(7) == [f"1{between}/7", f"0{between}/7"]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u4", "i2", "f4"])
+def test_a_chunk_is_background_where_all_of_it_is_the_value_that_is_asked_for(dtype: str) -> None:
+    """Only of such chunks nothing is written."""
+    chunk = growing._prototype().nd_buffer
+    for values in ([0, 0, 0], [5, 5, 5], [0, 5, 0]):
+        held = chunk.from_numpy_array(np.array(values, dtype))
+        for other in (0, 5):
+            assert held.all_equal(other) is all(value == other for value in values)
