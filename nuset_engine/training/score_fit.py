@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nuset_engine.arrays import LabelsYX, MaskYX, PlaneYX, ScoresN
+from nuset_engine.anchors import LEVELS
+from nuset_engine.arrays import HeadYXK, InputsNYXC, LabelsYX, MaskYX, PlaneYX
 from nuset_engine.evaluation.metrics import match
 from nuset_engine.evaluation.scores import seen_nuclei
 from nuset_engine.inference.instances import nuclei_of
-from nuset_engine.inference.passes import PlaneMaps, run_network
-from nuset_engine.inference.proposals import Proposals
+from nuset_engine.inference.passes import run_network
+from nuset_engine.inference.predictor import Prediction, Predictor
+from nuset_engine.inference.survey import survey
 from nuset_engine.network import keras
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.scaled_plane import ScaledPlane
@@ -38,11 +40,25 @@ class Judged:
     seen: MaskYX | None = None
 
 
+class Moved(Predictor):
+    """A network with something added to the logits of its scores."""
+
+    def __init__(self, of: Predictor, shift: float) -> None:
+        self.weights, self._of, self._shift = of.weights, of, np.float32(shift)
+
+    def predict(self, inputs: InputsNYXC) -> list[Prediction]:
+        """Predict as the network does, but more or less sure."""
+        return [replace(one, heads=self._moved(one.heads)) for one in self._of.predict(inputs)]
+
+    def _moved(self, heads: tuple[HeadYXK, ...]) -> tuple[HeadYXK, ...]:
+        added = [np.where(np.arange(level.count * 5) < level.count, self._shift, np.float32(0)) for level in LEVELS]
+        return tuple(head + more for head, more in zip(heads, added, strict=True))
+
+
 def fitted_shift(segmenter: Segmenter, judged: Sequence[Judged]) -> float:
     """What is to be added to the logits of scores, by the average precision at 0.5 over all nuclei of some images.
 
-    Sizes, polarity and intensities are those that the network measures as it is; of shifts that serve equally well it
-    is the smallest one. 0 where no nucleus is labelled.
+    Of shifts that serve equally well it is the smallest one. 0 where no nucleus is labelled.
     """
     counts = np.sum([_counts(segmenter, one) for one in judged], axis=0)
     hits, found, true = counts.T
@@ -71,32 +87,22 @@ def _counts(segmenter: Segmenter, one: Judged) -> list[tuple[int, int, int]]:
 
 
 def _found(segmenter: Segmenter, image: PlaneYX) -> list[LabelsYX]:
-    """Labels of an image by each shift; the network looks once."""
-    known, own = segmenter.statistics([image]), segmenter.params
+    """Labels of an image by each shift; sizes too are measured by the nuclei that one is sure of."""
+    return [_segmented(Moved(segmenter.predictor(stacked=False), shift), segmenter.params, image) for shift in SHIFTS]
+
+
+def _segmented(predictor: Predictor, params: SegmentationParams, image: PlaneYX) -> LabelsYX:
+    """Labels of a single plane."""
+    known = survey([image], predictor, params, stacked=False)
     if known.is_blank:
-        return [np.zeros(image.shape, np.int32) for _ in SHIFTS]
-    params = known.outlined(own)
-    (least,) = _shifted(np.array([own.seed_score], np.float32), -max(SHIFTS))
+        return np.zeros(image.shape, np.int32)
     (maps,) = run_network(
         [ScaledPlane(image, known.scale, known.intensity.background, known.exposure).whole()],
         known.intensity,
-        segmenter.predictor(stacked=False),
+        predictor,
         stacked=False,
-        tile=own.tile_px,
-        min_score=float(least),
-        nms_iou=own.nms_iou,
+        tile=params.tile_px,
+        min_score=params.seed_score,
+        nms_iou=params.nms_iou,
     )
-    return [nuclei_of(_with_scores(maps, shift, params), image.shape, params).labels for shift in SHIFTS]
-
-
-def _with_scores(maps: PlaneMaps, shift: float, params: SegmentationParams) -> PlaneMaps:
-    """The maps as they would be; what wins a suppression wins it by any shift."""
-    scores = _shifted(maps.proposals.scores, shift)
-    return replace(maps, proposals=Proposals(maps.proposals.boxes, scores).where(scores > params.seed_score))
-
-
-def _shifted(scores: ScoresN, shift: float) -> ScoresN:
-    """Scores between 0 and 1 with something added to their logits."""
-    odds = np.exp(np.float32(shift)) * scores / np.maximum(1 - scores, np.float32(1e-6))
-    shifted: ScoresN = np.divide(odds, 1 + odds, dtype=np.float32)
-    return shifted
+    return nuclei_of(maps, image.shape, known.outlined(params)).labels

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from calibrate_doubts import curve
+from calibrate_doubts import by_chance, curve
 from doubt_movies import JUDGED, SeenFrame, compared
 from doubt_truth import Graph, Judgement, Node, Truth, graph_of, truth_of
 
@@ -449,6 +449,7 @@ def main() -> int:
     bins = curve(np.array([p for p, _ in pairs]), np.array([w for _, w in pairs], np.float64))
     print(pd.DataFrame(rows).round(4).to_string())
     print(pd.DataFrame(bins).to_string(index=False))
+    print(f"stated and observed, 0.1 to 0.9: {by_chance(bins)}")
     said = faults(rows)
     print("\n".join(said) or "all limits kept")
     return int(bool(said))

@@ -22,6 +22,7 @@ import pandas as pd
 from bench_tracking import disturbed, embryo, thinned
 from doubt_movies import FITTED, MOVIES, seen
 from doubt_truth import Graph, Judgement, Node, Truth, graph_of, truth_of, truth_of_positions
+from scipy.stats import chi2
 
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.weights import find_weights
@@ -253,6 +254,16 @@ def curve(stated: np.ndarray, wrong: np.ndarray) -> list[dict[str, float]]:
                 }
             )
     return found
+
+
+def by_chance(bins: Sequence[dict[str, float]]) -> str:
+    """Whether what was observed between 0.1 and 0.9 is off by more than chance, over all bins (chi-square).
+
+    Independent decisions are assumed; those of one chain of errors are not, so that chance does more than this says.
+    """
+    middle = [one for one in bins if 0.1 <= one["stated"] < 0.9]
+    off = sum((b["observed"] - b["stated"]) ** 2 * b["decisions"] / (b["stated"] * (1 - b["stated"])) for b in middle)
+    return f"chi-square {off:.1f} in {len(middle)} bins, p = {chi2.sf(off, len(middle)):.2f}"
 
 
 def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:

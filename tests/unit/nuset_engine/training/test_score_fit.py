@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.io import imsave
 
-from nuset_engine.inference.passes import PlaneMaps
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training import score_fit, trainer
 from nuset_engine.training.examples import judged_images
-from nuset_engine.training.score_fit import SHIFTS, Judged, fitted_shift, shift_scores
+from nuset_engine.training.score_fit import SHIFTS, Judged, Moved, fitted_shift, shift_scores
 from nuset_engine.training.trainer import TrainingConfig, train
 
 
@@ -25,14 +23,8 @@ def test_who_is_less_sure_is_moved_back(
 ) -> None:
     """The same network with its scores moved: what serves best moves with them, against it."""
     image, labels = synthetic_image(np.random.default_rng(4), SyntheticParams(size_px=128))
-    see = score_fit.run_network
-
-    def less_sure(*planes: object, **how: object) -> list[PlaneMaps]:
-        (maps,) = see(*planes, **how)  # type: ignore[arg-type]
-        odds = np.exp(sureness) * maps.proposals.scores / (1 - maps.proposals.scores)
-        return [replace(maps, proposals=replace(maps.proposals, scores=odds / (1 + odds)))]
-
-    monkeypatch.setattr(score_fit, "run_network", less_sure)
+    less_sure = Moved(segmenter.predictor(stacked=False), sureness)
+    monkeypatch.setattr(segmenter, "predictor", lambda stacked: less_sure)
     assert least <= fitted_shift(segmenter, [Judged(image, labels)]) <= most
 
 
