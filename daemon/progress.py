@@ -119,10 +119,10 @@ class Bars:
             known = self._waits.setdefault(subject, _Wait(now))
             if reason != known.said and now - known.at >= (_LASTS_S if known.said is None else LINES_S):
                 known.at, known.said = now, reason
-                self._complain(f"{subject} waits: {reason}")
+                self._complain(f"waiting, {subject}: {reason}")
         for subject in [subject for subject in self._waits if subject not in reasons]:
             if self._waits.pop(subject).said is not None:
-                self._complain(f"{subject} waits no more.")
+                self._complain(f"waiting no more, {subject}: it goes on.")
 
     def _complain(self, sentence: str) -> None:
         self._close()

@@ -44,10 +44,10 @@ def test_what_lasts_is_told_once_and_its_end(clock: Clock, capsys: pytest.Captur
     bars = Bars(clock)
     for clock.now in (0.0, 3.0, 4.0, 100.0):
         bars.wait([FULL, Trouble("worker", "nobody is there.")] if clock.now >= 4.0 else [FULL])
-    assert lines(capsys) == [f"results waits: {FULL.reason}", "worker waits: nobody is there."]
+    assert lines(capsys) == [f"waiting, results: {FULL.reason}", "waiting, worker: nobody is there."]
     bars.wait([FULL])
     bars.wait([])
-    assert lines(capsys) == ["worker waits no more.", "results waits no more."]
+    assert lines(capsys) == ["waiting no more, worker: it goes on.", "waiting no more, results: it goes on."]
     bars.wait([])
     assert lines(capsys) == []
 
@@ -60,6 +60,6 @@ def test_a_reason_that_changes_is_told_anew_but_not_all_the_time(
         clock.now = float(second)
         bars.wait([Trouble("results", f"{second} MB are free.")])
     told = lines(capsys)
-    assert told[0] == "results waits: 3 MB are free."
+    assert told[0] == "waiting, results: 3 MB are free."
     assert len(told) == 2
-    assert told[1] == f"results waits: {3 + LINES_S:.0f} MB are free."
+    assert told[1] == f"waiting, results: {3 + LINES_S:.0f} MB are free."
