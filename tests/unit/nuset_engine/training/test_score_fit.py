@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
+from nuset_engine.anchors import LEVELS
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
@@ -26,6 +27,16 @@ def test_who_is_less_sure_is_moved_back(
     less_sure = Moved(segmenter.predictor(stacked=False), sureness)
     monkeypatch.setattr(segmenter, "predictor", lambda stacked: less_sure)
     assert least <= fitted_shift(segmenter, [Judged(image, labels)]) <= most
+
+
+def test_boxes_and_maps_stay_what_they_are(segmenter: Segmenter) -> None:
+    predictor = segmenter.predictor(stacked=False)
+    inputs = np.random.default_rng(0).normal(size=(1, 64, 64, predictor.channels)).astype(np.float32)
+    (plain,), (moved,) = predictor.predict(inputs), Moved(predictor, 0.5).predict(inputs)
+    np.testing.assert_array_equal(moved.foreground, plain.foreground)
+    for level, one, other in zip(LEVELS, plain.heads, moved.heads, strict=True):
+        np.testing.assert_allclose(other[..., : level.count] - one[..., : level.count], 0.5, atol=1e-5)
+        np.testing.assert_array_equal(other[..., level.count :], one[..., level.count :])
 
 
 def test_where_nobody_looked_nothing_decides(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
