@@ -58,7 +58,8 @@ TARGETS: dict[str, Tests] = {
         ),
     ),
     "storage/database/claims.py": Tests(
-        ("tests/unit/storage/database/test_claims.py",), (*_CATALOG, "tests/unit/storage/database/test_commits.py")
+        ("tests/unit/storage/database/test_claims.py", "tests/unit/storage/database/test_archives_wait.py"),
+        (*_CATALOG, "tests/unit/storage/database/test_commits.py"),
     ),
     "storage/database/commits.py": Tests(
         ("tests/unit/storage/database/test_commits.py", "tests/unit/storage/database/test_commit_reach.py"),

@@ -60,6 +60,7 @@ def test_an_acquisition_is_held_until_nobody_works_on_it_and_then_nothing_of_it_
     made.step(DEATH)
     for _ in range(10):
         loop.show_again(made.row.id)
+        loop._books.settled(made.row.id)
         if loop.hold(made.row.id, "It is read again."):
             break
         made.step(*([Painted()] if isinstance(made.actor.task, PaintTask) else []))
@@ -127,3 +128,14 @@ def test_what_workers_wait_for_is_a_trouble(made: Stage, monkeypatch: pytest.Mon
     assert made.queue_loop.troubles == []
     monkeypatch.setattr(type(made.queue_loop._workers), "waits_for", "a killed service has not ended")
     assert [str(one) for one in made.queue_loop.troubles] == ["worker: a killed service has not ended."]
+
+
+def test_what_people_said_is_unfinished_until_it_is_carried_out(made: Stage) -> None:
+    books = made.queue_loop._books
+    play_to_the_end(made)
+    assert not made.queue_loop.unfinished
+    books.to_correct.add(made.row.id)
+    assert made.queue_loop.unfinished
+    books.to_correct.clear()
+    books.corrections_changed = True
+    assert made.queue_loop.unfinished

@@ -16,7 +16,7 @@ from cases.stored import NO_UPDATE, acquisition, nuclei, one_to_one, register, w
 from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.database import commits
+from storage.database import records
 from storage.database.catalog import Catalog
 from storage.errors import StorageError
 from storage.schema.columns import metadata
@@ -246,5 +246,5 @@ def test_records_replace_those_with_their_key_in_the_words_of_the_server(dialect
         said.append(str(statement.compile(dialect=dialect)))
 
     connection: Any = SimpleNamespace(dialect=dialect, execute=execute)
-    commits.upsert(connection, tracker_states, [{"acquisition_id": 1, "t": 2, "state": b""}], ("acquisition_id",))
+    records.upsert(connection, tracker_states, [{"acquisition_id": 1, "t": 2, "state": b""}], ("acquisition_id",))
     assert said[0].endswith("ON CONFLICT (acquisition_id) DO UPDATE SET t = excluded.t, state = excluded.state")
