@@ -51,7 +51,7 @@ def write_archive(folder: Path, files: int) -> None:
     for cy, cx in ((12, 12), (34, 30)):
         image += 900.0 * np.exp(-((((y - cy) / 7) ** 2 + ((x - cx) / 7) ** 2) ** 2))
     for number in range(files):
-        image[0, 0, 0] = number
+        image[0, 0, :2] = 50 + number % 100, 50 + number // 100  # darker than a nucleus however many there are
         name = f"field-{number:05d}{'abcdefgh'[number % 8]}.tif"
         tifffile.imwrite(folder / name, image.astype(np.uint16), photometric="minisblack", metadata={"axes": "ZYX"})
 
