@@ -35,6 +35,7 @@ from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import AcquisitionState
+from tracking.params import TrackingParams
 from tracking.tracker import Tracker
 
 SHAPE = (3, 32, 56)
@@ -74,6 +75,8 @@ class CorrectedMovie:
     shift: int = 0
     model: str = "m"
     database: str | None = None  # a server's; else it lies in the folder
+    missed: tuple[tuple[int, int], ...] = ()  # where nuclei, the last ones, are not found: time points, labels
+    memory_frames: int = TrackingParams().memory_frames
 
     @property
     def where(self) -> str | Path:
@@ -83,7 +86,8 @@ class CorrectedMovie:
     def process(self) -> AcquisitionRow:
         """Put it through, from what is queued to complete: in a new folder as a copy of one that was."""
         if self.database is None and not self.output.exists():
-            return _copied(_processed(self.frames, self.shift, self.model), self.output)
+            made = _processed(self.frames, self.shift, self.model, self.missed, self.memory_frames)
+            return _copied(made, self.output)
         return self._process()
 
     def _process(self) -> AcquisitionRow:
@@ -97,7 +101,8 @@ class CorrectedMovie:
         """Make it known, with all of its time points."""
         image = self.image()
         place = self.output / f"{image.name}.ome.zarr"
-        params = Recipe(Ready(self.model, "0" * 64), Processing()).params(0) | {"of": self.model}
+        processing = Processing(tracking=TrackingParams(memory_frames=self.memory_frames))
+        params = Recipe(Ready(self.model, "0" * 64), processing).params(0) | {"of": self.model}
         row = catalog.register(image, zarr_path=place, model_name=self.model, model_sha256="0" * 64, params=params)
         catalog.add_timepoints(row.id, {t: image.fingerprint(t) for t in range(self.frames)})
         return row
@@ -125,7 +130,11 @@ class CorrectedMovie:
             if job is None:
                 break
             labels = labels_at(job.t, self.shift)
-            table = measure(Volume(labels, _trust(len(STARTS))), {0: image.planes(job.t, 0)}, 0, SPACING, job.t)
+            gone = [label for t, label in self.missed if t == job.t]
+            labels[np.isin(labels, gone)] = 0
+            table = measure(
+                Volume(labels, _trust(len(STARTS)).drop(gone)), {0: image.planes(job.t, 0)}, 0, SPACING, job.t
+            )
             store.write_timepoint(job.t, [image.planes(job.t, 0)], labels)
             if job.needs_replay:
                 update, measures = anew.advance(table), None
@@ -163,11 +172,11 @@ class CorrectedMovie:
 
 
 @cache
-def _processed(frames: int, shift: int, model: str) -> Path:
+def _processed(frames: int, shift: int, model: str, missed: tuple[tuple[int, int], ...], memory_frames: int) -> Path:
     """One that was put through, in a folder that stays to the end."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    CorrectedMovie(folder, frames, shift, model)._process()
+    CorrectedMovie(folder, frames, shift, model, None, missed, memory_frames)._process()
     return folder
 
 

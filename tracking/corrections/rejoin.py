@@ -48,29 +48,45 @@ def rejoin(links: LocalLinks, reach: int, never: set[tuple[int, int]], ended: se
 
 
 def _fill_gaps(links: LocalLinks, never: set[tuple[int, int]]) -> None:
-    """Let nuclei that corrections made, or left without links, take their place in tracks that miss one just there."""
+    """Let nuclei that corrections made, or left without links, take their place in tracks that miss them just there.
+
+    Several that follow each other do so together: where a track misses two nuclei, both may have been added.
+    """
     nodes = links.nodes
-    alone = [row for row in links.freed if links.is_open(row) and links.before[row] == NONE]
-    missing = {int(nodes.t[row]) for row in alone}
+    chains = _chains(links)
     gaps = [
         (row, after)
         for row, after in enumerate(links.after)
-        if after >= 0 and any(nodes.t[row] < t < nodes.t[after] for t in missing)
+        if after >= 0
+        and any(nodes.t[row] < nodes.t[first] and nodes.t[last] < nodes.t[after] for first, last in chains)
     ]
-    starts = {int(nodes.t[row]) for row in (*alone, *(one for one, _ in gaps))} if gaps else set()
+    starts = {int(nodes.t[row]) for row in (*(last for _, last in chains), *(one for one, _ in gaps))} if gaps else ()
     motions = {t: _Motion.after(links, t) for t in starts}
     found = []
-    for row in alone:
+    for first, last in chains:
         for one, two in gaps:
-            if nodes.t[one] < nodes.t[row] < nodes.t[two] and not {(one, row), (row, two)} & never:
-                before = _saving(links, one, row, motions[int(nodes.t[one])])
-                after = _saving(links, row, two, motions[int(nodes.t[row])])
+            fits = nodes.t[one] < nodes.t[first] and nodes.t[last] < nodes.t[two]
+            if fits and not {(one, first), (last, two)} & never:
+                before = _saving(links, one, first, motions[int(nodes.t[one])])
+                after = _saving(links, last, two, motions[int(nodes.t[last])])
                 if min(before, after) > 0:
-                    found.append((-before - after, row, one, two))
-    for _, row, one, two in sorted(found):
-        if links.after[one] == two and links.before[row] == NONE:
-            links.join(one, row)
-            links.join(row, two)
+                    found.append((-before - after, first, last, one, two))
+    for _, first, last, one, two in sorted(found):
+        if links.after[one] == two and links.before[first] == NONE:
+            links.join(one, first)
+            links.join(last, two)
+
+
+def _chains(links: LocalLinks) -> list[tuple[int, int]]:
+    """First and last of nuclei that follow each other, come from none, and go on as none; a lone one is both."""
+    found = []
+    for first in links.freed:
+        last = first
+        while links.after[last] >= 0:
+            last = links.after[last]
+        if links.before[first] == NONE and links.is_open(last):
+            found.append((first, last))
+    return found
 
 
 def _is_free(links: LocalLinks, row: int) -> bool:
