@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from tracking.evidence.beliefs import Sums
 from tracking.evidence.frame import Frame
 from tracking.graph import Track
 
-FORMAT = 5
+FORMAT = 6
+_OF_TRACK = tuple(one.name for one in fields(Track))
+_NOISE = frozenset({"positions", "features", "growth", "size", "usual", "residual", "seen"})
+"""Measured numbers, which packing makes hardly smaller."""
 _OF_ZIP = (zipfile.BadZipFile, zlib.error)
 
 
@@ -75,21 +78,38 @@ def pack(memory: Memory) -> bytes:
             "next_id": memory.next_id,
             "unit": memory.unit,
             "t": [frame.t for frame in memory.frames],
+            "counts": [len(frame) for frame in memory.frames],
             "sums": asdict(memory.sums),
             "frame_sums": [asdict(frame.sums) for frame in memory.frames],
-            "tracks": [list(asdict(track).values()) for track in memory.tracks.values()],
-            "told": [list(asdict(track).values()) for track in memory.told.values()],
+            "tracks": _values(memory.tracks),
+            "told": _values(memory.told),
         }
     )
-    arrays = {f"{i}/{name}": array for i, frame in enumerate(memory.frames) for name, array in frame.arrays().items()}
+    arrays = _joined(memory.frames)
     arrays["json"] = np.frombuffer(text.encode(), np.uint8)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
+            way = zipfile.ZIP_STORED if name in _NOISE else zipfile.ZIP_DEFLATED
             # numpy's own writer puts the time of day into the file; equal memories must give equal bytes.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy(array), way, compresslevel=1)
     return buffer.getvalue()
+
+
+def _joined(frames: list[Frame]) -> dict[str, StoredArray]:
+    """The arrays of all frames one after the other: a few long members cost less than many short ones."""
+    parts = [frame.arrays() for frame in frames]
+    return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+
+
+def _npy(array: StoredArray) -> bytes:
+    member = io.BytesIO()
+    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+    return member.getvalue()
+
+
+def _values(tracks: dict[int, Track]) -> list[list[Any]]:
+    return [[getattr(track, name) for name in _OF_TRACK] for track in tracks.values()]
 
 
 def unpack(data: bytes) -> Memory:
@@ -116,10 +136,12 @@ def unpack(data: bytes) -> Memory:
 
 def _memory(meta: dict[str, Any], arrays: dict[str, StoredArray]) -> Memory:
     """Memory from its JSON part and arrays by name."""
-    parts: list[dict[str, StoredArray]] = [{} for _ in meta["t"]]
+    counts, parts = meta["counts"], [dict[str, StoredArray]() for _ in meta["t"]]
     for name, array in arrays.items():
-        index, column = name.split("/")
-        parts[int(index)][column] = array
+        if len(array) != sum(counts):
+            raise ValueError(name)
+        for part, piece in zip(parts, np.split(array, np.cumsum(counts)[:-1]), strict=True):
+            part[name] = piece
     return Memory(
         frames=[
             Frame(t=t, sums=_sums(sums), **part)

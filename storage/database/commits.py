@@ -13,7 +13,7 @@ from storage.database.book import InTransactions
 from storage.database.corrections.around_step import plain_within
 from storage.database.ledger import track_changes
 from storage.database.ledger.entries import tell
-from storage.database.records import doubts_by_label, nuclei_records, plain, track_record, upsert, with_doubts
+from storage.database.records import DOUBT_COLUMNS, doubts_by_label, nuclei_records, plain, track_record, upsert
 from storage.database.track_measures import Measures, measured, with_measures
 from storage.errors import StorageError
 from storage.schema.event_kinds import RENEWED, EventKind
@@ -235,10 +235,10 @@ def _replace_nuclei(
     for frame in track_update.frames:
         if frame.t == job.t:
             ids = {int(label): int(track) for label, track in zip(frame.labels, frame.track_ids, strict=True)}
-    records = nuclei_records(job.acquisition, nuclei, ids)
+    said = next((doubts for doubts in track_update.doubts if doubts.t == job.t), None)
+    records = nuclei_records(job.acquisition, nuclei, ids, said)
     if records:
-        said = next((doubts for doubts in track_update.doubts if doubts.t == job.t), None)
-        connection.execute(insert(nuclei_table), with_doubts(records, said))
+        connection.execute(insert(nuclei_table), records)
     return min(records, key=lambda record: record["label"]).get("measurements") if records else None
 
 
@@ -265,7 +265,8 @@ def _doubt(connection: Connection, acquisition_id: int, doubts: FrameDoubts) -> 
         nuclei_table.c.t == int(doubts.t),
         nuclei_table.c.label == bindparam("of"),
     )
-    rows = [{"of": label, **said} for label, said in doubts_by_label(doubts).items()]
+    names = ("of", *DOUBT_COLUMNS)
+    rows = [dict(zip(names, (label, *said), strict=True)) for label, said in doubts_by_label(doubts).items()]
     if rows:
         connection.execute(update(nuclei_table).where(this), rows)
 

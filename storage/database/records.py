@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Columns of the engine's table that have a column of their own in the database.
 MEASURED_COLUMNS = tuple(name for name in NUCLEI_COLUMNS if name in tables.nuclei.columns)
 DOUBT_COLUMNS = ("doubt", "doubt_kind", "link_doubt", "end_doubt")
-NO_DOUBTS: Mapping[str, None] = dict.fromkeys(DOUBT_COLUMNS)
+NO_DOUBTS = (None,) * len(DOUBT_COLUMNS)
 Plain = bool | int | float | str | bytes | None
 _PLAIN = frozenset({bool, int, str, bytes, type(None)})
 _UNKNOWN = {"float64": math.nan, "int64": 0, "bool": False}
@@ -67,7 +67,9 @@ def plain_column(values: pd.Series | ValuesN) -> list[Any]:
     return [plain(v) for v in array.tolist()]
 
 
-def nuclei_records(acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mapping[int, int]) -> list[dict[str, Any]]:
+def nuclei_records(
+    acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mapping[int, int], doubts: FrameDoubts | None = None
+) -> list[dict[str, Any]]:
     """Return one record per nucleus for `schema.nuclei`.
 
     Parameters
@@ -75,6 +77,8 @@ def nuclei_records(acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mappi
     acquisition : AcquisitionRow
     nuclei : Nuclei
     track_ids : mapping of label to track id; nuclei that are not in it get none
+    doubts : FrameDoubts, optional
+        What is said of each; without, its columns are left out.
     """
     table = nuclei.table
     columns = {name: plain_column(table[name]) for name in MEASURED_COLUMNS}
@@ -84,23 +88,20 @@ def nuclei_records(acquisition: AcquisitionRow, nuclei: Nuclei, track_ids: Mappi
     columns["acquisition_id"] = [int(acquisition.id)] * count
     columns["t"] = [int(nuclei.t)] * count
     columns["source_t"] = [acquisition.source_t(int(nuclei.t))] * count
+    if doubts is not None:
+        said = doubts_by_label(doubts)
+        rows = [said.get(label, NO_DOUBTS) for label in columns["label"]]
+        columns |= {name: [row[at] for row in rows] for at, name in enumerate(DOUBT_COLUMNS)}
     if others:  # without, the column is left out: SQLAlchemy would write JSON's null, which is not SQL's
         columns["measurements"] = [{name: values[i] for name, values in others.items()} for i in range(count)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def with_doubts(records: list[dict[str, Any]], doubts: FrameDoubts | None) -> list[dict[str, Any]]:
-    """Return records of nuclei of one time point with what is said of each of them."""
-    said = {} if doubts is None else doubts_by_label(doubts)
-    return [{**record, **said.get(record["label"], NO_DOUBTS)} for record in records]
-
-
-def doubts_by_label(doubts: FrameDoubts) -> dict[int, dict[str, Any]]:
-    """Return the doubt columns of `schema.nuclei` by label."""
+def doubts_by_label(doubts: FrameDoubts) -> dict[int, tuple[Plain, ...]]:
+    """Return the values of `DOUBT_COLUMNS` by label."""
     links = plain_column(doubts.link_doubt), plain_column(doubts.end_doubt)
     rows = zip(plain_column(doubts.doubt), doubts.kinds(), *links, strict=True)
-    labels = doubts.labels.tolist()
-    return {label: dict(zip(DOUBT_COLUMNS, row, strict=True)) for label, row in zip(labels, rows, strict=True)}
+    return dict(zip(doubts.labels.tolist(), rows, strict=True))
 
 
 def nuclei_from_rows(t: int, unit: Literal["um", "px"], rows: Sequence[RowMapping]) -> Nuclei:

@@ -34,8 +34,11 @@ class Curve:
 
     def __call__(self, feature: FloatsN) -> FloatsN:
         """Add up nothing but this feature (N,)."""
-        known = np.interp(feature, self.knots, self.values)
-        return np.asarray(np.where(np.isnan(feature), self.unknown, known))
+        found = np.interp(feature, self.knots, self.values)
+        unknown = np.isnan(feature)
+        if unknown.any():
+            found[unknown] = self.unknown
+        return np.asarray(found)
 
 
 @dataclass(frozen=True)

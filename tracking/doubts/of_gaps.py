@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, PointsZYX, RowsN, VectorZYX
-from tracking.doubts.surroundings import Crossing, Logits, along, column, edge, follower, light, middle, odds_along
+from tracking.doubts.surroundings import Crossing, Logits, along, column, edge, follower, light, odds_along
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 
@@ -32,7 +32,7 @@ def missed_features(frames: list[Frame], index: int, step: Crossing, wrong: Logi
         "moved": np.minimum(np.linalg.norm(moved, axis=1) / step.scale, AWAY),
         "rise": np.abs(frame.size[rows] - along(frames, before, source, "size")),
         "light": np.abs(light(frame)[rows] - along(frames, before, source, "log_intensity")),
-        "size": frame.size[rows] - middle(frame.size),
+        "size": frame.size[rows] - frame.middle_size,
         "border": border,
         "edge": edge(frame)[rows] / step.scale,
         "host": np.minimum(distance / step.scale, AWAY),
@@ -68,9 +68,9 @@ def _there(
         frame, here = frames[index], np.flatnonzero(at == index)
         if not len(frame):
             continue
-        far, row = nearest(frame.positions, places[here], 1)
+        far, row = nearest(frame.tree, places[here], 1)
         distance[here], found = far[:, 0], row[:, 0]
-        size[here] = frame.size[found] - middle(frame.size)
-        bright[here] = light(frame)[found] - middle(light(frame))
+        size[here] = frame.size[found] - frame.middle_size
+        bright[here] = light(frame)[found] - frame.middle_light
         odds[here] = wrong[index][found]
     return distance, size, bright, odds

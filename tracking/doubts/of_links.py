@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, RowsN
-from tracking.doubts.surroundings import Crossing, Logits, along, column, edge, follower, light, middle, odds_along
+from tracking.doubts.surroundings import Crossing, Logits, along, column, edge, follower, light, odds_along
 from tracking.evidence.frame import Frame
 from tracking.evidence.neighbours import nearest
 
@@ -44,28 +44,22 @@ def link_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits
 def _margins(step: Crossing, rows: RowsN, source: RowsN, own: FloatsN) -> dict[str, FloatsN]:
     """How much worse it would be to change places with a neighbour, to take a free nucleus, or to leave it to one."""
     swap, free, other = (np.full(len(rows), FAR) for _ in range(3))
-    s, i, c = source, rows, own
-    for k in range(step.near.shape[1]):
-        j = step.near[s, k]
-        owner = step.source[j]
-        mine, theirs = j != i, (owner >= 0) & (j != i)
-        delta = np.full(len(s), FAR)
-        pick = np.flatnonzero(theirs)
-        delta[pick] = (
-            step.cost(s[pick], j[pick]) + step.cost(owner[pick], i[pick]) - c[pick] - step.cost(owner[pick], j[pick])
-        )
-        swap = np.minimum(swap, delta)
-        spare = np.flatnonzero(mine & step.open_target[j])
-        delta = np.full(len(s), FAR)
-        delta[spare] = step.cost(s[spare], j[spare]) - c[spare]
-        free = np.minimum(free, delta)
+    near = step.near[source]
+    pick, k = np.nonzero(near != rows[:, None])
+    rival = near[pick, k]
+    owner = step.source[rival]
+    gain = step.cost(source[pick], rival) - own[pick]
+    taken, spare = owner >= 0, step.open_target[rival]
+    change = step.cost(owner[taken], rows[pick[taken]]) - step.cost(owner[taken], rival[taken])
+    np.minimum.at(swap, pick[taken], gain[taken] + change)
+    np.minimum.at(free, pick[spare], gain[spare])
+    place = np.full(len(step.after), -1, np.int64)  # of each nucleus among `rows`
+    place[rows] = np.arange(len(rows))
     left = np.flatnonzero(step.open_source)
-    for q in left.tolist():
-        for k in range(step.near.shape[1]):
-            here = np.flatnonzero(rows == step.near[q, k])
-            if len(here):
-                cost = float(step.cost(np.array([q]), rows[here])[0]) - own[here[0]]
-                other[here[0]] = min(other[here[0]], cost)
+    here = place[step.near[left]]
+    which, k = np.nonzero(here >= 0)
+    here, left = here[which, k], left[which]
+    np.minimum.at(other, here, step.cost(left, rows[here]) - own[here])
     return {name: np.clip(value, -FAR, FAR) for name, value in (("swap", swap), ("free", free), ("other", other))}
 
 
@@ -79,7 +73,7 @@ def division_features(
     frame = frames[index]
     pairs, at, mother = _newborn_pairs(frame, index)
     one, two = pairs[:, 0], pairs[:, 1]
-    usual_size = middle(frame.size)
+    usual_size = frame.middle_size
     score = np.clip(frame.score[two], 1e-4, 1.0 - 1e-4)
     parent_size, usual = along(frames, at, mother, "size"), along(frames, at, mother, "usual")
     later, after = follower(frames, index)
@@ -94,8 +88,8 @@ def division_features(
         "shrunk": (frame.size[one] + frame.size[two]) / 2.0 - usual,
         "largest": big - parent_size,
         "parent": usual - usual_size,
-        "parent_light": along(frames, at, mother, "log_intensity") - middle(light(frame)),
-        "light": (light(frame)[one] + light(frame)[two]) / 2.0 - middle(light(frame)),
+        "parent_light": along(frames, at, mother, "log_intensity") - frame.middle_light,
+        "light": (light(frame)[one] + light(frame)[two]) / 2.0 - frame.middle_light,
         "parent_fused": along(frames, at, mother, "fused"),
         "parent_age": np.minimum(along(frames, at, mother, "length"), 8.0),
         "parts": (frame.suspect[one] | frame.suspect[two]).astype(np.float64),
@@ -136,7 +130,7 @@ def birth_features(frames: list[Frame], index: int, step: Crossing, wrong: Logit
     drop[has] = frame.size[host[has]] - before.size[taken[has]]
     neighbour[has] = frame.size[host[has]]
     later, _ = follower(frames, index)
-    usual_size = middle(frame.size)
+    usual_size = frame.middle_size
     features = {
         "border": column(frame, "border")[rows],
         "edge": edge(frame)[rows] / step.scale,
@@ -145,7 +139,7 @@ def birth_features(frames: list[Frame], index: int, step: Crossing, wrong: Logit
         "host_drop": drop,
         "host_size": neighbour - frame.size[rows],
         "size": frame.size[rows] - usual_size,
-        "light": light(frame)[rows] - middle(light(frame)),
+        "light": light(frame)[rows] - frame.middle_light,
         "wrong": wrong[index][rows],
     }
     if index + 1 < len(frames):
@@ -161,7 +155,7 @@ def end_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits)
     host = step.source[near]
     rise = np.where(host >= 0, after.size[near] - frame.size[host], np.nan)
     free = np.where(step.open_target[step.near[rows]], step.distance[rows], np.inf)
-    usual_size = middle(frame.size)
+    usual_size = frame.middle_size
     linked = np.where((frame.back[rows] > 0) & ~frame.newborn[rows], index - 1 - frame.back[rows], -1)
     features = {
         "border": column(frame, "border")[rows],
@@ -171,7 +165,7 @@ def end_features(frames: list[Frame], index: int, step: Crossing, wrong: Logits)
         "host_rise": rise,
         "host_wrong": wrong[index][near],
         "size": frame.size[rows] - usual_size,
-        "light": light(frame)[rows] - middle(light(frame)),
+        "light": light(frame)[rows] - frame.middle_light,
         "shrunk": frame.size[rows] - along(frames, linked, frame.row[rows], "size"),
         "age": np.minimum(frame.length[rows], 6).astype(np.float64),
         "wrong": wrong[index - 1][rows],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, PointsZYX, RowsN
-from tracking.doubts.surroundings import along, column, followed, follower, middle
-from tracking.evidence.frame import Frame
+from tracking.doubts.surroundings import along, column, followed, follower, light
+from tracking.evidence.frame import Frame, middle
 from tracking.evidence.neighbours import nearest
 
 FAR = 5.0
@@ -17,7 +17,7 @@ def nucleus_features(frames: list[Frame], index: int) -> dict[str, FloatsN]:
     """Features (N,) of the nuclei of a frame, by name; NaN where unknown."""
     frame = frames[index]
     score = column(frame, "score_seen")
-    size = frame.size - middle(frame.size)
+    size = frame.size - frame.middle_size
     features = {
         "distrust": -np.log(np.clip(1.0 - score, 1e-4, 1.0)),
         "thickness": column(frame, "thickness"),
@@ -27,7 +27,7 @@ def nucleus_features(frames: list[Frame], index: int) -> dict[str, FloatsN]:
         "suspect": column(frame, "suspect"),
         "fused": column(frame, "fused"),
         "size": size,
-        "light": _relative(frame, "log_intensity"),
+        "light": light(frame) - frame.middle_light,
         "contrast": _relative(frame, "contrast"),
         "elongation": column(frame, "elongation"),
         "extent": _relative(frame, "extent"),
@@ -67,12 +67,12 @@ def _beside(frames: list[Frame], index: int, size: FloatsN) -> dict[str, FloatsN
     frame = frames[index]
     if len(frame) < 2:
         return {}
-    distance, row = nearest(frame.positions, frame.positions, 2)
+    distance, row = frame.beside
     scale = float(np.median(distance[:, 1])) or 1.0
     radius = np.exp(frame.size) / 2.0
     other = row[:, 1]
     with np.errstate(invalid="ignore"):  # of sizes that are not known
-        both = np.logaddexp(3.0 * frame.size, 3.0 * frame.size[other]) / 3.0 - middle(frame.size)
+        both = np.logaddexp(3.0 * frame.size, 3.0 * frame.size[other]) / 3.0 - frame.middle_size
     found = {
         "crowding": np.minimum(distance[:, 1] / scale, FAR),
         "gap": np.clip(distance[:, 1] / (radius + radius[other]), 0.0, FAR),

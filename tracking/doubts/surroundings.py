@@ -9,7 +9,7 @@ import numpy as np
 from nuset_engine.arrays import FlagsN, FloatsN, PointsZYX, RowsN
 from tracking.arrays import DistancesNK, RowsNK
 from tracking.evidence.frame import SEEN, Frame
-from tracking.evidence.motion import local_flow, spacing
+from tracking.evidence.motion import local_flow
 from tracking.evidence.neighbours import nearest
 from tracking.evidence.sources import known_steps
 
@@ -83,7 +83,7 @@ def crossing(frames: list[Frame], index: int) -> Crossing | None:
     before, after = frames[index - 1], frames[index]
     if not len(before) or not len(after):
         return None
-    scale = spacing(after.positions) or spacing(before.positions) or 1.0
+    scale = after.spacing or before.spacing or 1.0
     plain = np.flatnonzero((after.back == 1) & ~after.newborn)
     source, target = np.full(len(after), UNKNOWN, np.int64), np.full(len(before), UNKNOWN, np.int64)
     source[plain] = after.row[plain]
@@ -93,7 +93,7 @@ def crossing(frames: list[Frame], index: int) -> Crossing | None:
     expected = _flow(frames, index, scale) + own_motion
     off = np.linalg.norm(after.positions[plain] - expected[after.row[plain]], axis=1)
     spread = max(float(np.median(off)) / 1.5 if len(off) else 0.0, 0.03 * scale)
-    distance, near = nearest(after.positions, expected, min(RIVALS, len(after)))
+    distance, near = nearest(after.tree, expected, min(RIVALS, len(after)))
     sizes = np.abs(after.size[plain] - before.size[after.row[plain]])
     lights = np.abs(light(after)[plain] - light(before)[after.row[plain]])
     return Crossing(
@@ -146,7 +146,7 @@ def follower(frames: list[Frame], index: int) -> tuple[RowsN, RowsN]:
 def along(frames: list[Frame], frame: RowsN, row: RowsN, name: str) -> FloatsN:
     """An attribute of nuclei by frame and row, NaN for those that are none; `name` is of `Frame` or of `SEEN`."""
     found = np.full(len(row), np.nan)
-    for index in np.unique(frame[frame >= 0]).tolist():
+    for index in _each(frame):
         here = np.flatnonzero(frame == index)
         found[here] = column(frames[index], name)[row[here]]
     return found
@@ -168,16 +168,15 @@ def edge(frame: Frame) -> FloatsN:
 def odds_along(wrong: Logits, frame: RowsN, row: RowsN) -> FloatsN:
     """Logarithmic odds of nuclei by frame and row."""
     found = np.full(len(row), np.nan)
-    for index in np.unique(frame).tolist():
-        here = frame == index
+    for index in _each(frame):
+        here = np.flatnonzero(frame == index)
         found[here] = wrong[index][row[here]]
     return found
 
 
-def middle(values: FloatsN) -> float:
-    """Median of what is known."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else np.nan
+def _each(frame: RowsN) -> list[int]:
+    """Each frame that is named once, rising; -1 is none."""
+    return np.flatnonzero(np.bincount(frame + 1)[1:]).tolist()
 
 
 def _persistence(before: PointsZYX, after: PointsZYX) -> float:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nuset_engine.arrays import FlagsN, FloatsN, IntsN, PointsZYX, RowsN
 from nuset_engine.nuclei import Nuclei
-from tracking.arrays import FeaturesNF, SeenNS, StoredArray
+from tracking.arrays import DistancesNK, FeaturesNF, RowsNK, SeenNS, StoredArray
 from tracking.errors import TrackingError
 from tracking.evidence.beliefs import FEATURES, Sums
+from tracking.evidence.motion import spacing_of
+from tracking.evidence.neighbours import nearest, tree_of
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 SEEN = (
     "score_seen",
@@ -124,6 +131,40 @@ class Frame:
     def arrays(self) -> dict[str, StoredArray]:
         """All arrays by name, for `state`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("t", "sums")}
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """Its positions, which never change and are searched many times."""
+        return tree_of(self.positions)
+
+    @cached_property
+    def beside(self) -> tuple[DistancesNK, RowsNK]:
+        """(N, 2) distances and rows of each nucleus itself and of its nearest neighbour; there are at least two."""
+        return nearest(self.tree, self.positions, 2)
+
+    @cached_property
+    def spacing(self) -> float | None:
+        """Median distance to the nearest neighbour at another place; None for fewer than two places."""
+        return spacing_of(self.positions, self.beside[0][:, 1]) if len(self) > 1 else None
+
+    @cached_property
+    def middle_size(self) -> float:
+        """Median of what is known of `size`."""
+        return middle(self.size)
+
+    @cached_property
+    def middle_light(self) -> float:
+        """Median of what is known of the logarithmic intensity."""
+        return middle(self.seen[:, SEEN.index("log_intensity")].astype(np.float64))
+
+
+def middle(values: FloatsN) -> float:
+    """Median of what is known; NaN where nothing is."""
+    known = np.sort(values[np.isfinite(values)])  # faster than `numpy.median` for so few
+    half = len(known) // 2
+    if not len(known):
+        return float("nan")
+    return float(known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2.0)
 
 
 def frame_of(nuclei: Nuclei) -> Frame:

@@ -24,11 +24,18 @@ JUMP_CANDIDATES = 20_000
 
 def spacing(positions: PointsZYX) -> float | None:
     """Median distance to the nearest neighbour at another place; None for fewer than two places."""
+    return spacing_of(positions, nearest(positions, positions, 2)[0][:, 1]) if len(positions) > 1 else None
+
+
+def spacing_of(positions: PointsZYX, distance: FloatsN) -> float | None:
+    """`spacing`, where the distance of each position to the nearest other one, maybe at the same place, is known."""
+    if (distance > 0).all():
+        return float(np.median(distance))
     places = np.unique(positions, axis=0)
     if len(places) < 2:
         return None
-    distance, _ = nearest(places, places, 2)
-    return float(np.median(distance[:, 1]))
+    apart, _ = nearest(places, places, 2)
+    return float(np.median(apart[:, 1]))
 
 
 def local_flow(at: PointsZYX, step: PointsZYX, query: PointsZYX, own: RowsN, scale: float) -> PointsZYX:

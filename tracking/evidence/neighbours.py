@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, RowsN
 from tracking.arrays import DistancesNK, PlacesND, RowsNK
 
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
 NEAREST = 8
 
 
-def nearest(points: PlacesND, places: PlacesND, count: int) -> tuple[DistancesNK, RowsNK]:
+def tree_of(points: PlacesND) -> cKDTree:
+    """Points (N, D) in the order in which they are searched."""
+    from scipy.spatial import cKDTree  # `KDTree` wraps it, which takes longer than the search among a few points
+
+    return cKDTree(points)
+
+
+def nearest(points: PlacesND | cKDTree, places: PlacesND, count: int) -> tuple[DistancesNK, RowsNK]:
     """The points nearest to each place.
 
     Parameters
     ----------
-    points : (N, D) float64
+    points : (N, D) float64, or their `tree_of`
         At least one.
     places : (Q, D) float64
     count : int
@@ -26,21 +38,20 @@ def nearest(points: PlacesND, places: PlacesND, count: int) -> tuple[DistancesNK
     (Q, count) float64, (Q, count) int64
         Distances, nearest first, and rows in `points`.
     """
-    from scipy.spatial import cKDTree  # `KDTree` wraps it, which takes longer than the search among a few points
-
-    distance, row = cKDTree(points).query(places, k=count)
+    tree = tree_of(points) if isinstance(points, np.ndarray) else points
+    distance, row = tree.query(places, k=count)
     shape = (len(places), count)
     return np.reshape(distance, shape), np.reshape(row, shape).astype(np.int64)
 
 
-def nearest_pairs(expected: PlacesND, found: PlacesND, search_range: float) -> tuple[RowsN, RowsN, FloatsN]:
+def nearest_pairs(expected: PlacesND, found: PlacesND | cKDTree, search_range: float) -> tuple[RowsN, RowsN, FloatsN]:
     """Source, target and distance of up to `NEAREST` targets per source within reach.
 
     Returns
     -------
     (E,) int64, (E,) int64, (E,) float64
     """
-    count = min(NEAREST, len(found))
+    count = min(NEAREST, len(found) if isinstance(found, np.ndarray) else found.n)
     if not count or not len(expected):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     distance, target = nearest(found, expected, count)

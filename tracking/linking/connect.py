@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.arrays import FloatsN, PointsZYX, RowsN
+from nuset_engine.arrays import FloatsN, RowsN
 from tracking.evidence.beliefs import Sums
 from tracking.evidence.expectation import CostModel
 from tracking.evidence.frame import Frame
-from tracking.evidence.neighbours import nearest
 from tracking.linking.late_edit import complete
 from tracking.linking.packing import Solution
 from tracking.linking.step import LinkingStep
@@ -178,7 +177,7 @@ def _features(frame: Frame, step: LinkingStep, source: RowsN, model: CostModel) 
     """Changes of features along links and at divisions, and differences between nuclei that are not the same."""
     features, sources, match = frame.features, step.sources, step.solution.match
     link = np.abs(features[match[source]] - sources.features[source])
-    apart = np.abs(features - features[_nearest(frame.positions)])
+    apart = np.abs(features - features[_nearest(frame)])
     splits = step.solution.divisions
     parents = np.array(list(splits), np.int64)
     pairs = np.array([splits[p][:2] for p in splits], np.int64).reshape(-1, 2)
@@ -196,9 +195,9 @@ def _features(frame: Frame, step: LinkingStep, source: RowsN, model: CostModel) 
     return {name: tuple(float(v) for v in value) for name, value in columns.items()}
 
 
-def _nearest(positions: PointsZYX) -> RowsN:
+def _nearest(frame: Frame) -> RowsN:
     """Row of another nucleus nearby for each nucleus, itself where it is alone."""
-    if len(positions) < 2:
-        return np.arange(len(positions))
-    _, row = nearest(positions, positions, 2)
-    return np.where(row[:, 1] == np.arange(len(positions)), row[:, 0], row[:, 1])
+    if len(frame) < 2:
+        return np.arange(len(frame))
+    _, row = frame.beside
+    return np.where(row[:, 1] == np.arange(len(frame)), row[:, 0], row[:, 1])

@@ -132,7 +132,7 @@ def late_sisters(
 def _within_reach(frame: Frame, past: Births, expected: Expectation, model: CostModel) -> tuple[RowsN, RowsN]:
     """Which births (N,) and which nuclei of the frame (N,) are near enough to be sisters."""
     belief, count = model.belief, min(SISTERS, len(frame))
-    distance, target = nearest(frame.positions, expected.flow[past.source], count)
+    distance, target = nearest(frame.tree, expected.flow[past.source], count)
     one = np.repeat(np.arange(len(past.source)), count)
     usual = model.scale * np.exp(belief.split_log + 2.5 * belief.split_sd)
     reach = model.params.division_range or usual + 2.0 * expected.spread[past.source[one]]

@@ -22,7 +22,7 @@ from tracking.evidence.expectation import CostModel, Expectation
 from tracking.evidence.fragments import fragments_cost
 from tracking.evidence.frame import Frame
 from tracking.evidence.lookahead import Lookahead, regain_saving
-from tracking.evidence.motion import local_flow, spacing, whole_shift
+from tracking.evidence.motion import local_flow, whole_shift
 from tracking.evidence.neighbours import nearest, nearest_pairs
 from tracking.evidence.sources import Sources, open_ends
 from tracking.linking.candidates import CandidateLinks
@@ -43,7 +43,7 @@ SPREAD_PRIOR = 8.0
 
 def neighbour_scale(frames: list[Frame], index: int) -> float:
     """Distance between neighbours around frame `index`; for lone nuclei from their size, or the space they crossed."""
-    known = [s for s in (spacing(frame.positions) for frame in frames[max(0, index - 1) : index + 1]) if s]
+    known = [frame.spacing for frame in frames[max(0, index - 1) : index + 1] if frame.spacing]
     if known:
         return float(np.mean(known))
     everything = np.concatenate([frame.positions for frame in frames])
@@ -130,7 +130,7 @@ def possible_links(
     """Links that are more likely than an end and a beginning; `ending` (n,) is what the end of each source costs."""
     belief = model.belief
     reach = model.params.search_range or np.inf
-    source, target, distance = nearest_pairs(expected.place, frame.positions, reach)
+    source, target, distance = nearest_pairs(expected.place, frame.tree, reach)
     doubtful = (sources.suspect | sources.fused)[source] | (frame.suspect | frame.fused)[target]
     spread = np.hypot(expected.spread[source], OFF_CENTRE * model.scale * doubtful)
     cost = step_cost(distance**2, spread, model.dimensions, model.scale)
@@ -191,7 +191,7 @@ def _daughter_pairs(expected: Expectation, frame: Frame, model: CostModel) -> tu
     """All pairs of the nuclei nearest to where each source is expected, within reach of daughters."""
     count = min(DAUGHTERS, len(frame))
     usual = model.scale * np.exp(model.belief.split_log + 2.5 * model.belief.split_sd)
-    distance, row = nearest(frame.positions, expected.flow, count)
+    distance, row = nearest(frame.tree, expected.flow, count)
     one, two = np.triu_indices(count, 1)
     reach = usual / 2 + 4.0 * expected.spread[:, None]
     source, pair = np.nonzero((distance[:, one] <= reach) & (distance[:, two] <= reach))

@@ -196,7 +196,7 @@ def _outcome(
         points.append(ReplayedTimepoint(said.t, bool(said.is_final), frame.ids is None or bool(other.any())))
         labels = frame.nuclei.table["label"].to_numpy(np.int64)
         by_label = said_of.get(said.t, {})
-        doubts = [tuple(by_label.get(label, NO_DOUBTS).values()) for label in labels.tolist()]
+        doubts = [by_label.get(label, NO_DOUBTS) for label in labels.tolist()]
         if frame.ids is None:
             taken_tracks[said.t] = (labels, now, tuple(doubts))
         else:
