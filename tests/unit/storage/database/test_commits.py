@@ -19,6 +19,7 @@ from storage.database.renewal.staged_tracks import pieces
 from storage.errors import StorageError
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AnalysedTimepoint, TimepointJob
+from tracking.doubts.told import FrameDoubts
 from tracking.graph import Track
 from tracking.params import TrackingParams
 from tracking.tracker import FrameTracks, Tracker, TrackUpdate
@@ -277,3 +278,20 @@ def test_track_ids_that_fit_no_nuclei_are_refused(catalog: Catalog, t: int) -> N
     with pytest.raises(ValueError, match="shorter"):
         catalog.commit_timepoint(claimed(catalog), nuclei(1), odd, b"", {})
     assert raw(catalog, "SELECT DISTINCT t FROM nuclei") == [(0,)]
+
+
+def test_doubts_are_rows_with_their_nuclei_and_change_with_the_commit_that_changes_them(catalog: Catalog) -> None:
+    """In whatever order they are said, and of whom nothing is said nothing is known."""
+    row = register(catalog)
+    catalog.add_timepoints(row.id, {0: "a", 1: "b"})
+    nan = np.nan
+    first = FrameDoubts(0, *map(np.array, ([3, 1], [0.7, 0.01], [2, -1], [nan, 0.2], [0.4, nan])))
+    catalog.commit_timepoint(claimed(catalog), nuclei(0), replace(one_to_one(0, 3), doubts=(first,)), b"", {})
+    query = "SELECT t, label, doubt, doubt_kind, link_doubt, end_doubt FROM nuclei ORDER BY t, label"
+    told = [(0, 1, 0.01, None, 0.2, None), (0, 2, None, None, None, None), (0, 3, 0.7, "several", None, 0.4)]
+    assert raw(catalog, query) == told
+    later = FrameDoubts(0, *map(np.array, ([1], [0.9], [0], [0.3], [nan])))
+    new = FrameDoubts(1, *map(np.array, ([1, 2, 3], [0.1, 0.2, 0.3], [-1, -1, -1], [0.4, 0.5, 0.6], [nan] * 3)))
+    catalog.commit_timepoint(claimed(catalog), nuclei(1), replace(one_to_one(1, 3), doubts=(later, new)), b"", {})
+    now = [(1, n, n / 10, None, round(0.3 + n / 10, 1), None) for n in (1, 2, 3)]
+    assert raw(catalog, query) == [(0, 1, 0.9, "false", 0.3, None), *told[1:], *now]

@@ -64,6 +64,14 @@ def test_only_some_kinds_and_only_so_many(movie: CorrectedMovie) -> None:
         listed(movie, kinds=("odd",))
 
 
+def test_what_mends_more_comes_before_what_is_likelier(movie: CorrectedMovie) -> None:
+    """Two nuclei taken for one break the links into them and out of them as well."""
+    with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
+        connection.execute("UPDATE nuclei SET doubt = 0.45 WHERE doubt_kind = 'several'")
+    kinds = listed(movie)["kind"].tolist()
+    assert kinds.index("several") < kinds.index("false")
+
+
 def test_what_is_confirmed_or_corrected_leaves_and_its_kind_is_judged_anew(movie: CorrectedMovie) -> None:
     before = listed(movie)
     for command in (before.iloc[0]["right"], before.iloc[1]["right"]):
