@@ -132,13 +132,13 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
 
 def _add_what_suits(parser: argparse.ArgumentParser) -> None:
     """What has weights suit a kind of image of which there are few."""
-    none = "share of crops that show the negative of an image, with nothing to find, 0 to 1 (0, from corrections 0.15)"
+    none = "share of crops that show the negative of an image, with nothing to find, 0 to 1 (0)"
     parser.add_argument("--negatives", type=float, help=none)
     parser.add_argument(
         "--scores",
         choices=("learned", "fitted"),
         help="leave scores of nuclei as they were learned, or move them so that the usual least scores suit these "
-        "images (learned, from corrections fitted)",
+        "images (learned)",
     )
 
 

@@ -23,8 +23,6 @@ FROM_CORRECTIONS: dict[str, Any] = {
     "learning_rate": 1e-3,
     "crop_px": 128,
     "synthetic_share": 0.0,
-    "negatives": 0.15,
-    "scores": "fitted",
 }
 """Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
 
