@@ -4,8 +4,8 @@
 
 Twelve images of a kind become the time points of an acquisition, of which a person corrected and confirmed every
 nucleus; `nusetd train --from-corrections` learns from ten of them, with its usual settings and `SETTINGS`, and compares
-on the two others. Then both weights are measured on images of that kind that nobody corrected (32, of tissue 35), and whether the
-difference is more than chance is told by drawing from these. The usual settings were chosen on other images of both
+on the two others. Then both weights are measured on images of that kind that nobody corrected (32, of tissue 35), and
+whether the difference is more than chance is told by drawing from these. Settings were chosen on other images of both
 kinds (those of seed 11; of tissue, by checksum, the first 28 and the 41st to the 72nd), of which nothing is used here.
 
 `lamin` is rendered: dark nuclei with a bright rim on an uneven background, from the shipped weights. `tissue` is
