@@ -213,6 +213,8 @@ def test_which_sources_are_gone(tmp_path: Path, inspection_clients: Callable[...
 def test_no_file_stays_open_that_was_written_a_moment_ago(tmp_path: Path) -> None:
     """It is not kept in mind, so nobody else would close it."""
     path = olympus_file.oib(tmp_path, pixels(2, 1, 2))
+    soon = time.time() + 60.0  # however long this takes
+    os.utime(path, (soon, soon))
     assert isinstance(inspect(Open((path,), None, None)), Opened)
     places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
     assert not any(os.path.exists(place) and os.path.samefile(place, path) for place in places)
