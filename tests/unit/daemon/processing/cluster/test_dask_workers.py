@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,6 +247,7 @@ def test_a_worker_that_cannot_run_the_program_is_named_once_and_asked_again_in_a
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As one that is not `nusetd worker`, or of another version: Dask itself cannot read what it is given."""
+    caplog.set_level(logging.WARNING, "nusetd")
     fault = "ModuleNotFoundError: No module named 'daemon'"
     scene.hear(Members(frozenset("a")))
     assert scene.hear(Over(scene.cluster.given[-1][1], error=fault)) == []
