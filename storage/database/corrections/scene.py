@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from sqlalchemy import Connection, Table, and_, func, or_, select
 
-from nuset_engine.arrays import IntsN, MatrixNM
+from nuset_engine.arrays import FlagsN, IntsN, MatrixNM
 from storage.database.corrections.events import LINK_KINDS, Correction
 from storage.database.corrections.track_rows import chunks
 from storage.database.track_measures import MeasureScale
@@ -138,6 +138,8 @@ def _near(nodes: SceneNodes, rules: Sequence[LinkRule], known: Mapping[int, Plai
     named = {node for rule in rules for node in rule.nodes}
     seeds = nodes.gone | nodes.redrawn | (nodes.track == 0)
     seeds |= np.isin(nodes.t * LABELS + nodes.label, _keys(named))
+    if not seeds.any():  # what was added is deleted again: nothing is left around which tracks could differ
+        return _chosen(nodes, seeds)
     middle = nodes.place[nodes.t == nodes.t[np.flatnonzero(seeds)[0]]]
     reach = NEIGHBOURS * (spacing(middle) or np.inf)
     if not np.isfinite(reach):
@@ -148,6 +150,10 @@ def _near(nodes: SceneNodes, rules: Sequence[LinkRule], known: Mapping[int, Plai
     family = {one.parent_track_id for one in known.values() if one.track_id in close} - {None}
     family |= {one.track_id for one in known.values() if one.parent_track_id in close | family}
     kept = seeds | np.isin(nodes.track, np.array(sorted({int(one) for one in close | family if one}), np.int64))
+    return _chosen(nodes, kept)
+
+
+def _chosen(nodes: SceneNodes, kept: FlagsN) -> SceneNodes:
     return SceneNodes(**{field.name: getattr(nodes, field.name)[kept] for field in fields(SceneNodes)})
 
 

@@ -148,6 +148,26 @@ def test_spots_and_links_of_trackmate_are_followed(copied: Callable[[str], Corre
     assert nuclei.loc[(0, 5), "track_id"] != nuclei.loc[(1, 5), "track_id"] != nuclei.loc[(2, 5), "track_id"]
 
 
+def test_a_spot_that_trackmate_hides_is_none(edited: CorrectedMovie, tmp_path: Path) -> None:
+    file = export(edited.output, "embryo", "trackmate", tmp_path / "movie.xml")
+    tree = ElementTree.parse(file)
+    hidden = next(spot for spot in tree.iter("Spot") if spot.attrib["FRAME"] == "1")
+    hidden.set("VISIBILITY", "0")
+    tree.write(file)
+    report = corrector(edited).import_(file, dry_run=True)
+    assert [(order.kind, order.times, order.labels) for order in report.said if order.kind == "delete"] == [
+        ("delete", (1,), (int(hidden.attrib["NUSETD_LABEL"]),))
+    ]
+
+
+def test_a_graph_in_another_unit_is_refused(edited: CorrectedMovie, tmp_path: Path) -> None:
+    folder = export(edited.output, "embryo", "geff", tmp_path / "geff")
+    attributes = next(path for path in (folder / ".zattrs", folder / "zarr.json") if path.is_file())
+    attributes.write_text(attributes.read_text().replace('"micrometer"', '"nanometer"'))
+    with pytest.raises(WrongRequestError, match=r"are in nanometer, those of embryo in micrometer: convert them\."):
+        corrector(edited).import_(folder, dry_run=True)
+
+
 def test_a_mask_that_was_painted_is_followed_and_one_correction_of_it_undone(
     copied: Callable[[str], CorrectedMovie], tmp_path: Path
 ) -> None:
@@ -167,6 +187,45 @@ def test_a_mask_that_was_painted_is_followed_and_one_correction_of_it_undone(
     assert "said with it" in corrector(movie).undo(int(table["id"].iloc[1]), together=True).text
     assert (corrector(movie).list()["state"].isin(["undone", "applied"])).all()
     assert opened(movie).id == 1
+
+
+def test_a_nucleus_from_elsewhere_gets_no_label_that_another_one_had(
+    copied: Callable[[str], CorrectedMovie], tmp_path: Path
+) -> None:
+    movie = copied("movie")
+    folder = export(movie.output, "embryo", "ctc", tmp_path / "ctc")
+    mask = tifffile.imread(folder / "mask002.tif")
+    mask[disc(*MISSED, radius=3.0)] = 500
+    tifffile.imwrite(folder / "mask002.tif", mask, photometric="minisblack")
+    corrector(movie).import_(folder)
+    first = movie.seen(opened(movie))["nuclei"]
+    (label,) = first[(first["t"] == 2) & (first["corrected"] == 1)]["label"]
+    corrector(movie).undo()
+    corrector(movie).import_(folder)
+    then = movie.seen(opened(movie))["nuclei"]
+    assert set(then[then["t"] == 2]["label"]) - set(first[first["t"] == 2]["label"]) == {label + 1}
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_was_added_and_is_deleted_again_leaves_nothing(
+    linked: bool, copied: Callable[[str], CorrectedMovie]
+) -> None:
+    movie = copied("movie")
+    plain = movie.seen(opened(movie))
+    said = corrector(movie)
+    said.say(PersonsWord("add", 2, mask=disc(*MISSED, radius=4.0)))
+    nuclei = movie.seen(opened(movie))["nuclei"]
+    (label,) = nuclei[(nuclei["t"] == 2) & (nuclei["corrected"] == 1)]["label"]
+    if linked:
+        said.link(2, int(label), 8)
+    said.delete(2, int(label))
+    seen = movie.seen(opened(movie))
+    assert_consistent(seen)
+    keys = ["t", "label", "track_id"]
+    assert seen["nuclei"][keys].equals(plain["nuclei"][keys])
+    for _ in range(3 if linked else 2):
+        said.undo()
+    assert_same_seen(movie.seen(opened(movie)), plain)
 
 
 def test_what_cannot_be_taken_over_is_named(copied: Callable[[str], CorrectedMovie], tmp_path: Path) -> None:
