@@ -55,6 +55,17 @@ def corrector(movie: CorrectedMovie) -> Corrector:
     return storage.open(movie.output)["embryo"].correct
 
 
+def painted(movie: CorrectedMovie, folder: Path, without_last: bool = False) -> Path:
+    """Its export as a CTC folder, in which somebody painted the missed nucleus, and took the last one away."""
+    exported = export(movie.output, "embryo", "ctc", folder / "ctc")
+    mask = tifffile.imread(exported / "mask002.tif")
+    if without_last:
+        mask[mask == mask.max()] = 0
+    mask[disc(*MISSED, radius=3.0)] = 500
+    tifffile.imwrite(exported / "mask002.tif", mask, photometric="minisblack")
+    return exported
+
+
 def opened(movie: CorrectedMovie) -> AcquisitionRow:
     """The acquisition of a copy."""
     with Catalog.open(movie.output) as catalog:
@@ -172,11 +183,7 @@ def test_a_mask_that_was_painted_is_followed_and_one_correction_of_it_undone(
     copied: Callable[[str], CorrectedMovie], tmp_path: Path
 ) -> None:
     movie = copied("movie")
-    folder = export(movie.output, "embryo", "ctc", tmp_path / "ctc")
-    mask = tifffile.imread(folder / "mask002.tif")
-    mask[mask == mask.max()] = 0
-    mask[disc(*MISSED, radius=3.0)] = 500
-    tifffile.imwrite(folder / "mask002.tif", mask, photometric="minisblack")
+    folder = painted(movie, tmp_path, without_last=True)
     report = corrector(movie).import_(folder)
     assert report.found["add"] == report.found["delete"] == 1
     table = corrector(movie).list()
@@ -193,10 +200,7 @@ def test_a_nucleus_from_elsewhere_gets_no_label_that_another_one_had(
     copied: Callable[[str], CorrectedMovie], tmp_path: Path
 ) -> None:
     movie = copied("movie")
-    folder = export(movie.output, "embryo", "ctc", tmp_path / "ctc")
-    mask = tifffile.imread(folder / "mask002.tif")
-    mask[disc(*MISSED, radius=3.0)] = 500
-    tifffile.imwrite(folder / "mask002.tif", mask, photometric="minisblack")
+    folder = painted(movie, tmp_path)
     corrector(movie).import_(folder)
     first = movie.seen(opened(movie))["nuclei"]
     (label,) = first[(first["t"] == 2) & (first["corrected"] == 1)]["label"]
