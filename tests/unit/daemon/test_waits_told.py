@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cases.moved_clock import MovedClock
 
 from daemon.processing.steps.troubles import Trouble
 from daemon.progress import LINES_S, Bars
@@ -10,18 +11,9 @@ from daemon.progress import LINES_S, Bars
 FULL = Trouble("results", "the disk of /out is full: 3 MB are free.")
 
 
-class Clock:
-    """The test's time."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MovedClock:
+    return MovedClock()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -31,7 +23,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return err.splitlines()
 
 
-def test_a_moment_is_worth_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_moment_is_worth_no_line(clock: MovedClock, capsys: pytest.CaptureFixture[str]) -> None:
     bars = Bars(clock)
     bars.wait([FULL])
     clock.now = 2.9
@@ -40,7 +32,7 @@ def test_a_moment_is_worth_no_line(clock: Clock, capsys: pytest.CaptureFixture[s
     assert lines(capsys) == []
 
 
-def test_what_lasts_is_told_once_and_its_end(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_lasts_is_told_once_and_its_end(clock: MovedClock, capsys: pytest.CaptureFixture[str]) -> None:
     bars = Bars(clock)
     for clock.now in (0.0, 3.0, 4.0, 100.0):
         bars.wait([FULL, Trouble("worker", "nobody is there.")] if clock.now >= 4.0 else [FULL])
@@ -53,7 +45,7 @@ def test_what_lasts_is_told_once_and_its_end(clock: Clock, capsys: pytest.Captur
 
 
 def test_a_reason_that_changes_is_told_anew_but_not_all_the_time(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
+    clock: MovedClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bars = Bars(clock)
     for second in range(61):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cases.moved_clock import MovedClock
 
 from daemon.children.child import Blame, Child, ChildGoneError
 
@@ -53,22 +54,13 @@ time.sleep(600)
 Echo = Child[str, str]
 
 
-class Clock:
-    """Time that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Echo]:
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MovedClock) -> Iterator[Echo]:
     (tmp_path / "echo_child.py").write_text(ECHO)
     monkeypatch.syspath_prepend(str(tmp_path))
     child = Echo("echo_child", clock)
@@ -116,7 +108,7 @@ def test_a_crash_is_blamed_on_the_request_under_way(child: Echo, request_: str, 
     assert (child.pid, child.given) == (None, ())
 
 
-def test_silence_is_counted_from_the_last_word_or_the_first_request(child: Echo, clock: Clock) -> None:
+def test_silence_is_counted_from_the_last_word_or_the_first_request(child: Echo, clock: MovedClock) -> None:
     clock.now = 50.0
     give(child, "hang")
     clock.now = 53.0
@@ -156,7 +148,7 @@ def test_giving_to_one_that_just_died_is_told_by_hearing(child: Echo) -> None:
 
 
 def test_one_that_dies_before_it_hears_anything_is_told_by_hearing_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MovedClock
 ) -> None:
     """Whoever starts it goes on: a service must not end with a worker that was killed at once."""
     (tmp_path / "still_born.py").write_text("import os\nos._exit(3)\n")
