@@ -29,7 +29,7 @@ def divide(
 
     The distance is the one that the network predicts, where that is given; else, or where it leaves one of them nearly
     nothing, the one that its outline shows. Where that has no neck between them either, every voxel goes to the seed
-    that it is nearest to.
+    that it is nearest to. What has a single plane has its border in it: nothing is known of above and below.
 
     Parameters
     ----------
@@ -48,16 +48,24 @@ def divide(
     by_network : bool
         Whether `ridge` divided it.
     """
-    from scipy import ndimage
-
     near = _nearest(mask, seeds, spacing)
     if ridge is not None:
         parts = _flooded(np.pad(mask, 1), seeds, np.pad(ridge, 1))
         if _are_fair(parts, near, len(seeds)):
             return parts, True
     padded = np.pad(mask, 1)
-    parts = _flooded(padded, seeds, ndimage.distance_transform_edt(padded, sampling=spacing))
+    parts = _flooded(padded, seeds, np.pad(depth(mask, spacing), 1))
     return (parts if _are_fair(parts, near, len(seeds)) else near), False
+
+
+def depth(mask: MaskZYX, spacing: VoxelSize) -> Pixels:
+    """Distance of every voxel of a nucleus to its border; of one that has a single plane to the border in that."""
+    from scipy import ndimage
+
+    flat = len(mask) == 1
+    around = np.pad(mask, ((0 if flat else 1,) * 2, (1, 1), (1, 1)))
+    found: Pixels = ndimage.distance_transform_edt(around, sampling=spacing)
+    return found[:, 1:-1, 1:-1] if flat else found[1:-1, 1:-1, 1:-1]
 
 
 def _flooded(padded: MaskZYX, seeds: Sequence[VoxelIndex], height: Pixels) -> LabelsZYX:

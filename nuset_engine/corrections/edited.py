@@ -100,7 +100,9 @@ class EditedLabels:
 
     def __init__(self, labels: LabelsZYX, blocks: Sequence[PlainBlock] = ()) -> None:
         self.labels = labels
-        self.blocks = list(blocks)
+        self.blocks: list[PlainBlock] = []
+        for block in blocks:
+            self._keep(block)
         self._counts: IntsN = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
         for plane in labels:
             self._counts += np.bincount(plane.ravel(), minlength=len(self._counts))
@@ -137,17 +139,35 @@ class EditedLabels:
     def paint(self, box: Box, mask: MaskZYX, label: int) -> None:
         """Give the voxels of a mask within a box to a nucleus, or to the background (0)."""
         block = self.labels[box]
-        z, y, x = (part.start for part in box)
-        plain = block.copy()
-        for earlier in self.blocks:
-            _copy_overlap(plain, box, earlier)
-        self.blocks.append(PlainBlock((z, y, x), plain))
+        self._touch(box)
         size = max(len(self._counts), label + 1)
         lost = np.bincount(block[mask], minlength=size)
         counts = np.pad(self._counts, (0, size - len(self._counts))) - lost
         counts[label] += int(np.count_nonzero(mask))
         block[mask] = label
         self._counts = counts
+
+
+    def _touch(self, box: Box) -> None:
+        """Keep what the labels of a box were before anybody corrected them."""
+        if self._is_kept(box):
+            return
+        z, y, x = (part.start for part in box)
+        plain = self.labels[box].copy()
+        for earlier in self.blocks:
+            _copy_overlap(plain, box, earlier)
+        self.blocks.append(PlainBlock((z, y, x), plain))
+
+    def _keep(self, block: PlainBlock) -> None:
+        if not self._is_kept(block.box):
+            self.blocks.append(block)
+
+    def _is_kept(self, box: Box) -> bool:
+        """Say whether another block has all of a box: what is corrected again and again is kept once."""
+        return any(
+            all(known.start <= part.start and part.stop <= known.stop for known, part in zip(one.box, box, strict=True))
+            for one in self.blocks
+        )
 
 
 def _copy_overlap(plain: LabelsZYX, box: Box, block: PlainBlock) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nuset_engine.arrays import LabelsZYX, MaskZYX
-from nuset_engine.corrections.drawing import VoxelIndex
+from nuset_engine.corrections.drawing import VoxelIndex, depth
 from nuset_engine.corrections.edited import LEAST_OVERLAP, EditedLabels
 from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits
 from nuset_engine.corrections.overlaps import Overlaps
@@ -202,12 +202,9 @@ class _Planner:
 
     def _deepest(self, label: int, where: MaskZYX) -> VoxelIndex:
         """The voxel of a mask within a nucleus that is farthest from its border."""
-        from scipy import ndimage
-
         region = NucleusRegion.of_mask(where)
         assert region is not None  # most of a nucleus, or all of it
-        depth = ndimage.distance_transform_edt(np.pad(region.mask, 1), sampling=self.spacing)[1:-1, 1:-1, 1:-1]
-        at = np.unravel_index(int(np.argmax(depth)), depth.shape)
+        at = np.unravel_index(int(np.argmax(depth(region.mask, self.spacing))), region.mask.shape)
         z, y, x = (int(a) + low for a, low in zip(at, region.corner, strict=True))
         return z, y, x
 

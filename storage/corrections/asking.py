@@ -25,6 +25,7 @@ from storage.corrections.elsewhere.importing import ImportReport, OpenEdited, im
 from storage.corrections.having import Having
 from storage.corrections.here import ToldProgress
 from storage.corrections.ordering import PersonsWord, ordered
+from storage.corrections.persons_word import whole
 from storage.database.catalog import Catalog
 from storage.database.corrections import events
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE, CorrectionOrder
@@ -130,7 +131,8 @@ class Corrector:
 
         The last is taken back with all that were said together with it, another one where `together` says so.
         """
-        return self._have(lambda catalog: catalog.corrections.undo(self._id, number, self._author, together))
+        which = None if number is None else whole(number, "a correction")
+        return self._have(lambda catalog: catalog.corrections.undo(self._id, which, self._author, together))
 
     def import_(self, path: str | Path, dry_run: bool = False) -> ImportReport:
         """Say how a movie that was edited elsewhere differs: a CTC folder, TrackMate's XML or a GEFF.

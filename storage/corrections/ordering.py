@@ -14,7 +14,7 @@ from nuset_engine.arrays import Mask
 from nuset_engine.corrections.drawing import VoxelIndex
 from nuset_engine.corrections.region import NucleusRegion
 from storage.corrections.outlines import new_nucleus, redrawn
-from storage.corrections.persons_word import COUNTS, PersonsWord
+from storage.corrections.persons_word import COUNTS, PersonsWord, well_formed
 from storage.database.corrections.events import MOST, CorrectionOrder
 from storage.errors import LabelsChangingError, WrongRequestError
 from storage.omezarr.image_store import ImageStore
@@ -38,6 +38,7 @@ def ordered(connection: Connection, row: AcquisitionRow, word: PersonsWord, auth
     StorageError
         When they cannot be read.
     """
+    word = well_formed(word)
     _refuse_incomplete(word)
     if row.zarr_path is None:
         raise WrongRequestError(f"{row.name} has no results: it was set aside ({row.error}).")
@@ -148,7 +149,7 @@ def _later(connection: Connection, row: AcquisitionRow, t: int, source_to_t: int
 
 def _nucleus(connection: Connection, row: AcquisitionRow, t: int, label: int) -> RowMapping:
     here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == label)
-    found = connection.execute(select(nuclei).where(here)).mappings().one_or_none() if label <= MOST else None
+    found = connection.execute(select(nuclei).where(here)).mappings().one_or_none() if abs(label) <= MOST else None
     if found is None:
         raise WrongRequestError(f"There is no nucleus {label} at time point {row.source_t(t)} of {row.name}.")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,9 +26,25 @@ FIRST_SPREAD = 0.2
 """Spread of steps where none is known, over the distance between neighbours."""
 
 
-def rejoin(links: LocalLinks, reach: int, never: set[tuple[int, int]], ended: set[int]) -> None:
+@dataclass
+class Constraints:
+    """What no solution may do: join these pairs, continue these, give these a past, or go by way of these."""
+
+    never: set[tuple[int, int]] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
+    fixed: set[int] = field(default_factory=set)  # whose past a person gave
+    parted: dict[tuple[int, int], set[int]] = field(default_factory=dict)  # whom a person's link took from its ends
+
+    def forbid(self, first: int, last: int, gap: tuple[int, int]) -> bool:
+        """Say whether nuclei that follow each other, from first to last, may not be put between two."""
+        one, two = gap
+        parted = self.parted.get(gap, set())
+        return last in self.ended or bool({(one, first), (last, two)} & self.never or {first, last} & parted)
+
+
+def rejoin(links: LocalLinks, reach: int, constraints: Constraints) -> None:
     """Join what is free, at best once each, so that all joins together are the likeliest."""
-    nodes = links.nodes
+    nodes, never, ended = links.nodes, constraints.never, constraints.ended
     sources = [row for row in range(len(nodes.t)) if _is_free(links, row) and links.is_open(row) and row not in ended]
     targets = [row for row in range(len(nodes.t)) if _is_free(links, row) and links.before[row] == NONE]
     motions = {t: _Motion.after(links, t) for t in {int(nodes.t[row]) for row in sources}}
@@ -44,10 +60,10 @@ def rejoin(links: LocalLinks, reach: int, never: set[tuple[int, int]], ended: se
         one, two, saved = (np.array(column) for column in zip(*pairs, strict=True))
         for chosen in assign(one, two, saved).tolist():
             links.join(int(one[chosen]), int(two[chosen]))
-    _fill_gaps(links, never)
+    _fill_gaps(links, constraints)
 
 
-def _fill_gaps(links: LocalLinks, never: set[tuple[int, int]]) -> None:
+def _fill_gaps(links: LocalLinks, constraints: Constraints) -> None:
     """Let nuclei that corrections made, or left without links, take their place in tracks that miss them just there.
 
     Several that follow each other do so together: where a track misses two nuclei, both may have been added.
@@ -66,7 +82,7 @@ def _fill_gaps(links: LocalLinks, never: set[tuple[int, int]]) -> None:
     for first, last in chains:
         for one, two in gaps:
             fits = nodes.t[one] < nodes.t[first] and nodes.t[last] < nodes.t[two]
-            if fits and not {(one, first), (last, two)} & never:
+            if fits and not constraints.forbid(first, last, (one, two)):
                 before = _saving(links, one, first, motions[int(nodes.t[one])])
                 after = _saving(links, last, two, motions[int(nodes.t[last])])
                 if min(before, after) > 0:

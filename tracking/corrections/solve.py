@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from tracking.corrections.local_links import NONE, LocalLinks
-from tracking.corrections.rejoin import rejoin
+from tracking.corrections.rejoin import Constraints, rejoin
 from tracking.corrections.rules import LinkRule, SceneNodes, SceneTracks
 
 CERTAIN = 1.0
 """Score of a division that a person gave."""
 _Division = tuple[int, tuple[int, int], float | None]
-
-
-@dataclass
-class _Constraints:
-    """What no solution may do: join these pairs, continue these, give these a past."""
-
-    never: set[tuple[int, int]] = field(default_factory=set)
-    ended: set[int] = field(default_factory=set)
-    fixed: set[int] = field(default_factory=set)  # whose past a person gave
 
 
 def solve(nodes: SceneNodes, around: SceneTracks, rules: Sequence[LinkRule]) -> LocalLinks:
@@ -39,7 +29,7 @@ def solve(nodes: SceneNodes, around: SceneTracks, rules: Sequence[LinkRule]) -> 
     links = LocalLinks(nodes, around)
     broken = _take_out(links)
     _cut_long_gaps(links, around.reach)
-    constraints = _Constraints()
+    constraints = Constraints()
     for index, rule in enumerate(rules):
         rows = [links.rows.get(node) for node in rule.nodes]
         known = [row for row in rows if row is not None]
@@ -47,7 +37,7 @@ def solve(nodes: SceneNodes, around: SceneTracks, rules: Sequence[LinkRule]) -> 
             links.misfits.add(index)
         else:
             _RULES[rule.kind](links, constraints, known)
-    rejoin(links, around.reach, constraints.never, constraints.ended)
+    rejoin(links, around.reach, constraints)
     for division in broken:
         _restore(links, constraints, division)
     return links
@@ -76,26 +66,27 @@ def _cut_long_gaps(links: LocalLinks, reach: int) -> None:
             links.cut_after(row)
 
 
-def _link(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
+def _link(links: LocalLinks, constraints: Constraints, rows: list[int]) -> None:
     one, two = rows
     constraints.never.discard((one, two))
     constraints.ended.discard(one)
     constraints.fixed.add(two)
     if links.after[one] == two:
         return
+    constraints.parted[one, two] = {links.after[one], *links.daughters.get(one, ()), links.before[two]} - {one, two}
     links.cut_after(one)
     links.cut_before(two)
     links.join(one, two)
 
 
-def _unlink(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
+def _unlink(links: LocalLinks, constraints: Constraints, rows: list[int]) -> None:
     one, two = rows
     constraints.never.add((one, two))
     if links.before[two] == one:
         links.cut_before(two)
 
 
-def _divide(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
+def _divide(links: LocalLinks, constraints: Constraints, rows: list[int]) -> None:
     mother, one, two = rows
     constraints.ended.discard(mother)
     constraints.fixed |= {one, two}
@@ -107,12 +98,12 @@ def _divide(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> No
     links.join_division(mother, (one, two), CERTAIN if score is None else score)
 
 
-def _undivide(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
+def _undivide(links: LocalLinks, constraints: Constraints, rows: list[int]) -> None:
     (mother,) = rows
     links.cut_after(mother)
 
 
-def _end(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
+def _end(links: LocalLinks, constraints: Constraints, rows: list[int]) -> None:
     (last,) = rows
     links.cut_after(last)
     constraints.ended.add(last)
@@ -121,7 +112,7 @@ def _end(links: LocalLinks, constraints: _Constraints, rows: list[int]) -> None:
 _RULES = {"link": _link, "unlink": _unlink, "divide": _divide, "undivide": _undivide, "end": _end}
 
 
-def _restore(links: LocalLinks, constraints: _Constraints, division: _Division) -> None:
+def _restore(links: LocalLinks, constraints: Constraints, division: _Division) -> None:
     """Let a division in which a nucleus was replaced go on with who is in its place, if that is clear."""
     mother, pair, score = division
     made = links.nodes.track == 0
@@ -147,7 +138,7 @@ def _restore(links: LocalLinks, constraints: _Constraints, division: _Division) 
             _bear(links, mother, (there[0], nearest), score)
 
 
-def _may_bear(links: LocalLinks, constraints: _Constraints, mother: int, pair: Sequence[int]) -> bool:
+def _may_bear(links: LocalLinks, constraints: Constraints, mother: int, pair: Sequence[int]) -> bool:
     """Say whether a nucleus may divide into two: nothing that a person said is against it."""
     free = all(links.before[one] in (NONE, mother) for one in pair)
     later = all(links.nodes.t[one] > links.nodes.t[mother] for one in pair)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nuset_engine.corrections.drawing import divide
 from nuset_engine.corrections.edited import EditedLabels, PlainBlock, put_back
 from nuset_engine.corrections.edits import EditOutcome, EditScene, NucleusEdit, apply_edits, touched
 from nuset_engine.corrections.measured import measure_some
@@ -93,6 +94,16 @@ def test_why_the_network_was_not_asked_is_said() -> None:
     [outcome] = apply_edits(scene, [NucleusEdit(1, "split", (region(2),), ((2, 22, 8), (2, 22, 20)))])
     assert outcome.how is not None
     assert "cannot be asked (its weights are gone)" in outcome.how
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 0.5, 0.5), (0.1, 1.0, 1.0)])
+def test_a_nucleus_in_a_single_plane_is_divided_along_its_neck_too(spacing: tuple[float, float, float]) -> None:
+    """However thick the plane is: nobody knows where its nuclei end above and below."""
+    _, y, x = np.indices((1, 44, 50))
+    large, small = (y - 22) ** 2 + (x - 20) ** 2 <= 18**2, (y - 22) ** 2 + (x - 41) ** 2 <= 5**2
+    parts, _ = divide(large | small, [(0, 22, 20), (0, 22, 41)], spacing)
+    assert np.count_nonzero(parts[small & ~large] == 2) > 0.85 * np.count_nonzero(small & ~large)
+    assert np.count_nonzero(parts[large & ~small] == 1) > 0.99 * np.count_nonzero(large & ~small)
 
 
 def test_where_there_is_no_neck_it_is_divided_between_the_points() -> None:
@@ -193,6 +204,23 @@ def test_what_was_there_is_put_back_whatever_was_done_and_in_which_order() -> No
     kept = [PlainBlock(block.corner, block.labels.copy()) for block in after.blocks]
     put_back(after.labels, kept)
     np.testing.assert_array_equal(after.labels, plain())
+
+
+def test_what_is_corrected_again_and_again_is_kept_once() -> None:
+    """Each time all corrections are carried out on what was kept before."""
+    edits = [NucleusEdit(n, "delete", (region(n),)) for n in (1, 2, 3, 4)]
+    many: list[PlainBlock] = []
+    for count in (1, 2, 3, 4, 4):
+        labels = plain()
+        scene = EditScene(EditedLabels(labels, many), list(image(labels)), SPACING, diameter=10.0)
+        apply_edits(scene, edits[:count])
+        many = scene.edited.blocks
+        assert len(many) == count
+    again = EditedLabels(plain(), [*many, *many])  # as they were kept once
+    assert len(again.blocks) == 4
+    changed = scene.edited.labels
+    put_back(changed, again.blocks)
+    np.testing.assert_array_equal(changed, plain())
 
 
 def test_new_labels_stay_when_an_earlier_correction_is_undone() -> None:

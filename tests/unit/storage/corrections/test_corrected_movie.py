@@ -310,6 +310,16 @@ def test_where_the_store_cannot_be_read_what_was_said_waits(movie: CorrectedMovi
         (lambda c: c.end(4, 2), "ends with nucleus 2 already"),
         (lambda c: c.undo(), "nothing to undo"),
         (lambda c: c.undo(77), "no correction 77"),
+        (lambda c: c.undo("last"), "'last' is not the number of a correction"),
+        (lambda c: c.delete(1.0, 3), "'1.0' is not the number of a time point"),
+        (lambda c: c.delete(1, "3"), "'3' is not the number of a nucleus"),
+        (lambda c: c.delete(1, -(2**70)), "no nucleus -"),
+        (lambda c: c.delete(-(2**70), 1), "no time point -"),
+        (lambda c: c.split(1, 2, [(4.0, 4.0), (4.0, 5.0)]), "is no place: give z, y and x"),
+        (lambda c: c.add(1, (None, 4.0, 4.0)), "is no place"),
+        (lambda c: c.add(1, (np.nan, 4.0, 4.0)), "outside the stack"),
+        (lambda c: c.add(1, mask=np.where(disc(9, 9), 1.0, np.nan)), "other things than numbers"),
+        (lambda c: c.redraw(1, 2, disc(9, 9).astype(str)), "other things than numbers"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(
@@ -317,6 +327,18 @@ def test_what_cannot_be_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(WrongRequestError, match=why):
         say(corrector(finished[0]))
+
+
+def test_numbers_may_come_from_arrays_and_tables(movie: CorrectedMovie, row: AcquisitionRow) -> None:
+    say, one = corrector(movie), movie.seen(row)["nuclei"].iloc[2]
+    first = say.delete(one["t"], one["label"])
+    assert first.state == APPLIED
+    assert say.merge(np.int64(1), np.array([3, 4], np.uint32)).state == APPLIED
+    assert say.split(np.int16(3), np.int64(1), np.array([um(1, 7, 5), um(1, 7, 9)])).state == APPLIED
+    assert say.link(np.int64(1), np.int64(2), np.int64(2), np.int64(3)).state == APPLIED
+    assert say.add(2, mask=disc(*MISSED, 4.0).tolist()).state == APPLIED
+    assert say.undo(np.int64(first.id)).state == APPLIED
+    assert_consistent(movie.seen(row))
 
 
 def test_the_movie_is_what_it_says(movie: CorrectedMovie) -> None:

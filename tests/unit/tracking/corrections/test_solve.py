@@ -387,6 +387,25 @@ def test_what_is_gone_fills_no_gap() -> None:
     assert owner[4, 9] == 5
 
 
+def test_what_a_link_parted_is_not_put_between_its_ends_again() -> None:
+    """They lie on the way, and whose they are is not known: the person said where the track goes."""
+    movie = Movie()
+    owner = movie.solved([LinkRule("link", ((2, 2), (5, 2)))])
+    assert [owner[t, 2] == owner[2, 2] for t in TIMES] == [True, True, True, False, False, True, True, True]
+
+
+def test_a_nucleus_that_a_track_ends_with_fills_no_gap() -> None:
+    movie = Movie()
+    movie.remove((3, 2), loosened=True)
+    movie.make((3, 9), 20.04)
+    movie.remove((5, 2), loosened=True)
+    movie.make((5, 9), 20.04)
+    movie.place[4, 2] = (0.0, 4.0, 24.04)
+    filled, ended = movie.solved(), movie.solved([LinkRule("end", ((4, 2),))])
+    assert filled[4, 2] == filled[5, 9] == filled[3, 9]
+    assert ended[4, 2] != ended[5, 9]
+
+
 A, B, OTHER, BESIDE = (3, 2), (4, 2), (4, 3), (3, 3)
 TAKEN_BACK = [LinkRule("link", (A, B)), LinkRule("link", (A, OTHER)), LinkRule("link", (BESIDE, OTHER))]
 
