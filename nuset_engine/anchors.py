@@ -7,7 +7,7 @@ image's own median nucleus.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,12 @@ RATIOS = (0.5, 1.0, 2.0)  # height over width
 
 @dataclass(frozen=True)
 class AnchorLevel:
-    """One level of the feature pyramid: its stride and the anchor scales (multiples of the median diameter) on it."""
+    """One level of the feature pyramid: its stride, and the anchors on it by scale (multiples of the median diameter)
+    and ratio (height over width)."""
 
     stride: int
     scales: tuple[float, ...]
+    ratios: tuple[float, ...] = RATIOS
 
     @property
     def shapes(self) -> SidesA2:
@@ -31,14 +33,14 @@ class AnchorLevel:
         sides = [
             (TRAINED_DIAMETER_PX * scale * np.sqrt(ratio), TRAINED_DIAMETER_PX * scale / np.sqrt(ratio))
             for scale in self.scales
-            for ratio in RATIOS
+            for ratio in self.ratios
         ]
         return np.asarray(sides, np.float32)
 
     @property
     def count(self) -> int:
         """Number of anchors at every cell."""
-        return len(self.scales) * len(RATIOS)
+        return len(self.scales) * len(self.ratios)
 
     def centres(self, cells: int) -> PlacesN:
         """(cells,) float32 centre coordinates of the cells along one axis, in network pixels."""
@@ -108,7 +110,9 @@ def box_iou(one: BoxesN4, other: BoxesN4) -> MatrixF32:
     return iou
 
 
-def level_shapes(height: int, width: int) -> Iterator[tuple[AnchorLevel, int, int]]:
+def level_shapes(
+    height: int, width: int, levels: Sequence[AnchorLevel] = LEVELS
+) -> Iterator[tuple[AnchorLevel, int, int]]:
     """The levels with their feature-map sizes for a network input of (height, width) pixels, multiples of 16."""
-    for level in LEVELS:
+    for level in levels:
         yield level, height // level.stride, width // level.stride

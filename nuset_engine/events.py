@@ -13,9 +13,9 @@ import numpy as np
 
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.inference.passes import run_network
-from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.runtime.choice import read_by
@@ -59,7 +59,7 @@ class EventDetector:
         self.weights_info = read_by(find_weights(weights), runtime)
         self.min_score = min_score
         self.nuclei = Segmenter(nuclei, params, threads, runtime)
-        self._predictor = Predictor(self.weights_info, threads)
+        self._predictor = predictor_of(self.weights_info, threads)
 
     def statistics(self, planes: Sequence[PlaneYX]) -> StackStatistics:
         """Nucleus size, polarity and whole-image intensity of a stack, from a few of its slices."""

@@ -7,9 +7,10 @@ instead of from the encoder's stride 16 alone: small crowded nuclei keep a cell 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from nuset_engine.anchors import LEVELS
 from nuset_engine.loading import undisturbed
@@ -59,9 +60,26 @@ class Architecture:
         """The standard proportions for a first level of `width` channels."""
         return cls(tuple(width * factor for factor in (1, 2, 4, 6, 8)), width * 4)
 
+    @classmethod
+    def of(cls, sizes: Mapping[str, Any]) -> Architecture:
+        """From the plain values of a manifest."""
+        return cls(tuple(sizes["filters"]), sizes["head_filters"])
+
     def as_dict(self) -> dict[str, object]:
         """Plain values for a manifest."""
         return asdict(self)
+
+
+class Build(Protocol):
+    """Builds an untrained network, see `build_network`."""
+
+    def __call__(
+        self,
+        architecture: Architecture | None = None,
+        channels: int = CHANNELS,
+        folded: bool = False,
+        kernels: str = "glorot_uniform",
+    ) -> keras.Model: ...
 
 
 @contextmanager
@@ -79,7 +97,8 @@ def computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(kept)
 
 
-def _convolution(filters: int, kernels: str, **more: object) -> layers.Conv2D:
+def convolution(filters: int, kernels: str, **more: object) -> layers.Conv2D:
+    """A 3x3 convolution that keeps the shape."""
     return layers.Conv2D(filters, 3, padding="same", kernel_initializer=kernels, **more)
 
 
@@ -87,17 +106,15 @@ def _block(x: keras.KerasTensor, filters: int, name: str, folded: bool, kernels:
     """Two 3x3 convolutions with batch normalisation, or with a bias in its place where it is folded in."""
     for step in (1, 2):
         if folded:
-            x = _convolution(filters, kernels, name=f"{name}_conv{step}", activation="relu")(x)
+            x = convolution(filters, kernels, name=f"{name}_conv{step}", activation="relu")(x)
             continue
-        x = _convolution(filters, kernels, name=f"{name}_conv{step}", use_bias=False)(x)
+        x = convolution(filters, kernels, name=f"{name}_conv{step}", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_norm{step}")(x)
         x = layers.Activation("relu", name=f"{name}_relu{step}")(x)
     return x
 
 
-def _pyramid(
-    x: keras.KerasTensor, filters: tuple[int, ...], folded: bool, kernels: str
-) -> dict[int, keras.KerasTensor]:
+def pyramid(x: keras.KerasTensor, filters: tuple[int, ...], folded: bool, kernels: str) -> dict[int, keras.KerasTensor]:
     """Encoder and decoder; features of the decoder by stride."""
     skips = []
     for level, channels in enumerate(filters):
@@ -129,14 +146,14 @@ def _joined_quickly(
     """
     up = {"strides": 2, "padding": "same", "use_bias": False, "kernel_initializer": kernels}
     x = layers.Conv2DTranspose(filters, 4, name=f"{name}_up", **up)(x)
-    skip = _convolution(filters, kernels, name=f"{name}_skip")(skip)
+    skip = convolution(filters, kernels, name=f"{name}_skip")(skip)
     x = layers.Activation("relu", name=f"{name}_relu")(layers.Add(name=f"{name}_join")([skip, x]))
-    return _convolution(filters, kernels, name=f"{name}_conv2", activation="relu")(x)
+    return convolution(filters, kernels, name=f"{name}_conv2", activation="relu")(x)
 
 
-def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int, kernels: str) -> keras.KerasTensor:
+def proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int, kernels: str) -> keras.KerasTensor:
     """Scores (logits) and box offsets of the anchors at one stride: (h, w, A * 5)."""
-    x = _convolution(filters, kernels, name=f"rpn{stride}_conv", activation="relu")(x)
+    x = convolution(filters, kernels, name=f"rpn{stride}_conv", activation="relu")(x)
     full = {"dtype": "float32"}  # what the losses see, whatever the layers before it compute in
     prior = keras.initializers.Constant(-float(ops.log((1 - PRIOR) / PRIOR)))
     scores = layers.Conv2D(
@@ -144,6 +161,11 @@ def _proposal_head(x: keras.KerasTensor, stride: int, anchors: int, filters: int
     )(x)
     boxes = layers.Conv2D(anchors * 4, 1, kernel_initializer="zeros", name=f"rpn{stride}_box", **full)(x)
     return layers.Concatenate(name=f"rpn{stride}", **full)([scores, boxes])
+
+
+def foreground_map(x: keras.KerasTensor, kernels: str) -> keras.KerasTensor:
+    """Logits (h, w, 1) of the foreground, of a network that has no distance map."""
+    return layers.Conv2D(1, 1, kernel_initializer=kernels, name="maps", dtype="float32")(x)
 
 
 def build_network(
@@ -166,7 +188,7 @@ def build_network(
     """
     arch = architecture or Architecture()
     image = keras.Input((None, None, channels), name="image")
-    features = _pyramid(image, arch.filters, folded, kernels)
+    features = pyramid(image, arch.filters, folded, kernels)
     maps = layers.Conv2D(2, 1, kernel_initializer=kernels, name="maps", dtype="float32")(features[1])
-    heads = [_proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters, kernels) for lv in LEVELS]
+    heads = [proposal_head(features[lv.stride], lv.stride, lv.count, arch.head_filters, kernels) for lv in LEVELS]
     return keras.Model(image, [maps, *heads], name="nuset")

@@ -12,9 +12,11 @@ from nuset_engine.errors import EngineError
 from nuset_engine.inference.bands import LARGEST_WHOLE_PX, label_by_bands
 from nuset_engine.inference.instances import PlaneLabels, blank, nuclei_of
 from nuset_engine.inference.landscape import Landscape, landscape
-from nuset_engine.inference.passes import PlaneMaps, Reading, run_network
+from nuset_engine.inference.maps import PlaneMaps
+from nuset_engine.inference.passes import Reading, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
@@ -62,7 +64,7 @@ class Segmenter:
         """The network that reads the slices of stacks, or that which reads single planes."""
         info = self.weights_info if stacked else self.weights_info.single_planes or self.weights_info
         if info.path not in self._predictors:
-            self._predictors[info.path] = Predictor(info, self._threads)
+            self._predictors[info.path] = predictor_of(info, self._threads)
         return self._predictors[info.path]
 
     def statistics(self, planes: Sequence[PlaneYX]) -> StackStatistics:
@@ -154,13 +156,13 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        intensity = statistics.intensity
+        intensity, predictor = statistics.intensity, self.predictor(statistics.stacked)
         small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
             reading = Reading(intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
-            return [label_by_bands(plane, reading, self.predictor(statistics.stacked), p) for plane in small]
+            return [label_by_bands(plane, reading, predictor, p) for plane in small]
         maps = self._read(small, statistics)
-        return [nuclei_of(m, plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
+        return [nuclei_of(predictor.separated(m, p), plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
 
 
 def _check_plane(plane: PlaneYX) -> None:

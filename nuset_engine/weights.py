@@ -26,6 +26,8 @@ FORMAT = 1
 SINGLE_PLANES = "single_planes"  # in a manifest: the name of the weights beside it that read single planes
 INT8 = "int8"  # in a manifest: the hash of the int8 twin and how it was made
 CHANNELS = "channels"  # in a manifest: of the network's input
+MODEL = "model"  # in a manifest: the kind of network, a name of `models.registry.MODELS`
+NUSET = "nuset"  # the kind of those whose manifest does not say
 FEWEST_CHANNELS = 2  # of weights whose manifest does not say
 
 
@@ -95,6 +97,11 @@ class WeightsInfo:
     def channels(self) -> int:
         """Channels of the network's input."""
         return int(self.manifest.get(CHANNELS, FEWEST_CHANNELS))
+
+    @property
+    def model(self) -> str:
+        """The kind of network, a name of `models.registry.MODELS`."""
+        return str(self.manifest.get(MODEL, NUSET))
 
     @property
     def architecture(self) -> Mapping[str, Any]:
@@ -180,7 +187,7 @@ def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) ->
     partial.replace(path)
     int8_path(path).unlink(missing_ok=True)  # of the weights that were here before
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    complete = {"format": FORMAT, "name": path.stem, "sha256": digest, CHANNELS: model.input_shape[-1], **manifest}
+    complete = {"format": FORMAT, "name": path.stem, "sha256": digest, CHANNELS: model.inputs[0].shape[-1], **manifest}
     path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
     return WeightsInfo(path.stem, digest, complete, path)
 

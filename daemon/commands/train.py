@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     "mode",
+    "model",
     "start_from",
     "blend",
     "steps",
@@ -42,6 +43,7 @@ SETTINGS = (
     "seed",
     "precision",
 )
+MODELS = ("nuset", "unet", "paper", "mask-rcnn")
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
 
@@ -59,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode",
         choices=("nuclei", "events"),
         help="events: only rare events such as mitoses are labelled, for `nusetd detect` (nuclei)",
+    )
+    parser.add_argument(
+        "--model",
+        choices=MODELS,
+        help="kind of network, for comparisons: unet has a mask and no proposals, paper is the paper's own design, "
+        "mask-rcnn draws a mask in each proposal (nuset, or that of --from)",
     )
     parser.add_argument("--seed", type=int, help="seed of everything random")
     parser.add_argument("--held-out", type=int, help="leave out this many images, or time points, for an evaluation")

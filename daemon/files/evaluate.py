@@ -186,10 +186,16 @@ def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segm
 def _ladder(options: EvaluationOptions, segmenter: StackSegmenter) -> Ablation:
     """The methods to compare; those with weights that saw no synthetic images only where there are such weights."""
     from nuset_engine.evaluation.ablation import SYNTHETIC, Ablation
+    from nuset_engine.models.registry import model_of
     from nuset_engine.segment import Segmenter
 
     if not isinstance(segmenter, Segmenter):
         raise UsageError("--ablation takes NuSeT apart, and --engine names another segmenter: leave one of them out.")
+    if not model_of(segmenter.weights_info).seeded:
+        raise UsageError(
+            f"--ablation takes apart what seeds of proposals divide, and the weights {segmenter.weights_info.name} are "
+            f"of the model {segmenter.weights_info.model}: leave it out, or give weights of another model."
+        )
     other = options.real_only or segmenter.weights_info.manifest.get(REAL_ONLY)
     if other is None:
         complain(

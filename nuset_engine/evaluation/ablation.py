@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import LabelsYX, MaskYX, PlaneYX
-from nuset_engine.inference.instances import NETWORK_AREA
-from nuset_engine.inference.passes import PlaneMaps
+from nuset_engine.arrays import LabelsYX, PlaneYX
+from nuset_engine.inference.instances import filled_mask
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
-from nuset_engine.inference.watershed import drop_small, fill_small_holes, seed_positions
-from nuset_engine.params import SegmentationParams
+from nuset_engine.models.division import divided_by_distance, divided_by_proposals, regions_of, without_specks
 from nuset_engine.planes.resample import resample_labels
 
 if TYPE_CHECKING:
@@ -32,7 +29,6 @@ FOREGROUND = "+ foreground normalisation"
 SYNTHETIC = "+ synthetic data"
 SEEDS = "+ RPN seeds"
 ENGINE = "full engine"
-SMALLEST_SHARE = 0.2  # of the mean area: smaller objects were removed from all models' masks in the paper
 
 
 @dataclass(frozen=True)
@@ -74,12 +70,9 @@ class Ablation:
 def otsu_watershed(plane: PlaneYX) -> LabelsYX:
     """(Y, X) int32 labels without any network: smoothing (sigma 1 px), Otsu's threshold, watershed of the distances.
 
-    The markers are the maxima of the smoothed distance transform, at least half of the largest regions' typical radius
-    apart; objects under a fifth of the mean area are removed, as in the paper.
+    Objects under a fifth of the mean area are removed, as in the paper.
     """
-    from skimage.feature import peak_local_max
     from skimage.filters import threshold_otsu
-    from skimage.segmentation import watershed
 
     finite = np.isfinite(plane)
     values = np.where(finite, plane, plane[finite].min() if finite.any() else 0).astype(np.float32)
@@ -87,53 +80,25 @@ def otsu_watershed(plane: PlaneYX) -> LabelsYX:
     if not np.ptp(values):
         return np.zeros(plane.shape, np.int32)
     mask = ndi.binary_fill_holes(values > threshold_otsu(values))
-    distance = ndi.gaussian_filter(ndi.distance_transform_edt(mask), 1.0)
-    pieces, count = ndi.label(mask)
-    radius = float(np.median(ndi.maximum(distance, pieces, np.arange(1, count + 1)))) if count else 1.0
-    peaks = peak_local_max(distance, min_distance=max(1, round(radius / 2)), labels=pieces, exclude_border=False)
-    markers = np.zeros(plane.shape, np.int32)
-    markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return _without_specks(watershed(-distance, markers, mask=mask))
-
-
-def _without_specks(labels: LabelsYX) -> LabelsYX:
-    areas = np.bincount(labels.ravel())[1:]
-    present = areas[areas > 0]
-    least = SMALLEST_SHARE * float(present.mean()) if present.size else 1.0
-    return drop_small(labels.astype(np.int32), np.zeros(len(areas), np.float32), least)[0]
-
-
-def _inside(maps: PlaneMaps, params: SegmentationParams) -> MaskYX:
-    return fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
+    return without_specks(divided_by_distance(mask))
 
 
 def _mask_labels(segmenter: Segmenter, plane: PlaneYX, statistics: StackStatistics) -> LabelsYX:
     """Every connected region of the mask is a nucleus."""
     if statistics.is_blank:
         return np.zeros(plane.shape, np.int32)
-    mask = _inside(segmenter.maps(plane, statistics), segmenter.params)
-    return _at_source(ndi.label(mask)[0], plane.shape)
+    mask = filled_mask(segmenter.maps(plane, statistics), segmenter.params)
+    return _at_source(regions_of(mask), plane.shape)
 
 
 def _seeded_labels(segmenter: Segmenter, plane: PlaneYX, statistics: StackStatistics) -> LabelsYX:
     """The mask divided as in the paper; regions without a proposal are nuclei too."""
-    from skimage.segmentation import watershed
-
     if statistics.is_blank:
         return np.zeros(plane.shape, np.int32)
     maps = segmenter.maps(plane, statistics)
-    mask = _inside(maps, segmenter.params)
-    distance = ndi.distance_transform_edt(mask).astype(np.float32)
-    seeds = seed_positions(maps.proposals, distance / TRAINED_DIAMETER_PX, mask)
-    seeds = seeds[seeds[:, 0] >= 0]
-    markers = np.zeros(mask.shape, np.int32)
-    markers[seeds[:, 0], seeds[:, 1]] = np.arange(1, len(seeds) + 1)
-    pieces, count = ndi.label(mask)
-    orphans = np.setdiff1d(np.arange(1, count + 1), pieces[markers > 0])
-    lonely = np.isin(pieces, orphans)
-    markers[lonely] = len(seeds) + pieces[lonely]
-    return _at_source(watershed(-distance, markers, mask=mask), plane.shape)
+    mask = filled_mask(maps, segmenter.params)
+    return _at_source(divided_by_proposals(mask, maps.proposals), plane.shape)
 
 
 def _at_source(labels: LabelsYX, shape: tuple[int, ...]) -> LabelsYX:
-    return resample_labels(_without_specks(labels), (shape[0], shape[1]))
+    return resample_labels(without_specks(labels), (shape[0], shape[1]))

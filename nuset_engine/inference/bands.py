@@ -14,8 +14,9 @@ import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import ScoresN
-from nuset_engine.inference.instances import PlaneLabels, Separated, at_source, separated
-from nuset_engine.inference.passes import Band, PlaneMaps, Reading, bands
+from nuset_engine.inference.instances import PlaneLabels, at_source
+from nuset_engine.inference.maps import PlaneMaps, Separated
+from nuset_engine.inference.passes import Band, Reading, bands
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.proposals import joined, suppress
 from nuset_engine.inference.watershed import drop
@@ -41,7 +42,7 @@ def label_by_bands(
         for left in range(0, width, BLOCK_PX):
             columns = left, min(left + BLOCK_PX, width)
             wide = max(0, columns[0] - ROOM_PX), min(width, columns[1] + ROOM_PX)
-            found = separated(_cut(kept, high, wide, reading.nms_iou), params)
+            found = predictor.separated(_cut(kept, high, wide, reading.nms_iou), params)
             canvas.paint(_own(found, (high[0], wide[0]), rows, columns), (high[0], wide[0]))
     return canvas.result()
 

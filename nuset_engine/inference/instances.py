@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import LabelsYX, PlaneF32, ScoresN
-from nuset_engine.inference.passes import PlaneMaps
+from nuset_engine.arrays import LabelsYX, MaskYX, ScoresN
+from nuset_engine.inference.maps import PlaneMaps, Separated
 from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import nearest, nearest_places, resample_window, steps
@@ -54,29 +54,27 @@ def confidence(labels: LabelsYX, scores: ScoresN, maps: PlaneMaps) -> ScoresN:
     return np.cbrt(scores * sure[1:] * np.clip(peak[1:], 0, 1)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Separated:
-    """Nuclei at network resolution.
+def filled_mask(maps: PlaneMaps, params: SegmentationParams) -> MaskYX:
+    """(Y, X) bool: the foreground without small holes."""
+    return fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
 
-    Attributes
-    ----------
-    labels : (Y, X) int32
-    scores : (N,) float32
-    probability : (Y, X) float32
-        Of the foreground, with small holes filled.
-    """
 
-    labels: LabelsYX
-    scores: ScoresN
-    probability: PlaneF32
+def least_area(params: SegmentationParams) -> float:
+    """Smaller objects are specks, in network pixels."""
+    return params.min_area_fraction * NETWORK_AREA
 
 
 def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
     """Nuclei from maps; at network resolution, where a nucleus always has about the same size."""
-    inside = fill_small_holes(maps.foreground > params.foreground_threshold, 0.25 * NETWORK_AREA)
-    least = params.min_area_fraction * NETWORK_AREA
-    labels, scores = separate(inside, maps.ridge, maps.proposals, least, divide=params.watershed)
-    scores = confidence(labels, scores, maps)
+    inside = filled_mask(maps, params)
+    labels, scores = separate(inside, maps.ridge, maps.proposals, least_area(params), divide=params.watershed)
+    return convincing(labels, confidence(labels, scores, maps), inside, maps, params)
+
+
+def convincing(
+    labels: LabelsYX, scores: ScoresN, inside: MaskYX, maps: PlaneMaps, params: SegmentationParams
+) -> Separated:
+    """The nuclei whose score suffices, on the foreground `inside` (Y, X)."""
     labels, scores = drop(labels, scores, scores >= params.min_score)
     above = np.float32(params.foreground_threshold + 0.01)  # so that filled holes stay filled when interpolated
     probability = np.where(inside, np.maximum(maps.foreground, above), maps.foreground)
@@ -115,9 +113,8 @@ def at_source(
     return out
 
 
-def nuclei_of(maps: PlaneMaps, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:
-    """Labels at the source's shape (Y, X) from the maps of a whole plane."""
-    found = separated(maps, params)
+def nuclei_of(found: Separated, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:
+    """Labels at the source's shape (Y, X) from the nuclei of a whole plane."""
     labels, scores = found.labels, found.scores
     if labels.shape != shape:
         window = slice(0, shape[0]), slice(0, shape[1])

@@ -10,28 +10,13 @@ from typing import Protocol
 import numpy as np
 
 from nuset_engine.arrays import InputsNYXC, PlaneF32
+from nuset_engine.inference.maps import PlaneMaps
 from nuset_engine.inference.predictor import Prediction, Predictor
-from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
+from nuset_engine.inference.proposals import EMPTY, joined, suppress
 from nuset_engine.inference.tiling import Tile, tiles
 from nuset_engine.planes.normalize import IntensityStatistics, normalize
 
 CELL_PX = 8
-
-
-@dataclass(frozen=True)
-class PlaneMaps:
-    """What the network found on a plane, at network resolution.
-
-    Attributes
-    ----------
-    foreground, ridge : (Y, X) float32
-    proposals : Proposals
-        After non-maximum suppression.
-    """
-
-    foreground: PlaneF32
-    ridge: PlaneF32
-    proposals: Proposals
 
 
 class Windowed(Protocol):
@@ -85,7 +70,7 @@ def _nothing(shape: tuple[int, int]) -> PlaneMaps:
 
 
 def _whole(prediction: Prediction, reading: Reading) -> PlaneMaps:
-    found = decode_heads(prediction.heads, reading.min_score)
+    found = prediction.proposals(reading.min_score)
     height, width = prediction.foreground.shape
     inside = np.all((found.centres >= 0) & (found.centres < (height, width)), axis=1)
     return PlaneMaps(prediction.foreground, prediction.ridge, suppress(found.where(inside), reading.nms_iou))
@@ -97,7 +82,7 @@ def _read_tile(plane: Windowed, part: Tile, reading: Reading, predictor: Predict
     if shows_nothing(window, reading.statistics):
         return _nothing((part.core_y[1] - part.core_y[0], part.core_x[1] - part.core_x[0]))
     (prediction,) = predictor.predict(reading.inputs([window], predictor))
-    found = decode_heads(prediction.heads, reading.min_score).shifted(part.y[0], part.x[0])
+    found = prediction.proposals(reading.min_score).shifted(part.y[0], part.x[0])
     start, stop = np.array([part.core_y, part.core_x]).T
     # A proposal belongs to the tile in whose core its middle lies; the half-open cores share none.
     own = np.all((found.centres >= start) & (found.centres < stop), axis=1)

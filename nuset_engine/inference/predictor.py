@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from nuset_engine.anchors import LEVELS, AnchorLevel
 from nuset_engine.arrays import HeadYXK, InputsNYXC, PlaneF32, TensorF32
+from nuset_engine.inference.maps import PlaneMaps, Separated
+from nuset_engine.inference.proposals import Proposals, decode_heads
+from nuset_engine.params import SegmentationParams
 from nuset_engine.runtime.names import OPENVINO
 from nuset_engine.weights import WeightsInfo
+
+if TYPE_CHECKING:
+    from nuset_engine.network import Build
 
 
 @dataclass(frozen=True)
@@ -24,11 +32,34 @@ class Prediction:
         Predicted distance to the nucleus' own border, 0 at the border and 1 in its middle.
     heads : tuple of (h, w, A * 5) float32, one per anchor level
         Score logits and box offsets.
+    levels : tuple of AnchorLevel
+        Whose anchors these are.
     """
 
     foreground: PlaneF32
     ridge: PlaneF32
     heads: tuple[HeadYXK, ...]
+    levels: tuple[AnchorLevel, ...] = LEVELS
+
+    def proposals(self, min_score: float) -> Proposals:
+        """Boxes with at least this score, best first, none suppressed."""
+        return decode_heads(self.heads, min_score, self.levels)
+
+
+Read = Callable[[InputsNYXC], list[Prediction]]
+"""What a network says of each input of a batch, whose sides are multiples of its largest stride."""
+
+
+class Method(Protocol):
+    """How weights of one kind are read, and how what they say becomes nuclei."""
+
+    def read(self, weights: WeightsInfo, threads: int | None) -> Read:
+        """The network, ready to run."""
+        ...
+
+    def separated(self, maps: PlaneMaps, params: SegmentationParams) -> Separated:
+        """Nuclei from maps."""
+        ...
 
 
 class Network(Protocol):
@@ -45,12 +76,13 @@ class Network(Protocol):
         Returns
         -------
         list of arrays
-            (N, Y, X, 2) float32 foreground probability and distance map, then the heads of each anchor level.
+            (N, Y, X, 1 or 2) float32 foreground probability and, where there is one, distance map; then the heads of
+            each anchor level.
         """
         ...
 
 
-def load_network(weights: WeightsInfo, threads: int | None) -> Network:
+def load_network(weights: WeightsInfo, threads: int | None, build: Build) -> Network:
     """The network in the runtime that the weights name; what that needs is imported here."""
     if weights.runtime == OPENVINO:
         from nuset_engine.runtime.openvino_runtime import load_int8
@@ -58,7 +90,16 @@ def load_network(weights: WeightsInfo, threads: int | None) -> Network:
         return load_int8(weights, threads)
     from nuset_engine.runtime.keras_runtime import KerasNetwork
 
-    return KerasNetwork(weights, threads)
+    return KerasNetwork(weights, threads, build)
+
+
+def predictions(outputs: Sequence[TensorF32], levels: tuple[AnchorLevel, ...]) -> list[Prediction]:
+    """What a `Network` answered, input by input; where it has no distance map, the probability stands for it."""
+    maps, *heads = outputs
+    return [
+        Prediction(maps[i, ..., 0], maps[i, ..., -1], tuple(head[i] for head in heads), levels)
+        for i in range(len(maps))
+    ]
 
 
 class Predictor:
@@ -68,14 +109,16 @@ class Predictor:
     ----------
     weights : WeightsInfo
         Read in float32, or as `runtime.choice.read_by` says.
+    method : Method
+        That of the weights, see `models.registry.predictor_of`.
     threads : int, optional
         Cores to use; all of them where not given.
     """
 
-    def __init__(self, weights: WeightsInfo, threads: int | None = None) -> None:
-        self.weights = weights
+    def __init__(self, weights: WeightsInfo, method: Method, threads: int | None = None) -> None:
+        self.weights, self.separated = weights, method.separated
         self._stride = 2 ** (len(weights.architecture["filters"]) - 1)
-        self._run = load_network(weights, threads)
+        self._read = method.read(weights, threads)
 
     @property
     def channels(self) -> int:
@@ -95,10 +138,9 @@ class Predictor:
         list of Prediction, one per input; maps of the input's shape, heads covering the padded one
         """
         height, width = inputs.shape[1:3]
-        maps, *heads = self._run(_pad(inputs, self._stride))
         return [
-            Prediction(maps[i, :height, :width, 0], maps[i, :height, :width, 1], tuple(head[i] for head in heads))
-            for i in range(len(inputs))
+            replace(one, foreground=one.foreground[:height, :width], ridge=one.ridge[:height, :width])
+            for one in self._read(_pad(inputs, self._stride))
         ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from nuset_engine.anchors import LEVELS, anchor_boxes_at, decode
+from nuset_engine.anchors import LEVELS, AnchorLevel, anchor_boxes_at, decode
 from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN
 
 TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
@@ -37,11 +38,16 @@ class Proposals:
 
     def shifted(self, y: float, x: float) -> Proposals:
         """The same boxes in a frame whose origin lies at (-y, -x)."""
-        return Proposals(self.boxes + np.array([y, x, y, x], np.float32), self.scores)
+        return replace(self, boxes=self.boxes + np.array([y, x, y, x], np.float32))
 
     def where(self, chosen: MaskOrRowsN) -> Proposals:
         """A part of the proposals, by mask or index."""
         return Proposals(self.boxes[chosen], self.scores[chosen])
+
+    def and_those_of(self, others: Sequence[Proposals]) -> Proposals:
+        """These and those of others of its kind, one after the other."""
+        parts = [self, *others]
+        return Proposals(np.concatenate([p.boxes for p in parts]), np.concatenate([p.scores for p in parts]))
 
 
 EMPTY = Proposals(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -52,24 +58,23 @@ def joined(parts: list[Proposals]) -> Proposals:
     parts = [part for part in parts if len(part)]
     if not parts:
         return EMPTY
-    boxes, scores = np.concatenate([p.boxes for p in parts]), np.concatenate([p.scores for p in parts])
+    together = parts[0].and_those_of(parts[1:])
     # Ties are broken by position, so that the order never depends on how the image was cut.
-    order = np.lexsort((boxes[:, 1], boxes[:, 0], -scores))
-    return Proposals(boxes[order], scores[order])
+    return together.where(np.lexsort((together.boxes[:, 1], together.boxes[:, 0], -together.scores)))
 
 
-def decode_heads(heads: tuple[HeadYXK, ...], min_score: float) -> Proposals:
+def decode_heads(heads: Sequence[HeadYXK], min_score: float, levels: Sequence[AnchorLevel] = LEVELS) -> Proposals:
     """All anchors with at least `min_score`, as boxes.
 
     Parameters
     ----------
-    heads : tuple of (h, w, A * 5) float32, one per level
+    heads : sequence of (h, w, A * 5) float32, one per level
     min_score : float
         Between 0 and 1.
     """
     lowest = np.log(max(min_score, 1e-6) / max(1 - min_score, 1e-6))
     parts = []
-    for level, head in zip(LEVELS, heads, strict=True):
+    for level, head in zip(levels, heads, strict=True):
         logits = head[..., : level.count]
         chosen = logits > lowest
         if not chosen.any():

@@ -13,7 +13,8 @@ import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
-from nuset_engine.inference.passes import PlaneMaps, run_network
+from nuset_engine.inference.maps import PlaneMaps
+from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.names import AUTO, OPENVINO, RUNTIMES, TENSORFLOW
-from nuset_engine.weights import WeightsInfo
+from nuset_engine.weights import NUSET, WeightsInfo
 
 INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 CPUINFO = Path("/proc/cpuinfo")
@@ -74,6 +74,8 @@ def _int8(weights: WeightsInfo, wanted: str) -> bool:
 
 def without_int8(weights: WeightsInfo) -> str | None:
     """What is missing to read weights in int8, and what to do about it; None where nothing is."""
+    if weights.model != NUSET:
+        return f"the weights {weights.name} are of the model {weights.model}, and only those of {NUSET} have int8 twins"
     if weights.int8 is None:
         return f"the weights {weights.name} have no int8 twin; make it by `nusetd train --quantise {weights.path}`"
     if find_spec("openvino") is None:

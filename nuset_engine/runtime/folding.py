@@ -6,32 +6,32 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import TensorF32
-from nuset_engine.network import Architecture, build_network, keras
+from nuset_engine.network import Architecture, Build, build_network, keras
 from nuset_engine.weights import WeightsInfo, load_weights
 
 
-def load_folded(weights: WeightsInfo) -> keras.Model:
-    """The network of stored weights, for inference.
+def load_folded(weights: WeightsInfo, build: Build = build_network) -> keras.Model:
+    """The network of stored weights, which `build` builds, for inference.
 
     Raises
     ------
     EngineError
         If the weights do not fit the network that their manifest describes.
     """
-    architecture = Architecture(tuple(weights.architecture["filters"]), weights.architecture["head_filters"])
-    model = build_network(architecture, channels=weights.channels, kernels="zeros")
+    architecture = Architecture.of(weights.architecture)
+    model = build(architecture, channels=weights.channels, kernels="zeros")
     load_weights(model, weights)
-    return folded_network(model, architecture)
+    return folded_network(model, architecture, build)
 
 
-def folded_network(model: keras.Model, architecture: Architecture) -> keras.Model:
+def folded_network(model: keras.Model, architecture: Architecture, build: Build = build_network) -> keras.Model:
     """The same function for inference: no batch normalisation layers, no pixels doubled before they are convolved.
 
     A normalisation of a convolution is a convolution with ``kernel * s`` and bias ``beta - mean * s``, where
     ``s = gamma / sqrt(variance + epsilon)`` (Jacob et al. 2018, section 3.2). The first convolution of each decoder
     block is divided into its part over the encoder's features and its part over the doubled ones.
     """
-    folded = build_network(architecture, channels=model.input_shape[-1], folded=True, kernels="zeros")
+    folded = build(architecture, channels=model.inputs[0].shape[-1], folded=True, kernels="zeros")
     for layer in folded.layers:
         if not layer.weights:
             continue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from nuset_engine.arrays import InputsNYXC, TensorF32
-from nuset_engine.network import keras
+from nuset_engine.network import Build, build_network, keras
 from nuset_engine.runtime.folding import load_folded
 from nuset_engine.weights import WeightsInfo
 
@@ -20,41 +20,46 @@ class KerasNetwork:
     weights : WeightsInfo
     threads : int, optional
         Cores to use; all of them where not given. Only the first network of a process can set it.
+    build : callable
+        Builds their network.
     """
 
-    def __init__(self, weights: WeightsInfo, threads: int | None = None) -> None:
+    def __init__(self, weights: WeightsInfo, threads: int | None = None, build: Build = build_network) -> None:
         if threads is not None:
-            _limit_threads(threads)
-        self._run = _compiled(load_folded(weights))
+            limit_threads(threads)
+        model = load_folded(weights, build)
+        self._run = compiled(lambda x: _activated(model, x), model.inputs)
 
     def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Probabilities and heads, as `Network` promises."""
         return self._run(inputs)
 
 
-def _compiled(model: keras.Model) -> Callable[[InputsNYXC], list[TensorF32]]:
-    """The model as a function of arrays, compiled for any size by the backend in use."""
+def compiled(
+    function: Callable[..., Sequence[keras.KerasTensor]], inputs: Sequence[keras.KerasTensor]
+) -> Callable[..., list[TensorF32]]:
+    """A function of tensors shaped as `inputs`, as one of arrays, compiled for any size by the backend in use."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        signature = [tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)]
-        traced = tf.function(lambda x: _activated(model, x), input_signature=signature)
-        return lambda x: [out.numpy() for out in traced(tf.constant(x))]
+        signature = [tf.TensorSpec(one.shape, tf.float32) for one in inputs]
+        traced = tf.function(function, input_signature=signature)
+        return lambda *arrays: [out.numpy() for out in traced(*(tf.constant(one) for one in arrays))]
     if backend == "jax":
         import jax
 
-        jitted = jax.jit(lambda x: _activated(model, x))
-        return lambda x: [np.asarray(out) for out in jitted(x)]
-    return lambda x: [keras.ops.convert_to_numpy(out) for out in _activated(model, x)]
+        jitted = jax.jit(function)
+        return lambda *arrays: [np.asarray(out) for out in jitted(*arrays)]
+    return lambda *arrays: [keras.ops.convert_to_numpy(out) for out in function(*arrays)]
 
 
 def _activated(model: keras.Model, x: InputsNYXC) -> list[keras.KerasTensor]:
-    maps, *heads = model(x, training=False)
+    maps, *heads = keras.tree.flatten(model(x, training=False))  # a single output comes without its list
     return [keras.ops.sigmoid(maps), *heads]
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
     """Tell TensorFlow how many cores it may use; too late once it has run."""
     if keras.backend.backend() != "tensorflow":
         return

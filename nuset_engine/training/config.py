@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nuset_engine.errors import EngineError
+from nuset_engine.models.registry import MODELS
 from nuset_engine.training.augment import AUGMENTATIONS
 
 MODES = ("nuclei", "events")
@@ -42,6 +43,8 @@ class TrainingConfig:
     mode : str
         ``nuclei``: every nucleus is labelled. ``events``: only rare events are, such as mitoses, and the loss is
         weighted by attention.
+    model : str or None
+        Kind of network, a name of `models.registry.MODELS`; None: that of the weights to start from, else NuSeT.
     width : int
         Channels of the network's first level.
     steps, batch_size, crop_px : int
@@ -83,6 +86,7 @@ class TrainingConfig:
     output: Path
     seen: Path | None = None
     mode: str = "nuclei"
+    model: str | None = None
     width: int = 24
     steps: int = 8000
     batch_size: int = 4
@@ -126,6 +130,7 @@ class TrainingConfig:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
         choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}
         choices |= {"optimizer": OPTIMIZERS, "scores": SCORES}
+        choices |= {} if self.model is None else {"model": tuple(MODELS)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} = {getattr(self, name)!r} is not one of {', '.join(allowed)}")

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX
+from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, AnchorLevel
 from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX, PointsYX32, TensorF32
 from nuset_engine.errors import EngineError
+from nuset_engine.models.base import Model
+from nuset_engine.models.nuset import Nuset
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
@@ -274,6 +276,8 @@ class CropSampler:
         Makes synthetic examples from a random generator and the parameters.
     negatives : float
         Share of crops that show a negative, in which there is nothing to find.
+    model : Model, optional
+        What the targets are for; NuSeT where not given.
     """
 
     POOL = 150
@@ -289,6 +293,7 @@ class CropSampler:
         synthetic: SyntheticParams | None = None,
         render: Callable[[np.random.Generator, SyntheticParams], list[Example]] = synthetic_examples,
         negatives: float = 0.0,
+        model: Model | None = None,
     ) -> None:
         self._real = list(real)
         self._rng = np.random.default_rng(seed)
@@ -297,7 +302,7 @@ class CropSampler:
         self._augment = augment or AugmentParams()
         self._synthetic = synthetic or SyntheticParams()
         self._render = render
-        self._negatives = negatives
+        self._negatives, self._model = negatives, model or Nuset()
         self._pool: list[Example] = []
         # Crowds are drawn more often: there is more to learn from a crop of them, and more to get wrong.
         sizes = np.array([np.sqrt(1 + e.labels.max(initial=0)) for e in self._real])
@@ -327,27 +332,34 @@ class CropSampler:
         stacked = rng.random() < example.stacked
         inputs = random_normalize(rng, image, labels > 0, self._augment, stacked)
         seen = None if example.seen is None else warp.labels(example.seen.view(np.uint8)) > 0
-        return inputs, masked_targets(labels, warp.image(example.weights), warp.inside, seen)
+        targets = masked_targets(labels, warp.image(example.weights), warp.inside, seen, self._model.levels)
+        return inputs, replace(targets, regions=self._model.regions(labels * warp.inside, rng))
 
     def batch(self, size: int) -> tuple[InputsNYXC, list[TensorF32]]:
-        """Inputs (N, Y, X, C) and the list of targets: pixels, then classes and boxes (N, h, w, A * 4) per level."""
+        """Inputs (N, Y, X, C) and targets: pixels, classes and boxes (N, h, w, A * 4) per level, regions."""
         crops = [self.crop() for _ in range(size)]
         return np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
 
 
-def masked_targets(labels: LabelsYX, weights: PlaneF32, inside: MaskYX, seen: MaskYX | None = None) -> Targets:
+def masked_targets(
+    labels: LabelsYX,
+    weights: PlaneF32,
+    inside: MaskYX,
+    seen: MaskYX | None = None,
+    levels: Sequence[AnchorLevel] = LEVELS,
+) -> Targets:
     """Targets of a crop of which only the pixels `inside` (Y, X) count, and of these those that somebody has `seen`."""
     labels = renumbered(labels)
     if inside.all() and seen is None:
-        return make_targets(labels, weights)
+        return make_targets(labels, weights, levels)
     known = inside if seen is None else inside & seen
     # The distance map goes on beyond the edge, as nuclei do; boxes end at it, as they do in whole images.
     pixels = pixel_targets(labels, weights * known)
     if seen is not None:
         pixels[..., 1] = np.where(seen, pixels[..., 1], np.float32(UNSEEN))
-    whole, boxes = anchor_targets(truth_boxes(labels * inside), *inside.shape)
+    whole, boxes = anchor_targets(truth_boxes(labels * inside), inside.shape[0], inside.shape[1], levels)
     classes = []
-    for level, values in zip(LEVELS, whole, strict=True):
+    for level, values in zip(levels, whole, strict=True):
         half = level.stride // 2
         counted = known[half :: level.stride, half :: level.stride]
         classes.append(np.where(counted[..., None], values, np.float32(-1)))
@@ -355,13 +367,13 @@ def masked_targets(labels: LabelsYX, weights: PlaneF32, inside: MaskYX, seen: Ma
 
 
 def collate(targets: Sequence[Targets]) -> list[TensorF32]:
-    """Targets of several crops as one batch, in the order that `training.NusetTrainer` expects."""
+    """Targets of several crops as one batch, in the order that `trainer.NetworkTrainer` expects."""
     out = [np.stack([t.pixels for t in targets])]
-    for index in range(len(LEVELS)):
+    for index in range(len(targets[0].classes)):
         out.append(np.stack([t.classes[index] for t in targets]))
         boxes = np.stack([t.boxes[index] for t in targets])
         out.append(boxes.reshape(*boxes.shape[:3], -1))
-    return out
+    return [*out, *(np.stack(same) for same in zip(*(t.regions for t in targets), strict=True))]
 
 
 def batches(sampler: CropSampler, size: int) -> Iterator[tuple[InputsNYXC, list[TensorF32]]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.errors import EngineError
+from nuset_engine.models.base import Model
 from nuset_engine.planes.colour import grey
 from nuset_engine.training.augment import AUGMENTATIONS
 from nuset_engine.training.config import TrainingConfig
@@ -95,7 +96,11 @@ def _event_loader() -> Callable[[str, Path, Path], Example]:
 
 
 def samplers(
-    config: TrainingConfig, step: int, examples: list[Example], validation: list[Example]
+    config: TrainingConfig,
+    step: int,
+    examples: list[Example],
+    validation: list[Example],
+    model: Model | None = None,
 ) -> list[CropSampler]:
     """Endless crops to train on from `step` on, and the fixed ones to validate on."""
     events = config.mode == "events"
@@ -104,7 +109,14 @@ def samplers(
     if events:
         augment = replace(augment, coarse_chance=1.0)
     share = 0.0 if validation else config.synthetic_share
-    draw = partial(CropSampler, crop_px=config.crop_px, augment=augment, render=render, negatives=config.negatives)
+    draw = partial(
+        CropSampler,
+        crop_px=config.crop_px,
+        augment=augment,
+        render=render,
+        negatives=config.negatives,
+        model=model,
+    )
     return [
         draw(examples, config.seed + step, synthetic_share=config.synthetic_share),
         draw(validation or examples, 1_000_003, synthetic_share=share),

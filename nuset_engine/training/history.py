@@ -6,18 +6,19 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-PARTS = ("bce", "dice", "distance", "rpn_class", "rpn_box")
-COLUMNS = ("step", "learning_rate", "seconds", "loss", *PARTS, "validation_loss")
+COURSE = ("step", "learning_rate", "seconds")
+LOSSES = ("loss", "validation_loss")
+"""Columns of every history, between which stand the parts of the loss of the model that is trained."""
 
 
 def record(history: Path, row: Mapping[str, float]) -> None:
     """Append a row to the history."""
     fresh = not history.is_file()
     with history.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(row))
         if fresh:
             writer.writeheader()
-        writer.writerow({name: f"{row[name]:.6g}" for name in COLUMNS})
+        writer.writerow({name: f"{row[name]:.6g}" for name in row})
 
 
 def plot_history(history: Path) -> Path:
@@ -31,8 +32,9 @@ def plot_history(history: Path) -> Path:
         rows = list(csv.DictReader(file))
     steps = [float(r["step"]) for r in rows]
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name in ("loss", "validation_loss", *PARTS):
-        thick = name in ("loss", "validation_loss")
+    parts = [name for name in rows[0] if name not in (*COURSE, *LOSSES)]
+    for name in (*LOSSES, *parts):
+        thick = name in LOSSES
         axes.plot(steps, [float(r[name]) for r in rows], label=name, linewidth=2 if thick else 0.8)
     axes.set(xlabel="step", ylabel="loss", yscale="log", title="Training history")
     axes.legend(ncols=2, fontsize="small")

@@ -29,7 +29,7 @@ from nuset_engine.runtime.openvino_runtime import Int8Network
 from nuset_engine.runtime.silent_openvino import import_silently
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.examples import load_examples, samplers
-from nuset_engine.weights import WeightsInfo
+from nuset_engine.weights import NUSET, WeightsInfo
 
 CROPS = 96  # that ranges are measured on
 COMPARED = 16  # other crops, on which both are compared
@@ -75,8 +75,13 @@ def quantise(weights: WeightsInfo, config: TrainingConfig, note: Callable[[str],
     Raises
     ------
     EngineError
-        If `nncf` is missing, or int8 would answer too differently.
+        If the weights are of another model than NuSeT, `nncf` is missing, or int8 would answer too differently.
     """
+    if weights.model != NUSET:
+        raise EngineError(
+            f"{weights.name} is of the model {weights.model}: int8 twins are made of the model {NUSET} alone, and "
+            "TensorFlow computes the others."
+        )
     nncf = import_silently("nncf")
     examples, _ = load_examples(config, note)
     sampler, _ = samplers(config, 0, examples, [])

@@ -44,7 +44,8 @@ class Moved(Predictor):
     """A network with something added to the logits of its scores."""
 
     def __init__(self, of: Predictor, shift: float) -> None:
-        self.weights, self._of, self._shift = of.weights, of, np.float32(shift)
+        self.weights, self.separated = of.weights, of.separated
+        self._of, self._shift = of, np.float32(shift)
 
     def predict(self, inputs: InputsNYXC) -> list[Prediction]:
         """Predict as the network does, but more or less sure."""
@@ -105,4 +106,5 @@ def _segmented(predictor: Predictor, params: SegmentationParams, image: PlaneYX)
         min_score=params.seed_score,
         nms_iou=params.nms_iou,
     )
-    return nuclei_of(maps, image.shape, known.outlined(params)).labels
+    outlined = known.outlined(params)
+    return nuclei_of(predictor.separated(maps, outlined), image.shape, outlined).labels

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.anchors import AnchorLevel, anchor_boxes, encode, level_shapes
+from nuset_engine.anchors import LEVELS, AnchorLevel, anchor_boxes, encode, level_shapes
 from nuset_engine.arrays import BoxesN4, LabelsYX, MaskYX, PlaneF32, TensorF32
 
 BORDER_WEIGHT = 10.0  # w0 of Ronneberger et al. 2015, eq. 2, as in the NuSeT paper
@@ -34,11 +34,14 @@ class Targets:
         1 positive, 0 negative, -1 not counted.
     boxes : tuple of (h, w, A, 4) float32, one per level
         Offsets of the truth box for the positive anchors, else 0.
+    regions : tuple of arrays
+        What a model learns besides, see `models.base.Model.regions`.
     """
 
     pixels: TensorF32
     classes: tuple[TensorF32, ...]
     boxes: tuple[TensorF32, ...]
+    regions: tuple[TensorF32, ...] = ()
 
 
 def border_weights(labels: LabelsYX) -> PlaneF32:
@@ -141,7 +144,9 @@ def _overlap(level: AnchorLevel, height: int, width: int, boxes: BoxesN4) -> Ten
     return out
 
 
-def anchor_targets(boxes: BoxesN4, height: int, width: int) -> tuple[tuple[TensorF32, ...], tuple[TensorF32, ...]]:
+def anchor_targets(
+    boxes: BoxesN4, height: int, width: int, levels: Sequence[AnchorLevel] = LEVELS
+) -> tuple[tuple[TensorF32, ...], tuple[TensorF32, ...]]:
     """Classes and box offsets of every anchor.
 
     An anchor is positive from IoU 0.6 with a nucleus or where it is a nucleus' best one of all levels, negative below
@@ -152,15 +157,16 @@ def anchor_targets(boxes: BoxesN4, height: int, width: int) -> tuple[tuple[Tenso
     boxes : (N, 4) float32
     height, width : int
         Size of the network input in pixels.
+    levels : sequence of AnchorLevel
     """
-    levels = list(level_shapes(height, width))
-    if len(boxes) == 0:
-        none = tuple(np.zeros((h, w, level.count), np.float32) for level, h, w in levels)
+    shaped = list(level_shapes(height, width, levels))
+    if len(boxes) == 0 or not shaped:
+        none = tuple(np.zeros((h, w, level.count), np.float32) for level, h, w in shaped)
         return none, tuple(np.zeros((*c.shape, 4), np.float32) for c in none)
-    overlaps = [_overlap(level, h, w, boxes) for level, h, w in levels]
+    overlaps = [_overlap(level, h, w, boxes) for level, h, w in shaped]
     best = np.max([o.max(axis=(0, 1, 2)) for o in overlaps], axis=0)
     all_classes, all_offsets = [], []
-    for (level, h, w), overlap in zip(levels, overlaps, strict=True):
+    for (level, h, w), overlap in zip(shaped, overlaps, strict=True):
         owner = overlap.argmax(axis=-1)
         top = np.take_along_axis(overlap, owner[..., None], axis=-1)[..., 0]
         classes = np.full(top.shape, -1, np.float32)
@@ -180,7 +186,8 @@ def pixel_targets(labels: LabelsYX, weights: PlaneF32) -> TensorF32:
     return np.stack([foreground, distance_map(labels), weights], axis=-1).astype(np.float32)
 
 
-def make_targets(labels: LabelsYX, weights: PlaneF32 | None = None) -> Targets:
+def make_targets(labels: LabelsYX, weights: PlaneF32 | None = None, levels: Sequence[AnchorLevel] = LEVELS) -> Targets:
     """All targets of one crop of labels (Y, X), sides multiples of 16; `weights` (Y, X) spares computing them."""
     weights = border_weights(labels) if weights is None else weights
-    return Targets(pixel_targets(labels, weights), *anchor_targets(truth_boxes(labels), *labels.shape))
+    classes, boxes = anchor_targets(truth_boxes(labels), labels.shape[0], labels.shape[1], levels)
+    return Targets(pixel_targets(labels, weights), classes, boxes)

@@ -1,25 +1,27 @@
-"""Training of the NuSeT network, from scratch or from earlier weights; resumable, on any backend of Keras."""
+"""Training of a network, from scratch or from earlier weights; resumable, on any backend of Keras."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.errors import EngineError
-from nuset_engine.network import Architecture, build_network, computing_in, keras, ops
+from nuset_engine.models.base import Model
+from nuset_engine.models.losses import total_loss
+from nuset_engine.models.registry import model_named, model_of
+from nuset_engine.network import Architecture, computing_in, keras, ops
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import batches
 from nuset_engine.training.examples import judged_images, load_examples, samplers
-from nuset_engine.training.history import PARTS, plot_history, record
-from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.training.history import plot_history, record
 from nuset_engine.training.score_fit import MOST_IMAGES, fitted_shift, shift_scores
 from nuset_engine.training.telling import Tell, TrainingStoppedError, silent
-from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
+from nuset_engine.weights import MODEL, NUSET, WeightsInfo, find_weights, load_weights, save_weights
 
 SHIFT = "score_shift"
 """In a manifest: what was added to the logits of scores after training."""
@@ -27,13 +29,13 @@ SHIFT = "score_shift"
 __all__ = ["TrainingConfig", "train"]
 
 
-class NusetTrainer(keras.Model):
-    """The network with its losses; targets come as `dataset.collate` orders them."""
+class NetworkTrainer(keras.Model):
+    """A network with its losses; targets come as `dataset.collate` orders them."""
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, model: Model) -> None:
         super().__init__()
-        self.network = network
-        self.parts = {name: keras.metrics.Mean(name=name) for name in PARTS}
+        self.network, self.kind = network, model
+        self.parts = {name: keras.metrics.Mean(name=name) for name in model.parts}
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Forward pass."""
@@ -41,9 +43,7 @@ class NusetTrainer(keras.Model):
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
         """Total loss of a batch; its parts are kept as metrics."""
-        y = [ops.convert_to_tensor(target) for target in y]
-        pixels, classes, boxes = y[0], y[1::2], y[2::2]
-        losses = pixel_losses(pixels, y_pred[0]) | proposal_losses(classes, boxes, y_pred[1:])
+        losses = self.kind.losses([ops.convert_to_tensor(target) for target in y], keras.tree.flatten(y_pred))
         for name, value in losses.items():
             self.parts[name].update_state(value)
         return total_loss(losses)
@@ -67,9 +67,9 @@ def rate_at(step: int, config: TrainingConfig) -> float:
 class Run:
     """One training run with its network, optimiser state and files."""
 
-    def __init__(self, config: TrainingConfig, architecture: Architecture, network: keras.Model) -> None:
-        self.config, self.architecture, self.network = config, architecture, network
-        self.trainer = NusetTrainer(network)
+    def __init__(self, config: TrainingConfig, model: Model, architecture: Architecture, network: keras.Model) -> None:
+        self.config, self.model, self.architecture, self.network = config, model, architecture, network
+        self.trainer = NetworkTrainer(network, model)
         optimizer = _OPTIMIZERS[config.optimizer](
             config.learning_rate, global_clipnorm=5.0, use_ema=True, ema_momentum=config.momentum
         )
@@ -111,7 +111,8 @@ class Run:
         Blended with the weights that the run started from, if its settings say so.
         """
         with computing_in(self.config.precision):
-            copy = build_network(self.architecture, channels=self.network.input_shape[-1], kernels="zeros")
+            channels = self.network.inputs[0].shape[-1]
+            copy = self.model.build(self.architecture, channels=channels, kernels="zeros")
         copy.set_weights(self.network.get_weights())
         averages = self.optimizer._model_variables_moving_average
         places = {v.path: i for i, v in enumerate(self.network.variables)}
@@ -127,27 +128,39 @@ def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[InputsNYX
     """Mean total loss over fixed crops."""
     values = []
     for inputs, targets in crops:
-        outputs = network(inputs, training=False)
-        losses = pixel_losses(targets[0], outputs[0]) | proposal_losses(targets[1::2], targets[2::2], outputs[1:])
-        values.append(float(total_loss(losses)))
+        outputs = keras.tree.flatten(network(run.model.inputs(inputs, targets), training=False))
+        values.append(float(total_loss(run.model.losses(targets, outputs))))
     return float(np.mean(values))
 
 
 def prepare(config: TrainingConfig) -> Run:
     """Network and optimiser of a run, new, from earlier weights, or as an interrupted run left them."""
     keras.utils.set_random_seed(config.seed)
-    start: WeightsInfo | None = None
-    architecture = Architecture.of_width(config.width)
-    if config.start_from:
-        start = find_weights(config.start_from)
-        sizes = start.architecture
-        architecture = Architecture(tuple(sizes["filters"]), sizes["head_filters"])
+    start = find_weights(config.start_from) if config.start_from else None
+    model = _model(config, start)
+    architecture = Architecture.of(start.architecture) if start else Architecture.of_width(config.width)
     with computing_in(config.precision):
-        network = build_network(architecture)
+        network = model.build(architecture)
     if start is not None:
         load_weights(network, start)
     config.output.parent.mkdir(parents=True, exist_ok=True)
-    return Run(config, architecture, network)
+    return Run(config, model, architecture, network)
+
+
+def _model(config: TrainingConfig, start: WeightsInfo | None) -> Model:
+    """The kind of network that a run trains: that of the weights it starts from, or what was asked for."""
+    model = model_named(config.model or NUSET) if start is None else model_of(start)
+    if config.model not in (None, model.name):
+        raise EngineError(
+            f"{config.start_from} is of the model {model.name}, so it cannot become a {config.model}: leave out the "
+            "weights to start from, or train their model."
+        )
+    if model.name != NUSET and (config.mode == "events" or config.scores == "fitted"):
+        raise EngineError(
+            f"Events and fitted scores are of the model {NUSET} alone, and this run trains the model {model.name}: "
+            "leave them out, or train that one."
+        )
+    return model
 
 
 def train(
@@ -188,7 +201,7 @@ def train(
     if run.resume():
         note(f"continuing at step {run.step} of {config.steps}")
     tell("begins", step=run.step, steps=config.steps, images=len(examples), validated_on=[e.name for e in validation])
-    sampler, fixed = samplers(config, run.step, examples, validation)
+    sampler, fixed = samplers(config, run.step, examples, validation, run.model)
     count = min(64, 8 * len(validation)) if examples else 8 * config.batch_size
     crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size)]
     began = time.monotonic() - run.seconds
@@ -197,12 +210,12 @@ def train(
         if run.step >= config.steps:
             break
         run.optimizer.learning_rate = rate_at(run.step, config)
-        logs = run.trainer.train_on_batch(inputs, targets, return_dict=True)
+        logs = run.trainer.train_on_batch(run.model.inputs(inputs, targets), targets, return_dict=True)
         run.step += 1
         run.seconds = time.monotonic() - began
         bar.update()
         stopping = stop() and run.step < config.steps
-        tell("step", step=run.step, loss=_mean_loss(logs), seconds=run.seconds)
+        tell("step", step=run.step, loss=_mean_loss(logs, run.model.parts), seconds=run.seconds)
         if run.step % every == 0 or run.step == config.steps or stopping:
             note(_checkpoint(run, crops, logs, tell))
         if stopping:
@@ -223,17 +236,17 @@ def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
     if run.config.scores != "fitted" or SHIFT in info.manifest["scores"]:
         return
     shift = fitted_shift(Segmenter(info.path), judged_images(run.config, MOST_IMAGES))
-    network = build_network(run.architecture, channels=info.channels, kernels="zeros")
+    network = run.model.build(run.architecture, channels=info.channels, kernels="zeros")
     load_weights(network, info)
     shift_scores(network, shift)
-    manifest = {name: info.manifest[name] for name in ("architecture", "recipe", "backend")}
+    manifest = {name: info.manifest[name] for name in (MODEL, "architecture", "recipe", "backend")}
     save_weights(network, run.config.output, {**manifest, "scores": {**info.manifest["scores"], SHIFT: shift}})
     note(f"scores of nuclei are moved by {shift:+.1f} (logit), so that the usual least scores suit these images")
 
 
-def _mean_loss(logs: dict[str, Any]) -> float:
+def _mean_loss(logs: dict[str, Any], parts: Sequence[str]) -> float:
     """Total loss since the metrics were last reset."""
-    return float(total_loss({name: float(np.asarray(logs[name])) for name in PARTS}))
+    return float(total_loss({name: float(np.asarray(logs[name])) for name in parts}))
 
 
 def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs: dict[str, Any], tell: Tell) -> str:
@@ -241,7 +254,7 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
     run.save_state()  # first of all: validation takes a while, and who asks for a stop may lose patience
     averaged = run.averaged()
     loss = _validation_loss(run, averaged, crops)
-    parts = {name: float(np.asarray(logs[name])) for name in PARTS}
+    parts = {name: float(np.asarray(logs[name])) for name in run.model.parts}
     rate = rate_at(run.step - 1, run.config)
     total = float(total_loss(parts))
     record(
@@ -259,6 +272,7 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
     if better:
         run.best = loss
         manifest = {
+            MODEL: run.model.name,
             "architecture": run.architecture.as_dict(),
             "recipe": run.config.recipe(),
             "scores": {"validation_loss": loss, "step": run.step, "seconds": round(run.seconds)},

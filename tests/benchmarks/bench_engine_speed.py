@@ -26,7 +26,7 @@ from engine_clock import Clock, Watched
 
 from nuset_engine.evaluation.scores import evaluate
 from nuset_engine.inference.passes import run_network
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.planes.normalize import normalize
 from nuset_engine.planes.resample import resample, scaled_shape
@@ -145,7 +145,7 @@ def parts(segmenter: Segmenter) -> pd.DataFrame:
     image = plane(384, 24)
     statistics = segmenter.statistics([image])
     inputs = normalize(image.astype(np.float32), statistics.intensity)[None]
-    predictor = Predictor(info)
+    predictor = predictor_of(info)
     small = [plane(96, 24, seed) for seed in range(8)]
     sparse = np.zeros((1600, 1600), np.uint16) + 200
     sparse[:384, :384] = image

@@ -10,12 +10,12 @@ import pytest
 
 from nuset_engine.anchors import LEVELS
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.losses import pixel_losses, proposal_losses, total_loss
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.runtime.folding import folded_network
 from nuset_engine.training.dataset import CropSampler
-from nuset_engine.training.losses import pixel_losses, proposal_losses, total_loss
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights, shipped_weights
 
 SMALL = Architecture((4, 8, 8, 8, 8), 8)
@@ -118,7 +118,7 @@ def test_shipped_weights_are_whole_and_say_what_made_them(name: str) -> None:
 
 
 def test_prediction_has_the_shape_of_its_input(stored: WeightsInfo) -> None:
-    predictor = Predictor(stored)
+    predictor = predictor_of(stored)
     for shape in ((16, 16), (17, 33), (250, 100)):
         (found,) = predictor.predict(np.zeros((1, *shape, CHANNELS), np.float32))
         assert found.foreground.shape == found.ridge.shape == shape

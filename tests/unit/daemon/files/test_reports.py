@@ -148,7 +148,7 @@ def test_kept_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monk
     from nuset_engine import weights
 
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    model = SimpleNamespace(layers=[], input_shape=(None, None, None, 4))
+    model = SimpleNamespace(layers=[], inputs=[SimpleNamespace(shape=(None, None, None, 4))])
     weights.save_weights(model, tmp_path / "run.npz", {"architecture": {}})  # type: ignore[arg-type]
     assert kept_weights.located("ours") == "ours"
     kept = kept_weights.keep(tmp_path / "run.npz", "ours")

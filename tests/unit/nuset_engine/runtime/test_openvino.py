@@ -15,7 +15,7 @@ import pytest
 from cases.signal_stack import signal_stack
 
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.network import keras
 from nuset_engine.planes.normalize import normalize, whole_image_statistics
 from nuset_engine.runtime.folding import load_folded
@@ -108,7 +108,7 @@ def _nonsense() -> dict[str, np.ndarray]:
 
 def test_prediction_has_the_shape_of_its_input() -> None:
     weights = replace(find_weights(TWINS[0]), runtime="openvino")
-    predictor = Predictor(weights)
+    predictor = predictor_of(weights)
     for shape in ((16, 16), (17, 33), (250, 100)):
         (found,) = predictor.predict(np.zeros((1, *shape, weights.channels), np.float32))
         assert found.foreground.shape == found.ridge.shape == shape

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.planes.normalize import CHANNELS, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights
@@ -22,10 +22,10 @@ PREDICT = """
 import sys
 import numpy as np
 from nuset_engine.network import keras
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.weights import find_weights
 assert keras.backend.backend() == "jax"
-(found,) = Predictor(find_weights("fluorescence")).predict(np.load(sys.argv[1])[None])
+(found,) = predictor_of(find_weights("fluorescence")).predict(np.load(sys.argv[1])[None])
 np.savez(sys.argv[2], found.foreground, found.ridge, *found.heads)
 """
 TRAIN = """
@@ -60,7 +60,7 @@ def test_shipped_weights_answer_as_on_tensorflow(tmp_path: Path) -> None:
     image = normalize(drawn[:64, :80], whole_image_statistics(drawn))
     np.save(tmp_path / "image.npy", image)
     on_jax(PREDICT, tmp_path / "image.npy", tmp_path / "jax.npz")
-    (here,) = Predictor(find_weights("fluorescence")).predict(image[None])
+    (here,) = predictor_of(find_weights("fluorescence")).predict(image[None])
     with np.load(tmp_path / "jax.npz") as there:
         assert np.ptp(here.foreground) > 0.5, "an answer that is the same everywhere would compare nothing"
         for ours, name in zip([here.foreground, here.ridge, *here.heads], there.files, strict=True):
@@ -74,5 +74,5 @@ def test_training_learns_and_says_its_backend(tmp_path: Path) -> None:
     column = rows[0].split(",").index("validation_loss")
     losses = [float(row.split(",")[column]) for row in rows[1:]]
     assert losses[0] > losses[1] > losses[2]
-    (found,) = Predictor(find_weights(tmp_path / "jax.npz")).predict(np.zeros((1, 64, 64, CHANNELS), np.float32))
+    (found,) = predictor_of(find_weights(tmp_path / "jax.npz")).predict(np.zeros((1, 64, 64, CHANNELS), np.float32))
     assert np.isfinite(found.foreground).all()

@@ -12,7 +12,7 @@ from cases.signal_stack import signal_stack
 
 from daemon.cli import main
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.predictor import Predictor
+from nuset_engine.models.registry import predictor_of
 from nuset_engine.network import Architecture, build_network, keras
 from nuset_engine.runtime.choice import read_by, without_int8
 from nuset_engine.runtime.folding import load_folded
@@ -59,7 +59,7 @@ def test_the_command_makes_the_twin_of_a_users_weights(mine: WeightsInfo, capsys
     assert not list(mine.path.parent.glob("*.partial"))
     if without_int8(found) is None:
         inputs = np.random.default_rng(0).normal(size=(1, 32, 32, found.channels)).astype(np.float32)
-        exact, quick = (Predictor(each).predict(inputs)[0] for each in (found, read_by(found, OPENVINO)))
+        exact, quick = (predictor_of(each).predict(inputs)[0] for each in (found, read_by(found, OPENVINO)))
         assert 0 < np.abs(exact.foreground - quick.foreground).mean() < 0.01
 
 

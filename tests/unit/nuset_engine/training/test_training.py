@@ -11,12 +11,12 @@ import pytest
 from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
+from nuset_engine.models.losses import total_loss
+from nuset_engine.models.nuset import Nuset
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training import trainer
 from nuset_engine.training.examples import load_examples, samplers
-from nuset_engine.training.history import PARTS
-from nuset_engine.training.losses import total_loss
 from nuset_engine.training.telling import TrainingStoppedError
 from nuset_engine.training.trainer import TrainingConfig, prepare, train
 from nuset_engine.weights import find_weights
@@ -103,11 +103,11 @@ def test_a_step_makes_the_loss_on_its_crops_smaller(folder: Path, tmp_path: Path
     for _ in range(6):
         run.trainer.reset_metrics()
         logs = run.trainer.train_on_batch(inputs, targets, return_dict=True)
-        parts.append({name: float(np.asarray(logs[name])) for name in PARTS})
+        parts.append({name: float(np.asarray(logs[name])) for name in Nuset.parts})
     losses = [float(total_loss(part)) for part in parts]
     assert (np.diff(losses) < 0).all()
     assert losses[-1] < 0.85 * losses[0]
-    assert all(parts[-1][name] < parts[0][name] for name in PARTS)
+    assert all(parts[-1][name] < parts[0][name] for name in Nuset.parts)
 
 
 def test_an_interrupted_run_continues_where_it_stopped(continued: tuple[Path, list[str], list[str]]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
+from nuset_engine.models.losses import pixel_losses
 from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, add_artefacts, synthetic_image
@@ -27,7 +28,6 @@ from nuset_engine.training.dataset import (
     read_pairs,
 )
 from nuset_engine.training.examples import load_examples, split
-from nuset_engine.training.losses import pixel_losses
 from nuset_engine.training.targets import UNSEEN, border_weights
 from nuset_engine.training.trainer import TrainingConfig, rate_at
 

@@ -1,8 +1,10 @@
-"""The losses of the NuSeT network: weighted cross-entropy, Dice, distance map, proposal classes and boxes."""
+"""Losses: weighted cross-entropy, Dice, distance map, proposal classes and boxes, masks."""
 
 from __future__ import annotations
 
-from nuset_engine.anchors import LEVELS
+from collections.abc import Sequence
+
+from nuset_engine.anchors import LEVELS, AnchorLevel
 from nuset_engine.network import keras, ops
 
 FOCAL_ALPHA = 0.25  # Lin et al. 2017, table 1b
@@ -12,6 +14,17 @@ FOCAL_GAMMA = 2.0
 def cross_entropy(target: keras.KerasTensor, logit: keras.KerasTensor) -> keras.KerasTensor:
     """Binary cross-entropy of logits, elementwise, stable for large ones; soft targets are allowed."""
     return ops.relu(logit) - logit * target + ops.softplus(-ops.abs(logit))
+
+
+def foreground_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+    """Losses of the foreground, see `pixel_losses`."""
+    foreground, weight = truth[..., 0], truth[..., 2]
+    bce = ops.sum(weight * cross_entropy(foreground, maps[..., 0])) / ops.maximum(ops.sum(weight), 1.0)
+    probability = ops.sigmoid(maps[..., 0])
+    # Dice on probabilities over the whole batch, so that an image without nuclei is an ordinary case.
+    shared = ops.sum(weight * probability * foreground)
+    dice = 1 - (2 * shared + 1) / (ops.sum(weight * probability) + ops.sum(weight * foreground) + 1)
+    return {"bce": bce, "dice": dice}
 
 
 def pixel_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
@@ -24,32 +37,31 @@ def pixel_losses(truth: keras.KerasTensor, maps: keras.KerasTensor) -> dict[str,
     maps : (N, Y, X, 2)
         Logits of both.
     """
-    foreground, distance, weight = truth[..., 0], truth[..., 1], truth[..., 2]
-    bce = ops.sum(weight * cross_entropy(foreground, maps[..., 0])) / ops.maximum(ops.sum(weight), 1.0)
-    probability = ops.sigmoid(maps[..., 0])
-    # Dice on probabilities over the whole batch, so that an image without nuclei is an ordinary case.
-    shared = ops.sum(weight * probability * foreground)
-    dice = 1 - (2 * shared + 1) / (ops.sum(weight * probability) + ops.sum(weight * foreground) + 1)
+    foreground, distance = truth[..., 0], truth[..., 1]
     # The entropy of the soft target is taken off, so that a perfect map has loss 0.
     soft = ops.clip(distance, 1e-6, 1 - 1e-6)
     floor = -(soft * ops.log(soft) + (1 - soft) * ops.log(1 - soft))
     stress = (0.2 + foreground) * ops.cast(distance >= 0, foreground.dtype)
     error = cross_entropy(ops.maximum(distance, 0.0), maps[..., 1]) - floor
     ridge = ops.sum(stress * error) / ops.maximum(ops.sum(stress), 1.0)
-    return {"bce": bce, "dice": dice, "distance": ridge}
+    return foreground_losses(truth, maps) | {"distance": ridge}
 
 
 def proposal_losses(
-    classes: list[keras.KerasTensor], boxes: list[keras.KerasTensor], heads: list[keras.KerasTensor]
+    classes: Sequence[keras.KerasTensor],
+    boxes: Sequence[keras.KerasTensor],
+    heads: Sequence[keras.KerasTensor],
+    levels: Sequence[AnchorLevel] = LEVELS,
 ) -> dict[str, keras.KerasTensor]:
     """Focal loss of the anchor classes and smooth L1 (sigma 3) of the offsets, over all levels together.
 
     Parameters
     ----------
-    classes : list of (N, h, w, A), boxes : list of (N, h, w, A * 4), heads : list of (N, h, w, A * 5)
+    classes : of (N, h, w, A), boxes : of (N, h, w, A * 4), heads : of (N, h, w, A * 5)
+        One per level.
     """
     positives, focal, smooth = 0.0, 0.0, 0.0
-    for level, wanted, offsets, head in zip(LEVELS, classes, boxes, heads, strict=True):
+    for level, wanted, offsets, head in zip(levels, classes, boxes, heads, strict=True):
         logit, predicted = head[..., : level.count], head[..., level.count :]
         positive = ops.cast(wanted > 0.5, logit.dtype)
         counted = ops.cast(wanted > -0.5, logit.dtype)
@@ -65,7 +77,22 @@ def proposal_losses(
     return {"rpn_class": focal / count, "rpn_box": smooth / count}
 
 
-LOSS_WEIGHTS = {"bce": 1.0, "dice": 1.0, "distance": 2.0, "rpn_class": 1.0, "rpn_box": 0.5}
+def mask_loss(truth: keras.KerasTensor, logits: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+    """Cross-entropy of masks in boxes.
+
+    Parameters
+    ----------
+    truth : (N, R, Y, X)
+        0 or 1; below 0 what does not count.
+    logits : (N * R, Y, X, 1)
+    """
+    wanted = ops.reshape(truth, (-1, *truth.shape[2:]))
+    counted = ops.cast(wanted >= 0, logits.dtype)
+    error = cross_entropy(ops.maximum(wanted, 0.0), logits[..., 0])
+    return {"mask": ops.sum(counted * error) / ops.maximum(ops.sum(counted), 1.0)}
+
+
+LOSS_WEIGHTS = {"bce": 1.0, "dice": 1.0, "distance": 2.0, "rpn_class": 1.0, "rpn_box": 0.5, "mask": 1.0}
 
 
 def total_loss(parts: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
