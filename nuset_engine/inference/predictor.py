@@ -46,14 +46,14 @@ class Prediction:
         return decode_heads(self.heads, min_score, self.levels)
 
 
-Read = Callable[[InputsNYXC], list[Prediction]]
+ReadBatch = Callable[[InputsNYXC], list[Prediction]]
 """What a network says of each input of a batch, whose sides are multiples of its largest stride."""
 
 
 class Method(Protocol):
     """How weights of one kind are read, and how what they say becomes nuclei."""
 
-    def read(self, weights: WeightsInfo, threads: int | None) -> Read:
+    def read(self, weights: WeightsInfo, threads: int | None) -> ReadBatch:
         """The network, ready to run."""
         ...
 

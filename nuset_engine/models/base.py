@@ -11,7 +11,7 @@ import numpy as np
 from nuset_engine.anchors import LEVELS, AnchorLevel
 from nuset_engine.arrays import InputsNYXC, LabelsYX, TensorF32
 from nuset_engine.inference.maps import PlaneMaps, Separated
-from nuset_engine.inference.predictor import Read, load_network, predictions
+from nuset_engine.inference.predictor import ReadBatch, load_network, predictions
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.weights import WeightsInfo
@@ -61,7 +61,7 @@ class Model(ABC):
     def separated(self, maps: PlaneMaps, params: SegmentationParams) -> Separated:
         """Nuclei from maps."""
 
-    def read(self, weights: WeightsInfo, threads: int | None) -> Read:
+    def read(self, weights: WeightsInfo, threads: int | None) -> ReadBatch:
         """The network with its weights, ready to run."""
         network = load_network(weights, threads, self.build)
         return lambda inputs: predictions(network(inputs), self.levels)

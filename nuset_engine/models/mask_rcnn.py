@@ -18,7 +18,7 @@ from nuset_engine.anchors import LEVELS
 from nuset_engine.arrays import InputsNYXC, LabelsYX, ScoresN, TensorF32
 from nuset_engine.inference.instances import least_area
 from nuset_engine.inference.maps import PlaneMaps, Separated
-from nuset_engine.inference.predictor import Read
+from nuset_engine.inference.predictor import ReadBatch
 from nuset_engine.inference.watershed import drop, drop_small
 from nuset_engine.models.base import Losses, Model
 from nuset_engine.models.division import mean_inside
@@ -74,7 +74,7 @@ class MaskRCNN(Model):
         *heads, masks = outputs
         return proposal_losses(*self.of_anchors(targets), heads) | mask_loss(targets[-1], masks)
 
-    def read(self, weights: WeightsInfo, threads: int | None) -> Read:
+    def read(self, weights: WeightsInfo, threads: int | None) -> ReadBatch:
         """The network with its weights: what it proposes, and a mask of each."""
         from nuset_engine.models.mask_head import MaskNetwork
 

@@ -16,7 +16,7 @@ from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import PlaneF32
 from nuset_engine.inference.instances import filled_mask
 from nuset_engine.inference.maps import PlaneMaps, Separated
-from nuset_engine.inference.predictor import Prediction, Read, load_network, predictions
+from nuset_engine.inference.predictor import Prediction, ReadBatch, load_network, predictions
 from nuset_engine.inference.proposals import EMPTY, Proposals, joined
 from nuset_engine.models.base import Losses, Model
 from nuset_engine.models.division import (
@@ -64,7 +64,7 @@ class UNet(Model):
 
         return foreground_losses(targets[0], outputs[0])
 
-    def read(self, weights: WeightsInfo, threads: int | None) -> Read:
+    def read(self, weights: WeightsInfo, threads: int | None) -> ReadBatch:
         """The network with its weights, whose regions stand for proposals."""
         network = load_network(weights, threads, self.build)
         return lambda inputs: [

@@ -1,11 +1,11 @@
 """The paper's supplementary tables S1 to S4, on images with labels, from weights that are given.
 
-    python tests/benchmarks/bench_paper_tables.py IMAGES LABELS --held-out 54 --nuset nuset.npz --unet unet.npz \
-        --mask-rcnn mask-rcnn.npz --paper paper.npz --paper-real-only real.npz --coarse early.npz --coarse later.npz
+    python tests/benchmarks/bench_paper_tables.py IMAGES LABELS --held-out 54 --nuset A --unet B --paper C --mask-rcnn D
 
-Each file is trained by `nusetd train --model unet` and so on, all with equal settings; `--paper-real-only` with
-`--synthetic-share 0`, and `--coarse` are weights of the same model as `--fine` that were trained for ever longer. A row
-whose weights are not given is printed with what it lacks. `--tables s1 s4` makes some of them.
+Each file of weights is trained by `nusetd train --model unet` and so on, all with equal settings. For more rows:
+`--paper-real-only E`, trained with `--synthetic-share 0`; `--coarse F`, repeatedly, of the model of `--fine G` (of
+`--nuset` where not given), trained for ever longer. A row whose weights are not given is printed with what it lacks.
+`--tables s1 s4` makes some of the tables.
 
 S1: what synthetic images, foreground normalisation and the proposals' watershed add to the paper's own design.
 S2: systems beside each other; `--also NAME=FOLDER` adds label images of any other.
