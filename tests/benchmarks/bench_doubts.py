@@ -7,7 +7,7 @@ what is in FOLDER already is taken from there. Of each, the first 20 entries of 
 truth, and with 20 decisions at random. Those that are wrong are then corrected as the truth says, by the machinery of
 `nusetd correct`. Judged: the first 20 hold at least half of the corrections that the movie needs or, where more than 40
 are needed, at least 14 of them are real; after them at least half of the wrong divisions and 40 % of the wrong links
-are gone. Exit code 1 if not. The calibration of all decisions is printed at the end.
+are gone. Exit code 1 if not. How well doubts are calibrated: `bench_doubt_calibration.py`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from calibrate_doubts import by_chance, curve
 from doubt_movies import JUDGED, SeenFrame, compared
-from doubt_truth import Graph, Judgement, Node, Truth, graph_of, truth_of
+from doubt_truth import Graph, Judgement, Node, Truth, graph_of, kind_of, truth_of
 
 import storage
 from daemon.cli import main as nusetd
@@ -120,7 +119,7 @@ class Scene:
             for frame in movie.frames
             for track, centre in zip(frame.track_ids, frame.shapes.centres_um, strict=True)
         }
-        return cls(movie, results, truth, graph, Judgement(truth, graph), places, true_places, frames)
+        return cls(movie, results, truth, graph, Judgement(truth), places, true_places, frames)
 
     def is_wrong(self, decision: DoubtfulDecision) -> bool:
         """Whether a doubt is real."""
@@ -137,13 +136,6 @@ class Scene:
         else:
             verdict = self.judgement.birth(node) if decision.kind == "birth" else self.judgement.end(node)
         return node in self.truth.faults if verdict is None else verdict
-
-    def kind_of_link(self, node: Node) -> str:
-        """What was decided of how a nucleus goes on from another one, or begins."""
-        before = self.graph.before.get(node)
-        if before is None:
-            return "division" if node in self.graph.mother else "birth"
-        return "link" if before[0] == node[0] - 1 else "missed"
 
     def errors(self) -> list[tuple[bool, int, np.ndarray]]:
         """Everything that is wrong: about a link?, time point, place."""
@@ -364,13 +356,13 @@ def random_decisions(results: AcquisitionResults, scene: Scene, count: int) -> l
         kind, t, label = found[index]
         node = (t, label)
         if kind == "link":
-            kind = scene.kind_of_link(node)
+            kind = kind_of(node, scene.graph)
         kind = "false" if kind == "doubt" else kind
         decisions.append(DoubtfulDecision(kind, node, None, 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))
     return decisions
 
 
-def judged(name: str, folder: Path, pairs: list[tuple[float, bool]]) -> dict[str, float]:
+def judged(name: str, folder: Path) -> dict[str, float]:
     """One movie."""
     movie, results = JUDGED[name].movie(), processed(name, folder)
     scene = Scene.of(movie, results)
@@ -386,7 +378,6 @@ def judged(name: str, folder: Path, pairs: list[tuple[float, bool]]) -> dict[str
         if any(_together(one.decision.is_link, one.decision.at_t, np.array(one.decision.place), *e) for e in chain)
     }
     at_random = sum(scene.is_wrong(one) for one in random_decisions(results, scene, TOP))
-    pairs += stated(results, scene)
     mender = Mender(scene)
     for one in real:
         mender.mend(one.decision)
@@ -410,20 +401,6 @@ def judged(name: str, folder: Path, pairs: list[tuple[float, bool]]) -> dict[str
     )
 
 
-def stated(results: AcquisitionResults, scene: Scene) -> list[tuple[float, bool]]:
-    """Probability and truth of all decisions."""
-    found = []
-    for r in results.nuclei().to_dict("records"):
-        node = (int(r["t"]), int(r["label"]))
-        if not pd.isna(r["doubt"]):
-            found.append((float(r["doubt"]), node in scene.truth.faults))
-        for kind, p in (("end", r["end_doubt"]), (scene.kind_of_link(node), r["link_doubt"])):
-            if not pd.isna(p):
-                place = (0.0, 0.0, 0.0)
-                found.append((float(p), scene.is_wrong(DoubtfulDecision(kind, node, None, float(p), place, place))))
-    return found
-
-
 def faults(rows: Sequence[dict[str, float]]) -> list[str]:
     """What was not reached."""
     said = []
@@ -444,12 +421,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("movies", nargs="*", default=[])
     arguments = parser.parse_args()
-    pairs: list[tuple[float, bool]] = []
-    rows = [judged(name, arguments.folder, pairs) for name in arguments.movies or JUDGED]
-    bins = curve(np.array([p for p, _ in pairs]), np.array([w for _, w in pairs], np.float64))
+    rows = [judged(name, arguments.folder) for name in arguments.movies or JUDGED]
     print(pd.DataFrame(rows).round(4).to_string())
-    print(pd.DataFrame(bins).to_string(index=False))
-    print(f"stated and observed, 0.1 to 0.9: {by_chance(bins)}")
     said = faults(rows)
     print("\n".join(said) or "all limits kept")
     return int(bool(said))

@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from bench_tracking import disturbed, embryo, thinned
 from doubt_movies import FITTED, MOVIES, seen
-from doubt_truth import Graph, Judgement, Node, Truth, graph_of, truth_of, truth_of_positions
-from scipy.stats import chi2
+from doubt_scores import area, curve
+from doubt_truth import Graph, Judgement, Node, Truth, truth_of, truth_of_positions, verdict
 
 from nuset_engine.nuclei import Nuclei
 from nuset_engine.weights import find_weights
-from tracking.doubts.curves import Curves, fit, probability
+from tracking.doubts.curves import Curve, Curves, calibration, fit, probability
 from tracking.doubts.judge import Evidence, link_evidence, stage_of
 from tracking.doubts.model import FAULTS, DoubtModel
 from tracking.doubts.of_nuclei import nucleus_features
 from tracking.doubts.told import FrameDoubts
+from tracking.evidence.frame import Frame
 from tracking.tracker import Tracker
 
 CROP = 0.6
@@ -41,11 +41,12 @@ MODEL = Path(__file__).resolve().parents[2] / "tracking" / "doubts" / "model.jso
 
 @dataclass
 class Decision:
-    """One decision with its evidence, and the nuclei that it is about."""
+    """One decision with its evidence, the nucleus that it is about, and what was connected when it was judged."""
 
     kind: str
     stage: str
-    nodes: tuple[Node, ...]
+    node: Node
+    graph: Graph
     features: dict[str, float]
 
 
@@ -58,37 +59,34 @@ class Watched(Tracker):
 
     def _judge(self, index: int) -> FrameDoubts:
         frames, frame = self._memory.frames, self._memory.frames[index]
-        stage = stage_of(frames, index)
+        stage, graph = stage_of(frames, index), connected(frames)
         features = nucleus_features(frames, index)
         nodes = [(frame.t, int(label)) for label in frame.labels]
         if self.model is None:
-            self._keep("nucleus", stage, Evidence(np.arange(len(frame)), features), nodes)
+            self._keep("nucleus", stage, Evidence(np.arange(len(frame)), features), nodes, graph)
             return FrameDoubts(frame.t, frame.labels, frame.doubt, frame.fault, frame.link_doubt, frame.end_doubt)
         frame.wrong = self.model.curves["nucleus", stage].logit(features, len(frame))
         for kind, evidence in link_evidence(frames, index, [one.wrong for one in frames]).items():
-            self._keep(kind, "settled" if kind == "end" else stage, evidence, nodes)
+            self._keep(kind, "settled" if kind == "end" else stage, evidence, nodes, graph)
         return FrameDoubts(frame.t, frame.labels, frame.doubt, frame.fault, frame.link_doubt, frame.end_doubt)
 
-    def _keep(self, kind: str, stage: str, evidence: Evidence, nodes: list[Node]) -> None:
+    def _keep(self, kind: str, stage: str, evidence: Evidence, nodes: list[Node], graph: Graph) -> None:
         names, columns = list(evidence.features), list(evidence.features.values())
         for at, rows in enumerate(evidence.rows.reshape(len(evidence.rows), -1).tolist()):
             values = {name: float(column[at]) for name, column in zip(names, columns, strict=True)}
-            self.seen.append(Decision(kind, stage, tuple(nodes[row] for row in rows), values))
+            self.seen.append(Decision(kind, stage, nodes[rows[-1]], graph, values))
 
 
-def tracked(frames: Sequence[Nuclei], tracker: Tracker) -> pd.DataFrame:
-    """Rows with t, label, track_id, parent_track_id."""
-    ids: dict[Node, int] = {}
-    parents: dict[int, int | None] = {}
-    for update in (*(tracker.advance(nuclei) for nuclei in frames), tracker.finish()):
-        for frame in update.frames:
-            for label, track in zip(frame.labels.tolist(), frame.track_ids.tolist(), strict=True):
-                ids[frame.t, label] = track
-        for gone in update.removed_tracks:
-            parents.pop(gone, None)
-        parents.update({track.track_id: track.parent_track_id for track in update.tracks})
-    rows = [(t, label, track, parents[track]) for (t, label), track in ids.items()]
-    return pd.DataFrame(rows, columns=["t", "label", "track_id", "parent_track_id"])
+def connected(frames: list[Frame]) -> Graph:
+    """What the tracker has connected by now, as far as it remembers."""
+    before: dict[Node, Node] = {}
+    mother: dict[Node, Node] = {}
+    for index, frame in enumerate(frames):
+        for row in np.flatnonzero((frame.back > 0) & (frame.back <= index)).tolist():
+            past = frames[index - int(frame.back[row])]
+            found = mother if frame.newborn[row] else before
+            found[frame.t, int(frame.labels[row])] = (past.t, int(past.labels[frame.row[row]]))
+    return Graph(before, mother, frozenset())
 
 
 def sources(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, list[Nuclei], Truth]]:
@@ -155,15 +153,16 @@ def samples(
     kept: dict[tuple[str, str], list[tuple[dict[str, float], bool, str, str]]] = {}
     for name, frames, truth in movies:
         tracker = Watched(model)
-        table = tracked(frames, tracker)
-        graph = graph_of(table)
+        for nuclei in frames:
+            tracker.advance(nuclei)
+        tracker.finish()
         is_cropped = name.endswith("/cropped")
-        judgement = Judgement(truth, graph, MEMORY if is_cropped else None)
+        judgement = Judgement(truth, MEMORY if is_cropped else None)
         for one in tracker.seen:
-            wrong = verdict(one, judgement, graph)
+            wrong = verdict(one.kind, one.node, one.graph, judgement)
             nuclei_known = not (is_cropped or name.startswith("embryo"))
             if wrong is not None and (nuclei_known or one.kind != "nucleus"):
-                fault = truth.faults.get(one.nodes[0], "")
+                fault = truth.faults.get(one.node, "")
                 movie = name.removesuffix("/cropped")
                 kept.setdefault((one.kind, one.stage), []).append((one.features, wrong, movie, fault))
     found = {}
@@ -175,51 +174,21 @@ def samples(
     return found
 
 
-def verdict(one: Decision, judgement: Judgement, graph: Graph) -> bool | None:
-    """Whether it is wrong; None where nobody knows, or it was taken back later."""
-    node = one.nodes[0]
-    if one.kind == "nucleus":
-        return judgement.nucleus(node)
-    if one.kind == "link":
-        before = graph.before.get(node)
-        return None if before is None else judgement.link(before, node)
-    if one.kind == "missed":
-        before = graph.before.get(node)
-        return None if before is None or before[0] == node[0] - 1 else judgement.missed(before, node)
-    if one.kind == "division":
-        mother = graph.mother.get(one.nodes[-1])
-        return None if mother is None else judgement.division(mother, graph.daughters[mother])
-    if one.kind == "birth":
-        return None if node in graph.before or node in graph.mother else judgement.birth(node)
-    goes_on = node in graph.before.values() or node in graph.daughters
-    return None if goes_on else judgement.end(node)
-
-
 def fitted(sample: Sample) -> Curves:
-    """Curves, then corrected by what they say of movies that they were not fitted to."""
-    weight = weights(sample)
-    held = held_out(sample)
+    """Curves, with what to tell for them by what they say of movies that they were not fitted to."""
+    curves = fit(sample.features, sample.wrong, weight=weights(sample))
+    return replace(curves, calibration=told_for(sample, held_out(sample)))
+
+
+def told_for(sample: Sample, held: np.ndarray) -> Curve:
+    """What to tell for odds, from those of movies left out."""
     known = np.isfinite(held)
-    line = fit({"logit": held[known]}, sample.wrong[known], knots=2, smooth=0.01, weight=weight[known])
-    curves = fit(sample.features, sample.wrong, weight=weight)
-    slope, shift = _line(line)
-    scaled = {
-        name: type(c)(c.knots, np.round(slope * c.values, 4), round(slope * c.unknown, 4))
-        for name, c in curves.curves.items()
-    }
-    return Curves(round(slope * curves.constant + shift, 4), scaled)
+    return calibration(held[known], sample.wrong[known], weights(sample)[known])
 
 
 def weights(sample: Sample) -> np.ndarray:
     """The embryo's many positions together count like a few movies."""
     return np.where(np.char.startswith(sample.movie.astype(str), "embryo"), 0.1, 1.0)
-
-
-def _line(curves: Curves) -> tuple[float, float]:
-    curve = curves.curves["logit"]
-    slope = float((curve.values[-1] - curve.values[0]) / max(curve.knots[-1] - curve.knots[0], 1e-9))
-    slope = float(np.clip(slope, 0.3, 1.2))
-    return slope, float(curves.constant + curve.values[0] - slope * curve.knots[0])
 
 
 def held_out(sample: Sample) -> np.ndarray:
@@ -234,54 +203,6 @@ def held_out(sample: Sample) -> np.ndarray:
             sample.part(inside).features, int(inside.sum())
         )
     return logit
-
-
-def curve(stated: np.ndarray, wrong: np.ndarray) -> list[dict[str, float]]:
-    """Stated against observed, in bins of a tenth, with the interval in which the true rate lies at 95 %."""
-    found = []
-    for low in np.arange(0.0, 1.0, 0.1):
-        here = (stated >= low) & (stated < low + 0.1)
-        if here.any():
-            share, count = float(wrong[here].mean()), int(here.sum())
-            below, above = wilson(share, count)
-            found.append(
-                {
-                    "stated": round(float(stated[here].mean()), 3),
-                    "observed": round(share, 3),
-                    "from": round(below, 3),
-                    "to": round(above, 3),
-                    "decisions": count,
-                }
-            )
-    return found
-
-
-def by_chance(bins: Sequence[dict[str, float]]) -> str:
-    """Whether what was observed between 0.1 and 0.9 is off by more than chance, over all bins (chi-square).
-
-    Independent decisions are assumed; those of one chain of errors are not, so that chance does more than this says.
-    """
-    middle = [one for one in bins if 0.1 <= one["stated"] < 0.9]
-    off = sum((b["observed"] - b["stated"]) ** 2 * b["decisions"] / (b["stated"] * (1 - b["stated"])) for b in middle)
-    return f"chi-square {off:.1f} in {len(middle)} bins, p = {chi2.sf(off, len(middle)):.2f}"
-
-
-def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a rate that was observed as `share` in `count` cases."""
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
-    return middle - half, middle + half
-
-
-def area(score: np.ndarray, wrong: np.ndarray) -> float:
-    """Probability that a wrong decision is doubted more than a right one."""
-    order = np.argsort(score)
-    rank = np.empty(len(score))
-    rank[order] = np.arange(1, len(score) + 1)
-    bad = wrong > 0
-    if not bad.any() or bad.all():
-        return float("nan")
-    return float((rank[bad].mean() - (bad.sum() + 1) / 2) / (~bad).sum())
 
 
 def calibrate(folder: Path, names: Sequence[str]) -> DoubtModel:
@@ -312,7 +233,11 @@ def calibrate(folder: Path, names: Sequence[str]) -> DoubtModel:
 
 def told(kind: str, stage: str, sample: Sample) -> dict[str, Any]:
     """Scores on movies that were left out, printed."""
-    logit = held_out(sample)
+    odds = held_out(sample)
+    logit = np.full(len(odds), np.nan)
+    for movie in np.unique(sample.movie):
+        inside = sample.movie == movie
+        logit[inside] = told_for(sample, np.where(inside, np.nan, odds))(odds[inside])
     known = np.isfinite(logit)
     stated, wrong = probability(logit[known]), sample.wrong[known]
     auc, loss = area(stated, wrong), float(-np.mean(wrong * np.log(stated) + (1 - wrong) * np.log1p(-stated)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,6 @@ class Recipe:
         return simulate(self.params, self.seed)
 
 
-JUDGED = {f"acini-{n}": Recipe(ACINI, 100 + n) for n in (1, 2, 3, 6, 7)}
-"""The benchmark's; nothing is fitted to them."""
 _KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain": ({}, {}),
     "crowded": ({"closeness": 0.92, "nuclei": 75}, {}),
@@ -65,17 +64,33 @@ _KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "thin": ({"shape": (14, 320, 320), "clusters": 4, "nuclei": 50, "missed_time_points": 1}, {}),
     "mortal": ({"deaths": 10, "divisions": 16, "mitosis_frames": 3}, {"texture": 0.4}),
 }
-FITTED = {
-    f"{name}-{n}": Recipe(
-        replace(ACINI, **{"missed_slices": changed.get("shape", SHAPE)[0] * FRAMES // 10, **changed}),
-        200 + 10 * index + n,
-        Optics(**optics),
-    )
-    for n in (1,)
-    for index, (name, (changed, optics)) in enumerate(_KINDS.items())
-}
+
+
+def _acini(numbers: Iterable[int]) -> dict[str, Recipe]:
+    return {f"acini-{n}": Recipe(ACINI, 100 + n) for n in numbers}
+
+
+def _others(numbers: Iterable[int], kinds: Collection[str] = tuple(_KINDS)) -> dict[str, Recipe]:
+    """One of each kind for each number."""
+    return {
+        f"{name}-{n}": Recipe(
+            replace(ACINI, **{"missed_slices": changed.get("shape", SHAPE)[0] * FRAMES // 10, **changed}),
+            200 + 10 * index + n,
+            Optics(**optics),
+        )
+        for n in numbers
+        for index, (name, (changed, optics)) in enumerate(_KINDS.items())
+        if name in kinds
+    }
+
+
+JUDGED = _acini((1, 2, 3, 6, 7))
+"""Those of `bench_doubts.py`; nothing is fitted to them."""
+FITTED = _others((1,)) | _acini((11,)) | _others((3,), ("crowded", "coarse"))
 """What the model is fitted to: acini as above, and other samples and microscopes."""
-MOVIES = JUDGED | FITTED
+HELD = JUDGED | _acini((12, 14)) | _others((2,), _KINDS.keys() - {"moving", "fast"}) | _others((4,), ("coarse",))
+"""What its calibration is measured on, and nothing is fitted to."""
+MOVIES = HELD | FITTED
 _OVERLAP = ("true_labels", "found_labels", "true_px", "found_px", "rows", "columns", "shared")
 
 

@@ -141,17 +141,15 @@ def graph_of(table: pd.DataFrame) -> Graph:
 
 
 class Judgement:
-    """Whether decisions of a found graph are wrong; None where the truth does not say."""
+    """Whether decisions are wrong; None where the truth does not say."""
 
-    def __init__(self, truth: Truth, graph: Graph, memory: int | None = None) -> None:
+    def __init__(self, truth: Truth, memory: int | None = None) -> None:
         """Where nuclei leave and come back, nobody can know them again after `memory` time points."""
-        self.truth, self.graph, self.memory = truth, graph, memory
+        self.truth, self.memory = truth, memory
         self._times = truth.found_at()
         self._children: dict[int, list[int]] = {}
         for daughter, mother in truth.parents.items():
             self._children.setdefault(mother, []).append(daughter)
-        self._start = min((t for t, _ in graph.nodes), default=0)
-        self._stop = max((t for t, _ in graph.nodes), default=0)
 
     def nucleus(self, node: Node) -> bool:
         """It is not exactly one nucleus."""
@@ -213,3 +211,31 @@ class Judgement:
 
     def _lasts(self, gap: int) -> bool | None:
         return None if self.memory is not None and gap > self.memory else True
+
+
+def kind_of(node: Node, graph: Graph) -> str:
+    """What was decided of how a nucleus goes on from another one, or begins."""
+    before = graph.before.get(node)
+    if before is None:
+        return "division" if node in graph.mother else "birth"
+    return "link" if before[0] == node[0] - 1 else "missed"
+
+
+def verdict(kind: str, node: Node, graph: Graph, judgement: Judgement) -> bool | None:
+    """Whether a decision of a kind about a nucleus is wrong, as it is connected; None where nobody knows.
+
+    How what is no nucleus goes on is wrong in any case.
+    """
+    if kind == "nucleus":
+        return judgement.nucleus(node)
+    if kind == "division":
+        mother = graph.mother[node]
+        return judgement.division(mother, graph.daughters[mother])
+    about = (node, graph.before[node]) if kind in ("link", "missed") else (node,)
+    if not all(judgement.truth.tracks[one] for one in about):
+        return True
+    if kind == "link":
+        return judgement.link(graph.before[node], node)
+    if kind == "missed":
+        return judgement.missed(graph.before[node], node)
+    return judgement.birth(node) if kind == "birth" else judgement.end(node)

@@ -12,6 +12,8 @@ from nuset_engine.arrays import FloatsN, MatrixNM
 
 SURE = 7.0
 """Logarithmic odds beyond which nothing is claimed: one in a thousand."""
+TOLD_AT = (-SURE, -3.5, -1.5, 0.0, 1.5, 3.5, SURE)
+"""Logarithmic odds between which a calibration is a straight line."""
 
 
 @dataclass(frozen=True)
@@ -40,39 +42,50 @@ class Curve:
             found[unknown] = self.unknown
         return np.asarray(found)
 
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"knots": self.knots.tolist(), "values": self.values.tolist(), "unknown": self.unknown}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Curve:
+        """From `as_dict`."""
+        knots, heights = (np.array(values[name], np.float64) for name in ("knots", "values"))
+        return cls(knots, heights, float(values["unknown"]))
+
 
 @dataclass(frozen=True)
 class Curves:
-    """Logarithmic odds from features: a constant and a curve for each."""
+    """Logarithmic odds from features: a constant and a curve for each.
+
+    Attributes
+    ----------
+    calibration : Curve, optional
+        What is told for the odds that these add up to; None: they themselves.
+    """
 
     constant: float
     curves: Mapping[str, Curve]
+    calibration: Curve | None = None
 
     def logit(self, features: Mapping[str, FloatsN], count: int) -> FloatsN:
         """Logarithmic odds (N,); features that are not given are unknown."""
         total = np.full(count, self.constant)
         for name, curve in self.curves.items():
             total += curve(features[name]) if name in features else curve.unknown
-        return np.asarray(np.clip(total, -SURE, SURE))
+        total = np.clip(total, -SURE, SURE)
+        return np.asarray(total if self.calibration is None else np.clip(self.calibration(total), -SURE, SURE))
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return {
-            "constant": self.constant,
-            "curves": {
-                name: {"knots": c.knots.tolist(), "values": c.values.tolist(), "unknown": c.unknown}
-                for name, c in self.curves.items()
-            },
-        }
+        found = {"constant": self.constant, "curves": {name: c.as_dict() for name, c in self.curves.items()}}
+        return found if self.calibration is None else found | {"calibration": self.calibration.as_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Curves:
         """From `as_dict`."""
-        curves = {
-            str(name): Curve(np.array(c["knots"], np.float64), np.array(c["values"], np.float64), float(c["unknown"]))
-            for name, c in values["curves"].items()
-        }
-        return cls(float(values["constant"]), curves)
+        curves = {str(name): Curve.from_dict(part) for name, part in values["curves"].items()}
+        told = values.get("calibration")
+        return cls(float(values["constant"]), curves, None if told is None else Curve.from_dict(told))
 
 
 def probability(logit: FloatsN) -> FloatsN:
@@ -110,27 +123,50 @@ def fit(
     smooth : float
         Weight of the squared values and of the squared differences between neighbouring knots.
     """
-    from scipy.optimize import minimize
-
     names = list(features)
     places = {name: knots_of(features[name], knots) for name in names}
     blocks = [np.concatenate([hats(features[n], places[n]), np.isnan(features[n])[:, None]], axis=1) for n in names]
     design = np.concatenate([np.ones((len(wrong), 1)), *blocks], axis=1)
     penalty = _penalty([block.shape[1] for block in blocks], smooth)
     given = np.ones(len(wrong)) if weight is None else weight
-
-    def loss(w: FloatsN) -> tuple[float, FloatsN]:
-        logit = design @ w
-        value = float(given @ (np.logaddexp(0.0, logit) - wrong * logit) + 0.5 * w @ (penalty @ w))
-        return value, design.T @ (given * (probability(logit) - wrong)) + penalty @ w
-
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    found = _likeliest(design, penalty, wrong, given, np.zeros(len(wrong)))
     curves, at = {}, 1
     for name, block in zip(names, blocks, strict=True):
         part = np.round(found[at : at + block.shape[1]], 4)
         curves[name] = Curve(places[name], part[:-1], float(part[-1]))
         at += block.shape[1]
     return Curves(round(float(found[0]), 4), curves)
+
+
+def calibration(logit: FloatsN, wrong: FloatsN, weight: FloatsN, smooth: float = 3.0) -> Curve:
+    """Fit what to tell for logarithmic odds, rising with them, from decisions that the odds were not fitted to.
+
+    Where few decisions speak against the odds, they are told as they are.
+
+    Parameters
+    ----------
+    logit, wrong, weight : (N,) float64
+        As for `fit`.
+    smooth : float
+        Weight of the squared differences between what is told and the odds, and of how these change from knot to knot.
+    """
+    knots = np.array(TOLD_AT)
+    change = _likeliest(hats(logit, knots), _penalty([len(knots) + 1], smooth)[1:-1, 1:-1], wrong, weight, logit)
+    told = np.maximum.accumulate(knots + change).astype(np.float64)
+    return Curve(knots, np.round(told, 4), 0.0)
+
+
+def _likeliest(design: MatrixNM, penalty: MatrixNM, wrong: FloatsN, weight: FloatsN, known: FloatsN) -> FloatsN:
+    """Weights (W,) of a design (N, W), added to known logarithmic odds, by penalised maximum likelihood."""
+    from scipy.optimize import minimize
+
+    def loss(w: FloatsN) -> tuple[float, FloatsN]:
+        logit = known + design @ w
+        value = float(weight @ (np.logaddexp(0.0, logit) - wrong * logit) + 0.5 * w @ (penalty @ w))
+        return value, design.T @ (weight * (probability(logit) - wrong)) + penalty @ w
+
+    start = np.zeros(design.shape[1])
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x)
 
 
 def _penalty(sizes: Sequence[int], smooth: float) -> MatrixNM:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from tracking.doubts.curves import Curves, fit, probability
+from tracking.doubts.curves import Curves, calibration, fit, probability
 from tracking.doubts.model import FAULTS, LINK_KINDS, STAGES, DoubtModel, shipped_model
 
 
@@ -49,6 +49,35 @@ def test_curves_survive_json() -> None:
     curves = fit(features, wrong)
     again = Curves.from_dict(json.loads(json.dumps(curves.as_dict())))
     np.testing.assert_array_equal(again.logit(features, len(wrong)), curves.logit(features, len(wrong)))
+
+
+def test_odds_that_are_off_are_told_as_they_were_observed() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(-1.0, 2.0, 6000)
+    wrong = (rng.random(len(true)) < probability(true)).astype(float)
+    shy = 0.4 * true + 0.5
+    told = calibration(shy, wrong, np.ones(len(true)))(shy)
+    some = np.abs(true) < 3.0
+    assert np.abs(probability(told) - probability(true))[some].max() < 0.08
+    assert (np.diff(told[np.argsort(shy)]) >= 0).all()
+
+
+def test_where_nothing_speaks_against_odds_they_are_told_as_they_are() -> None:
+    true = np.linspace(-6.0, 6.0, 7)
+    few = calibration(np.zeros(3), np.array([0.0, 1.0, 0.0]), np.ones(3))
+    np.testing.assert_allclose(few(true), true, atol=0.3)
+
+
+def test_a_calibration_is_part_of_the_curves_and_survives_json() -> None:
+    features, wrong, _ = decisions(0)
+    plain = fit(features, wrong)
+    logit = plain.logit(features, len(wrong))
+    curves = Curves(plain.constant, plain.curves, calibration(logit, 1.0 - wrong, np.ones(len(wrong))))
+    told = curves.logit(features, len(wrong))
+    np.testing.assert_array_equal(told, curves.calibration(logit) if curves.calibration else None)
+    assert probability(told).mean() > 0.5 > probability(logit).mean()
+    again = Curves.from_dict(json.loads(json.dumps(curves.as_dict())))
+    np.testing.assert_array_equal(again.logit(features, len(wrong)), told)
 
 
 def test_the_shipped_model_knows_every_kind_and_says_what_made_it() -> None:
