@@ -147,7 +147,6 @@ class EditedLabels:
         block[mask] = label
         self._counts = counts
 
-
     def _touch(self, box: Box) -> None:
         """Keep what the labels of a box were before anybody corrected them."""
         if self._is_kept(box):
