@@ -48,6 +48,8 @@ class EditSession:
 
     def __init__(self, database: str, row: AcquisitionRow, save: Save) -> None:
         self._save = save
+        self._database, self._row = database, row
+        self._known = self._warned_of = max(self._said_since(0), default=0)  # what was said before it was read
         self.changed = False
         numbers, self.parents = _tracks(database, row)
         store = ImageStore.open(str(row.zarr_path))
@@ -97,10 +99,32 @@ class EditSession:
         return "".join(f"{mother}: {', '.join(map(str, two))}\n" for mother, two in sorted(families.items()))
 
     def save(self) -> str:
-        """Say what differs from what is stored; a sentence about it."""
+        """Say what differs from what is stored; a sentence about it.
+
+        Raises
+        ------
+        UsageError
+            When others corrected it meanwhile, which would be taken back: once, so that a person decides.
+        """
+        others = self._said_since(self._known)
+        if max(others, default=0) > self._warned_of:
+            self._warned_of = max(others)
+            times = ", ".join(map(str, sorted(set(others.values()))))
+            raise UsageError(
+                f"Others corrected {self._row.name} since it was read here (time points {times}): save once more to "
+                "have it as it is here, or close it without saving and edit it anew."
+            )
         said = self._save(self.movie())
+        self._known = self._warned_of = max(self._said_since(0), default=0)
         self.changed = False
         return said
+
+    def _said_since(self, number: int) -> dict[int, int]:
+        """The time points of what was said, and taken back, after an event: by the number of each."""
+        said = tables.corrections
+        later = select(said.c.id, said.c.source_t).where(said.c.acquisition_id == self._row.id, said.c.id > number)
+        with snapshot(self._database) as connection:
+            return {int(event): int(source_t) for event, source_t in connection.execute(later)}
 
     def movie(self) -> EditedMovie:
         """What was edited."""

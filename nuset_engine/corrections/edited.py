@@ -104,6 +104,7 @@ class EditedLabels:
         for block in blocks:
             self._keep(block)
         self._counts: IntsN = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+        self._replaced: list[tuple[Box, LabelsZYX, IntsN]] = []
         for plane in labels:
             self._counts += np.bincount(plane.ravel(), minlength=len(self._counts))
 
@@ -136,10 +137,22 @@ class EditedLabels:
         assert found is not None
         return found
 
+    def begin(self) -> None:
+        """Begin something of which `take_back` takes all back."""
+        self._replaced = []
+
+    def take_back(self) -> None:
+        """Make labels what they were at `begin`."""
+        for box, labels, counts in reversed(self._replaced):
+            self.labels[box] = labels
+            self._counts = counts
+        self._replaced = []
+
     def paint(self, box: Box, mask: MaskZYX, label: int) -> None:
         """Give the voxels of a mask within a box to a nucleus, or to the background (0)."""
         block = self.labels[box]
         self._touch(box)
+        self._replaced.append((box, block.copy(), self._counts))
         size = max(len(self._counts), label + 1)
         lost = np.bincount(block[mask], minlength=size)
         counts = np.pad(self._counts, (0, size - len(self._counts))) - lost

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOSTLY = 0.5
 """Of an outline: where more belongs to other nuclei, it is no new one."""
+FAULTS = (ArithmeticError, AssertionError, EngineError, LookupError, TypeError, ValueError)
+"""What one edit may raise that nobody foresaw; what images or the machine raise concerns all of them."""
 SNAP = 0.25
 """How far beside its nucleus the point of a split may lie, over the diameter of a ball as large."""
 
@@ -136,13 +138,19 @@ class EditScene:
 
 def apply_edits(scene: EditScene, edits: Iterable[NucleusEdit]) -> list[EditOutcome]:
     """Carry out edits in the order of their numbers; the labels of the scene change in place."""
-    outcomes = []
-    for edit in sorted(edits, key=lambda one: one.number):
-        try:
-            outcomes.append(_KINDS[edit.kind](scene, edit))
-        except _MisfitError as misfit:
-            outcomes.append(EditOutcome(edit.number, reason=str(misfit)))
-    return outcomes
+    return [_applied(scene, edit) for edit in sorted(edits, key=lambda one: one.number)]
+
+
+def _applied(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
+    """One of them; whatever becomes of it, the others are carried out."""
+    scene.edited.begin()
+    try:
+        return _KINDS[edit.kind](scene, edit)
+    except _MisfitError as misfit:
+        return EditOutcome(edit.number, reason=str(misfit))
+    except FAULTS as fault:
+        scene.edited.take_back()
+        return EditOutcome(edit.number, reason=f"a fault in nusetd stopped it ({type(fault).__name__}: {fault})")
 
 
 def _found(scene: EditScene, edit: NucleusEdit) -> tuple[int, ...]:
@@ -247,7 +255,7 @@ def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
         raise _MisfitError("other nuclei cover all of it")
     label = scene.new_label(edit, 0)
     scene.edited.paint(box, mask, label)
-    drawn = () if edit.drawn is not None else (_region(mask, box),)
+    drawn = () if edit.drawn is not None else (outline or _region(mask, box),)
     return EditOutcome(edit.number, labels=(label,), made=(label,), new_labels=(label,), drawn=drawn, how=how)
 
 

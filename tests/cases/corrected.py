@@ -77,6 +77,7 @@ class CorrectedMovie:
     database: str | None = None  # a server's; else it lies in the folder
     missed: tuple[tuple[int, int], ...] = ()  # where nuclei, the last ones, are not found: time points, labels
     memory_frames: int = TrackingParams().memory_frames
+    failing: tuple[int, ...] = ()  # time points that cannot be processed
 
     @property
     def where(self) -> str | Path:
@@ -111,6 +112,12 @@ class CorrectedMovie:
         """What the microscope gives."""
         return acquisition(np.stack([image_at(t)[None] for t in range(self.frames)]))
 
+    def found(self, t: int) -> np.ndarray:
+        """The nuclei (Z, Y, X) that are found there, plain."""
+        labels = labels_at(t, self.shift)
+        labels[np.isin(labels, [label for at, label in self.missed if at == t])] = 0
+        return labels
+
     def work(self, catalog: Catalog, row: AcquisitionRow) -> None:
         """Do what is queued, and complete it."""
         self.advance(catalog, row, self.frames)
@@ -129,12 +136,12 @@ class CorrectedMovie:
             job = catalog.claim_next()
             if job is None:
                 break
-            labels = labels_at(job.t, self.shift)
-            gone = [label for t, label in self.missed if t == job.t]
-            labels[np.isin(labels, gone)] = 0
-            table = measure(
-                Volume(labels, _trust(len(STARTS)).drop(gone)), {0: image.planes(job.t, 0)}, 0, SPACING, job.t
-            )
+            if job.t in self.failing:
+                catalog.fail_timepoint(job, "it cannot be read", retry=False)
+                continue
+            labels = self.found(job.t)
+            channels = {0: image.planes(job.t, 0)}
+            table = measure(Volume(labels, _trust(labels)), channels, 0, image.voxel_size_um, job.t)
             store.write_timepoint(job.t, [image.planes(job.t, 0)], labels)
             if job.needs_replay:
                 update, measures = anew.advance(table), None
@@ -256,7 +263,8 @@ def random_word(seen: dict[str, Any], rng: np.random.Generator) -> PersonsWord |
     return None if kind == "undo" else PersonsWord(kind, t, (label,))
 
 
-def _trust(count: int) -> pd.DataFrame:
+def _trust(labels: np.ndarray) -> pd.DataFrame:
     kinds = {"score": "float64", **TRUST_COLUMNS}
-    values: dict[str, Sequence[float]] = {name: [0.9 if name == "score" else 0] * count for name in kinds}
-    return pd.DataFrame(values, index=pd.RangeIndex(1, count + 1, name="label")).astype(kinds)
+    there = np.unique(labels[labels > 0])
+    values: dict[str, Sequence[float]] = {name: [0.9 if name == "score" else 0] * len(there) for name in kinds}
+    return pd.DataFrame(values, index=pd.Index(there, name="label")).astype(kinds)

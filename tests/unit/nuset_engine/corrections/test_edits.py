@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -171,6 +173,28 @@ def test_what_does_not_fit_changes_nothing_and_says_why(edit: NucleusEdit, why: 
     assert outcome.reason is not None
     assert why in outcome.reason
     np.testing.assert_array_equal(after.labels, np.where(plain() == 1, 0, plain()))
+
+
+def test_a_fault_of_one_leaves_the_others_and_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody foresaw it: it is told with what does not fit, and what it painted until then is taken back."""
+    paint, painted = EditedLabels.paint, []
+
+    def faulty(self: EditedLabels, *values: Any) -> None:
+        painted.append(values)
+        if len(painted) == 3:
+            raise IndexError("out of bounds")
+        paint(self, *values)
+
+    monkeypatch.setattr(EditedLabels, "paint", faulty)
+    after, outcomes = edited(
+        NucleusEdit(1, "delete", (region(4),)),
+        NucleusEdit(2, "merge", (region(1), region(2), region(3))),
+        NucleusEdit(3, "delete", (region(2),)),
+    )
+    reasons = [one.reason for one in outcomes]
+    assert reasons == [None, "a fault in nusetd stopped it (IndexError: out of bounds)", None]
+    np.testing.assert_array_equal(after.labels, np.where(np.isin(plain(), (2, 4)), 0, plain()))
+    assert [after.count(label) for label in (1, 2, 3, 4)] == [region(1).size, 0, region(3).size, 0]
 
 
 def test_what_was_two_nuclei_and_is_one_now_is_not_merged() -> None:

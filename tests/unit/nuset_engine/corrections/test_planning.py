@@ -63,6 +63,18 @@ def test_one_that_is_new_is_added(labels: np.ndarray) -> None:
     assert plan.names == {1: 1, 2: 2, 3: 3, 4: 4}
 
 
+def test_new_ones_get_labels_in_the_order_of_their_numbers_and_none_that_another_had(labels: np.ndarray) -> None:
+    wanted = labels.copy()
+    for number, x in ((70, 13), (50, 31), (60, 22)):
+        wanted[box(14, x)] = number
+    plan = plan_edits(labels, wanted, {}, SPACING, reserved=(7,))
+    edited = EditedLabels(labels.copy())
+    scene = EditScene(edited, np.zeros(SHAPE, np.uint16), SPACING, 9.0, {7})
+    edits = [NucleusEdit(n, one.kind, one.regions, one.points, one.drawn) for n, one in enumerate(plan.edits)]
+    assert [one.new_labels for one in apply_edits(scene, edits)] == [(8,), (9,), (10,)]
+    assert [int(edited.labels[1, 18, x]) for x in (35, 26, 17)] == [8, 9, 10], "50, 60, 70"
+
+
 def test_one_that_lies_elsewhere_is_redrawn(labels: np.ndarray) -> None:
     wanted = np.where(labels == 3, 0, labels)
     wanted[box(3, 24)] = 3
