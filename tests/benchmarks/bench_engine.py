@@ -5,6 +5,9 @@
     python tests/benchmarks/bench_engine.py brightness   what is found by brightness relative to the image's nuclei, and
                                                          how large it is drawn: of the development images, as they are
                                                          and with half of the nuclei dimmed, and of mnfinder's
+    python tests/benchmarks/bench_engine.py normalisation   what normalising by the foreground does for images with an
+                                                            uneven background, hot pixels, blobs and fibres; as the
+                                                            engine shows them to the network, and as they come
 
 Seconds and memory are measured by `bench_engine_speed.py`.
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +29,16 @@ from degradations import AS_THEY_ARE, DEGRADATIONS, DIMMED
 
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.scores import evaluate
+from nuset_engine.inference.survey import StackStatistics, of_whole_image
+from nuset_engine.planes.exposure import Exposure
+from nuset_engine.planes.normalize import foreground_statistics
 from nuset_engine.segment import Segmenter
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
 
 HELD_OUT = 54
 EVERY = 4  # of mnfinder's images, by name
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "fn_rate", "fp_rate", "mean_iou", "seg"]
+DISTURBED = (AS_THEY_ARE, "uneven background", "hot pixels", "bright blobs, out of focus", "fibres")
 Pair = tuple[str, np.ndarray, np.ndarray]
 
 
@@ -72,6 +80,42 @@ def robustness(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:
     return table
 
 
+def normalisation(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:
+    """AP at 0.5 and mean AP of images that are normalised by all pixels and by the foreground, a row per degradation.
+
+    Twice: as the engine shows them to the network, with a ceiling for hot pixels and an even background, and as they
+    come. In the latter case the foreground is that of the former, as if the coarse pass were never misled.
+    """
+    rows = {}
+    for name in DISTURBED:
+        samples: dict[tuple[str, str], list[Pair]] = {}
+        for stem, image, labels in pairs:
+            plane, truth = DEGRADATIONS[name](image, labels)
+            for way, known in _normalised(segmenter, plane).items():
+                samples.setdefault(way, []).append((stem, truth, segmenter.segment_plane(plane, known).labels))
+        for way, found in samples.items():
+            rows[(name, *way)] = evaluate(found).overall.iloc[0][COLUMNS]
+            print(name, *way, round(float(rows[(name, *way)]["ap_50"]), 3), file=sys.stderr)
+    return pd.DataFrame(rows).T.astype(float)
+
+
+def _normalised(segmenter: Segmenter, plane: np.ndarray) -> dict[tuple[str, str], StackStatistics]:
+    """Statistics of a plane (Y, X) by how it is shown and what it is normalised by."""
+    known = segmenter.statistics([plane])
+    if known.is_blank:
+        return {(shown, by): known for shown in ("evened", "as it comes") for by in ("whole image", "foreground")}
+    raw = replace(known, exposure=Exposure(known.inverted))
+    inside = segmenter.segment_plane(plane, known).labels > 0
+    bright = -plane.astype(np.float32) if known.inverted else plane
+    own = foreground_statistics(bright, inside) or known.intensity
+    return {
+        ("evened", "whole image"): of_whole_image([plane], known),
+        ("evened", "foreground"): known,
+        ("as it comes", "whole image"): of_whole_image([plane], raw),
+        ("as it comes", "foreground"): replace(raw, intensity=own),
+    }
+
+
 def brightness(segmenter: Segmenter) -> pd.DataFrame:
     """Nuclei, share found and ratio of areas by class of brightness, of each set and of all together."""
     development = development_split()
@@ -90,11 +134,16 @@ def brightness(segmenter: Segmenter) -> pd.DataFrame:
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["robustness", "brightness"])
+    parser.add_argument("what", choices=["robustness", "normalisation", "brightness"])
     parser.add_argument("--weights", default="fluorescence")
     arguments = parser.parse_args()
     segmenter = Segmenter(arguments.weights)
-    table = robustness(segmenter, development_split()) if arguments.what == "robustness" else brightness(segmenter)
+    tables = {
+        "robustness": lambda: robustness(segmenter, development_split()),
+        "normalisation": lambda: normalisation(segmenter, development_split()),
+        "brightness": lambda: brightness(segmenter),
+    }
+    table = tables[arguments.what]()
     print(table.round(3).to_string())
 
 
