@@ -180,12 +180,13 @@ def test_masks_stay_with_their_boxes() -> None:
     assert both.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_a_pixel_of_two_masks_is_of_the_surer_one() -> None:
-    boxes = np.array([[0, 0, 10, 20], [0, 10, 10, 30]], np.float32)
-    masks = np.stack([np.full((DRAWN, DRAWN), value, np.float32) for value in (0.6, 0.9)])
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_a_pixel_of_two_masks_is_of_the_surer_one(order: list[int]) -> None:
+    boxes = np.array([[0, 0, 10, 20], [0, 10, 10, 30]], np.float32)[order]
+    masks = np.stack([np.full((DRAWN, DRAWN), value, np.float32) for value in (0.6, 0.9)])[order]
     probability, owner = painted(MaskedProposals(boxes, np.array([0.9, 0.8], np.float32), masks), (10, 25))
-    assert np.unique(owner[:, :10]).tolist() == [1]
-    assert np.unique(owner[:, 10:]).tolist() == [2]
+    assert np.unique(owner[:, :10]).tolist() == [order.index(0) + 1]
+    assert np.unique(owner[:, 10:]).tolist() == [order.index(1) + 1]
     assert probability[0, [0, 24]].tolist() == pytest.approx([0.6, 0.9])
 
 
