@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from daemon import pipeline
 from daemon.assembly import Assembly, Hooks, Rules, Where, assemble, make_folder
 from daemon.errors import DaemonError, EngineFailedError, UsageError
+from daemon.monitoring.outcome_words import outcomes_in_words
 from daemon.output import complain, say
 from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
@@ -30,8 +31,6 @@ from storage.errors import StorageError
 from storage.found import Found
 from storage.given_facts import GivenFacts
 from storage.omezarr.references import ImageKind
-from storage.query.question import Question
-from storage.query.statements import Selection
 from storage.readers import names
 from storage.schema.states import FINISHED, AcquisitionState
 from storage.spans import spoken
@@ -358,7 +357,7 @@ def _time_points(row: AcquisitionRow, points: Sequence[TimepointRow]) -> str:
 def _report(run: _Run) -> int:
     """Where the results are, one line per acquisition; what failed, to standard error."""
     states: Counter[AcquisitionState] = Counter()
-    found = _cells(run)
+    found = outcomes_in_words(run.catalog, run.rows)
     for row_id in run.rows:
         row = run.catalog.acquisition(row_id)
         states[row.state] += 1
@@ -385,14 +384,6 @@ def _say_doubts(row: AcquisitionRow, run: _Run) -> None:
     if len(said) > _DOUBTS_SAID:
         more = f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points."
         sentences.say(more, row.source_path, row.name)
-
-
-def _cells(run: _Run) -> dict[int, str]:
-    """Cells and divisions of each acquisition, in words: what is tracked counts, not how often it was detected."""
-    wanted = Selection(columns=("id", "cells_count", "divisions_count"))
-    table = Question.acquisitions(run.catalog.address, wanted).frame()
-    rows = zip(*(table[name].tolist() for name in wanted.columns or ()), strict=True)
-    return {int(number): f", {cells} cells at the end, {divided} divisions" for number, cells, divided in rows}
 
 
 def _untimed(row: AcquisitionRow) -> str:

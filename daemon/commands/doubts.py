@@ -8,6 +8,7 @@ entry for each chain of errors. What was corrected or confirmed leaves it, and d
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from daemon.commands import options
 
@@ -40,5 +41,10 @@ def execute(arguments: argparse.Namespace) -> int:
     with snapshot(naming.database_url(arguments.database)) as connection:
         row = resolved(connection, arguments.acquisition)
         found = doubts(connection, row, arguments.top, arguments.kind)
-    write_table(table(row, found), arguments.format, BRIEF)
+    frame = table(row, found)
+    if arguments.database is not None:  # so that what is printed can be given as it stands
+        named = f" --database {shlex.quote(arguments.database)}"
+        for name in ("wrong", "right"):
+            frame[name] = [command + named if command else command for command in frame[name]]
+    write_table(frame, arguments.format, BRIEF)
     return 0

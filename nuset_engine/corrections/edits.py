@@ -182,7 +182,9 @@ def _merge(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     for label in others:
         region = scene.edited.region(label)
         scene.edited.paint(region.box, region.mask, first)
-    return EditOutcome(edit.number, labels=labels, made=(first,), removed=tuple(others))
+    pieces = scene.edited.region(first).pieces
+    how = f"in {pieces} pieces that do not touch each other" if pieces > 1 else None
+    return EditOutcome(edit.number, labels=labels, made=(first,), removed=tuple(others), how=how)
 
 
 def _split(scene: EditScene, edit: NucleusEdit) -> EditOutcome:

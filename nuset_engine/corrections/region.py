@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from nuset_engine.arrays import LabelsZYX, MaskZYX, Pixels
 from nuset_engine.errors import EngineError
@@ -56,6 +57,11 @@ class NucleusRegion:
         """The mean of its voxels, in voxels."""
         z, y, x = (float(at.mean()) + low for at, low in zip(np.nonzero(self.mask), self.corner, strict=True))
         return z, y, x
+
+    @property
+    def pieces(self) -> int:
+        """The number of its parts that do not touch each other, not even with a corner."""
+        return int(ndimage.label(self.mask, np.ones((3, 3, 3)))[1])
 
     def lies_in(self, shape: tuple[int, ...]) -> bool:
         """Say whether all of it is inside a stack of this shape."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,9 +180,15 @@ class Corrector:
 
     def _have(self, said: Callable[[Catalog], int]) -> CorrectionReply:
         """Write it down; carry it out where nobody else writes, else wait for who does."""
+        misfits: set[int] = set()
+
+        def noted(catalog: Catalog) -> int:
+            misfits.update(_misfits(catalog, self._id))
+            return said(catalog)
+
         return self._having.have(
-            said,
-            lambda catalog, number: _reply(catalog, self._id, number),
+            noted,
+            lambda catalog, number: _reply(catalog, self._id, number, misfits),
             lambda reply: reply.state == ORDERED,
         )
 
@@ -195,7 +201,14 @@ def _account() -> str:
         return f"user {os.getuid()}"
 
 
-def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionReply:
+def _misfits(catalog: Catalog, acquisition_id: int) -> dict[int, str]:
+    """What does not fit, each with its kind and why."""
+    listed = catalog.corrections.listed(acquisition_id)
+    return {int(one["id"]): f"({one['kind']}): {one['reason']}" for one in listed if one["state"] == MISFIT}
+
+
+def _reply(catalog: Catalog, acquisition_id: int, number: int, misfits: Collection[int]) -> CorrectionReply:
+    """What became of a correction, and of those that fitted before it: `misfits` are those that did not."""
     row: dict[str, Any] = next(one for one in catalog.corrections.listed(acquisition_id) if one["id"] == number)
     about = f"correction {number} ({row['kind']} at time point {row['source_t']})"
     if row["kind"] == "undo":
@@ -216,9 +229,13 @@ def _reply(catalog: Catalog, acquisition_id: int, number: int) -> CorrectionRepl
     labels += [changed["how"]] if changed.get("how") else []
     tracks = changed.get("tracks") or []
     labels += [f"tracks {', '.join(map(str, tracks))}"] if tracks else []
+    labels += ["no track changed, it was so already"] if row["kind"] in _OF_LINKS and not labels else []
+    left = _misfits(catalog, acquisition_id)
+    labels += [f"does not fit any more: {one} {left[one]}" for one in sorted(left) if one not in misfits]
     waiting = sum(one == acquisition_id for one, _ in catalog.unpainted())
     labels += [f"{waiting} time point{'s are' if waiting > 1 else ' is'} being painted"] if waiting else []
     return CorrectionReply(number, APPLIED, f"{about} is applied{': ' + '; '.join(labels) if labels else ''}.")
 
 
+_OF_LINKS = ("link", "unlink", "divide", "undivide", "end")
 _WORDS = (("made", "made nuclei"), ("changed", "changed"), ("removed", "removed"))

@@ -21,6 +21,7 @@ from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import AcquisitionRow
 from storage.schema.states import TimepointState
 from storage.schema.tables import nuclei, timepoints, tracks
+from storage.spans import spoken
 from tracking.corrections.rules import LinkRule
 
 __all__ = ["PersonsWord", "ordered"]
@@ -123,14 +124,20 @@ def _refuse_incomplete(word: PersonsWord) -> None:
 def _timepoint(connection: Connection, row: AcquisitionRow, source_t: int) -> int:
     t = source_t - (row.first_number or 0)
     if abs(t) > MOST:
-        raise WrongRequestError(f"{row.name} has no time point {source_t}.")
+        raise _no_timepoint(connection, row, source_t)
     here = and_(timepoints.c.acquisition_id == row.id, timepoints.c.t == t)
     state = connection.execute(select(timepoints.c.state).where(here)).scalar()
     if state is None:
-        raise WrongRequestError(f"{row.name} has no time point {source_t}.")
+        raise _no_timepoint(connection, row, source_t)
     if state != TimepointState.DONE.value:
         raise WrongRequestError(f"Time point {source_t} of {row.name} is {state}: correct it when it is done.")
     return t
+
+
+def _no_timepoint(connection: Connection, row: AcquisitionRow, source_t: int) -> WrongRequestError:
+    there = select(timepoints.c.t).where(timepoints.c.acquisition_id == row.id)
+    numbers = (row.source_t(int(t)) for t in connection.execute(there).scalars())
+    return WrongRequestError(f"{row.name} has no time point {source_t}: {spoken(numbers)} are there.")
 
 
 def _later(connection: Connection, row: AcquisitionRow, t: int, source_to_t: int | None) -> int:
@@ -151,7 +158,10 @@ def _nucleus(connection: Connection, row: AcquisitionRow, t: int, label: int) ->
     here = and_(nuclei.c.acquisition_id == row.id, nuclei.c.t == t, nuclei.c.label == label)
     found = connection.execute(select(nuclei).where(here)).mappings().one_or_none() if abs(label) <= MOST else None
     if found is None:
-        raise WrongRequestError(f"There is no nucleus {label} at time point {row.source_t(t)} of {row.name}.")
+        there = select(nuclei.c.label).where(nuclei.c.acquisition_id == row.id, nuclei.c.t == t)
+        labels = spoken(int(one) for one in connection.execute(there).scalars())
+        where = f"time point {row.source_t(t)} of {row.name}"
+        raise WrongRequestError(f"There is no nucleus {label} at {where}: the labels there are {labels}.")
     return found
 
 
@@ -197,7 +207,7 @@ def _drawn(row: AcquisitionRow, store: ImageStore, mask: Mask | None) -> Nucleus
         raise WrongRequestError(f"The mask has the shape {mask.shape}, the stacks of {row.name} {store.shape[2:]}.")
     drawn = NucleusRegion.of_mask(mask)
     if drawn is None:
-        raise WrongRequestError("The mask is empty: what was drawn is not 0.")
+        raise WrongRequestError("The mask is empty: draw the nucleus with another value than 0.")
     return drawn
 
 
@@ -206,5 +216,10 @@ def _voxel(row: AcquisitionRow, store: ImageStore, point: Sequence[float]) -> tu
     known = all(math.isfinite(at) for at in point)
     z, y, x = (round(at / size) if known else -1 for at, size in zip(point, spacing, strict=True))
     if any(not 0 <= at < size for at, size in zip((z, y, x), store.shape[2:], strict=True)):
-        raise WrongRequestError(f"The place {', '.join(f'{at:g}' for at in point)} lies outside the stack.")
+        place = ", ".join(f"{at:g}" for at in point)
+        unit = "voxels, as its voxel size is not known" if row.voxel_size_um is None else "micrometres, not in voxels"
+        last = " x ".join(f"0-{(size - 1) * step:g}" for size, step in zip(store.shape[2:], spacing, strict=True))
+        raise WrongRequestError(
+            f"The place {place} lies outside the stack of {row.name}: give z,y,x in {unit}, within {last}."
+        )
     return z, y, x

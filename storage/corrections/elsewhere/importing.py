@@ -79,7 +79,8 @@ class ImportReport:
         if not self.said:
             return f"{self.name}: there is no difference."
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.found.items()))
-        line = f"{self.name}: {len(self.said)} differences ({kinds})"
+        plural = "" if len(self.said) == 1 else "s"
+        line = f"{self.name}: {len(self.said)} difference{plural} ({kinds})"
         if not self.states:
             return f"{line}; nothing was said yet."
         parts = [f"{self.states[state]} {word}" for state, word in _STATES.items() if self.states[state]]

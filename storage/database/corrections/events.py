@@ -160,6 +160,8 @@ def undo(
     there = number is None or abs(number) <= MOST
     row = connection.execute(query.where(wanted).limit(1)).mappings().one_or_none() if there else None
     if row is None:
+        if there and number is not None and (undoes := _undone_by(connection, acquisition_id, number)) is not None:
+            raise WrongRequestError(f"Event {number} took correction {undoes} back: to have that again, say it again.")
         which = "nothing to undo" if number is None else f"no correction {number} in this acquisition"
         raise WrongRequestError(f"There is {which}: `nusetd correct ACQ list` shows what was said.")
     if row["undone_by"] is not None:
@@ -181,6 +183,13 @@ def undo(
     event = _inserted(connection, values)
     connection.execute(update(corrections).where(corrections.c.id.in_(undone)).values(undone_by=event))
     return event
+
+
+def _undone_by(connection: Connection, acquisition_id: int, number: int) -> int | None:
+    """The correction that an event took back."""
+    here = and_(corrections.c.acquisition_id == acquisition_id, corrections.c.id == number, corrections.c.kind == UNDO)
+    parameters = connection.execute(select(corrections.c.parameters).where(here)).scalar()
+    return None if parameters is None else int(parameters["undoes"])
 
 
 def states_together(connection: Connection, acquisition_id: int, group: int) -> Counter[str]:

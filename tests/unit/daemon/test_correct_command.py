@@ -86,10 +86,13 @@ def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.Capt
     vast = "99999999999999999999"
     for words, why in (
         (f"delete --t 1 --label {vast}", "There is no nucleus"),
+        ("delete --t 1 --label 9", "There is no nucleus 9 at time point 1 of embryo: the labels there are 1-"),
         (f"delete --t {vast} --label 1", "has no time point"),
+        ("delete --t 7 --label 1", "embryo has no time point 7: 0-1 are there."),
         (f"link --t 0 --label 1 --to 1 --to-t {vast}", "has no time point"),
         (f"undo {vast}", "There is no correction"),
         ("add --t 1 --at nan,4,3.5", "lies outside the stack"),
+        ("add --t 1 --at 2,400,350", "give z,y,x in micrometres, not in voxels, within 0-"),
         ("split --t 1 --label 1 --at 2,inf,3.5 --at 2,4,3.5", "lies outside the stack"),
     ):
         code, text = asked(*words.split())

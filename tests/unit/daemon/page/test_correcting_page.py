@@ -52,7 +52,8 @@ def test_what_is_said_is_carried_out_told_and_undone(page: LivePage, movie: Corr
     before = movie.seen(row)
     assert say(page, kind="merge", t=1, labels=[3, 4]) == (
         200,
-        "correction 1 (merge at time point 1) is applied: made nuclei 3; removed 4; tracks 3, 4.",
+        "correction 1 (merge at time point 1) is applied: made nuclei 3; removed 4; "
+        "in 2 pieces that do not touch each other; tracks 3, 4.",
     )
     split = say(page, kind="split", t=0, labels=[1], points=[[1, 7, 5], [1, 7, 9]])
     assert "divided by its outline alone" in split[1]

@@ -13,6 +13,7 @@ from cases.corrected import MISSED, SPACING, CorrectedMovie, assert_consistent, 
 from cases.mirror import Mirror
 
 import storage
+from daemon.monitoring.outcome_words import outcomes_in_words
 from storage import naming
 from storage.corrections.asking import Corrector
 from storage.corrections.here import carry_out
@@ -86,7 +87,8 @@ def agrees(movie: CorrectedMovie, row: AcquisitionRow) -> None:
 def test_every_kind_of_nuclei_is_followed_by_rows_labels_and_tracks(movie: CorrectedMovie, row: AcquisitionRow) -> None:
     plain, say = movie.seen(row), corrector(movie)
     assert say.delete(1, 3).state == APPLIED
-    assert say.merge(2, [5, 6]).state == APPLIED
+    merged = say.merge(2, [5, 6])
+    assert (merged.state, "in 2 pieces that do not touch" in merged.text) == (APPLIED, True)
     assert say.split(3, 1, [um(1, 7, 5), um(1, 7, 9)]).state == APPLIED
     assert say.add(2, um(1, *MISSED)).state == APPLIED
     assert say.redraw(0, 8, disc(23, 47, 5.0)).state == APPLIED
@@ -121,7 +123,8 @@ def test_every_kind_of_links_is_followed_by_tracks(movie: CorrectedMovie, row: A
     tracks = movie.seen(row)["nuclei"].set_index(["t", "label"])["track_id"]
     assert tracks[1, 1] == tracks[2, 2] == tracks[0, 1]
     say.undo()
-    assert say.unlink(1, 1, 1).state == APPLIED
+    assert "already" not in say.unlink(1, 1, 1).text
+    assert "no track changed, it was so already" in say.unlink(1, 4, 5).text
     tracks = movie.seen(row)["nuclei"].set_index(["t", "label"])["track_id"]
     assert tracks[1, 1] != tracks[2, 1]
     assert say.divide(2, 3, (3, 4)).state == APPLIED
@@ -151,7 +154,9 @@ def test_undoing_in_the_middle_leaves_the_others(movie: CorrectedMovie, row: Acq
     assert_consistent(alone)
     with pytest.raises(WrongRequestError, match="undone already"):
         say.undo(first.id)
-    say.undo(second.id)
+    event = say.undo(second.id)
+    with pytest.raises(WrongRequestError, match=f"took correction {second.id} back"):
+        say.undo(event.id)
     with pytest.raises(WrongRequestError, match="nothing to undo"):
         say.undo()
 
@@ -163,8 +168,10 @@ def test_what_rests_on_an_undone_correction_does_not_fit_and_is_listed(
     split = say.split(2, 1, [um(1, 9, 5), um(1, 9, 9)])
     rests = say.delete(2, 9)
     assert rests.state == APPLIED
-    say.undo(split.id)
+    undone = say.undo(split.id)
+    assert f"does not fit any more: {rests.id} (delete): no nucleus that is there now" in undone.text
     assert states(movie, row) == [UNDONE, MISFIT, APPLIED]
+    assert "any more" not in say.confirm(2, 2).text
     table = say.list().set_index("id")
     assert "no nucleus that is there now" in table.loc[rests.id, "reason"]
     assert_consistent(movie.seen(row))
@@ -197,17 +204,21 @@ def test_other_weights_get_what_was_said_by_place(movie: CorrectedMovie, row: Ac
     say.merge(2, [5, 6])
     say.link(3, 1, 2)
     say.undo(say.delete(4, 8).id)
+    say.add(1, um(1, 8, 20))
     other = CorrectedMovie(movie.output, shift=3, model="other")
     again = other.process()
     assert again.id != row.id
     with Catalog.open(movie.output) as catalog:
         assert catalog.corrections.due() == (again.id,)
         carry_out(catalog, again.id)
+        words = outcomes_in_words(catalog, [again.id])[again.id]
         said = catalog.corrections.listed(again.id)
+    assert words.endswith(f", corrections: 3 applied, 1 not fitting (`nusetd correct {again.id} list --open`)")
     assert [(one["kind"], one["state"], one["carried_from"]) for one in said] == [
         ("delete", APPLIED, 1),
         ("merge", APPLIED, 2),
         ("link", APPLIED, 3),
+        ("add", MISFIT, 6),
     ]
     seen = other.seen(again)
     assert_consistent(seen)

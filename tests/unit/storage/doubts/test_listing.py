@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 import sqlite3
 from contextlib import closing
@@ -98,6 +99,9 @@ def test_the_command_prints_the_list(movie: CorrectedMovie, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("rank,doubt,kind,t,label,track_id,z_um")
+    for command in next(csv.reader([lines[1]]))[-2:]:  # as they stand, each is about this database
+        assert command.startswith("nusetd correct embryo ")
+        assert command.endswith(f" --database {movie.output}")
     assert main(["doubts", "embryo", "--kind", "odd", "--database", str(movie.output)]) == 2
     assert "there are false, part" in capsys.readouterr().err
 
