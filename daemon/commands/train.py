@@ -35,7 +35,6 @@ SETTINGS = (
     "optimizer",
     "validation",
     "synthetic_share",
-    "negatives",
     "augmentation",
     "sizes",
     "scores",
@@ -130,23 +129,16 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         choices=("labelled", "measured"),
         help="show nuclei as large as their labels are, or as the weights of --from measure them (labelled)",
     )
-    _add_what_suits(parser)
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        help="bfloat16 is faster on processors with AVX512_BF16 or AMX and on GPUs, slower on others (float32)",
-    )
-
-
-def _add_what_suits(parser: argparse.ArgumentParser) -> None:
-    """What has weights suit a kind of image of which there are few."""
-    none = "share of crops that show the negative of an image, with nothing to find, 0 to 1 (0)"
-    parser.add_argument("--negatives", type=float, help=none)
     parser.add_argument(
         "--scores",
         choices=("learned", "fitted"),
         help="leave scores of nuclei as they were learned, or move them so that the usual least scores suit these "
-        "images (learned)",
+        "images (learned, from corrections fitted)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        help="bfloat16 is faster on processors with AVX512_BF16 or AMX and on GPUs, slower on others (float32)",
     )
 
 

@@ -24,6 +24,7 @@ FROM_CORRECTIONS: dict[str, Any] = {
     "learning_rate": 1e-3,
     "crop_px": 128,
     "synthetic_share": 0.0,
+    "scores": "fitted",
 }
 """Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
 
@@ -55,10 +56,6 @@ class TrainingConfig:
         Name of one of `OPTIMIZERS`; RMSprop is that of the original.
     synthetic_share : float
         Share of crops from synthetic images.
-    negatives : float
-        Share of crops that show the negative of an image, in which there is nothing to find. Without any, weights that
-        learn nothing but dark nuclei come to see some in the negative too, and the engine, which decides by what they
-        see whether nuclei are dark or light, decides wrongly.
     augmentation : str
         Name of one of `augment.AUGMENTATIONS`.
     sizes : str
@@ -94,7 +91,6 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     optimizer: str = "adam"
     synthetic_share: float = 0.4
-    negatives: float = 0.0
     augmentation: str = "strong"
     sizes: str = "labelled"
     scores: str = "learned"
@@ -114,8 +110,6 @@ class TrainingConfig:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         if not 0 <= self.synthetic_share <= 1:
             faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
-        if not 0 <= self.negatives < 1:
-            faults.append(f"negatives = {self.negatives} is not at least 0 and below 1")
         if not 0 < self.blend <= 1:
             faults.append(f"blend = {self.blend} is not above 0 and at most 1")
         if self.blend < 1 and not self.start_from:
@@ -124,8 +118,8 @@ class TrainingConfig:
             faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
         if self.seen is not None and (self.images is None or self.mode == "events"):
             faults.append("seen belongs to images and labels of nuclei: give these as well, and no events")
-        if (self.negatives or self.scores == "fitted") and (self.images is None or self.mode == "events"):
-            faults.append("negatives and scores belong to images and labels of nuclei: give these, and no events")
+        if self.scores == "fitted" and (self.images is None or self.mode == "events"):
+            faults.append("scores are fitted to images and labels of nuclei: give these, and no events")
         if self.sizes == "measured" and not self.start_from:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
         choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}

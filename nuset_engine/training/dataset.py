@@ -13,8 +13,10 @@ from scipy import ndimage as ndi
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, AnchorLevel
 from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX, PointsYX32, TensorF32
 from nuset_engine.errors import EngineError
+from nuset_engine.inference.survey import may_be_inverted
 from nuset_engine.models.base import Model
 from nuset_engine.models.nuset import Nuset
+from nuset_engine.planes.normalize import sample_values
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
@@ -27,6 +29,7 @@ from nuset_engine.training.targets import (
     attention_weights,
     border_weights,
     make_targets,
+    median_diameter,
     pixel_targets,
     truth_boxes,
 )
@@ -56,6 +59,8 @@ class Example:
         the other, for stacks hold thin samples, and single planes are taken of thick ones.
     seen : (Y, X) bool or None
         Where somebody looked at the labels: nothing is learned elsewhere. None: everywhere.
+    either_way : bool
+        The engine, which does not know the labels, looks at its negative as well.
     """
 
     name: str
@@ -66,12 +71,7 @@ class Example:
     focus: PointsYX32 = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
     stacked: float = SHOWN_AS_SLICE
     seen: MaskYX | None = field(repr=False, default=None)
-
-
-def median_diameter(labels: LabelsYX) -> float:
-    """Median over the nuclei of the diameter of the circle of equal area, in pixels; NaN without nuclei."""
-    areas = np.bincount(labels.ravel())[1:]
-    return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
+    either_way: bool = False
 
 
 def make_example(
@@ -104,16 +104,17 @@ def make_example(
     if seen is not None and seen.shape != labels.shape:
         raise EngineError(f"{name}: what was seen is {seen.shape}, its labels {labels.shape}: export them again.")
     diameter = median_diameter(labels)
-    image = bright_nuclei(image, labels)
+    either_way = may_be_inverted(sample_values(image))  # if not, the engine shows it as it is, whatever the labels say
+    image = bright_nuclei(image, labels) if either_way else image
     small, truth, stored = _stored(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
     if measure is not None and np.isfinite(diameter):
         ratio = measure(image) / diameter
         stored *= ratio if 1 / LARGEST_MISMATCH < ratio < LARGEST_MISMATCH else 1
     if seen is None or seen.all():
-        return Example(name, small, truth, border_weights(truth), stored)
+        return Example(name, small, truth, border_weights(truth), stored, either_way=either_way)
     part = resample_labels(seen.astype(np.uint8), (truth.shape[0], truth.shape[1])) > 0
     focus = centres_of(renumbered(truth * part)) if (truth * part).any() else centres_of(part.astype(np.int32))
-    return Example(name, small, truth, border_weights(truth), stored, focus, seen=part)
+    return Example(name, small, truth, border_weights(truth), stored, focus, seen=part, either_way=either_way)
 
 
 def bright_nuclei(image: PlaneYX, labels: LabelsYX) -> PlaneYX:
@@ -274,14 +275,14 @@ class CropSampler:
         Share of crops from synthetic images; their pool is renewed all the time.
     render : callable
         Makes synthetic examples from a random generator and the parameters.
-    negatives : float
-        Share of crops that show a negative, in which there is nothing to find.
     model : Model, optional
         What the targets are for; NuSeT where not given.
     """
 
     POOL = 150
     FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
+    # Weights that learn dark nuclei alone come to see some in the negative too, and the engine decides by that.
+    NEGATIVES = 0.15
 
     def __init__(
         self,
@@ -292,7 +293,6 @@ class CropSampler:
         augment: AugmentParams | None = None,
         synthetic: SyntheticParams | None = None,
         render: Callable[[np.random.Generator, SyntheticParams], list[Example]] = synthetic_examples,
-        negatives: float = 0.0,
         model: Model | None = None,
     ) -> None:
         self._real = list(real)
@@ -302,7 +302,7 @@ class CropSampler:
         self._augment = augment or AugmentParams()
         self._synthetic = synthetic or SyntheticParams()
         self._render = render
-        self._negatives, self._model = negatives, model or Nuset()
+        self._model = model or Nuset()
         self._pool: list[Example] = []
         # Crowds are drawn more often: there is more to learn from a crop of them, and more to get wrong.
         sizes = np.array([np.sqrt(1 + e.labels.max(initial=0)) for e in self._real])
@@ -320,7 +320,7 @@ class CropSampler:
     def crop(self) -> tuple[InputYXC, Targets]:
         """One crop: input (Y, X, C) and targets; what lies beyond the source's edge is mirrored and not counted."""
         example, rng = self._example(), self._rng
-        if self._negatives and rng.random() < self._negatives:
+        if example.either_way and rng.random() < self.NEGATIVES:
             example = negative_of(example)
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
         near = None

@@ -109,14 +109,7 @@ def samplers(
     if events:
         augment = replace(augment, coarse_chance=1.0)
     share = 0.0 if validation else config.synthetic_share
-    draw = partial(
-        CropSampler,
-        crop_px=config.crop_px,
-        augment=augment,
-        render=render,
-        negatives=config.negatives,
-        model=model,
-    )
+    draw = partial(CropSampler, crop_px=config.crop_px, augment=augment, render=render, model=model)
     return [
         draw(examples, config.seed + step, synthetic_share=config.synthetic_share),
         draw(validation or examples, 1_000_003, synthetic_share=share),

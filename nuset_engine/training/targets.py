@@ -44,6 +44,12 @@ class Targets:
     regions: tuple[TensorF32, ...] = ()
 
 
+def median_diameter(labels: LabelsYX) -> float:
+    """Median over the nuclei of the diameter of the circle of equal area, in pixels; NaN without nuclei."""
+    areas = np.bincount(labels.ravel())[1:]
+    return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
+
+
 def border_weights(labels: LabelsYX) -> PlaneF32:
     """Weights that stress the background between neighbouring nuclei.
 

@@ -13,6 +13,7 @@ from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.models.base import Model
 from nuset_engine.models.losses import total_loss
+from nuset_engine.models.nuset import Nuset
 from nuset_engine.models.registry import model_named, model_of
 from nuset_engine.network import Architecture, computing_in, keras, ops
 from nuset_engine.training.config import TrainingConfig
@@ -234,6 +235,9 @@ def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
 
     info = find_weights(run.config.output)
     if run.config.scores != "fitted" or SHIFT in info.manifest["scores"]:
+        return
+    if run.model.name != Nuset.name:
+        note(f"scores of nuclei stay as they were learned: only those of {Nuset.name} can be moved")
         return
     shift = fitted_shift(Segmenter(info.path), judged_images(run.config, MOST_IMAGES))
     network = run.model.build(run.architecture, channels=info.channels, kernels="zeros")

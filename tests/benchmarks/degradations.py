@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
-from nuset_engine.training.dataset import median_diameter
+from nuset_engine.training.targets import median_diameter
 
 Changed = tuple[np.ndarray, np.ndarray]
 Change = Callable[[np.ndarray, np.ndarray], Changed]

@@ -15,6 +15,9 @@ from daemon.cli import main
 from daemon.files.learning import Comparison
 from nuset_engine.evaluation.paired import PairedDifference
 from nuset_engine.evaluation.scores import seen_nuclei
+from nuset_engine.training.config import TrainingConfig
+from nuset_engine.weights import WeightsInfo, find_weights
+from storage.export.corrected_examples import CorrectedExamples
 
 CLEAR = PairedDifference(0.1, 0.05, 0.15, 9)
 
@@ -62,6 +65,22 @@ def test_nuclei_where_nobody_looked_do_not_count() -> None:
     seen = np.zeros(labels.shape, bool)
     seen[:, :16] = True
     np.testing.assert_array_equal(seen_nuclei(labels, seen), np.where(labels == 3, 0, labels))
+
+
+@pytest.mark.parametrize(("asked", "scores"), [([], "fitted"), (["--scores", "learned"], "learned")])
+def test_scores_are_fitted_to_what_was_corrected_unless_one_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], scores: str
+) -> None:
+    settings: list[TrainingConfig] = []
+
+    def learned(config: TrainingConfig, *_: object) -> WeightsInfo:
+        settings.append(config)
+        return find_weights("fluorescence")
+
+    monkeypatch.setattr("daemon.files.learning.take_corrected", lambda *_: CorrectedExamples(tmp_path, 3, 0))
+    monkeypatch.setattr("nuset_engine.training.trainer.train", learned)
+    assert main(["train", "--from-corrections", "embryo", "--output", str(tmp_path / "mine.npz"), *asked]) == 0
+    assert [(one.scores, one.seen) for one in settings] == [(scores, tmp_path / "seen")]
 
 
 @pytest.mark.long

@@ -18,7 +18,7 @@ from nuset_engine.training.score_fit import SHIFTS, Judged, Moved, fitted_shift,
 from nuset_engine.training.trainer import TrainingConfig, train
 
 
-@pytest.mark.parametrize(("sureness", "least", "most"), [(0.0, -0.5, 0.0), (-3.0, 0.5, 1.5)])
+@pytest.mark.parametrize(("sureness", "least", "most"), [(0.0, 0.0, 0.0), (-3.0, 0.5, 1.5)])
 def test_who_is_less_sure_is_moved_back(
     segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, sureness: float, least: float, most: float
 ) -> None:
@@ -52,6 +52,17 @@ def test_where_nobody_looked_nothing_decides(segmenter: Segmenter, monkeypatch: 
     assert fitted_shift(segmenter, [Judged(labels, labels, np.zeros_like(seen))]) == 0
 
 
+@pytest.mark.parametrize(
+    ("hits", "shift"), [((800, 805, 809, 815), 0.0), ((790, 800, 805, 815), 0.5), ((0, 0, 0, 0), 0.0)]
+)
+def test_scores_are_moved_no_further_than_it_serves(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, hits: tuple[int, ...], shift: float
+) -> None:
+    monkeypatch.setattr(score_fit, "_counts", lambda *_: [(one, one, 1000) for one in hits])
+    plane = np.zeros((8, 8), np.int32)
+    assert fitted_shift(segmenter, [Judged(plane, plane)]) == shift
+
+
 def test_all_scores_are_moved_and_nothing_else() -> None:
     network = build_network(Architecture((4, 8, 8, 8, 8), 8))
     before = {variable.path: np.asarray(variable) for variable in network.variables}
@@ -74,7 +85,7 @@ def test_trained_weights_are_fitted_once(tmp_path: Path, monkeypatch: pytest.Mon
             imsave(tmp_path / name / f"{index}.tif", plane, check_contrast=False)
     folders = (tmp_path / "images", tmp_path / "labels", tmp_path / "mine.npz", tmp_path / "seen")
     changes = {"width": 4, "steps": 1, "batch_size": 1, "crop_px": 64, "validation": 1}
-    settings = TrainingConfig(*folders, **changes, scores="fitted", negatives=0.3)
+    settings = TrainingConfig(*folders, **changes, scores="fitted")
     learned: list[np.ndarray] = []
 
     def half(segmenter: Segmenter, images: list[Judged]) -> float:

@@ -22,13 +22,12 @@ from nuset_engine.training.dataset import (
     CropSampler,
     make_example,
     masked_targets,
-    median_diameter,
     negative_of,
     read_image,
     read_pairs,
 )
 from nuset_engine.training.examples import load_examples, split
-from nuset_engine.training.targets import UNSEEN, border_weights
+from nuset_engine.training.targets import UNSEEN, border_weights, median_diameter
 from nuset_engine.training.trainer import TrainingConfig, rate_at
 
 
@@ -218,16 +217,32 @@ def test_crops_are_drawn_to_what_was_seen(tmp_path: Path) -> None:
         TrainingConfig(None, None, tmp_path / "o.npz", tmp_path / "seen")
 
 
+def test_images_are_learned_as_the_engine_shows_them() -> None:
+    """Only where the darker values are the rarer ones does it look at the negative: a bright rim, and it does not."""
+    y, x = np.ogrid[:64, :64]
+    distance = np.hypot(y - 32, x - 32)
+    labels = (distance < 12).astype(np.int32)
+    stained = np.where(labels, 60, 100).astype(np.uint8)
+    rimmed = np.where(labels & (distance > 10), 250, stained).astype(np.uint8)
+    assert np.median(rimmed[labels > 0]) < np.median(rimmed[labels == 0]), "darker they are both"
+    for image, turned in ((stained, True), (rimmed, False), (255 - stained, False)):
+        example = make_example("a", image, labels)
+        assert example.either_way is turned
+        assert (float(example.image.max()) < 0) is turned
+        seen = make_example("a", image, labels, seen=distance < 20)
+        assert seen.either_way is turned
+
+
 def test_in_the_negative_there_is_nothing_to_find() -> None:
     image, labels = synthetic_image(np.random.default_rng(3), SyntheticParams(size_px=128, covered=(0.3, 0.5)))
-    example = make_example("a", image, labels)
+    example = make_example("a", image.max() - image, labels)
     negative = negative_of(example)
     assert (negative.image == -example.image).all()
     assert not negative.labels.any()
-    draw = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0, negatives=0.5)
+    draw = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0)
     found = [targets.pixels[..., 0].any() for _, targets in (draw.crop() for _ in range(60))]
-    assert 15 < sum(found) < 45
-    plain = CropSampler([example], seed=1, crop_px=64, synthetic_share=0.0)
+    assert 40 < sum(found) < 60
+    plain = CropSampler([make_example("a", image, labels)], seed=1, crop_px=64, synthetic_share=0.0)
     assert all(plain.crop()[1].pixels[..., 0].any() for _ in range(20))
     empty = CropSampler([negative], seed=1, crop_px=64, synthetic_share=0.0).crop()[1]
     assert not any(level.any() for level in empty.classes), "no proposal is right, and none is left open"
@@ -290,8 +305,7 @@ def test_learning_rate_rises_and_falls() -> None:
 def test_training_settings_report_all_faults_at_once() -> None:
     with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share"):
         TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2)
-    with pytest.raises(EngineError, match=r"negatives = 1 is not.*scores = 'guessed' is not one of learned, fitted"):
-        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), negatives=1, scores="guessed")
-    for changes in ({"negatives": 0.1}, {"scores": "fitted"}):
-        with pytest.raises(EngineError, match="give these, and no events"):
-            TrainingConfig(None, None, Path("o.npz"), **changes)
+    with pytest.raises(EngineError, match="scores = 'guessed' is not one of learned, fitted"):
+        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), scores="guessed")
+    with pytest.raises(EngineError, match="give these, and no events"):
+        TrainingConfig(None, None, Path("o.npz"), scores="fitted")
