@@ -86,6 +86,13 @@ class SegmentationParams:
         "Switch it off for objects that are never to be divided, such as single cells of odd shape.",
         later=True,
     )
+    second_look: bool = setting(
+        False,
+        "In single planes, outlines of dark gaps in haze are cut down to the nucleus in them, or dropped, and dim "
+        "nuclei beside bright ones are looked for once more, with those that are found painted over.",
+        "Switch it on when dim nuclei beside bright ones are missed; it costs up to the time of one more pass.",
+        later=True,
+    )
     tile_px: int = setting(
         768,
         "Edge of the square tiles that larger planes are cut into, in pixels of the network; tiles that reach over a "

@@ -15,6 +15,7 @@ from nuset_engine.inference.landscape import Landscape, landscape
 from nuset_engine.inference.maps import PlaneMaps
 from nuset_engine.inference.passes import Reading, run_network
 from nuset_engine.inference.predictor import Predictor
+from nuset_engine.inference.review import reviewed
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
@@ -113,7 +114,7 @@ class Segmenter:
         """What the network itself says of a plane (Y, X), at network resolution, before nuclei are made of it."""
         _check_plane(plane)
         scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
-        return self._read([scaled], statistics)[0]
+        return self._maps([scaled.whole()], statistics)[0]
 
     def landscape(self, planes: Sequence[PlaneYX], statistics: StackStatistics, box: Box) -> Landscape:
         """What the network says of a box of a stack, at the source's resolution; `statistics` are the stack's."""
@@ -128,9 +129,6 @@ class Segmenter:
 
         threshold = statistics.outlined(self.params).foreground_threshold
         return landscape(planes, box, scaled_shape(shape, statistics.scale), read, threshold)
-
-    def _read(self, planes: Sequence[ScaledPlane], statistics: StackStatistics) -> list[PlaneMaps]:
-        return self._maps([plane.whole() for plane in planes], statistics)
 
     def _maps(self, planes: Sequence[PlaneF32], statistics: StackStatistics) -> list[PlaneMaps]:
         p = self.params
@@ -156,13 +154,18 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        intensity, predictor = statistics.intensity, self.predictor(statistics.stacked)
+        intensity = statistics.intensity
         small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
+        reading = Reading(intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
+        predictor = self.predictor(statistics.stacked)
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
-            reading = Reading(intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
             return [label_by_bands(plane, reading, predictor, p) for plane in small]
-        maps = self._read(small, statistics)
-        return [nuclei_of(predictor.separated(m, p), plane.shape, p) for m, plane in zip(maps, batch, strict=True)]
+        shown = [plane.whole() for plane in small]
+        found = [
+            reviewed(predictor.separated(maps, p), plane, reading, predictor, p)
+            for maps, plane in zip(self._maps(shown, statistics), shown, strict=True)
+        ]
+        return [nuclei_of(nuclei, plane.shape, p) for nuclei, plane in zip(found, batch, strict=True)]
 
 
 def _check_plane(plane: PlaneYX) -> None:

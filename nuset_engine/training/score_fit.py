@@ -19,8 +19,9 @@ from nuset_engine.arrays import HeadYXK, InputsNYXC, LabelsYX, MaskYX, PlaneYX
 from nuset_engine.evaluation.metrics import match
 from nuset_engine.evaluation.scores import seen_nuclei
 from nuset_engine.inference.instances import nuclei_of
-from nuset_engine.inference.passes import run_network
+from nuset_engine.inference.passes import Reading, run_network
 from nuset_engine.inference.predictor import Prediction, Predictor
+from nuset_engine.inference.review import reviewed
 from nuset_engine.inference.survey import survey
 from nuset_engine.network import keras
 from nuset_engine.params import SegmentationParams
@@ -99,8 +100,9 @@ def _segmented(predictor: Predictor, params: SegmentationParams, image: PlaneYX)
     known = survey([image], predictor, params, stacked=False)
     if known.is_blank:
         return np.zeros(image.shape, np.int32)
+    shown = ScaledPlane(image, known.scale, known.intensity.background, known.exposure).whole()
     (maps,) = run_network(
-        [ScaledPlane(image, known.scale, known.intensity.background, known.exposure).whole()],
+        [shown],
         known.intensity,
         predictor,
         stacked=False,
@@ -109,4 +111,6 @@ def _segmented(predictor: Predictor, params: SegmentationParams, image: PlaneYX)
         nms_iou=params.nms_iou,
     )
     outlined = known.outlined(params)
-    return nuclei_of(predictor.separated(maps, outlined), image.shape, outlined).labels
+    reading = Reading(known.intensity, False, params.tile_px, params.seed_score, params.nms_iou)
+    found = reviewed(predictor.separated(maps, outlined), shown, reading, predictor, outlined)
+    return nuclei_of(found, image.shape, outlined).labels
