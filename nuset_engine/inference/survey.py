@@ -32,7 +32,6 @@ from nuset_engine.planes.scaled_plane import ScaledPlane
 FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
 SEEN_PX = (11.0, 46.0)
 WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution is tried
-SAMPLED_PLANES = 5
 LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
 CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained size are seen: no other need be tried
 CERTAIN_PX = (18.0, 34.0)
@@ -41,6 +40,7 @@ CONVINCING = 0.5
 AGREEING = 3  # so many nuclei are half as convincing as a crowd
 SPANNING = 0.75  # a nucleus that is larger than this part of the plane is hardly one
 SPANNING_TRUST = 0.02
+SAMPLED_PLANES = 5
 RELIABLE = 1.4  # a first guess of the size that is off by more than this factor is refined once more
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
@@ -219,17 +219,25 @@ def survey(
     look_at = Liveliest.of(some, False)
     if look_at.whole.is_blank:
         return BLANK_STACK
-    seen = best_sighting(look_at.plane, look_at.own, look_at.exposure, predictor, stacked)
     # Of the values as they are: a surface through dark nuclei is no background.
-    if may_be_inverted(sample_values(look_at.plane)):
-        negative = Liveliest.of(some, True)
-        other = best_sighting(negative.plane, negative.own, negative.exposure, predictor, stacked)
-        if credible(other, negative.plane.shape) > credible(seen, look_at.plane.shape):
-            look_at, seen = negative, other
+    doubtful = may_be_inverted(sample_values(look_at.plane))
+    views = [look_at, Liveliest.of(some, True)] if doubtful else [look_at]
+    known = params.nucleus_diameter_px
+    if known is not None:
+        view = _clearest(views, predictor, stacked, known)[0] if doubtful else look_at
+        return view.coarse_pass(some, predictor, params, stacked).of_known_size(known, view)
+    view, seen = _clearest(views, predictor, stacked, None)
     if seen.count == 0:
         return BLANK_STACK
-    coarse = CoarsePass(some, look_at.whole, look_at.exposure, predictor, params, stacked)
-    return coarse.refined(seen.diameter_px)
+    return view.coarse_pass(some, predictor, params, stacked).refined(seen.diameter_px)
+
+
+def _clearest(
+    views: Sequence[Liveliest], predictor: Predictor, stacked: bool, known: float | None
+) -> tuple[Liveliest, Sighting]:
+    """The polarity in which nuclei are seen best, the first of equals."""
+    pairs = [(view, view.sighting(predictor, stacked, known)) for view in views]
+    return max(pairs, key=lambda pair: credible(pair[1], pair[0].plane.shape))
 
 
 def of_whole_image(planes: Sequence[PlaneYX], found: StackStatistics) -> StackStatistics:
@@ -267,6 +275,18 @@ class Liveliest:
         whole = own if len(planes) == 1 else whole_image_statistics(np.concatenate(values))
         return cls(exposure, planes[liveliest], own, whole)
 
+    def sighting(self, predictor: Predictor, stacked: bool, known: float | None) -> Sighting:
+        """The best sighting of nuclei, or of those of the known diameter (source pixels)."""
+        if known is None:
+            return best_sighting(self.plane, self.own, self.exposure, predictor, stacked)
+        return look(self.plane, TRAINED_DIAMETER_PX / known, self.own, self.exposure, predictor, stacked)
+
+    def coarse_pass(
+        self, planes: SampledPlanes, predictor: Predictor, params: SegmentationParams, stacked: bool
+    ) -> CoarsePass:
+        """The coarse pass in this polarity."""
+        return CoarsePass(planes, self.whole, self.exposure, predictor, params, stacked)
+
 
 @dataclass(frozen=True)
 class CoarsePass:
@@ -281,21 +301,27 @@ class CoarsePass:
 
     def refined(self, diameter: float) -> StackStatistics:
         """Statistics at about the right resolution, which takes a second look to find if need be."""
-        if self.params.nucleus_diameter_px is not None:
-            known = self.params.nucleus_diameter_px
-            return replace(self.at(known), diameter_px=known)
-        seen = self.at(diameter)
+        seen, _ = self.at(diameter)
         if not 1 / RELIABLE < seen.diameter_px / diameter < RELIABLE:
-            seen = self.at(seen.diameter_px)
+            seen, _ = self.at(seen.diameter_px)
         return seen
 
-    def at(self, diameter: float) -> StackStatistics:
+    def of_known_size(self, diameter: float, view: Liveliest) -> StackStatistics:
+        """Statistics where the size is given: nothing is looked for, unless the coarse pass sees no nucleus at all."""
+        found, count = self.at(diameter)
+        if count == 0 and view.sighting(self.predictor, self.stacked, diameter).count == 0:
+            return BLANK_STACK
+        return replace(found, diameter_px=diameter)
+
+    def at(self, diameter: float) -> tuple[StackStatistics, int]:
         """Median diameter and intensities of the nuclei that are seen when nuclei of `diameter` are looked for.
 
         Returns
         -------
         StackStatistics
             `diameter` where no nucleus is seen, `whole` where there is no foreground.
+        int
+            So many are seen.
         """
         scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
         pixels, foregrounds, sizes = [], [], []
@@ -312,7 +338,8 @@ class CoarsePass:
         seen = StackStatistics(measured, self.whole, self.exposure, edge_softness(foregrounds), self.stacked)
         threshold = seen.outlined(self.params).foreground_threshold
         inside = np.concatenate([f.ravel() > threshold for f in foregrounds])
-        return replace(seen, intensity=foreground_statistics(np.concatenate(pixels), inside) or self.whole)
+        intensity = foreground_statistics(np.concatenate(pixels), inside) or self.whole
+        return replace(seen, intensity=intensity), found.size
 
     def _look(self, small: PlaneF32) -> PlaneMaps:
         p = self.params

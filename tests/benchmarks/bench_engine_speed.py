@@ -2,22 +2,26 @@
 
     python tests/benchmarks/bench_engine_speed.py total       per megapixel at 20 and 60 px, and what of it is network
     python tests/benchmarks/bench_engine_speed.py images      the same on the development images, and the scores
+    python tests/benchmarks/bench_engine_speed.py workers     the development images, a process of one thread a core
     python tests/benchmarks/bench_engine_speed.py start       a new process with the weights loaded, by each runtime
     python tests/benchmarks/bench_engine_speed.py parts       folded, traced, batched, blank tiles, statistics reused
     python tests/benchmarks/bench_engine_speed.py memory      peak memory of a 4096 x 4096 plane (--edge for others)
 
-`total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had). Images are
-synthetic but for `images`, whose data is that of `bench_engine.py`. Seconds are wall clock; CPU seconds, of all
-threads, are steadier on a machine that is shared.
+`total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had); `workers` needs
+a quiet machine. Images are synthetic but for `images` and `workers`, whose data is that of `bench_engine.py`. Seconds
+are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -101,6 +105,34 @@ def images(weights: str, names: list[str]) -> pd.DataFrame:
         scores = evaluate(found[name]).overall.iloc[0][["ap_50", "ap", "touching_separated_rate"]]
         rows[name] = {**each.row(megapixels), **scores.astype(float)}
     return compared(pd.DataFrame(rows).T, len(names))
+
+
+_segmenter: Segmenter | None = None  # of each process of `workers`
+
+
+def _begin(weights: str, name: str) -> None:
+    global _segmenter
+    _segmenter = Segmenter(weights, threads=1, runtime=name)
+
+
+def _labels(image: np.ndarray) -> int:
+    assert _segmenter is not None
+    return int(_segmenter.segment_plane(image).labels.max())
+
+
+def workers(weights: str, names: list[str]) -> pd.DataFrame:
+    """The development images shared out among as many processes as there are cores, as workers of the service are."""
+    planes = sorted((image for _, image, _ in development_split()), key=lambda image: -image.size)
+    cores = len(os.sched_getaffinity(0))
+    rows = {}
+    for name in names:
+        with get_context("spawn").Pool(cores, _begin, (weights, name)) as pool:
+            pool.map(_labels, planes[: 2 * cores], chunksize=1)  # all have begun, and are warm
+            began = time.perf_counter()
+            pool.map(_labels, planes, chunksize=1)
+            seconds = time.perf_counter() - began
+        rows[name] = {"processes": cores, "s/MP": seconds / (sum(image.size for image in planes) / 1e6)}
+    return pd.DataFrame(rows).T
 
 
 START = """
@@ -195,7 +227,7 @@ def memory(segmenter: Segmenter, edge: int, diameter_px: float) -> pd.DataFrame:
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["total", "images", "start", "parts", "memory"])
+    parser.add_argument("what", choices=["total", "images", "workers", "start", "parts", "memory"])
     parser.add_argument("--weights", default="fluorescence")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES[1:], help="default: all that can be had here")
     parser.add_argument("--edge", type=int, default=4096)
@@ -207,7 +239,8 @@ def main() -> None:
     elif arguments.what == "parts":
         table = parts(Segmenter(arguments.weights, runtime=TENSORFLOW))
     else:
-        table = {"total": total, "images": images, "start": start}[arguments.what](arguments.weights, names)
+        measures = {"total": total, "images": images, "workers": workers, "start": start}
+        table = measures[arguments.what](arguments.weights, names)
     print(table.round(3).to_string())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def crowd(size_px: int) -> np.ndarray:
 
 def test_bands_and_whole_plane_agree(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     plane = resample(crowd(440), (370, 360))
-    statistics = segmenter.statistics([plane])
+    statistics = replace(segmenter.statistics([plane]), diameter_px=17.3)  # whatever size the survey sees
     whole = segmenter.segment_plane(plane, statistics)
     monkeypatch.setattr("nuset_engine.segment.LARGEST_WHOLE_PX", 0)
     monkeypatch.setattr(bands, "BLOCK_PX", 256)

@@ -1,0 +1,85 @@
+"""The survey looks no more often than it must, and finds sizes from a few pixels to a quarter of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from nuset_engine.params import SegmentationParams
+from nuset_engine.planes.resample import resample, scaled_shape
+from nuset_engine.segment import Segmenter
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+
+ALIKE = SyntheticParams(
+    size_px=320,
+    median_diameter_px=(24, 25),
+    size_spread=(0.05, 0.1),
+    covered=(0.2, 0.25),
+    clustering=(0, 0.1),
+    brightness_spread=(0.05, 0.2),
+    blur_px=(0.5, 0.8),
+    photons=(100, 200),
+    artefact_chance=0,
+)
+
+
+def nuclei_of(diameter_px: float, dark: bool = False) -> np.ndarray:
+    """(Y, X) uint16 plane of at most 512 x 512 with nuclei of about this diameter."""
+    image, _ = synthetic_image(np.random.default_rng(4), ALIKE)
+    plane = resample(image, scaled_shape(image.shape, diameter_px / 24))[:512, :512]
+    return np.clip(30000 - 20000 * plane if dark else 500 + 20000 * plane, 0, 65535).astype(np.uint16)
+
+
+@contextmanager
+def counted(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, ...]]]:
+    """Shapes of all that the network is given for single planes."""
+    predictor, given = segmenter.predictor(stacked=False), []
+    predict = predictor.predict
+
+    def noted(inputs: np.ndarray) -> list:
+        given.append(inputs.shape)
+        return predict(inputs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor, "predict", noted)
+        yield given
+
+
+def told(segmenter: Segmenter, diameter_px: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the segmenter the size."""
+    monkeypatch.setattr(segmenter, "params", SegmentationParams(nucleus_diameter_px=diameter_px))
+
+
+@pytest.mark.parametrize("diameter", [8, 12, 16, 24, 40, 90, 120])
+def test_sizes_are_found(segmenter: Segmenter, diameter: float) -> None:
+    found = segmenter.statistics([nuclei_of(diameter)])
+    assert found.diameter_px == pytest.approx(diameter, rel=0.25)
+
+
+def test_where_the_size_is_given_nothing_is_looked_for(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = nuclei_of(24)
+    told(segmenter, 24.0, monkeypatch)
+    with counted(segmenter, monkeypatch) as given:
+        found = segmenter.statistics([image])
+    assert len(given) == 1, "the coarse pass alone"
+    assert found.diameter_px == 24.0
+    assert not found.is_blank
+
+
+def test_with_the_size_given_dark_nuclei_are_known_as_dark(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(segmenter, 24.0, monkeypatch)
+    with counted(segmenter, monkeypatch) as given:
+        found = segmenter.statistics([nuclei_of(24, dark=True)])
+    assert found.inverted
+    assert len(given) == 3, "a look at each polarity and the coarse pass"
+
+
+def test_with_the_size_given_noise_is_blank(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(segmenter, 24.0, monkeypatch)
+    noise = np.random.default_rng(0).normal(1000, 10, (128, 128))
+    assert segmenter.statistics([noise]).is_blank
