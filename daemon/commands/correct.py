@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def _add_nuclei(parser: argparse.ArgumentParser, kind: str) -> None:
     elif kind != "add":
         parser.add_argument("--label", type=int, required=True, metavar="L", help="the nucleus")
     if kind in ("split", "add"):
-        text = "a place within it, in micrometres; for a split two or more"
+        text = "a place within it, in micrometres" + ("; give two or more" if kind == "split" else "")
         parser.add_argument("--at", type=place, action="append", default=[], metavar="Z,Y,X", help=text)
     if kind in ("add", "redraw"):
         text = "a .npy or TIFF file as large as the stack: where it is not 0"
@@ -144,8 +145,20 @@ def execute(arguments: argparse.Namespace) -> int:
     with recorded(url, "correct", str(arguments.acquisition), facts, who) as ending, CorrectionBars() as bars:
         reply = _said(Corrector(url, number, arguments.wait, who, bars.show), arguments)
         ending.say(reply.text, accepted=reply.state != MISFIT)
-    (complain if reply.state == MISFIT else say)(reply.text)
-    return 1 if reply.state == MISFIT else 0
+    if reply.state != MISFIT:
+        say(reply.text)
+        return 0
+    complain(reply.text)
+    complain(f"It changed nothing and is listed until it fits; `{_undoing(arguments, reply.id)}` takes it back.")
+    return 1
+
+
+def _undoing(arguments: argparse.Namespace, number: int) -> str:
+    """The command that takes a correction back, as it can be given."""
+    said = ["nusetd", "correct", str(arguments.acquisition), "undo", str(number)]
+    if arguments.database is not None:
+        said += ["--database", str(arguments.database)]
+    return shlex.join(said)
 
 
 def _import(url: str, number: int, arguments: argparse.Namespace) -> int:

@@ -164,7 +164,7 @@ def acquire(movie: Movie, folders: DemoFolders, results: DemoResults, pace_s: fl
     """Let a microscope write and the real service work until all is done, and stop both whatever happens."""
     z, y, x = movie.params.shape
     complain(f"A synthetic microscope writes {len(movie.frames)} stacks of {z} x {y} x {x} voxels into")
-    complain(f"{folders.incoming}, and the service watches it. This takes a few minutes.")
+    complain(f"{folders.incoming}, and the service watches it. This takes a minute or two.")
     microscope = Microscope(movie, folders.incoming, folders.truth, pace_s)
     with _terminable(), ServiceProcess(folders.config, folders.log) as service:
         microscope.start()

@@ -18,6 +18,7 @@ BLUR = 0.06  # of the usual diameter
 REACH = 0.8  # of the usual diameter: farther from its seed no nucleus goes
 LEAST_BALL = 0.03  # of a ball of the usual diameter: less is no outline
 LEAST_PART = 0.25  # of what lies nearest to a seed: where a watershed leaves it less, there is no neck to divide along
+CLEARLY = 2.0  # of the usual spread of the surroundings: a seed that is brighter by less stands out of nothing
 SEEN = 0.25  # of the usual diameter: a seed that lies so far beside what the network sees still means it
 VoxelIndex = tuple[int, int, int]
 
@@ -135,9 +136,8 @@ def draw(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spac
     from scipy import ndimage
 
     distance = _distances(image.shape, seed, spacing)
-    smooth = ndimage.gaussian_filter(image.astype(np.float32), _sigma(diameter, np.array(spacing), image.shape))
-    outside = smooth[free & (distance > 0.5 * diameter)]
-    inside = smooth[free & (distance <= 0.2 * diameter)]
+    smooth = _smoothed(image, diameter, spacing)
+    outside, inside = _surroundings_and_core(smooth, free, distance, diameter)
     background = float(np.percentile(outside, 25)) if outside.size else float(smooth.min())
     peak = float(max(np.median(inside), smooth[seed]))
     bright = (smooth > (peak + background) / 2) & free & (distance <= REACH * diameter)
@@ -147,6 +147,33 @@ def draw(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spac
     found = np.stack([ndimage.binary_fill_holes(plane) for plane in found]) & free
     ball = _ball(image.shape, diameter, spacing)
     return found if np.count_nonzero(found) >= LEAST_BALL * ball and peak > background else None
+
+
+def stands_out(image: StackZYX, free: MaskZYX, seed: VoxelIndex, diameter: float, spacing: VoxelSize) -> bool:
+    """Say whether it is clearly brighter around a seed than around that: no noise alone is. As for `draw`."""
+    smooth = _smoothed(image, diameter, spacing)
+    outside, inside = _surroundings_and_core(smooth, free, _distances(image.shape, seed, spacing), diameter)
+    if not outside.size:
+        return True  # nothing to compare it with
+    usual = float(np.median(outside))
+    spread = 1.4826 * float(np.median(np.abs(outside - usual)))
+    return float(np.median(inside)) > usual + CLEARLY * spread
+
+
+def _smoothed(image: StackZYX, diameter: float, spacing: VoxelSize) -> StackF32:
+    from scipy import ndimage
+
+    found: StackF32 = ndimage.gaussian_filter(
+        image.astype(np.float32), _sigma(diameter, np.array(spacing), image.shape)
+    )
+    return found
+
+
+def _surroundings_and_core(
+    smooth: StackF32, free: MaskZYX, distance: StackF32, diameter: float
+) -> tuple[Pixels, Pixels]:
+    """The values around a nucleus that a seed would have, and those in the middle of it."""
+    return smooth[free & (distance > 0.5 * diameter)], smooth[free & (distance <= 0.2 * diameter)]
 
 
 def draw_seen(seen: Landscape, free: MaskZYX, seed: VoxelIndex, diameter: float, spacing: VoxelSize) -> MaskZYX | None:

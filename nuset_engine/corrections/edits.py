@@ -190,7 +190,7 @@ def _merge(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
 def _split(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
     (label,) = _found(scene, edit)
     region = scene.edited.region(label)
-    seeds = [_seed_in(region, point, scene.spacing) for point in edit.points]
+    seeds = [_seed_in(scene, label, region, number, point) for number, point in enumerate(edit.points, start=1)]
     if len(set(seeds)) < len(seeds):
         raise _MisfitError("two of its points lie on one voxel of the nucleus")
     parts, how = _divided(scene, edit, region, seeds)
@@ -234,13 +234,22 @@ def _region(mask: MaskZYX, box: Box) -> NucleusRegion:
     return found
 
 
-def _seed_in(region: NucleusRegion, point: VoxelIndex, spacing: VoxelSize) -> VoxelIndex:
+def _seed_in(scene: EditScene, label: int, region: NucleusRegion, number: int, point: VoxelIndex) -> VoxelIndex:
     z, y, x = (at - low for at, low in zip(point, region.corner, strict=True))
-    seed, distance = drawing.nearest_voxel(region.mask, (z, y, x), spacing)
-    volume = region.size * float(np.prod(spacing))
+    seed, distance = drawing.nearest_voxel(region.mask, (z, y, x), scene.spacing)
+    volume = region.size * float(np.prod(scene.spacing))
     if distance > SNAP * float(np.cbrt(6 / np.pi * volume)):
-        raise _MisfitError("one of its points lies outside the nucleus")
+        there = _label_at(scene, point)
+        where = f"in nucleus {there}" if there else "where no nucleus is"
+        raise _MisfitError(f"its point {number} lies outside the nucleus ({label}), {where}")
     return seed
+
+
+def _label_at(scene: EditScene, point: VoxelIndex) -> int:
+    """The nucleus in which a voxel lies; 0 in none, and outside the stack."""
+    labels = scene.edited.labels
+    within = all(0 <= at < size for at, size in zip(point, labels.shape, strict=True))
+    return int(labels[point]) if within else 0
 
 
 def _add(scene: EditScene, edit: NucleusEdit) -> EditOutcome:
@@ -287,9 +296,12 @@ def _drawn_around(scene: EditScene, seed: VoxelIndex) -> tuple[Box, MaskZYX, str
         if drawn is not None:
             return box, drawn, "drawn by the network"
         seen = "the network sees no nucleus there"
-    drawn = drawing.draw(drawing.crop(scene.planes, box), free, (z, y, x), scene.diameter, scene.spacing)
+    image, where = drawing.crop(scene.planes, box), ((z, y, x), scene.diameter, scene.spacing)
+    drawn = drawing.draw(image, free, *where)
     if drawn is None:
         raise _MisfitError("nothing stands out there: hand in what you see, with --mask")
+    if not drawing.stands_out(image, free, *where):
+        return box, drawn, f"drawn where nothing is clearly brighter than around it, so see whether it is one: {seen}"
     return box, drawn, f"drawn by its brightness alone: {seen}"
 
 

@@ -42,6 +42,13 @@ def test_wrong_usage_is_said(words: str, capsys: pytest.CaptureFixture[str]) -> 
     assert "usage" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("kind", "several"), [("split", True), ("add", False)])
+def test_only_a_split_asks_for_several_places(kind: str, several: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser(["correct"]).parse_args(["correct", "embryo", kind, "--help"])
+    assert ("two or more" in " ".join(capsys.readouterr().out.split())) == several
+
+
 def test_masks_are_arrays_or_tiffs_and_nothing_else(tmp_path: Path) -> None:
     mask = disc(7, 34).astype(np.uint8)
     np.save(tmp_path / "mask.npy", mask)
@@ -79,10 +86,9 @@ def test_what_is_said_is_answered_and_listed(tmp_path: Path, capsys: pytest.Capt
     code, text = asked("redraw", "--t", "1", "--label", "3", "--mask", str(tmp_path / "mask.npy"), "--author", "Ada")
     assert (code, "changed 3" in text) == (0, True)
     code, text = asked("add", "--t", "1", "--at", "2,4,3.5")
-    assert (code, text.strip()) == (
-        1,
-        "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).",
-    )
+    refused, remedy = text.strip().splitlines()
+    assert (code, refused) == (1, "correction 2 (add at time point 1) does not fit: there is a nucleus already (1).")
+    assert f"`nusetd correct embryo undo 2 --database {movie.output}` takes it back" in remedy
     vast = "99999999999999999999"
     for words, why in (
         (f"delete --t 1 --label {vast}", "There is no nucleus"),

@@ -138,6 +138,16 @@ def test_where_nothing_stands_out_no_nucleus_is_drawn() -> None:
     np.testing.assert_array_equal(labels, plain())
 
 
+@pytest.mark.parametrize(("bright", "doubtful"), [(False, True), (True, False)])
+def test_a_nucleus_drawn_from_noise_alone_is_said_to_be_so(bright: bool, doubtful: bool) -> None:
+    labels = plain()
+    noisy = np.random.default_rng(5).poisson(np.where(bright & ball(2, 22, 32), 160, 100)).astype(np.uint16)
+    scene = EditScene(EditedLabels(labels), list(noisy), SPACING, 10.0)
+    [outcome] = apply_edits(scene, [NucleusEdit(1, "add", points=((2, 22, 32),))])
+    assert outcome.how is not None
+    assert ("nothing is clearly brighter than around it" in outcome.how) == doubtful
+
+
 def test_an_outline_leaves_other_nuclei_what_they_have() -> None:
     drawn = NucleusRegion.of_mask(ball(2, 7, 13, 6.0))
     after, [outcome] = edited(NucleusEdit(1, "add", drawn=drawn))
@@ -159,7 +169,12 @@ def test_what_is_redrawn_takes_from_its_neighbours_and_may_cover_them() -> None:
     [
         (NucleusEdit(2, "delete", (region(1),)), "no nucleus"),
         (NucleusEdit(2, "merge", (region(1), region(2))), "no nucleus"),
-        (NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 7, 30))), "outside the nucleus"),
+        (
+            NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 7, 30))),
+            "point 2 lies outside the nucleus (2), wh",
+        ),
+        (NucleusEdit(2, "split", (region(2),), ((2, 7, 20), (2, 22, 9))), "point 1 lies outside the nucleus (2), in n"),
+        (NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 22, 400))), "point 2 lies outside the nucleus (2), wh"),
         (NucleusEdit(2, "split", (region(2),), ((2, 22, 9), (2, 22, 9))), "one voxel"),
         (NucleusEdit(2, "add", points=((2, 22, 10),)), "a nucleus already"),
         (NucleusEdit(2, "add", points=((2, 22, 400),)), "outside the stack"),
