@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,8 @@ from storage.schema.tables import nuclei
 from tracking.corrections.lineage_differences import NodeLink, lineage_differences
 from tracking.corrections.rules import LinkRule, NodeKey
 
+MOST_OF_THEM = 0.5
+"""Of the stored nuclei: where a movie lacks more, somebody may have taken the wrong one."""
 Names = dict[int, dict[int, int]]
 """Of every time point the labels that nuclei of the edited movie have in what is stored."""
 
@@ -71,7 +73,7 @@ def nucleus_differences(
     store = ImageStore.open(str(row.zarr_path))
     there = set(done_times(connection, row.id))
     found = NucleusDifferences(notes=list(movie.notes))
-    given = _reserved(connection, row.id)
+    given, stored = _reserved(connection, row.id), 0
     for index, t in enumerate(movie.times):
         progress(index, len(movie.times))
         wanted = movie.labels(t)
@@ -80,6 +82,7 @@ def nucleus_differences(
                 found.notes.append(f"Time point {row.source_t(t)} has no result here: its nuclei are left out.")
             continue
         labels, track_of = _stored(connection, row, store, t)
+        stored += len(track_of)
         if wanted.shape != labels.shape:
             raise WrongRequestError(
                 f"Stacks of the edited movie have the shape {wanted.shape}, those of {row.name} {labels.shape}."
@@ -95,7 +98,19 @@ def nucleus_differences(
     absent = sorted(there - set(movie.times))
     if absent:
         found.notes.append(f"{len(absent)} time points of {row.name} are not in it, and stay as they are.")
+    found.notes += _lacking(row, found.orders, stored)
     return found
+
+
+def _lacking(row: AcquisitionRow, orders: Sequence[CorrectionOrder], stored: int) -> list[str]:
+    """Tell of a movie without most of the nuclei that are stored: it may be of another acquisition."""
+    gone = sum(order.kind == "delete" for order in orders)
+    if gone <= MOST_OF_THEM * stored:
+        return []
+    return [
+        f"Of the {stored} nuclei that its time points have here {gone} are not in it, which deletes them: "
+        f"see whether it was made of {row.name}."
+    ]
 
 
 def _stored(

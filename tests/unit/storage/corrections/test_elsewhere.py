@@ -169,6 +169,21 @@ def test_a_spot_that_trackmate_hides_is_none(edited: CorrectedMovie, tmp_path: P
     assert [(order.kind, order.times, order.labels) for order in report.said if order.kind == "delete"] == [
         ("delete", (1,), (int(hidden.attrib["NUSETD_LABEL"]),))
     ]
+    assert not any("which deletes them" in note for note in report.notes)
+
+
+def test_a_movie_of_something_else_is_told_before_it_deletes_all(edited: CorrectedMovie, tmp_path: Path) -> None:
+    file = export(edited.output, "embryo", "trackmate", tmp_path / "movie.xml")
+    tree = ElementTree.parse(file)
+    for spot in tree.iter("Spot"):
+        spot.set("POSITION_Y", "-1000")
+    tree.write(file)
+    report = corrector(edited).import_(file, dry_run=True)
+    count = report.found["delete"]
+    told = (
+        f"Of the {count} nuclei that its time points have here {count} are not in it, which deletes them: see whether"
+    )
+    assert any(note.startswith(told) and note.endswith("made of embryo.") for note in report.notes)
 
 
 def test_a_graph_in_another_unit_is_refused(edited: CorrectedMovie, tmp_path: Path) -> None:
