@@ -104,7 +104,8 @@ def _add_corrections(parser: argparse.ArgumentParser) -> None:
 
 def _add_course(parser: argparse.ArgumentParser) -> None:
     """How the training runs."""
-    parser.add_argument("--start-from", "--from", metavar="WEIGHTS", help="fine-tune these weights, by name or path")
+    text = "fine-tune these weights, by name or path (from corrections fluorescence, else none: all is learned anew)"
+    parser.add_argument("--start-from", "--from", metavar="WEIGHTS", help=text)
     parser.add_argument(
         "--blend", type=float, help="share of what is learned in the weights that are kept, with --from (1)"
     )

@@ -73,7 +73,8 @@ class Comparison:
         """A sentence."""
         images = int(self.new["images"].iloc[0])
         scores = f"AP at 0.5 is {self.new['ap_50'].iloc[0]:.3f}, that of {present} {self.present['ap_50'].iloc[0]:.3f}"
-        where = f"on {points} time points that were held out ({images} images)"
+        kept = "1 time point that was" if points == 1 else f"{points} time points that were"
+        where = f"on {kept} held out ({images} images)"
         told = f"{scores}; {self.difference.words}"
         if not self.is_better:
             then = f"Go on with {present}, correct more time points, or train longer."

@@ -25,7 +25,7 @@ from storage.corrections.elsewhere.importing import ImportReport, OpenEdited, im
 from storage.corrections.having import Having
 from storage.corrections.here import ToldProgress
 from storage.corrections.ordering import PersonsWord, ordered
-from storage.corrections.persons_word import whole
+from storage.corrections.persons_word import several, whole
 from storage.database.catalog import Catalog
 from storage.database.corrections import events
 from storage.database.corrections.events import APPLIED, MISFIT, ORDERED, UNDONE, CorrectionOrder
@@ -84,11 +84,11 @@ class Corrector:
 
     def merge(self, t: int, labels: Sequence[int]) -> CorrectionReply:
         """These nuclei of a time point are one."""
-        return self.say(PersonsWord("merge", t, tuple(labels)))
+        return self.say(PersonsWord("merge", t, several(labels, "nuclei")))
 
     def split(self, t: int, label: int, points: Sequence[tuple[float, float, float]]) -> CorrectionReply:
         """A nucleus is several, one around each of these places (z, y, x) in micrometres."""
-        return self.say(PersonsWord("split", t, (label,), points=tuple(points)))
+        return self.say(PersonsWord("split", t, (label,), points=several(points, "places")))
 
     def delete(self, t: int, label: int) -> CorrectionReply:
         """A nucleus is none."""
@@ -116,7 +116,7 @@ class Corrector:
 
     def divide(self, t: int, label: int, daughters: tuple[int, int], to_t: int | None = None) -> CorrectionReply:
         """A nucleus divides into these two of time point `to_t`, by default the next one."""
-        return self.say(PersonsWord("divide", t, (label,), tuple(daughters), to_t))
+        return self.say(PersonsWord("divide", t, (label,), several(daughters, "daughters"), to_t))
 
     def undivide(self, t: int, label: int) -> CorrectionReply:
         """The track of a nucleus does not divide."""

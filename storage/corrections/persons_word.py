@@ -100,6 +100,20 @@ def whole(value: object, what: str) -> int:
         raise WrongRequestError(f"{str(value)[:40]!r} is not the number of {what}: give a whole number.") from None
 
 
+def several(given: Iterable[Any], what: str) -> tuple[Any, ...]:
+    """Return what a list holds.
+
+    Raises
+    ------
+    WrongRequestError
+        When it is no list.
+    """
+    try:
+        return tuple(given)
+    except TypeError:
+        raise WrongRequestError(f"{str(given)[:40]} is no list: give the {what} as [one, another].") from None
+
+
 def _wholes(values: Iterable[object]) -> tuple[int, ...]:
     return tuple(whole(value, "a nucleus") for value in values)
 

@@ -95,6 +95,6 @@ def test_weights_are_learned_from_corrections_and_compared(tmp_path: Path, capsy
     assert main([*words.split(), *places]) == 0
     said = capsys.readouterr()
     assert "2 corrected time points to learn from, 1 held out" in said.err
-    assert "on 1 time points that were held out (3 images)" in said.out
+    assert "on 1 time point that was held out (3 images)" in said.out
     assert json.loads((tmp_path / "r" / "score-present.json").read_text())[0]["true_nuclei"] == 3
     assert main(["train", "--from-corrections", "embryo", "--images", str(tmp_path), *places]) == 2
