@@ -49,6 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _sent(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    from daemon.errors import UsageError
     from daemon.output import say
     from storage import naming
     from storage.query.health import read_report
@@ -58,13 +59,22 @@ def _sent(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     with snapshot(naming.database_url(arguments.database)) as connection:
         report = read_report(connection)
         found = latest_sendings(connection, arguments.limit, rule=arguments.rule)
+    rules = [] if report is None else report[1].get("rules", ())
+    mine = [rule for rule in rules if arguments.rule in (None, rule["name"])]
+    if arguments.rule is not None and not mine and not found:  # a rule of former days may have sent something
+        raise UsageError(_unknown("The service", arguments.rule, [rule["name"] for rule in rules]))
     if arguments.format == "table":
-        rules = [] if report is None else report[1].get("rules", ())
-        for rule in rules:
+        for rule in mine:
             say(described(rule))
         if not rules:
-            say("The service has no rules: write [[when]] into its configuration.")
+            who = "No service has run here, so there are" if report is None else "The service has"
+            say(f"{who} no rules: write [[when]] into its configuration.")
     return found
+
+
+def _unknown(who: str, name: str, names: Sequence[str]) -> str:
+    there = f"its rules are {', '.join(names)}" if names else "it has none at all"
+    return f"{who} has no rule {name!r}: {there}."
 
 
 def _would_be_sent(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -108,10 +118,13 @@ def _rules(arguments: argparse.Namespace) -> tuple[RuleConfig, ...]:
         file = None if report is None else report[1].get("config")
     if file is None:
         raise UsageError("No service has told where its configuration is: name it with --config FILE.")
-    rules = tuple(rule for rule in config.load(file, serves=False).rules if arguments.rule in (None, rule.name))
+    rules = config.load(file, serves=False).rules
     if not rules:
-        raise UsageError(f"{file} has no such rule: write [[when]] into it.")
-    return rules
+        raise UsageError(f"{file} has no rules: write [[when]] into it.")
+    mine = tuple(rule for rule in rules if arguments.rule in (None, rule.name))
+    if not mine:
+        raise UsageError(_unknown(str(file), arguments.rule, [rule.name for rule in rules]))
+    return mine
 
 
 def described(rule: dict[str, Any]) -> str:
