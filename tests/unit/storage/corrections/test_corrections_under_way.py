@@ -11,19 +11,24 @@ import pandas as pd
 import pytest
 from cases.corrected import CorrectedMovie, assert_consistent, assert_same_seen
 from cases.mirror import Mirror
+from sqlalchemy import select, update
 
 import storage
 from daemon.pipeline import track
 from daemon.processing.messages import TrackTask
 from daemon.processing.tracker_cache import TrackerCache
 from nuset_engine.nuclei import Nuclei
+from storage.connection.engine import writing_engine
 from storage.corrections.asking import Corrector
 from storage.corrections.here import carry_out
 from storage.corrections.ordering import PersonsWord, ordered
 from storage.database.catalog import Catalog
+from storage.database.corrections import nuclei_rows
 from storage.database.corrections.events import APPLIED, ORDERED
+from storage.database.records import DOUBT_COLUMNS
 from storage.export.exporters import export
 from storage.query.snapshots import snapshot
+from storage.schema.tables import nuclei, plain_nuclei
 from storage.verify import verify
 
 FRAMES, BEFORE = 9, 5
@@ -228,3 +233,24 @@ def test_whoever_waits_for_a_service_that_is_gone_does_it_alone(tmp_path: Path) 
     threading.Timer(0.5, service.close).start()
     say = Corrector(str(movie.movie.output), movie.row.id, author="me")
     assert say.say(PersonsWord("delete", 1, (3,))).state == APPLIED
+
+
+def test_what_is_doubted_meanwhile_stays_with_the_plain_rows(tmp_path: Path) -> None:
+    under_way = UnderWay(tmp_path / "out", 3)
+    under_way.advance(3)
+    under_way.say(PersonsWord("delete", 1, (3,)))
+    acquisition_id = under_way.row.id
+    there = (nuclei.c.t == 1) & (nuclei.c.label == 3)
+    engine = writing_engine(f"sqlite:///{under_way.movie.output / 'nusetd.sqlite'}")
+    with engine.begin() as connection:
+        lifted = nuclei_rows.lift(connection, acquisition_id)
+        later = {"doubt": 0.625, "doubt_kind": "merge", "link_doubt": 0.5, "end_doubt": 0.25}
+        assert set(later) == set(DOUBT_COLUMNS)
+        assert connection.execute(update(nuclei).where(there).values(**later)).rowcount == 1
+        nuclei_rows.lower(connection, acquisition_id, lifted)
+        kept = connection.execute(
+            select(*(plain_nuclei.c[name] for name in later)).where(plain_nuclei.c.t == 1, plain_nuclei.c.label == 3)
+        )
+        assert [dict(row) for row in kept.mappings()] == [later]
+        assert connection.execute(select(nuclei.c.id).where(there)).all() == []
+    engine.dispose()
