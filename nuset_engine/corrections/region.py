@@ -7,7 +7,6 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from nuset_engine.arrays import LabelsZYX, MaskZYX, Pixels
 from nuset_engine.errors import EngineError
@@ -61,6 +60,8 @@ class NucleusRegion:
     @property
     def pieces(self) -> int:
         """The number of its parts that do not touch each other, not even with a corner."""
+        from scipy import ndimage  # a worker starts without it
+
         return int(ndimage.label(self.mask, np.ones((3, 3, 3)))[1])
 
     def lies_in(self, shape: tuple[int, ...]) -> bool:

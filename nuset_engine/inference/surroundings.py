@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import FlagsN, LabelsYX, MaskYX, PlaneF32
+from nuset_engine.arrays import FlagsN, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX
 
 ROOM_PX = 10
 RIM_PX = 2  # pixels so near to an outline show both sides of it
@@ -83,7 +83,7 @@ def patch_of(shown: PlaneF32, labels: LabelsYX, number: int, where: tuple[slice,
     return Patch(window, values, inside, (distance > 0) & (distance <= RIM_PX) & free, background)
 
 
-def in_steps(plane: np.ndarray) -> np.ndarray:
+def in_steps(plane: PlaneYX) -> Pixels:
     """The plane (Y, X) as (rows, STEP, columns, STEP), without an odd last row or column."""
     height, width = (n // STEP for n in plane.shape)
     return plane[: height * STEP, : width * STEP].reshape(height, STEP, width, STEP)
