@@ -20,7 +20,7 @@ SCORES = ("learned", "fitted")
 TUNING: dict[str, float | int] = {"steps": 600, "learning_rate": 2e-4}
 """Usual settings from weights on: gentle and short, or a handful of images would undo what the weights know."""
 FROM_CORRECTIONS: dict[str, Any] = {
-    "steps": 600,
+    "steps": 1500,
     "learning_rate": 1e-3,
     "crop_px": 128,
     "synthetic_share": 0.0,

@@ -12,7 +12,7 @@ of the seeds 11 and 21; of tissue, by checksum, the first 28 and the 41st to the
 background; nuclei hardly darker than the background that are told by bright spots alone. `tissue` is stained tissue
 (`dsb2018_histology`), from narrow weights that saw nothing but `dsb2018_fluorescence` and synthetic images; these are
 trained first.
-Exit code 1 where AP at 0.5 was below 0.85 and rises by less than 0.05. About 15 minutes of processor time.
+Exit code 1 where AP at 0.5 was below 0.85 and rises by less than 0.05. About 35 minutes of processor time.
 """
 
 from __future__ import annotations
