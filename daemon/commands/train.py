@@ -109,7 +109,8 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend", type=float, help="share of what is learned in the weights that are kept, with --from (1)"
     )
-    parser.add_argument("--steps", type=options.positive_int, help="number of updates (8000, fine-tuning 600, from corrections 1500)")
+    updates = "number of updates (8000, fine-tuning 600, from corrections 1500)"
+    parser.add_argument("--steps", type=options.positive_int, help=updates)
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
     edge = "edge of a crop in network pixels (256, from corrections 128)"
     parser.add_argument("--crop-px", type=options.positive_int, help=edge)
