@@ -155,10 +155,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _undoing(arguments: argparse.Namespace, number: int) -> str:
     """The command that takes a correction back, as it can be given."""
-    said = ["nusetd", "correct", str(arguments.acquisition), "undo", str(number)]
-    if arguments.database is not None:
-        said += ["--database", str(arguments.database)]
-    return shlex.join(said)
+    said = shlex.join(["nusetd", "correct", str(arguments.acquisition), "undo", str(number)])
+    return said + options.same_database(arguments)
 
 
 def _import(url: str, number: int, arguments: argparse.Namespace) -> int:

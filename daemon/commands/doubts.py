@@ -8,7 +8,6 @@ entry for each chain of errors. What was corrected or confirmed leaves it, and d
 from __future__ import annotations
 
 import argparse
-import shlex
 
 from daemon.commands import options
 
@@ -42,9 +41,8 @@ def execute(arguments: argparse.Namespace) -> int:
         row = resolved(connection, arguments.acquisition)
         found = doubts(connection, row, arguments.top, arguments.kind)
     frame = table(row, found)
-    if arguments.database is not None:  # so that what is printed can be given as it stands
-        named = f" --database {shlex.quote(arguments.database)}"
-        for name in ("wrong", "right"):
-            frame[name] = [command + named if command else command for command in frame[name]]
+    named = options.same_database(arguments)
+    for name in ("wrong", "right"):
+        frame[name] = [command + named if command else command for command in frame[name]]
     write_table(frame, arguments.format, BRIEF)
     return 0

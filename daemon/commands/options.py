@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -25,6 +26,11 @@ def add_database(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("NUSETD_DATABASE", "./nusetd.sqlite"),
         help="database file, its folder, or URL (default: $NUSETD_DATABASE, else ./nusetd.sqlite)",
     )
+
+
+def same_database(arguments: argparse.Namespace) -> str:
+    """What a printed command needs at its end, so that it can be given as it stands: the database, if one was named."""
+    return "" if arguments.database is None else f" --database {shlex.quote(str(arguments.database))}"
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
