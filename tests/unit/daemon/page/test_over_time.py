@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,10 +21,17 @@ from storage.database.catalog import Catalog
 from storage.schema.tables import corrections
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The family of `cases.family`, which nobody changes."""
+    return family.fill(tmp_path_factory.mktemp("family"))
+
+
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """The family of `cases.family`."""
-    return family.fill(tmp_path)
+def mine(results: Path, tmp_path: Path) -> Path:
+    """Its tables, for one test to write into."""
+    shutil.copy(results / naming.DATABASE_NAME, tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -40,20 +48,20 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return seen
 
 
-def written(results: Path, statement: str) -> None:
-    with closing(sqlite3.connect(results / "nusetd.sqlite")) as connection, connection:
+def written(mine: Path, statement: str) -> None:
+    with closing(sqlite3.connect(mine / naming.DATABASE_NAME)) as connection, connection:
         connection.execute(statement)
 
 
 def test_curves_are_those_of_the_tables(results: Path) -> None:
     found = OverTime(naming.database_url(results)).counts(1)
-    mine = storage.open(results)[family.NAME]
-    nuclei = mine.nuclei()
+    embryo = storage.open(results)[family.NAME]
+    nuclei = embryo.nuclei()
     groups = nuclei.groupby("t")
-    assert found["nuclei_count"] == mine.counts()["nuclei_count"].tolist() == groups.size().tolist()
+    assert found["nuclei_count"] == embryo.counts()["nuclei_count"].tolist() == groups.size().tolist()
     assert found["intensity_mean"] == groups["intensity_mean"].mean().tolist()
     assert found["cells"] == groups["track_id"].nunique().tolist()
-    assert sum(found["divisions"]) == len(mine.divisions())
+    assert sum(found["divisions"]) == len(embryo.divisions())
 
 
 def test_what_cannot_change_is_read_once(results: Path, read: list[list[int]]) -> None:
@@ -73,24 +81,24 @@ def test_what_cannot_change_is_read_once(results: Path, read: list[list[int]]) -
     ],
 )
 def test_what_may_have_changed_is_read_anew(
-    results: Path, read: list[list[int]], change: str, anew: list[list[int]]
+    mine: Path, read: list[list[int]], change: str, anew: list[list[int]]
 ) -> None:
-    course = OverTime(naming.database_url(results))
+    course = OverTime(naming.database_url(mine))
     course.counts(1)
-    written(results, change)
-    written(results, "UPDATE nuclei SET intensity_mean = 2 * intensity_mean")
+    written(mine, change)
+    written(mine, "UPDATE nuclei SET intensity_mean = 2 * intensity_mean")
     seen = course.counts(1)
     course.counts(1)
     assert read[1:] == anew
     assert [t for t, value in enumerate(seen["intensity_mean"]) if value == 100.0] == anew[0]
 
 
-def test_a_correction_has_all_of_it_read_anew(results: Path, read: list[list[int]]) -> None:
-    course = OverTime(naming.database_url(results))
+def test_a_correction_has_all_of_it_read_anew(mine: Path, read: list[list[int]]) -> None:
+    course = OverTime(naming.database_url(mine))
     course.counts(1)
     said = {"labels": [1], "tracks": [1], "parameters": {}, "author": "anna", "state": "applied", "kind": "delete"}
     where = {"acquisition_id": 1, "t": 0, "source_t": 0, "ordered_at": "2099", "applied_at": "2099"}
-    with Catalog.open(results) as catalog, catalog._transaction() as connection:
+    with Catalog.open(mine) as catalog, catalog._transaction() as connection:
         connection.execute(insert(corrections).values(**said, **where))
     course.counts(1)
     assert read == [[0, 1, 2, 3, 4, 5]] * 2

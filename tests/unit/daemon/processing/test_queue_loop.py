@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import tifffile
 from cases.actor import MODEL, Actor, cast
-from cases.stored import Clock
+from cases.loop_stage import Stage, play_to_the_end, to_an_analysis, to_the_first_task
 
 from daemon import pipeline
 from daemon.configuration.config import Processing
 from daemon.errors import EngineFailedError
 from daemon.processing.messages import (
-    Analysed,
     AnalyseTask,
     CannotServe,
     Cause,
@@ -25,13 +24,11 @@ from daemon.processing.messages import (
     PaintTask,
     Progress,
     Ready,
-    Task,
     Tracked,
     TrackTask,
 )
-from daemon.processing.queue_loop import QueueLoop, Seen
+from daemon.processing.queue_loop import QueueLoop
 from daemon.processing.recipe import Recipe
-from daemon.processing.retry_policy import RetryPolicy
 from daemon.processing.tracker_cache import TrackerCache
 from daemon.processing.workers.protocol import Died, Event
 from nuset_engine.nuclei import Nuclei
@@ -43,85 +40,6 @@ from storage.omezarr.ownership import Owner
 from storage.schema.rows import AcquisitionRow, AnalysedTimepoint
 from storage.schema.states import AcquisitionState, TimepointState
 from tracking.tracker import Tracker
-
-
-class Stage:
-    """A queue_loop with its actor, over a database with one acquisition of three time points."""
-
-    def __init__(self, root: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        files = []
-        for t in range(3):
-            files.append(root / f"a_t{t}.tif")
-            tifffile.imwrite(files[-1], np.zeros((16, 16), np.uint16))
-        (acquisition,) = readers.open_acquisitions(files)
-        self.row = pipeline.admit(catalog, acquisition, Recipe(MODEL, Processing()), root / "out")
-        self.catalog, self.seen = catalog, list[Seen]()
-        self.clock = Clock()  # of the database; `now` is the loop's
-        self.published: list[int] = []
-        monkeypatch.setattr(pipeline, "publish", self.publish)
-        monkeypatch.setattr(pipeline, "show_tracks", lambda catalog, row, t: catalog.mark_painted(row.id, t))
-        self.swept: list[int] = []
-        monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: self.swept.append(row.id))
-        self.reachable, self.now, self.looked_again = True, 0.0, list[Path]()
-        self.begin()
-
-    def begin(self) -> None:
-        """A loop with a new worker, as after a start."""
-        self.actor = Actor()
-        self.queue_loop = QueueLoop(
-            self.catalog,
-            cast(self.actor),
-            RetryPolicy(pause_s=0.0),
-            self.seen.append,
-            lambda source: self.reachable,
-            self.looked_again.extend,
-            lambda: self.now,
-        )
-
-    def patience(self, pause_s: float) -> None:
-        """Pauses are of this length from now on."""
-        books = self.queue_loop._books
-        books.retry_policy = books.stall.retry_policy = RetryPolicy(pause_s=pause_s)
-
-    def publish(self, catalog: Catalog, row: object, t: int) -> None:
-        self.published.append(t)
-        catalog.mark_published(self.row.id, t)
-
-    def step(self, *lines: Event) -> Task | None:
-        self.actor.lines += lines
-        self.queue_loop.step(0.0)
-        return self.actor.task
-
-    def analysed(self) -> Analysed:
-        assert isinstance(self.actor.task, AnalyseTask)
-        return Analysed(Nuclei.empty(self.actor.task.t, "px"), {"segment_s": 1.0})
-
-    def states(self) -> list[TimepointState]:
-        return [point.state for point in self.catalog.timepoints(self.row.id)]
-
-
-@pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    clock = Clock()
-    with Catalog.open(tmp_path / "nusetd.sqlite", clock=clock) as catalog:
-        made = Stage(tmp_path, catalog, monkeypatch)
-        made.clock = clock
-        yield made
-
-
-def play_to_the_end(stage: Stage, limit: int = 40) -> None:
-    idle = 0  # turns in a row: no clock moves, so that what was not due in them never will be
-    for _ in range(limit):
-        idle = 0 if stage.queue_loop.working else idle + 1
-        if idle > 5:
-            return
-        task = stage.actor.task
-        if isinstance(task, AnalyseTask):
-            stage.step(stage.analysed())
-        elif isinstance(task, PaintTask):
-            stage.step(Painted())
-        else:
-            stage.step()
 
 
 def test_time_points_go_in_order_and_the_end_comes_last(stage: Stage) -> None:
@@ -187,17 +105,6 @@ def test_what_is_tried_again_between_final_tracks_and_the_end_becomes_final_and_
 
 
 KILLED = Died("The program that segments died (signal SIGKILL)", killed=True)
-
-
-def to_an_analysis(stage: Stage) -> AnalyseTask:
-    """Turn, over the pauses, until the worker has one."""
-    for _ in range(20):
-        if isinstance(stage.actor.task, AnalyseTask):
-            return stage.actor.task
-        stage.now += 100.0
-        stage.clock.pass_seconds(100.0)
-        stage.step()
-    raise AssertionError("nothing was given to the worker")
 
 
 def test_kills_of_the_worker_are_no_evidence_until_one_that_was_alone_and_frugal(stage: Stage) -> None:
@@ -443,14 +350,6 @@ def test_stopping_takes_nothing_new(stage: Stage) -> None:
         stage.step(*([Painted()] if stage.actor.task else []))
     assert stage.states() == [TimepointState.DONE, TimepointState.QUEUED, TimepointState.QUEUED]
     assert not stage.queue_loop.winding_down
-
-
-def to_the_first_task(stage: Stage) -> AnalyseTask:
-    for _ in range(20):
-        if isinstance(stage.actor.task, AnalyseTask):
-            return stage.actor.task
-        stage.step(*([Painted()] if stage.actor.task else []))
-    raise AssertionError("no time point was given to the worker")
 
 
 def test_a_full_disk_stops_everything_and_costs_nothing(stage: Stage) -> None:
