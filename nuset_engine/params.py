@@ -8,6 +8,7 @@ from typing import Any
 from nuset_engine.errors import EngineParametersError
 from nuset_engine.settings import plain_values, range_faults, setting
 
+LEARNED, HALF, FOOT = "learned", "half", "foot"  # where outlines lie
 CRISP, SOFT = 0.4, 0.5  # width of outlines in the coarse pass, in network pixels; between them thresholds are mixed
 
 
@@ -61,6 +62,17 @@ class SegmentationParams:
         "As foreground_threshold, for stacks.",
         low=0,
         high=1,
+    )
+    outline: str = setting(
+        LEARNED,
+        "Where the outline of each nucleus lies. learned: where people drew it in the images that the weights learned "
+        "from; in single planes, nuclei whose own edge is wider than a sixth of a nucleus are brought towards half. "
+        "half: half-way between the nucleus just inside its rim and what surrounds it. foot: further out, where a "
+        "fifth of that contrast is left. Each is measured on every nucleus, whatever others are like.",
+        "Choose half where areas are to be compared between sharp and blurred images, foot where nuclei are to be "
+        "outlined as far as they can be seen; learned agrees best with what people draw.",
+        choices=(LEARNED, HALF, FOOT),
+        later=True,
     )
     nucleus_diameter_px: float | None = setting(
         None,

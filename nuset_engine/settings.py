@@ -33,6 +33,8 @@ class Setting:
         The limit itself is not taken.
     multiple : int or None
         Only multiples of it are taken.
+    choices : tuple of str
+        The texts that are taken, of a setting that is a text.
     unset : str
         What None does; empty where None is not taken.
     later : bool
@@ -48,6 +50,7 @@ class Setting:
     low_excluded: bool = False
     high_excluded: bool = False
     multiple: int | None = None
+    choices: tuple[str, ...] = ()
     unset: str = ""
     later: bool = False
 
@@ -55,6 +58,8 @@ class Setting:
         """Whether a value of the right kind is within range."""
         if value is None:
             return bool(self.unset)
+        if self.choices:
+            return value in self.choices
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return True
         above = self.low is None or (value > self.low if self.low_excluded else value >= self.low)
@@ -63,7 +68,9 @@ class Setting:
 
     @property
     def range(self) -> str:
-        """The range as people write it, such as ``0 to 1`` or ``above 0``; empty where there is none."""
+        """The range as people write it, such as ``0 to 1``, ``above 0`` or ``on or off``; empty where there is none."""
+        if self.choices:
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
         above = "above " if self.low_excluded else ""
         below = "below " if self.high_excluded else ""
         low, high = (None if end is None else f"{end:g}" for end in (self.low, self.high))

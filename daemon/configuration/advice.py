@@ -51,8 +51,10 @@ ADVICE = (
             "segmentation.foreground_threshold",
             "segmentation.soft_foreground_threshold",
             "segmentation.stack_foreground_threshold",
+            "segmentation.outline",
         ),
-        "Raise the thresholds to draw outlines further in, lower them to draw them further out.",
+        "Raise the thresholds to draw outlines further in, lower them to draw them further out; outline says where in "
+        "a soft edge they lie.",
     ),
     Advice(
         "Nuclei have the wrong size altogether: groups are one, or one is many",

@@ -21,7 +21,7 @@ from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.proposals import joined, suppress
 from nuset_engine.inference.review import reviewed
 from nuset_engine.inference.watershed import drop
-from nuset_engine.params import SegmentationParams
+from nuset_engine.params import LEARNED, SegmentationParams
 from nuset_engine.planes.resample import steps
 from nuset_engine.planes.scaled_plane import ScaledPlane
 
@@ -44,7 +44,7 @@ def label_by_bands(
             columns = left, min(left + BLOCK_PX, width)
             wide = max(0, columns[0] - ROOM_PX), min(width, columns[1] + ROOM_PX)
             found = predictor.separated(_cut(kept, high, wide, reading.nms_iou), params)
-            if not reading.stacked:
+            if not reading.stacked or params.outline != LEARNED:
                 found = reviewed(found, plane[slice(*high), slice(*wide)], reading, predictor, params)
             canvas.paint(_own(found, (high[0], wide[0]), rows, columns), (high[0], wide[0]))
     return canvas.result()

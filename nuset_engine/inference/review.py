@@ -8,15 +8,21 @@ from nuset_engine.inference.passes import Reading
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.second_look import with_dim_ones
 from nuset_engine.inference.trimming import trimmed
-from nuset_engine.params import SegmentationParams
+from nuset_engine.inference.watershed import drop_small
+from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
+from nuset_engine.params import FOOT, HALF, LEARNED, SegmentationParams
+
+SHARES = {HALF: HALF_SHARE, FOOT: FOOT_SHARE}  # of the rim's contrast that are left at the outline
 
 
 def reviewed(
     found: Separated, shown: PlaneF32, reading: Reading, predictor: Predictor, params: SegmentationParams
 ) -> Separated:
-    """Nuclei of a plane or a part of it, those that are none dropped and dim ones added; slices of stacks stay.
+    """Nuclei of a plane or a part of it, each outlined where the parameters say; those that are none dropped, and dim
+    ones added.
 
-    In a slice, what is dim beside bright nuclei lies mostly above or below it.
+    A slice of a stack is not looked at twice: what is dim beside bright nuclei lies mostly above or below it. Its
+    nuclei stay as they were learned unless another outline is asked for.
 
     Parameters
     ----------
@@ -28,7 +34,11 @@ def reviewed(
     predictor : Predictor
     params : SegmentationParams
     """
-    if reading.stacked or not params.second_look:
+    if params.second_look and not reading.stacked:
+        clear = trimmed(found, shown, reading.statistics, params.min_area_fraction)
+        found = with_dim_ones(clear, shown, reading, predictor, params)
+    if not len(found.scores) or (reading.stacked and params.outline == LEARNED):
         return found
-    clear = trimmed(found, shown, reading.statistics, params.min_area_fraction)
-    return with_dim_ones(clear, shown, reading, predictor, params)
+    share = SHARES.get(params.outline)
+    labels, probability = placed(found.labels, found.probability, shown, params.foreground_threshold, share)
+    return Separated(*drop_small(labels, found.scores, 1), probability)

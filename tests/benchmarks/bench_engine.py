@@ -8,6 +8,8 @@
     python tests/benchmarks/bench_engine.py normalisation   what normalising by the foreground does for images with an
                                                             uneven background, hot pixels, blobs and fibres; as the
                                                             engine shows them to the network, and as they come
+    python tests/benchmarks/bench_engine.py outlines     how large nuclei are drawn, by brightness and by blur, and how
+                                                         well, for each value of `segmentation.outline`
 
 Seconds and memory are measured by `bench_engine_speed.py`.
 
@@ -25,11 +27,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from degradations import AS_THEY_ARE, DEGRADATIONS, DIMMED
+from degradations import AS_THEY_ARE, BLURRED, DEGRADATIONS, DIMMED
 
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.scores import evaluate
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
+from nuset_engine.params import FOOT, HALF, LEARNED, SegmentationParams
 from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import foreground_statistics
 from nuset_engine.segment import Segmenter
@@ -131,17 +134,51 @@ def brightness(segmenter: Segmenter) -> pd.DataFrame:
     return pd.concat(tables, names=["images"])
 
 
+def outlines(weights: str) -> pd.DataFrame:
+    """Scores, and area over true area of found nuclei (quartiles, and medians by class of brightness), a row per set of
+    images and value of the setting."""
+    development = development_split()
+    sets = {AS_THEY_ARE: development, "mnfinder kept out": mnfinder_kept_out()}
+    sets |= {name: [(stem, *change(i, truth)) for stem, i, truth in development] for name, change in BLURRED.items()}
+    by_value = {value: Segmenter(weights, SegmentationParams(outline=value)) for value in (LEARNED, HALF, FOOT)}
+    rows = {}
+    for name, pairs in sets.items():
+        found: dict[str, list[Pair]] = {value: [] for value in by_value}
+        for stem, image, truth in pairs:
+            known = by_value[LEARNED].statistics([image])
+            for value, segmenter in by_value.items():
+                found[value].append((stem, truth, segmenter.segment_plane(image, known).labels))
+        for value, samples in found.items():
+            rows[(name, value)] = _outlined(pairs, samples)
+            print(name, value, rows[(name, value)], file=sys.stderr)
+    return pd.DataFrame(rows).T
+
+
+def _outlined(pairs: list[Pair], samples: list[Pair]) -> dict[str, float]:
+    """Scores of labels, and how large nuclei are drawn."""
+    overall = evaluate(samples).overall.iloc[0]
+    nuclei = [
+        nuclei_by_brightness(image, truth, labels)
+        for (_, image, truth), (_, _, labels) in zip(pairs, samples, strict=True)
+    ]
+    ratio = pd.concat(nuclei)["area_ratio"]
+    scores = {name: overall[name] for name in ("ap_50", "seg", "touching_separated_rate", "fn_rate")}
+    scores["ap to 0.9"] = np.mean([overall[f"ap_{percent}"] for percent in range(50, 91, 5)])
+    areas = {f"area, {share:.0%} below": ratio.quantile(share) for share in (0.25, 0.5, 0.75)}
+    return {**scores, **areas, **by_brightness(nuclei)["area_ratio"].add_prefix("area, brightness ")}
+
+
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["robustness", "normalisation", "brightness"])
+    parser.add_argument("what", choices=["robustness", "normalisation", "brightness", "outlines"])
     parser.add_argument("--weights", default="fluorescence")
     arguments = parser.parse_args()
-    segmenter = Segmenter(arguments.weights)
     tables = {
-        "robustness": lambda: robustness(segmenter, development_split()),
-        "normalisation": lambda: normalisation(segmenter, development_split()),
-        "brightness": lambda: brightness(segmenter),
+        "robustness": lambda: robustness(Segmenter(arguments.weights), development_split()),
+        "normalisation": lambda: normalisation(Segmenter(arguments.weights), development_split()),
+        "brightness": lambda: brightness(Segmenter(arguments.weights)),
+        "outlines": lambda: outlines(arguments.weights),
     }
     table = tables[arguments.what]()
     print(table.round(3).to_string())

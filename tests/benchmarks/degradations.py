@@ -98,9 +98,9 @@ def with_fibres(image: np.ndarray, labels: np.ndarray) -> Changed:
     return image + contrast * blurred / max(float(blurred.max()), 1e-6), labels
 
 
-def blurred(image: np.ndarray, labels: np.ndarray) -> Changed:
-    """Gaussian blur of 2 px."""
-    return ndi.gaussian_filter(image.astype(np.float32), 2), labels
+def blurred(sigma_px: float) -> Change:
+    """Gaussian blur."""
+    return lambda image, labels: (ndi.gaussian_filter(image.astype(np.float32), sigma_px), labels)
 
 
 def dim(image: np.ndarray, labels: np.ndarray) -> Changed:
@@ -110,9 +110,10 @@ def dim(image: np.ndarray, labels: np.ndarray) -> Changed:
 
 AS_THEY_ARE = "as they are"
 DIMMED = {f"half of the nuclei at {round(100 * share)} %": half_dimmed(share) for share in (0.15, 0.05)}
+BLURRED = {f"blurred, sigma {sigma} px": blurred(sigma) for sigma in (1, 2, 4)}
 DEGRADATIONS: dict[str, Change] = {
     AS_THEY_ARE: lambda image, labels: (image, labels),
-    "blurred, sigma 2 px": blurred,
+    "blurred, sigma 2 px": blurred(2),
     "noisy, SNR 3": noisy,
     "dim, 5 % of the range": dim,
     "uneven background": uneven,

@@ -5,6 +5,7 @@ import { element, number } from "/static/build.js";
 export function spoken(value, setting) {
   if (value === null || value === undefined) return setting && setting.unset ? "not given" : "-";
   if (typeof value === "boolean") return value ? "on" : "off";
+  if (typeof value === "string") return value;
   return number(value);
 }
 
@@ -32,7 +33,7 @@ export function settingRow(setting, value, changed) {
   const back = element("button", { class: "back", title: "as it is in this result", "aria-label": `back ${setting.name}`, onclick: () => changed(setting.name, setting.stored) }, "↺");
   back.style.visibility = differs ? "visible" : "hidden";
   const head = element("div", { class: "head" }, element("b", { title }, words(setting.name)), element("code", { class: "quiet" }, setting.name), back);
-  const body = setting.kind === "switch" ? onOff(setting, value, changed) : amount(setting, value, changed);
+  const body = (BODIES[setting.kind] || amount)(setting, value, changed);
   const used = setting.in_use && setting.in_use.value !== setting.stored ? ` · in use now: ${spoken(setting.in_use.value, setting)}` : "";
   const facts = `in this result: ${spoken(setting.stored, setting)}${used} · default: ${setting.default === null ? setting.unset : spoken(setting.default, setting)}`;
   return element(
@@ -48,6 +49,13 @@ function onOff(setting, value, changed) {
   const box = element("input", { type: "checkbox", "aria-label": setting.name, onchange: (event) => changed(setting.name, event.target.checked) });
   box.checked = Boolean(value);
   return element("label", { class: "line" }, box, value ? "on" : "off");
+}
+
+function oneOf(setting, value, changed) {
+  const box = element("select", { "aria-label": setting.name, onchange: (event) => changed(setting.name, event.target.value) });
+  for (const choice of setting.choices) box.append(element("option", { value: choice }, choice));
+  box.value = value;
+  return element("div", { class: "line" }, box);
 }
 
 function amount(setting, value, changed) {
@@ -77,6 +85,8 @@ function amount(setting, value, changed) {
   line.append(exact, element("span", { class: "quiet" }, setting.unit));
   return line;
 }
+
+const BODIES = { switch: onOff, choice: oneOf };
 
 // A bound that is given begins where it leaves nearly nothing out; what is a measure begins in the middle.
 function begins(name, slider) {

@@ -42,6 +42,7 @@ def _shown(one: Known, row: AcquisitionRow, in_use: Mapping[str, Mapping[str, An
         "default": one.default,
         "unset": one.setting.unset or None,
         "range": one.range_text,
+        "choices": one.setting.choices,
         "kind": _kind(one),
         "stored": (stored or {}).get(one.name, one.default),
         "in_use": used,
@@ -53,6 +54,8 @@ def _shown(one: Known, row: AcquisitionRow, in_use: Mapping[str, Mapping[str, An
 def _kind(one: Known) -> str:
     if isinstance(one.default, bool):
         return "switch"
+    if one.setting.choices:
+        return "choice"
     whole = isinstance(one.default, int) or one.setting.multiple is not None
     return "text" if isinstance(one.default, str) else "whole" if whole else "number"
 

@@ -1,0 +1,57 @@
+"""By how much the outline of each nucleus is moved, and the nuclei with outlines moved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nuset_engine.arrays import FloatsN, LabelsYX, MatrixNM, PlaneF32
+from nuset_engine.outlines.moving import FARTHEST_PX, moved
+from nuset_engine.outlines.rims import crossings, profiles, rays
+
+HALF_SHARE, FOOT_SHARE = 0.5, 0.2
+"""What is left of the rim's contrast at an outline."""
+HIGH, LOW = 0.75, 0.25  # the edge is as wide as the way between these shares
+SHARP_PX, SOFT_PX = 4.0, 5.0  # edges so wide are left as they were learned, and outlined at half; between them, between
+LEAST_PX = 0.1  # a shorter way is none
+INWARDS = 1 / 3  # of its radius a nucleus shrinks at most
+
+
+def towards_half(profile: MatrixNM) -> FloatsN:
+    """Way (N,) outwards in pixels to half of the contrast, or to a part of it, of nuclei whose own edge is soft."""
+    wide = crossings(profile, LOW) - crossings(profile, HIGH)
+    return np.clip((wide - SHARP_PX) / (SOFT_PX - SHARP_PX), 0, 1) * crossings(profile, HALF_SHARE)
+
+
+def placed(
+    labels: LabelsYX, probability: PlaneF32, shown: PlaneF32, threshold: float, share: float | None
+) -> tuple[LabelsYX, PlaneF32]:
+    """Nuclei with the outline of each where its own rim says.
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+        1..N.
+    probability : (Y, X) float32
+        Of the foreground.
+    shown : (Y, X) float32
+        The image.
+    threshold : float
+        Where in the probability the outlines lie.
+    share : float or None
+        Of the rim's contrast that is left at the outline; None: `towards_half`.
+
+    Returns
+    -------
+    labels : (Y, X) int32
+        With the same numbers; nuclei of which nothing is known stay as they are.
+    probability : (Y, X) float32
+    """
+    count = int(labels.max(initial=0))
+    profile = profiles(shown, labels, rays(labels, probability, threshold), count)
+    way = towards_half(profile) if share is None else crossings(profile, share)
+    way[0] = 0
+    if not (np.abs(way) > LEAST_PX).any():
+        return labels, probability
+    radius = np.sqrt(np.bincount(labels.ravel(), minlength=count + 1) / np.pi)
+    way = np.clip(np.nan_to_num(way), -np.minimum(INWARDS * radius, FARTHEST_PX), FARTHEST_PX)
+    return moved(labels, probability, np.where(np.abs(way) > LEAST_PX, way, 0), threshold)

@@ -1,0 +1,132 @@
+"""Outlines of soft edges: where each nucleus' own rim says, whatever its brightness and its neighbour's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from nuset_engine.errors import EngineError
+from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
+from nuset_engine.outlines.rims import crossings, profiles, rays
+from nuset_engine.params import FOOT, LEARNED, SegmentationParams
+from nuset_engine.segment import Segmenter
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+
+SHAPE = (80, 110)
+THRESHOLD = 0.4
+RADIUS = 13.0
+FIRST, SECOND = (40.3, 30.6), (38.0, 70.0)  # y, x of two discs
+BACKGROUND = 100.0
+
+
+def distance(middle: tuple[float, float]) -> np.ndarray:
+    rows, columns = np.indices(SHAPE)
+    return np.hypot(rows - middle[0], columns - middle[1])
+
+
+def disc(middle: tuple[float, float], radius: float = RADIUS) -> np.ndarray:
+    return np.clip(radius + 0.5 - distance(middle), 0, 1)
+
+
+def learned(*radii: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probability as a network gives them, with outlines at these radii of both discs."""
+    slopes = [
+        np.clip(THRESHOLD + (radius - distance(middle)) / 2, 0, 1)
+        for middle, radius in zip((FIRST, SECOND), radii, strict=False)
+    ]
+    probability = np.max(slopes, axis=0).astype(np.float32)
+    labels = np.argmax(slopes, axis=0) + 1
+    return np.where(probability > THRESHOLD, labels, 0).astype(np.int32), probability
+
+
+def radius_of(labels: np.ndarray, number: int) -> float:
+    return float(np.sqrt(np.count_nonzero(labels == number) / np.pi))
+
+
+def true_radius(sigma_px: float, share: float) -> float:
+    """Where a blurred disc has this share of its contrast left."""
+    image = ndi.gaussian_filter(disc(FIRST), sigma_px)
+    return float(np.sqrt(np.count_nonzero(image > share * image.max()) / np.pi))
+
+
+@pytest.mark.parametrize("share", [HALF_SHARE, FOOT_SHARE])
+@pytest.mark.parametrize("sigma_px", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("off_px", [-1.5, 1.5])
+@pytest.mark.parametrize(("own", "neighbour"), [(1000.0, 0.0), (60.0, 1000.0), (1000.0, 60.0)])
+def test_the_outline_lies_where_the_rim_says_whatever_is_beside_it(
+    share: float, sigma_px: float, off_px: float, own: float, neighbour: float
+) -> None:
+    """Both the dim and the bright one of two neighbours; the network had drawn it too small or too large."""
+    sharp = BACKGROUND + own * disc(FIRST) + neighbour * disc(SECOND)
+    shown = ndi.gaussian_filter(sharp, sigma_px).astype(np.float32)
+    labels, probability = learned(RADIUS + off_px, *([RADIUS] if neighbour else []))
+    found, _ = placed(labels, probability, shown, THRESHOLD, share)
+    assert radius_of(found, 1) == pytest.approx(true_radius(sigma_px, share), abs=0.3 + 0.15 * sigma_px)
+
+
+def test_left_to_the_weights_crisp_nuclei_stay_and_soft_ones_come_towards_half() -> None:
+    """In one image: decided per nucleus."""
+    labels, probability = learned(RADIUS - 2.5, RADIUS + 1)
+    soft, crisp = ndi.gaussian_filter(disc(FIRST), 5), ndi.gaussian_filter(disc(SECOND), 1)
+    found, _ = placed(labels, probability, (soft + crisp).astype(np.float32), THRESHOLD, None)
+    assert radius_of(labels, 1) + 0.4 < radius_of(found, 1) < true_radius(5, HALF_SHARE) + 0.3
+    assert np.array_equal(found == 2, labels == 2)
+
+
+def test_where_nuclei_touch_their_border_stays() -> None:
+    probability = np.where(np.abs(np.arange(SHAPE[0]) - 40)[:, None] < 15, 1.0, 0.0) * np.ones(SHAPE)
+    labels = np.where(probability > 0, np.where(np.arange(SHAPE[1]) < 50, 1, 2), 0).astype(np.int32)
+    shown = ndi.gaussian_filter(np.where(labels == 1, 100.0, np.where(labels == 2, 400.0, 0.0)), 2.5)
+    found, _ = placed(labels, probability.astype(np.float32), shown.astype(np.float32), THRESHOLD, FOOT_SHARE)
+    assert np.count_nonzero(found) > 1.05 * np.count_nonzero(labels)
+    both = (labels > 0) & (found > 0)
+    assert np.array_equal(found[both], labels[both])
+
+
+def test_one_that_grows_ends_where_another_begins_and_leaves_what_was_dropped() -> None:
+    labels, probability = learned(10.0, 24.0)
+    labels[labels == 2] = 0  # the network saw it, and its score was too low
+    shown = ndi.gaussian_filter(disc(FIRST, 15.0), 2).astype(np.float32)
+    found, _ = placed(labels, probability, shown, THRESHOLD, FOOT_SHARE)
+    assert radius_of(found, 1) > 12
+    assert not ((found == 1) & (probability > THRESHOLD) & (labels == 0)).any()
+
+
+def test_where_nothing_is_known_nothing_moves() -> None:
+    labels, probability = learned(RADIUS)
+    for shown in (np.zeros(SHAPE), -disc(FIRST)):  # nothing, and a hole
+        found, certain = placed(labels, probability, shown.astype(np.float32), THRESHOLD, FOOT_SHARE)
+        assert found is labels
+        assert certain is probability
+
+
+def test_a_profile_ends_before_another_nucleus() -> None:
+    """The neighbour's glow is no background of this one."""
+    labels, probability = learned(RADIUS, RADIUS)
+    shown = np.where(labels == 2, np.nan, 10.0 * (labels == 1)).astype(np.float32)
+    profile = profiles(shown, labels, rays(labels, probability, THRESHOLD), 2)
+    assert np.isfinite(profile[1]).all()
+    assert np.isnan(crossings(profile, HALF_SHARE)[[0, 2]]).all()
+    assert crossings(profile, HALF_SHARE)[1] == pytest.approx(0, abs=0.6)
+
+
+def test_a_way_of_outlining_that_is_not_known_is_refused_and_others_are_stored() -> None:
+    with pytest.raises(EngineError, match=r"outline = 'rim' is not learned, half or foot\."):
+        SegmentationParams(outline="rim")
+    assert SegmentationParams(outline=FOOT).as_dict()["outline"] == FOOT
+    assert "outline" not in SegmentationParams(outline=LEARNED).as_dict()
+
+
+def test_planes_and_stacks_are_outlined_as_asked(segmenter: Segmenter) -> None:
+    """The foot lies outside of half; slices of stacks stay as learned unless asked."""
+    drawn = SyntheticParams(median_diameter_px=(20, 21), covered=(0.12, 0.15), clustering=(0, 0.01), artefact_chance=0)
+    image, _ = synthetic_image(np.random.default_rng(3), drawn)
+    plane = (1000 * ndi.gaussian_filter(image, 1.5))[:150, :150]
+    half, foot = (Segmenter(params=SegmentationParams(outline=outline)) for outline in ("half", "foot"))
+    for planes in ([plane], [plane, plane]):
+        known = segmenter.statistics(planes)
+        areas = [np.count_nonzero(next(one.segment_stack(planes, known)).labels) for one in (half, segmenter, foot)]
+        assert areas[0] < areas[1] < 0.95 * areas[2]
+        counts = {next(one.segment_stack(planes, known)).labels.max() for one in (half, segmenter, foot)}
+        assert len(counts) == 1
