@@ -7,9 +7,13 @@ import pytest
 from scipy import ndimage as ndi
 
 from nuset_engine.errors import EngineError
+from nuset_engine.inference.maps import Separated
+from nuset_engine.inference.passes import Reading
+from nuset_engine.inference.review import reviewed
 from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
 from nuset_engine.outlines.rims import crossings, profiles, rays
 from nuset_engine.params import FOOT, LEARNED, SegmentationParams
+from nuset_engine.planes.normalize import BLANK
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 
@@ -109,6 +113,17 @@ def test_a_profile_ends_before_another_nucleus() -> None:
     assert np.isfinite(profile[1]).all()
     assert np.isnan(crossings(profile, HALF_SHARE)[[0, 2]]).all()
     assert crossings(profile, HALF_SHARE)[1] == pytest.approx(0, abs=0.6)
+
+
+def test_slices_of_stacks_stay_as_learned_unless_asked(segmenter: Segmenter) -> None:
+    labels, probability = learned(RADIUS + 1, RADIUS + 1)
+    shown = ndi.gaussian_filter(disc(FIRST) + disc(SECOND), 5).astype(np.float32)
+    found = Separated(labels, np.ones(2, np.float32), probability)
+    reading = Reading(BLANK, True, 768, 0.3, 0.35)
+    assert reviewed(found, shown, reading, segmenter.predictor(stacked=True), SegmentationParams()) is found
+    asked = reviewed(found, shown, reading, segmenter.predictor(stacked=True), SegmentationParams(outline=FOOT))
+    assert np.count_nonzero(asked.labels) > 1.1 * np.count_nonzero(labels)
+    assert len(asked.scores) == 2
 
 
 def test_a_way_of_outlining_that_is_not_known_is_refused_and_others_are_stored() -> None:
