@@ -63,6 +63,7 @@ PointsZYX = NDArray[np.float64]  # (N, 3) z, y, x
 PointsYX = NDArray[np.float64]  # (N, 2) y, x
 PointsYX32 = NDArray[np.float32]  # (N, 2) y, x
 PointsND = NDArray[Any]  # (N, 2 or 3) y, x or z, y, x, any real dtype
+SidesN2 = NDArray[np.float32]  # (N, 2) heights and widths
 PixelsYX = NDArray[np.signedinteger]  # (N, 2) row and column
 PairsN2 = NDArray[np.signedinteger]  # (N, 2)
 BoxesN4 = NDArray[np.float32]  # (N, 4) y0, x0, y1, x1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -42,8 +42,20 @@ class Reading:
     nms_iou: float
 
     def inputs(self, planes: Sequence[PlaneF32], predictor: Predictor) -> InputsNYXC:
-        """The network's inputs (N, Y, X, C) for planes of equal shape."""
-        return np.stack([normalize(plane, self.statistics, self.stacked, predictor.channels) for plane in planes])
+        """The network's inputs (N, Y, X, C) for planes of equal shape, their lower and right edges mirrored."""
+        shape = predictor.padded(planes[0].shape)
+        edges = [(0, padded - own) for padded, own in zip(shape, planes[0].shape, strict=True)]
+        filled = [np.pad(plane, edges, mode="symmetric") if shape != plane.shape else plane for plane in planes]
+        together = np.stack(filled) if len(filled) > 1 else filled[0][None]
+        return normalize(together, self.statistics, self.stacked, predictor.channels)
+
+    def predictions(self, planes: Sequence[PlaneF32], predictor: Predictor) -> list[Prediction]:
+        """What the network says of planes (Y, X) of equal shape."""
+        height, width = planes[0].shape
+        return [
+            replace(one, foreground=one.foreground[:height, :width], ridge=one.ridge[:height, :width])
+            for one in predictor.predict(self.inputs(planes, predictor))
+        ]
 
 
 def shows_nothing(window: PlaneF32, statistics: IntensityStatistics) -> bool:
@@ -81,7 +93,7 @@ def _read_tile(plane: Windowed, part: Tile, reading: Reading, predictor: Predict
     window = plane[part.window]
     if shows_nothing(window, reading.statistics):
         return _nothing((part.core_y[1] - part.core_y[0], part.core_x[1] - part.core_x[0]))
-    (prediction,) = predictor.predict(reading.inputs([window], predictor))
+    (prediction,) = reading.predictions([window], predictor)
     found = prediction.proposals(reading.min_score).shifted(part.y[0], part.x[0])
     start, stop = np.array([part.core_y, part.core_x]).T
     # A proposal belongs to the tile in whose core its middle lies; the half-open cores share none.
@@ -120,9 +132,10 @@ def bands(plane: Windowed, reading: Reading, predictor: Predictor) -> Iterator[B
 def _tiled(plane: Windowed, reading: Reading, predictor: Predictor) -> PlaneMaps:
     foreground, ridge = np.empty(plane.shape, np.float32), np.empty(plane.shape, np.float32)
     parts = []
-    for band in bands(plane, reading, predictor):
-        foreground[slice(*band.rows)], ridge[slice(*band.rows)] = band.maps.foreground, band.maps.ridge
-        parts.append(band.maps.proposals)
+    for part in tiles(plane.shape, reading.tile):
+        maps = _read_tile(plane, part, reading, predictor)
+        foreground[part.core], ridge[part.core] = maps.foreground, maps.ridge
+        parts.append(maps.proposals)
     return PlaneMaps(foreground, ridge, suppress(joined(parts), reading.nms_iou))
 
 
@@ -148,7 +161,7 @@ def run_network(
     found = [_nothing(shape)] * len(planes)
     busy = [index for index, plane in enumerate(planes) if not shows_nothing(plane, statistics)]
     if busy:
-        batch = predictor.predict(reading.inputs([planes[index] for index in busy], predictor))
+        batch = reading.predictions([planes[index] for index in busy], predictor)
         for index, prediction in zip(busy, batch, strict=True):
             found[index] = _whole(prediction, reading)
     return found

@@ -125,6 +125,10 @@ class Predictor:
         """Channels of the input, see `normalize.normalize`."""
         return self.weights.channels
 
+    def padded(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of a plane of this shape as it is shown: multiples of the largest stride."""
+        return _padded(shape[0], self._stride), _padded(shape[1], self._stride)
+
     def predict(self, inputs: InputsNYXC) -> list[Prediction]:
         """Predict a batch.
 
@@ -146,7 +150,12 @@ class Predictor:
 
 def _pad(inputs: InputsNYXC, stride: int) -> InputsNYXC:
     """Mirror the lower and right edges up to multiples of a stride."""
-    edges = [(-n) % stride for n in inputs.shape[1:3]]
+    edges = [_padded(n, stride) - n for n in inputs.shape[1:3]]
     if not any(edges):
         return inputs
     return np.pad(inputs, ((0, 0), (0, edges[0]), (0, edges[1]), (0, 0)), mode="symmetric")
+
+
+def _padded(edge: int, step: int) -> int:
+    """The next multiple of a step."""
+    return edge + (-edge) % step

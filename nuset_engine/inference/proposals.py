@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from nuset_engine.anchors import LEVELS, AnchorLevel, anchor_boxes_at, decode
-from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN
+from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN, SidesN2
 
 TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
 
@@ -79,7 +80,7 @@ def decode_heads(heads: Sequence[HeadYXK], min_score: float, levels: Sequence[An
         chosen = logits > lowest
         if not chosen.any():
             continue
-        y, x, anchor = np.nonzero(chosen)
+        y, x, anchor = np.unravel_index(np.flatnonzero(chosen), chosen.shape)
         offsets = head[y[:, None], x[:, None], level.count + 4 * anchor[:, None] + np.arange(4)]
         boxes = decode(anchor_boxes_at(level, y, x, anchor), offsets)
         parts.append(Proposals(boxes.astype(np.float32), 1 / (1 + np.exp(-logits[chosen]))))
@@ -96,18 +97,14 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
     boxes = proposals.boxes
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = np.ones(len(proposals), bool)
-    # Boxes whose centres are further apart than half of both their sides, along each axis, share nothing.
-    reach = np.hypot(*((sides + sides.max(axis=0)) / 2).T)
-    centres = proposals.centres
-    tree = cKDTree(centres)
+    reach, centres = _reach(sides, max_iou), proposals.centres
+    tree = cKDTree(centres, compact_nodes=False, balanced_tree=False)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    for start in range(0, len(proposals), TOGETHER):
-        chunk = np.arange(start, min(start + TOGETHER, len(proposals)))
-        chunk = chunk[kept[chunk]]
-        if chunk.size == 0:
-            continue
-        near = tree.query_ball_point(centres[chunk], reach[chunk])
-        worse = np.concatenate([np.asarray(others, np.int64) for others in near])
+    start = 0
+    while (chunk := start + np.flatnonzero(kept[start:])[:TOGETHER]).size:
+        start = int(chunk[-1]) + 1
+        near = tree.query_ball_point(centres[chunk], reach[chunk], p=np.inf)
+        worse = np.fromiter(itertools.chain.from_iterable(near), np.int64)
         better = np.repeat(chunk, [len(others) for others in near])
         rivals = (worse > better) & kept[worse]
         better, worse = better[rivals], worse[rivals]
@@ -121,3 +118,14 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
             if kept[index]:
                 kept[worse[first:last]] = False
     return proposals.where(kept)
+
+
+def _reach(sides: SidesN2, max_iou: float) -> ScoresN:
+    """How far along either axis the centre of a box may lie from those of others whose IoU with it is too large, (N,).
+
+    Along each axis by itself the shared part over the joint one is no less than the IoU. Of two sides a and b whose
+    centres are d apart that is at most ``((a + b) / 2 - d) / ((a + b) / 2 + d)``, and at most ``a / b``.
+    """
+    longest = np.minimum(sides.max(axis=0), sides / max(max_iou, 1e-9))
+    reach: ScoresN = ((sides + longest) / 2).max(axis=1) * (1 - max_iou) / (1 + max_iou) + 0.01
+    return reach

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage as ndi
 from scipy.sparse import coo_matrix
@@ -84,7 +86,7 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     """
     keys, heights = [], []
     flat, landscape, width = labels.ravel(), ridge.ravel(), labels.shape[1]
-    inside = np.flatnonzero(flat)  # the background has no passes, and is most of the plane
+    inside = np.flatnonzero(flat != 0)  # the background has no passes, and is most of the plane
     size = int(flat[inside].max(initial=0)) + 1
     for step, here in ((width, inside[inside < flat.size - width]), (1, inside[inside % width < width - 1])):
         a, b = flat[here], flat[here + step]
@@ -182,12 +184,45 @@ def separate(
     labels.ravel()[inside] = single[owner]
     shared = inside[(seeds_in > 1)[owner]]
     if shared.size:
-        crowded = np.zeros(foreground.shape, bool)
-        crowded.ravel()[shared] = True
-        labels.ravel()[shared] = watershed(-ridge, markers, mask=crowded, connectivity=2).ravel()[shared]
+        flood(labels, ridge, markers, pieces, np.flatnonzero(seeds_in > 1))
         peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
         labels.ravel()[inside] = merge_shallow(labels, ridge, peaks, deepest)[labels.ravel()[inside]]
     return drop_small(labels, scores, min_area)
+
+
+def flood(labels: LabelsYX, ridge: PlaneF32, markers: LabelsYX, pieces: LabelsYX, crowded: IntsN) -> None:
+    """Divide some pieces (numbers in `pieces`) by a watershed of the distance map from their markers, in `labels`.
+
+    They are laid out side by side, so that the watershed goes over them alone and not over the whole plane; where that
+    would be no smaller, it goes over the plane.
+    """
+    boxes = ndi.find_objects(pieces)
+    parts = [(window, pieces[window] == number) for number in crowded for window in [boxes[number - 1]]]
+    places, shape = _side_by_side([own.shape for _, own in parts])
+    if shape[0] * shape[1] >= ridge.size:
+        chosen = np.bincount(crowded, minlength=len(boxes) + 1) > 0
+        places, shape = [(slice(None), slice(None))], ridge.shape
+        parts = [(places[0], chosen[pieces])]
+    depth, start, mask = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, bool)
+    for (window, own), place in zip(parts, places, strict=True):
+        mask[place] = own
+        np.multiply(markers[window], own, out=start[place])
+        np.negative(ridge[window], out=depth[place])
+    found = watershed(depth, start, mask=mask, connectivity=2)
+    for (window, own), place in zip(parts, places, strict=True):
+        np.copyto(labels[window], found[place], where=own)
+
+
+def _side_by_side(sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[slice, slice]], tuple[int, int]]:
+    """A place for each rectangle, a pixel apart, in rows of about the same width; and the shape (Y, X) of all."""
+    width = max(int(np.sqrt(sum((h + 1) * (w + 1) for h, w in sizes))), *(w + 1 for _, w in sizes), 1)
+    places, top, left, tall = [], 0, 0, 0
+    for height, wide in sizes:
+        if left + wide > width:
+            top, left, tall = top + tall, 0, 0
+        places.append((slice(top, top + height), slice(left, left + wide)))
+        left, tall = left + wide + 1, max(tall, height + 1)
+    return places, (top + tall, width)
 
 
 def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tuple[PixelsYX, ScoresN]:
@@ -206,7 +241,7 @@ def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tup
 def drop_small(labels: LabelsYX, scores: ScoresN, min_area: float) -> tuple[LabelsYX, ScoresN]:
     """Labels and scores without nuclei under `min_area` pixels, numbered 1..N again."""
     flat = labels.ravel()
-    areas = np.bincount(flat[np.flatnonzero(flat)], minlength=len(scores) + 1)[1 : len(scores) + 1]
+    areas = np.bincount(flat[flat != 0], minlength=len(scores) + 1)[1 : len(scores) + 1]
     return drop(labels, scores, areas >= max(min_area, 1))
 
 
@@ -216,7 +251,7 @@ def drop(labels: LabelsYX, scores: ScoresN, keep: FlagsN) -> tuple[LabelsYX, Sco
         return labels, scores
     renumber = np.zeros(len(keep) + 1, np.int32)
     renumber[1:][keep] = np.arange(1, keep.sum() + 1)
-    inside = np.flatnonzero(labels)
+    inside = np.flatnonzero(labels != 0)
     out = np.zeros(labels.shape, np.int32)
     out.ravel()[inside] = renumber[labels.ravel()[inside]]
     return out, scores[keep]

@@ -95,7 +95,8 @@ def nearest(
     part: LabelsYX, origin: tuple[int, int], step: tuple[float, float], window: tuple[slice, slice]
 ) -> LabelsYX:
     """As `resample_window`, each pixel from the nearest one; for labels."""
-    return part[np.ix_(*nearest_places(part.shape, origin, step, window))]
+    rows, columns = nearest_places(part.shape, origin, step, window)
+    return part.take(rows, axis=0).take(columns, axis=1)
 
 
 def nearest_places(

@@ -48,7 +48,7 @@ def reference(found: Proposals, limit: float) -> list[int]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 200), st.sampled_from([0.15, 0.35, 0.6]))
+@given(st.integers(0, 2**32 - 1), st.integers(0, 200), st.sampled_from([0, 0.15, 0.35, 0.6, 0.97]))
 def test_suppression_equals_brute_force(seed: int, count: int, limit: float) -> None:
     rng = np.random.default_rng(seed)
     corner, size = rng.uniform(0, 80, (count, 2)), rng.uniform(6, 60, (count, 2))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage as ndi
+from skimage.segmentation import watershed
 
 from nuset_engine.inference.proposals import EMPTY, Proposals
-from nuset_engine.inference.watershed import fill_small_holes, separate
+from nuset_engine.inference.watershed import fill_small_holes, flood, separate
 from nuset_engine.training.targets import distance_map
 
 
@@ -86,3 +90,38 @@ def test_holes_are_filled_by_size() -> None:
     assert filled[41, 41]
     assert not filled[55, 55]
     assert not filled[0, 0]
+
+
+def flooded_whole(pieces: np.ndarray, ridge: np.ndarray, markers: np.ndarray, crowded: np.ndarray) -> np.ndarray:
+    """What a watershed of the whole plane says of some pieces."""
+    return watershed(-ridge, markers, mask=np.isin(pieces, crowded), connectivity=2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(3, 9))
+def test_pieces_side_by_side_are_divided_as_they_are_in_the_plane(seed: int, count: int, radius: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = disks(*(rng.integers(0, 96, (count, 2))), radius=radius)
+    ridge = (distance_map(truth) + rng.normal(scale=0.05, size=truth.shape)).astype(np.float32)
+    pieces, number = ndi.label(truth > 0, np.ones((3, 3), bool))
+    markers = np.where(rng.random(truth.shape) < 0.02, rng.permutation(truth.size).reshape(truth.shape), 0)
+    markers = np.where(truth > 0, markers, 0).astype(np.int32)
+    crowded = np.flatnonzero(rng.random(number + 1) < 0.7)
+    crowded = crowded[crowded > 0]
+    labels = np.zeros(truth.shape, np.int32)
+    if crowded.size:
+        flood(labels, ridge, markers, pieces, crowded)
+    assert np.array_equal(labels, flooded_whole(pieces, ridge, markers, crowded))
+
+
+def test_pieces_around_each_other_are_divided_in_the_plane() -> None:
+    """Laid out side by side, rings within rings would take many times the plane."""
+    y, x = np.indices((90, 90)) - 45
+    rings = (np.maximum(abs(y), abs(x)) // 2 % 2 == 1) & (np.maximum(abs(y), abs(x)) < 44)
+    pieces, number = ndi.label(rings, np.ones((3, 3), bool))
+    ridge = np.random.default_rng(0).random(rings.shape).astype(np.float32)
+    markers = np.where(rings & ((x == 0) | (y == 0)), np.arange(1, rings.size + 1).reshape(rings.shape), 0)
+    labels, crowded = np.zeros(rings.shape, np.int32), np.arange(1, number + 1)
+    flood(labels, ridge, markers.astype(np.int32), pieces, crowded)
+    assert number > 5
+    assert np.array_equal(labels, flooded_whole(pieces, ridge, markers.astype(np.int32), crowded))
