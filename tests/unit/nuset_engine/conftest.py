@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cases.few_steps import few_steps
 
 from nuset_engine.segment import Segmenter
 
@@ -17,9 +18,6 @@ def segmenter() -> Segmenter:
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
-    """Training without tracing its step first, which takes as long as ten steps of a small network."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    """Training takes few steps, without what comes before long ones."""
+    with few_steps():
+        yield

@@ -21,7 +21,8 @@ from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_w
 SMALL = Architecture((4, 8, 8, 8, 8), 8)
 
 
-def random_network() -> keras.Model:
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
     """A small network whose normalisation layers have seen something."""
     keras.utils.set_random_seed(0)
     network = build_network(SMALL)
@@ -32,40 +33,46 @@ def random_network() -> keras.Model:
     return network
 
 
+@pytest.fixture(scope="module")
+def folded(network: keras.Model) -> keras.Model:
+    """Its twin for inference."""
+    return folded_network(network, SMALL)
+
+
 @pytest.fixture
-def stored(tmp_path: Path) -> WeightsInfo:
-    """Weights of `random_network` in a file."""
-    return save_weights(random_network(), tmp_path / "small.npz", {"architecture": SMALL.as_dict()})
+def stored(network: keras.Model, tmp_path: Path) -> WeightsInfo:
+    """Its weights in a file."""
+    return save_weights(network, tmp_path / "small.npz", {"architecture": SMALL.as_dict()})
 
 
-def test_answers_have_the_promised_shapes() -> None:
-    maps, *heads = random_network()(np.zeros((2, 64, 48, CHANNELS), np.float32))
+def test_answers_have_the_promised_shapes(network: keras.Model) -> None:
+    maps, *heads = network(np.zeros((2, 64, 48, CHANNELS), np.float32))
     assert maps.shape == (2, 64, 48, 2)
     assert [tuple(h.shape) for h in heads] == [(2, 64 // lv.stride, 48 // lv.stride, 5 * lv.count) for lv in LEVELS]
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (16, 48)])
-def test_the_twin_for_inference_is_the_same_function(shape: tuple[int, int]) -> None:
-    network = random_network()
+def test_the_twin_for_inference_is_the_same_function(
+    network: keras.Model, folded: keras.Model, shape: tuple[int, int]
+) -> None:
     x = np.random.default_rng(1).normal(size=(1, *shape, CHANNELS)).astype(np.float32)
-    folded = folded_network(network, SMALL)
     assert not any("norm" in layer.name or "double" in layer.name for layer in folded.layers)
     for one, other in zip(network(x, training=False), folded(x), strict=True):
         assert np.allclose(one, other, atol=1e-4)
 
 
-@pytest.mark.parametrize("folded", [False, True])
-def test_a_network_that_is_to_be_filled_draws_nothing(folded: bool) -> None:
-    empty = build_network(SMALL, folded=folded, kernels="zeros")
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_network_that_is_to_be_filled_draws_nothing(quick: bool) -> None:
+    empty = build_network(SMALL, folded=quick, kernels="zeros")
     kernels = [np.asarray(layer.kernel) for layer in empty.layers if hasattr(layer, "kernel")]
     assert len(kernels) > 20
     assert not any(kernel.any() for kernel in kernels)
 
 
-def test_weights_survive_the_file_as_float16(stored: WeightsInfo) -> None:
-    again = build_network(SMALL)
+def test_weights_survive_the_file_as_float16(network: keras.Model, stored: WeightsInfo) -> None:
+    again = build_network(SMALL, kernels="zeros")
     load_weights(again, find_weights(stored.path))
-    for one, other in zip(random_network().get_weights(), again.get_weights(), strict=True):
+    for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
         assert np.allclose(one, other, rtol=1e-3, atol=1e-6)
     with np.load(stored.path) as arrays:
         assert arrays["encoder1_conv1/kernel"].dtype == np.float16
@@ -89,14 +96,14 @@ def test_a_manifest_that_is_none_is_refused(stored: WeightsInfo) -> None:
         find_weights(stored.path)
 
 
-def test_weights_may_name_others_for_single_planes(stored: WeightsInfo, tmp_path: Path) -> None:
+def test_weights_may_name_others_for_single_planes(network: keras.Model, stored: WeightsInfo, tmp_path: Path) -> None:
     """What identifies them changes with either file."""
     manifest = {"architecture": SMALL.as_dict(), "single_planes": "small"}
-    save_weights(random_network(), tmp_path / "both.npz", manifest)
+    save_weights(network, tmp_path / "both.npz", manifest)
     both = find_weights(tmp_path / "both.npz")
     assert both.single_planes == find_weights(stored.path)
     seen = {stored.sha256, json.loads((tmp_path / "both.json").read_text())["sha256"], both.sha256}
-    save_weights(build_network(SMALL), stored.path, {"architecture": SMALL.as_dict()})
+    save_weights(build_network(SMALL, kernels="zeros"), stored.path, {"architecture": SMALL.as_dict()})
     seen.add(find_weights(both.path).sha256)
     assert len(seen) == 3, "the two files hold the same arrays at first"
     stored.path.unlink()
@@ -106,7 +113,7 @@ def test_weights_may_name_others_for_single_planes(stored: WeightsInfo, tmp_path
 
 def test_weights_of_another_network_are_refused(stored: WeightsInfo) -> None:
     with pytest.raises(EngineError, match="does not fit"):
-        load_weights(build_network(Architecture((4, 8, 8, 8, 16), 8)), stored)
+        load_weights(build_network(Architecture((4, 8, 8, 8, 16), 8), kernels="zeros"), stored)
 
 
 @pytest.mark.parametrize("name", shipped_weights())

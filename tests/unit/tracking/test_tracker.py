@@ -202,7 +202,10 @@ def test_a_long_movie_does_not_grow_the_state() -> None:
     assert max(sizes[15:]) < 1.1 * max(sizes[8:15])
 
 
-@pytest.mark.parametrize(("memory", "lag"), [(0, 1), (0, 3), (1, 3), (2, 3), (2, 5)])
+@pytest.mark.parametrize(
+    ("memory", "lag"),
+    [(0, 1), (1, 3), (2, 5), *(pytest.param(*more, marks=pytest.mark.long) for more in ((0, 3), (2, 3)))],
+)
 def test_what_is_forgotten_is_never_missed(monkeypatch: pytest.MonkeyPatch, memory: int, lag: int) -> None:
     """A tracker that keeps every frame for ever comes to the same tracks, whatever is lost, divides and comes back."""
     params = TrackingParams(lag_frames=lag, memory_frames=memory)

@@ -84,9 +84,8 @@ def config(folder: Path, output: Path, **changes: object) -> TrainingConfig:
     return replace(base, **changes)
 
 
-def answers(info: WeightsInfo, *inputs: np.ndarray) -> list[np.ndarray]:
+def answers(network: keras.Model, info: WeightsInfo, *inputs: np.ndarray) -> list[np.ndarray]:
     """What the network of weights answers as it was trained, nothing folded."""
-    network = MODELS[info.model].build(Architecture.of(info.architecture), kernels="zeros")
     load_weights(network, info)
     return [np.asarray(one) for one in keras.tree.flatten(network(list(inputs) if inputs[1:] else inputs[0]))]
 
@@ -107,7 +106,8 @@ def test_what_is_trained_is_stored_and_answers_as_it_did(
     header = (tmp_path / "mine.history.csv").read_text().splitlines()[0]
     assert header.split(",")[4:-1] == list(MODELS[name].parts)
     x = np.random.default_rng(1).normal(size=(2, 32, 48, CHANNELS)).astype(np.float32)
-    maps, *heads = answers(info, x)
+    network = MODELS[name].build(Architecture.of(info.architecture), kernels="zeros")
+    maps, *heads = answers(network, info, x)
     assert len(heads) == len(MODELS[name].levels)
     for index, one in enumerate(predictor_of(info).predict(x)):
         assert np.allclose(one.foreground, sigmoid(maps[index, ..., 0]), atol=1e-4)
@@ -123,7 +123,7 @@ def test_masks_are_learned_and_drawn_in_the_networks_own_boxes(
     trained = trainer.train(config(folder, tmp_path / "mine.npz", model=model.name))
     header = (tmp_path / "mine.history.csv").read_text().splitlines()[0]
     assert header.split(",")[4:-1] == list(model.parts)
-    network = model.build(Architecture.of(trained.architecture))
+    network = model.build(Architecture.of(trained.architecture), kernels="zeros")
     load_weights(network, trained)
     for layer in network.layers:
         if layer.name.endswith("_score"):  # so sure of some that they get masks
@@ -134,7 +134,7 @@ def test_masks_are_learned_and_drawn_in_the_networks_own_boxes(
     assert isinstance(one, MaskedPrediction)
     assert isinstance(one.found, MaskedProposals)
     assert len(one.found) > 3
-    *_, masks = answers(info, x, one.found.boxes[None])
+    *_, masks = answers(network, info, x, one.found.boxes[None])
     assert np.allclose(one.found.masks, sigmoid(masks[..., 0]), atol=1e-4)
     least = float(np.median(one.found.scores))
     assert (one.proposals(least).scores >= least).all()

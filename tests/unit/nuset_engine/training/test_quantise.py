@@ -31,15 +31,21 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsInfo:
-    """A user's weights, and ranges measured on few crops."""
-    monkeypatch.setattr(module, "CROPS", 4)
-    monkeypatch.setattr(module, "COMPARED", 2)
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """Small and untrained."""
     keras.utils.set_random_seed(0)
     network = build_network(SMALL)
     kernel, _ = network.get_layer("maps").get_weights()
     network.get_layer("maps").set_weights([kernel, np.array([-2.0, 0.0])])  # untrained, every pixel is undecided
+    return network
+
+
+@pytest.fixture
+def mine(network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsInfo:
+    """A user's weights, and ranges measured on few crops."""
+    monkeypatch.setattr(module, "CROPS", 4)
+    monkeypatch.setattr(module, "COMPARED", 2)
     return save_weights(network, tmp_path / "mine.npz", {"architecture": SMALL.as_dict()})
 
 

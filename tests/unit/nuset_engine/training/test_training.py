@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases.few_steps import few_steps
 from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
@@ -54,7 +55,6 @@ class StoppedError(Exception):
 @pytest.fixture(scope="module")
 def continued(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
     """Weights from a short run that was interrupted, of which the second validation was the best; what it said then."""
-    import tensorflow as tf
 
     def interrupt(sentence: str) -> None:
         if sentence.startswith("step 1:"):
@@ -62,13 +62,11 @@ def continued(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
     output, losses = tmp_path_factory.mktemp("run") / "mine.npz", iter(VALIDATION)
     notes, told = list[str](), list[str]()
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, few_steps():
         patch.setattr(trainer, "_validation_loss", lambda *_: next(losses))
-        tf.config.run_functions_eagerly(True)
         with pytest.raises(StoppedError):
             train(config(folder, output), note=interrupt, every=1)
         train(config(folder, output), note=notes.append, every=1, tell=lambda what, /, **_: told.append(what))
-        tf.config.run_functions_eagerly(False)
     return output, notes, told
 
 
@@ -148,13 +146,14 @@ def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, 
 
 
 def test_a_blend_lies_between_the_start_and_what_was_learned(folder: Path, trained: Path, tmp_path: Path) -> None:
+    run = prepare(config(folder, tmp_path / "mine.npz", start_from=str(trained)))
+    for variable in run.trainer.trainable_variables:
+        variable.assign_add(np.ones(variable.shape))
+    for average in run.optimizer._model_variables_moving_average:
+        average.assign_add(np.ones(average.shape))
     runs = {}
     for blend in (0.25, 1.0):
-        run = prepare(config(folder, tmp_path / f"{blend}.npz", start_from=str(trained), blend=blend))
-        for variable in run.trainer.trainable_variables:
-            variable.assign_add(np.ones(variable.shape))
-        for average in run.optimizer._model_variables_moving_average:
-            average.assign_add(np.ones(average.shape))
+        run.config = replace(run.config, blend=blend)
         runs[blend] = run.averaged().get_layer("encoder1_conv1").get_weights()[0]
     with np.load(trained) as stored:
         start = stored["encoder1_conv1/kernel"].astype(np.float32)
