@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.arrays import PlaneYX
+from nuset_engine.arrays import IntsN, PlaneYX
+from nuset_engine.assignment import assign
 from nuset_engine.inference.passes import run_network
-from nuset_engine.inference.proposals import EMPTY, Proposals
+from nuset_engine.inference.proposals import EMPTY, Proposals, box_ious
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
@@ -22,6 +23,9 @@ from nuset_engine.runtime.choice import read_by
 from nuset_engine.runtime.names import AUTO
 from nuset_engine.segment import Segmenter
 from nuset_engine.weights import find_weights
+
+SAME_EVENT_IOU = 0.15
+"""Least intersection over union of boxes of neighbouring slices that are one event: phases change their outline."""
 
 
 class EventDetector:
@@ -105,3 +109,35 @@ def in_source_pixels(found: Proposals, network: tuple[int, ...], source: tuple[i
     scale = np.array([source[0] / network[0], source[1] / network[1]] * 2, np.float32)
     limits = np.array([source[0], source[1]] * 2, np.float32)
     return Proposals(np.clip(found.boxes * scale, 0, limits), found.scores)
+
+
+def linked(slices: Sequence[Proposals], min_iou: float = SAME_EVENT_IOU) -> list[IntsN]:
+    """Number the events of a stack, of which each box shows a section.
+
+    Parameters
+    ----------
+    slices : sequence of Proposals
+        From the first slice to the last.
+    min_iou : float
+        Boxes of neighbouring slices that overlap so much are one event; each has at most one box before it and one
+        after it, those that overlap most.
+
+    Returns
+    -------
+    list of (N,) int64
+        For each slice the numbers of its boxes, from 1 in the order in which events begin.
+    """
+    numbers: list[IntsN] = []
+    count = 0
+    for z, here in enumerate(slices):
+        mine = np.zeros(len(here), np.int64)
+        if z and len(here) and len(slices[z - 1]):
+            iou = box_ious(slices[z - 1].boxes, here.boxes)
+            before, after = np.nonzero(iou >= min_iou)
+            chosen = assign(before, after, iou[before, after])
+            mine[after[chosen]] = numbers[-1][before[chosen]]
+        new = mine == 0
+        mine[new] = count + 1 + np.arange(new.sum())
+        count += int(new.sum())
+        numbers.append(mine)
+    return numbers

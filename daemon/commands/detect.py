@@ -1,8 +1,9 @@
 """Find rare events such as mitoses among nuclei: DIR/<stem>.events.csv, a box with its confidence per event and slice.
 
-Columns: t, z, y0, x0, y1, x1 (pixels, half open), score. The weights `mitosis` come with the package and know
-synthetic mitoses alone; for your cells, train on images in which only the events are labelled:
-`nusetd train --mode events --from mitosis`.
+Columns: t, z, y0, x0, y1, x1 (pixels, half open), score, source_t, event (one number for the boxes of neighbouring
+slices that show one event). The weights `mitosis` come with the package and know synthetic mitoses alone; for your
+cells, train on images in which only the events are labelled, `nusetd train --mode events --from mitosis`, or on
+divisions that you confirmed, `nusetd train --mode events --from-corrections`.
 """
 
 from __future__ import annotations

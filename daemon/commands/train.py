@@ -42,6 +42,7 @@ SETTINGS = (
     "seed",
     "precision",
 )
+MITOSIS = "mitosis"
 MODELS = ("nuset", "unet", "paper", "mask-rcnn")
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
@@ -97,8 +98,17 @@ def _add_corrections(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="ACQ",
         help="learn from what people corrected and confirmed of acquisitions, and say on time points that are held out "
-        "(--held-out, else a fifth) whether the new weights are better",
+        "(--held-out, else a fifth) whether the new weights are better; with --mode events from divisions: a nucleus "
+        "that divides next is in mitosis",
     )
+    parser.add_argument(
+        "--divisions",
+        choices=("confirmed", "undoubted"),
+        help="with --mode events, from which divisions to learn: those that a person confirmed or drew, or also those "
+        "that are hardly ever wrong (confirmed)",
+    )
+    frames = "with --mode events, in how many of its last frames a nucleus that divides is in mitosis (1)"
+    parser.add_argument("--mitosis-frames", type=options.positive_int, metavar="N", help=frames)
     options.add_database(parser)
 
 
@@ -148,11 +158,16 @@ def execute(arguments: argparse.Namespace) -> int:
     """Train and say where the weights are, or quantise what is there."""
     given = (arguments.images, arguments.labels, arguments.seen)
     options.existing([folder for folder in given if folder is not None])
+    from daemon.errors import UsageError
     from daemon.installation.kept_weights import located
     from nuset_engine.training.config import TUNING, TrainingConfig
 
     if arguments.quantise:
         return _quantise(arguments)
+    if arguments.from_corrections and arguments.mode == "events":
+        return _learn_mitoses(arguments)
+    if arguments.divisions or arguments.mitosis_frames:
+        raise UsageError("--divisions and --mitosis-frames belong to --mode events --from-corrections: give these too.")
     if arguments.from_corrections:
         return _learn(arguments)
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
@@ -179,7 +194,6 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig) -> None:
 def _learn(arguments: argparse.Namespace) -> int:
     """Train on what people corrected, and say whether that made the weights better where nothing was learned."""
     from daemon.configuration.service_config import DEFAULT_WEIGHTS
-    from daemon.errors import UsageError
     from daemon.files.learning import compare, take_corrected
     from daemon.installation.kept_weights import located
     from daemon.jobs.training_order import NEW, PRESENT
@@ -187,8 +201,7 @@ def _learn(arguments: argparse.Namespace) -> int:
     from nuset_engine.training.config import FROM_CORRECTIONS, TrainingConfig
     from storage import naming
 
-    if arguments.images or arguments.labels or arguments.seen or arguments.mode == "events":
-        raise UsageError("--from-corrections brings images and labels of nuclei: leave out --images, --labels, --mode.")
+    _refuse_images(arguments)
     present = arguments.start_from or DEFAULT_WEIGHTS
     chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     chosen = {**FROM_CORRECTIONS, **chosen, "start_from": located(present)}
@@ -206,6 +219,43 @@ def _learn(arguments: argparse.Namespace) -> int:
         found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
     write_table(found.table(arguments.output.stem, present), "table")
     say(found.verdict(arguments.output.stem, present, examples.held_out))
+    return 0
+
+
+def _refuse_images(arguments: argparse.Namespace) -> None:
+    from daemon.errors import UsageError
+
+    if arguments.images or arguments.labels or arguments.seen:
+        raise UsageError("--from-corrections brings images and labels: leave out --images, --labels and --seen.")
+
+
+def _learn_mitoses(arguments: argparse.Namespace) -> int:
+    """Train on nuclei that divide next, and say whether that made the weights better where nothing was learned."""
+    from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
+    from daemon.installation.kept_weights import located
+    from daemon.jobs.training_order import NEW, PRESENT
+    from daemon.output import complain, say, write_table
+    from nuset_engine.training.config import FROM_DIVISIONS, TrainingConfig
+    from storage import naming
+
+    _refuse_images(arguments)
+    present = arguments.start_from or MITOSIS
+    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+    chosen = {**FROM_DIVISIONS, **chosen, "start_from": located(present)}
+    held_out, divisions = chosen.pop("held_out", None), arguments.divisions or CONFIRMED
+    url, frames = naming.database_url(arguments.database), arguments.mitosis_frames or 1
+    examples = take_divisions(url, arguments.from_corrections, arguments.output, held_out, frames, divisions)
+    complain(f"{examples.learned} nuclei that divide to learn from, {examples.held_out} held out: {examples.folder}")
+    images, labels, seen = examples.to_learn
+    _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen))
+    if not examples.held_out:
+        say("Nothing was held out, so nobody knows whether they are better: confirm a later division too.")
+        return 0
+    found = compare_events(examples, str(arguments.output), located(present))
+    if arguments.report is not None:
+        found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
+    write_table(found.table(arguments.output.stem, present), "table")
+    say(found.verdict(arguments.output.stem, present))
     return 0
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from daemon.configuration.config import UnclearChannel
     from nuset_engine.events import EventDetector
 
-COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score", "source_t")
+COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score", "source_t", "event")
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,24 @@ def _events(image: Path, options: DetectOptions, detector: EventDetector) -> lis
         planes = NuclearPlanes(options.nuclear_channel, options.unclear_channel, lambda: detector.nuclei).of(
             acquisition
         )
-        return [
-            (*row, acquisition.source_t(t))
-            for t in acquisition.time_points
-            for row in _time_point(planes(t), t, detector)
-        ]
+        rows: list[tuple[int | float, ...]] = []
+        for t in acquisition.time_points:
+            first = max((int(row[-1]) for row in rows), default=0)
+            rows += _time_point(planes(t), t, acquisition.source_t(t), first, detector)
+        return rows
 
 
-def _time_point(planes: Sequence[PlaneYX], t: int, detector: EventDetector) -> list[tuple[int | float, ...]]:
-    slices = detector.detect(planes)
+def _time_point(
+    planes: Sequence[PlaneYX], t: int, source_t: int, first: int, detector: EventDetector
+) -> list[tuple[int | float, ...]]:
+    """Rows of a time point, whose events are numbered on from `first`."""
+    from nuset_engine.events import linked
+
+    slices = list(detector.detect(planes))
     return [
-        (t, z, *(round(float(side), 1) for side in box), round(float(score), 3))
-        for z, events in enumerate(slices)
-        for box, score in zip(events.boxes, events.scores, strict=True)
+        (t, z, *(round(float(side), 1) for side in box), round(float(score), 3), source_t, first + int(number))
+        for z, (events, numbers) in enumerate(zip(slices, linked(slices), strict=True))
+        for box, score, number in zip(events.boxes, events.scores, numbers, strict=True)
     ]
 
 

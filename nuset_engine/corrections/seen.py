@@ -49,10 +49,10 @@ def seen_part(
         return start
     near = ndimage.distance_transform_edt(~start, sampling=spacing)
     away = ndimage.distance_transform_edt(~other, sampling=spacing)
-    return (near <= MARGIN * _diameter(labels, spacing)) & (near < away)
+    return (near <= MARGIN * usual_diameter(labels, spacing)) & (near < away)
 
 
-def _diameter(labels: LabelsZYX, spacing: VoxelSize) -> float:
+def usual_diameter(labels: LabelsZYX, spacing: VoxelSize) -> float:
     """Median diameter of the nuclei, as balls or discs."""
     sizes = np.bincount(labels.ravel())[1:]
     size = float(np.median(sizes[sizes > 0]))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from nuset_engine.anchors import LEVELS, AnchorLevel, anchor_boxes_at, decode
-from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, PointsYX32, ScoresN, SidesN2
+from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, MatrixF32, PointsYX32, ScoresN, SidesN2
 
 TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
 
@@ -129,3 +129,12 @@ def _reach(sides: SidesN2, max_iou: float) -> ScoresN:
     longest = np.minimum(sides.max(axis=0), sides / max(max_iou, 1e-9))
     reach: ScoresN = ((sides + longest) / 2).max(axis=1) * (1 - max_iou) / (1 + max_iou) + 0.01
     return reach
+
+
+def box_ious(one: BoxesN4, other: BoxesN4) -> MatrixF32:
+    """Intersection over union (N, M) of boxes (N, 4) and (M, 4)."""
+    shared = np.minimum(one[:, None, 2:], other[None, :, 2:]) - np.maximum(one[:, None, :2], other[None, :, :2])
+    overlap = np.prod(np.clip(shared, 0, None), axis=-1)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (one, other)]
+    iou: MatrixF32 = overlap / np.maximum(areas[0][:, None] + areas[1][None] - overlap, 1e-6)
+    return iou

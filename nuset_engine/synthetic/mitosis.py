@@ -26,6 +26,8 @@ class MitoticSlice:
     image : (Y, X) float32
     events : (Y, X) int32
         Mitotic figures alone; the two halves of an anaphase are one.
+    faint : (Y, X) int32
+        Sections of mitotic figures that are too small for a label.
     nuclei : (Y, X) int32
         All nuclei, the mitotic ones included.
     diameter_px : float
@@ -34,6 +36,7 @@ class MitoticSlice:
 
     image: PlaneF32
     events: LabelsYX
+    faint: LabelsYX
     nuclei: LabelsYX
     diameter_px: float
 
@@ -155,4 +158,6 @@ def _slice(picture: PlaneYX, plane: LabelsYX, event_of: IntsN, diameter_px: floa
     nuclei = np.where(kept[plane], plane, 0).astype(np.int32)
     events = event_of[nuclei]
     large = np.bincount(events.ravel(), minlength=int(event_of.max()) + 1) >= 2 * least
-    return MitoticSlice(picture.astype(np.float32), np.where(large[events], events, 0), nuclei, diameter_px)
+    events = np.where(large[events], events, 0)
+    faint = np.where(events > 0, 0, event_of[plane])
+    return MitoticSlice(picture.astype(np.float32), events, faint, nuclei, diameter_px)

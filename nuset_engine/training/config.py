@@ -27,6 +27,8 @@ FROM_CORRECTIONS: dict[str, Any] = {
     "scores": "fitted",
 }
 """Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
+FROM_DIVISIONS: dict[str, Any] = {"steps": 600, "learning_rate": 2e-4, "crop_px": 128, "synthetic_share": 0.4}
+"""Usual settings for nuclei that divide next: a few mitoses of one kind, beside the synthetic ones of all."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ class TrainingConfig:
             faults.append(f"blend = {self.blend} needs weights to start from (start_from)")
         if (self.images is None) != (self.labels is None):
             faults.append("images and labels belong together: give both folders, or neither for synthetic images alone")
-        if self.seen is not None and (self.images is None or self.mode == "events"):
-            faults.append("seen belongs to images and labels of nuclei: give these as well, and no events")
+        if self.seen is not None and self.images is None:
+            faults.append("seen belongs to images and labels: give these as well")
         if self.scores == "fitted" and (self.images is None or self.mode == "events"):
             faults.append("scores are fitted to images and labels of nuclei: give these, and no events")
         if self.sizes == "measured" and not self.start_from:

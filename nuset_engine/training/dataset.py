@@ -20,13 +20,11 @@ from nuset_engine.planes.normalize import sample_values
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
-from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.training.augment import AugmentParams, random_intensity, random_normalize, random_warp
 from nuset_engine.training.targets import (
     UNSEEN,
     Targets,
     anchor_targets,
-    attention_weights,
     border_weights,
     make_targets,
     median_diameter,
@@ -35,8 +33,9 @@ from nuset_engine.training.targets import (
 )
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
-SHOWN_AS_SLICE, SLICE_SHOWN_SO, EVENT_SHOWN_SO = 0.2, 0.85, 0.5  # chances to be shown as a slice of a stack
+SHOWN_AS_SLICE, SLICE_SHOWN_SO = 0.2, 0.85  # chances to be shown as a slice of a stack
 LARGEST_MISMATCH = 1.7  # between labelled and measured size
+FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
 
 
@@ -53,7 +52,9 @@ class Example:
     diameter_px : float
         Median nucleus diameter at the stored resolution.
     focus : (N, 2) float32
-        Places that crops are drawn to: rare events, none otherwise.
+        Places that crops are drawn to: rare events, or nuclei that somebody looked at.
+    focused : float
+        Chance of a crop to be drawn to one of these.
     stacked : float
         Chance that it is shown as a slice of a stack; there is more of it for what is one. Each kind is also shown as
         the other, for stacks hold thin samples, and single planes are taken of thick ones.
@@ -69,6 +70,7 @@ class Example:
     weights: PlaneF32 = field(repr=False)
     diameter_px: float
     focus: PointsYX32 = field(repr=False, default_factory=lambda: np.zeros((0, 2), np.float32))
+    focused: float = FOCUSED
     stacked: float = SHOWN_AS_SLICE
     seen: MaskYX | None = field(repr=False, default=None)
     either_way: bool = False
@@ -100,21 +102,22 @@ def make_example(
     EngineError
         If shapes differ or the labels are no instance labels.
     """
-    _check_pair(name, image, labels)
-    if seen is not None and seen.shape != labels.shape:
-        raise EngineError(f"{name}: what was seen is {seen.shape}, its labels {labels.shape}: export them again.")
+    check_pair(name, image, labels)
+    check_seen(name, labels, seen)
     diameter = median_diameter(labels)
     either_way = may_be_inverted(sample_values(image))  # if not, the engine shows it as it is, whatever the labels say
     image = bright_nuclei(image, labels) if either_way else image
-    small, truth, stored = _stored(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
+    small, truth, stored = stored_as(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
     if measure is not None and np.isfinite(diameter):
         ratio = measure(image) / diameter
         stored *= ratio if 1 / LARGEST_MISMATCH < ratio < LARGEST_MISMATCH else 1
     if seen is None or seen.all():
         return Example(name, small, truth, border_weights(truth), stored, either_way=either_way)
-    part = resample_labels(seen.astype(np.uint8), (truth.shape[0], truth.shape[1])) > 0
+    part = seen_as(truth, seen)
     focus = centres_of(renumbered(truth * part)) if (truth * part).any() else centres_of(part.astype(np.int32))
-    return Example(name, small, truth, border_weights(truth), stored, focus, seen=part, either_way=either_way)
+    return Example(
+        name, small, truth, border_weights(truth), stored, focus, focused=1.0, seen=part, either_way=either_way
+    )
 
 
 def bright_nuclei(image: PlaneYX, labels: LabelsYX) -> PlaneYX:
@@ -125,23 +128,6 @@ def bright_nuclei(image: PlaneYX, labels: LabelsYX) -> PlaneYX:
     return image if np.median(image[inside]) >= np.median(image[~inside]) else -image.astype(np.float32)
 
 
-def make_event_example(name: str, image: PlaneYX, labels: LabelsYX, diameter_px: float) -> Example:
-    """Check a pair whose labels are rare events, and bring it near the trained size.
-
-    Parameters
-    ----------
-    name : str
-    image : (Y, X)
-    labels : (Y, X) int
-        Events alone; ordinary nuclei are 0.
-    diameter_px : float
-        Median diameter of all nuclei, which the labels do not tell.
-    """
-    _check_pair(name, image, labels)
-    small, truth, stored = _stored(image, labels, diameter_px)
-    return Example(name, small, truth, attention_weights(truth, stored), stored, centres_of(truth))
-
-
 def centres_of(labels: LabelsYX) -> PointsYX32:
     """(N, 2) float32: middle of the box of each label."""
     return np.array(
@@ -150,7 +136,19 @@ def centres_of(labels: LabelsYX) -> PointsYX32:
     ).reshape(-1, 2)
 
 
-def _check_pair(name: str, image: PlaneYX, labels: LabelsYX) -> None:
+def check_seen(name: str, labels: LabelsYX, seen: MaskYX | None) -> None:
+    """Refuse what was seen of another image."""
+    if seen is not None and seen.shape != labels.shape:
+        raise EngineError(f"{name}: what was seen is {seen.shape}, its labels {labels.shape}: export them again.")
+
+
+def seen_as(stored: LabelsYX, seen: MaskYX) -> MaskYX:
+    """What was seen, at the resolution of labels as they are stored."""
+    return resample_labels(seen.astype(np.uint8), (stored.shape[0], stored.shape[1])) > 0
+
+
+def check_pair(name: str, image: PlaneYX, labels: LabelsYX) -> None:
+    """Refuse labels of another image, and what are none."""
     if image.shape != labels.shape or image.ndim != 2:
         raise EngineError(
             f"{name}: image {image.shape} and labels {labels.shape} must be planes of equal shape (Y, X); "
@@ -163,7 +161,7 @@ def _check_pair(name: str, image: PlaneYX, labels: LabelsYX) -> None:
         )
 
 
-def _stored(image: PlaneYX, labels: LabelsYX, diameter_px: float) -> tuple[PlaneF32, LabelsYX, float]:
+def stored_as(image: PlaneYX, labels: LabelsYX, diameter_px: float) -> tuple[PlaneF32, LabelsYX, float]:
     """Image, labels and diameter at the resolution at which they are kept."""
     factor = float(np.clip(diameter_px, TRAINED_DIAMETER_PX, FINEST_STORED_PX) / diameter_px)
     small = resample(image, scaled_shape(image.shape, factor))
@@ -240,22 +238,6 @@ def synthetic_examples(rng: np.random.Generator, params: SyntheticParams) -> lis
     ]
 
 
-def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
-    """New synthetic examples of rare events: the slices of a stack in which some nuclei are in mitosis."""
-    return [
-        Example(
-            "synthetic",
-            part.image,
-            part.events,
-            attention_weights(part.events, part.diameter_px),
-            part.diameter_px,
-            centres_of(part.events),
-            EVENT_SHOWN_SO,
-        )
-        for part in mitotic_slices(rng)
-    ]
-
-
 def negative_of(example: Example) -> Example:
     """The negative of an example, in which nuclei are dark; there is nothing to find, not between them either."""
     empty = np.zeros_like(example.labels)
@@ -280,7 +262,6 @@ class CropSampler:
     """
 
     POOL = 150
-    FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
     # Weights that learn dark nuclei alone come to see some in the negative too, and the engine decides by that.
     NEGATIVES = 0.15
 
@@ -324,7 +305,7 @@ class CropSampler:
             example = negative_of(example)
         zoom = TRAINED_DIAMETER_PX / example.diameter_px
         near = None
-        if len(example.focus) and (example.seen is not None or rng.random() < self.FOCUSED):
+        if len(example.focus) and (example.focused == 1 or rng.random() < example.focused):
             near = example.focus[rng.integers(len(example.focus))]
         warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)

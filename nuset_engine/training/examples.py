@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.arrays import PlaneYX
+from nuset_engine.arrays import MaskYX, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.models.base import Model
 from nuset_engine.planes.colour import grey
@@ -19,13 +19,12 @@ from nuset_engine.training.dataset import (
     CropSampler,
     Example,
     by_checksum,
-    event_examples,
-    make_event_example,
     make_example,
     read_image,
     read_pairs,
     synthetic_examples,
 )
+from nuset_engine.training.event_images import event_examples, make_event_example
 from nuset_engine.training.score_fit import Judged
 
 
@@ -50,7 +49,7 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
     note(f"{len(train)} images to train on, {len(validate)} to validate on")
-    load = _event_loader() if config.mode == "events" else _loader(config)
+    load = _event_loader(config) if config.mode == "events" else _loader(config)
     return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
 
 
@@ -59,10 +58,14 @@ def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
     measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
 
     def load(name: str, image: Path, labels: Path) -> Example:
-        seen = None if config.seen is None else read_image(config.seen / labels.name) > 0
-        return make_example(name, grey(read_image(image)), read_image(labels), measure, seen)
+        return make_example(name, grey(read_image(image)), read_image(labels), measure, _seen(config, labels))
 
     return load
+
+
+def _seen(config: TrainingConfig, labels: Path) -> MaskYX | None:
+    """Where somebody looked at labels (Y, X); None: everywhere."""
+    return None if config.seen is None else read_image(config.seen / labels.name) > 0
 
 
 def _measure(weights: str) -> Callable[[PlaneYX], float]:
@@ -78,7 +81,7 @@ def _measure(weights: str) -> Callable[[PlaneYX], float]:
     return measured
 
 
-def _event_loader() -> Callable[[str, Path, Path], Example]:
+def _event_loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
     """Loads images of rare events; how large the nuclei in them are, the shipped weights say."""
     from nuset_engine.segment import Segmenter
 
@@ -90,7 +93,7 @@ def _event_loader() -> Callable[[str, Path, Path], Example]:
         if known.is_blank:
             raise EngineError(f"{name}: no nucleus can be made out, so its scale is unknown; remove the image.")
         bright = -plane.astype(np.float32) if known.inverted else plane
-        return make_event_example(name, bright, read_image(labels), known.diameter_px)
+        return make_event_example(name, bright, read_image(labels), known.diameter_px, _seen(config, labels))
 
     return load
 
@@ -124,6 +127,5 @@ def judged_images(config: TrainingConfig, most: int) -> list[Judged]:
     train, validate, _ = split(list(pairs), config.held_out, config.validation)
     found = []
     for image, labels in (pairs[name] for name in [*validate, *train][:most]):
-        seen = None if config.seen is None else read_image(config.seen / labels.name) > 0
-        found.append(Judged(grey(read_image(image)), read_image(labels), seen))
+        found.append(Judged(grey(read_image(image)), read_image(labels), _seen(config, labels)))
     return found

@@ -87,14 +87,14 @@ def corrected_examples(
                 raise WrongRequestError(
                     f"Nobody corrected or confirmed a nucleus of {row.name}: do so first, with `nusetd correct`."
                 )
-        count = _held_out(len(points), held_out)
+        count = held_out_of(len(points), held_out)
         taken = json.dumps([[row.id, t, *_said(connection, row.id, t)] for row, t in points] + [count])
-        lies_there = _read(folder / TAKEN)
+        lies_there = taken_of(folder)
         if begun and lies_there is not None and lies_there != taken:
             raise WrongRequestError(
                 f"More was corrected since {folder.name} was written and learned from: give another --output."
             )
-        kept = {int((index + 0.5) * len(points) / count) for index in range(count)}
+        kept = evenly(len(points), count)
         if lies_there != taken:
             replacing.remove(folder)
             for index, (row, t) in enumerate(points):
@@ -109,16 +109,29 @@ def _said(connection: Connection, acquisition: int, t: int) -> tuple[list[int], 
     return sorted(said.labels), sorted(said.places)
 
 
-def _read(file: Path) -> str | None:
+def taken_of(folder: Path) -> str | None:
+    """What was said of what lies in a folder; None where nothing whole does."""
     try:
-        return file.read_text(encoding="utf-8")
+        return (folder / TAKEN).read_text(encoding="utf-8")
     except OSError:
         return None
 
 
-def _held_out(points: int, wanted: int | None) -> int:
+def evenly(points: int, count: int) -> frozenset[int]:
+    """So many of some points, by their index, evenly spread."""
+    return frozenset(int((index + 0.5) * points / count) for index in range(count))
+
+
+def held_out_of(points: int, wanted: int | None) -> int:
+    """How many of some corrected time points are held out.
+
+    Raises
+    ------
+    WrongRequestError
+        When none would be left.
+    """
     if wanted is None:
         return max(1, round(HELD_OUT_SHARE * points)) if points > 1 else 0
     if wanted >= points:
-        raise WrongRequestError(f"{points} time points were corrected, so {wanted} cannot be held out: hold out fewer.")
+        raise WrongRequestError(f"There are {points} such time points, so {wanted} cannot be held out: hold out fewer.")
     return wanted

@@ -14,7 +14,7 @@ from storage.query.question import Question
 from storage.query.statements import Selection
 
 if TYPE_CHECKING:
-    from nuset_engine.arrays import LabelsZYX, MaskZYX
+    from nuset_engine.arrays import LabelsYX, LabelsZYX, MaskYX, MaskZYX, PlaneYX
     from storage.export.snapshot import Snapshot
 
 IMAGES, LABELS, SEEN = "images", "labels", "seen"
@@ -35,8 +35,6 @@ def write(snapshot: Snapshot, folder: Path) -> None:
 
 def write_slices(snapshot: Snapshot, folder: Path, times: Sequence[int], prefix: str, seen: bool) -> None:
     """Write slices of time points into the folders of `write`, their names after a prefix."""
-    import tifffile
-
     row = snapshot.acquisition
     for name in (IMAGES, LABELS, SEEN) if seen else (IMAGES, LABELS):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -45,14 +43,20 @@ def write_slices(snapshot: Snapshot, folder: Path, times: Sequence[int], prefix:
         labels = images.labels(t)
         part = _seen(snapshot, t, labels) if seen else np.ones(labels.shape, bool)
         for z in slices(labels, part):
-            name = f"{prefix}t{row.source_t(t):04}_z{z:03}.tif"
             plane = images.image(t, row.segmented_channel, slice(z, z + 1))[0]
-            kind = np.uint16 if labels[z].max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-            planes = {IMAGES: plane, LABELS: labels[z].astype(kind)} | (
-                {SEEN: part[z].astype(np.uint8)} if seen else {}
+            write_slice(
+                folder, f"{prefix}t{row.source_t(t):04}_z{z:03}.tif", plane, labels[z], part[z] if seen else None
             )
-            for what, pixels in planes.items():
-                tifffile.imwrite(folder / what / name, pixels, compression="zlib", photometric="minisblack")
+
+
+def write_slice(folder: Path, name: str, plane: PlaneYX, labels: LabelsYX, seen: MaskYX | None) -> None:
+    """Write a slice (Y, X), its labels, and where somebody looked if that is known, into folders that are there."""
+    import tifffile
+
+    kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    planes = {IMAGES: plane, LABELS: labels.astype(kind)} | ({} if seen is None else {SEEN: seen.astype(np.uint8)})
+    for what, pixels in planes.items():
+        tifffile.imwrite(folder / what / name, pixels, compression="zlib", photometric="minisblack")
 
 
 def _all_timepoints(snapshot: Snapshot) -> list[int]:

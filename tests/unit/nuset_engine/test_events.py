@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from nuset_engine.errors import EngineError
-from nuset_engine.evaluation.event_scores import EventScores, score_events
-from nuset_engine.events import EventDetector, in_source_pixels
+from nuset_engine.evaluation.event_scores import EventScores, score_events, score_linked_events
+from nuset_engine.events import EventDetector, in_source_pixels, linked
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.synthetic.blobs import SyntheticParams
 from nuset_engine.synthetic.mitosis import divide_some, mitotic_slices, spindles
 from nuset_engine.synthetic.shapes import crowd
 from nuset_engine.training.augment import AugmentParams, random_warp
-from nuset_engine.training.dataset import CropSampler, event_examples, make_event_example
+from nuset_engine.training.dataset import CropSampler
+from nuset_engine.training.event_images import event_examples, make_event_example
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights
 from nuset_engine.training.trainer import TrainingConfig, train
 
@@ -98,6 +99,21 @@ def test_synthetic_examples_of_events_keep_attention_and_places() -> None:
     assert marked.weights[y, x] > FAR_WEIGHT + 0.5 * ATTENTION
 
 
+def test_nothing_is_learned_where_nobody_knows_of_events(tmp_path: Path) -> None:
+    labels = np.zeros((200, 200), np.int32)
+    labels[90:110, 60:80] = 1
+    seen = np.ones(labels.shape, bool)
+    seen[:, 100:] = False
+    example = make_event_example("rare", labels * 100.0, labels, 24.0, seen)
+    targets = [CropSampler([example], 0, 64, 0.0).crop()[1] for _ in range(3)]
+    assert example.focused < 1, "ordinary nuclei are shown as well"
+    assert any((one.pixels[..., 2] == 0).any() for one in targets)
+    assert make_event_example("rare", labels * 100.0, labels, 24.0, np.ones_like(seen)).seen is None
+    with pytest.raises(EngineError, match="export them again"):
+        make_event_example("rare", labels * 100.0, labels, 24.0, seen[:-1])
+    TrainingConfig(tmp_path, tmp_path, tmp_path / "x.npz", tmp_path, mode="events")
+
+
 def test_events_of_other_shape_than_the_image_are_refused() -> None:
     with pytest.raises(EngineError, match="equal shape"):
         make_event_example("odd", np.zeros((9, 9)), np.zeros((9, 8), int), 20.0)
@@ -112,6 +128,42 @@ def test_scores_match_boxes_one_to_one() -> None:
     assert found.precision == pytest.approx(1 / 3)
     assert found.recall == pytest.approx(1 / 2)
     assert found + found == EventScores(2, 4, 6)
+
+
+def boxed(*boxes: tuple[int, int, int, int]) -> Proposals:
+    """Boxes of equal score."""
+    return Proposals(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32))
+
+
+def test_boxes_of_neighbouring_slices_that_overlap_most_are_one_event() -> None:
+    slices = [boxed((0, 0, 10, 10), (0, 20, 10, 30)), boxed((0, 22, 10, 32), (0, 3, 10, 13), (0, 1, 10, 11)), boxed()]
+    slices.append(boxed((0, 0, 10, 10)))
+    assert [numbers.tolist() for numbers in linked(slices)] == [[1, 2], [2, 3, 1], [], [4]]
+    assert linked([]) == []
+
+
+def test_an_event_is_found_where_one_of_its_sections_is() -> None:
+    truth = np.zeros((3, 40, 60), int)
+    truth[:2, 4:14, 4:14] = 1
+    truth[:, 20:30, 20:30] = 2
+    truth[0, 30:, 50:] = 3  # at the edge, so neither to be found nor false
+    slices = [boxed((5, 4, 15, 14), (31, 50, 38, 58)), boxed((8, 4, 18, 14)), boxed((4, 40, 14, 50))]
+    found = score_linked_events(truth, slices, linked(slices))
+    assert found == EventScores(1, 2, 2)
+    assert found.f1 == pytest.approx(0.5)
+    rim = [boxed((30, 48, 40, 60)), boxed(), boxed()]
+    assert score_linked_events(truth, rim, linked(rim)) == EventScores(0, 2, 0)
+    faint = np.zeros_like(truth)
+    faint[2, 4:14, 40:50] = 4
+    assert score_linked_events(truth, slices, linked(slices), faint=faint) == EventScores(1, 2, 1)
+
+
+def test_sections_that_nobody_need_find_count_neither_way() -> None:
+    truth, faint = np.zeros((2, 40, 40), int)
+    truth[0:10, 0:10], faint[20:25, 20:25] = 1, 2
+    found = boxed((0, 0, 10, 10), (20, 20, 25, 25), (30, 0, 38, 8))
+    assert score_events(truth, found) == EventScores(1, 1, 3)
+    assert score_events(truth, found, faint=faint) == EventScores(1, 1, 2)
 
 
 def test_nothing_to_find_and_nothing_found_is_perfect() -> None:

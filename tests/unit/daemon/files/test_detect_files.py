@@ -34,7 +34,8 @@ def test_a_picture_gives_a_table_of_boxes(weights: Path, tmp_path: Path, capsys:
     assert capsys.readouterr().out == f"{table}\n"
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert rows
-    assert list(rows[0]) == ["t", "z", "y0", "x0", "y1", "x1", "score", "source_t"]
+    assert list(rows[0]) == ["t", "z", "y0", "x0", "y1", "x1", "score", "source_t", "event"]
+    assert sorted(int(r["event"]) for r in rows) == list(range(1, len(rows) + 1))
     assert all(0 <= float(r["y0"]) < float(r["y1"]) <= 96 and 0 < float(r["score"]) < 1 for r in rows)
 
 

@@ -1,0 +1,162 @@
+"""Nuclei that divided, as images of mitoses to learn from and others, of other time points, to be judged by."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nuset_engine.arrays import LabelsZYX
+from nuset_engine.corrections.event_labels import event_labels
+from storage.errors import WrongRequestError
+from storage.export.corrected_examples import HELD_OUT, TAKEN, CorrectedExamples, evenly, held_out_of, taken_of
+from storage.export.mitotic_nuclei import MitoticNuclei, mitotic_nuclei
+from storage.export.snapshot import Snapshot
+from storage.export.training import IMAGES, LABELS, SEEN, write_slice
+from storage.files import replacing
+from storage.query.snapshots import resolved, snapshot
+from storage.schema.rows import AcquisitionRow
+
+SLICES = 3
+"""Of a mitosis: its neighbours show nearly the same."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An acquisition, and what its divisions tell."""
+
+    row: AcquisitionRow
+    found: MitoticNuclei
+
+    @property
+    def ends(self) -> list[int]:
+        """The last time points of mothers, in order."""
+        return sorted({nodes[-1][0] for nodes in self.found.mothers.values()})
+
+
+def division_examples(
+    path_or_url: str | Path,
+    wanted: Sequence[int | str],
+    folder: Path,
+    held_out: int | None = None,
+    begun: bool = False,
+    frames: int = 1,
+    undoubted: bool = False,
+) -> CorrectedExamples:
+    """Write slices with mothers shortly before they divide, as labels of mitoses; what lies in the folder is replaced.
+
+    Parameters
+    ----------
+    path_or_url : database
+    wanted : acquisitions, by id or name
+    folder : Path
+    held_out : int, optional
+        The divisions after so many time points, evenly spread; by default after a fifth, and at least one of two.
+    begun : bool
+        Something learned from what lies there: it stays as it is.
+    frames, undoubted
+        See `mitotic_nuclei`.
+
+    Returns
+    -------
+    CorrectedExamples
+        Its counts are those of mitoses.
+
+    Raises
+    ------
+    WrongRequestError
+        When an acquisition has no such division, nothing would be left to learn from, or what lies there and was
+        learned from is no longer what people say.
+    UnknownAcquisitionError, StorageError
+    """
+    with snapshot(path_or_url) as connection:
+        rows = [resolved(connection, one) for one in wanted]
+        sources = [_Source(row, mitotic_nuclei(connection, row, frames, undoubted)) for row in rows]
+        for source in sources:
+            _refuse_none(source, undoubted)
+        points = [(source.row.id, t) for source in sources for t in source.ends]
+        kept = evenly(len(points), held_out_of(len(points), held_out))
+        apart = {points[index] for index in kept}
+        taken = json.dumps([[source.row.id, *_told(source.found)] for source in sources] + [len(kept)])
+        lies_there = taken_of(folder)
+        if begun and lies_there is not None and lies_there != taken:
+            raise WrongRequestError(
+                f"Other divisions were confirmed since {folder.name} was written and learned from: give another "
+                "--output."
+            )
+        if lies_there != taken:
+            replacing.remove(folder)
+            for source in sources:
+                prefix = f"{source.row.id}_" if len(rows) > 1 else ""
+                for into, is_apart in ((folder, False), (folder / HELD_OUT, True)):
+                    mine = _mothers(source, apart, is_apart)
+                    _write(Snapshot(connection, source.row), source.found, mine, into, prefix)
+            (folder / TAKEN).write_text(taken, encoding="utf-8")
+    counts = [sum(len(_mothers(source, apart, one)) for source in sources) for one in (False, True)]
+    return CorrectedExamples(folder, *counts)
+
+
+def _refuse_none(source: _Source, undoubted: bool) -> None:
+    if source.found.mothers:
+        return
+    name, doubtful = source.row.name, source.found.doubtful
+    if not doubtful:
+        raise WrongRequestError(f"No nucleus of {name} divides, so there is no mitosis to learn from.")
+    which = "confirmed or drawn, or undoubted," if undoubted else "confirmed or drawn"
+    others = "" if undoubted else ", or give --divisions undoubted"
+    raise WrongRequestError(
+        f"None of the {doubtful} divisions of {name} was {which} from one time point to the next: confirm some, with "
+        f"`nusetd correct {name} divide` or `nusetd doubts {name}`{others}."
+    )
+
+
+def _told(found: MitoticNuclei) -> tuple[list[object], list[object]]:
+    """Everything that decides what is written."""
+    return [list(one) for one in found.mothers.items()], [
+        [t, *sorted(some)] for t, some in sorted(found.unknown.items())
+    ]
+
+
+def _mothers(source: _Source, apart: Collection[tuple[int, int]], is_apart: bool) -> frozenset[int]:
+    """The mothers that are held out, or those that are not."""
+    ends = {mother: nodes[-1][0] for mother, nodes in source.found.mothers.items()}
+    return frozenset(mother for mother, t in ends.items() if ((source.row.id, t) in apart) is is_apart)
+
+
+def _write(snapshot: Snapshot, found: MitoticNuclei, mothers: Collection[int], folder: Path, prefix: str) -> None:
+    """Write slices with some mothers; nothing is said of the other ones."""
+    for name in (IMAGES, LABELS, SEEN):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    events, unknown = _by_time(found, mothers), defaultdict(set, {t: set(some) for t, some in found.unknown.items()})
+    for t, others in _by_time(found, found.mothers.keys() - mothers).items():
+        unknown[t] |= others
+    row = snapshot.acquisition
+    spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
+    for t, labels in sorted(events.items()):
+        images = snapshot.images()
+        marked, seen = event_labels(images.labels(t), labels, unknown[t], spacing)
+        for z in _slices(marked, labels):
+            plane = images.image(t, row.segmented_channel, slice(z, z + 1))[0]
+            write_slice(folder, f"{prefix}t{row.source_t(t):04}_z{z:03}.tif", plane, marked[z], seen[z])
+
+
+def _by_time(found: MitoticNuclei, mothers: Iterable[int]) -> dict[int, set[int]]:
+    by_time: dict[int, set[int]] = defaultdict(set)
+    for mother in mothers:
+        for t, label in found.mothers[mother]:
+            by_time[t].add(label)
+    return by_time
+
+
+def _slices(marked: LabelsZYX, labels: Collection[int]) -> list[int]:
+    """At most `SLICES` of each mitosis, evenly spread."""
+    chosen: set[int] = set()
+    for label in labels:
+        there = np.flatnonzero((marked == label).reshape(len(marked), -1).any(axis=1))
+        if len(there):
+            chosen.update(there[np.linspace(0, len(there) - 1, SLICES).round().astype(int)].tolist())
+    return sorted(chosen)

@@ -1,0 +1,113 @@
+"""Labels of mitoses from divisions, on rendered movies of acini: how many of them are mitoses.
+
+    python tests/benchmarks/bench_divisions.py [--movies 3] [--seed 0]
+
+Slices of the truth with errors of networks are reconstructed and tracked; a person confirms those divisions of the
+tracker whose mother and daughters are those of a true one. `confirmed` are the labels that come of these, `undoubted`
+those of all divisions that are hardly ever wrong, without any person. A label is right where the nucleus, matched by
+overlap, is in mitosis at that time point in the simulation. A mitosis lasts two time points there; recall is over all
+nuclei in mitosis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_engine"))
+
+from cases.stored_movie import stored_movie
+from volume_scenes import Errors, slices_of
+
+import storage
+from nuset_engine.reconstruction.volume import reconstruct
+from storage.export.mitotic_nuclei import mitotic_nuclei
+from storage.query.snapshots import resolved, snapshot
+from tracking.evaluation.challenge import match_frame
+from tracking.synthetic.movie import Movie, MovieParams, simulate
+
+VOXEL = (1.5, 0.4, 0.4)
+ERRORS = Errors(missed=0.01, fused=0.02, broken=0.02, ragged_px=1.0)
+PARAMS = MovieParams(
+    shape=(16, 200, 200), voxel_size_um=VOXEL, nuclei=24, clusters=2, frames=14, divisions=6, missed_slices=4
+)
+CHOICES = {f"{which}, {n} frames": (which, n) for which in ("confirmed", "undoubted") for n in (1, 2)}
+
+
+class Culture:
+    """A movie as it is stored, and what it is in truth."""
+
+    def __init__(self, movie: Movie, folder: Path) -> None:
+        self.movie, self.folder = movie, folder
+        rendered = [movie.render(frame) for frame in movie.frames]
+        rng = np.random.default_rng(movie.seed)
+        found = [reconstruct(slices_of(t, rng, ERRORS), VOXEL, planes=i).labels for i, t in rendered]
+        stored_movie(folder, [image for image, _ in rendered], found, voxel=VOXEL)
+        self.truth: dict[tuple[int, int], int] = {}
+        for frame, (_, true), labels in zip(movie.frames, rendered, found, strict=True):
+            numbers = np.union1d([0], labels)  # as they are stored
+            for mine, label in match_frame(true, labels).pairs.tolist():
+                node = (frame.t, int(np.searchsorted(numbers, label)))
+                self.truth[node] = int(frame.track_ids[mine - 1])
+
+    @property
+    def mitotic(self) -> set[tuple[int, int]]:
+        """Time point and true track of every nucleus in mitosis."""
+        last = self.movie.params.mitosis_frames
+        return {(d.t - back, d.parent) for d in self.movie.divisions for back in range(1, last + 1)}
+
+    def confirm(self) -> int:
+        """Have a person confirm what is right; how many divisions that are."""
+        embryo = storage.open(self.folder)["embryo"]
+        nuclei, tracks = embryo.nuclei(), embryo.tracks()
+        true = {(one.parent, frozenset(one.daughters)) for one in self.movie.divisions}
+        confirmed = 0
+        for parent, born in tracks.dropna(subset=["parent_track_id"]).groupby("parent_track_id"):
+            mother = nuclei[nuclei["track_id"] == parent].sort_values("t").iloc[-1]
+            first = [nuclei[nuclei["track_id"] == d].sort_values("t").iloc[0] for d in born["track_id"]]
+            of = [self.truth.get((int(one["t"]), int(one["label"]))) for one in (mother, *first)]
+            if (of[0], frozenset(of[1:])) in true and first[0]["t"] == mother["t"] + 1:
+                embryo.correct.divide(int(mother["t"]), int(mother["label"]), tuple(int(d["label"]) for d in first))
+                confirmed += 1
+        return confirmed
+
+    def labels(self, which: str, frames: int) -> pd.Series:
+        """Labels that divisions give, and how many of them are right."""
+        with snapshot(self.folder) as connection:
+            found = mitotic_nuclei(connection, resolved(connection, "embryo"), frames, which == "undoubted")
+        nodes = [node for mother in found.mothers.values() for node in mother]
+        right = {(t, self.truth.get((t, label))) for t, label in nodes} & self.mitotic
+        return pd.Series({"labels": len(nodes), "right": len(right), "mitotic nuclei": len(self.mitotic)})
+
+
+def main() -> None:
+    """Print a row for each choice of divisions and frames, over all movies."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--movies", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    totals = {name: pd.Series(0, ["labels", "right", "mitotic nuclei"]) for name in CHOICES}
+    true = confirmed = 0
+    for seed in range(arguments.seed, arguments.seed + arguments.movies):
+        with tempfile.TemporaryDirectory() as folder:
+            culture = Culture(simulate(PARAMS, seed), Path(folder) / "out")
+            alone = {name: culture.labels(*c) for name, c in CHOICES.items() if c[0] == "undoubted"}
+            confirmed += culture.confirm()
+            true += len(culture.movie.divisions)
+            for name, choice in CHOICES.items():
+                totals[name] += alone.get(name) if name in alone else culture.labels(*choice)
+    table = pd.DataFrame(totals).T
+    table["precision"] = table["right"] / table["labels"].clip(lower=1)
+    table["recall"] = table["right"] / table["mitotic nuclei"]
+    print(f"{true} divisions, of which {confirmed} were confirmed")
+    print(table.round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
