@@ -36,6 +36,7 @@ SETTINGS = (
     "validation",
     "synthetic_share",
     "augmentation",
+    "dimmed",
     "sizes",
     "scores",
     "held_out",
@@ -136,6 +137,8 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         choices=("strong", "mild"),
         help="how much crops are changed; mild suits the last part of a training (strong)",
     )
+    dimmed = "share of crops in which some nuclei are dimmed among brighter ones, 0 to 1 (0)"
+    parser.add_argument("--dimmed", type=float, metavar="SHARE", help=dimmed)
     parser.add_argument(
         "--sizes",
         choices=("labelled", "measured"),

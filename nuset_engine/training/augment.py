@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage as ndi
 
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import FloatsN, InputYXC, LabelsYX, MaskYX, PlacesYX, PlaneF32, PlaneFloat, PlaneYX, PointYX
 from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import add_artefacts
@@ -28,6 +29,8 @@ class AugmentParams:
     noise_chance: float = 0.5
     grey_levels: tuple[float, float] = (5, 40)
     coarse_chance: float = 0.35
+    dimmed_chance: float = 0.0
+    dimmed_to: tuple[float, float] = (0.04, 0.5)
 
 
 # "mild" suits the last part of a training: what strong augmentation hides, such as how wide the outlines of a kind of
@@ -103,6 +106,46 @@ def _change_brightness(rng: np.random.Generator, image: PlaneFloat, labels: Labe
     return background + (image - background) * np.clip(field, 0.08, 3)
 
 
+def dim_some(
+    rng: np.random.Generator, image: PlaneFloat, labels: LabelsYX, to: tuple[float, float]
+) -> tuple[PlaneFloat, float]:
+    """Dim some of the nuclei to a small share of their contrast, as beside others that express ten times as much.
+
+    None is dimmed below one and a half times the noise between pixels: what nobody could see teaches nothing but to see
+    what is not there. The glow around a nucleus goes with it, or stays as the haze of others.
+
+    Returns
+    -------
+    image (Y, X), and the least contrast of a dimmed nucleus above the background, 1 where none is
+    """
+    count = int(labels.max(initial=0))
+    if count < 2:
+        return image, 1.0
+    background = float(np.median(image[labels == 0])) if (labels == 0).any() else float(image.min())
+    contrasts = np.maximum(ndi.mean(image, labels, np.arange(1, count + 1)) - background, 1e-3)
+    noise = 1.4826 * float(np.median(np.abs(np.diff(image, axis=1)))) / np.sqrt(2)
+    gains = np.exp(rng.uniform(*np.log(to)) + rng.normal(0, 0.25, count))
+    gains = np.clip(np.maximum(gains, 1.5 * noise / contrasts), to[0], 1)
+    gains[rng.random(count) > rng.uniform(0.15, 0.7)] = 1
+    field = np.concatenate([[1], gains]).astype(np.float32)
+    if rng.random() < 0.5:
+        gain = ndi.gaussian_filter(field[labels], 1.0)
+    else:
+        distance, nearest = ndi.distance_transform_edt(labels == 0, return_indices=True)
+        fading = np.clip(1.5 - distance / TRAINED_DIAMETER_PX, 0, 1).astype(np.float32)
+        gain = 1 + (field[labels[tuple(nearest)]] - 1) * fading
+    dimmed = gains < 1
+    least = float((gains * contrasts)[dimmed].min()) if dimmed.any() else 1.0
+    return background + (image - background) * gain, min(least, 1.0)
+
+
+def _bearable(params: AugmentParams, least: float) -> AugmentParams:
+    """The same with no more noise, and no fewer grey levels, than a nucleus of so little contrast bears."""
+    quiet = min(params.noise[1], max(0.4 * least, params.noise[0] * 1.01))
+    coarse = max(params.grey_levels[0], 2 / max(least, 1e-3))
+    return replace(params, noise=(params.noise[0], quiet), grey_levels=(coarse, max(params.grey_levels[1], 2 * coarse)))
+
+
 def _degrade(rng: np.random.Generator, image: PlaneFloat, params: AugmentParams, zoom: float) -> PlaneFloat:
     """Blur, loss of resolution, uneven light, noise, few grey levels."""
     if rng.random() < params.blur_chance:
@@ -126,11 +169,17 @@ def _degrade(rng: np.random.Generator, image: PlaneFloat, params: AugmentParams,
 
 
 def random_intensity(
-    rng: np.random.Generator, image: PlaneFloat, labels: LabelsYX, params: AugmentParams, zoom: float = 1.0
+    rng: np.random.Generator,
+    image: PlaneFloat,
+    labels: LabelsYX,
+    params: AugmentParams,
+    zoom: float = 1.0,
+    stacked: bool = False,
 ) -> PlaneFloat:
     """A crop (Y, X) as another microscope could have shown it; the result is near 0..1.
 
-    `zoom` is network pixels per source pixel: where the source's are the larger ones, it is these that blur spans.
+    `zoom` is network pixels per source pixel: where the source's are the larger ones, it is these that blur spans. In
+    slices of stacks no nucleus is dimmed much: what is dim there lies above or below.
     """
     low, high = np.percentile(image, (1, 99.8))
     image = ((image - low) / max(high - low, 1e-6)).astype(np.float32)
@@ -138,6 +187,9 @@ def random_intensity(
         image = _change_brightness(rng, image, labels)
     if rng.random() < params.gamma_chance:
         image = np.sign(image) * np.abs(image) ** np.exp(rng.uniform(*np.log(params.gamma)))
+    if rng.random() < params.dimmed_chance and not stacked:
+        image, least = dim_some(rng, image, labels, params.dimmed_to)
+        params = _bearable(params, least)
     if rng.random() < 0.12:
         add_artefacts(rng, image)
     image = _degrade(rng, image + rng.uniform(0, 0.2), params, zoom)

@@ -60,6 +60,9 @@ class TrainingConfig:
         Share of crops from synthetic images.
     augmentation : str
         Name of one of `augment.AUGMENTATIONS`.
+    dimmed : float
+        Share of the crops of planes in which some nuclei are dimmed to a small share of their contrast, see
+        `augment.dim_some`: weights learn to see nuclei beside others that are ten times as bright.
     sizes : str
         How large nuclei appear in the crops: ``labelled``, by the labels; ``measured``, as the weights to start from
         measure them, which is how the engine will see these images.
@@ -94,6 +97,7 @@ class TrainingConfig:
     optimizer: str = "adam"
     synthetic_share: float = 0.4
     augmentation: str = "strong"
+    dimmed: float = 0.0
     sizes: str = "labelled"
     scores: str = "learned"
     held_out: int = 0
@@ -110,8 +114,8 @@ class TrainingConfig:
         ]
         if self.crop_px < 64 or self.crop_px % 16:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
-        if not 0 <= self.synthetic_share <= 1:
-            faults.append(f"synthetic_share = {self.synthetic_share} is not between 0 and 1")
+        shares = {name: getattr(self, name) for name in ("synthetic_share", "dimmed")}
+        faults += [f"{name} = {share} is not between 0 and 1" for name, share in shares.items() if not 0 <= share <= 1]
         if not 0 < self.blend <= 1:
             faults.append(f"blend = {self.blend} is not above 0 and at most 1")
         if self.blend < 1 and not self.start_from:

@@ -309,8 +309,8 @@ class CropSampler:
             near = example.focus[rng.integers(len(example.focus))]
         warp = random_warp(rng, example.image.shape, self._crop, zoom, self._augment, near)
         labels = warp.labels(example.labels)
-        image = random_intensity(rng, warp.image(example.image), labels, self._augment, zoom)
         stacked = rng.random() < example.stacked
+        image = random_intensity(rng, warp.image(example.image), labels, self._augment, zoom, stacked)
         inputs = random_normalize(rng, image, labels > 0, self._augment, stacked)
         seen = None if example.seen is None else warp.labels(example.seen.view(np.uint8)) > 0
         targets = masked_targets(labels, warp.image(example.weights), warp.inside, seen, self._model.levels)

@@ -108,7 +108,7 @@ def samplers(
     """Endless crops to train on from `step` on, and the fixed ones to validate on."""
     events = config.mode == "events"
     render = event_examples if events else synthetic_examples
-    augment = AUGMENTATIONS[config.augmentation]
+    augment = replace(AUGMENTATIONS[config.augmentation], dimmed_chance=config.dimmed)
     if events:
         augment = replace(augment, coarse_chance=1.0)
     share = 0.0 if validation else config.synthetic_share

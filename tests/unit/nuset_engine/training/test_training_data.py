@@ -128,7 +128,7 @@ def test_mild_augmentation_changes_less() -> None:
     assert mild.scale[0] > strong.scale[0]
     assert mild.scale[1] < strong.scale[1]
     chances = [name for name in vars(strong) if name.endswith("_chance")]
-    assert len(chances) == 6
+    assert len(chances) == 7
     assert all(getattr(mild, name) <= getattr(strong, name) for name in chances if name != "blur_chance")
     assert mild.blur_chance >= strong.blur_chance, "blurred images are not to be unlearned"
 
@@ -303,8 +303,8 @@ def test_learning_rate_rises_and_falls() -> None:
 
 
 def test_training_settings_report_all_faults_at_once() -> None:
-    with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share"):
-        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2)
+    with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share.*dimmed = -1"):
+        TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2, dimmed=-1)
     with pytest.raises(EngineError, match="scores = 'guessed' is not one of learned, fitted"):
         TrainingConfig(Path("i"), Path("l"), Path("o.npz"), scores="guessed")
     with pytest.raises(EngineError, match="give these, and no events"):

@@ -1,0 +1,254 @@
+"""Train the weights that ship further, on all development data and synthetic images together.
+
+    python tests/benchmarks/train_shipped.py OUTPUT.npz [--start-from fluorescence] [--steps 1200]
+
+Sources and their shares of the crops are those of `SHARES`. What is held out of every training stays out: of
+`dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with the smallest CRC-32 of their name; of
+`mnfinder_nuclei` every series that holds one of its every fourth image by name. Batch normalisation keeps the
+statistics and factors that the weights came with (`--norms learned`: it does not), which takes 0.6 of the time. The
+moving average of the weights at the end is kept, nothing is chosen on the way; what was given stands in the manifest.
+Weights of every `--every` steps are written over the former ones; a run that was interrupted begins anew.
+
+Data: the folder that `NUSETD_DATA` names (default ../shared/data).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.network import keras
+from nuset_engine.planes.colour import grey
+from nuset_engine.planes.normalize import foreground_statistics
+from nuset_engine.segment import Segmenter
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from nuset_engine.synthetic.confocal import confocal_slices
+from nuset_engine.training.augment import AUGMENTATIONS
+from nuset_engine.training.config import OPTIMIZERS, PRECISIONS, TrainingConfig
+from nuset_engine.training.dataset import (
+    SHOWN_AS_SLICE,
+    SLICE_SHOWN_SO,
+    CropSampler,
+    Example,
+    collate,
+    make_example,
+    read_image,
+    read_pairs,
+)
+from nuset_engine.training.examples import split
+from nuset_engine.training.targets import border_weights, median_diameter
+from nuset_engine.training.trainer import Run, prepare, rate_at
+from nuset_engine.weights import MODEL, save_weights
+
+SHARES = {"fluorescence": 0.55, "mnfinder": 0.05, "tissue": 0.08, "blobs": 0.07, "confocal": 0.25}
+MILD_FROM = 0.4  # of the steps
+HELD_OUT = {"dsb2018_fluorescence": (54, 24), "dsb2018_histology": (24, 12)}  # and so many to choose by
+EVERY = 4  # of mnfinder's images, by name, is held out
+MICRONUCLEUS = 0.25  # of the contrast of labelled nuclei: what is so bright, and not labelled, does not count
+GLOW_PX = 6  # around labelled nuclei, where what is bright is their glow
+
+Batch = tuple[np.ndarray, list[np.ndarray]]
+Paths = tuple[str, Path, Path]
+
+
+def pairs_of(folder: str) -> list[Paths]:
+    """Name, image and labels of a folder of the development data."""
+    root = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / folder
+    if not root.is_dir():
+        sys.exit(f"{root} is not there: set NUSETD_DATA to the folder of the development data.")
+    return read_pairs(root / "images", root / "labels")
+
+
+def to_train_on(folder: str) -> list[Paths]:
+    """Those of a folder that are neither held out nor chosen by."""
+    pairs = {pair[0]: pair for pair in pairs_of(folder)}
+    return [pairs[name] for name in split(list(pairs), *HELD_OUT[folder])[0]]
+
+
+def fluorescence(start_from: str) -> list[Example]:
+    """Nuclei in single planes; as large as the weights to start from measure them."""
+    segmenter = Segmenter(start_from)
+
+    def size(plane: np.ndarray) -> float:
+        known = segmenter.statistics([plane])
+        return float("nan") if known.is_blank else known.diameter_px
+
+    pairs = to_train_on("dsb2018_fluorescence")
+    return [make_example(name, grey(read_image(image)), read_image(labels), size) for name, image, labels in pairs]
+
+
+def tissue() -> list[Example]:
+    """Stained tissue, where nuclei are dark; as large as they are labelled."""
+    pairs = to_train_on("dsb2018_histology")
+    return [make_example(name, grey(read_image(image)), read_image(labels)) for name, image, labels in pairs]
+
+
+def mnfinder() -> list[Example]:
+    """Series of which no image is held out; what is bright and was not labelled, micronuclei, does not count."""
+    pairs = pairs_of("mnfinder_nuclei")
+    series = {name: name.rsplit("_", 1)[0] for name, _, _ in pairs}
+    held_out = {series[name] for name, _, _ in pairs[::EVERY]}
+    found = []
+    for name, image_path, labels_path in pairs:
+        if series[name] in held_out:
+            continue
+        image, labels = grey(read_image(image_path)), read_image(labels_path)
+        known = foreground_statistics(image, labels > 0)
+        assert known is not None
+        bright = image > known.background + MICRONUCLEUS * known.contrast
+        bright &= ~ndi.binary_dilation(labels > 0, iterations=GLOW_PX)
+        found.append(make_example(name, image, labels, seen=~ndi.binary_dilation(bright, iterations=3) | (labels > 0)))
+    return found
+
+
+def rendered(pairs: list[tuple[np.ndarray, np.ndarray]], stacked: float) -> list[Example]:
+    """Examples of rendered images, all of one size as the slices of a stack are in inference."""
+    sizes = [size for size in (median_diameter(labels) for _, labels in pairs) if np.isfinite(size)]
+    diameter = float(np.median(sizes)) if sizes else TRAINED_DIAMETER_PX
+    return [Example("synthetic", image, m, border_weights(m), diameter, stacked=stacked) for image, m in pairs]
+
+
+def blobs(rng: np.random.Generator, params: SyntheticParams) -> list[Example]:
+    """An image of overlapping blobs."""
+    return rendered([synthetic_image(rng, params)], SHOWN_AS_SLICE)
+
+
+def confocal(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
+    """The slices of a stack."""
+    return rendered(confocal_slices(rng), SLICE_SHOWN_SO)
+
+
+RENDERED: dict[str, Callable[[np.random.Generator, SyntheticParams], list[Example]]]
+RENDERED = {"blobs": blobs, "confocal": confocal}
+
+
+class Mixture:
+    """Batches whose crops come from several sources, in shares; strongly augmented at first, mildly later."""
+
+    def __init__(self, config: TrainingConfig, sources: dict[str, list[Example]]) -> None:
+        self._rng = np.random.default_rng(config.seed)
+        self._steps, self._size = config.steps, config.batch_size
+        self._draw: dict[str, dict[str, CropSampler]] = {}
+        for strength, usual in AUGMENTATIONS.items():
+            draw = partial(CropSampler, crop_px=config.crop_px, augment=replace(usual, dimmed_chance=config.dimmed))
+            real = {
+                name: draw(found, config.seed + i, synthetic_share=0.0)
+                for i, (name, found) in enumerate(sources.items(), 1)
+            }
+            self._draw[strength] = real | {
+                name: draw([], config.seed + i, render=render) for i, (name, render) in enumerate(RENDERED.items(), 11)
+            }
+
+    def __iter__(self) -> Iterator[Batch]:
+        for step in range(self._steps):
+            draw = self._draw["strong" if step < MILD_FROM * self._steps else "mild"]
+            names = self._rng.choice(list(SHARES), self._size, p=list(SHARES.values()))
+            crops = [draw[name].crop() for name in names]
+            yield np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same, made by a thread while the network learns; what fails there is raised here."""
+    ready: queue.Queue[Batch | Exception | None] = queue.Queue(3)
+
+    def fill() -> None:
+        try:
+            for batch in batches:
+                ready.put(batch)
+            ready.put(None)
+        except Exception as error:  # noqa: BLE001 - handed to whoever takes the batches
+            ready.put(error)
+
+    threading.Thread(target=fill, daemon=True, name="crops").start()
+    while (batch := ready.get()) is not None:
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def run_of(config: TrainingConfig, norms: str) -> Run:
+    """The run from the weights to start from."""
+    run = prepare(config)
+    if norms == "learned":
+        return run
+    for layer in run.network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    return Run(config, run.model, run.architecture, run.network)
+
+
+def learn(run: Run, batches: Iterator[Batch], every: int, norms: str) -> None:
+    """Take all steps, and write weights now and then and at the end."""
+    began = time.monotonic()
+    for inputs, targets in batches:
+        run.optimizer.learning_rate = rate_at(run.step, run.config)
+        logs = run.trainer.train_on_batch(run.model.inputs(inputs, targets), targets, return_dict=True)
+        run.step, run.seconds = run.step + 1, time.monotonic() - began
+        if run.step % every and run.step < run.config.steps:
+            continue
+        losses = {name: round(float(np.asarray(logs[name])), 4) for name in run.model.parts}
+        print(f"step {run.step}, {run.seconds:.0f} s: {losses}", flush=True)
+        run.trainer.reset_metrics()
+        save_weights(run.averaged(), run.config.output, manifest(run, norms))
+
+
+def manifest(run: Run, norms: str) -> dict[str, object]:
+    """How the weights were made."""
+    keys = ("batch_size", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
+    given = asdict(run.config)
+    stage = {
+        "command": "python tests/benchmarks/train_shipped.py",
+        "start_from": Path(str(run.config.start_from)).stem,
+        "steps": run.step,
+        "of_steps": run.config.steps,
+        **{key: given[key] for key in keys},
+        "norms": norms,
+        "shares": SHARES,
+        "mild_from": MILD_FROM,
+        "seconds": round(run.seconds),
+    }
+    return {
+        MODEL: run.model.name,
+        "architecture": run.architecture.as_dict(),
+        "recipe": {"stages": [stage]},
+        "scores": {},
+        "backend": keras.backend.backend(),
+    }
+
+
+def main() -> None:
+    """Train, and write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--start-from", default="fluorescence")
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--optimizer", default="adam", choices=OPTIMIZERS)
+    parser.add_argument("--dimmed", type=float, default=0.3)
+    parser.add_argument("--precision", default="bfloat16", choices=PRECISIONS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--norms", default="fixed", choices=["fixed", "learned"])
+    parser.add_argument("--every", type=int, default=100)
+    given = vars(parser.parse_args())
+    norms, every = given.pop("norms"), given.pop("every")
+    config = TrainingConfig(images=None, labels=None, **given)
+    sources = {"fluorescence": fluorescence(given["start_from"]), "mnfinder": mnfinder(), "tissue": tissue()}
+    print(", ".join(f"{name}: {len(examples)} images" for name, examples in sources.items()), flush=True)
+    learn(run_of(config, norms), ahead(iter(Mixture(config, sources))), every, norms)
+
+
+if __name__ == "__main__":
+    main()
