@@ -127,6 +127,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
     seeds, features, labels = zip(*samples(args.seeds, args.frames, args.keep), strict=True)
     seed, x, two = np.array(seeds), np.array(features), np.array(labels)
     weight = np.where(seed > 0, 1.0, CLUSTER_WEIGHT)

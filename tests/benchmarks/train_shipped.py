@@ -6,7 +6,8 @@ Sources and their shares of the crops are those of `SHARES`. What is held out of
 `dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with the smallest CRC-32 of their name; of
 `mnfinder_nuclei` every series that holds one of its every fourth image by name. Batch normalisation keeps the
 statistics and factors that the weights came with (`--norms learned`: it does not), which takes 0.6 of the time. The
-moving average of the weights at the end is kept, nothing is chosen on the way; what was given stands in the manifest.
+moving average of the weights at the end is kept, blended with the weights before (`--blend`: the share of what was
+learned); nothing is chosen on the way, and what was given stands in the manifest.
 Weights of every `--every` steps are written over the former ones; a run that was interrupted begins anew.
 
 Data: the folder that `NUSETD_DATA` names (default ../shared/data).
@@ -206,7 +207,7 @@ def learn(run: Run, batches: Iterator[Batch], every: int, norms: str) -> None:
 
 def manifest(run: Run, norms: str) -> dict[str, object]:
     """How the weights were made."""
-    keys = ("batch_size", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
+    keys = ("batch_size", "blend", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
     given = asdict(run.config)
     stage = {
         "command": "python tests/benchmarks/train_shipped.py",
@@ -238,6 +239,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--optimizer", default="adam", choices=OPTIMIZERS)
     parser.add_argument("--dimmed", type=float, default=0.3)
+    parser.add_argument("--blend", type=float, default=0.85)
     parser.add_argument("--precision", default="bfloat16", choices=PRECISIONS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--norms", default="fixed", choices=["fixed", "learned"])
