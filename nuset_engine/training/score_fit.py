@@ -52,6 +52,10 @@ class Moved(Predictor):
         self.weights, self.separated = of.weights, of.separated
         self._of, self._shift = of, np.float32(shift)
 
+    def padded(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """As the network shows it."""
+        return self._of.padded(shape)
+
     def predict(self, inputs: InputsNYXC) -> list[Prediction]:
         """Predict as the network does, but more or less sure."""
         return [replace(one, heads=self._moved(one.heads)) for one in self._of.predict(inputs)]

