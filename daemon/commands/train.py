@@ -137,8 +137,9 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         choices=("strong", "mild"),
         help="how much crops are changed; mild suits the last part of a training (strong)",
     )
-    dimmed = "share of crops in which some nuclei are dimmed among brighter ones, 0 to 1 (0)"
-    parser.add_argument("--dimmed", type=float, metavar="SHARE", help=dimmed)
+    parser.add_argument(
+        "--dimmed", type=float, metavar="SHARE", help="crops in which some nuclei are dimmed, 0 to 1 (0)"
+    )
     parser.add_argument(
         "--sizes",
         choices=("labelled", "measured"),
