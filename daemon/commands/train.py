@@ -137,9 +137,7 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         choices=("strong", "mild"),
         help="how much crops are changed; mild suits the last part of a training (strong)",
     )
-    parser.add_argument(
-        "--dimmed", type=float, metavar="SHARE", help="crops in which some nuclei are dimmed, 0 to 1 (0)"
-    )
+    parser.add_argument("--dimmed", type=float, metavar="SHARE", help="crops with some dimmed nuclei, 0 to 1 (0)")
     parser.add_argument(
         "--sizes",
         choices=("labelled", "measured"),
