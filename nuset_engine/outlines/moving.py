@@ -45,8 +45,7 @@ def moved(labels: LabelsYX, probability: PlaneF32, way: FloatsN, threshold: floa
     here, owner, by = here[some], owner[some], by[some]
     y, x = row[some] + by * down[some], column[some] + by * along[some]
     there = ndi.map_coordinates(probability, [y, x], order=1, mode="nearest")
-    from_own = labels[_within(y, labels.shape[0]), _within(x, labels.shape[1])] == owner
-    inside = (there > threshold) & (from_own | (labels.ravel()[here] == owner))
+    inside = there > threshold
     certain.ravel()[here] = np.where(inside, there, np.minimum(there, threshold))
     out.ravel()[here] = np.where(inside, owner, 0)
     return out, certain

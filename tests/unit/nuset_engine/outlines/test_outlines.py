@@ -147,3 +147,14 @@ def test_planes_and_stacks_are_outlined_as_asked(segmenter: Segmenter) -> None:
         assert areas[0] < areas[1] < 0.95 * areas[2]
         counts = {next(one.segment_stack(planes, known)).labels.max() for one in (half, segmenter, foot)}
         assert len(counts) == 1
+
+
+def test_a_thin_nucleus_grows_without_a_gap_where_another_one_lies_behind_it() -> None:
+    """Three pixels back from the first place beyond two pixels of the first lies the second."""
+    labels = np.zeros((30, 40), np.int32)
+    labels[:, 5:16], labels[:, 16:18] = 2, 1
+    probability = ndi.gaussian_filter((labels > 0).astype(np.float32), 1.0)
+    out, _ = moved(labels, probability, np.array([0, 3.0, 0]), THRESHOLD)
+    assert np.array_equal(out == 2, labels == 2)
+    assert (out[10:20, 16:21] == 1).all()
+    assert not (out[10:20, 22:] == 1).any()
