@@ -95,7 +95,7 @@ EXAMPLES = {
 
 
 def test_cut_nuclei(counted: Callable[..., int]) -> None:
-    plane, true = with_chromocentres(14, 6000)
+    plane, true = with_chromocentres(18, 6000)
     usual = counted(plane)
     assert usual > true
     assert abs(counted(plane, nms_iou=0.1) - true) < usual - true
@@ -107,15 +107,15 @@ def test_wrong_size(counted: Callable[..., int]) -> None:
 
 
 def test_merged_nuclei(counted: Callable[..., int]) -> None:
-    canvas = Canvas(240, 3)
+    canvas = Canvas(240, 4)
     for i, j in np.ndindex(4, 4):
-        y, x, angle, half = i * 60 + 30, j * 60 + 30, canvas.rng.random() * np.pi, 7 + 0.5 * j
+        y, x, angle, half = i * 60 + 30, j * 60 + 30, canvas.rng.random() * np.pi, 7.25 + 0.5 * j
         for side in (-half, half):
             canvas.ellipse(y + side * np.sin(angle), x + side * np.cos(angle), 12, 300)
     plane = canvas.taken(4)
     usual = counted(plane)
     assert usual < 32
-    assert usual < counted(plane, nucleus_diameter_px=20) <= 32
+    assert usual < counted(plane, nucleus_diameter_px=24) <= 32
     assert usual < counted(plane, seed_score=0.1) <= 32
     assert counted(plane, watershed=False) == 16  # what touches is one
 
