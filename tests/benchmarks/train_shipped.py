@@ -1,6 +1,6 @@
 """Train the weights that ship further, on all development data and synthetic images together.
 
-    python tests/benchmarks/train_shipped.py OUTPUT.npz [--start-from fluorescence] [--steps 1200]
+    python tests/benchmarks/train_shipped.py OUTPUT [--start-from fluorescence] [--steps 1200]
 
 Sources and their shares of the crops are those of `SHARES`. What is held out of every training stays out: of
 `dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with the smallest CRC-32 of their name; of
