@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from daemon.commands import options
 
 if TYPE_CHECKING:
+    from daemon.files.learning import Comparison
+    from daemon.files.learning_mitoses import EventComparison
     from nuset_engine.training.config import TrainingConfig
     from nuset_engine.training.telling import Tell
 
@@ -198,8 +200,7 @@ def _learn(arguments: argparse.Namespace) -> int:
     from daemon.configuration.service_config import DEFAULT_WEIGHTS
     from daemon.files.learning import compare, take_corrected
     from daemon.installation.kept_weights import located
-    from daemon.jobs.training_order import NEW, PRESENT
-    from daemon.output import complain, say, write_table
+    from daemon.output import complain, say
     from nuset_engine.training.config import FROM_CORRECTIONS, TrainingConfig
     from storage import naming
 
@@ -217,11 +218,19 @@ def _learn(arguments: argparse.Namespace) -> int:
         say("Nothing was held out, so nobody knows whether they are better: correct or confirm another time point.")
         return 0
     found = compare(examples, str(arguments.output), located(present))
+    _tell(found, found.verdict(arguments.output.stem, present, examples.held_out), present, arguments)
+    return 0
+
+
+def _tell(found: Comparison | EventComparison, verdict: str, present: str, arguments: argparse.Namespace) -> None:
+    """Keep what was measured of both weights where a report is wanted, and say which are better."""
+    from daemon.jobs.training_order import NEW, PRESENT
+    from daemon.output import say, write_table
+
     if arguments.report is not None:
         found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
     write_table(found.table(arguments.output.stem, present), "table")
-    say(found.verdict(arguments.output.stem, present, examples.held_out))
-    return 0
+    say(verdict)
 
 
 def _refuse_images(arguments: argparse.Namespace) -> None:
@@ -235,8 +244,7 @@ def _learn_mitoses(arguments: argparse.Namespace) -> int:
     """Train on nuclei that divide next, and say whether that made the weights better where nothing was learned."""
     from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
     from daemon.installation.kept_weights import located
-    from daemon.jobs.training_order import NEW, PRESENT
-    from daemon.output import complain, say, write_table
+    from daemon.output import complain, say
     from nuset_engine.training.config import FROM_DIVISIONS, TrainingConfig
     from storage import naming
 
@@ -254,10 +262,7 @@ def _learn_mitoses(arguments: argparse.Namespace) -> int:
         say("Nothing was held out, so nobody knows whether they are better: confirm a later division too.")
         return 0
     found = compare_events(examples, str(arguments.output), located(present))
-    if arguments.report is not None:
-        found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
-    write_table(found.table(arguments.output.stem, present), "table")
-    say(found.verdict(arguments.output.stem, present))
+    _tell(found, found.verdict(arguments.output.stem, present), present, arguments)
     return 0
 
 
