@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import queue
+import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +40,9 @@ SHOWN_AS_SLICE, SLICE_SHOWN_SO = 0.2, 0.85  # chances to be shown as a slice of 
 LARGEST_MISMATCH = 1.7  # between labelled and measured size
 FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
 FINEST_STORED_PX = 36.0  # larger nuclei are stored at this median diameter: room to zoom in, no waste
+
+Batch = tuple[InputsNYXC, list[TensorF32]]
+"""Inputs and targets of some crops."""
 
 
 @dataclass(frozen=True)
@@ -228,9 +234,9 @@ def synthetic_examples(rng: np.random.Generator, params: SyntheticParams) -> lis
     """New synthetic examples: the slices of a confocal stack, or one image of overlapping blobs; half of each."""
     confocal = rng.random() < 0.15
     pairs = confocal_slices(rng) if confocal else [synthetic_image(rng, params)]
-    areas = np.concatenate([np.bincount(labels.ravel())[1:] for _, labels in pairs])
     # One size per stack, as in inference: its first and last slices show nuclei by their caps.
-    diameter = float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else TRAINED_DIAMETER_PX
+    measured = median_diameter(*[labels for _, labels in pairs])
+    diameter = measured if np.isfinite(measured) else TRAINED_DIAMETER_PX
     stacked = SLICE_SHOWN_SO if confocal else SHOWN_AS_SLICE
     return [
         Example("synthetic", image, labels, border_weights(labels), diameter, stacked=stacked)
@@ -357,24 +363,28 @@ def collate(targets: Sequence[Targets]) -> list[TensorF32]:
     return [*out, *(np.stack(same) for same in zip(*(t.regions for t in targets), strict=True))]
 
 
-def batches(sampler: CropSampler, size: int) -> Iterator[tuple[InputsNYXC, list[TensorF32]]]:
-    """Batches for ever, the next ones made by a thread while the network learns from the last."""
-    import queue
-    import threading
+def ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same batches, the next ones made by a thread while the network learns from the last.
 
-    ready: queue.Queue[tuple[InputsNYXC, list[TensorF32]] | Exception] = queue.Queue(maxsize=3)
+    What fails there is raised here.
+    """
+    ready: queue.Queue[Batch | Exception | None] = queue.Queue(maxsize=3)
 
     def fill() -> None:
-        while True:
-            try:
-                ready.put(sampler.batch(size))
-            except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
-                ready.put(error)
-                return
+        try:
+            for batch in batches:
+                ready.put(batch)
+            ready.put(None)
+        except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
+            ready.put(error)
 
     threading.Thread(target=fill, daemon=True, name="crops").start()
-    while True:
-        item = ready.get()
-        if isinstance(item, Exception):
-            raise item
-        yield item
+    while (batch := ready.get()) is not None:
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def batches(sampler: CropSampler, size: int) -> Iterator[Batch]:
+    """Batches for ever, made ahead."""
+    return ahead(sampler.batch(size) for _ in itertools.count())

@@ -8,7 +8,7 @@ from nuset_engine.arrays import LabelsYX, MaskYX, PlaneYX
 from nuset_engine.synthetic.blobs import SyntheticParams
 from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.training.dataset import Example, centres_of, check_pair, check_seen, seen_as, stored_as
-from nuset_engine.training.targets import attention_weights
+from nuset_engine.training.targets import attention_weights, median_diameter
 
 SHOWN_AS_SLICE = 0.5
 """Chance of a synthetic slice to be shown as one of a stack."""
@@ -38,16 +38,22 @@ def make_event_example(
 
 
 def event_examples(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
-    """New synthetic examples of rare events: the slices of a stack in which some nuclei are in mitosis."""
+    """New synthetic examples of rare events: the slices of a stack in which some nuclei are in mitosis.
+
+    Nuclei are as large as their sections are, which is what the engine measures: a fifth less than they are in 3D.
+    """
+    parts = mitotic_slices(rng)
+    measured = median_diameter(*[part.nuclei for part in parts])
+    diameter = measured if np.isfinite(measured) else parts[0].diameter_px
     return [
         Example(
             "synthetic",
             part.image,
             part.events,
-            attention_weights(part.events, part.diameter_px),
-            part.diameter_px,
+            attention_weights(part.events, diameter),
+            diameter,
             centres_of(part.events),
             stacked=SHOWN_AS_SLICE,
         )
-        for part in mitotic_slices(rng)
+        for part in parts
     ]

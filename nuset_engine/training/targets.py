@@ -44,9 +44,12 @@ class Targets:
     regions: tuple[TensorF32, ...] = ()
 
 
-def median_diameter(labels: LabelsYX) -> float:
-    """Median over the nuclei of the diameter of the circle of equal area, in pixels; NaN without nuclei."""
-    areas = np.bincount(labels.ravel())[1:]
+def median_diameter(*slices: LabelsYX) -> float:
+    """Median over the nuclei of one plane, or their sections in several, of the diameter of the circle of equal area.
+
+    In pixels; NaN without nuclei.
+    """
+    areas = np.concatenate([np.bincount(labels.ravel())[1:] for labels in slices])
     return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else float("nan")
 
 

@@ -1,13 +1,14 @@
 """Train the weights that ship further, on all development data and synthetic images together.
 
     python tests/benchmarks/train_shipped.py OUTPUT [--start-from fluorescence] [--steps 1200]
+    python tests/benchmarks/train_shipped.py OUTPUT --mode events --start-from mitosis [--steps 1200]
 
-Sources and their shares of the crops are those of `SHARES`. What is held out of every training stays out: of
-`dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with the smallest CRC-32 of their name; of
-`mnfinder_nuclei` every series that holds one of its every fourth image by name. Batch normalisation keeps the
-statistics and factors that the weights came with (`--norms learned`: it does not), which takes 0.6 of the time. The
-moving average of the weights at the end is kept, blended with the weights before (`--blend`: the share of what was
-learned); nothing is chosen on the way, and what was given stands in the manifest.
+Sources and their shares of the crops are those of `SHARES`; mitoses are learned from rendered slices alone. What is
+held out of every training stays out: of `dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with
+the smallest CRC-32 of their name; of `mnfinder_nuclei` every series that holds one of its every fourth image by name.
+Batch normalisation keeps the statistics and factors that the weights came with (`--norms learned`: it does not), which
+takes 0.6 of the time. The moving average of the weights at the end is kept, blended with the weights before (`--blend`:
+the share of what was learned); nothing is chosen on the way, and what was given stands in the manifest.
 Weights of every `--every` steps are written over the former ones; a run that was interrupted begins anew.
 
 Data: the folder that `NUSETD_DATA` names (default ../shared/data).
@@ -17,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import queue
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -37,30 +36,34 @@ from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
 from nuset_engine.training.augment import AUGMENTATIONS
-from nuset_engine.training.config import OPTIMIZERS, PRECISIONS, TrainingConfig
+from nuset_engine.training.config import MODES, OPTIMIZERS, PRECISIONS, TrainingConfig
 from nuset_engine.training.dataset import (
     SHOWN_AS_SLICE,
     SLICE_SHOWN_SO,
+    Batch,
     CropSampler,
     Example,
+    ahead,
     collate,
     make_example,
     read_image,
     read_pairs,
 )
+from nuset_engine.training.event_images import event_examples
 from nuset_engine.training.examples import split
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
 from nuset_engine.weights import MODEL, save_weights
 
-SHARES = {"fluorescence": 0.55, "mnfinder": 0.05, "tissue": 0.08, "blobs": 0.07, "confocal": 0.25}
-MILD_FROM = 0.4  # of the steps
+SHARES = {
+    "nuclei": {"fluorescence": 0.55, "mnfinder": 0.05, "tissue": 0.08, "blobs": 0.07, "confocal": 0.25},
+    "events": {"mitoses": 1.0},
+}
 HELD_OUT = {"dsb2018_fluorescence": (54, 24), "dsb2018_histology": (24, 12)}  # and so many to choose by
 EVERY = 4  # of mnfinder's images, by name, is held out
 MICRONUCLEUS = 0.25  # of the contrast of labelled nuclei: what is so bright, and not labelled, does not count
 GLOW_PX = 6  # around labelled nuclei, where what is bright is their glow
 
-Batch = tuple[np.ndarray, list[np.ndarray]]
 Paths = tuple[str, Path, Path]
 
 
@@ -114,6 +117,11 @@ def mnfinder() -> list[Example]:
     return found
 
 
+def real_images(start_from: str) -> dict[str, list[Example]]:
+    """Images that people labelled, by source."""
+    return {"fluorescence": fluorescence(start_from), "mnfinder": mnfinder(), "tissue": tissue()}
+
+
 def rendered(pairs: list[tuple[np.ndarray, np.ndarray]], stacked: float) -> list[Example]:
     """Examples of rendered images, all of one size as the slices of a stack are in inference."""
     sizes = [size for size in (median_diameter(labels) for _, labels in pairs) if np.isfinite(size)]
@@ -132,15 +140,16 @@ def confocal(rng: np.random.Generator, _: SyntheticParams) -> list[Example]:
 
 
 RENDERED: dict[str, Callable[[np.random.Generator, SyntheticParams], list[Example]]]
-RENDERED = {"blobs": blobs, "confocal": confocal}
+RENDERED = {"blobs": blobs, "confocal": confocal, "mitoses": event_examples}
 
 
 class Mixture:
     """Batches whose crops come from several sources, in shares; strongly augmented at first, mildly later."""
 
-    def __init__(self, config: TrainingConfig, sources: dict[str, list[Example]]) -> None:
+    def __init__(self, config: TrainingConfig, sources: dict[str, list[Example]], mild_from: float) -> None:
         self._rng = np.random.default_rng(config.seed)
         self._steps, self._size = config.steps, config.batch_size
+        self._mild_from, self._shares = mild_from, SHARES[config.mode]
         self._draw: dict[str, dict[str, CropSampler]] = {}
         for strength, usual in AUGMENTATIONS.items():
             draw = partial(CropSampler, crop_px=config.crop_px, augment=replace(usual, dimmed_chance=config.dimmed))
@@ -154,29 +163,10 @@ class Mixture:
 
     def __iter__(self) -> Iterator[Batch]:
         for step in range(self._steps):
-            draw = self._draw["strong" if step < MILD_FROM * self._steps else "mild"]
-            names = self._rng.choice(list(SHARES), self._size, p=list(SHARES.values()))
+            draw = self._draw["strong" if step < self._mild_from * self._steps else "mild"]
+            names = self._rng.choice(list(self._shares), self._size, p=list(self._shares.values()))
             crops = [draw[name].crop() for name in names]
             yield np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
-
-
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same, made by a thread while the network learns; what fails there is raised here."""
-    ready: queue.Queue[Batch | Exception | None] = queue.Queue(3)
-
-    def fill() -> None:
-        try:
-            for batch in batches:
-                ready.put(batch)
-            ready.put(None)
-        except Exception as error:  # noqa: BLE001 - handed to whoever takes the batches
-            ready.put(error)
-
-    threading.Thread(target=fill, daemon=True, name="crops").start()
-    while (batch := ready.get()) is not None:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
 
 
 def run_of(config: TrainingConfig, norms: str) -> Run:
@@ -190,8 +180,8 @@ def run_of(config: TrainingConfig, norms: str) -> Run:
     return Run(config, run.model, run.architecture, run.network)
 
 
-def learn(run: Run, batches: Iterator[Batch], every: int, norms: str) -> None:
-    """Take all steps, and write weights now and then and at the end."""
+def learn(run: Run, batches: Iterator[Batch], every: int, how: dict[str, object]) -> None:
+    """Take all steps, and write weights now and then and at the end; `how` goes into the manifest."""
     began = time.monotonic()
     for inputs, targets in batches:
         run.optimizer.learning_rate = rate_at(run.step, run.config)
@@ -202,12 +192,12 @@ def learn(run: Run, batches: Iterator[Batch], every: int, norms: str) -> None:
         losses = {name: round(float(np.asarray(logs[name])), 4) for name in run.model.parts}
         print(f"step {run.step}, {run.seconds:.0f} s: {losses}", flush=True)
         run.trainer.reset_metrics()
-        save_weights(run.averaged(), run.config.output, manifest(run, norms))
+        save_weights(run.averaged(), run.config.output, manifest(run, how))
 
 
-def manifest(run: Run, norms: str) -> dict[str, object]:
+def manifest(run: Run, how: dict[str, object]) -> dict[str, object]:
     """How the weights were made."""
-    keys = ("batch_size", "blend", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
+    keys = ("mode", "batch_size", "blend", "crop_px", "dimmed", "learning_rate", "optimizer", "precision", "seed")
     given = asdict(run.config)
     stage = {
         "command": "train_shipped.py",
@@ -215,9 +205,8 @@ def manifest(run: Run, norms: str) -> dict[str, object]:
         "steps": run.step,
         "of_steps": run.config.steps,
         **{key: given[key] for key in keys},
-        "norms": norms,
-        "shares": SHARES,
-        "mild_from": MILD_FROM,
+        **how,
+        "shares": SHARES[run.config.mode],
         "seconds": round(run.seconds),
     }
     return {
@@ -233,9 +222,12 @@ def main() -> None:
     """Train, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--mode", default="nuclei", choices=MODES)
     parser.add_argument("--start-from", default="fluorescence")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--crop-px", type=int, default=256)
+    parser.add_argument("--mild-from", type=float, default=0.4, help="share of the steps after which crops are mild")
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--optimizer", default="adam", choices=OPTIMIZERS)
     parser.add_argument("--dimmed", type=float, default=0.3)
@@ -245,11 +237,12 @@ def main() -> None:
     parser.add_argument("--norms", default="fixed", choices=["fixed", "learned"])
     parser.add_argument("--every", type=int, default=100)
     given = vars(parser.parse_args())
-    norms, every = given.pop("norms"), given.pop("every")
+    every, how = given.pop("every"), {name: given.pop(name) for name in ("norms", "mild_from")}
     config = TrainingConfig(images=None, labels=None, **given)
-    sources = {"fluorescence": fluorescence(given["start_from"]), "mnfinder": mnfinder(), "tissue": tissue()}
+    sources = {} if config.mode == "events" else real_images(given["start_from"])
     print(", ".join(f"{name}: {len(examples)} images" for name, examples in sources.items()), flush=True)
-    learn(run_of(config, norms), ahead(iter(Mixture(config, sources))), every, norms)
+    mixture = Mixture(config, sources, float(how["mild_from"]))
+    learn(run_of(config, str(how["norms"])), ahead(iter(mixture)), every, how)
 
 
 if __name__ == "__main__":

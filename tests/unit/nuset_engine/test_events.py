@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skimage.measure import regionprops
 
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.event_scores import EventScores, score_events, score_linked_events
@@ -97,6 +98,14 @@ def test_synthetic_examples_of_events_keep_attention_and_places() -> None:
     marked = next(e for e in examples if len(e.focus))
     y, x = marked.focus[0].astype(int)
     assert marked.weights[y, x] > FAR_WEIGHT + 0.5 * ATTENTION
+
+
+def test_nuclei_of_synthetic_events_are_as_large_as_the_engine_measures_them() -> None:
+    parts = mitotic_slices(np.random.default_rng(0))
+    sections = [r.equivalent_diameter_area for part in parts for r in regionprops(part.nuclei)]
+    examples = event_examples(np.random.default_rng(0), SyntheticParams())
+    assert [e.diameter_px for e in examples] == pytest.approx([np.median(sections)] * len(parts))
+    assert examples[0].diameter_px < 0.9 * parts[0].diameter_px, "sections are smaller than nuclei are in 3D"
 
 
 def test_nothing_is_learned_where_nobody_knows_of_events(tmp_path: Path) -> None:
