@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,19 +84,23 @@ class Comparison:
         return f"{new} is better {where}: {told}. Give its path to --weights, or in [engine] of the configuration."
 
     def keep(self, new: Path, present: Path) -> None:
-        """Write both rows as `nusetd evaluate --format json` does.
+        """Write both rows, see `keep_scores`."""
+        keep_scores({new: self.new, present: self.present})
 
-        Raises
-        ------
-        DaemonError
-            When they cannot be written.
-        """
-        for file, row in ((new, self.new), (present, self.present)):
-            try:
-                text = json.dumps(json.loads(row.to_json(orient="records")))
-                file.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise DaemonError(f"{file} cannot be written ({error.strerror}): choose another --report.") from error
+
+def keep_scores(scores: dict[Path, pd.DataFrame]) -> None:
+    """Write rows of scores as `nusetd evaluate --format json` does, a file for each table.
+
+    Raises
+    ------
+    DaemonError
+        When one cannot be written.
+    """
+    for file, rows in scores.items():
+        try:
+            file.write_text(rows.to_json(orient="records"), encoding="utf-8")
+        except OSError as error:
+            raise DaemonError(f"{file} cannot be written ({error.strerror}): choose another --report.") from error
 
 
 def compare(examples: CorrectedExamples, new: str, present: str) -> Comparison:

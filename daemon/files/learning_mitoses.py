@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from daemon.errors import DaemonError
+from daemon.files.learning import keep_scores
 from nuset_engine.evaluation.event_scores import EventScores, score_events, seen_events
 from nuset_engine.evaluation.paired import PairedDifference, paired_difference
 from nuset_engine.events import EventDetector
@@ -76,18 +75,8 @@ class EventComparison:
         return f"{new} is better {where}: {told}. Give its path to --weights of `nusetd detect`."
 
     def keep(self, new: Path, present: Path) -> None:
-        """Write both as JSON.
-
-        Raises
-        ------
-        DaemonError
-            When they cannot be written.
-        """
-        for file, scores in ((new, self.new), (present, self.present)):
-            try:
-                file.write_text(json.dumps([_measures(scores)]), encoding="utf-8")
-            except OSError as error:
-                raise DaemonError(f"{file} cannot be written ({error.strerror}): choose another --report.") from error
+        """Write both, see `learning.keep_scores`."""
+        keep_scores({new: pd.DataFrame([_measures(self.new)]), present: pd.DataFrame([_measures(self.present)])})
 
 
 def _measures(scores: EventScores) -> dict[str, float]:
