@@ -12,7 +12,7 @@ from typing import Any
 
 from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError
-from daemon.installation.best_workers import worker_count
+from daemon.installation.best_workers import threads_each, worker_count
 from daemon.installation.kept_weights import located
 from daemon.installation.state_folder import state_folder
 from daemon.processing.crash_record import SUFFIX, CrashRecord
@@ -171,13 +171,6 @@ def local_workers(
         EngineSetup(engine.factory, weights, threads, engine.runtime, graphics, yields=yields) for graphics in shares
     ]
     return LocalWorkers([Worker(setup, silence_s, clock) for setup in setups], lock)
-
-
-def threads_each(threads: int | None, workers: int) -> int | None:
-    """Divide cores among workers; a single one that may have all is told no number."""
-    if workers == 1:
-        return threads
-    return max(1, (threads or len(os.sched_getaffinity(0))) // workers)
 
 
 def worker_lock(catalog: Catalog, output: naming.Place) -> Path:

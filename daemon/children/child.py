@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -92,13 +92,14 @@ class Child(Generic[R, M]):
         paths = os.pathsep.join(path for path in sys.path if path)
         command = [sys.executable, "-P", "-m", _BECOME, self._module, str(theirs.fileno()), str(os.getpid())]
         # Our standard output is for results, so it gets our standard error for both.
-        self._process = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(), *held),
-            env={**self._environment, **os.environ, "PYTHONPATH": paths},
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-        )
+        with _undisturbed_by_the_terminal():
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(), *held),
+                env={**self._environment, **os.environ, "PYTHONPATH": paths},
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+            )
         theirs.close()
         self._connection, self._heard = ours, self._clock()
         self._given.clear()
@@ -200,3 +201,14 @@ class Child(Generic[R, M]):
 
     def _forget_the_dead(self) -> None:
         self._dying = [process for process in self._dying if process.poll() is None]
+
+
+@contextmanager
+def _undisturbed_by_the_terminal() -> Iterator[None]:
+    """Processes that are started inside are not reached by Ctrl-C, which comes to all of a terminal's, before they
+    say that it is the parent's to handle; it gets its own afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nuclei-weights", default="fluorescence", metavar="WEIGHTS", help="weights of all nuclei, for scale"
     )
     parser.add_argument("--min-score", type=float, default=0.4, help="least confidence of an event, 0 to 1 (0.4)")
+    options.add_processes(parser)
     options.add_runtime(parser)
     options.add_settings(parser)
     options.add_as_image(parser)
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Detect in one image after the other."""
+    """Detect in all images."""
     from daemon.files.detect_files import DetectOptions, detect_files
     from daemon.installation.kept_weights import located
 
@@ -51,5 +52,6 @@ def execute(arguments: argparse.Namespace) -> int:
             segmentation=config.processing.segmentation,
             unclear_channel=arguments.unclear_channel,
             as_image=arguments.as_image,
+            workers=arguments.workers,
         )
     )

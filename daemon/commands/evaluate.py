@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_other_system,
         help="label images that another system made of the same images, for a row of their own; repeatable",
     )
+    options.add_processes(parser, ", --ablation, movies")
     options.add_format(parser)
     options.add_engine(parser)
 
@@ -94,6 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
             ablation=arguments.ablation,
             real_only=arguments.ablation_real_only,
             also=distinct(arguments.also),
+            workers=arguments.workers,
         )
     )
     if arguments.ablation or arguments.also:
@@ -116,5 +118,8 @@ def _refuse_contradictions(arguments: argparse.Namespace, movie: bool) -> None:
         raise UsageError(f"--also compares systems on separate images, and {other}: leave one of them out.")
     if arguments.seen is not None and (movie or arguments.ablation or arguments.also):
         raise UsageError("--seen belongs to separate images and one system: leave out --ablation and --also.")
+    if (arguments.workers or 1) > 1 and (movie or arguments.ablation):
+        one = "a movie is one" if movie else "--ablation does them one after another"
+        raise UsageError(f"--workers shares separate images, and {one}: leave --workers out.")
     if movie and arguments.ablation:
         raise UsageError("--ablation compares planes, and LABELS is a movie: give folders of images and labels.")

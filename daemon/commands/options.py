@@ -136,6 +136,17 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_processes(parser: argparse.ArgumentParser, alone: str = "") -> None:
+    """`--workers` of commands that take one image after another: so many at once."""
+    parser.add_argument(
+        "--workers",
+        type=positive_int,
+        metavar="N",
+        help="how many processes share the images, and the cores; each holds the network in memory (default: one for "
+        f"each core or graphics card; one for fewer than three images, or another --engine{alone})",
+    )
+
+
 def _workers(text: str) -> Assignment:
     from daemon.configuration.cluster.scheduler_access import cluster_of
 

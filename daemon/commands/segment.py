@@ -25,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "for each thing that happens",
     )
     parser.add_argument("--only-missing", action="store_true", help="leave out images whose labels are there already")
+    options.add_processes(parser)
     options.add_reading(parser)
     options.add_engine(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Segment one image after the other."""
+    """Segment all images."""
     from daemon.files.segment_files import SegmentOptions, segment_files
 
     config = options.configured(arguments)
@@ -44,5 +45,6 @@ def execute(arguments: argparse.Namespace) -> int:
             unclear_channel=arguments.unclear_channel,
             report=arguments.report,
             only_missing=arguments.only_missing,
+            workers=arguments.workers,
         )
     )

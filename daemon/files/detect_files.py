@@ -1,4 +1,4 @@
-"""`nusetd detect`: images in, tables of rare events out, in this process and without a database."""
+"""`nusetd detect`: images in, tables of rare events out, in one process or several, and without a database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError, UsageError
-from daemon.files.each_image import images_of, targets, write_each
+from daemon.files.each_image import images_of, part_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
+from daemon.files.sharing.hearing import Hearing
+from daemon.files.sharing.shares import shares
+from daemon.files.sharing.work import Remark, Share, Tell
+from daemon.processing.workers.graphics import choose
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
@@ -26,7 +31,7 @@ COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score", "source_t", "event")
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """Where events are to be found, and how."""
+    """Where events are to be found, and how; by so many processes, None: as many as serve."""
 
     images: Sequence[Path]
     output: Path
@@ -38,6 +43,7 @@ class DetectOptions:
     segmentation: SegmentationParams = field(default_factory=SegmentationParams)
     unclear_channel: UnclearChannel = "ask"
     as_image: bool = False
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a score that is none."""
@@ -47,25 +53,51 @@ class DetectOptions:
 
 def detect_files(options: DetectOptions) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
-    from nuset_engine.events import EventDetector
-
     wanted = targets(images_of(options.images), options.output, ".events.csv")
-    detector = EventDetector(
-        options.weights, options.nuclei_weights, options.min_score, options.segmentation, runtime=options.runtime
-    )
-    return write_each(wanted, lambda image, target: _write(target, _events(image, options, detector)))
+    among = shares(options.workers, len(wanted), EngineConfig(runtime=options.runtime))
+    return write_each(DetectWork(options), wanted, among, Hearing())
 
 
-def _events(image: Path, options: DetectOptions, detector: EventDetector) -> list[tuple[int | float, ...]]:
+@dataclass(frozen=True)
+class DetectWork:
+    """What is done with each image, in whichever process."""
+
+    options: DetectOptions
+
+    def begin(self, share: Share) -> Detecting:
+        """Load both networks."""
+        if share.graphics is not None:
+            choose(share.graphics)
+        from nuset_engine.events import EventDetector
+
+        o = self.options
+        detector = EventDetector(o.weights, o.nuclei_weights, o.min_score, o.segmentation, share.threads, o.runtime)
+        return Detecting(o, detector)
+
+
+@dataclass(frozen=True)
+class Detecting:
+    """Finds the events of one image after another."""
+
+    options: DetectOptions
+    detector: EventDetector
+
+    def __call__(self, wanted: tuple[Path, Path], tell: Tell) -> None:
+        """Write the table of an image."""
+        image, target = wanted
+        _write(target, _events(image, self.options, self.detector, tell))
+
+
+def _events(image: Path, options: DetectOptions, detector: EventDetector, tell: Tell) -> list[tuple[int | float, ...]]:
     found = readers.open_acquisitions(image, given=GivenFacts(as_image=options.as_image))
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: split it, and detect in each.")
     with found[0] as acquisition:
         if acquisition.drawn is not None:
             raise DaemonError(acquisition.drawn)
-        planes = NuclearPlanes(options.nuclear_channel, options.unclear_channel, lambda: detector.nuclei).of(
-            acquisition
-        )
+        wanted, unclear = options.nuclear_channel, options.unclear_channel
+        chooser = NuclearPlanes(wanted, unclear, lambda: detector.nuclei, lambda text: tell(Remark(text)))
+        planes = chooser.of(acquisition)
         rows: list[tuple[int | float, ...]] = []
         for t in acquisition.time_points:
             first = max((int(row[-1]) for row in rows), default=0)
@@ -89,7 +121,7 @@ def _time_point(
 
 def _write(path: Path, rows: list[tuple[int | float, ...]]) -> None:
     """Write the table; the file appears only when it is whole."""
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = part_of(path)
     with unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from daemon.errors import DaemonError
+from daemon.files.sharing.hearing import Hearing
+from daemon.files.sharing.outcomes import ended_by_signal, outcomes
+from daemon.files.sharing.work import Share, Work
 from daemon.output import complain, say
-from nuset_engine.errors import EngineError
 from storage import readers
-from storage.errors import StorageError
 
 
 def images_of(paths: Sequence[Path]) -> list[Path]:
@@ -58,26 +60,38 @@ def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
     return found
 
 
-def write_each(
-    wanted: Mapping[Path, Path],
-    write: Callable[[Path, Path], None],
-    failing: Callable[[Path, str], None] = lambda image, why: None,
-) -> int:
-    """Call `write` with each image and its target; return the exit code: 0 only when all succeeded.
+def part_of(target: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return target.with_name(f".{target.name}.part")
 
-    `failing` hears of each that did not, and why.
+
+def write_each(
+    work: Work[tuple[Path, Path], None],
+    wanted: Mapping[Path, Path],
+    among: Sequence[Share],
+    hearing: Hearing,
+) -> int:
+    """Have each image and its target done, and say each target; return the exit code: 0 only when all succeeded.
+
+    What is begun and never ends, whatever ends it, leaves nothing behind.
     """
     from tqdm import tqdm
 
-    failed = 0
-    for image, target in tqdm(wanted.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
-        try:
-            write(image, target)
-        except (StorageError, DaemonError, EngineError, OSError) as error:
-            failed += 1
-            why = str(error) if image.name in str(error) else f"{image}: {error}"
-            complain(why)
-            failing(image, why)
-        else:
-            say(str(target))
+    left, failed = dict(wanted), 0
+    try:
+        with closing(outcomes(work, list(wanted.items()), among, hearing.hear)) as found, ended_by_signal():
+            bar = tqdm(wanted.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
+            for (image, target), outcome in zip(bar, found, strict=True):
+                if outcome is None:
+                    del left[image]
+                    say(str(target))
+                    continue
+                failed += 1
+                why = str(outcome) if image.name in str(outcome) else f"{image}: {outcome}"
+                complain(why)
+                hearing.progress("failed", image=image.name, why=why)
+    finally:
+        for target in left.values():
+            part_of(target).unlink(missing_ok=True)
+    hearing.end()
     return 1 if failed else 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,14 @@ from daemon.configuration.config import Processing
 from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError, UsageError
 from daemon.files.other_systems import ENGINE, OtherSystem
+from daemon.files.sharing.hearing import Hearing
+from daemon.files.sharing.outcomes import ended_by_signal, outcomes
+from daemon.files.sharing.shares import shares
+from daemon.files.sharing.team import ImageProcessDiedError
+from daemon.files.sharing.work import Share, Tell
 from daemon.output import complain
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
-from nuset_engine.arrays import Labels, Pixels
+from nuset_engine.arrays import ImageYX, Labels, LabelsYX, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.report import write_report
@@ -33,11 +39,15 @@ SYSTEM_COLUMNS = [*ABLATION_COLUMNS, "pq", "seg"]
 REAL_ONLY = "real_only"  # key of a manifest: name of weights of the same recipe without synthetic images
 
 
+_Pair = tuple[str, Path, Path]  # name, image, labels
+
+
 @dataclass(frozen=True)
 class EvaluationOptions:
     """What is compared: images and labels of the same names, segmented with which engine; where the details go.
 
-    With `seen`, a folder of images with the names of the labels, only nuclei count that lie where these are not 0.
+    With `seen`, a folder of images with the names of the labels, only nuclei count that lie where these are not 0. The
+    images are shared out among so many `workers`; None: as many as serve.
     """
 
     images: Path
@@ -51,8 +61,9 @@ class EvaluationOptions:
     ablation: bool = False
     real_only: str | None = None
     also: tuple[OtherSystem, ...] = ()
+    workers: int | None = 1
 
-    def pairs(self) -> list[tuple[str, Path, Path]]:
+    def pairs(self) -> list[_Pair]:
         """Name, image and labels of what is compared: all, or what `nusetd train --held-out` left alone."""
         found = read_pairs(self.images, self.labels)
         if self.held_out is None:
@@ -62,14 +73,41 @@ class EvaluationOptions:
 
 
 @dataclass
+class _PairScores:
+    """What is known of one pair: scores of the engine, of methods and of systems; nuclei and planes to show, if asked.
+
+    `shown` are image, truth and prediction, of a stack their middle slices; `model` has its name and hash.
+    """
+
+    engine: dict[str, float]
+    methods: dict[str, dict[str, float]]
+    systems: dict[str, dict[str, float]]
+    model: tuple[str, str]
+    nuclei: pd.DataFrame | None = None
+    shown: tuple[ImageYX, LabelsYX, LabelsYX] | None = None
+
+
+@dataclass
 class _Scores:
     """Scores by image of the engine, of every method of an ablation, of other systems; the engine's nuclei."""
 
+    model: tuple[str, str] = ("", "")
     engine: dict[str, dict[str, float]] = field(default_factory=dict)
     methods: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     systems: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     nuclei: list[pd.DataFrame] = field(default_factory=list)
     sheet: WorstImages = field(default_factory=WorstImages)
+
+    def take(self, name: str, one: _PairScores) -> None:
+        """Add a pair."""
+        self.model, self.engine[name] = one.model, one.engine
+        for all_of_them, of_one in ((self.methods, one.methods), (self.systems, one.systems)):
+            for which, row in of_one.items():
+                all_of_them.setdefault(which, {})[name] = row
+        if one.nuclei is not None:
+            self.nuclei.append(one.nuclei)
+        if one.shown is not None:
+            self.sheet.offer(name, *one.shown, one.engine["ap"])
 
     def ablation(self) -> pd.DataFrame | None:
         """One row of overall scores per method."""
@@ -108,14 +146,12 @@ def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     """
     pairs = options.pairs()
     _check(pairs, options)
-    segmenter = segmenter_of(options.engine, options.processing.segmentation)
-    scores = _score(pairs, options, segmenter)
+    scores = _score(pairs, options)
     result = summarised(scores.engine)
     tables = _Tables(by_brightness(scores.nuclei), scores.ablation(), scores.compared())
     if options.output is not None:
-        subject = (
-            f"{options.images} with the weights {segmenter.weights_info.name} ({segmenter.weights_info.sha256[:12]})"
-        )
+        name, sha256 = scores.model
+        subject = f"{options.images} with the weights {name} ({sha256[:12]})"
         _write(options.output, result, scores.sheet, subject, tables)
     if tables.systems is not None:
         return tables.systems[SYSTEM_COLUMNS].astype(float)
@@ -132,10 +168,10 @@ def score_folders(options: EvaluationOptions) -> Evaluation:
     """
     pairs = options.pairs()
     _check(pairs, options)
-    return summarised(_score(pairs, options, segmenter_of(options.engine, options.processing.segmentation)).engine)
+    return summarised(_score(pairs, options).engine)
 
 
-def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> None:
+def _check(pairs: list[_Pair], options: EvaluationOptions) -> None:
     """Refuse pairs that cannot be compared, before hours are spent on those before them."""
     for name, image_path, labels_path in pairs:
         image, labels = grey(read_image(image_path)), read_image(labels_path)
@@ -156,31 +192,68 @@ def _check(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions) -> N
             raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
 
 
-def _score(pairs: list[tuple[str, Path, Path]], options: EvaluationOptions, segmenter: StackSegmenter) -> _Scores:
+def _score(pairs: list[_Pair], options: EvaluationOptions) -> _Scores:
+    """Score all pairs, in the order of their names, however many processes do it."""
     from tqdm import tqdm
 
-    scores, ladder = _Scores(), _ladder(options, segmenter) if options.ablation else None
-    for name, image_path, labels_path in tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty()):
-        image, truth = read_image(image_path), read_image(labels_path)
-        if ladder is None:
-            predicted = _segmented(grey(image), segmenter, options)
-            if options.seen is not None:
-                seen = read_image(options.seen / labels_path.name) > 0
-                truth, predicted = (seen_nuclei(one, seen) for one in (truth, predicted))
-            scores.engine[name] = score_image(truth, predicted)
-        else:
-            found = ladder.labels(grey(image))
-            for method in ladder.rows:
-                scores.methods.setdefault(method, {})[name] = score_image(truth, found[method])
-            predicted, scores.engine = found[ladder.rows[-1]], scores.methods[ladder.rows[-1]]
-        for system in options.also:
-            scores.systems.setdefault(system.name, {})[name] = score_image(truth, system.labels(name, truth.shape))
-        if options.output is not None:
-            scores.nuclei.append(nuclei_by_brightness(grey(image), truth, predicted))
-        middle = truth.shape[0] // 2 if truth.ndim == 3 else slice(None)  # a plane is shown whole
-        flat = image if truth.ndim == 2 else image[middle]
-        scores.sheet.offer(name, flat, truth[middle], predicted[middle], scores.engine[name]["ap"])
+    scores, hearing = _Scores(), Hearing()
+    among = shares(1 if options.ablation else options.workers, len(pairs), options.engine)
+    with closing(outcomes(EvaluationWork(options), pairs, among, hearing.hear)) as found, ended_by_signal():
+        bar = tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
+        for (name, _, _), one in zip(bar, found, strict=True):
+            if isinstance(one, ImageProcessDiedError):
+                raise DaemonError(f"{name}: {one}") from one
+            if isinstance(one, Exception):
+                raise one
+            scores.take(name, one)
     return scores
+
+
+@dataclass(frozen=True)
+class EvaluationWork:
+    """What is done with each pair, in whichever process."""
+
+    options: EvaluationOptions
+
+    def begin(self, share: Share) -> Evaluating:
+        """Load the network."""
+        options = self.options
+        engine = replace(options.engine, threads=share.threads)
+        segmenter = segmenter_of(engine, options.processing.segmentation, share.graphics)
+        return Evaluating(options, segmenter, _ladder(options, segmenter) if options.ablation else None)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """Segments and scores one pair after another."""
+
+    options: EvaluationOptions
+    segmenter: StackSegmenter
+    ladder: Ablation | None
+
+    def __call__(self, pair: _Pair, tell: Tell) -> _PairScores:
+        """Score a pair."""
+        name, image_path, labels_path = pair
+        image, truth = read_image(image_path), read_image(labels_path)
+        if self.ladder is None:
+            predicted, methods = _segmented(grey(image), self.segmenter, self.options), {}
+            if self.options.seen is not None:
+                seen = read_image(self.options.seen / labels_path.name) > 0
+                truth, predicted = (seen_nuclei(one, seen) for one in (truth, predicted))
+            engine = score_image(truth, predicted)
+        else:
+            found = self.ladder.labels(grey(image))
+            methods = {method: score_image(truth, found[method]) for method in self.ladder.rows}
+            predicted, engine = found[self.ladder.rows[-1]], methods[self.ladder.rows[-1]]
+        also = self.options.also
+        systems = {system.name: score_image(truth, system.labels(name, truth.shape)) for system in also}
+        info = self.segmenter.weights_info
+        scores = _PairScores(engine, methods, systems, (info.name, info.sha256))
+        if self.options.output is not None:
+            scores.nuclei = nuclei_by_brightness(grey(image), truth, predicted)
+            middle = truth.shape[0] // 2 if truth.ndim == 3 else slice(None)  # a plane is shown whole
+            scores.shown = (image if truth.ndim == 2 else image[middle], truth[middle], predicted[middle])
+        return scores
 
 
 def _ladder(options: EvaluationOptions, segmenter: StackSegmenter) -> Ablation:

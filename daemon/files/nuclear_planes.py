@@ -35,11 +35,14 @@ class NuclearPlanes:
         What is done where it is not clear which one it is, see `WatchConfig.unclear_channel`.
     segmenter : callable
         Gives a segmenter, where channels have to be looked at.
+    speak : callable
+        Gets what a person has to know.
     """
 
     wanted: int | str | None
     unclear: UnclearChannel
     segmenter: Callable[[], TriedSegmenter]
+    speak: Callable[[str], None] = complain
 
     def of(self, acquisition: Acquisition) -> Callable[[int], Sequence[PlaneYX]]:
         """Return what gives the slices (Y, X) of a time point: of one channel or, of stained tissue, all colours.
@@ -68,7 +71,7 @@ class NuclearPlanes:
             if self.unclear == "ask":
                 raise NotProcessableError(asked)
             name = acquisition.channel_names[trial.best]
-            complain(f"Channel {trial.best} ({name}) is taken for the one with nuclei. {asked}")
+            self.speak(f"Channel {trial.best} ({name}) is taken for the one with nuclei. {asked}")
         return trial.best
 
 

@@ -1,22 +1,25 @@
-"""`nusetd segment`: images in, label images out, in this process and without a database."""
+"""`nusetd segment`: images in, label images out, in one process or several, and without a database."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from daemon.errors import DaemonError
-from daemon.files.each_image import images_of, targets, write_each
+from daemon.files.each_image import images_of, part_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
+from daemon.files.progress_lines import ProgressLines
 from daemon.files.segment_report import SegmentReport
+from daemon.files.sharing.hearing import Hearing
+from daemon.files.sharing.shares import shares
+from daemon.files.sharing.work import ImageDoubt, Remark, Share, Tell
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
-from daemon.sentences import Sentences
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """What is to be segmented, and how; where a report goes, and whether images with labels are left out."""
+    """What is to be segmented, and how; where a report goes, and whether images with labels are left out.
+
+    `workers` are so many processes; None: as many as serve.
+    """
 
     images: Sequence[Path]
     output: Path
@@ -40,6 +46,7 @@ class SegmentOptions:
     unclear_channel: UnclearChannel = "ask"
     report: Path | None = None
     only_missing: bool = False
+    workers: int | None = None
 
 
 def segment_files(options: SegmentOptions) -> int:
@@ -47,20 +54,40 @@ def segment_files(options: SegmentOptions) -> int:
     wanted = targets(images_of(options.images), options.output, ".labels.tif")
     if options.only_missing:
         wanted = {image: target for image, target in wanted.items() if not target.exists()}
-    report = SegmentReport(options.report)
-    report.begins(len(wanted))
-    segmenter = segmenter_of(options.engine, options.processing.segmentation)
-    sentences = Sentences()
-
-    def write(image: Path, target: Path) -> None:
-        report.starts(image)
-        write_labels(target, _labels(image, options, segmenter, report, sentences))
-        report.done(image, target)
-
-    code = write_each(wanted, write, report.failed)
-    sentences.end()
-    report.ends()
+    hearing = Hearing(None if options.report is None else ProgressLines(options.report, often=("slices",)))
+    hearing.progress("begins", images=len(wanted))
+    code = write_each(SegmentWork(options), wanted, shares(options.workers, len(wanted), options.engine), hearing)
+    hearing.progress("ends")
     return code
+
+
+@dataclass(frozen=True)
+class SegmentWork:
+    """What is done with each image, in whichever process."""
+
+    options: SegmentOptions
+
+    def begin(self, share: Share) -> Segmenting:
+        """Load the network."""
+        engine = replace(self.options.engine, threads=share.threads)
+        segmenter = segmenter_of(engine, self.options.processing.segmentation, share.graphics)
+        return Segmenting(self.options, segmenter, SegmentReport(self.options.report))
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """Segments one image after another."""
+
+    options: SegmentOptions
+    segmenter: StackSegmenter
+    report: SegmentReport
+
+    def __call__(self, wanted: tuple[Path, Path], tell: Tell) -> None:
+        """Write the labels of an image."""
+        image, target = wanted
+        self.report.starts(image, tell)
+        write_labels(target, _labels(image, self.options, self.segmenter, self.report, tell))
+        self.report.done(image, target)
 
 
 def write_labels(path: Path, labels: Labels) -> None:
@@ -74,22 +101,23 @@ def write_labels(path: Path, labels: Labels) -> None:
     import tifffile
 
     kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = part_of(path)
     tifffile.imwrite(unfinished, labels.astype(kind), compression="zlib", photometric="minisblack")
     os.replace(unfinished, path)
 
 
 def _labels(
-    image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport, sentences: Sentences
+    image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport, tell: Tell
 ) -> Labels:
     found = readers.open_acquisitions(image, given=options.given)
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: process it with `nusetd process`, or split it.")
     with found[0] as acquisition:
         for doubt in acquisition.doubts:
-            sentences.say(doubt, image)
+            tell(ImageDoubt(doubt, image))
         refuse_unmeasurable(acquisition)
-        chooser = NuclearPlanes(options.given.nuclear_channel, options.unclear_channel, lambda: segmenter)
+        wanted, unclear = options.given.nuclear_channel, options.unclear_channel
+        chooser = NuclearPlanes(wanted, unclear, lambda: segmenter, lambda text: tell(Remark(text)))
         planes = chooser.of(acquisition)
         points = [_time_point(acquisition, t, planes(t), options, segmenter, report) for t in acquisition.time_points]
     labels = np.stack(points)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon.files.progress_lines import ProgressLines
+from daemon.files.sharing.work import ProgressLine, Tell
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import outlines
 from nuset_engine.measure import measure
@@ -26,7 +26,7 @@ LARGEST_PX, CLEAR_PX = 1600, 500  # of a picture's longer edge; smaller ones are
 
 
 class SegmentReport:
-    """Hears how far the work on images is, and keeps what is not in their labels.
+    """Says how far the work on images is, and keeps what is not in their labels.
 
     Parameters
     ----------
@@ -36,23 +36,19 @@ class SegmentReport:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._lines = None if folder is None else ProgressLines(folder, often=("slices",))
+        self._hears: Tell | None = None
         self._tables: list[pd.DataFrame] = []
         self._picture: PictureYX3 | None = None
         self._slice = 0
         self._unit = "um"
 
     def _tell(self, what: str, **values: object) -> None:
-        if self._lines is not None:
-            self._lines.tell(what, **values)
+        if self._folder is not None and self._hears is not None:
+            self._hears(ProgressLine(what, values))
 
-    def begins(self, images: int) -> None:
-        """So many are to be segmented."""
-        self._tell("begins", images=images)
-
-    def starts(self, image: Path) -> None:
-        """One is taken up."""
-        self._tables, self._picture = [], None
+    def starts(self, image: Path, tell: Tell) -> None:
+        """One is taken up; `tell` hears of it from now on."""
+        self._tables, self._picture, self._hears = [], None, tell
         self._tell("image", image=image.name)
 
     def slices(self, acquisition: Acquisition, t: int) -> Callable[[int], None]:
@@ -107,14 +103,6 @@ class SegmentReport:
         else:
             found, unit = float(np.sqrt(4 / np.pi * table["volume_px"]).median()), "px"
         return (round(found, 2) if math.isfinite(found) else None), unit
-
-    def failed(self, image: Path, why: str) -> None:
-        """Say why there are no labels."""
-        self._tell("failed", image=image.name, why=why)
-
-    def ends(self) -> None:
-        """All were tried."""
-        self._tell("ends")
 
 
 def picture(plane: PlaneYX, labels: LabelsYX) -> PictureYX3:

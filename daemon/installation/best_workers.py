@@ -1,4 +1,4 @@
-"""How many workers serve most on this machine: what `nusetd selfcheck --workers` measured, kept with the state."""
+"""How many workers serve most on this machine, which `nusetd selfcheck --workers` measured, and the cores of each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def worker_count(wanted: int | Literal["auto"]) -> int:
         return wanted
     rates = kept_rates()
     return best(rates) if rates else 1
+
+
+def threads_each(threads: int | None, workers: int) -> int | None:
+    """Divide cores among workers; a single one that may have all is told no number."""
+    if workers == 1:
+        return threads
+    return max(1, (threads or len(os.sched_getaffinity(0))) // workers)
 
 
 def best(rates: Mapping[int, float]) -> int:

@@ -71,6 +71,7 @@ class PredictOrder:
             "--only-missing",
             f"--weights={self.weights}",
             f"--threads={cores}",
+            "--workers=1",  # a job is held as a whole, and it is one process that is held
             *given,
             *engine,
         )

@@ -138,6 +138,7 @@ class TrainOrder:
             f"--weights={weights}",
             f"--output={results / folder}",
             f"--threads={cores}",
+            "--workers=1",
             "--format=json",
         )
         return JobStep(f"score {said}", arguments, f"results/{folder}.json")

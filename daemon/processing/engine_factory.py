@@ -17,6 +17,7 @@ from nuset_engine.runtime.names import AUTO
 
 if TYPE_CHECKING:
     from daemon.configuration.service_config import EngineConfig
+    from daemon.processing.messages import Graphics
 
 # TensorFlow writes pages about processors and absent graphics cards; what stops it still arrives as an exception.
 QUIET_ENGINE = {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -89,7 +90,7 @@ def make_segmenter(
     return factory(weights=weights, params=params, threads=threads, **asked)
 
 
-def segmenter_of(engine: EngineConfig, params: SegmentationParams) -> StackSegmenter:
-    """The segmenter that a configuration names, with these parameters, in this process."""
-    choose(shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
+def segmenter_of(engine: EngineConfig, params: SegmentationParams, graphics: Graphics | None = None) -> StackSegmenter:
+    """The segmenter that a configuration names, with these parameters, in this process; on the card that is given."""
+    choose(graphics or shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
     return make_segmenter(load_factory(engine.factory), located(engine.weights), params, engine.threads, engine.runtime)

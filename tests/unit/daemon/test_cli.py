@@ -50,8 +50,16 @@ def test_help_imports_nothing_heavy() -> None:
             "from pathlib import Path\nassert inspect(Look(Path(sys.executable))).completion is not None",
             ("tensorflow", "keras", "scipy", "sqlalchemy", "pandas", "zarr"),
         ),
+        (
+            "import daemon.commands.segment, daemon.files.segment_files, daemon.files.sharing.team",
+            ("tensorflow", "keras", "openvino", "scipy", "sqlalchemy", "zarr"),
+        ),
+        (
+            "import daemon.files.sharing.image_process",
+            ("tensorflow", "keras", "openvino", "scipy", "sqlalchemy", "zarr"),
+        ),
     ],
-    ids=["service", "worker", "inspection"],
+    ids=["service", "worker", "inspection", "segment", "image process"],
 )
 def test_each_process_starts_with_what_its_start_needs(begun: str, spared: tuple[str, ...]) -> None:
     code = f"import sys\n{begun}\nsys.exit(', '.join(m for m in {spared!r} if m in sys.modules) or 0)"

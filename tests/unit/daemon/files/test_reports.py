@@ -45,7 +45,7 @@ def test_a_report_has_progress_tables_and_pictures(tmp_path: Path, monkeypatch: 
     (tmp_path / "bad.tif").write_text("no image")
     images, report = [str(tmp_path / f"{name}.tif") for name in ("flat", "deep", "bad")], tmp_path / "report"
     order = ["segment", *images, "--output", str(tmp_path / "labels"), "--report", str(report)]
-    assert cli.main([*order, "--voxel-size", "1,0.5,0.5"]) == 1
+    assert cli.main([*order, "--voxel-size", "1,0.5,0.5", "--workers", "1"]) == 1
     told = lines(report)
     assert [one["what"] for one in told if one["what"] != "slices"] == [
         "begins", "image", "done", "image", "done", "image", "failed", "ends",

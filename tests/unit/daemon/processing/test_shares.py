@@ -10,10 +10,10 @@ from typing import cast
 
 import pytest
 
-from daemon.assembly import local_workers, threads_each
+from daemon.assembly import local_workers
 from daemon.configuration.service_config import EngineConfig
 from daemon.installation import best_workers
-from daemon.installation.best_workers import best, keep_rates, kept_rates, worker_count
+from daemon.installation.best_workers import best, keep_rates, kept_rates, threads_each, worker_count
 from daemon.processing.messages import Graphics
 from daemon.processing.workers import graphics
 from daemon.processing.workers.graphics import choose, shared_out
