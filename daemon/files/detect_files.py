@@ -15,7 +15,7 @@ from daemon.files.each_image import images_of, part_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
-from daemon.files.sharing.work import Remark, Share, Tell
+from daemon.files.sharing.work import Hears, Remark, Share
 from daemon.processing.workers.graphics import choose
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
@@ -82,13 +82,13 @@ class Detecting:
     options: DetectOptions
     detector: EventDetector
 
-    def __call__(self, wanted: tuple[Path, Path], tell: Tell) -> None:
+    def __call__(self, wanted: tuple[Path, Path], tell: Hears) -> None:
         """Write the table of an image."""
         image, target = wanted
         _write(target, _events(image, self.options, self.detector, tell))
 
 
-def _events(image: Path, options: DetectOptions, detector: EventDetector, tell: Tell) -> list[tuple[int | float, ...]]:
+def _events(image: Path, options: DetectOptions, detector: EventDetector, tell: Hears) -> list[tuple[int | float, ...]]:
     found = readers.open_acquisitions(image, given=GivenFacts(as_image=options.as_image))
     if len(found) != 1:
         raise DaemonError(f"{image} holds {len(found)} images: split it, and detect in each.")

@@ -18,7 +18,7 @@ from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.outcomes import ended_by_signal, outcomes
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.team import ImageProcessDiedError
-from daemon.files.sharing.work import Share, Tell
+from daemon.files.sharing.work import Hears, Share
 from daemon.output import complain
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from nuset_engine.arrays import ImageYX, Labels, LabelsYX, Pixels
@@ -231,7 +231,7 @@ class Evaluating:
     segmenter: StackSegmenter
     ladder: Ablation | None
 
-    def __call__(self, pair: _Pair, tell: Tell) -> _PairScores:
+    def __call__(self, pair: _Pair, tell: Hears) -> _PairScores:
         """Score a pair."""
         name, image_path, labels_path = pair
         image, truth = read_image(image_path), read_image(labels_path)

@@ -17,7 +17,7 @@ from daemon.files.progress_lines import ProgressLines
 from daemon.files.segment_report import SegmentReport
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
-from daemon.files.sharing.work import ImageDoubt, Remark, Share, Tell
+from daemon.files.sharing.work import Hears, ImageDoubt, Remark, Share
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
@@ -82,7 +82,7 @@ class Segmenting:
     segmenter: StackSegmenter
     report: SegmentReport
 
-    def __call__(self, wanted: tuple[Path, Path], tell: Tell) -> None:
+    def __call__(self, wanted: tuple[Path, Path], tell: Hears) -> None:
         """Write the labels of an image."""
         image, target = wanted
         self.report.starts(image, tell)
@@ -107,7 +107,7 @@ def write_labels(path: Path, labels: Labels) -> None:
 
 
 def _labels(
-    image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport, tell: Tell
+    image: Path, options: SegmentOptions, segmenter: StackSegmenter, report: SegmentReport, tell: Hears
 ) -> Labels:
     found = readers.open_acquisitions(image, given=options.given)
     if len(found) != 1:

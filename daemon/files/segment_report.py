@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon.files.sharing.work import ProgressLine, Tell
+from daemon.files.sharing.work import Hears, ProgressLine
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import outlines
 from nuset_engine.measure import measure
@@ -36,7 +36,7 @@ class SegmentReport:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._hears: Tell | None = None
+        self._hears: Hears | None = None
         self._tables: list[pd.DataFrame] = []
         self._picture: PictureYX3 | None = None
         self._slice = 0
@@ -46,7 +46,7 @@ class SegmentReport:
         if self._folder is not None and self._hears is not None:
             self._hears(ProgressLine(what, values))
 
-    def starts(self, image: Path, tell: Tell) -> None:
+    def starts(self, image: Path, tell: Hears) -> None:
         """One is taken up; `tell` hears of it from now on."""
         self._tables, self._picture, self._hears = [], None, tell
         self._tell("image", image=image.name)

@@ -118,7 +118,9 @@ def test_damaged_weights(folders: tuple[Path, Path], tmp_path: Path, capsys: pyt
     small = Architecture((4, 4, 4, 4, 4), 4)
     info = save_weights(build_network(small), tmp_path / "mine.npz", {"architecture": small.as_dict()})
     info.path.write_bytes(info.path.read_bytes()[:-10])
-    assert "not the file that its manifest describes" in refused(capsys, *folders, "--weights", info.path, "--workers", 1)
+    assert "not the file that its manifest describes" in refused(
+        capsys, *folders, "--weights", info.path, "--workers", 1
+    )
 
 
 def test_what_an_ablation_cannot_be(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

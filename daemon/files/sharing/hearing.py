@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.files.progress_lines import ProgressLines
-from daemon.files.sharing.work import ImageDoubt, Remark, Said
+from daemon.files.sharing.work import ImageDoubt, ImageNews, Remark
 from daemon.output import complain
 from daemon.sentences import Sentences
 
@@ -21,7 +21,7 @@ class Hearing:
         self._lines = lines
         self._sentences = Sentences()
 
-    def hear(self, said: Said) -> None:
+    def hear(self, said: ImageNews) -> None:
         """Bring one of them to where it belongs."""
         if isinstance(said, Remark):
             complain(said.text)

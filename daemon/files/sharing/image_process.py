@@ -12,7 +12,7 @@ from typing import Any
 
 from daemon.children.parent import meet
 from daemon.errors import DaemonError
-from daemon.files.sharing.work import OF_AN_IMAGE, Doing, Said, Share, Work, attempt
+from daemon.files.sharing.work import OF_AN_IMAGE, Doing, ImageNews, Share, Work, attempt
 from nuset_engine.loading import undisturbed
 
 
@@ -40,7 +40,7 @@ class WorkRefused:
 class SaidOfImage:
     """From the process: what is said of the image that it is at."""
 
-    said: Said
+    said: ImageNews
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from daemon.files.sharing.team import Team
-from daemon.files.sharing.work import Found, Image, Share, Tell, Work, attempt
+from daemon.files.sharing.work import Found, Hears, Image, Share, Work, attempt
 
 
 def outcomes(
-    work: Work[Image, Found], images: Sequence[Image], shares: Sequence[Share], tell: Tell
+    work: Work[Image, Found], images: Sequence[Image], shares: Sequence[Share], tell: Hears
 ) -> Generator[Found | Exception]:
     """Do some work with images, as many at once as there are shares; a single one is done in this process.
 

@@ -19,7 +19,7 @@ from daemon.files.sharing.image_process import (
     WorkBegun,
     WorkRefused,
 )
-from daemon.files.sharing.work import Found, Image, Said, Share, Tell, Work
+from daemon.files.sharing.work import Found, Hears, Image, ImageNews, Share, Work
 from daemon.processing.engine_factory import QUIET_ENGINE
 
 _KILLED = "signal SIGKILL"
@@ -60,7 +60,7 @@ class Team(Generic[Image, Found]):
         self._work = work
         self._members = [Member(share) for share in shares]
         self._left: deque[ImageGiven] = deque()
-        self._said: dict[int, list[Said]] = defaultdict(list)
+        self._said: dict[int, list[ImageNews]] = defaultdict(list)
         self._outcomes: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Team(Generic[Image, Found]):
             member.child.end(_PATIENCE_S)
             member.child.reap(_PATIENCE_S)
 
-    def outcomes(self, images: Sequence[Image], tell: Tell) -> Iterator[Found | Exception]:
+    def outcomes(self, images: Sequence[Image], tell: Hears) -> Iterator[Found | Exception]:
         """What came of each image in turn, or the error that is about it; `tell` hears what is said of it before.
 
         Raises

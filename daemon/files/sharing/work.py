@@ -44,13 +44,13 @@ class ProgressLine:
     values: Mapping[str, Any]
 
 
-Said = Remark | ImageDoubt | ProgressLine
+ImageNews = Remark | ImageDoubt | ProgressLine
 
 
-class Tell(Protocol):
+class Hears(Protocol):
     """Hears what is said of an image while it is done."""
 
-    def __call__(self, said: Said, /) -> None: ...
+    def __call__(self, said: ImageNews, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Share:
 class Doing(Protocol[Image_contra, Found_co]):
     """Work that has begun: its network is loaded."""
 
-    def __call__(self, image: Image_contra, tell: Tell, /) -> Found_co:
+    def __call__(self, image: Image_contra, tell: Hears, /) -> Found_co:
         """Do it; what comes back can be sent to another process."""
 
 
@@ -83,7 +83,7 @@ class Work(Protocol[Image_contra, Found_co]):
         """Load what it takes."""
 
 
-def attempt(doing: Doing[Image, Found], image: Image, tell: Tell) -> Found | Exception:
+def attempt(doing: Doing[Image, Found], image: Image, tell: Hears) -> Found | Exception:
     """Do it with one image; an error that is about this image alone comes back."""
     try:
         return doing(image, tell)
