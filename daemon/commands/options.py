@@ -143,7 +143,8 @@ def add_processes(parser: argparse.ArgumentParser, alone: str = "") -> None:
         type=positive_int,
         metavar="N",
         help="how many processes share the images, and the cores; each holds the network in memory (default: one for "
-        f"each core or graphics card; one for fewer than three images, or another --engine{alone})",
+        "each core or graphics card, as far as memory does; one for fewer than three images, or another "
+        f"--engine{alone})",
     )
 
 

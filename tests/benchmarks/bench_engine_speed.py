@@ -3,13 +3,14 @@
     python tests/benchmarks/bench_engine_speed.py total       per megapixel at 20 and 60 px, and what of it is network
     python tests/benchmarks/bench_engine_speed.py images      the same on the development images, and the scores
     python tests/benchmarks/bench_engine_speed.py workers     the development images, a process of one thread a core
+    python tests/benchmarks/bench_engine_speed.py command     `nusetd segment` of the same, by one process and several
     python tests/benchmarks/bench_engine_speed.py start       a new process with the weights loaded, by each runtime
     python tests/benchmarks/bench_engine_speed.py parts       folded, traced, batched, blank tiles, statistics reused
     python tests/benchmarks/bench_engine_speed.py memory      peak memory of a 4096 x 4096 plane (--edge for others)
 
-`total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had); `workers` needs
-a quiet machine. Images are synthetic but for `images` and `workers`, whose data is that of `bench_engine.py`. Seconds
-are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
+`total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had); `workers` and
+`command` need a quiet machine. Images are synthetic but for `images`, `workers` and `command`, whose data is that of
+`bench_engine.py`. Seconds are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tifffile
 from bench_engine import development_split
 from engine_clock import Clock, Watched
 
@@ -135,6 +139,50 @@ def workers(weights: str, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def command(weights: str, names: list[str]) -> pd.DataFrame:
+    """`nusetd segment` of the development images, of its start alone, and whether the labels are those of one process.
+
+    The start is the command on as many images as there are processes, but with nothing in them.
+    """
+    cores, rows = len(os.sched_getaffinity(0)), {}
+    with tempfile.TemporaryDirectory() as folder:
+        pairs, blank, whole = development_split(), Path(folder) / "blank", Path(folder) / "images"
+        for where, planes in ((whole, {stem: image for stem, image, _ in pairs}), (blank, _blank(cores))):
+            where.mkdir()
+            for stem, plane_yx in planes.items():
+                tifffile.imwrite(where / f"{stem}.tif", plane_yx)
+        megapixels = sum(image.size for _, image, _ in pairs) / 1e6
+        for name in names:
+            labels = []
+            for processes in (1, cores):
+                more = ["--weights", weights, "--runtime", name, "--workers", str(processes)]
+                begun, _ = _commanded(blank, Path(folder) / f"{name}-{processes}-blank", more)
+                seconds, found = _commanded(whole, Path(folder) / f"{name}-{processes}", more)
+                labels.append(found)
+                rows[f"{name}, {processes}"] = {
+                    "start s": begun,
+                    "s/MP": seconds / megapixels,
+                    "s/MP once begun": (seconds - begun) / megapixels,
+                    "labels as by one": float(labels[0] == found),
+                }
+    return pd.DataFrame(rows).T
+
+
+def _blank(count: int) -> dict[str, np.ndarray]:
+    return {f"blank{number}": np.zeros((64, 64), np.uint16) for number in range(count)}
+
+
+def _commanded(images: Path, output: Path, more: list[str]) -> tuple[float, dict[str, bytes]]:
+    """Seconds of `nusetd segment`, the quickest of three, and what it wrote."""
+    words = [sys.executable, "-m", "daemon.cli", "segment", str(images), "--output", str(output), *more]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds), {path.name: path.read_bytes() for path in output.iterdir()}
+
+
 START = """
 import sys, time
 began = time.perf_counter()
@@ -227,7 +275,7 @@ def memory(segmenter: Segmenter, edge: int, diameter_px: float) -> pd.DataFrame:
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["total", "images", "workers", "start", "parts", "memory"])
+    parser.add_argument("what", choices=["total", "images", "workers", "command", "start", "parts", "memory"])
     parser.add_argument("--weights", default="fluorescence")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES[1:], help="default: all that can be had here")
     parser.add_argument("--edge", type=int, default=4096)
@@ -239,7 +287,7 @@ def main() -> None:
     elif arguments.what == "parts":
         table = parts(Segmenter(arguments.weights, runtime=TENSORFLOW))
     else:
-        measures = {"total": total, "images": images, "workers": workers, "start": start}
+        measures = {"total": total, "images": images, "workers": workers, "command": command, "start": start}
         table = measures[arguments.what](arguments.weights, names)
     print(table.round(3).to_string())
 

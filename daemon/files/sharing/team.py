@@ -143,7 +143,7 @@ def _fate(how: str) -> str:
     """Why an image has no result."""
     if how == _KILLED:
         return (
-            f"the process that was at this image was killed ({how}), where nobody did that for want of memory: the "
-            "others went on; do it again with fewer --workers."
+            f"the process that was at this image was killed ({how}), for want of memory unless somebody did it: do it "
+            "again with fewer --workers."
         )
-    return f"the process that was at this image died ({how}); the others went on."
+    return f"the process that was at this image died ({how}): do it again by itself, or leave it out."

@@ -22,7 +22,8 @@ ENGINE = EngineConfig()
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """And no graphics card."""
+    """And no graphics card, and memory enough."""
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 24, "SC_PAGE_SIZE": 4096}.__getitem__)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setattr(graphics, "DEVICES", tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -45,6 +46,14 @@ def test_a_person_says_how_many() -> None:
     assert shares(None, images, replace(ENGINE, threads=2)) == [Share(1, Graphics())] * 2
     assert shares(None, images, replace(ENGINE, threads=1)) == [Share(1)]
     assert shares(3, images, replace(ENGINE, threads=2)) == [Share(1, Graphics())] * 3
+
+
+def test_memory_limits_how_many_there_are_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 7 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)  # 7 GiB
+    assert [one.threads for one in shares(None, 100, ENGINE)] == [2, 2, 2]
+    assert len(shares(5, 100, ENGINE)) == 5
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 17, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert shares(None, 100, ENGINE) == [Share(None)]
 
 
 def test_an_engine_of_ones_own_stays_alone() -> None:
