@@ -23,6 +23,7 @@ StackZYX = NDArray[Any]  # (Z, Y, X)
 PlaneF32 = NDArray[np.float32]  # (Y, X)
 PlaneF64 = NDArray[np.float64]  # (Y, X)
 PlaneFloat = NDArray[np.floating]  # (Y, X) of any precision
+AnyFloats = NDArray[np.floating]  # any axes, of any precision
 StackF32 = NDArray[np.float32]  # (Z, Y, X)
 StackF64 = NDArray[np.float64]  # (Z, Y, X)
 StackU16 = NDArray[np.uint16]  # (Z, Y, X)
@@ -48,6 +49,7 @@ TensorF32 = NDArray[np.float32]  # weights and targets of training: axes are sai
 
 # One entry per thing: nuclei, sections, pairs, pixels.
 FlagsN = NDArray[np.bool_]  # (N,)
+FlagsNM = NDArray[np.bool_]  # (N, M)
 IntsN = NDArray[np.signedinteger]  # (N,) int64: counts, labels; the checker sees the type of indices apart from it
 RowsN = NDArray[np.signedinteger]  # (N,) int64: positions in other arrays
 FlatN = NDArray[np.integer]  # (N,) positions in an array without its axes

@@ -10,8 +10,20 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from nuset_engine.anchors import LEVELS, AnchorLevel, anchor_boxes_at, decode
-from nuset_engine.arrays import BoxesN4, HeadYXK, MaskOrRowsN, MatrixF32, PointsYX32, ScoresN, SidesN2
+from nuset_engine.arrays import (
+    BoxesN4,
+    FlagsN,
+    FlagsNM,
+    HeadYXK,
+    MaskOrRowsN,
+    MatrixF32,
+    PointsYX32,
+    RowsN,
+    ScoresN,
+    SidesN2,
+)
 
+FEW, FEW_TOGETHER = 2048, 64  # so many boxes are compared all with all, the best first and some at a time
 TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
 
 
@@ -90,10 +102,44 @@ def decode_heads(heads: Sequence[HeadYXK], min_score: float, levels: Sequence[An
 def suppress(proposals: Proposals, max_iou: float) -> Proposals:
     """Non-maximum suppression: of two boxes with a larger IoU than `max_iou` only the better one stays.
 
-    Boxes are compared only with those whose centre is near, so the time grows as n log n however many there are.
+    A few are compared all with all. Of many, each is compared only with those whose centre is near, so that the time
+    grows as n log n however many there are.
     """
     if len(proposals) < 2:
         return proposals
+    return proposals.where(
+        _best_of_few(proposals.boxes, max_iou) if len(proposals) <= FEW else _best(proposals, max_iou)
+    )
+
+
+def _best_of_few(boxes: BoxesN4, max_iou: float) -> RowsN:
+    """Which boxes (N, 4), best first, stay (M,)."""
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    kept, rest = [], np.arange(len(boxes))
+    while rest.size:
+        chunk, rest = rest[:FEW_TOGETHER], rest[FEW_TOGETHER:]
+        same = _same(boxes, area, chunk, chunk, max_iou)
+        stays = np.ones(len(chunk), bool)
+        for index in range(len(chunk)):
+            if stays[index]:
+                stays[index + 1 :] &= ~same[index, index + 1 :]
+        chunk = chunk[stays]
+        kept.append(chunk)
+        rest = rest[~_same(boxes, area, chunk, rest, max_iou).any(axis=0)]
+    return np.concatenate(kept)
+
+
+def _same(boxes: BoxesN4, area: ScoresN, some: RowsN, others: RowsN, max_iou: float) -> FlagsNM:
+    """(N, M) bool: which of some boxes overlap with which of others by more than `max_iou`."""
+    one, two = boxes[some].T[:, :, None], boxes[others].T[:, None]
+    height, width = (np.minimum(one[axis + 2], two[axis + 2]) - np.maximum(one[axis], two[axis]) for axis in (0, 1))
+    overlap = np.maximum(height, 0) * np.maximum(width, 0)
+    same: FlagsNM = overlap > max_iou * (area[some][:, None] + area[others] - overlap)
+    return same
+
+
+def _best(proposals: Proposals, max_iou: float) -> FlagsN:
+    """Which of many proposals stay, (N,) bool."""
     boxes = proposals.boxes
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = np.ones(len(proposals), bool)
@@ -117,7 +163,7 @@ def suppress(proposals: Proposals, max_iou: float) -> Proposals:
         ):
             if kept[index]:
                 kept[worse[first:last]] = False
-    return proposals.where(kept)
+    return kept
 
 
 def _reach(sides: SidesN2, max_iou: float) -> ScoresN:

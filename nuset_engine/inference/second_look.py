@@ -20,6 +20,7 @@ from nuset_engine.inference.maps import Separated
 from nuset_engine.inference.passes import Reading, run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.surroundings import patch_of
+from nuset_engine.outlines.growing import grown
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.normalize import IntensityStatistics, whole_image_statistics
 
@@ -57,7 +58,7 @@ def with_dim_ones(
     blobs = blobs_left(shown, found.labels > 0, reading.statistics, LEAST_CONTRAST, LEAST_NOISE)
     if not len(blobs):
         return found
-    taken = ndi.maximum_filter((found.labels > 0).view(np.uint8), 2 * HALO_PX + 1) > 0
+    taken = grown(found.labels > 0, HALO_PX)
     if (~taken).mean() < LEAST_BACKGROUND:
         return found
     left = whole_image_statistics(shown[~taken])

@@ -9,6 +9,7 @@ from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import FlagsN, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX
+from nuset_engine.planes.quantiles import median
 
 ROOM_PX = 10
 RIM_PX = 2  # pixels so near to an outline show both sides of it
@@ -79,7 +80,7 @@ def patch_of(shown: PlaneF32, labels: LabelsYX, number: int, where: tuple[slice,
     values = ndi.gaussian_filter(shown[window], 1.0)
     distance = ndi.distance_transform_edt(~inside)
     around = values[(distance > RIM_PX) & (distance <= AROUND_PX) & free]
-    background = float(np.median(around)) if around.size >= LEAST_AROUND else otherwise
+    background = median(around) if around.size >= LEAST_AROUND else otherwise
     return Patch(window, values, inside, (distance > 0) & (distance <= RIM_PX) & free, background)
 
 

@@ -27,6 +27,7 @@ from nuset_engine.planes.normalize import (
     sample_values,
     whole_image_statistics,
 )
+from nuset_engine.planes.quantiles import median, percentiles
 from nuset_engine.planes.scaled_plane import ScaledPlane
 
 FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
@@ -158,9 +159,7 @@ def look(
     scores, sizes = found.scores[fits], found.diameters[fits]
     explained = float((scores * np.minimum(sizes**2, TRAINED_DIAMETER_PX**2 * 2)).sum()) / small.size
     share = fits.sum() / len(found)
-    return Sighting(
-        factor, int(fits.sum()), float(np.median(sizes)) / factor, explained * share * float(scores.mean()) ** 2
-    )
+    return Sighting(factor, int(fits.sum()), median(sizes) / factor, explained * share * float(scores.mean()) ** 2)
 
 
 def best_sighting(
@@ -196,7 +195,7 @@ def credible(sighting: Sighting, shape: tuple[int, ...]) -> float:
 
 def may_be_inverted(values: FloatsN) -> bool:
     """True where the darker values are the rarer ones, as with dark nuclei on a bright background."""
-    low, half, high = np.percentile(values, (0.5, 50, 99.5))
+    low, half, high = percentiles(values, (0.5, 50, 99.5))
     return bool(half - low > high - half)
 
 
@@ -270,7 +269,8 @@ class Liveliest:
         """The plane with the largest spread of intensities."""
         exposure = measure_exposure(planes, inverted)
         values = planes.values(exposure)
-        liveliest = int(np.argmax([part.std() if part.size else 0.0 for part in values]))
+        spread = [part.std() if part.size else 0.0 for part in values] if len(planes) > 1 else [0.0]
+        liveliest = int(np.argmax(spread))
         own = whole_image_statistics(values[liveliest])
         whole = own if len(planes) == 1 else whole_image_statistics(np.concatenate(values))
         return cls(exposure, planes[liveliest], own, whole)
@@ -334,7 +334,7 @@ class CoarsePass:
                 foregrounds.append(maps.foreground)
                 sizes.append(maps.proposals.diameters)
         found = np.concatenate(sizes)
-        measured = float(np.median(found)) * BOX_TO_DIAMETER / scale if found.size else diameter
+        measured = median(found) * BOX_TO_DIAMETER / scale if found.size else diameter
         seen = StackStatistics(measured, self.whole, self.exposure, edge_softness(foregrounds), self.stacked)
         threshold = seen.outlined(self.params).foreground_threshold
         inside = np.concatenate([f.ravel() > threshold for f in foregrounds])

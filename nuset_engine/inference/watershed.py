@@ -14,6 +14,7 @@ from nuset_engine.arrays import AnyFloatsN, FlagsN, IntsN, LabelsYX, MaskYX, Pai
 from nuset_engine.inference.proposals import Proposals
 
 EIGHT = np.ones((3, 3), bool)
+SPARSE = 8  # of so many rows and columns one is enough to know the largest piece
 CORE = 0.6  # height of the distance map from which a nucleus' core is certain
 DEEPEST = 0.7  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
 
@@ -43,10 +44,18 @@ def fill_small_holes(foreground: MaskYX, max_area: float) -> MaskYX:
     holes, count = ndi.label(~foreground)
     if count < 2:
         return foreground
+    # What lies around the nuclei is most of the plane: its pixels are not counted one by one.
+    around = 1 + int(np.bincount(holes[::SPARSE, ::SPARSE].ravel(), minlength=count + 1)[1:].argmax())
     flat = holes.ravel()
-    small = np.bincount(flat) <= max_area
-    small[0] = False
-    return foreground | small[holes] if small.any() else foreground
+    others = np.flatnonzero((flat != 0) & (flat != around))
+    owner = flat[others]
+    small = np.bincount(owner, minlength=count + 1) <= max_area
+    small[around] = np.count_nonzero(flat) - len(others) <= max_area
+    if not small[1:].any():
+        return foreground
+    filled = foreground | (holes == around) if small[around] else foreground.copy()
+    filled.ravel()[others[small[owner]]] = True
+    return filled
 
 
 def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX:
@@ -65,13 +74,16 @@ def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX
     free = np.ones(count + 1, bool)
     free[0] = False
     free[cores[taken[:, 0], taken[:, 1]]] = False
-    inside = np.flatnonzero(free[cores])
+    inside = np.flatnonzero(cores)
     owner = cores.ravel()[inside]
-    inside = inside[
-        np.lexsort((-inside, ridge.ravel()[inside], owner))
-    ]  # each core's top comes last, the first of equals
-    tops = inside[np.flatnonzero(np.diff(np.append(np.sort(owner), count + 1)))]
-    return np.stack(np.divmod(tops, ridge.shape[1]), axis=1)
+    chosen = free[owner]
+    inside, owner = inside[chosen], owner[chosen]
+    height, peaks = ridge.ravel()[inside], np.zeros(count + 1, np.float32)
+    np.maximum.at(peaks, owner, height)
+    highest = np.flatnonzero(height == peaks[owner])
+    tops = np.zeros(count + 1, np.int64)
+    tops[owner[highest[::-1]]] = inside[highest[::-1]]  # of equals the first, which is written last
+    return np.stack(np.divmod(tops[free], ridge.shape[1]), axis=1)
 
 
 def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
@@ -86,14 +98,15 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     """
     keys, heights = [], []
     flat, landscape, width = labels.ravel(), ridge.ravel(), labels.shape[1]
-    inside = np.flatnonzero(flat != 0)  # the background has no passes, and is most of the plane
-    size = int(flat[inside].max(initial=0)) + 1
-    for step, here in ((width, inside[inside < flat.size - width]), (1, inside[inside % width < width - 1])):
-        a, b = flat[here], flat[here + step]
-        border = np.flatnonzero((a != b) & (b > 0))
-        low, high = np.minimum(a[border], b[border]), np.maximum(a[border], b[border])
+    size = int(flat.max(initial=0)) + 1
+    for step in (width, 1):
+        a, b = flat[:-step], flat[step:]
+        here = np.flatnonzero((a != b) & (np.minimum(a, b) > 0))
+        if step == 1:
+            here = here[here % width < width - 1]  # what follows on the end of a row is no neighbour of it
+        low, high = np.minimum(a[here], b[here]), np.maximum(a[here], b[here])
         keys.append(low.astype(np.int64) * size + high)
-        heights.append(np.minimum(landscape[here[border]], landscape[here[border] + step]))
+        heights.append(np.minimum(landscape[here], landscape[here + step]))
     found, place = np.unique(np.concatenate(keys), return_inverse=True)
     top = np.zeros(len(found), np.float32)
     np.maximum.at(top, place, np.concatenate(heights))
@@ -186,7 +199,7 @@ def separate(
     if shared.size:
         flood(labels, ridge, markers, pieces, np.flatnonzero(seeds_in > 1))
         peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
-        labels.ravel()[inside] = merge_shallow(labels, ridge, peaks, deepest)[labels.ravel()[inside]]
+        labels.ravel()[shared] = merge_shallow(labels, ridge, peaks, deepest)[labels.ravel()[shared]]
     return drop_small(labels, scores, min_area)
 
 

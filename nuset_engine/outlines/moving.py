@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, LabelsYX, MaskYX, PlaneF32, RowsN
+from nuset_engine.outlines.growing import grown
 
 FARTHEST_PX = 4.0  # that an outline is moved, in network pixels: a third of a usual nucleus' radius
 WIDE = 5  # edge of the squares by which a probability is smoothed, twice, to have a direction so far off
@@ -53,7 +54,7 @@ def moved(labels: LabelsYX, probability: PlaneF32, way: FloatsN, threshold: floa
 
 def _about(some: MaskYX, reach: int) -> MaskYX:
     """(Y, X) what lies up to so far from some pixels (Y, X), and not at the edge of the plane."""
-    near = ndi.maximum_filter(some.view(np.uint8), 2 * reach + 1).view(bool)
+    near = grown(some, reach)
     near[[0, -1]] = near[:, [0, -1]] = False
     return near
 

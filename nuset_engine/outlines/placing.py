@@ -52,6 +52,6 @@ def placed(
     way[0] = 0
     if not (np.abs(way) > LEAST_PX).any():
         return labels, probability
-    radius = np.sqrt(np.bincount(labels.ravel(), minlength=count + 1) / np.pi)
+    radius = np.sqrt(np.bincount(labels[labels != 0], minlength=count + 1) / np.pi)
     way = np.clip(np.nan_to_num(way), -np.minimum(INWARDS * radius, FARTHEST_PX), FARTHEST_PX)
     return moved(labels, probability, np.where(np.abs(way) > LEAST_PX, way, 0), threshold)

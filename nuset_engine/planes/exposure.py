@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
 
 GRID = 16  # cells along each axis on which the background is followed
 LEAST_CELL_PX = 12
@@ -111,11 +112,11 @@ def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:
         few = plane[::stride, ::stride]
         few = few[np.isfinite(few)]
         if few.size:
-            middles.append(sign * float(np.median(few)))
+            middles.append(sign * median(few))
         tops.append(max(_supported(plane[y : y + BAND_ROWS + 1], inverted) for y in range(0, len(plane), BAND_ROWS)))
     if not middles:
         return float("inf")
-    middle, top = float(np.median(middles)), max(tops)
+    middle, top = median(np.array(middles)), max(tops)
     return middle + HEADROOM * (top - middle) if top > middle else float("inf")
 
 
@@ -136,9 +137,11 @@ def _shading(planes: Sequence[PlaneYX], exposure: Exposure) -> tuple[float, ...]
     if fit is None:
         return ()
     coefficients, slope, deviation = fit
+    if slope <= 4 * deviation:
+        return ()
     shaded = Exposure(exposure.inverted, exposure.ceiling, coefficients)
     contrast = max(_contrast(planes[index], shaded) for index in range(len(planes)))
-    if slope <= max(UNEVEN * contrast, 4 * deviation):
+    if slope <= UNEVEN * contrast:
         return ()
     # Where the other side of the values is even, that is the background, and this surface runs through dark nuclei.
     other = _lower_surface(planes, Exposure(not exposure.inverted))
@@ -184,14 +187,14 @@ def _lows(plane: PlaneYX, exposure: Exposure, counts: Sequence[int]) -> MatrixNM
             tall, broad = np.flatnonzero(np.diff(rows) == high), np.flatnonzero(np.diff(columns) == wide)
             down, along = rows[tall][:, None] + np.arange(high), columns[broad][:, None] + np.arange(wide)
             cells = few[down[:, None, :, None], along[None, :, None, :]].reshape(len(tall), len(broad), -1)
-            out[np.ix_(tall, broad)] = np.percentile(cells, LOW_QUANTILE, axis=-1)
+            out[np.ix_(tall, broad)] = percentile_of_each(cells, LOW_QUANTILE)
         return out
     for i in range(counts[0]):
         for j in range(counts[1]):
             cell = few[rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
             cell = cell[np.isfinite(cell)]
             if cell.size:
-                out[i, j] = np.percentile(cell, LOW_QUANTILE)
+                out[i, j] = percentile_of_each(cell, LOW_QUANTILE)
     return out
 
 
@@ -203,7 +206,7 @@ def _lower_fit(design: MatrixNM, lows: FloatsN) -> tuple[AnyFloatsN, float] | No
             return None
         coefficients = np.linalg.lstsq(design[kept], lows[kept], rcond=None)[0]
         rest = lows - design @ coefficients
-        deviation = 1.4826 * float(np.median(np.abs(rest[kept] - np.median(rest[kept]))))
+        deviation = 1.4826 * median(np.abs(rest[kept] - median(rest[kept])))
         now = np.isfinite(lows) & (rest <= OUTLYING * max(deviation, 1e-12))
         if (now == kept).all():
             break
@@ -214,5 +217,5 @@ def _lower_fit(design: MatrixNM, lows: FloatsN) -> tuple[AnyFloatsN, float] | No
 def _contrast(plane: PlaneYX, exposure: Exposure) -> float:
     """How far the brightest hundredth of a plane without its surface lies above its lower quarter."""
     few = _sampled(plane, exposure)
-    low, high = np.percentile(few[np.isfinite(few)], (25, 99)) if np.isfinite(few).any() else (0.0, 0.0)
+    low, high = percentiles(few[np.isfinite(few)], (25, 99)) if np.isfinite(few).any() else (0.0, 0.0)
     return float(high - low)

@@ -7,6 +7,7 @@ from scipy import ndimage as ndi
 
 from nuset_engine.arrays import PlaneF32, PlaneYX
 from nuset_engine.planes.exposure import PLAIN, Exposure, places
+from nuset_engine.planes.quantiles import median
 from nuset_engine.planes.resample import reach, resample, resample_window, scaled_shape, steps
 
 CELLS = 4  # a window is found on a grid of a quarter of its edge
@@ -54,7 +55,7 @@ class ScaledPlane:
         sparse = self._shown(tuple(slice(0, n, rough) for n in self.source_shape))
         cells = resample(sparse, (max(1, self.shape[0] // cell), max(1, self.shape[1] // cell)))
         cells = self._exposure.flattened(cells, *(places(slice(0, n), n) for n in cells.shape))
-        busy = ndi.uniform_filter(np.abs(cells - np.median(cells)), CELLS, mode="constant")
+        busy = ndi.uniform_filter(np.abs(cells - median(cells)), CELLS, mode="constant")
         chosen = []
         for rows in np.array_split(np.arange(busy.shape[0]), parts):
             for columns in np.array_split(np.arange(busy.shape[1]), parts):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, box_iou
+from nuset_engine.inference import proposals
 from nuset_engine.inference.proposals import EMPTY, Proposals, decode_heads, joined, suppress
 
 
@@ -48,13 +50,20 @@ def reference(found: Proposals, limit: float) -> list[int]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 200), st.sampled_from([0, 0.15, 0.35, 0.6, 0.97]))
-def test_suppression_equals_brute_force(seed: int, count: int, limit: float) -> None:
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 200),
+    st.sampled_from([0, 0.15, 0.35, 0.6, 0.97]),
+    st.sampled_from([0, 99]),
+)
+def test_suppression_equals_brute_force(seed: int, count: int, limit: float, few: int) -> None:
     rng = np.random.default_rng(seed)
     corner, size = rng.uniform(0, 80, (count, 2)), rng.uniform(6, 60, (count, 2))
     boxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
     found = joined([Proposals(boxes, rng.random(count).astype(np.float32))])
-    kept = suppress(found, limit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proposals, "FEW", few)  # both ways of few and of many are taken
+        kept = suppress(found, limit)
     assert np.array_equal(kept.boxes, found.boxes[reference(found, limit)])
 
 

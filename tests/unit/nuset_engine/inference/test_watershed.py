@@ -10,7 +10,7 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from nuset_engine.inference.proposals import EMPTY, Proposals
-from nuset_engine.inference.watershed import fill_small_holes, flood, separate
+from nuset_engine.inference.watershed import core_seeds, fill_small_holes, flood, saddles, separate
 from nuset_engine.training.targets import distance_map
 
 
@@ -80,6 +80,36 @@ def test_no_proposals_at_all() -> None:
     truth = disks((30, 30), (60, 60))
     labels, scores = separate(truth > 0, distance_map(truth), EMPTY, 10)
     assert labels.max() == len(scores) == 2
+
+
+def test_a_core_without_a_seed_gets_one_at_its_first_top() -> None:
+    ridge = np.zeros((8, 20), np.float32)
+    ridge[2:6, 2:6], ridge[2:6, 9:13], ridge[2:6, 15:18] = 0.7, 0.8, 0.9
+    ridge[3:5, 10:12] = 0.95
+    taken = np.array([[3, 16]])
+    assert core_seeds(ridge, np.ones(ridge.shape, bool), taken).tolist() == [[2, 2], [3, 10]]
+
+
+def test_passes_lie_between_neighbours_and_not_between_the_ends_of_rows() -> None:
+    labels = np.array([[1, 1, 0, 3], [4, 2, 2, 3], [4, 0, 2, 0]], np.int32)
+    ridge = np.arange(12, dtype=np.float32).reshape(3, 4)
+    pairs, heights = saddles(labels, ridge)
+    assert pairs.tolist() == [[1, 2], [1, 4], [2, 3], [2, 4]]
+    assert heights.tolist() == [1, 0, 6, 4]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.2, 0.5, 0.8]), st.integers(1, 40))
+def test_holes_of_any_plane_are_filled_one_by_one(seed: int, share: float, most: int) -> None:
+    foreground = np.random.default_rng(seed).random((20, 23)) < share
+    truth = foreground.copy()
+    holes, count = ndi.label(~foreground)
+    for number in range(1, count + 1):
+        if count > 1 and (holes == number).sum() <= most:
+            truth |= holes == number
+    kept = foreground.copy()
+    assert np.array_equal(fill_small_holes(foreground, most), truth)
+    assert np.array_equal(foreground, kept)
 
 
 def test_holes_are_filled_by_size() -> None:

@@ -10,6 +10,7 @@ from nuset_engine.errors import EngineError
 from nuset_engine.inference.maps import Separated
 from nuset_engine.inference.passes import Reading
 from nuset_engine.inference.review import reviewed
+from nuset_engine.outlines.growing import grown
 from nuset_engine.outlines.moving import moved
 from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
 from nuset_engine.outlines.rims import crossings, profiles, rays
@@ -158,3 +159,12 @@ def test_a_thin_nucleus_grows_without_a_gap_where_another_one_lies_behind_it() -
     assert np.array_equal(out == 2, labels == 2)
     assert (out[10:20, 16:21] == 1).all()
     assert not (out[10:20, 22:] == 1).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (30, 41)])
+@pytest.mark.parametrize("reach", [0, 1, 2, 3, 6])
+def test_masks_grow_by_squares(shape: tuple[int, int], reach: int) -> None:
+    some = np.random.default_rng(reach).random(shape) < 0.05
+    kept = some.copy()
+    assert np.array_equal(grown(some, reach), ndi.maximum_filter(some, 2 * reach + 1))
+    assert np.array_equal(some, kept)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuset_engine.planes.normalize import CLIP, foreground_statistics, normalize, whole_image_statistics
+from nuset_engine.planes.normalize import (
+    CHANNELS,
+    CLIP,
+    TOGETHER_PX,
+    foreground_statistics,
+    normalize,
+    whole_image_statistics,
+)
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +99,15 @@ def test_older_weights_are_given_their_two_channels_and_all_others_are_told_of_s
     assert (views[..., 3] == 1).all()
     assert (normalize(image, statistics)[..., 3] == 0).all()
     assert np.array_equal(normalize(image, statistics, channels=2), views[..., :2])
+
+
+def test_planes_of_any_size_and_shape_are_normalised_pixel_by_pixel() -> None:
+    rng = np.random.default_rng(3)
+    image, statistics = rng.normal(100, 50, (2, 150, 131)), foreground_statistics(*scene())
+    assert statistics is not None
+    assert image.size > TOGETHER_PX
+    whole = normalize(image, statistics)
+    parts = np.stack([normalize(image[:, row : row + 1], statistics) for row in range(150)], axis=1)[:, :, 0]
+    assert whole.shape == (*image.shape, CHANNELS)
+    assert np.array_equal(whole, parts)
+    assert np.array_equal(normalize(image[:, ::2, ::3], statistics), whole[:, ::2, ::3])
