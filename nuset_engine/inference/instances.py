@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import LabelsYX, MaskYX, ScoresN
+from nuset_engine.arrays import AnyFloatsN, IntsN, LabelsYX, MaskYX, RowsN, ScoresN
 from nuset_engine.inference.maps import PlaneMaps, Separated
 from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
 from nuset_engine.params import SegmentationParams
@@ -106,11 +107,37 @@ def at_source(
     out[~inside] = 0
     rows, columns = np.nonzero(inside & (out == 0))
     down, along = nearest_places(found.labels.shape, origin, step, window)
-    # The outline between pixels may lie up to one pixel outside the labels: there the neighbour's number counts.
-    padded = np.pad(found.labels, 1)
-    around = [padded[down[rows] + i, along[columns] + j] for i in range(3) for j in range(3)]
-    out[rows, columns] = np.max(around, axis=0)
+    y, x = (
+        (wanted.start + index + 0.5) * width - first
+        for wanted, index, width, first in zip(window, (rows, columns), step, origin, strict=True)
+    )
+    out[rows, columns] = _nearest_label(found.labels, (down[rows], along[columns]), (y, x))
     return out
+
+
+def _nearest_label(labels: LabelsYX, pixels: tuple[RowsN, RowsN], places: tuple[AnyFloatsN, AnyFloatsN]) -> IntsN:
+    """The number (N,) of the nearest nucleus among the pixels (N,), (N,) and their neighbours; 0 where there is none.
+
+    The outline between pixels may lie up to one pixel outside the labels: there the number of the nucleus counts whose
+    outline it is, not that of another one across a narrow gap.
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+    pixels : (N,) int, (N,) int
+        Rows and columns of the labels.
+    places : (N,) float, (N,) float
+        Where in them exactly, with the middle of the first pixel at 0.5.
+    """
+    padded = np.pad(labels, 1)
+    nearest, best = np.full(len(pixels[0]), np.inf), np.zeros(len(pixels[0]), np.int64)
+    for i, j in product((-1, 0, 1), repeat=2):
+        row, column = pixels[0] + i, pixels[1] + j
+        there = padded[row + 1, column + 1]
+        away = (row + 0.5 - places[0]) ** 2 + (column + 0.5 - places[1]) ** 2
+        nearer = (there > 0) & (away < nearest)
+        nearest[nearer], best[nearer] = away[nearer], there[nearer]
+    return best
 
 
 def nuclei_of(found: Separated, shape: tuple[int, int], params: SegmentationParams) -> PlaneLabels:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 from scipy import ndimage as ndi
+from skimage.measure import label as label_image
 
-from nuset_engine.arrays import AnyFloatsN, FloatsN, LabelsYX, MaskYX, PlaneF32, RowsN
+from nuset_engine.arrays import AnyFloatsN, FlagsN, FloatsN, LabelsYX, MaskYX, PlaneF32, RowsN
 from nuset_engine.outlines.growing import grown
 
 FARTHEST_PX = 4.0  # that an outline is moved, in network pixels: a third of a usual nucleus' radius
@@ -18,7 +19,8 @@ FLAT = 1e-4
 def moved(labels: LabelsYX, probability: PlaneF32, way: FloatsN, threshold: float) -> tuple[LabelsYX, PlaneF32]:
     """Nuclei with their outlines moved: each place near one takes the probability of the place that it comes from.
 
-    Where two nuclei touch nothing moves, and one that grows ends where another one begins.
+    Where two nuclei touch nothing moves, and one that grows ends where another one begins. What is moved stays in one
+    piece, and one of which nothing would be left stays as it was.
 
     Parameters
     ----------
@@ -46,10 +48,39 @@ def moved(labels: LabelsYX, probability: PlaneF32, way: FloatsN, threshold: floa
     here, owner, by = here[some], owner[some], by[some]
     y, x = row[some] + by * down[some], column[some] + by * along[some]
     there = ndi.map_coordinates(probability, [y, x], order=1, mode="nearest")
-    inside = there > threshold
-    certain.ravel()[here] = np.where(inside, there, np.minimum(there, threshold))
+    # What grows keeps all that it has, and what shrinks gains nothing, also where it is so thin that the place lies
+    # on its other side.
+    own, known = labels.ravel()[here] > 0, certain.ravel()[here]
+    inside = np.where(by > 0, own | (there > threshold), own & (there > threshold))
+    level = np.where(by > 0, np.maximum(there, known), np.minimum(there, known))
+    certain.ravel()[here] = np.where(inside, level, np.minimum(level, threshold))
     out.ravel()[here] = np.where(inside, owner, 0)
+    back = (way != 0) & ~_in_one_piece(out, certain, labels, way != 0, threshold)
+    if back.any():
+        all_of_it = back[labels]
+        out[all_of_it], certain[all_of_it] = labels[all_of_it], probability[all_of_it]
     return out, certain
+
+
+def _in_one_piece(labels: LabelsYX, probability: PlaneF32, before: LabelsYX, some: FlagsN, threshold: float) -> FlagsN:
+    """Leave of `some` nuclei one piece, that with most of what they had `before`; which ones there are (N + 1,).
+
+    A nucleus that shrinks may fall apart at a neck, and one that grows meets what lies behind another one.
+    """
+    pieces = label_image(labels, background=0, connectivity=2)
+    inside = np.flatnonzero(pieces)
+    piece = pieces.ravel()[inside]
+    had = np.bincount(piece, before.ravel()[inside] > 0, minlength=1)
+    owner = np.zeros(len(had), np.int64)
+    owner[piece] = labels.ravel()[inside]
+    in_order = np.argsort(had, kind="stable")
+    main = np.zeros(len(some), np.int64)
+    main[owner[in_order]] = in_order  # the last one counts
+    stray = some[owner] & (main[owner] != np.arange(len(had)))
+    gone = inside[stray[piece]]
+    labels.ravel()[gone] = 0
+    probability.ravel()[gone] = np.minimum(probability.ravel()[gone], threshold)
+    return main > 0
 
 
 def _about(some: MaskYX, reach: int) -> MaskYX:

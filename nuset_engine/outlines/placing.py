@@ -13,13 +13,24 @@ HALF_SHARE, FOOT_SHARE = 0.5, 0.2
 HIGH, LOW = 0.75, 0.25  # the edge is as wide as the way between these shares
 SHARP_PX, SOFT_PX = 4.0, 5.0  # edges so wide are left as they were learned, and outlined at half; between them, between
 LEAST_PX = 0.1  # a shorter way is none
-INWARDS = 1 / 3  # of its radius a nucleus shrinks at most
+INWARDS = 1 / 3  # of its radius, or of half its width, a nucleus shrinks at most
 
 
 def towards_half(profile: MatrixNM) -> FloatsN:
     """Way (N,) outwards in pixels to half of the contrast, or to a part of it, of nuclei whose own edge is soft."""
     wide = crossings(profile, LOW) - crossings(profile, HIGH)
     return np.clip((wide - SHARP_PX) / (SOFT_PX - SHARP_PX), 0, 1) * crossings(profile, HALF_SHARE)
+
+
+def half_widths(labels: LabelsYX, count: int) -> FloatsN:
+    """Radius (count + 1,) of nuclei that are round, less of those that are long: twice the area over the outline."""
+    area = np.bincount(labels[labels != 0], minlength=count + 1)
+    sides = np.zeros(count + 1)
+    for first, second in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
+        border = first != second
+        sides += np.bincount(first[border], minlength=count + 1) + np.bincount(second[border], minlength=count + 1)
+    around = np.pi / 4 * np.maximum(sides, 1)  # a circle has so much less than the sides of its pixels
+    return np.minimum(2 * area / around, np.sqrt(area / np.pi))
 
 
 def placed(
@@ -52,6 +63,6 @@ def placed(
     way[0] = 0
     if not (np.abs(way) > LEAST_PX).any():
         return labels, probability
-    radius = np.sqrt(np.bincount(labels[labels != 0], minlength=count + 1) / np.pi)
-    way = np.clip(np.nan_to_num(way), -np.minimum(INWARDS * radius, FARTHEST_PX), FARTHEST_PX)
+    inwards = np.minimum(INWARDS * half_widths(labels, count), FARTHEST_PX)
+    way = np.clip(np.nan_to_num(way), -inwards, FARTHEST_PX)
     return moved(labels, probability, np.where(np.abs(way) > LEAST_PX, way, 0), threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -85,12 +86,28 @@ class Run:
     def _state(self) -> list[Any]:
         return [*self.network.variables, *self.optimizer.variables]
 
+    def _asked(self) -> dict[str, Any]:
+        """All that decides what is learned but for the number of steps: a run may be made longer."""
+        return {name: value for name, value in self.config.recipe().items() if name != "steps"}
+
+    def _check_same(self, before: dict[str, Any]) -> None:
+        """Refuse to go on with other settings: other crops are validated on, and the manifest would be wrong."""
+        now = self._asked()
+        others = [n for n in now if before.get(n) != now[n]]
+        if others:
+            was, wanted = (", ".join(f"{n} = {some.get(n)}" for n in others) for some in (before, now))
+            raise EngineError(
+                f"{self.state_path} is of a run with {was}, and now {wanted} is asked for: give the same settings to "
+                "go on, or another output, or remove it to train from the start."
+            )
+
     def save_state(self) -> None:
         """Write everything that `resume` needs, in one step."""
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._state())}
         partial = self.state_path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, progress=np.array([self.step, self.best, self.seconds]), **arrays)
+            progress = np.array([self.step, self.best, self.seconds])
+            np.savez(file, allow_pickle=False, progress=progress, recipe=np.array(json.dumps(self._asked())), **arrays)
         partial.replace(self.state_path)
 
     def resume(self) -> bool:
@@ -98,7 +115,9 @@ class Run:
         if not self.state_path.is_file():
             return False
         with np.load(self.state_path, allow_pickle=False) as stored:
-            if len(stored.files) != len(self._state()) + 1:
+            if "recipe" in stored.files:  # in older ones it is not
+                self._check_same(json.loads(str(stored["recipe"])))
+            if len(stored.files) - ("recipe" in stored.files) != len(self._state()) + 1:
                 raise EngineError(f"{self.state_path} is of another network; remove it to train from the start.")
             for index, variable in enumerate(self._state()):
                 variable.assign(stored[f"v{index}"])

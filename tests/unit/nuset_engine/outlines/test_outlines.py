@@ -12,7 +12,7 @@ from nuset_engine.inference.passes import Reading
 from nuset_engine.inference.review import reviewed
 from nuset_engine.outlines.growing import grown
 from nuset_engine.outlines.moving import moved
-from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
+from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, half_widths, placed
 from nuset_engine.outlines.rims import crossings, profiles, rays
 from nuset_engine.params import FOOT, LEARNED, SegmentationParams
 from nuset_engine.planes.normalize import BLANK
@@ -168,3 +168,58 @@ def test_masks_grow_by_squares(shape: tuple[int, int], reach: int) -> None:
     kept = some.copy()
     assert np.array_equal(grown(some, reach), ndi.maximum_filter(some, 2 * reach + 1))
     assert np.array_equal(some, kept)
+
+
+def narrow_ones(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Long and narrow nuclei, each in one piece, their probability, and their image more or less out of focus."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices(SHAPE)
+    drawn, labels = np.zeros(SHAPE, bool), np.zeros(SHAPE, np.int32)
+    for _ in range(12):
+        turn, long_px = rng.uniform(0, np.pi), rng.uniform(8, 40)
+        down, along = rows - rng.uniform(0, SHAPE[0]), columns - rng.uniform(0, SHAPE[1])
+        far = (down * np.cos(turn) + along * np.sin(turn)) / long_px
+        aside = (along * np.cos(turn) - down * np.sin(turn)) / (long_px * rng.uniform(0.05, 0.25))
+        one = (far**2 + aside**2 <= 1) & ~drawn
+        if ndi.label(one, np.ones((3, 3)))[1] == 1:
+            drawn |= one
+            labels[one] = labels.max() + 1
+    brightness = np.append(0, rng.uniform(0.1, 2, labels.max()))
+    shown = ndi.gaussian_filter(brightness[labels], rng.uniform(0.5, 6)).astype(np.float32)
+    return (
+        labels,
+        np.where(drawn, 0.9, 0.3 * ndi.gaussian_filter(drawn.astype(np.float32), 1)).astype(np.float32),
+        shown,
+    )
+
+
+def pieces(labels: np.ndarray) -> list[int]:
+    return [ndi.label(labels == number, np.ones((3, 3)))[1] for number in range(1, labels.max() + 1)]
+
+
+@pytest.mark.parametrize("share", [None, HALF_SHARE, FOOT_SHARE])
+def test_none_is_torn_or_lost_or_takes_from_another_one_however_narrow(share: float | None) -> None:
+    for seed in range(20):
+        labels, probability, shown = narrow_ones(seed)
+        found, certain = placed(labels, probability, shown, THRESHOLD, share)
+        assert pieces(found) == pieces(labels)
+        assert (found[(labels > 0) & (found > 0)] == labels[(labels > 0) & (found > 0)]).all()
+        assert (certain[found > 0] > THRESHOLD).all()
+
+
+def test_what_grows_keeps_all_that_it_has_and_what_shrinks_gains_nothing() -> None:
+    for seed in range(10):
+        labels, probability, _ = narrow_ones(seed)
+        for by in (-4.0, -1.5, 1.5, 4.0):
+            way = np.append(0, np.full(labels.max(), by))
+            found, _ = moved(labels, probability, way, THRESHOLD)
+            assert (found[labels > 0] == labels[labels > 0]).all() if by > 0 else not found[labels == 0].any()
+            assert len(np.unique(found)) == len(way), "one of which nothing would be left stays as it was"
+
+
+def test_long_nuclei_are_as_narrow_as_they_look() -> None:
+    labels = np.where(distance(FIRST) < 12, 1, 0)
+    labels[60:66, 5:105] = 2
+    round_one, long_one = half_widths(labels, 2)[1:]
+    assert round_one == pytest.approx(12, rel=0.05)
+    assert long_one < 8

@@ -115,6 +115,18 @@ def test_an_interrupted_run_continues_where_it_stopped(continued: tuple[Path, li
     assert [int(r["step"]) for r in history(output)] == [1, 2, 3]
 
 
+def test_a_run_does_not_go_on_with_other_settings_but_may_be_made_longer(
+    continued: tuple[Path, list[str], list[str]], folder: Path
+) -> None:
+    """What was validated on was dimmed in another way, and the manifest would say what was not done."""
+    output = continued[0]
+    with pytest.raises(EngineError, match=r"with dimmed = 0\.0, and now dimmed = 0\.4 is asked for: give the same"):
+        prepare(config(folder, output, dimmed=0.4)).resume()
+    longer = prepare(config(folder, output, steps=5))
+    assert longer.resume()
+    assert longer.step == 3
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_that_is_told_to_stop_keeps_what_it_learned_and_tells_of_it(folder: Path, tmp_path: Path) -> None:
     told: list[dict[str, object]] = []
