@@ -150,7 +150,7 @@ def outlines(weights: str) -> pd.DataFrame:
                 found[value].append((stem, truth, segmenter.segment_plane(image, known).labels))
         for value, samples in found.items():
             rows[(name, value)] = _outlined(pairs, samples)
-            print(name, value, rows[(name, value)], file=sys.stderr)
+            print(name, value, f"AP at 0.5 {rows[(name, value)]['ap_50']:.3f}", file=sys.stderr)
     return pd.DataFrame(rows).T
 
 

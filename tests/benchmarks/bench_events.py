@@ -62,7 +62,9 @@ def main() -> None:
             for what, one in scored(parts, [f.where(f.scores >= score) for f in found]).items():
                 totals[what, score] = totals.get((what, score), NONE) + one
     count = {what: totals[what, SCORES[0]].true_count for what in ("sections", "events")}
-    print(f"{slices} slices with {nuclei} sections of nuclei; {count['sections']} of {count['events']} mitoses")
+    print(
+        f"{slices} slices with {nuclei} sections of nuclei; {count['events']} mitoses in {count['sections']} sections"
+    )
     for what in dict.fromkeys(name for name, _ in totals):
         rows = {
             score: {"precision": one.precision, "recall": one.recall, "F1": one.f1}
