@@ -153,17 +153,15 @@ def command(weights: str, names: list[str]) -> pd.DataFrame:
                 tifffile.imwrite(where / f"{stem}.tif", plane_yx)
         megapixels = sum(image.size for _, image, _ in pairs) / 1e6
         for name in names:
-            labels = []
+            options = ["--weights", weights, "--runtime", name]
+            begun, _ = _commanded(blank, Path(folder) / f"{name}-blank", options, (1, cores))
+            seconds, labels = _commanded(whole, Path(folder) / name, options, (1, cores))
             for processes in (1, cores):
-                more = ["--weights", weights, "--runtime", name, "--workers", str(processes)]
-                begun, _ = _commanded(blank, Path(folder) / f"{name}-{processes}-blank", more)
-                seconds, found = _commanded(whole, Path(folder) / f"{name}-{processes}", more)
-                labels.append(found)
                 rows[f"{name}, {processes}"] = {
-                    "start s": begun,
-                    "s/MP": seconds / megapixels,
-                    "s/MP once begun": (seconds - begun) / megapixels,
-                    "labels as by one": float(labels[0] == found),
+                    "start s": begun[processes],
+                    "s/MP": seconds[processes] / megapixels,
+                    "s/MP once begun": (seconds[processes] - begun[processes]) / megapixels,
+                    "labels as by one": float(labels[processes] == labels[1]),
                 }
     return pd.DataFrame(rows).T
 
@@ -172,15 +170,19 @@ def _blank(count: int) -> dict[str, np.ndarray]:
     return {f"blank{number}": np.zeros((64, 64), np.uint16) for number in range(count)}
 
 
-def _commanded(images: Path, output: Path, more: list[str]) -> tuple[float, dict[str, bytes]]:
-    """Seconds of `nusetd segment`, the quickest of three, and what it wrote."""
-    words = [sys.executable, "-m", "daemon.cli", "segment", str(images), "--output", str(output), *more]
-    seconds = []
+def _commanded(
+    images: Path, output: Path, options: list[str], counts: tuple[int, ...]
+) -> tuple[dict[int, float], dict[int, dict[str, bytes]]]:
+    """Seconds of `nusetd segment` by so many processes each, in turns, the quickest of three; and what they wrote."""
+    seconds: dict[int, float] = {}
     for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - began)
-    return min(seconds), {path.name: path.read_bytes() for path in output.iterdir()}
+        for count in counts:
+            words = ["segment", str(images), "--output", f"{output}-{count}", *options, "--workers", str(count)]
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "daemon.cli", *words], check=True, stdout=subprocess.DEVNULL)
+            seconds[count] = min(time.perf_counter() - began, seconds.get(count, float("inf")))
+    written = {n: {path.name: path.read_bytes() for path in Path(f"{output}-{n}").iterdir()} for n in counts}
+    return seconds, written
 
 
 START = """
