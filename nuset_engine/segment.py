@@ -19,8 +19,6 @@ from nuset_engine.inference.review import reviewed
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
-from nuset_engine.planes.resample import scaled_shape
-from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.runtime.choice import read_by
 from nuset_engine.runtime.names import AUTO
 from nuset_engine.voxels import Box
@@ -113,22 +111,18 @@ class Segmenter:
     def maps(self, plane: PlaneYX, statistics: StackStatistics) -> PlaneMaps:
         """What the network itself says of a plane (Y, X), at network resolution, before nuclei are made of it."""
         _check_plane(plane)
-        scaled = ScaledPlane(plane, statistics.scale, statistics.intensity.background, statistics.exposure)
-        return self._maps([scaled.whole()], statistics)[0]
+        return self._maps([statistics.scaled(plane).whole()], statistics)[0]
 
     def landscape(self, planes: Sequence[PlaneYX], statistics: StackStatistics, box: Box) -> Landscape:
         """What the network says of a box of a stack, at the source's resolution; `statistics` are the stack's."""
-        intensity, shape = statistics.intensity, np.asarray(planes[box[0].start]).shape
+        shape = np.asarray(planes[box[0].start]).shape
 
         def read(some: Sequence[PlaneYX], window: tuple[slice, slice]) -> list[tuple[PlaneF32, PlaneF32]]:
-            found = []
-            for plane in some:
-                scaled = ScaledPlane(plane, statistics.scale, intensity.background, statistics.exposure)
-                found.append(self._maps([scaled[window]], statistics)[0])
+            found = [self._maps([statistics.scaled(plane)[window]], statistics)[0] for plane in some]
             return [(maps.foreground, maps.ridge) for maps in found]
 
         threshold = statistics.outlined(self.params).foreground_threshold
-        return landscape(planes, box, scaled_shape(shape, statistics.scale), read, threshold)
+        return landscape(planes, box, statistics.network_shape(shape), read, threshold)
 
     def _maps(self, planes: Sequence[PlaneF32], statistics: StackStatistics) -> list[PlaneMaps]:
         p = self.params
@@ -146,7 +140,7 @@ class Segmenter:
         """How many slices go through the network together: as many as fill one tile."""
         if len(planes) == 0 or statistics.is_blank:
             return 1
-        height, width = scaled_shape(np.asarray(planes[0]).shape, statistics.scale)
+        height, width = statistics.network_shape(np.asarray(planes[0]).shape)
         return max(1, min(8, self.params.tile_px**2 // 2 // max(1, height * width)))
 
     def _segment(self, batch: list[PlaneYX], statistics: StackStatistics, p: SegmentationParams) -> list[PlaneLabels]:
@@ -154,9 +148,8 @@ class Segmenter:
             _check_plane(plane)
         if statistics.is_blank:
             return [blank(plane.shape) for plane in batch]
-        intensity = statistics.intensity
-        small = [ScaledPlane(q, statistics.scale, intensity.background, statistics.exposure) for q in batch]
-        reading = Reading(intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
+        small = [statistics.scaled(plane) for plane in batch]
+        reading = Reading(statistics.intensity, statistics.stacked, p.tile_px, p.seed_score, p.nms_iou)
         predictor = self.predictor(statistics.stacked)
         if small[0].shape[0] * small[0].shape[1] > LARGEST_WHOLE_PX:
             return [label_by_bands(plane, reading, predictor, p) for plane in small]

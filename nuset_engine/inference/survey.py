@@ -18,6 +18,7 @@ from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
+from nuset_engine.planes.few_shapes import rounded_factor, rounded_shape
 from nuset_engine.planes.lazy import LazyPlanes
 from nuset_engine.planes.normalize import (
     BLANK,
@@ -28,6 +29,7 @@ from nuset_engine.planes.normalize import (
     whole_image_statistics,
 )
 from nuset_engine.planes.quantiles import median, percentiles
+from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
 
 FACTORS = (1.0, 0.5, 2.0, 0.25, 0.125)  # with seen sizes of 12 to 48 px they cover nuclei of 6 to 380 px
@@ -48,6 +50,7 @@ COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
 COARSE_PX = 256  # edge of the windows, in network pixels, that the coarse pass sees of a large plane
 UNDECIDED = (0.25, 0.75)  # foreground probabilities between these lie on an outline
 COARSE_PARTS = 2  # so many windows along both axes
+LARGEST_WHOLE_PX = 1.25 * (COARSE_PARTS * COARSE_PX) ** 2  # the coarse pass sees all of a smaller plane
 KEPT_BYTES = 1 << 28  # sampled planes are read again where they are larger than this together
 
 
@@ -84,6 +87,15 @@ class StackStatistics:
     def scale(self) -> float:
         """Network pixels per source pixel."""
         return TRAINED_DIAMETER_PX / self.diameter_px
+
+    def network_shape(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """The shape of a slice of this shape at network resolution."""
+        return scaled_shape(shape, self.scale) if self.stacked else rounded_shape(shape, self.scale)
+
+    def scaled(self, plane: PlaneYX) -> ScaledPlane:
+        """A slice as the network sees it."""
+        shape = self.network_shape(plane.shape)
+        return ScaledPlane(plane, self.scale, self.intensity.background, self.exposure, shape)
 
     @property
     def is_blank(self) -> bool:
@@ -323,7 +335,7 @@ class CoarsePass:
         int
             So many are seen.
         """
-        scale = COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter
+        scale = self._factor(COARSE_FACTOR * TRAINED_DIAMETER_PX / diameter)
         pixels, foregrounds, sizes = [], [], []
         for index in range(len(self.planes)):
             plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.exposure)
@@ -340,6 +352,12 @@ class CoarsePass:
         inside = np.concatenate([f.ravel() > threshold for f in foregrounds])
         intensity = foreground_statistics(np.concatenate(pixels), inside) or self.whole
         return replace(seen, intensity=intensity), found.size
+
+    def _factor(self, factor: float) -> float:
+        """About this factor, so that small single planes of about the same size have the same shape."""
+        height, width = self.planes[0].shape
+        small = height * width * factor**2 <= LARGEST_WHOLE_PX
+        return rounded_factor((height, width), factor) if small and not self.stacked else factor
 
     def _look(self, small: PlaneF32) -> PlaneMaps:
         p = self.params
@@ -374,6 +392,6 @@ def edge_softness(foregrounds: Sequence[PlaneF32]) -> float:
 
 def coarse_windows(plane: ScaledPlane) -> list[tuple[slice, slice]]:
     """All of a small plane, the busiest windows of a large one: more would cost much and change little."""
-    if plane.shape[0] * plane.shape[1] <= 1.25 * (COARSE_PARTS * COARSE_PX) ** 2:
+    if plane.shape[0] * plane.shape[1] <= LARGEST_WHOLE_PX:
         return [(slice(0, plane.shape[0]), slice(0, plane.shape[1]))]
     return plane.busiest(COARSE_PX, COARSE_PARTS)

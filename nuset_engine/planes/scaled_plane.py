@@ -26,12 +26,21 @@ class ScaledPlane:
         Taken for pixels that are not finite; as `exposure` shows it.
     exposure : Exposure
         Polarity, believable range and uneven background of the stack.
+    shape : (int, int), optional
+        Its shape at that resolution where another one is wanted than the nearest.
     """
 
-    def __init__(self, plane: PlaneYX, factor: float, background: float, exposure: Exposure = PLAIN) -> None:
+    def __init__(
+        self,
+        plane: PlaneYX,
+        factor: float,
+        background: float,
+        exposure: Exposure = PLAIN,
+        shape: tuple[int, int] | None = None,
+    ) -> None:
         self._plane, self._background, self._exposure = plane, background, exposure
         self.source_shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
-        self.shape = scaled_shape(plane.shape, factor)
+        self.shape = shape or scaled_shape(plane.shape, factor)
         self._step = steps(plane.shape, self.shape)
 
     def __getitem__(self, window: tuple[slice, slice]) -> PlaneF32:
