@@ -107,9 +107,9 @@ def test_wrong_size(counted: Callable[..., int]) -> None:
 
 
 def test_merged_nuclei(counted: Callable[..., int]) -> None:
-    canvas = Canvas(240, 4)
+    canvas = Canvas(240, 5)
     for i, j in np.ndindex(4, 4):
-        y, x, angle, half = i * 60 + 30, j * 60 + 30, canvas.rng.random() * np.pi, 7.25 + 0.5 * j
+        y, x, angle, half = i * 60 + 30, j * 60 + 30, canvas.rng.random() * np.pi, 7.75 + 0.5 * j
         for side in (-half, half):
             canvas.ellipse(y + side * np.sin(angle), x + side * np.cos(angle), 12, 300)
     plane = canvas.taken(4)
