@@ -18,6 +18,8 @@ from cases.processes import children
 from lab import PATIENCE_S, asked, environment, stack, write_stack
 from scipy import ndimage
 
+pytestmark = pytest.mark.long  # `.ci/run` runs them once
+
 MISCHIEF = """
 import os, signal, time
 from pathlib import Path
