@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from daemon.configuration.toml_lines import KeyPath
 from nuset_engine.errors import ParametersError
+from nuset_engine.settings import settings_of
 from storage import naming
 from storage.given_facts import AXES_REMEDY, GivenSize, checked_axes
 from storage.naming import Place
@@ -248,12 +249,15 @@ class Reader:
     def params(self, kind: type[Params]) -> Params:
         """A frozen parameter object that checks itself; its table's keys are its fields."""
         given: dict[str, Any] = {}
+        settings = settings_of(kind)
         for field in fields(kind):  # type: ignore[arg-type]  # a dataclass, by contract
             self._known.add(field.name)
             if field.name in self._values:
-                value = _hashable(self._values[field.name])
+                value = self._values[field.name]
                 if _fits(value, str(field.type)):
                     given[field.name] = value
+                elif field.name in settings and settings[field.name].choices:
+                    self.fault((field.name,), f"{field.name} = {value!r} {settings[field.name].refusal}.")
                 else:
                     wanted = _KINDS.get(str(field.type).split(" | ")[0], "of another kind")
                     self.fault((field.name,), f"{field.name} = {value!r} must be {wanted}.")
@@ -292,8 +296,3 @@ def _fits(value: object, annotation: str) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _hashable(value: object) -> object:
-    """Arrays as tuples: frozen parameters hold no lists."""
-    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value

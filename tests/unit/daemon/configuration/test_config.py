@@ -135,6 +135,8 @@ min_score = 7
         (SMALL + "[engine]\nthreads = 2.5", "whole number"),
         (SMALL + "[tracking]\nlag_frames = 'many'", "lag_frames = 'many' must be a whole number"),
         (SMALL + "[tracking]\nfind_divisions = 1", "must be true or false"),
+        (SMALL + "[segmentation]\noutline = 3", "outline = 3 is not learned, half or foot."),
+        (SMALL + "[segmentation]\noutline = ['half']", "outline = ['half'] is not learned, half or foot."),
         (SMALL + "[tracking]\nmemory_frames = 8\nlag_frames = 6", "lag_frames = 6 is not above memory_frames"),
         (SMALL + "[alerts]\ncommand = 'mail me'", "not run by a shell"),
         (SMALL + "[alerts]\ncount_drop = 50", "from 0 to 1"),
