@@ -237,12 +237,13 @@ def main() -> None:
     parser.add_argument("--norms", default="fixed", choices=["fixed", "learned"])
     parser.add_argument("--every", type=int, default=100)
     given = vars(parser.parse_args())
-    every, how = given.pop("every"), {name: given.pop(name) for name in ("norms", "mild_from")}
+    every, norms, mild_from = (given.pop(name) for name in ("every", "norms", "mild_from"))
     config = TrainingConfig(images=None, labels=None, **given)
     sources = {} if config.mode == "events" else real_images(given["start_from"])
-    print(", ".join(f"{name}: {len(examples)} images" for name, examples in sources.items()), flush=True)
-    mixture = Mixture(config, sources, float(how["mild_from"]))
-    learn(run_of(config, str(how["norms"])), ahead(iter(mixture)), every, how)
+    for name, examples in sources.items():
+        print(f"{name}: {len(examples)} images", flush=True)
+    how = {"norms": norms, "mild_from": mild_from}
+    learn(run_of(config, norms), ahead(Mixture(config, sources, mild_from)), every, how)
 
 
 if __name__ == "__main__":
