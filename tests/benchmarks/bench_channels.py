@@ -11,7 +11,6 @@ of other seeds and prints their weights.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ import tifffile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cases.channel_scenes import KINDS, Cells, Scene, camera, scene
+from development_data import FLUORESCENCE, folder_of
 
 from nuset_engine.channels.choice import Verdict, differences, measures
 from nuset_engine.channels.evidence import evidence
@@ -37,10 +37,8 @@ SIDE = 384
 
 def real_scenes(count: int) -> Iterator[Scene]:
     """Nuclei of real images, cut to a window, beside rendered channels."""
-    folder = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / "dsb2018_fluorescence"
+    folder = folder_of(FLUORESCENCE)
     files = sorted((folder / "images").glob("*.tif"))
-    if not files:
-        raise SystemExit(f"{folder} holds no images: set NUSETD_DATA to the folder that holds it.")
     step = max(1, len(files) // count)
     for i, file in enumerate(files[step // 2 :: step][:count]):
         image = tifffile.imread(file)[:SIDE, :SIDE]

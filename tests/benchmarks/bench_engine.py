@@ -13,21 +13,20 @@
 
 Seconds and memory are measured by `bench_engine_speed.py`.
 
-Data: `dsb2018_fluorescence/` in the folder that `NUSETD_DATA` names (default ../shared/data); its 54 images with the
-smallest CRC-32 of their name, which no shipped weights were trained on. Of `mnfinder_nuclei/` every fourth by name.
+Data: what `development_data.py` holds out from training, in the folder that `NUSETD_DATA` names (default
+../shared/data).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from degradations import AS_THEY_ARE, BLURRED, DEGRADATIONS, DIMMED
+from development_data import Pair, development_split, mnfinder_kept_out
 
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.scores import evaluate
@@ -36,33 +35,9 @@ from nuset_engine.params import FOOT, HALF, LEARNED, SegmentationParams
 from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import foreground_statistics
 from nuset_engine.segment import Segmenter
-from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
 
-HELD_OUT = 54
-EVERY = 4  # of mnfinder's images, by name
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "fn_rate", "fp_rate", "mean_iou", "seg"]
 DISTURBED = (AS_THEY_ARE, "uneven background", "hot pixels", "bright blobs, out of focus", "fibres")
-Pair = tuple[str, np.ndarray, np.ndarray]
-
-
-def _pairs(folder: str) -> list[tuple[str, Path, Path]]:
-    root = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / folder
-    if not root.is_dir():
-        sys.exit(f"{root} is not there: set NUSETD_DATA to the folder of the development data.")
-    return read_pairs(root / "images", root / "labels")
-
-
-def development_split() -> list[Pair]:
-    """Name, image (Y, X) and labels of the images held out from training."""
-    pairs = {name: (image, labels) for name, image, labels in _pairs("dsb2018_fluorescence")}
-    return [
-        (name, read_image(pairs[name][0]), read_image(pairs[name][1])) for name in by_checksum(list(pairs))[:HELD_OUT]
-    ]
-
-
-def mnfinder_kept_out() -> list[Pair]:
-    """Name, image (Y, X) and labels of the images of mnfinder that are held out from training."""
-    return [(name, read_image(image), read_image(labels)) for name, image, labels in _pairs("mnfinder_nuclei")[::EVERY]]
 
 
 def robustness(segmenter: Segmenter, pairs: list[Pair]) -> pd.DataFrame:

@@ -10,7 +10,7 @@
 
 `total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had); `workers` and
 `command` need a quiet machine. Images are synthetic but for `images`, `workers` and `command`, whose data is that of
-`bench_engine.py`. Seconds are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
+`development_data.py`. Seconds are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from bench_engine import development_split
+from development_data import development_split
 from engine_clock import Clock, Watched
 
 from nuset_engine.evaluation.scores import evaluate

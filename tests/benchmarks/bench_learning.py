@@ -18,7 +18,6 @@ Exit code 1 where AP at 0.5 was below 0.85 and rises by less than 0.05. About 35
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nuset_engine" / "training"))
 
 from cases.stored_movie import stored_movie
+from development_data import FLUORESCENCE, TISSUE, folder_of, pairs_of
 from scipy import ndimage as ndi
 from skimage.io import imsave
 from test_fine_tuning import Pair, lamin_stained
@@ -41,7 +41,7 @@ from daemon.files.learning import Comparison
 from nuset_engine.evaluation.scores import Evaluation
 from nuset_engine.planes.colour import grey
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
-from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
+from nuset_engine.training.dataset import by_checksum, read_image
 from nuset_engine.training.trainer import TrainingConfig, train
 from storage.corrections.here import carry_out
 from storage.corrections.ordering import PersonsWord, ordered
@@ -77,8 +77,7 @@ def rendered(kind: str) -> tuple[str, list[Pair]]:
 
 def tissue(root: Path) -> tuple[str, list[Pair]]:
     """Weights that never saw them, and images of stained tissue of one size."""
-    data = Path(os.environ.get("NUSETD_DATA", "../shared/data"))
-    fluorescence = data / "dsb2018_fluorescence"
+    fluorescence = folder_of(FLUORESCENCE)
     base = root / "narrow.npz"
     train(
         TrainingConfig(
@@ -93,8 +92,7 @@ def tissue(root: Path) -> tuple[str, list[Pair]]:
         ),
         print,
     )
-    found = read_pairs(data / "dsb2018_histology" / "images", data / "dsb2018_histology" / "labels")
-    pairs = {name: (grey(read_image(image)), read_image(labels)) for name, image, labels in found}
+    pairs = {name: (grey(read_image(image)), read_image(labels)) for name, image, labels in pairs_of(TISSUE)}
     names = [name for name in by_checksum(list(pairs)) if pairs[name][0].shape == TISSUE_SHAPE]
     rest = [*names[LOOKED_AT.stop : ALSO_LOOKED_AT.start], *names[ALSO_LOOKED_AT.stop :]]
     return str(base), [pairs[name] for name in rest]

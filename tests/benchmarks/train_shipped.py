@@ -3,9 +3,8 @@
     python tests/benchmarks/train_shipped.py OUTPUT [--start-from fluorescence] [--steps 1200]
     python tests/benchmarks/train_shipped.py OUTPUT --mode events --start-from mitosis [--steps 1200]
 
-Sources and their shares of the crops are those of `SHARES`; mitoses are learned from rendered slices alone. What is
-held out of every training stays out: of `dsb2018_fluorescence` the 54, and of `dsb2018_histology` the 24 images with
-the smallest CRC-32 of their name; of `mnfinder_nuclei` every series that holds one of its every fourth image by name.
+Sources and their shares of the crops are those of `SHARES`; mitoses are learned from rendered slices alone. What
+`development_data.py` holds out of every training stays out.
 Batch normalisation keeps the statistics and factors that the weights came with (`--norms learned`: it does not), which
 takes 0.6 of the time. The moving average of the weights at the end is kept, blended with the weights before (`--blend`:
 the share of what was learned); nothing is chosen on the way, and what was given stands in the manifest.
@@ -17,8 +16,6 @@ Data: the folder that `NUSETD_DATA` names (default ../shared/data).
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -26,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from development_data import FLUORESCENCE, TISSUE, mnfinder_to_train_on, to_train_on
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
@@ -47,10 +45,8 @@ from nuset_engine.training.dataset import (
     collate,
     make_example,
     read_image,
-    read_pairs,
 )
 from nuset_engine.training.event_images import event_examples
-from nuset_engine.training.examples import split
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
 from nuset_engine.weights import MODEL, save_weights
@@ -59,26 +55,8 @@ SHARES = {
     "nuclei": {"fluorescence": 0.55, "mnfinder": 0.05, "tissue": 0.08, "blobs": 0.07, "confocal": 0.25},
     "events": {"mitoses": 1.0},
 }
-HELD_OUT = {"dsb2018_fluorescence": (54, 24), "dsb2018_histology": (24, 12)}  # and so many to choose by
-EVERY = 4  # of mnfinder's images, by name, is held out
 MICRONUCLEUS = 0.25  # of the contrast of labelled nuclei: what is so bright, and not labelled, does not count
 GLOW_PX = 6  # around labelled nuclei, where what is bright is their glow
-
-Paths = tuple[str, Path, Path]
-
-
-def pairs_of(folder: str) -> list[Paths]:
-    """Name, image and labels of a folder of the development data."""
-    root = Path(os.environ.get("NUSETD_DATA", "../shared/data")) / folder
-    if not root.is_dir():
-        sys.exit(f"{root} is not there: set NUSETD_DATA to the folder of the development data.")
-    return read_pairs(root / "images", root / "labels")
-
-
-def to_train_on(folder: str) -> list[Paths]:
-    """Those of a folder that are neither held out nor chosen by."""
-    pairs = {pair[0]: pair for pair in pairs_of(folder)}
-    return [pairs[name] for name in split(list(pairs), *HELD_OUT[folder])[0]]
 
 
 def fluorescence(start_from: str) -> list[Example]:
@@ -89,25 +67,20 @@ def fluorescence(start_from: str) -> list[Example]:
         known = segmenter.statistics([plane])
         return float("nan") if known.is_blank else known.diameter_px
 
-    pairs = to_train_on("dsb2018_fluorescence")
+    pairs = to_train_on(FLUORESCENCE)
     return [make_example(name, grey(read_image(image)), read_image(labels), size) for name, image, labels in pairs]
 
 
 def tissue() -> list[Example]:
     """Stained tissue, where nuclei are dark; as large as they are labelled."""
-    pairs = to_train_on("dsb2018_histology")
+    pairs = to_train_on(TISSUE)
     return [make_example(name, grey(read_image(image)), read_image(labels)) for name, image, labels in pairs]
 
 
 def mnfinder() -> list[Example]:
     """Series of which no image is held out; what is bright and was not labelled, micronuclei, does not count."""
-    pairs = pairs_of("mnfinder_nuclei")
-    series = {name: name.rsplit("_", 1)[0] for name, _, _ in pairs}
-    held_out = {series[name] for name, _, _ in pairs[::EVERY]}
     found = []
-    for name, image_path, labels_path in pairs:
-        if series[name] in held_out:
-            continue
+    for name, image_path, labels_path in mnfinder_to_train_on():
         image, labels = grey(read_image(image_path)), read_image(labels_path)
         known = foreground_statistics(image, labels > 0)
         assert known is not None
