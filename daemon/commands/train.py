@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daemon.commands import options
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from daemon.files.learning_mitoses import EventComparison
     from nuset_engine.training.config import TrainingConfig
     from nuset_engine.training.telling import Tell
+    from storage.export.corrected_examples import CorrectedExamples
 
 SETTINGS = (
     "mode",
@@ -195,13 +196,21 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig) -> None:
     say(f"{weights.name} ({weights.sha256[:12]}): {arguments.output}")
 
 
+def _learning(examples: CorrectedExamples, output: Path, chosen: Mapping[str, Any]) -> TrainingConfig:
+    """A run that learns from what people corrected, and says what was left out of it."""
+    from nuset_engine.training.config import TrainingConfig
+
+    images, labels, seen = examples.to_learn
+    return TrainingConfig(images, labels, output, seen, **chosen, held_out_images=examples.left_out)
+
+
 def _learn(arguments: argparse.Namespace) -> int:
     """Train on what people corrected, and say whether that made the weights better where nothing was learned."""
     from daemon.configuration.service_config import DEFAULT_WEIGHTS
     from daemon.files.learning import compare, take_corrected
     from daemon.installation.kept_weights import located
     from daemon.output import complain, say
-    from nuset_engine.training.config import FROM_CORRECTIONS, TrainingConfig
+    from nuset_engine.training.config import FROM_CORRECTIONS
     from storage import naming
 
     _refuse_images(arguments)
@@ -212,8 +221,7 @@ def _learn(arguments: argparse.Namespace) -> int:
     url = naming.database_url(arguments.database)
     examples = take_corrected(url, arguments.from_corrections, arguments.output, held_out)
     complain(f"{examples.learned} corrected time points to learn from, {examples.held_out} held out: {examples.folder}")
-    images, labels, seen = examples.to_learn
-    _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen))
+    _train(arguments, _learning(examples, arguments.output, chosen))
     if not examples.held_out:
         say("Nothing was held out, so nobody knows whether they are better: correct or confirm another time point.")
         return 0
@@ -245,7 +253,7 @@ def _learn_mitoses(arguments: argparse.Namespace) -> int:
     from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
     from daemon.installation.kept_weights import located
     from daemon.output import complain, say
-    from nuset_engine.training.config import FROM_DIVISIONS, TrainingConfig
+    from nuset_engine.training.config import FROM_DIVISIONS
     from storage import naming
 
     _refuse_images(arguments)
@@ -256,8 +264,7 @@ def _learn_mitoses(arguments: argparse.Namespace) -> int:
     url, frames = naming.database_url(arguments.database), arguments.mitosis_frames or 1
     examples = take_divisions(url, arguments.from_corrections, arguments.output, held_out, frames, divisions)
     complain(f"{examples.learned} nuclei that divide to learn from, {examples.held_out} held out: {examples.folder}")
-    images, labels, seen = examples.to_learn
-    _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen))
+    _train(arguments, _learning(examples, arguments.output, chosen))
     if not examples.held_out:
         say("Nothing was held out, so nobody knows whether they are better: confirm a later division too.")
         return 0

@@ -28,7 +28,7 @@ def percentiles(values: AnyFloatsN, percents: Sequence[float]) -> list[float]:
     found = []
     for percent in percents:
         low, high, way = _neighbours(ordered, percent)
-        found.append(float(_between(low, high, np.float64(way))))
+        found.append(float(_between(low.astype(np.float64), high.astype(np.float64), way)))
     return found
 
 

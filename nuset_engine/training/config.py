@@ -71,6 +71,8 @@ class TrainingConfig:
         scores suit these images, see `score_fit`.
     held_out : int
         This many images, those with the smallest CRC-32 of their name, are neither trained on nor validated on.
+    held_out_images : Path or None
+        Folder of images that whoever chose the others left out; none is read, the manifest says how many there are.
     validation : int
         This many images, those that follow, choose the best weights.
     start_from : str or None
@@ -106,6 +108,7 @@ class TrainingConfig:
     blend: float = 1.0
     seed: int = 0
     precision: str = "float32"
+    held_out_images: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, all faults at once."""
@@ -145,9 +148,13 @@ class TrainingConfig:
     def recipe(self) -> dict[str, Any]:
         """The settings for the manifest, without anybody's paths."""
         values = asdict(self)
-        del values["output"], values["seen"]
+        del values["output"], values["seen"], values["held_out_images"]
         if self.seen is not None:
             values["seen"] = self.seen.name
+        if self.held_out_images is not None:
+            apart = self.held_out_images.absolute()
+            values["held_out"] += sum(1 for _ in apart.iterdir())
+            values["held_out_images"] = "/".join(apart.parts[-3:])
         if self.start_from:
             values["start_from"] = Path(self.start_from).stem
         if self.images is None or self.labels is None:

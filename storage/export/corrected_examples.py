@@ -50,6 +50,11 @@ class CorrectedExamples:
         folder = self.folder / HELD_OUT
         return folder / IMAGES, folder / LABELS, folder / SEEN
 
+    @property
+    def left_out(self) -> Path | None:
+        """Images that nothing is learned from; None where nothing is held out."""
+        return self.to_judge[0] if self.held_out else None
+
 
 def corrected_examples(
     path_or_url: str | Path,

@@ -83,6 +83,28 @@ def test_scores_are_fitted_to_what_was_corrected_unless_one_says_otherwise(
     assert [(one.scores, one.seen) for one in settings] == [(scores, tmp_path / "seen")]
 
 
+@pytest.mark.parametrize("more", [[], ["--mode", "events"]], ids=["nuclei", "events"])
+@pytest.mark.parametrize("points", [0, 2])
+def test_a_training_is_told_what_was_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], points: int
+) -> None:
+    class TrainedError(Exception):
+        """It would begin."""
+
+    settings: list[TrainingConfig] = []
+
+    def learned(config: TrainingConfig, *_: object) -> WeightsInfo:
+        settings.append(config)
+        raise TrainedError
+
+    for taken in ("learning.take_corrected", "learning_mitoses.take_divisions"):
+        monkeypatch.setattr(f"daemon.files.{taken}", lambda *_: CorrectedExamples(tmp_path, 3, points))
+    monkeypatch.setattr("nuset_engine.training.trainer.train", learned)
+    with pytest.raises(TrainedError):
+        main(["train", "--from-corrections", "embryo", "--output", str(tmp_path / "mine.npz"), *more])
+    assert settings[0].held_out_images == (tmp_path / "held-out" / "images" if points else None)
+
+
 @pytest.mark.long
 def test_weights_are_learned_from_corrections_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     movie = CorrectedMovie(tmp_path / "out", frames=3)
@@ -97,4 +119,6 @@ def test_weights_are_learned_from_corrections_and_compared(tmp_path: Path, capsy
     assert "2 corrected time points to learn from, 1 held out" in said.err
     assert "on 1 time point that was held out (3 images)" in said.out
     assert json.loads((tmp_path / "r" / "score-present.json").read_text())[0]["true_nuclei"] == 3
+    recipe = find_weights(str(tmp_path / "mine.npz")).manifest["recipe"]
+    assert (recipe["held_out"], recipe["held_out_images"]) == (3, "mine.corrected/held-out/images")
     assert main(["train", "--from-corrections", "embryo", "--images", str(tmp_path), *places]) == 2

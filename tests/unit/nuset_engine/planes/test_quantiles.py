@@ -33,6 +33,24 @@ def test_percentiles_are_numpys(seed: int, count: int) -> None:
     assert np.array_equal(values, kept)
 
 
+@pytest.mark.parametrize("ends", [np.array([-3e38, 3e38], np.float32), np.array([-128, 127], np.int8)])
+def test_percentiles_of_any_kind_are_taken_in_float64(ends: np.ndarray) -> None:
+    """Ends so far apart that their own kind of number has no room for the difference."""
+    percents = (0, 10, 50, 75, 99.8, 100)
+    assert percentiles(ends, percents) == np.percentile(ends.astype(np.float64), percents).tolist()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, np.uint8])
+def test_the_median_is_numpys_whatever_the_order_and_leaves_the_values_as_they_are(kind: type) -> None:
+    rng = np.random.default_rng(0)
+    for count in (*range(2, 40), 100, 1000, 1001, 10_000):
+        for values in (np.arange(count), np.arange(count)[::-1], rng.permutation(count), np.arange(count) // 2 * 2):
+            plane = values.astype(kind).reshape(2, -1) if count % 2 == 0 else values.astype(kind)
+            kept = plane.copy()
+            assert median(plane) == float(np.median(plane))
+            assert np.array_equal(plane, kept)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("percent", [10, 65])
 def test_a_percentile_of_each_row_is_numpys(kind: type, percent: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,3 +190,14 @@ def test_the_recipe_names_the_images_without_anybodys_path(folder: Path, monkeyp
     monkeypatch.chdir(folder)
     assert config(Path(), Path("mine.npz")).recipe()["images"] == folder.name
     assert str(folder.parent) not in str(given)
+
+
+def test_the_recipe_says_how_many_images_were_left_out_beforehand(folder: Path) -> None:
+    apart = folder / "held-out" / "images"
+    apart.mkdir(parents=True)
+    for name in ("a.tif", "b.tif", "c.tif"):
+        (apart / name).touch()
+    given = config(folder, Path("mine.npz"), held_out=2, held_out_images=apart).recipe()
+    assert (given["held_out"], given["held_out_images"]) == (5, f"{folder.name}/held-out/images")
+    assert "held_out_images" not in config(folder, Path("mine.npz")).recipe()
+    json.dumps(given)
