@@ -315,13 +315,16 @@ class QueueLoop:
     def _leave(self, worker: Worker) -> None:
         under, books = self._under_way.pop(worker), self._books
         row = under.subject[0]
-        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
+        self._count_busy()
         if not isinstance(under.task, Failed):
             books.writing.over(row, under.task)
         if isinstance(under.task, AnalyseTask):
             books.making.over(row, under.work.id)
         if books.alone is not None and under.work is books.alone.job:
             books.alone = None
+
+    def _count_busy(self) -> None:
+        self._books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
 
     def _end(self, worker: Worker) -> None:
         self._affinity.forget(worker)
@@ -383,7 +386,7 @@ class QueueLoop:
         row, books = handler.subject(work)[0], self._books
         task = begun(step, handler, work)
         self._under_way[worker] = UnderWay(step, handler, work, task, books.clock())
-        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
+        self._count_busy()
         if isinstance(task, Failed):
             self._heard.append((worker, task))
             return
