@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,30 @@ def test_the_longer_side_of_a_coarse_plane_is_one_of_few(shape: tuple[int, int],
     else:
         assert max(scaled_shape(shape, found)) % COARSE_STEP_PX == 0
         assert abs(longer * (found - factor)) <= COARSE_STEP_PX / 2 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("near", "shown"),
+    [
+        ((128, 150), (128, 160)),
+        ((768, 150), (768, 160)),
+        ((127, 300), (127, 300)),
+        ((129, 767), (128, 768)),
+        ((300, 769), (300, 769)),
+        ((143, 145), (128, 160)),
+        ((144, 176), (128, 192)),  # halfway, to the even multiple
+    ],
+)
+def test_where_the_few_shapes_begin_and_end(near: tuple[int, int], shown: tuple[int, int]) -> None:
+    """At their limits and a pixel beyond, whichever way the plane lies."""
+    assert rounded_shape(near, 1.0) == shown
+    assert rounded_shape(near[::-1], 1.0) == shown[::-1]
+
+
+@pytest.mark.parametrize(("longer", "shown"), [(127, 127), (128, 128), (129, 128), (159, 128), (161, 192)])
+def test_where_coarse_planes_begin_to_be_one_of_few(longer: int, shown: int) -> None:
+    for shape in ((longer, 40), (40, longer)):
+        assert max(scaled_shape(shape, rounded_factor(shape, 1.0))) == shown
 
 
 def test_a_plane_of_a_given_shape_shows_all_of_its_source() -> None:

@@ -11,6 +11,7 @@ from nuset_engine.planes.normalize import (
     CHANNELS,
     CLIP,
     TOGETHER_PX,
+    IntensityStatistics,
     foreground_statistics,
     normalize,
     whole_image_statistics,
@@ -111,3 +112,16 @@ def test_planes_of_any_size_and_shape_are_normalised_pixel_by_pixel() -> None:
     assert whole.shape == (*image.shape, CHANNELS)
     assert np.array_equal(whole, parts)
     assert np.array_equal(normalize(image[:, ::2, ::3], statistics), whole[:, ::2, ::3])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.float16, np.float32, np.float64])
+def test_each_view_is_what_it_is_said_to_be(kind: type) -> None:
+    """Brighter and darker than the background, of whatever kind the pixels are."""
+    image = np.array([[0, 50, 100], [101, 180, 255]]).astype(kind)
+    statistics = IntensityStatistics(mean=180.0, std=40.0, background=100.0, noise=5.0, contrast=80.0)
+    above = image.astype(np.float64) - 100
+    views = [(above - 80) / 40, np.arcsinh(above / (0.05 * 80 + 5)), 2 * np.sign(above) * np.sqrt(np.abs(above) / 80)]
+    found = normalize(image, statistics)
+    assert np.allclose(found[..., :3], np.stack(views, axis=-1), atol=1e-4)
+    assert found[0, 0, 1] < 0
+    assert found[0, 0, 2] < 0
