@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.errors import ConfigError, DaemonError, UsageError
-from daemon.output import complain
+from daemon.output import complain, say_no_more
 from storage.version import nusetd_version
 
 # Name of the command -> module under daemon.commands, and the line that `nusetd --help` shows.
@@ -63,6 +63,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `nusetd` with the given arguments and return its exit code."""
+    _open_what_is_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         _check_packages()
@@ -75,11 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("nusetd: stopped from the keyboard.")
         return 130
     except BrokenPipeError:  # the reader of our results has seen enough, as with `nusetd nuclei 1 | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say_no_more()
         return 0
     except _own_errors() as error:
         complain(f"nusetd: {error}")
         return 2 if _is_wrong_usage(error) else 1
+
+
+def _open_what_is_closed() -> None:
+    """Have all three standard streams, so that files and pipes get no number of theirs; nobody reads what is said."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,24 @@ FORMATS = ("table", "csv", "json", "parquet")
 def say(text: str) -> None:
     """One line of a result, to standard output."""
     sys.stdout.write(shown(text) + "\n")
+
+
+def say_or_go_on(text: str) -> None:
+    """One line of a command whose results are files, said at once; where nobody can read it, the command goes on."""
+    try:
+        say(text)
+        sys.stdout.flush()
+    except OSError as error:
+        say_no_more()
+        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+            complain(f"Standard output cannot be written ({error.strerror}): files are written, and no longer named.")
+
+
+def say_no_more() -> None:
+    """Let everything else that is said to standard output vanish, also what waits to be written at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(text: str, lines: bool = False) -> None:

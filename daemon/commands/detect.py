@@ -48,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
             weights=located(arguments.weights),
             nuclei_weights=located(arguments.nuclei_weights),
             min_score=arguments.min_score,
-            runtime=config.engine.runtime,
+            engine=config.engine,
             segmentation=config.processing.segmentation,
             unclear_channel=arguments.unclear_channel,
             as_image=arguments.as_image,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.configuration.service_config import EngineConfig
+from daemon.configuration.service_config import DEFAULT_ENGINE, EngineConfig
 from daemon.errors import DaemonError, UsageError
-from daemon.files.each_image import images_of, part_of, targets, write_each
+from daemon.files.each_image import images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.work import Hears, Remark, Share
-from daemon.processing.workers.graphics import choose
+from daemon.files.whole_file import whole
+from daemon.processing.workers.graphics import choose, shared_out
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
@@ -31,7 +31,10 @@ COLUMNS = ("t", "z", "y0", "x0", "y1", "x1", "score", "source_t", "event")
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """Where events are to be found, and how; by so many processes, None: as many as serve."""
+    """Where events are to be found, and how; by so many processes, None: as many as serve.
+
+    Of `engine` what it computes with counts, and neither its weights nor its factory.
+    """
 
     images: Sequence[Path]
     output: Path
@@ -39,7 +42,7 @@ class DetectOptions:
     weights: str
     nuclei_weights: str
     min_score: float
-    runtime: str
+    engine: EngineConfig
     segmentation: SegmentationParams = field(default_factory=SegmentationParams)
     unclear_channel: UnclearChannel = "ask"
     as_image: bool = False
@@ -54,7 +57,7 @@ class DetectOptions:
 def detect_files(options: DetectOptions) -> int:
     """Write `<stem>.events.csv` for each image; return the exit code: 0 only when all succeeded."""
     wanted = targets(images_of(options.images), options.output, ".events.csv")
-    among = shares(options.workers, len(wanted), EngineConfig(runtime=options.runtime))
+    among = shares(options.workers, len(wanted), replace(options.engine, factory=DEFAULT_ENGINE))
     return write_each(DetectWork(options), wanted, among, Hearing())
 
 
@@ -66,13 +69,12 @@ class DetectWork:
 
     def begin(self, share: Share) -> Detecting:
         """Load both networks."""
-        if share.graphics is not None:
-            choose(share.graphics)
+        o, engine = self.options, self.options.engine
+        choose(share.graphics or shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
         from nuset_engine.events import EventDetector
 
-        o = self.options
-        detector = EventDetector(o.weights, o.nuclei_weights, o.min_score, o.segmentation, share.threads, o.runtime)
-        return Detecting(o, detector)
+        threads, runtime = share.threads, engine.runtime
+        return Detecting(o, EventDetector(o.weights, o.nuclei_weights, o.min_score, o.segmentation, threads, runtime))
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,7 @@ def _time_point(
 
 def _write(path: Path, rows: list[tuple[int | float, ...]]) -> None:
     """Write the table; the file appears only when it is whole."""
-    unfinished = part_of(path)
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(rows)
-    os.replace(unfinished, path)

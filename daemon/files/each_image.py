@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from daemon.errors import DaemonError
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.outcomes import ended_by_signal, outcomes
 from daemon.files.sharing.work import Share, Work
-from daemon.output import complain, say
+from daemon.files.whole_file import remove_unfinished
+from daemon.output import complain, say_or_go_on
 from storage import readers
 
 
@@ -48,7 +50,7 @@ def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
     Raises
     ------
     DaemonError
-        When two images would have the same file, or the folder cannot be made.
+        When two images would have the same file, or the folder cannot be made or written.
     """
     found = {image: output / f"{image.stem}{suffix}" for image in images}
     if len(set(found.values())) < len(found):
@@ -57,12 +59,11 @@ def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DaemonError(f"{output} cannot be made ({error.strerror}): choose another --output.") from error
-    return found
-
-
-def part_of(target: Path) -> Path:
-    """Where a file lies until it is whole."""
-    return target.with_name(f".{target.name}.part")
+    try:
+        with tempfile.TemporaryFile(dir=output):
+            return found
+    except OSError as error:
+        raise DaemonError(f"{output} cannot be written ({error.strerror}): choose another --output.") from error
 
 
 def write_each(
@@ -70,28 +71,37 @@ def write_each(
     wanted: Mapping[Path, Path],
     among: Sequence[Share],
     hearing: Hearing,
+    beside: Iterable[Path] = (),
 ) -> int:
     """Have each image and its target done, and say each target; return the exit code: 0 only when all succeeded.
 
-    What is begun and never ends, whatever ends it, leaves nothing behind.
+    What is begun and never ends leaves nothing behind, nor what an earlier command was killed at: neither of targets,
+    nor of files that may be written `beside` them.
     """
-    from tqdm import tqdm
-
-    left, failed = dict(wanted), 0
-    try:
-        with closing(outcomes(work, list(wanted.items()), among, hearing.hear)) as found, ended_by_signal():
-            bar = tqdm(wanted.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
-            for (image, target), outcome in zip(bar, found, strict=True):
-                if outcome is None:
-                    del left[image]
-                    say(str(target))
-                    continue
-                failed += 1
-                why = str(outcome) if image.name in str(outcome) else f"{image}: {outcome}"
-                complain(why)
-                hearing.progress("failed", image=image.name, why=why)
-    finally:
-        for target in left.values():
-            part_of(target).unlink(missing_ok=True)
+    with ended_by_signal():
+        try:
+            failed = _failed(work, wanted, among, hearing)
+        finally:
+            remove_unfinished([*wanted.values(), *beside])
     hearing.end()
     return 1 if failed else 0
+
+
+def _failed(
+    work: Work[tuple[Path, Path], None], wanted: Mapping[Path, Path], among: Sequence[Share], hearing: Hearing
+) -> int:
+    """Do them all; how many failed. Whether anybody reads the names of files decides nothing."""
+    from tqdm import tqdm
+
+    failed = 0
+    with closing(outcomes(work, list(wanted.items()), among, hearing.hear)) as found:
+        bar = tqdm(wanted.items(), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
+        for (image, target), outcome in zip(bar, found, strict=True):
+            if outcome is None:
+                say_or_go_on(str(target))
+                continue
+            failed += 1
+            why = str(outcome) if image.name in str(outcome) else f"{image}: {outcome}"
+            complain(why)
+            hearing.progress("failed", image=image.name, why=why)
+    return failed

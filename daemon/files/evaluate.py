@@ -19,6 +19,7 @@ from daemon.files.sharing.outcomes import ended_by_signal, outcomes
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.team import ImageProcessDiedError
 from daemon.files.sharing.work import Hears, Share
+from daemon.files.whole_file import remove_unfinished, whole
 from daemon.output import complain
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from nuset_engine.arrays import ImageYX, Labels, LabelsYX, Pixels
@@ -144,6 +145,11 @@ def evaluate_folders(options: EvaluationOptions) -> pd.DataFrame:
     DaemonError, EngineError
         If images and labels cannot be compared; all pairs are looked at before the first is segmented.
     """
+    with ended_by_signal():
+        return _evaluated(options)
+
+
+def _evaluated(options: EvaluationOptions) -> pd.DataFrame:
     pairs = options.pairs()
     _check(pairs, options)
     scores = _score(pairs, options)
@@ -198,7 +204,7 @@ def _score(pairs: list[_Pair], options: EvaluationOptions) -> _Scores:
 
     scores, hearing = _Scores(), Hearing()
     among = shares(1 if options.ablation else options.workers, len(pairs), options.engine)
-    with closing(outcomes(EvaluationWork(options), pairs, among, hearing.hear)) as found, ended_by_signal():
+    with closing(outcomes(EvaluationWork(options), pairs, among, hearing.hear)) as found:
         bar = tqdm(pairs, unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
         for (name, _, _), one in zip(bar, found, strict=True):
             if isinstance(one, ImageProcessDiedError):
@@ -297,9 +303,13 @@ def _write(output: Path, result: Evaluation, sheet: WorstImages, subject: str, t
         files["systems"] = tables.systems
     try:
         output.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(output / name for name in (*(f"{table}.csv" for table in files), "worst.png", "report.html"))
         for name, table in files.items():
-            table.to_csv(output / f"{name}.csv", lineterminator="\n")
-        sheet.save(output / "worst.png")
-        write_report(output / "report.html", result, sheet, subject, shown)
+            with whole(output / f"{name}.csv") as unfinished:
+                table.to_csv(unfinished, lineterminator="\n")
+        with whole(output / "worst.png") as unfinished:
+            sheet.save(unfinished)
+        with whole(output / "report.html") as unfinished:
+            write_report(unfinished, result, sheet, subject, shown)
     except OSError as error:
         raise DaemonError(f"{output} cannot be written ({error.strerror}): choose another --output.") from error

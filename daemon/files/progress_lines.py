@@ -46,11 +46,20 @@ class ProgressLines:
             raise DaemonError(f"{folder} cannot be made ({error.strerror}): choose another --report.") from error
 
     def tell(self, what: str, /, **values: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-        """Write a line."""
+        """Write a line.
+
+        Raises
+        ------
+        DaemonError
+            When it cannot be written.
+        """
         if what in self._often:
             if self._clock() - self._last < _PAUSE_S:
                 return
             self._last = self._clock()
         line = json.dumps({"what": what, "at": round(time.time(), 3), **values}, ensure_ascii=False)
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        try:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise DaemonError(f"{self._file} cannot be written ({error.strerror}): choose another --report.") from error

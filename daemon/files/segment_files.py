@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import DaemonError
-from daemon.files.each_image import images_of, part_of, targets, write_each
+from daemon.files.each_image import images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.progress_lines import ProgressLines
-from daemon.files.segment_report import SegmentReport
+from daemon.files.segment_report import SegmentReport, files_of
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.work import Hears, ImageDoubt, Remark, Share
+from daemon.files.whole_file import whole
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
@@ -56,7 +56,9 @@ def segment_files(options: SegmentOptions) -> int:
         wanted = {image: target for image, target in wanted.items() if not target.exists()}
     hearing = Hearing(None if options.report is None else ProgressLines(options.report, often=("slices",)))
     hearing.progress("begins", images=len(wanted))
-    code = write_each(SegmentWork(options), wanted, shares(options.workers, len(wanted), options.engine), hearing)
+    among = shares(options.workers, len(wanted), options.engine)
+    beside = [] if options.report is None else [file for image in wanted for file in files_of(image, options.report)]
+    code = write_each(SegmentWork(options), wanted, among, hearing, beside)
     hearing.progress("ends")
     return code
 
@@ -83,10 +85,12 @@ class Segmenting:
     report: SegmentReport
 
     def __call__(self, wanted: tuple[Path, Path], tell: Hears) -> None:
-        """Write the labels of an image."""
+        """Write what is known of an image, its labels last: where these are, nothing is missing."""
         image, target = wanted
         self.report.starts(image, tell)
-        write_labels(target, _labels(image, self.options, self.segmenter, self.report, tell))
+        labels = _labels(image, self.options, self.segmenter, self.report, tell)
+        self.report.write(image)
+        write_labels(target, labels)
         self.report.done(image, target)
 
 
@@ -101,9 +105,8 @@ def write_labels(path: Path, labels: Labels) -> None:
     import tifffile
 
     kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    unfinished = part_of(path)
-    tifffile.imwrite(unfinished, labels.astype(kind), compression="zlib", photometric="minisblack")
-    os.replace(unfinished, path)
+    with whole(path) as unfinished:
+        tifffile.imwrite(unfinished, labels.astype(kind), compression="zlib", photometric="minisblack")
 
 
 def _labels(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.files.sharing.work import Hears, ProgressLine
+from daemon.files.whole_file import whole
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import outlines
 from nuset_engine.measure import measure
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 OUTLINE = (0, 224, 255)
 LARGEST_PX, CLEAR_PX = 1600, 500  # of a picture's longer edge; smaller ones are enlarged, so that outlines hide little
+
+
+def files_of(image: Path, folder: Path) -> tuple[Path, Path]:
+    """Where the table of nuclei of an image and its picture lie."""
+    return folder / f"{image.stem}.nuclei.csv", folder / f"{image.stem}.outlines.png"
 
 
 class SegmentReport:
@@ -69,19 +74,24 @@ class SegmentReport:
             self._slice = int(np.argmax([np.count_nonzero(plane) for plane in volume.labels]))
             self._picture = picture(np.asarray(planes[self._slice]), volume.labels[self._slice])
 
-    def done(self, image: Path, target: Path) -> None:
+    def write(self, image: Path) -> None:
         """Write what is known of an image that is segmented."""
         if self._folder is None or self._picture is None:
             return
-        import pandas as pd
         from PIL import Image
 
-        table = pd.concat(self._tables)
-        csv, png = self._folder / f"{image.stem}.nuclei.csv", self._folder / f"{image.stem}.outlines.png"
-        unfinished = csv.with_name(f".{csv.name}.part")
-        table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
-        os.replace(unfinished, csv)
-        Image.fromarray(self._picture).save(png)
+        csv, png = files_of(image, self._folder)
+        with whole(csv) as unfinished:
+            self._table().to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+        with whole(png) as unfinished:
+            Image.fromarray(self._picture).save(unfinished, format="PNG")
+
+    def done(self, image: Path, target: Path) -> None:
+        """Tell of an image of which everything is written."""
+        if self._folder is None or self._picture is None:
+            return
+        csv, png = files_of(image, self._folder)
+        table = self._table()
         diameter, unit = self._diameter(table)
         self._tell(
             "done",
@@ -95,6 +105,12 @@ class SegmentReport:
             diameter=diameter,
             unit=unit,
         )
+
+    def _table(self) -> pd.DataFrame:
+        """The nuclei of all time points."""
+        import pandas as pd
+
+        return pd.concat(self._tables)
 
     def _diameter(self, table: pd.DataFrame) -> tuple[float | None, str]:
         """The median diameter of nuclei, in pixels where the image has no voxel size."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ class Mischief:
     def segment_stack(self, planes, statistics=None, progress=None):
         what = int(planes[0][0, 0])
         if what in (7, 9):
-            (OUT / f".image{int(planes[0][0, 1])}.labels.tif.part").touch()
+            (OUT / f".image{int(planes[0][0, 1])}.labels.tif.{os.getpid()}.part").touch()
         until = time.monotonic() + 5
         while what == 6 and time.monotonic() < until and not (OUT / "image1.labels.tif").exists():
             time.sleep(0.02)
@@ -51,6 +52,13 @@ class Mischief:
             time.sleep(3600)
         for plane in planes:
             yield SimpleNamespace(labels=(plane > 500).astype(np.int32), scores=np.ones(1, np.float32))
+
+class Rare(Mischief):
+    def __init__(self, weights, params, threads):
+        try:
+            (OUT / "begun").touch(exist_ok=False)
+        except FileExistsError:
+            os._exit(3)
 """
 
 
@@ -117,6 +125,28 @@ def test_a_process_that_dies_costs_its_image(tmp_path: Path, mischief: str) -> N
     assert os.listdir(tmp_path / "labels") == ["image0.labels.tif"]
 
 
+def test_a_process_that_cannot_begin_is_not_missed_where_another_one_can(tmp_path: Path, mischief: str) -> None:
+    paths, out = images(tmp_path / "images", [100, 100, 100]), tmp_path / "labels"
+    done = asked("segment", *paths, "--output", out, "--engine", mischief.replace(":Mischief", ":Rare"), "--workers", 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(out.glob("*.labels.tif"))) == 3
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_reads_the_names_of_files_may_go(tmp_path: Path, mischief: str, workers: str) -> None:
+    """As with `| head -1`, and with all three standard streams closed."""
+    paths = images(tmp_path / "images", [100, 100, 100])
+    for number, closed in enumerate(("| true", "<&- >&- 2>&-")):
+        out = tmp_path / f"labels{number}"
+        command = [sys.executable, "-m", "daemon.cli", "segment", *map(str, paths), "--output", str(out)]
+        line = shlex.join([*command, "--engine", mischief, "--workers", workers])
+        more = {"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])}
+        shell = ["bash", "-o", "pipefail", "-c", f"{line} {closed}"]
+        done = subprocess.run(shell, env={**environment(), **more}, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(os.listdir(out)) == 3
+
+
 def test_an_engine_that_is_not_there_is_said_once(tmp_path: Path) -> None:
     paths = images(tmp_path / "images", [100, 100])
     given = ["segment", *paths, "--output", tmp_path / "labels", "--engine", "nowhere:Nothing"]
@@ -145,13 +175,18 @@ def test_scores_of_several_processes_are_those_of_one(tmp_path: Path, mischief: 
 
 @pytest.mark.parametrize(
     ("number", "code", "words"),
-    [(signal.SIGINT, 130, "nusetd: stopped from the keyboard.\n"), (signal.SIGTERM, 143, "")],
-    ids=["Ctrl-C while they start", "SIGTERM while they work"],
+    [
+        (signal.SIGINT, 130, "nusetd: stopped from the keyboard.\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+    ],
+    ids=["Ctrl-C while they start", "SIGTERM while they work", "a terminal that is closed"],
 )
 def test_a_signal_ends_all(tmp_path: Path, mischief: str, number: int, code: int, words: str) -> None:
     """As a terminal does it, the first goes to the whole group."""
     paths, out = images(tmp_path / "images", [9, 9, 9]), tmp_path / "labels"
-    command = [sys.executable, "-m", "daemon.cli", "segment", *map(str, paths), "--output", str(out)]
+    as_usual = ["env", "--default-signal=INT,HUP"]  # whatever these tests are started by
+    command = [*as_usual, sys.executable, "-m", "daemon.cli", "segment", *map(str, paths), "--output", str(out)]
     more = {"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])}
     process = subprocess.Popen(
         [*command, "--engine", mischief, "--workers", "2"],
@@ -168,6 +203,7 @@ def test_a_signal_ends_all(tmp_path: Path, mischief: str, number: int, code: int
         else:
             _wait(process, lambda: (out / "at-work").exists())
             process.send_signal(number)
+            process.send_signal(number)  # impatience changes nothing
         assert process.wait(PATIENCE_S) == code
         assert process.stderr is not None
         assert process.stderr.read() == words

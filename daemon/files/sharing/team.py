@@ -128,14 +128,17 @@ class Team(Generic[Image, Found]):
             self._outcomes[member.child.answered().number] = word.outcome
 
     def _bury(self, member: Member) -> None:
-        """One is gone: its image has failed, and another process takes its place, unless memory does for fewer only."""
+        """One is gone: its image has failed, and another process takes its place, unless memory does for fewer only.
+
+        One that could not even begin is not needed where others can.
+        """
         blame = member.child.blame(_PATIENCE_S)
-        spared = blame.how == _KILLED and any(other.child.pid is not None for other in self._members)
+        others = any(other.child.pid is not None for other in self._members)
         if blame.request is not None:
             self._outcomes[blame.request.number] = ImageProcessDiedError(_fate(blame.how))
-        elif not spared:
+        elif self._left and not others and not member.begun:
             raise ImageProcessDiedError(f"A process that was to share the images ended as it began ({blame.how}).")
-        if self._left and not spared:
+        if self._left and not (others and (blame.how == _KILLED or not member.begun)):
             self._start(member)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from daemon import logs
-from daemon.output import complain, say, write_table
+from daemon.output import complain, say, say_or_go_on, write_table
 from daemon.progress import Bars
 
 TABLE = pd.DataFrame({"name": ["a", "b"], "track_id": [1.0, np.nan], "volume_um3": [1.5, np.nan]})
@@ -154,3 +155,21 @@ def test_on_a_terminal_the_bar_says_how_far_it_is(monkeypatch: pytest.MonkeyPatc
         bars.show(seen_of("done", 0))  # type: ignore[arg-type]
         bars.show(seen_of("started", 1))  # type: ignore[arg-type]
         assert bars._bar.desc.startswith("embryo t=2, 1 of 100 time points done, about 3 min left")
+
+
+def test_who_reads_the_names_of_files_may_go(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        for _ in range(2):
+            say_or_go_on("labels/image.labels.tif")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        for _ in range(2):
+            say_or_go_on("labels/image.labels.tif")
+    assert capfd.readouterr().err == (
+        "Standard output cannot be written (No space left on device): files are written, and no longer named.\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tifffile
 
 from daemon import cli
+from daemon.errors import DaemonError
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.weights import save_weights
@@ -52,3 +54,23 @@ def test_a_score_that_is_none_is_wrong_usage(tmp_path: Path, capsys: pytest.Capt
     order = ["detect", str(tmp_path / "a.tif"), "--output", str(tmp_path / "o"), "--weights", "w", "--min-score", "7"]
     assert cli.main(order) == 2
     assert "between 0 and 1" in capsys.readouterr().err
+
+
+def test_detection_computes_with_what_the_configuration_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    cards: list[str | None] = []
+
+    def detector(*given: object) -> None:
+        asked.append(given[4:])
+        cards.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        raise DaemonError
+
+    monkeypatch.setattr("nuset_engine.events.EventDetector", detector)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "engine.toml").write_text('[engine]\nthreads = 3\ndevice = "gpu:1"\nruntime = "tensorflow"\n')
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint16))
+    order = ["detect", str(tmp_path / "a.tif"), "--output", str(tmp_path), "--config", str(tmp_path / "engine.toml")]
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    assert cli.main(order) == 1
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert (asked, cards) == ([(3, "tensorflow")], ["1"])

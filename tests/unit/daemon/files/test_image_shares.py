@@ -71,5 +71,5 @@ def test_each_graphics_card_has_a_process(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_is_to_be_done_goes_to_another_process(tmp_path: Path) -> None:
-    work = DetectWork(DetectOptions([tmp_path / "a.tif"], tmp_path, None, "mitosis", "fluorescence", 0.4, "auto"))
+    work = DetectWork(DetectOptions([tmp_path / "a.tif"], tmp_path, None, "mitosis", "fluorescence", 0.4, ENGINE))
     assert pickle.loads(pickle.dumps(work)) == work

@@ -75,6 +75,33 @@ def test_without_a_report_there_is_none(tmp_path: Path, monkeypatch: pytest.Monk
     assert os.listdir(tmp_path / "labels") == ["flat.labels.tif"]
 
 
+def test_labels_are_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So `--only-missing` does again what has no table or picture."""
+    monkeypatch.setattr(segment_files, "segmenter_of", lambda *_: ThresholdSegmenter())
+    tifffile.imwrite(tmp_path / "flat.tif", balls((64, 64)))
+    (tmp_path / "report" / "flat.outlines.png").mkdir(parents=True)
+    order = ["segment", str(tmp_path / "flat.tif"), "--output", str(tmp_path / "labels")]
+    assert cli.main([*order, "--report", str(tmp_path / "report")]) == 1
+    assert os.listdir(tmp_path / "labels") == []
+    assert not list((tmp_path / "report").glob(".*"))
+
+
+@pytest.mark.parametrize("fault", ["--output /proc", "--output {0}/labels --report {0}/report"])
+def test_where_nothing_can_be_written_is_said_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    def computed(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(segment_files, "segmenter_of", computed)
+    tifffile.imwrite(tmp_path / "flat.tif", balls((64, 64)))
+    (tmp_path / "report" / "progress.jsonl").mkdir(parents=True)
+    assert cli.main(["segment", str(tmp_path / "flat.tif"), *fault.format(tmp_path).split()]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "choose another --" in said
+
+
 def test_what_happens_all_the_time_is_told_now_and_then(tmp_path: Path) -> None:
     now = 0.0
     told = ProgressLines(tmp_path, ("step",), lambda: now)
