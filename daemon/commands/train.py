@@ -17,6 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from daemon.commands import options
+from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, OPTIMIZERS, PRECISIONS, SCORES, SIZES
 
 if TYPE_CHECKING:
     from daemon.files.learning import Comparison
@@ -47,7 +48,6 @@ SETTINGS = (
     "precision",
 )
 MITOSIS = "mitosis"
-MODELS = ("nuset", "unet", "paper", "mask-rcnn")
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
 
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mode",
-        choices=("nuclei", "events"),
+        choices=MODES,
         help="events: only rare events such as mitoses are labelled, for `nusetd detect` (nuclei)",
     )
     parser.add_argument(
@@ -131,30 +131,30 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=options.positive_int, help="channels of the first level, without --from (24)")
     rate = "highest learning rate (1e-3, fine-tuning 2e-4, from corrections 1e-3)"
     parser.add_argument("--learning-rate", type=float, help=rate)
-    parser.add_argument("--optimizer", choices=("adam", "rmsprop"), help="rmsprop is that of the original NuSeT (adam)")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="rmsprop is that of the original NuSeT (adam)")
     parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
     share = "share of synthetic crops, 0 to 1 (0.4, from corrections 0)"
     parser.add_argument("--synthetic-share", type=float, help=share)
     parser.add_argument(
         "--augmentation",
-        choices=("strong", "mild"),
+        choices=AUGMENTATION,
         help="how much crops are changed; mild suits the last part of a training (strong)",
     )
     parser.add_argument("--dimmed", type=float, metavar="SHARE", help="crops with some dimmed nuclei, 0 to 1 (0)")
     parser.add_argument(
         "--sizes",
-        choices=("labelled", "measured"),
+        choices=SIZES,
         help="show nuclei as large as their labels are, or as the weights of --from measure them (labelled)",
     )
     parser.add_argument(
         "--scores",
-        choices=("learned", "fitted"),
+        choices=SCORES,
         help="leave scores of nuclei as they were learned, or move them so that the usual least scores suit these "
         "images (learned, from corrections fitted)",
     )
     parser.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=PRECISIONS,
         help="bfloat16 is faster on processors with AVX512_BF16 or AMX and on GPUs, slower on others (float32)",
     )
 

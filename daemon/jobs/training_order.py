@@ -12,11 +12,11 @@ from daemon.installation.kept_weights import NAME
 from daemon.jobs.choices import Choices
 from daemon.jobs.job import JobStep
 from daemon.jobs.prediction import REPORT
+from nuset_engine.training.words import AUGMENTATION, OPTIMIZERS, SIZES
 
 NOTHING = "nothing"
 """In place of weights to start from: none."""
 
-AUGMENTATION = ("strong", "mild")
 NEW, PRESENT = "score-new", "score-present"
 """Folders of what `nusetd evaluate` found, for the new weights and for those they are to replace."""
 
@@ -62,7 +62,7 @@ class TrainOrder:
             With everything that is wrong in it.
         """
         # Loads what only training needs.
-        from nuset_engine.training.config import FROM_CORRECTIONS, OPTIMIZERS, SIZES, TUNING
+        from nuset_engine.training.config import FROM_CORRECTIONS, TUNING
 
         choices = Choices(given)
         name, start = choices.text("name"), choices.one_of("start_from", [*weights, NOTHING], DEFAULT_WEIGHTS)

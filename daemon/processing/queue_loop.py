@@ -115,8 +115,7 @@ class QueueLoop:
     @property
     def working_on(self) -> str | None:
         """What is under way, for people."""
-        names = [under.name for under in self._under_way.values()]
-        return ", ".join(names) or None
+        return ", ".join(under.name for under in self._under_way.values()) or None
 
     @property
     def workers(self) -> tuple[WorkerNow, ...]:
@@ -187,8 +186,7 @@ class QueueLoop:
         books = self._books
         books.release(acquisition_id, reason)
         books.catalog.abandon(acquisition_id, reason)
-        under_way = (under.subject[0].id for under in self._under_way.values())
-        if acquisition_id in under_way or books.is_at(acquisition_id):
+        if acquisition_id in self._acquisitions() or books.is_at(acquisition_id):
             return False
         books.forget(acquisition_id)
         books.to_look_at.discard(acquisition_id)
@@ -315,13 +313,16 @@ class QueueLoop:
     def _leave(self, worker: Worker) -> None:
         under, books = self._under_way.pop(worker), self._books
         row = under.subject[0]
-        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
+        books.busy = self.shares.busy_with(self._acquisitions())
         if not isinstance(under.task, Failed):
             books.writing.over(row, under.task)
         if isinstance(under.task, AnalyseTask):
             books.making.over(row, under.work.id)
         if books.alone is not None and under.work is books.alone.job:
             books.alone = None
+
+    def _acquisitions(self) -> list[int]:  # once for each worker
+        return [under.subject[0].id for under in self._under_way.values()]
 
     def _end(self, worker: Worker) -> None:
         self._affinity.forget(worker)
@@ -374,8 +375,7 @@ class QueueLoop:
             work = handler.due()
             if work is None:
                 return
-            row = handler.subject(work)[0]
-            worker = self._affinity.nearest(idle, row.id, step.name in _OF_TRACKS)
+            worker = self._affinity.nearest(idle, handler.subject(work)[0].id, step.name in _OF_TRACKS)
             idle.remove(worker)
             self._hand(worker, step, handler, work)
 
@@ -383,7 +383,7 @@ class QueueLoop:
         row, books = handler.subject(work)[0], self._books
         task = begun(step, handler, work)
         self._under_way[worker] = UnderWay(step, handler, work, task, books.clock())
-        books.busy = self.shares.busy_with(under.subject[0].id for under in self._under_way.values())
+        books.busy = self.shares.busy_with(self._acquisitions())
         if isinstance(task, Failed):
             self._heard.append((worker, task))
             return

@@ -11,6 +11,7 @@ from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import FloatsN, InputYXC, LabelsYX, MaskYX, PlacesYX, PlaneF32, PlaneFloat, PlaneYX, PointYX
 from nuset_engine.planes.normalize import IntensityStatistics, foreground_statistics, normalize, whole_image_statistics
 from nuset_engine.synthetic.blobs import add_artefacts
+from nuset_engine.training.words import MILD, STRONG
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class AugmentParams:
 # "mild" suits the last part of a training: what strong augmentation hides, such as how wide the outlines of a kind of
 # images are drawn, is learned then. Blur is not spared: it keeps more of what blurred images score.
 AUGMENTATIONS = {
-    "strong": AugmentParams(),
-    "mild": AugmentParams(
+    STRONG: AugmentParams(),
+    MILD: AugmentParams(
         scale=(0.72, 1.4),
         brightness_chance=0.2,
         gamma_chance=0.3,

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 
 from nuset_engine.errors import EngineError
-from nuset_engine.models.registry import MODELS
-from nuset_engine.training.augment import AUGMENTATIONS
+from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, OPTIMIZERS, PRECISIONS, SCORES, SIZES
 
-MODES = ("nuclei", "events")
-PRECISIONS = ("float32", "bfloat16")
-OPTIMIZERS = ("adam", "rmsprop")
-SIZES = ("labelled", "measured")
-SCORES = ("learned", "fitted")
 TUNING: dict[str, float | int] = {"steps": 600, "learning_rate": 2e-4}
 """Usual settings from weights on: gentle and short, or a handful of images would undo what the weights know."""
 FROM_CORRECTIONS: dict[str, Any] = {
@@ -47,7 +41,7 @@ class TrainingConfig:
         ``nuclei``: every nucleus is labelled. ``events``: only rare events are, such as mitoses, and the loss is
         weighted by attention.
     model : str or None
-        Kind of network, a name of `models.registry.MODELS`; None: that of the weights to start from, else NuSeT.
+        Kind of network, a name of `words.MODELS`; None: that of the weights to start from, else NuSeT.
     width : int
         Channels of the network's first level.
     steps, batch_size, crop_px : int
@@ -55,7 +49,7 @@ class TrainingConfig:
     learning_rate : float
         Highest rate; it rises over the first 2 % of the steps and falls to 0 along a cosine.
     optimizer : str
-        Name of one of `OPTIMIZERS`; RMSprop is that of the original.
+        One of `words.OPTIMIZERS`; RMSprop is that of the original.
     synthetic_share : float
         Share of crops from synthetic images.
     augmentation : str
@@ -131,9 +125,9 @@ class TrainingConfig:
             faults.append("scores are fitted to images and labels of nuclei: give these, and no events")
         if self.sizes == "measured" and not self.start_from:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
-        choices = {"mode": MODES, "augmentation": tuple(AUGMENTATIONS), "sizes": SIZES, "precision": PRECISIONS}
-        choices |= {"optimizer": OPTIMIZERS, "scores": SCORES}
-        choices |= {} if self.model is None else {"model": tuple(MODELS)}
+        choices: dict[str, tuple[str, ...]] = {"mode": MODES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
+        choices |= {"augmentation": AUGMENTATION, "sizes": SIZES, "scores": SCORES}
+        choices |= {} if self.model is None else {"model": MODELS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} = {getattr(self, name)!r} is not one of {', '.join(allowed)}")

@@ -34,7 +34,7 @@ from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
 from nuset_engine.training.augment import AUGMENTATIONS
-from nuset_engine.training.config import MODES, OPTIMIZERS, PRECISIONS, TrainingConfig
+from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import (
     SHOWN_AS_SLICE,
     SLICE_SHOWN_SO,
@@ -49,6 +49,7 @@ from nuset_engine.training.dataset import (
 from nuset_engine.training.event_images import event_examples
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
+from nuset_engine.training.words import MODES, OPTIMIZERS, PRECISIONS
 from nuset_engine.weights import MODEL, save_weights
 
 SHARES = {

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from daemon.commands import train as train_command
 from daemon.files.evaluate import EvaluationOptions, _ladder
 from nuset_engine.anchors import LEVELS
 from nuset_engine.errors import EngineError
@@ -25,7 +24,8 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.runtime.choice import without_int8
 from nuset_engine.segment import Segmenter
-from nuset_engine.training import trainer
+from nuset_engine.training import trainer, words
+from nuset_engine.training.augment import AUGMENTATIONS
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.quantise import quantise
 from nuset_engine.weights import WeightsInfo, find_weights, load_weights, save_weights
@@ -215,7 +215,9 @@ def test_the_papers_design_divides_its_mask_from_the_middles_of_boxes() -> None:
 
 
 def test_names_of_models_are_the_same_everywhere_and_others_are_refused(folder: Path, tmp_path: Path) -> None:
-    assert tuple(MODELS) == train_command.MODELS
+    assert tuple(MODELS) == words.MODELS
+    assert tuple(AUGMENTATIONS) == words.AUGMENTATION
+    assert tuple(trainer._OPTIMIZERS) == words.OPTIMIZERS
     assert all(model.levels == LEVELS for name, model in MODELS.items() if name in ("nuset", "mask-rcnn"))
     with pytest.raises(EngineError, match=r"There is no model 'yolo'; choose one of nuset, unet, paper, mask-rcnn\."):
         model_named("yolo")
