@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 import zlib
@@ -385,6 +384,6 @@ def ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
         yield batch
 
 
-def batches(sampler: CropSampler, size: int) -> Iterator[Batch]:
-    """Batches for ever, made ahead."""
-    return ahead(sampler.batch(size) for _ in itertools.count())
+def batches(sampler: CropSampler, size: int, count: int) -> Iterator[Batch]:
+    """So many batches and no more, made ahead."""
+    return ahead(sampler.batch(size) for _ in range(count))

@@ -222,13 +222,12 @@ def train(
         note(f"continuing at step {run.step} of {config.steps}")
     tell("begins", step=run.step, steps=config.steps, images=len(examples), validated_on=[e.name for e in validation])
     sampler, fixed = samplers(config, run.step, examples, validation, run.model)
+    left = max(0, config.steps - run.step)
     count = min(64, 8 * len(validation)) if examples else 8 * config.batch_size
-    crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size)]
+    crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size if left else 0)]
     began = time.monotonic() - run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
-    for inputs, targets in batches(sampler, config.batch_size):
-        if run.step >= config.steps:
-            break
+    for inputs, targets in batches(sampler, config.batch_size, left):
         run.optimizer.learning_rate = rate_at(run.step, config)
         logs = run.trainer.train_on_batch(run.model.inputs(inputs, targets), targets, return_dict=True)
         run.step += 1

@@ -60,6 +60,7 @@ def test_the_demo_shows_what_was_found_and_where_it_is(
     assert "delete it or give another --output" in capsys.readouterr().err
 
 
+@pytest.mark.long  # `.ci/run` runs it
 def test_ctrl_c_leaves_nothing_running(classical: str, tmp_path: Path) -> None:
     program = (
         "import signal, sys; from pathlib import Path; from daemon.output import complain\n"

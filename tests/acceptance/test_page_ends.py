@@ -144,6 +144,7 @@ def locked_database(results: Path) -> Iterator[Path]:
         yield file
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_no_thread_that_waits_for_a_share_holds_it(results: Path) -> None:
     with unreadable_image(results) as chunk, page_of(results) as (process, page), ExitStack() as lines:
         lines.enter_context(closing(sent(page, get(f"{ONE}/image.png?t=1&z=0&c=0"))))
@@ -159,6 +160,7 @@ def test_no_thread_that_waits_for_a_share_holds_it(results: Path) -> None:
         os.close(held[0])
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_no_thread_that_waits_for_the_database_holds_it(results: Path) -> None:
     with page_of(results) as (process, page), locked_database(results) as file, ExitStack() as lines:
         lines.enter_context(closing(sent(page, get(f"{ONE}/counts"))))

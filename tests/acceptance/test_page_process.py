@@ -41,6 +41,7 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 def test_a_page_comes_with_the_service_comes_back_and_goes_with_it(tmp_path: Path) -> None:
     lab, port = Lab(tmp_path), free_port()

@@ -77,6 +77,7 @@ class Heard(threading.Thread):
         return [line["t"] for line in list(self.lines) if line["kind"] == "timepoint"]
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_a_rule_answers_soon_and_once_over_a_kill_and_a_reload(new_lab: Callable[..., Lab]) -> None:
     lab = ruled(new_lab(**ENDLESS))
     lab.start()

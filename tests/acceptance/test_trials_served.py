@@ -37,9 +37,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert made.stop() == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[LivePage]:
-    """Its page."""
+    """Its page, and with the first trial the process that tries."""
     with live_page(lab.database) as made:
         yield made
 
@@ -88,21 +88,31 @@ def test_a_trial_is_what_the_pipeline_makes_and_leaves_nothing(page: LivePage, l
 
 
 def test_its_process_lets_everybody_go_first_and_ends_with_the_page(lab: Lab) -> None:
+    folders, pids = _folders(), _pids()
     with live_page(lab.database) as page:
         ended(page, asked(page, t=0, settings={"volume.max_diameter_um": 1.0})["id"])
-        [folder] = Path(tempfile.gettempdir()).glob(f"nusetd-try-{os.getpid()}-*")
-        [pid] = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdecimal() and b"daemon.trying.trial_process" in _line(entry)
-            and str(os.getpid()).encode() in _line(entry).split(b"\0")
-        ]  # fmt: skip
+        [folder], [pid] = _folders() - folders, _pids() - pids
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19
     until = time.monotonic() + 20
     while (folder.exists() or Path(f"/proc/{pid}").exists()) and time.monotonic() < until:
         time.sleep(0.1)
     assert not folder.exists()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def _folders() -> set[Path]:
+    """Of trials of pages in this process."""
+    return set(Path(tempfile.gettempdir()).glob(f"nusetd-try-{os.getpid()}-*"))
+
+
+def _pids() -> set[int]:
+    """Of the processes that try for them."""
+    return {
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and b"daemon.trying.trial_process" in _line(entry)
+        and str(os.getpid()).encode() in _line(entry).split(b"\0")
+    }  # fmt: skip
 
 
 def _line(entry: Path) -> bytes:
@@ -128,7 +138,19 @@ def test_what_cannot_be_tried_is_a_sentence(page: LivePage) -> None:
     assert page.ask("/api/trials/1/labels.png?view=inside").code == 400
 
 
-def test_a_trial_can_be_stopped_and_the_next_one_goes_on(page: LivePage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.long  # it kills a process, and another one goes on; `.ci/run` runs it once
+def test_a_trial_can_be_stopped_and_the_next_one_goes_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with live_page(lab.database) as page:
+        stop_one_of_two(page, monkeypatch)
+        each = [{"acquisition": 1, "t": 0, "settings": {"volume.min_iou": 0.1 + n / 100}} for n in range(30)]
+        many = [page.ask("/api/trials", "POST", order, **ORDER) for order in each]
+    refused = [answer for answer in many if answer.code != 200]
+    assert refused
+    assert "are waiting already" in refused[0].json["error"]
+
+
+def stop_one_of_two(page: LivePage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one takes a minute unless it is stopped; the other one is waiting."""
     monkeypatch.setenv("NUSETD_TEST_PAUSE", "60")
     slow = asked(page, t=0, settings={"segmentation.nms_iou": 0.2})
     waits = asked(page, t=0, settings={"segmentation.nms_iou": 0.25})
@@ -142,11 +164,6 @@ def test_a_trial_can_be_stopped_and_the_next_one_goes_on(page: LivePage, monkeyp
     assert page.ask(f"/api/trials/{slow['id']}/stop", "POST", {"acquisition": 1}, **ORDER).code == 200
     assert ended(page, slow["id"])["state"] == "stopped"
     assert ended(page, waits["id"])["state"] == "done"
-    many = [page.ask("/api/trials", "POST", {"acquisition": 1, "t": 0, "settings": {"volume.min_iou": 0.1 + n / 100}},
-                     **ORDER) for n in range(30)]  # fmt: skip
-    refused = [answer for answer in many if answer.code != 200]
-    assert refused
-    assert "are waiting already" in refused[0].json["error"]
 
 
 def test_a_trial_waits_until_the_service_has_nothing_to_do(page: LivePage, lab: Lab) -> None:

@@ -57,14 +57,23 @@ def version() -> str:
     return "0.4"
 
 
-@pytest.fixture
-def store(version: str, tmp_path: Path) -> ImageStore:
-    """A store whose time points 0 and 1 are published, of version 1."""
-    made = ImageStore.create(tmp_path / "embryo.ome.zarr", acquisition(pixels(*SIZE)), version)
-    for t in range(2):
-        write(made, t, 1)
-        made.publish(t)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each version of OME-Zarr a store whose time points 0 and 1 are published, of version 1."""
+    made = {}
+    for version in ("0.4", "0.5"):
+        store = ImageStore.create(tmp_path_factory.mktemp("made") / "s.ome.zarr", acquisition(pixels(*SIZE)), version)
+        for t in range(2):
+            write(store, t, 1)
+            store.publish(t)
+        made[version] = Path(store.path)
     return made
+
+
+@pytest.fixture
+def store(version: str, published: dict[str, Path], tmp_path: Path) -> ImageStore:
+    """A copy of it."""
+    return ImageStore.open(shutil.copytree(published[version], tmp_path / "embryo.ome.zarr"))
 
 
 @pytest.fixture(params=["exchange", "file by file"])

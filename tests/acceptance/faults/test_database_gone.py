@@ -54,7 +54,7 @@ def _move(database: Path) -> None:
 @pytest.mark.parametrize(
     ("fate", "do"),
     [
-        ("deleted", _delete),
+        pytest.param("deleted", _delete, marks=pytest.mark.long),  # a second service is started; `.ci/run` runs it once
         pytest.param("replaced", _replace, marks=pytest.mark.long),
         pytest.param("moved", _move, marks=pytest.mark.long),
     ],

@@ -186,7 +186,10 @@ def test_boxes_return_to_the_pixels_of_the_source() -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_training_on_synthetic_events_alone_gives_weights_for_detection(tmp_path: Path) -> None:
+def test_training_on_synthetic_events_alone_gives_weights_for_detection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nuset_engine.training.trainer.plot_history", lambda _: None)
     config = TrainingConfig(
         None, None, tmp_path / "events.npz", mode="events", width=4, steps=1, batch_size=1, crop_px=64
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -23,6 +24,7 @@ from daemon.processing.workers.protocol import Died
 from nuset_engine.nuclei import Nuclei
 from storage.database.catalog import Catalog
 from storage.database.renewal import staged_tracks
+from storage.schema.rows import AcquisitionRow
 from storage.schema.states import AcquisitionState, TimepointState
 
 FRAMES = 7
@@ -45,19 +47,24 @@ def found(t: int, version: int) -> Nuclei:
 class Play:
     """A queue loop with its workers over a database with one acquisition; sources are version 0 until they change."""
 
-    def __init__(self, root: Path, workers: int = 1, frames: int = FRAMES) -> None:
+    def __init__(self, root: Path, workers: int = 1, frames: int = FRAMES, former: Play | None = None) -> None:
         root.mkdir(exist_ok=True)
         self.path = root / "nusetd.sqlite"
+        if former is not None:
+            shutil.copyfile(former.path, self.path)
         self.catalog = Catalog.open(self.path)
-        recipe = Recipe(MODEL, Processing())
-        image = acquisition(pixels(t=frames), name="movie")
-        self.row = self.catalog.register(
-            image, zarr_path=root / "m", model_name="test", model_sha256=MODEL.model_sha256, params=recipe.params(0)
-        )
+        self.row = former.row if former is not None else self.register(root, frames)
         self.versions = dict.fromkeys(range(frames), 0)
         self.seen: list[Seen] = []
         self.begin(workers)
         self.scan()
+
+    def register(self, root: Path, frames: int) -> AcquisitionRow:
+        """Enter the acquisition."""
+        recipe, image = Recipe(MODEL, Processing()), acquisition(pixels(t=frames), name="movie")
+        return self.catalog.register(
+            image, zarr_path=root / "m", model_name="test", model_sha256=MODEL.model_sha256, params=recipe.params(0)
+        )
 
     def begin(self, workers: int = 1) -> None:
         """A loop with new workers, as after a start."""
@@ -133,9 +140,32 @@ def no_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "sweep", lambda row, owner, *left: None)
 
 
+def done_once(root: Path) -> Play:
+    made = Play(root)
+    made.until(lambda: made.all_are(TimepointState.DONE))
+    return made
+
+
 @pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
-    made = Play(tmp_path / "play")
+def lived(tmp_path: Path) -> Iterator[Play]:
+    """All sources are done, by the loop and the worker that are still there."""
+    made = done_once(tmp_path / "play")
+    yield made
+    made.loop._beside.wait()
+    made.catalog.close()
+
+
+_former: list[Play] = []
+
+
+@pytest.fixture
+def play(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    """The same after another start: a copy of a database that was filled once."""
+    if not _former:
+        _former.append(done_once(tmp_path_factory.mktemp("former") / "play"))
+        _former[0].loop._beside.wait()
+        _former[0].catalog.close()
+    made = Play(tmp_path / "play", former=_former[0])
     made.until(lambda: made.all_are(TimepointState.DONE))
     yield made
     made.loop._beside.wait()
@@ -163,12 +193,12 @@ def _played_in_order(root: Path, versions: dict[int, int]) -> list[list[tuple[An
     return made.result()
 
 
-def test_changed_time_points_cost_one_replay_and_end_as_if_they_had_always_been_so(play: Play, tmp_path: Path) -> None:
-    play.change(0, 3, 4, 6)
-    play.to_the_end()
-    assert len(play.given(ReplayTask)) == 1
-    assert play.result() == in_order(tmp_path / "other", play.versions)
-    assert [seen.t for seen in play.seen if seen.what == "done"][FRAMES:] == [0, 3, 4, 6]
+def test_changed_time_points_cost_one_replay_and_end_as_if_they_had_always_been_so(lived: Play, tmp_path: Path) -> None:
+    lived.change(0, 3, 4, 6)
+    lived.to_the_end()
+    assert len(lived.given(ReplayTask)) == 1
+    assert lived.result() == in_order(tmp_path / "other", lived.versions)
+    assert [seen.t for seen in lived.seen if seen.what == "done"][FRAMES:] == [0, 3, 4, 6]
 
 
 def test_readers_see_the_old_tracks_until_all_new_ones_are_there(
@@ -229,13 +259,13 @@ def power_cut(*arguments: object) -> None:
     raise ZeroDivisionError("the process died")
 
 
-def test_a_source_that_changes_during_the_replay_is_waited_for(play: Play, tmp_path: Path) -> None:
-    play.change(2)
-    play.until(lambda: bool(play.loop._books.replayed))
-    play.change(2)
-    play.to_the_end()
-    assert len(play.given(ReplayTask)) == 2
-    assert play.result() == in_order(tmp_path / "other", play.versions)
+def test_a_source_that_changes_during_the_replay_is_waited_for(lived: Play, tmp_path: Path) -> None:
+    lived.change(2)
+    lived.until(lambda: bool(lived.loop._books.replayed))
+    lived.change(2)
+    lived.to_the_end()
+    assert len(lived.given(ReplayTask)) == 2
+    assert lived.result() == in_order(tmp_path / "other", lived.versions)
 
 
 def test_what_arrives_during_a_replay_is_kept_in_order(play: Play, tmp_path: Path) -> None:

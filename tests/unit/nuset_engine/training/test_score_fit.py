@@ -13,6 +13,7 @@ from nuset_engine.network import Architecture, build_network
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training import score_fit, trainer
+from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.examples import judged_images
 from nuset_engine.training.score_fit import SHIFTS, Judged, Moved, fitted_shift, shift_scores
 from nuset_engine.training.trainer import TrainingConfig, train
@@ -98,7 +99,9 @@ def test_trained_weights_are_fitted_once(tmp_path: Path, monkeypatch: pytest.Mon
             return np.asarray(stored["rpn4_score/bias"], np.float32)
 
     monkeypatch.setattr(trainer, "fitted_shift", half)
+    monkeypatch.setattr(trainer, "plot_history", lambda _: None)
     info = train(settings)
+    monkeypatch.setattr(CropSampler, "batch", None)
     assert train(settings).sha256 == info.sha256, "nothing is left to learn, and fitted they are"
     np.testing.assert_allclose(biases(), learned[0] + 0.5, atol=1e-2)
     assert len(learned) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,10 @@ def test_an_interrupted_run_continues_where_it_stopped(continued: tuple[Path, li
     assert told == ["begins", *["step", "validated"] * 2, "trained"]
     assert any("continuing at step 1 of 3" in note for note in notes)
     assert [int(r["step"]) for r in history(output)] == [1, 2, 3]
+    makers = [thread for thread in threading.enumerate() if thread.name == "crops"]
+    for thread in makers:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in makers), "no crops are made that nobody learns from"
 
 
 def test_a_run_does_not_go_on_with_other_settings_but_may_be_made_longer(
