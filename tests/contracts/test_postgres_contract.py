@@ -47,37 +47,15 @@ def server() -> Iterator[str]:
         yield url
 
 
-def new_database(server: str, name: str, like: str = "template1") -> str:
-    """A database as another one is, which nobody may be connected to."""
+@pytest.fixture
+def url(server: str, request: pytest.FixtureRequest) -> str:
+    """An empty database."""
+    name = f"db_{abs(hash(request.node.name))}"
     engine = create_engine(server.replace("postgresql://", "postgresql+pg8000://"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return server.replace("/postgres", f"/{name}")
-
-
-@pytest.fixture
-def empty(server: str, request: pytest.FixtureRequest) -> str:
-    """A database without tables."""
-    return new_database(server, f"db_{abs(hash(request.node.name))}")
-
-
-@pytest.fixture(scope="module")
-def migrated(server: str) -> str:
-    """The name of one that went through all migrations, which takes longer than to copy it."""
-    Catalog.open(new_database(server, "migrated")).close()
-    return "migrated"
-
-
-@pytest.fixture
-def url(server: str, migrated: str, request: pytest.FixtureRequest) -> str:
-    """A database with tables and without rows."""
-    made = new_database(server, f"db_{abs(hash(request.node.name))}", migrated)
-    engine = writing_engine(made)
-    with engine.begin() as connection:  # the one thing in which new databases differ
-        connection.execute(text("UPDATE identity SET database_id = replace(gen_random_uuid()::text, '-', '')"))
-    engine.dispose()
-    return made
 
 
 def live_through(database: str | Path) -> None:
@@ -118,12 +96,12 @@ def shown(database: str | Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def test_schema_equals_the_sum_of_its_migrations(empty: str) -> None:
+def test_schema_equals_the_sum_of_its_migrations(url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    Catalog.open(empty).close()
-    engine = writing_engine(empty)
+    Catalog.open(url).close()
+    engine = writing_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
@@ -276,19 +254,20 @@ def corrected_while_it_runs(movie: CorrectedMovie) -> list[dict[str, Any]]:
     return [found, movie.seen(row)]
 
 
-def test_files_are_processed_into_it_and_found_again_where_they_were_moved(empty: str, tmp_path: Path) -> None:
+@pytest.mark.long  # it starts processes, twice; `.ci/run` runs it once
+def test_files_are_processed_into_it_and_found_again_where_they_were_moved(url: str, tmp_path: Path) -> None:
     """All statements of a run, from taking files up to the end, are in words that both know."""
     folder = tmp_path / "in"
     folder.mkdir()
     images.imagej_tiff(folder, pixels(2, 1, 3))
-    command = ("process", str(folder), "--output", str(tmp_path / "out"), "--database", empty, "--voxel-size", "1,1,1")
+    command = ("process", str(folder), "--output", str(tmp_path / "out"), "--database", url, "--voxel-size", "1,1,1")
     with pytest.MonkeyPatch.context() as patched:
         engine = str(Path(__file__).parents[1] / "acceptance")
         patched.syspath_prepend(engine)
         patched.setenv("PYTHONPATH", engine, prepend=os.pathsep)
         for _ in range(2):
             assert cli.main([*command, "--engine", "classical_engine:ClassicalEngine"]) == 0
-            [row] = storage.open(empty).acquisitions().itertuples()
+            [row] = storage.open(url).acquisitions().itertuples()
             assert (row.state, Path(row.source_path).parent) == ("complete", folder)
             folder = folder.rename(tmp_path / "moved")
             command = ("process", str(folder), *command[2:])
@@ -311,20 +290,20 @@ def test_corrections_are_the_same_on_both(url: str, tmp_path: Path) -> None:
             assert (one[name] == other[name]).all()
 
 
-def test_a_newer_database_and_another_programs_are_refused(empty: str) -> None:
-    engine = writing_engine(empty)
+def test_a_newer_database_and_another_programs_are_refused(url: str) -> None:
+    engine = writing_engine(url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE invoices (id INTEGER)"))
     with pytest.raises(DatabaseUnavailableError, match="invoices"):
-        Catalog.open(empty)
+        Catalog.open(url)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE invoices"))
-    Catalog.open(empty).close()
+    Catalog.open(url).close()
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '0999'"))
     engine.dispose()
     with pytest.raises(NewerSchemaError, match="newer nusetd"):
-        Catalog.open(empty)
+        Catalog.open(url)
 
 
 def test_a_server_that_does_not_answer_is_one_sentence() -> None:

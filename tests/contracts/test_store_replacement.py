@@ -288,7 +288,7 @@ def test_a_reader_never_gets_a_mixture(store: ImageStore) -> None:
             continue
         seen = rounds.value
         value += 1
-        store.write_timepoint(0, None, volume(value))  # all that it reads
+        write(store, 0, value)
         store.publish(0)
     stop.set()
     reader.join(60)
