@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 import zarr
 from lab import ENGINE, SHAPE, Lab, asked, stack, write_stack
@@ -69,6 +70,7 @@ def shows_the_secret(output: Path) -> bool:
     return any(SECRET in np.asarray(store["0"]) for store in stores)
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_each_costs_itself_alone_in_the_service(new_lab: Callable[..., Lab], tmp_path: Path) -> None:
     lab = new_lab(give_up_s=2.0)
     write_stack(lab.incoming / "first.tif", stack(0))

@@ -87,6 +87,7 @@ def test_one_beside_the_database_is_ready_when_it_has_loaded_what_tracks(
     assert "scipy/spatial" in loaded
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_a_killed_worker_is_buried_with_the_reason(setup: EngineSetup, started: list[Worker]) -> None:
     worker = start(setup, started)
     first_event(worker)
@@ -110,6 +111,7 @@ def test_an_engine_that_ends_the_process_is_a_death(setup: EngineSetup, started:
     assert "exit code 3" in event.reason
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_a_worker_that_is_silent_too_long_is_killed(setup: EngineSetup, started: list[Worker]) -> None:
     worker = start(EngineSetup(setup.factory, "hang", None), started, silence_s=1.0)
     pid = worker.pid
@@ -119,6 +121,7 @@ def test_a_worker_that_is_silent_too_long_is_killed(setup: EngineSetup, started:
     assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.long  # `.ci/run` runs it once
 def test_workers_of_another_service_wait_until_those_of_the_first_are_gone(
     setup: EngineSetup, started: list[Worker], tmp_path: Path
 ) -> None:
