@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import pytest
 
+from nuset_engine.anchors import TRAINED_DIAMETER_PX
+from nuset_engine.inference import survey as survey_room
+from nuset_engine.inference.predictor import Predictor
+from nuset_engine.inference.survey import COARSE_FACTOR, CoarsePass, SampledPlanes, StackStatistics
 from nuset_engine.params import SegmentationParams
+from nuset_engine.planes.exposure import PLAIN
+from nuset_engine.planes.normalize import BLANK
 from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
@@ -83,3 +90,32 @@ def test_with_the_size_given_noise_is_blank(segmenter: Segmenter, monkeypatch: p
     told(segmenter, 24.0, monkeypatch)
     noise = np.random.default_rng(0).normal(1000, 10, (128, 128))
     assert segmenter.statistics([noise]).is_blank
+
+
+@pytest.mark.parametrize(("stacked", "shown"), [(False, (160, 160)), (True, (150, 170))])
+def test_single_planes_are_shown_in_few_shapes_and_slices_in_their_own(stacked: bool, shown: tuple[int, int]) -> None:
+    found = StackStatistics(TRAINED_DIAMETER_PX, BLANK, stacked=stacked)
+    assert found.network_shape((150, 170)) == shown
+    assert found.scaled(np.zeros((150, 170), np.uint8)).shape == shown
+
+
+@pytest.mark.parametrize(
+    ("shape", "stacked", "factor"),
+    [((300, 200), False, 320 / 300), ((300, 200), True, 1.0), ((700, 600), False, 1.0)],
+    ids=["small", "a slice", "large"],
+)
+def test_the_coarse_pass_shows_small_single_planes_in_few_shapes(
+    shape: tuple[int, int], stacked: bool, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ShownError(Exception):
+        """With this factor."""
+
+    def shown(_: object, scale: float, *others: object) -> None:
+        raise ShownError(scale)
+
+    monkeypatch.setattr(survey_room, "ScaledPlane", shown)
+    planes, predictor = SampledPlanes([np.zeros(shape, np.uint8)]), cast(Predictor, None)
+    coarse = CoarsePass(planes, BLANK, PLAIN, predictor, SegmentationParams(), stacked)
+    with pytest.raises(ShownError) as found:
+        coarse.at(COARSE_FACTOR * TRAINED_DIAMETER_PX)
+    assert found.value.args == (pytest.approx(factor),)
