@@ -16,9 +16,11 @@ from daemon.files.whole_file import remove_unfinished
 from daemon.output import complain, say_or_go_on
 from storage import readers
 
+LABELS_SUFFIX = ".labels.tif"
+
 
 def images_of(paths: Sequence[Path]) -> list[Path]:
-    """The images that paths stand for: themselves, or all in a folder.
+    """The images that paths stand for: themselves, or all in a folder but for labels that lie beside their image.
 
     Raises
     ------
@@ -27,11 +29,21 @@ def images_of(paths: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        inside = _one_of_each_set(readers.discover(path)) if path.is_dir() else [path]
+        inside = _one_of_each_set(_without_results(readers.discover(path))) if path.is_dir() else [path]
         if not inside:
             raise DaemonError(f"There is no image in {path}: give a folder with images, or the images.")
         found |= dict.fromkeys(inside)
     return list(found)
+
+
+def _without_results(paths: Sequence[Path]) -> list[Path]:
+    """Leave out what `nusetd segment` wrote into a folder of images."""
+    there = {(path.parent, path.stem) for path in paths}
+    return [
+        path
+        for path in paths
+        if not path.name.endswith(LABELS_SUFFIX) or (path.parent, path.name.removesuffix(LABELS_SUFFIX)) not in there
+    ]
 
 
 def _one_of_each_set(paths: Sequence[Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.errors import DaemonError
-from daemon.files.each_image import images_of, targets, write_each
+from daemon.files.each_image import LABELS_SUFFIX, images_of, targets, write_each
 from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.progress_lines import ProgressLines
 from daemon.files.segment_report import SegmentReport, files_of
@@ -51,7 +51,7 @@ class SegmentOptions:
 
 def segment_files(options: SegmentOptions) -> int:
     """Write `<stem>.labels.tif` for each image, also in folders; return the exit code: 0 only when all succeeded."""
-    wanted = targets(images_of(options.images), options.output, ".labels.tif")
+    wanted = targets(images_of(options.images), options.output, LABELS_SUFFIX)
     if options.only_missing:
         wanted = {image: target for image, target in wanted.items() if not target.exists()}
     hearing = Hearing(None if options.report is None else ProgressLines(options.report, often=("slices",)))

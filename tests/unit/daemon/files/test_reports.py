@@ -86,6 +86,21 @@ def test_labels_are_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list((tmp_path / "report").glob(".*"))
 
 
+def test_labels_beside_their_images_are_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command again, into the folder of the images."""
+    monkeypatch.setattr(segment_files, "segmenter_of", lambda *_: ThresholdSegmenter())
+    for name in ("flat.tif", "alone.labels.tif"):
+        tifffile.imwrite(tmp_path / name, balls((64, 64)))
+    for _ in range(2):
+        assert cli.main(["segment", str(tmp_path), "--output", str(tmp_path)]) == 0
+    assert sorted(os.listdir(tmp_path)) == [
+        "alone.labels.labels.tif",
+        "alone.labels.tif",
+        "flat.labels.tif",
+        "flat.tif",
+    ]
+
+
 @pytest.mark.parametrize("fault", ["--output /proc", "--output {0}/labels --report {0}/report"])
 def test_where_nothing_can_be_written_is_said_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str
