@@ -1,12 +1,17 @@
-"""Labels of mitoses from divisions, on rendered movies of acini: how many of them are mitoses.
+"""Labels of mitoses from divisions, on rendered movies of acini: how many of them are mitoses, what they teach.
 
     python tests/benchmarks/bench_divisions.py [--movies 3] [--seed 0]
+    python tests/benchmarks/bench_divisions.py --learn [--movies 3] [--seed 0]
 
 Slices of the truth with errors of networks are reconstructed and tracked; a person confirms those divisions of the
 tracker whose mother and daughters are those of a true one. `confirmed` are the labels that come of these, `undoubted`
 those of all divisions that are hardly ever wrong, without any person. A label is right where the nucleus, matched by
 overlap, is in mitosis at that time point in the simulation. A mitosis lasts two time points there; recall is over all
 nuclei in mitosis.
+
+With `--learn`, `nusetd train --mode events --from-corrections` fine-tunes the shipped weights on the confirmed
+divisions of one movie, and both weights are judged on the movies of the next seeds: boxes of slices against the
+sections of nuclei in mitosis. What is too small to be labelled as one need not be found, nor is it an error.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +32,9 @@ from cases.stored_movie import stored_movie
 from volume_scenes import Errors, slices_of
 
 import storage
+from daemon.cli import main as nusetd
+from nuset_engine.evaluation.event_scores import EventScores, score_events
+from nuset_engine.events import EventDetector
 from nuset_engine.reconstruction.volume import reconstruct
 from storage.export.mitotic_nuclei import mitotic_nuclei
 from storage.query.snapshots import resolved, snapshot
@@ -37,6 +46,8 @@ ERRORS = Errors(missed=0.01, fused=0.02, broken=0.02, ragged_px=1.0)
 PARAMS = MovieParams(
     shape=(16, 200, 200), voxel_size_um=VOXEL, nuclei=24, clusters=2, frames=14, divisions=6, missed_slices=4
 )
+LAST_FRAMES = 2  # of a mother, in which a mitosis is labelled for training
+SMALLEST = 0.125  # section of a mitosis that counts, in areas of a usual section of a nucleus
 CHOICES = {f"{which}, {n} frames": (which, n) for which in ("confirmed", "undoubted") for n in (1, 2)}
 
 
@@ -55,12 +66,6 @@ class Culture:
             for mine, label in match_frame(true, labels).pairs.tolist():
                 node = (frame.t, int(np.searchsorted(numbers, label)))
                 self.truth[node] = int(frame.track_ids[mine - 1])
-
-    @property
-    def mitotic(self) -> set[tuple[int, int]]:
-        """Time point and true track of every nucleus in mitosis."""
-        last = self.movie.params.mitosis_frames
-        return {(d.t - back, d.parent) for d in self.movie.divisions for back in range(1, last + 1)}
 
     def confirm(self) -> int:
         """Have a person confirm what is right; how many divisions that are."""
@@ -82,21 +87,66 @@ class Culture:
         with snapshot(self.folder) as connection:
             found = mitotic_nuclei(connection, resolved(connection, "embryo"), frames, which == "undoubted")
         nodes = [node for mother in found.mothers.values() for node in mother]
-        right = {(t, self.truth.get((t, label))) for t, label in nodes} & self.mitotic
-        return pd.Series({"labels": len(nodes), "right": len(right), "mitotic nuclei": len(self.mitotic)})
+        mitotic = mitotic_nodes(self.movie)
+        right = {(t, self.truth.get((t, label))) for t, label in nodes} & mitotic
+        return pd.Series({"labels": len(nodes), "right": len(right), "mitotic nuclei": len(mitotic)})
+
+    def learned(self, output: Path) -> None:
+        """Weights that learned from the divisions that a person confirmed."""
+        where = ["--output", str(output), "--database", str(self.folder)]
+        how = ["--mode", "events", "--mitosis-frames", str(LAST_FRAMES), "--from-corrections", "embryo"]
+        if code := nusetd(["train", *how, *where]):
+            sys.exit(code)
 
 
-def main() -> None:
+def judged(movie: Movie, detectors: Mapping[str, EventDetector]) -> dict[str, EventScores]:
+    """How well each finds the sections of nuclei in mitosis, over all time points of a movie."""
+    scores = dict.fromkeys(detectors, EventScores(0, 0, 0))
+    mitotic = mitotic_nodes(movie)
+    for frame in movie.frames:
+        image, truth = movie.render(frame)
+        ones = [n for n, track in enumerate(frame.track_ids.tolist(), 1) if (frame.t, track) in mitotic]
+        usual = np.median([np.bincount(plane.ravel())[1:].max(initial=0) for plane in truth if plane.any()])
+        events = np.where(np.isin(truth, ones), truth, 0)
+        for name, detector in detectors.items():
+            for plane, found in zip(events, detector.detect(list(image)), strict=True):
+                areas = np.bincount(plane.ravel())
+                small = (areas < SMALLEST * usual)[plane]
+                sections, faint = np.where(small, 0, plane), np.where(small, plane, 0)
+                scores[name] += score_events(sections, found, faint=faint)
+    return scores
+
+
+def learn(seed: int, movies: int) -> pd.DataFrame:
+    """Scores of the shipped weights, and of those that learned from one movie, on the movies after it."""
+    with tempfile.TemporaryDirectory() as folder:
+        taught = Culture(simulate(PARAMS, seed), Path(folder) / "out")
+        confirmed = taught.confirm()
+        own = Path(folder) / "own.npz"
+        taught.learned(own)
+        detectors = {"mitosis": EventDetector("mitosis"), f"and {confirmed} divisions": EventDetector(str(own))}
+        found = [judged(simulate(PARAMS, other), detectors) for other in range(seed + 1, seed + 1 + movies)]
+    rows = {}
+    for name in detectors:
+        total = sum((one[name] for one in found), EventScores(0, 0, 0))
+        counts = {"sections": total.true_count, "found": total.found_count}
+        rows[name] = counts | {"precision": total.precision, "recall": total.recall, "f1": total.f1}
+    return pd.DataFrame(rows).T
+
+
+def mitotic_nodes(movie: Movie) -> set[tuple[int, int]]:
+    """Time point and true track of every nucleus in mitosis."""
+    last = movie.params.mitosis_frames
+    return {(d.t - back, d.parent) for d in movie.divisions for back in range(1, last + 1)}
+
+
+def label(seed: int, movies: int) -> None:
     """Print a row for each choice of divisions and frames, over all movies."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--movies", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
     totals = {name: pd.Series(0, ["labels", "right", "mitotic nuclei"]) for name in CHOICES}
     true = confirmed = 0
-    for seed in range(arguments.seed, arguments.seed + arguments.movies):
+    for own in range(seed, seed + movies):
         with tempfile.TemporaryDirectory() as folder:
-            culture = Culture(simulate(PARAMS, seed), Path(folder) / "out")
+            culture = Culture(simulate(PARAMS, own), Path(folder) / "out")
             alone = {name: culture.labels(*c) for name, c in CHOICES.items() if c[0] == "undoubted"}
             confirmed += culture.confirm()
             true += len(culture.movie.divisions)
@@ -107,6 +157,19 @@ def main() -> None:
     table["recall"] = table["right"] / table["mitotic nuclei"]
     print(f"{true} divisions, of which {confirmed} were confirmed")
     print(table.round(3).to_string())
+
+
+def main() -> None:
+    """Judge labels, or what is learned of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--learn", action="store_true")
+    parser.add_argument("--movies", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.learn:
+        print(learn(arguments.seed, arguments.movies).round(3).to_string())
+    else:
+        label(arguments.seed, arguments.movies)
 
 
 if __name__ == "__main__":
