@@ -212,7 +212,7 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
-        help="compute in int8 by openvino, in float32 by tensorflow, or by the quicker that can be had (default: auto)",
+        help="compute in int8 by openvino, in float32 or bfloat16 by tensorflow, or what is quickest (default: auto)",
     )
 
 

@@ -85,8 +85,8 @@ class EngineConfig:
     threads : int or None
         Cores to use, all workers together; None: all.
     runtime : str
-        What computes the network: ``openvino`` in int8, ``tensorflow`` in float32, ``auto``: the quicker of those that
-        can be had. Part of what identifies a result.
+        What computes the network: ``openvino`` in int8, ``tensorflow`` in float32, ``tensorflow-bfloat16``, ``auto``:
+        the quickest of those that can be had. Part of what identifies a result.
     workers : int or str
         How many processes work on time points side by side; ``auto``: as many as `nusetd selfcheck --workers` found
         best on this machine, one where it was never asked.

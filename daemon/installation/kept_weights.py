@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
+from nuset_engine.runtime.names import ENDINGS, OPENVINO
 from nuset_engine.weights import find_weights, int8_path, shipped_weights
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -32,7 +33,7 @@ def kept_weights() -> list[str]:
         found = sorted(path.stem for path in kept_folder().glob("*.npz") if path.with_suffix(".json").is_file())
     except (DaemonError, OSError):
         return []
-    return [name for name in found if not name.endswith(".int8")]
+    return [name for name in found if not name.endswith(ENDINGS[OPENVINO])]
 
 
 def located(weights: str) -> str:
@@ -52,7 +53,7 @@ def keep(weights: Path, name: str) -> Path:
     EngineError
         When there are no such weights.
     """
-    if not NAME.fullmatch(name) or name.endswith((".npz", ".json", ".int8")):
+    if not NAME.fullmatch(name) or name.endswith((".npz", ".json", *ENDINGS.values())):
         raise DaemonError(f"{name[:80]!r} is no name for weights: use letters, digits, dots, dashes; at most 64.")
     if name in shipped_weights() or name in kept_weights():
         raise DaemonError(f"There are weights {name!r} already: choose another name.")

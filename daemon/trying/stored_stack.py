@@ -19,12 +19,11 @@ from nuset_engine.arrays import LabelsZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.lazy import LazyPlanes
-from nuset_engine.runtime.names import OPENVINO, TENSORFLOW
+from nuset_engine.runtime.names import read_as
 from nuset_engine.voxels import VoxelSize
 from storage.errors import StorageError
 from storage.results import Results
 
-_INT8 = ".int8"  # what ends the name of weights that openvino reads
 _ROOM = 2**28  # bytes of planes that are kept: they are asked for more than once
 
 
@@ -108,9 +107,8 @@ class StoredStack:
         if given:
             return segmenter_of(EngineConfig(**given), params)
         name = self.about.model_name
-        made_by = EngineConfig(
-            weights=name.removesuffix(_INT8), runtime=OPENVINO if name.endswith(_INT8) else TENSORFLOW
-        )
+        weights, runtime = read_as(name)
+        made_by = EngineConfig(weights=weights, runtime=runtime)
         try:
             return segmenter_of(made_by, params)
         except EngineError as error:

@@ -85,7 +85,7 @@ class MaskNetwork:
         network = load_folded(weights, build)
         features = network.get_layer("mask_align").input[0]
         trunk = keras.Model(network.inputs[0], [features, *network.outputs[:-1]])
-        self._trunk = compiled(lambda x: trunk(x, training=False), trunk.inputs)
+        self._trunk = compiled(lambda x: [ops.cast(one, "float32") for one in trunk(x, training=False)], trunk.inputs)
         cut = [keras.Input(features.shape[1:]), keras.Input((None, 4))]
         x = RoiAlign()(cut)
         for name in DRAWING:

@@ -1,7 +1,9 @@
-"""Which runtime reads weights: part of what identifies a result, because int8 moves an outline here and there.
+"""Which runtime reads weights: part of what identifies a result, because others than float32 move an outline here and
+there.
 
 int8 needs three things: the int8 twin of the weights, the package `openvino`, and a processor that multiplies and adds
-bytes in one instruction. Without such instructions it is no faster and, on some processors, less exact.
+bytes in one instruction. Without such instructions it is no faster and, on some processors, less exact. bfloat16 needs
+nothing but a processor that multiplies and adds such numbers; on others it is slower than float32.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nuset_engine.errors import EngineError
-from nuset_engine.runtime.names import AUTO, OPENVINO, RUNTIMES, TENSORFLOW
+from nuset_engine.runtime.names import AUTO, BFLOAT16, ENDINGS, OPENVINO, RUNTIMES, TENSORFLOW
 from nuset_engine.weights import NUSET, WeightsInfo
 
 INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+BFLOAT16_INSTRUCTIONS = frozenset({"amx_bf16", "avx512_bf16"})
 CPUINFO = Path("/proc/cpuinfo")
 DEVICES = Path("/dev")
 
@@ -29,30 +32,32 @@ def read_by(weights: WeightsInfo, wanted: str = AUTO) -> WeightsInfo:
     weights : WeightsInfo
         From `find_weights`.
     wanted : str
-        ``tensorflow``: Keras in float32. ``openvino``: int8, or an error. ``auto``: int8 where all that it needs is
-        there and neither a graphics card nor another backend of Keras is, else float32.
+        ``tensorflow``: Keras in float32. ``tensorflow-bfloat16``: Keras in bfloat16, or an error. ``openvino``: int8,
+        or an error. ``auto``: where neither a graphics card nor another backend of Keras is, int8 if all that it needs
+        is there, else bfloat16 if the processor computes in it; else float32.
 
     Returns
     -------
     WeightsInfo
-        With the runtime, and with a name and a hash of its own where int8 is read.
+        With the runtime, and with a name and a hash of its own where that does not compute in float32.
 
     Raises
     ------
     EngineError
-        If int8 is wanted and cannot be had, or is not the file that the manifest describes, or no such runtime is
+        If what is wanted cannot be had, or int8 is not the file that the manifest describes, or no such runtime is
         known.
     """
     if wanted not in RUNTIMES:
         raise EngineError(f"There is no runtime '{wanted}'; choose one of {', '.join(RUNTIMES)}.")
     other = read_by(weights.single_planes, wanted) if weights.single_planes else None
-    if not _int8(weights, wanted):
-        own, name, runtime = weights.manifest["sha256"], weights.name, TENSORFLOW
-    else:
+    runtime, own = _runtime(weights, wanted), weights.manifest["sha256"]
+    if runtime == OPENVINO:
         assert weights.int8 is not None
         weights.int8.check()
-        own = _digest(f"{weights.manifest['sha256']} int8 {weights.int8.sha256}")
-        name, runtime = f"{weights.name}.int8", OPENVINO
+        own = _digest(f"{own} int8 {weights.int8.sha256}")
+    elif runtime == BFLOAT16:
+        own = _digest(f"{own} bfloat16")
+    name = weights.name + ENDINGS.get(runtime, "")
     sha256 = own if other is None else _digest(f"{own} {other.sha256}")
     return replace(weights, name=name, sha256=sha256, single_planes=other, runtime=runtime)
 
@@ -61,15 +66,26 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _int8(weights: WeightsInfo, wanted: str) -> bool:
+def _runtime(weights: WeightsInfo, wanted: str) -> str:
+    """The runtime that is wanted, if it can be had, or the quickest."""
     if wanted == TENSORFLOW:
-        return False
-    lacking = without_int8(weights)
-    if wanted == AUTO:
-        return lacking is None and not _graphics_card() and os.environ.get("KERAS_BACKEND", TENSORFLOW) == TENSORFLOW
-    if lacking is not None:
-        raise EngineError(f"runtime = 'openvino' cannot be had: {lacking}; or choose 'auto' or 'tensorflow'.")
-    return True
+        return TENSORFLOW
+    lacking = {OPENVINO: without_int8(weights), BFLOAT16: without_bfloat16()}
+    if wanted != AUTO:
+        reason = lacking[wanted]
+        if reason is not None:
+            raise EngineError(f"runtime = '{wanted}' cannot be had: {reason}; or choose 'auto' or 'tensorflow'.")
+        return wanted
+    if _graphics_card() or os.environ.get("KERAS_BACKEND", TENSORFLOW) != TENSORFLOW:
+        return TENSORFLOW
+    return next((runtime for runtime, reason in lacking.items() if reason is None), TENSORFLOW)
+
+
+def without_bfloat16() -> str | None:
+    """What is missing to compute in bfloat16; None where nothing is."""
+    if _graphics_card() or BFLOAT16_INSTRUCTIONS & _processor_flags():
+        return None
+    return f"this processor has none of the instructions {', '.join(sorted(BFLOAT16_INSTRUCTIONS))}"
 
 
 def without_int8(weights: WeightsInfo) -> str | None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import TensorF32
-from nuset_engine.network import Architecture, Build, build_network, keras
+from nuset_engine.network import Architecture, Build, build_network, computing_in, keras
+from nuset_engine.runtime.names import BFLOAT16
 from nuset_engine.weights import WeightsInfo, load_weights
 
 
 def load_folded(weights: WeightsInfo, build: Build = build_network) -> keras.Model:
-    """The network of stored weights, which `build` builds, for inference.
+    """The network of stored weights, which `build` builds, for inference, in the precision of their runtime.
 
     Raises
     ------
@@ -21,7 +22,8 @@ def load_folded(weights: WeightsInfo, build: Build = build_network) -> keras.Mod
     architecture = Architecture.of(weights.architecture)
     model = build(architecture, channels=weights.channels, kernels="zeros")
     load_weights(model, weights)
-    return folded_network(model, architecture, build)
+    with computing_in("bfloat16" if weights.runtime == BFLOAT16 else "float32"):
+        return folded_network(model, architecture, build)
 
 
 def folded_network(model: keras.Model, architecture: Architecture, build: Build = build_network) -> keras.Model:

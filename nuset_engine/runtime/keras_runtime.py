@@ -1,4 +1,4 @@
-"""The network in float32 by Keras, traced once: on processors of any kind, and on graphics cards."""
+"""The network by Keras, traced once, in float32 or bfloat16: on processors of any kind, and on graphics cards."""
 
 from __future__ import annotations
 

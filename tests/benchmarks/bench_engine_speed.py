@@ -8,7 +8,7 @@
     python tests/benchmarks/bench_engine_speed.py parts       folded, traced, batched, blank tiles, statistics reused
     python tests/benchmarks/bench_engine_speed.py memory      peak memory of a 4096 x 4096 plane (--edge for others)
 
-`total` and `images` run each image by each runtime in turn (`--runtimes`, both where int8 can be had); `workers` and
+`total` and `images` run each image by each runtime in turn (`--runtimes`, all that can be had); `workers` and
 `command` need a quiet machine. Images are synthetic but for `images`, `workers` and `command`, whose data is that of
 `development_data.py`. Seconds are wall clock; CPU seconds, of all threads, are steadier on a machine that is shared.
 """
@@ -38,9 +38,9 @@ from nuset_engine.models.registry import predictor_of
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.planes.normalize import normalize
 from nuset_engine.planes.resample import resample, scaled_shape
-from nuset_engine.runtime.choice import without_int8
+from nuset_engine.runtime.choice import without_bfloat16, without_int8
 from nuset_engine.runtime.folding import folded_network
-from nuset_engine.runtime.names import OPENVINO, RUNTIMES, TENSORFLOW
+from nuset_engine.runtime.names import BFLOAT16, OPENVINO, RUNTIMES, TENSORFLOW
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.weights import find_weights, load_weights
@@ -73,7 +73,8 @@ def timed(work: Callable[[], object], repeats: int = 3) -> Clock:
 
 def runtimes(weights: str) -> list[str]:
     """What can read weights on this machine."""
-    return [TENSORFLOW, *([OPENVINO] if without_int8(find_weights(weights)) is None else [])]
+    lacking = {BFLOAT16: without_bfloat16(), OPENVINO: without_int8(find_weights(weights))}
+    return [TENSORFLOW, *(name for name, reason in lacking.items() if reason is None)]
 
 
 def total(weights: str, names: list[str]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from nuset_engine.network import Architecture, keras
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.normalize import CHANNELS
 from nuset_engine.runtime.choice import without_int8
+from nuset_engine.runtime.names import BFLOAT16
 from nuset_engine.segment import Segmenter
 from nuset_engine.training import trainer, words
 from nuset_engine.training.augment import AUGMENTATIONS
@@ -134,6 +135,9 @@ def test_masks_are_learned_and_drawn_in_the_networks_own_boxes(
     assert isinstance(one, MaskedPrediction)
     assert isinstance(one.found, MaskedProposals)
     assert len(one.found) > 3
+    (near,) = predictor_of(replace(info, runtime=BFLOAT16)).predict(x)
+    assert near.foreground.dtype == np.float32
+    assert np.abs(near.foreground - one.foreground).mean() < 0.05
     *_, masks = answers(network, info, x, one.found.boxes[None])
     assert np.allclose(one.found.masks, sigmoid(masks[..., 0]), atol=1e-4)
     least = float(np.median(one.found.scores))

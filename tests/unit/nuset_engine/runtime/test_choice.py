@@ -11,10 +11,11 @@ import pytest
 
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime import choice
-from nuset_engine.runtime.names import AUTO, OPENVINO, TENSORFLOW
+from nuset_engine.runtime.names import AUTO, BFLOAT16, OPENVINO, RUNTIMES, TENSORFLOW, read_as
 from nuset_engine.weights import Int8File, WeightsInfo, find_weights, int8_path
 
 QUICK = "processor : 0\nflags\t\t: fpu sse2 avx2 avx512_vnni\n"
+BFLOAT = "processor : 0\nflags\t\t: fpu sse2 avx2 avx512_vnni amx_bf16\n"
 SLOW = "processor : 0\nflags\t\t: fpu sse2 avx2\n"
 
 
@@ -123,6 +124,35 @@ def test_another_backend_of_keras_is_asked_for_on_purpose(
     assert choice.read_by(weights, AUTO).runtime == TENSORFLOW
 
 
+def test_without_int8_a_processor_that_computes_in_bfloat16_does(
+    machine: Path, weights: WeightsInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = replace(weights, int8=None)
+    (machine / "cpuinfo").write_text(BFLOAT)
+    assert choice.read_by(weights, AUTO).runtime == OPENVINO
+    found = choice.read_by(bare, AUTO)
+    assert (found.runtime, found.name) == (BFLOAT16, "mine.bfloat16")
+    assert found == choice.read_by(bare, BFLOAT16)
+    assert choice.read_by(bare, TENSORFLOW) == bare
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert choice.read_by(bare, AUTO) == bare
+
+
+def test_bfloat16_is_refused_where_it_would_be_slow(machine: Path, weights: WeightsInfo) -> None:
+    with pytest.raises(EngineError, match=r"'tensorflow-bfloat16' cannot be had: .* none of the instructions amx_bf16"):
+        choice.read_by(weights, BFLOAT16)
+    (machine / "dev" / "nvidia0").touch()
+    assert choice.read_by(weights, BFLOAT16).runtime == BFLOAT16
+    assert choice.read_by(weights, AUTO) == weights
+
+
+def test_each_runtime_is_a_model_of_its_own(machine: Path, weights: WeightsInfo) -> None:
+    (machine / "cpuinfo").write_text(BFLOAT)
+    found = {runtime: choice.read_by(weights, runtime) for runtime in RUNTIMES if runtime != AUTO}
+    assert len({one.sha256 for one in found.values()}) == len(found) == 3
+    assert {runtime: read_as(one.name) for runtime, one in found.items()} == {name: ("mine", name) for name in found}
+
+
 def test_a_twin_that_is_not_the_described_one_is_refused(machine: Path, weights: WeightsInfo) -> None:
     assert weights.int8 is not None
     weights.int8.path.write_bytes(b"another")
@@ -135,7 +165,7 @@ def test_a_twin_that_is_not_the_described_one_is_refused(machine: Path, weights:
 
 
 def test_unknown_runtimes_are_refused(weights: WeightsInfo) -> None:
-    with pytest.raises(EngineError, match="no runtime 'onnx'; choose one of auto, openvino, tensorflow"):
+    with pytest.raises(EngineError, match="no runtime 'onnx'; choose one of auto, openvino, tensorflow, tensorflow-bf"):
         choice.read_by(weights, "onnx")
 
 

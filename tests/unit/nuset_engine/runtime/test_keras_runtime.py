@@ -1,8 +1,28 @@
-"""What TensorFlow is told of graphics cards; there are none here, so their list is played."""
+"""The network in float32 and in bfloat16; and what TensorFlow is told of graphics cards, whose list is played."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+
+from nuset_engine.network import keras
+from nuset_engine.runtime.keras_runtime import KerasNetwork
+from nuset_engine.runtime.names import BFLOAT16
+from nuset_engine.weights import WeightsInfo
+
+
+def test_bfloat16_is_nearly_float32(small: WeightsInfo) -> None:
+    """What comes out is float32 again, and so is what is built later."""
+    x = np.random.default_rng(1).normal(size=(2, 32, 48, small.channels)).astype(np.float32)
+    exact, quick = (KerasNetwork(weights)(x) for weights in (small, replace(small, runtime=BFLOAT16)))
+    assert keras.config.dtype_policy().name == "float32"
+    for one, other in zip(exact, quick, strict=True):
+        assert other.dtype == np.float32
+        difference = np.abs(one - other)
+        assert 0 < difference.max() < 0.1 * np.ptp(one)
+        assert difference.mean() < 0.01 * np.ptp(one)
 
 
 @pytest.mark.parametrize(("gigabytes", "megabytes"), [(4.0, 4096), (0.5, 512)])
