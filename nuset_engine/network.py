@@ -86,7 +86,7 @@ class Build(Protocol):
 def computing_in(precision: str) -> Iterator[None]:
     """Layers built here compute in `precision`: ``float32``, or ``bfloat16`` with variables and sums in float32.
 
-    That is faster on processors with bfloat16 instructions (AVX512_BF16, AMX) and on GPUs, and much slower on others.
+    That is faster on processors with AMX and on GPUs, and slower on others, those with AVX512_BF16 alone among them.
     """
     kept = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)

@@ -155,7 +155,7 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="bfloat16 is faster on processors with AVX512_BF16 or AMX and on GPUs, slower on others (float32)",
+        help="bfloat16 is faster on processors with AMX and on GPUs, slower on others (float32)",
     )
 
 
