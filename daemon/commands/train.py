@@ -12,6 +12,7 @@ import argparse
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -170,12 +171,14 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.quantise:
         return _quantise(arguments)
     if arguments.from_corrections and arguments.mode == "events":
-        return _learn_mitoses(arguments)
+        _learn(arguments, _of_divisions(arguments.mitosis_frames or 1, arguments.divisions))
+        return 0
     if arguments.divisions or arguments.mitosis_frames:
         raise UsageError("--divisions and --mitosis-frames belong to --mode events --from-corrections: give these too.")
     if arguments.from_corrections:
-        return _learn(arguments)
-    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+        _learn(arguments, _of_corrections())
+        return 0
+    chosen = _chosen(arguments)
     if arguments.start_from:
         chosen = {**TUNING, **chosen, "start_from": located(arguments.start_from)}
     config = TrainingConfig(arguments.images, arguments.labels, arguments.output, arguments.seen, **chosen)
@@ -196,81 +199,93 @@ def _train(arguments: argparse.Namespace, config: TrainingConfig) -> None:
     say(f"{weights.name} ({weights.sha256[:12]}): {arguments.output}")
 
 
-def _learning(examples: CorrectedExamples, output: Path, chosen: Mapping[str, Any]) -> TrainingConfig:
-    """A run that learns from what people corrected, and says what was left out of it."""
-    from nuset_engine.training.config import TrainingConfig
+@dataclass(frozen=True)
+class _Lessons:
+    """What can be learned from people's work on acquisitions, and how that is judged.
 
-    images, labels, seen = examples.to_learn
-    return TrainingConfig(images, labels, output, seen, **chosen, held_out_images=examples.left_out)
+    Attributes
+    ----------
+    usual : mapping
+        Settings of the training.
+    weights : str
+        Those to start from.
+    take : callable
+        Writes examples, from a database, its acquisitions, the output and how many are to be held out.
+    compare : callable
+        Measures new weights and those before on what was held out.
+    kind, more : str
+        What there is to learn from, and how there comes to be more of it.
+    """
+
+    usual: Mapping[str, Any]
+    weights: str
+    take: Callable[[str, list[str], Path, int | None], CorrectedExamples]
+    compare: Callable[[CorrectedExamples, str, str], Comparison | EventComparison]
+    kind: str
+    more: str
 
 
-def _learn(arguments: argparse.Namespace) -> int:
-    """Train on what people corrected, and say whether that made the weights better where nothing was learned."""
+def _of_corrections() -> _Lessons:
+    """Nuclei as people corrected and confirmed them."""
     from daemon.configuration.service_config import DEFAULT_WEIGHTS
     from daemon.files.learning import compare, take_corrected
+    from nuset_engine.training.config import FROM_CORRECTIONS
+
+    more = "correct or confirm another time point"
+    return _Lessons(FROM_CORRECTIONS, DEFAULT_WEIGHTS, take_corrected, compare, "corrected time points", more)
+
+
+def _of_divisions(frames: int, divisions: str | None) -> _Lessons:
+    """Mitoses, which are nuclei that divide next."""
+    from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
+    from nuset_engine.training.config import FROM_DIVISIONS
+
+    def take(database: str, acquisitions: list[str], output: Path, held_out: int | None) -> CorrectedExamples:
+        return take_divisions(database, acquisitions, output, held_out, frames, divisions or CONFIRMED)
+
+    more = "confirm a later division too"
+    return _Lessons(FROM_DIVISIONS, MITOSIS, take, compare_events, "nuclei that divide", more)
+
+
+def _learn(arguments: argparse.Namespace, lessons: _Lessons) -> None:
+    """Train on what people did, and say whether that made the weights better where nothing was learned."""
+    from daemon.errors import UsageError
     from daemon.installation.kept_weights import located
     from daemon.output import complain, say
-    from nuset_engine.training.config import FROM_CORRECTIONS
+    from nuset_engine.training.config import TrainingConfig
     from storage import naming
 
-    _refuse_images(arguments)
-    present = arguments.start_from or DEFAULT_WEIGHTS
-    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    chosen = {**FROM_CORRECTIONS, **chosen, "start_from": located(present)}
-    held_out = chosen.pop("held_out", None)
-    url = naming.database_url(arguments.database)
-    examples = take_corrected(url, arguments.from_corrections, arguments.output, held_out)
-    complain(f"{examples.learned} corrected time points to learn from, {examples.held_out} held out: {examples.folder}")
-    _train(arguments, _learning(examples, arguments.output, chosen))
+    if arguments.images or arguments.labels or arguments.seen:
+        raise UsageError("--from-corrections brings images and labels: leave out --images, --labels and --seen.")
+    present = arguments.start_from or lessons.weights
+    chosen = {**lessons.usual, **_chosen(arguments), "start_from": located(present)}
+    url, held_out = naming.database_url(arguments.database), chosen.pop("held_out", None)
+    examples = lessons.take(url, arguments.from_corrections, arguments.output, held_out)
+    complain(f"{examples.learned} {lessons.kind} to learn from, {examples.held_out} held out: {examples.folder}")
+    images, labels, seen = examples.to_learn
+    left_out = examples.left_out
+    _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen, held_out_images=left_out))
     if not examples.held_out:
-        say("Nothing was held out, so nobody knows whether they are better: correct or confirm another time point.")
-        return 0
-    found = compare(examples, str(arguments.output), located(present))
-    _tell(found, found.verdict(arguments.output.stem, present, examples.held_out), present, arguments)
-    return 0
+        say(f"Nothing was held out, so nobody knows whether they are better: {lessons.more}.")
+        return
+    _tell(lessons.compare(examples, str(arguments.output), located(present)), present, arguments)
 
 
-def _tell(found: Comparison | EventComparison, verdict: str, present: str, arguments: argparse.Namespace) -> None:
+def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given."""
+    return {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+
+
+def _tell(found: Comparison | EventComparison, present: str, arguments: argparse.Namespace) -> None:
     """Keep what was measured of both weights where a report is wanted, and say which are better."""
     from daemon.jobs.training_order import NEW, PRESENT
     from daemon.output import say, write_table
 
+    new = arguments.output.stem
     if arguments.report is not None:
         found.keep(*(arguments.report / f"{name}.json" for name in (NEW, PRESENT)))
-    write_table(found.table(arguments.output.stem, present), "table")
-    say(verdict)
-
-
-def _refuse_images(arguments: argparse.Namespace) -> None:
-    from daemon.errors import UsageError
-
-    if arguments.images or arguments.labels or arguments.seen:
-        raise UsageError("--from-corrections brings images and labels: leave out --images, --labels and --seen.")
-
-
-def _learn_mitoses(arguments: argparse.Namespace) -> int:
-    """Train on nuclei that divide next, and say whether that made the weights better where nothing was learned."""
-    from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
-    from daemon.installation.kept_weights import located
-    from daemon.output import complain, say
-    from nuset_engine.training.config import FROM_DIVISIONS
-    from storage import naming
-
-    _refuse_images(arguments)
-    present = arguments.start_from or MITOSIS
-    chosen = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    chosen = {**FROM_DIVISIONS, **chosen, "start_from": located(present)}
-    held_out, divisions = chosen.pop("held_out", None), arguments.divisions or CONFIRMED
-    url, frames = naming.database_url(arguments.database), arguments.mitosis_frames or 1
-    examples = take_divisions(url, arguments.from_corrections, arguments.output, held_out, frames, divisions)
-    complain(f"{examples.learned} nuclei that divide to learn from, {examples.held_out} held out: {examples.folder}")
-    _train(arguments, _learning(examples, arguments.output, chosen))
-    if not examples.held_out:
-        say("Nothing was held out, so nobody knows whether they are better: confirm a later division too.")
-        return 0
-    found = compare_events(examples, str(arguments.output), located(present))
-    _tell(found, found.verdict(arguments.output.stem, present), present, arguments)
-    return 0
+    write_table(found.table(new, present), "table")
+    say(found.verdict(new, present))
 
 
 def _report(folder: Path | None, config: TrainingConfig) -> Tell:

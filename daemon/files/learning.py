@@ -46,16 +46,19 @@ class Comparison:
         One row of overall scores each.
     difference : PairedDifference
         Of the average precision at 0.5, and whether it is more than chance.
+    points : int
+        Time points that the images are of.
     """
 
     new: pd.DataFrame
     present: pd.DataFrame
     difference: PairedDifference
+    points: int
 
     @classmethod
-    def of(cls, new: Evaluation, present: Evaluation) -> Comparison:
+    def of(cls, new: Evaluation, present: Evaluation, points: int) -> Comparison:
         """Compare two evaluations of the same images."""
-        return cls(new.overall, present.overall, paired_difference(new.images, present.images))
+        return cls(new.overall, present.overall, paired_difference(new.images, present.images), points)
 
     @property
     def is_better(self) -> bool:
@@ -68,11 +71,11 @@ class Comparison:
         both = {new: self.new.iloc[0], present: self.present.iloc[0]}
         return pd.DataFrame(both).rename_axis("measure").reset_index()
 
-    def verdict(self, new: str, present: str, points: int) -> str:
+    def verdict(self, new: str, present: str) -> str:
         """A sentence."""
         images = int(self.new["images"].iloc[0])
         scores = f"AP at 0.5 is {self.new['ap_50'].iloc[0]:.3f}, that of {present} {self.present['ap_50'].iloc[0]:.3f}"
-        kept = "1 time point that was" if points == 1 else f"{points} time points that were"
+        kept = "1 time point that was" if self.points == 1 else f"{self.points} time points that were"
         where = f"on {kept} held out ({images} images)"
         told = f"{scores}; {self.difference.words}"
         if not self.is_better:
@@ -106,10 +109,10 @@ def keep_scores(scores: dict[Path, pd.DataFrame]) -> None:
 def compare(examples: CorrectedExamples, new: str, present: str) -> Comparison:
     """Measure both weights on what is held out, where people looked; as `nusetd evaluate` does."""
     images, labels, seen = examples.to_judge
-    found = [
+    first, second = (
         score_folders(
             EvaluationOptions(images=images, labels=labels, output=None, engine=EngineConfig(weights=one), seen=seen)
         )
         for one in (new, present)
-    ]
-    return Comparison.of(*found)
+    )
+    return Comparison.of(first, second, examples.held_out)

@@ -132,7 +132,7 @@ def measure(kind: str, root: Path) -> Comparison:
     code = nusetd(["train", "--from-corrections", "1", *places])
     if code:
         raise SystemExit(code)
-    return Comparison.of(scored(str(new), root / "unseen"), scored(start, root / "unseen"))
+    return Comparison.of(scored(str(new), root / "unseen"), scored(start, root / "unseen"), UNSEEN)
 
 
 def main() -> int:

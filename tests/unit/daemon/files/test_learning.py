@@ -32,14 +32,14 @@ def scored(ap_50: float, ap: float) -> pd.DataFrame:
     [((0.8, 0.5), (0.7, 0.6), True), ((0.7, 0.6), (0.8, 0.5), False), ((0.8, 0.6), (0.8, 0.5), True)],
 )
 def test_better_is_what_finds_more(new: tuple[float, float], present: tuple[float, float], better: bool) -> None:
-    found = Comparison(scored(*new), scored(*present), CLEAR)
+    found = Comparison(scored(*new), scored(*present), CLEAR, 2)
     assert found.is_better is better
-    assert ("is better" in found.verdict("mine", "theirs", 2)) is better
+    assert ("is better" in found.verdict("mine", "theirs")) is better
     assert found.table("mine", "theirs")["measure"].tolist() == ["images", "ap_50", "ap"]
 
 
 def test_the_same_is_not_better(tmp_path: Path) -> None:
-    found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5), CLEAR)
+    found = Comparison(scored(0.8, 0.5), scored(0.8, 0.5), CLEAR, 2)
     assert not found.is_better
     found.keep(tmp_path / "score-new.json", tmp_path / "score-present.json")
     assert json.loads((tmp_path / "score-new.json").read_text()) == [{"images": 4, "ap_50": 0.8, "ap": 0.5}]
@@ -54,7 +54,7 @@ def test_the_same_is_not_better(tmp_path: Path) -> None:
     ],
 )
 def test_what_may_be_chance_is_called_better_by_nobody(difference: PairedDifference, words: str) -> None:
-    verdict = Comparison(scored(0.8, 0.5), scored(0.7, 0.5), difference).verdict("mine", "theirs", 2)
+    verdict = Comparison(scored(0.8, 0.5), scored(0.7, 0.5), difference, 2).verdict("mine", "theirs")
     assert words in verdict
     assert ("is better" in verdict) is difference.is_significant
 
