@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
-from nuset_engine.runtime.names import ENDINGS, OPENVINO
+from nuset_engine.runtime.names import ENDINGS, OPENVINO, name_fault
 from nuset_engine.weights import find_weights, int8_path, shipped_weights
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,8 +53,11 @@ def keep(weights: Path, name: str) -> Path:
     EngineError
         When there are no such weights.
     """
-    if not NAME.fullmatch(name) or name.endswith((".npz", ".json", *ENDINGS.values())):
+    if not NAME.fullmatch(name) or name.endswith((".npz", ".json")):
         raise DaemonError(f"{name[:80]!r} is no name for weights: use letters, digits, dots, dashes; at most 64.")
+    fault = name_fault(name)
+    if fault is not None:
+        raise DaemonError(f"{fault}.")
     if name in shipped_weights() or name in kept_weights():
         raise DaemonError(f"There are weights {name!r} already: choose another name.")
     found, target = find_weights(weights), kept_folder() / f"{name}.npz"

@@ -12,6 +12,7 @@ from daemon.installation.kept_weights import NAME
 from daemon.jobs.choices import Choices
 from daemon.jobs.job import JobStep
 from daemon.jobs.prediction import REPORT
+from nuset_engine.runtime.names import name_fault
 from nuset_engine.training.words import AUGMENTATION, OPTIMIZERS, SIZES
 
 NOTHING = "nothing"
@@ -72,6 +73,8 @@ class TrainOrder:
         usual = beginning | (FROM_CORRECTIONS if from_corrections else TUNING if tuning else {})
         if not NAME.fullmatch(name):
             choices.faults.append(f"name = {name!r} is no name for weights: use letters, digits, dots, dashes")
+        elif (fault := name_fault(name)) is not None:
+            choices.faults.append(f"name = {fault}")
         crop = choices.whole("crop_px", int(usual["crop_px"]), 64, 1024)
         if crop % 16:
             choices.faults.append(f"crop_px = {crop} is no multiple of 16")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nuset_engine.errors import EngineError
+from nuset_engine.runtime.names import name_fault
 from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, OPTIMIZERS, PRECISIONS, SCORES, SIZES
 
 TUNING: dict[str, float | int] = {"steps": 600, "learning_rate": 2e-4}
@@ -109,6 +110,8 @@ class TrainingConfig:
         faults = [
             f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1
         ]
+        fault = name_fault(self.output.stem)
+        faults += [] if fault is None else [f"output: {fault}"]
         if self.crop_px < 64 or self.crop_px % 16:
             faults.append(f"crop_px = {self.crop_px} is not a multiple of 16 of at least 64")
         shares = {name: getattr(self, name) for name in ("synthetic_share", "dimmed")}

@@ -202,3 +202,6 @@ def test_kept_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monk
     for wrong in ("ours", "histology", "../ours", "a b", "", "x.npz"):
         with pytest.raises(DaemonError, match=r"already|no name"):
             kept_weights.keep(tmp_path / "run.npz", wrong)
+    for marked in ("mine.int8", "mine.bfloat16"):
+        with pytest.raises(DaemonError, match=rf"'{marked}' ends in \.\w+, which tells what computed a result"):
+            kept_weights.keep(tmp_path / "run.npz", marked)

@@ -175,6 +175,8 @@ def test_wrong_orders_name_every_fault(page: LivePage, results: Path) -> None:
     sentence = page.order("train", **{**good, **wrong}).json["error"]
     for part in ("steps = 'many'", "learning_rate = 7", "crop_px = 100", "start_from = 'elsewhere'", "name = '../x'"):
         assert part in sentence
+    for marked in ("ours.int8", "ours.bfloat16"):
+        assert f"name = '{marked}' ends in" in page.order("train", **{**good, "name": marked}).json["error"]
     sentence = page.order(
         "predict",
         folder=good["images"],

@@ -184,6 +184,12 @@ def test_a_blend_without_a_start_is_refused(folder: Path, tmp_path: Path) -> Non
         config(folder, tmp_path / "x.npz", blend=0.5)
 
 
+@pytest.mark.parametrize("name", ["mine.int8", "mine.bfloat16"])
+def test_names_that_tell_what_computed_a_result_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EngineError, match=f"output: '{name}' ends in .*: choose another name"):
+        TrainingConfig(None, None, tmp_path / f"{name}.npz")
+
+
 def test_holding_out_everything_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="left to train on"):
         train(config(folder, tmp_path / "none.npz", held_out=6))
