@@ -12,6 +12,7 @@ from daemon.configuration.assignments import DEFAULT
 from daemon.configuration.config import Processing
 from daemon.configuration.service_config import EngineConfig
 from daemon.errors import UsageError
+from daemon.installation.kept_weights import located
 from daemon.overrides.applying import overlaid
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import StoredRecipe
@@ -19,8 +20,10 @@ from nuset_engine.arrays import LabelsZYX
 from nuset_engine.errors import EngineError
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.lazy import LazyPlanes
+from nuset_engine.runtime.choice import lacking, wanted_for
 from nuset_engine.runtime.names import read_as
 from nuset_engine.voxels import VoxelSize
+from nuset_engine.weights import find_weights
 from storage.errors import StorageError
 from storage.results import Results
 
@@ -106,10 +109,22 @@ class StoredStack:
         given = {name: value for name, value in engine.items() if name in known}
         if given:
             return segmenter_of(EngineConfig(**given), params)
+        return segmenter_of(self._made_by(), params)
+
+    def _made_by(self) -> EngineConfig:
+        """The weights that made it, read by the runtime that read them."""
         name = self.about.model_name
-        weights, runtime = read_as(name)
-        made_by = EngineConfig(weights=weights, runtime=runtime)
+        weights, likely = read_as(name)
         try:
-            return segmenter_of(made_by, params)
+            found = find_weights(located(weights))
         except EngineError as error:
             raise UsageError(f"{name}, which made it, is not here: use `nusetd try --weights FILE`. {error}") from error
+        runtime = wanted_for(found, self.about.model_sha256, likely)
+        reasons = [lacking(one, runtime) for one in (found, found.single_planes) if one is not None]
+        reason = next(filter(None, reasons), None)
+        if reason is not None:
+            raise UsageError(
+                f"{name}, which made it, cannot be computed here ({reason}): use `nusetd try --weights {weights} "
+                "--runtime tensorflow`."
+            )
+        return EngineConfig(weights=weights, runtime=runtime)

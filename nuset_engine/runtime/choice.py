@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from nuset_engine.weights import NUSET, WeightsInfo
 INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 BFLOAT16_INSTRUCTION = "amx_bf16"
 """Those of AVX512_BF16 alone, without its tiles, take half as long again as float32 does."""
+QUICKEST_FIRST = (OPENVINO, BFLOAT16, TENSORFLOW)
 CPUINFO = Path("/proc/cpuinfo")
 DEVICES = Path("/dev")
 
@@ -69,17 +71,33 @@ def _digest(text: str) -> str:
 
 def _runtime(weights: WeightsInfo, wanted: str) -> str:
     """The runtime that is wanted, if it can be had, or the quickest."""
-    if wanted == TENSORFLOW:
-        return TENSORFLOW
-    lacking = {OPENVINO: without_int8(weights), BFLOAT16: without_bfloat16()}
     if wanted != AUTO:
-        reason = lacking[wanted]
+        reason = lacking(weights, wanted)
         if reason is not None:
             raise EngineError(f"runtime = '{wanted}' cannot be had: {reason}; or choose 'auto' or 'tensorflow'.")
         return wanted
     if _graphics_card() or os.environ.get("KERAS_BACKEND", TENSORFLOW) != TENSORFLOW:
         return TENSORFLOW
-    return next((runtime for runtime, reason in lacking.items() if reason is None), TENSORFLOW)
+    return next(runtime for runtime in QUICKEST_FIRST if lacking(weights, runtime) is None)
+
+
+def lacking(weights: WeightsInfo, runtime: str) -> str | None:
+    """What is missing to read weights by a runtime; None where nothing is."""
+    if runtime == OPENVINO:
+        return without_int8(weights)
+    return without_bfloat16() if runtime == BFLOAT16 else None
+
+
+def wanted_for(weights: WeightsInfo, sha256: str, likely: str) -> str:
+    """What is to be wanted of `read_by` so that it gives the model with this hash; `likely` where nothing does.
+
+    Of two sets of weights, each may have been read by another runtime, as only ``auto`` has it.
+    """
+    for wanted in (likely, AUTO):
+        with suppress(EngineError):
+            if read_by(weights, wanted).sha256 == sha256:
+                return wanted
+    return likely
 
 
 def without_bfloat16() -> str | None:

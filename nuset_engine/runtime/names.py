@@ -22,3 +22,8 @@ def read_as(model: str) -> tuple[str, str]:
         if model.endswith(ending):
             return model.removesuffix(ending), runtime
     return model, TENSORFLOW
+
+
+def differ_by_runtime(one: str, other: str) -> bool:
+    """Whether two models are, by their names, the same weights, computed otherwise."""
+    return one != other and read_as(one)[0] == read_as(other)[0]

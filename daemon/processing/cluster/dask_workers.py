@@ -22,6 +22,7 @@ from daemon.processing.cluster.watcher import Away, Members, Over, SignOfLife, W
 from daemon.processing.messages import CannotServe, EngineSetup, Progress, Ready, StoreMade, Task
 from daemon.processing.workers.local_workers import LocalWorkers, Worker
 from daemon.processing.workers.protocol import Awaited, Died, Event
+from nuset_engine.runtime.names import differ_by_runtime
 from storage import naming
 from storage.version import nusetd_version
 
@@ -389,7 +390,7 @@ def _no_answer(worker: ClusterWorker, error: str, scheduler: str) -> str:
 def _stranger(introduced: Introduced, model: Ready) -> str:
     """Say why a worker that has loaded another network than those before it is given nothing."""
     mine, theirs = (f"{one.model_name} ({one.model_sha256[:12]})" for one in (introduced.ready, model))
-    return (
-        f"{introduced.host} has loaded the weights {mine}, the others {theirs}: give it the same file under the same "
-        "path, and start it again."
-    )
+    remedy = "give it the same file under the same path, and start it again"
+    if differ_by_runtime(introduced.ready.model_name, model.model_name):
+        remedy = "name as [engine] runtime one that all can have, such as 'tensorflow', and start the service again"
+    return f"{introduced.host} has loaded the weights {mine}, the others {theirs}: {remedy}."

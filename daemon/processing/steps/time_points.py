@@ -21,6 +21,7 @@ from daemon.processing.messages import (
 from daemon.processing.steps import plausible
 from daemon.processing.steps.books import Books
 from daemon.processing.steps.mending import mend
+from nuset_engine.runtime.names import differ_by_runtime, read_as
 from storage.database.analysed import Turn
 from storage.errors import DatabaseUnavailableError, StaleJobError
 from storage.schema.rows import AnalysedTimepoint
@@ -286,10 +287,19 @@ def refusal(books: Books, work: TimepointJob) -> Failed | None:
     """Why a time point cannot be given to a worker now; None when it can."""
     row = work.acquisition
     if books.model is not None and row.model_sha256 != books.model.model_sha256:
-        return Failed(f"It was begun with other weights ({row.model_name}): process its file anew.", Cause.INPUT)
+        return Failed(_begun_otherwise(row.model_name, books.model.model_name), Cause.INPUT)
     if not books.reachable(Path(row.source_path)):
         return Failed("Its watched folder is offline.", Cause.GONE)
     return None
+
+
+def _begun_otherwise(begun: str, now: str) -> str:
+    if not differ_by_runtime(begun, now):
+        return f"It was begun with other weights ({begun}): process its file anew."
+    return (
+        f"It was begun with {begun}, and {now} computes now: process its file anew, or give [engine] "
+        f"runtime = '{read_as(begun)[1]}' and retry it."
+    )
 
 
 def give_back(books: Books, step: pipeline.Step, work: TimepointJob, failed: Failed) -> None:

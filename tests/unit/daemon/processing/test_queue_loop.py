@@ -284,6 +284,20 @@ def test_a_job_of_another_model_is_not_mixed_in(stage: Stage) -> None:
     assert stage.actor.given == []
 
 
+@pytest.mark.parametrize("ending", [".bfloat16", ".int8"])
+def test_a_job_of_another_runtime_is_not_mixed_in_and_names_the_one_it_was_begun_with(
+    stage: Stage, ending: str
+) -> None:
+    stage.actor.start()
+    stage.actor.lines = [Ready(MODEL.model_name + ending, "1" * 64)]
+    stage.step()
+    stage.step()
+    assert stage.states()[0] is TimepointState.FAILED
+    said = str(stage.catalog.timepoints(stage.row.id)[0].error)
+    assert said.startswith(f"It was begun with test, and test{ending} computes now: process its file anew, or give ")
+    assert "runtime = 'tensorflow' and retry it." in said
+
+
 def test_other_weights_are_loaded_between_two_time_points(stage: Stage) -> None:
     """The one under way ends first and is committed; nothing is given before whoever takes files has had a turn."""
     other, told = Ready("other", "1" * 64), list[str | None]()

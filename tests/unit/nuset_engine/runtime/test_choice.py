@@ -155,6 +155,21 @@ def test_each_runtime_is_a_model_of_its_own(machine: Path, weights: WeightsInfo)
     assert {runtime: read_as(one.name) for runtime, one in found.items()} == {name: ("mine", name) for name in found}
 
 
+@pytest.mark.parametrize(("first", "second"), [(b"twin", None), (None, b"twin"), (None, None)])
+def test_two_sets_that_were_read_as_each_could_be_are_read_so_again(
+    machine: Path, tmp_path: Path, first: bytes | None, second: bytes | None
+) -> None:
+    """The name tells what read the first one alone, the hash tells both."""
+    (machine / "cpuinfo").write_text(BFLOAT)
+    stored(tmp_path, "planes", second)
+    both = stored(tmp_path, "mine", first, single_planes="planes")
+    for wanted in (AUTO, TENSORFLOW, BFLOAT16):
+        made = choice.read_by(both, wanted)
+        again = choice.wanted_for(both, made.sha256, read_as(made.name)[1])
+        assert choice.read_by(both, again) == made
+    assert choice.wanted_for(both, "another hash", TENSORFLOW) == TENSORFLOW
+
+
 def test_a_twin_that_is_not_the_described_one_is_refused(machine: Path, weights: WeightsInfo) -> None:
     assert weights.int8 is not None
     weights.int8.path.write_bytes(b"another")

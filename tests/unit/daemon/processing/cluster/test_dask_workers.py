@@ -150,6 +150,20 @@ def test_a_worker_with_another_weights_file_is_refused_and_stops_nobody(scene: S
     )
 
 
+def test_of_a_worker_that_computes_otherwise_the_runtime_is_what_is_to_be_named(scene: Scene) -> None:
+    assert scene.serve("a") == [("a", MODEL)]
+    scene.hear(Members(frozenset("ab")))
+    key = next(key for address, key, _, _ in scene.cluster.given if address == "b")
+    scene.hear(Over(key, Introduced(Ready(f"{MODEL.model_name}.bfloat16", "cd" * 32), "host of b", 7)))
+    scene.hear(Members(frozenset("b")))
+    said = str(scene.workers.waits_for)
+    assert (
+        "host of b has loaded the weights classical.bfloat16 (cdcdcdcdcdcd), the others classical (abababababab): "
+        in said
+    )
+    assert "name as [engine] runtime one that all can have, such as 'tensorflow'" in said
+
+
 @pytest.mark.parametrize("end", ["leaves", "refuses", "is silent"])
 def test_one_of_the_first_that_does_not_come_does_not_keep_the_others(scene: Scene, end: str) -> None:
     scene.hear(Members(frozenset("ab")))
