@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,24 +127,35 @@ class CrashError(Exception):
     """Stands for the end of the process."""
 
 
-def steps_of(action: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop_before: int) -> int:
-    """Do something and crash before the given change of the disk; return the number of changes made."""
-    done = 0
+@contextmanager
+def before_each_change(of_the_disk: Callable[[], None]) -> Iterator[None]:
+    """Do something before each change of the disk that is made inside."""
 
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+    def preceded(real: Callable[..., Any]) -> Callable[..., Any]:
         def change(*arguments: Any, **options: Any) -> Any:
-            nonlocal done
-            if done == stop_before:
-                raise CrashError
-            done += 1
+            of_the_disk()
             return real(*arguments, **options)
 
         return change
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for where, name in ((os, "rename"), (os, "replace"), (shutil, "rmtree"), (exchange, "_exchange")):
-            patch.setattr(where, name, counted(getattr(where, name)))
-        patch.setattr(Path, "unlink", counted(Path.unlink))
+            patch.setattr(where, name, preceded(getattr(where, name)))
+        patch.setattr(Path, "unlink", preceded(Path.unlink))
+        yield
+
+
+def steps_of(action: Callable[[], None], stop_before: int) -> int:
+    """Do something and crash before the given change of the disk; return the number of changes made."""
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        if done == stop_before:
+            raise CrashError
+        done += 1
+
+    with before_each_change(count):
         try:
             action()
         except CrashError:
@@ -152,13 +163,50 @@ def steps_of(action: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop_b
     return done
 
 
+class Slowly:
+    """Does something in a thread that makes a change of the disk when it is told to."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action, self.over = action, False
+        self._go, self._halts = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._do)
+
+    def _do(self) -> None:
+        try:
+            self._action()
+        finally:
+            self.over = True
+            self._halts.release()
+
+    def halt(self) -> None:
+        """Wait in its thread; others go on."""
+        if threading.current_thread() is self._thread:
+            self._halts.release()
+            self._go.acquire()
+
+    def go(self, changes: int) -> None:
+        """Let it make so many changes, or fewer where it ends."""
+        if self._thread.ident is None:
+            self._thread.start()
+            self._halts.acquire()
+        while changes and not self.over:
+            self._go.release()
+            self._halts.acquire()
+            changes -= 1
+
+    def end(self) -> None:
+        """Let it end."""
+        self.go(1000)
+        self._thread.join()
+
+
 @pytest.mark.usefixtures("disk")
-def test_a_crash_at_any_step_is_made_good(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_at_any_step_is_made_good(store: ImageStore) -> None:
     value, crashes = 1, 0
     while True:
         value += 1
         write(store, 0, value)
-        if steps_of(lambda: store.publish(0), monkeypatch, stop_before=crashes) >= 0:
+        if steps_of(lambda: store.publish(0), stop_before=crashes) >= 0:
             break
         ImageStore.open(store.path).publish(0)
         assert live(store, 0) == everywhere(value), f"after a crash at step {crashes}"
@@ -169,16 +217,14 @@ def test_a_crash_at_any_step_is_made_good(store: ImageStore, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("disk")
-def test_who_writes_next_completes_what_a_crash_left_half_replaced(
-    store: ImageStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_writes_next_completes_what_a_crash_left_half_replaced(store: ImageStore) -> None:
     store.write_tracks(0, {1: 1})
     store.publish_tracks(0)
     track, crashes = 1, 0
     while True:
         track += 1
         store.write_tracks(0, {1: track})
-        if steps_of(lambda: store.publish_tracks(0), monkeypatch, stop_before=crashes) >= 0:
+        if steps_of(lambda: store.publish_tracks(0), stop_before=crashes) >= 0:
             break
         again = ImageStore.open(store.path)
         if crashes % 3 == 0:
@@ -196,9 +242,7 @@ def test_who_writes_next_completes_what_a_crash_left_half_replaced(
 
 
 @pytest.mark.usefixtures("disk")
-def test_a_version_that_waits_is_not_shown_because_another_was_interrupted(
-    store: ImageStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_that_waits_is_not_shown_because_another_was_interrupted(store: ImageStore) -> None:
     for track in (5, 6):
         store.write_tracks(0, {1: track})
         if track == 5:
@@ -206,7 +250,7 @@ def test_a_version_that_waits_is_not_shown_because_another_was_interrupted(
     write(store, 0, 2)  # whole, but never committed
     crashes = 0
     while store._visible.interrupted() is None:
-        assert steps_of(lambda: store.publish_tracks(0), monkeypatch, stop_before=crashes) < 0
+        assert steps_of(lambda: store.publish_tracks(0), stop_before=crashes) < 0
         crashes += 1
     ImageStore.open(store.path).sweep()
     assert store._visible.interrupted() is None
@@ -268,33 +312,33 @@ def test_what_was_read_while_another_version_came_is_read_again(
     assert reads == [{1, 2}, {2}], "the first read is a mixture, which nobody may see"
 
 
-def read_on(path: str, stop: Any, rounds: Any, torn: Any) -> None:
-    """Read like a client of ours while versions change: labels must be of one version."""
-    store = ImageStore.open(path)
-    while not stop.is_set():
-        torn.value += len(np.unique(store.labels(0))) != 1
-        rounds.value += 1
+@pytest.mark.usefixtures("disk")
+@pytest.mark.parametrize("between", [1, 3, 1000])
+def test_a_reader_never_gets_a_mixture(store: ImageStore, monkeypatch: pytest.MonkeyPatch, between: int) -> None:
+    """A read begins at each step of a replacement, and so many steps go by between its two chunks."""
+    monkeypatch.setattr("storage.omezarr.image_store._TRIES", 1)
+    monkeypatch.setattr("storage.omezarr.image_store._PAUSE_S", 0.0)
+    real = GrowingPyramid.read
 
+    def read(self: GrowingPyramid, t: int, c: int | None, z: slice) -> np.ndarray:
+        first = real(self, t, c, slice(0, 8))
+        replacing.go(between)
+        return np.concatenate([first, real(self, t, c, slice(8, SIZE[2]))])
 
-def test_a_reader_never_gets_a_mixture(store: ImageStore) -> None:
-    context = multiprocessing.get_context("spawn")
-    stop, rounds, torn = context.Event(), context.Value("i", 0), context.Value("i", 0)
-    reader = context.Process(target=read_on, args=(str(store.path), stop, rounds, torn))
-    reader.start()
-    value, seen = 1, 0
-    while (rounds.value < 60 or value < 10) and reader.is_alive():
-        if rounds.value == seen:  # one version for each read at most: it is replaced while that is under way
-            time.sleep(0.002)
-            continue
-        seen = rounds.value
-        value += 1
-        write(store, 0, value)
-        store.publish(0)
-    stop.set()
-    reader.join(60)
-    assert reader.exitcode == 0
-    assert value > 5
-    assert torn.value == 0
+    monkeypatch.setattr(GrowingPyramid, "read", read)
+    begin, over = 0, False
+    while not over:
+        store.write_timepoint(0, None, volume(begin + 2))
+        replacing = Slowly(lambda: ImageStore.open(store.path).publish(0))
+        with before_each_change(replacing.halt):
+            replacing.go(begin)
+            over = replacing.over
+            with suppress(StorageError):  # it says that it is being replaced
+                assert len(np.unique(store.labels(0))) == 1, f"at step {begin}"
+            replacing.end()
+        begin += 1
+    assert set(np.unique(store.labels(0))) == {begin + 1}
+    assert begin > 5
 
 
 def test_a_store_of_an_earlier_reading_gives_way_to_one_of_the_next(store: ImageStore, tmp_path: Path) -> None:

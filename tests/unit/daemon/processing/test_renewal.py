@@ -263,6 +263,15 @@ def test_a_source_that_changes_during_the_replay_is_waited_for(lived: Play, tmp_
     lived.change(2)
     lived.until(lambda: bool(lived.loop._books.replayed))
     lived.change(2)
+    seen: set[tuple[int, int]] = set()
+
+    def done() -> bool:
+        seen.update(lived.rows("SELECT sum(t = 2), sum(track_id) FROM nuclei"))
+        return lived.all_are(TimepointState.DONE)
+
+    lived.until(done)
+    assert len(seen) == 2, "readers see the former nuclei and tracks, or the newest"
+    assert {nuclei for nuclei, _ in seen} == {4, 6}
     lived.to_the_end()
     assert len(lived.given(ReplayTask)) == 2
     assert lived.result() == in_order(tmp_path / "other", lived.versions)
