@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.errors import ConfigError, DaemonError, UsageError
-from daemon.output import complain, say_no_more
+from daemon.output import complain, silence
 from storage.version import nusetd_version
 
 # Name of the command -> module under daemon.commands, and the line that `nusetd --help` shows.
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("nusetd: stopped from the keyboard.")
         return 130
     except BrokenPipeError:  # the reader of our results has seen enough, as with `nusetd nuclei 1 | head`
-        say_no_more()
+        silence(sys.stdout)
         return 0
     except _own_errors() as error:
         complain(f"nusetd: {error}")
@@ -84,10 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Have all three standard streams, so that files and pipes get no number of theirs; nobody reads what is said."""
+    """Have all three standard streams, so that files and pipes get no number of theirs, here and in processes that are
+    started; nobody reads what is said."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for as long as we live
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from daemon.plain_text import shown
 
@@ -29,24 +29,27 @@ def say_or_go_on(text: str) -> None:
         say(text)
         sys.stdout.flush()
     except OSError as error:
-        say_no_more()
+        silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
             complain(f"Standard output cannot be written ({error.strerror}): files are written, and no longer named.")
 
 
-def say_no_more() -> None:
-    """Let everything else that is said to standard output vanish, also what waits to be written at the end."""
+def silence(stream: TextIO) -> None:
+    """Let everything else that is said to a stream vanish, also what waits to be written at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def complain(text: str, lines: bool = False) -> None:
     """One line for the person at the terminal, to standard error; several only where `lines` says so.
 
-    A name with a line's end forges no line of its own.
+    A name with a line's end forges no line of its own. Where nobody can read it, the command goes on.
     """
-    sys.stderr.write(shown(text, allowed="\n\t" if lines else "") + "\n")
+    try:
+        sys.stderr.write(shown(text, allowed="\n\t" if lines else "") + "\n")
+    except OSError:
+        silence(sys.stderr)
 
 
 def write_table(table: pd.DataFrame, form: str, brief: Sequence[str] = ()) -> None:

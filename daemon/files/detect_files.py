@@ -16,7 +16,7 @@ from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.work import Hears, Remark, Share
 from daemon.files.whole_file import whole
-from daemon.processing.workers.graphics import choose, shared_out
+from daemon.processing.engine_factory import compute_on
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
@@ -70,7 +70,7 @@ class DetectWork:
     def begin(self, share: Share) -> Detecting:
         """Load both networks."""
         o, engine = self.options, self.options.engine
-        choose(share.graphics or shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
+        compute_on(engine, share.graphics)
         from nuset_engine.events import EventDetector
 
         threads, runtime = share.threads, engine.runtime

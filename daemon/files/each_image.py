@@ -10,7 +10,8 @@ from pathlib import Path
 
 from daemon.errors import DaemonError
 from daemon.files.sharing.hearing import Hearing
-from daemon.files.sharing.outcomes import ended_by_signal, outcomes
+from daemon.files.sharing.outcomes import outcomes
+from daemon.files.sharing.signals import ended_by_signal
 from daemon.files.sharing.work import Share, Work
 from daemon.files.whole_file import remove_unfinished
 from daemon.output import complain, say_or_go_on
@@ -67,13 +68,18 @@ def targets(images: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
     found = {image: output / f"{image.stem}{suffix}" for image in images}
     if len(set(found.values())) < len(found):
         raise DaemonError("Two images have the same name, so their results would too: write them into two folders.")
+    _make_writable(output)
+    return found
+
+
+def _make_writable(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DaemonError(f"{output} cannot be made ({error.strerror}): choose another --output.") from error
     try:
         with tempfile.TemporaryFile(dir=output):
-            return found
+            pass
     except OSError as error:
         raise DaemonError(f"{output} cannot be written ({error.strerror}): choose another --output.") from error
 

@@ -15,8 +15,9 @@ from daemon.configuration.service_config import EngineConfig
 from daemon.errors import DaemonError, UsageError
 from daemon.files.other_systems import ENGINE, OtherSystem
 from daemon.files.sharing.hearing import Hearing
-from daemon.files.sharing.outcomes import ended_by_signal, outcomes
+from daemon.files.sharing.outcomes import outcomes
 from daemon.files.sharing.shares import shares
+from daemon.files.sharing.signals import ended_by_signal
 from daemon.files.sharing.team import ImageProcessDiedError
 from daemon.files.sharing.work import Hears, Share
 from daemon.files.whole_file import remove_unfinished, whole

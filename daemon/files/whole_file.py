@@ -5,35 +5,50 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PART = re.compile(r"\.(.+)\.(\d+)\.part")
+_PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part")
 
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
-    """Give where to write a file, which comes to its place when all is written; otherwise nothing of it is left.
+    """Give where to write a file, which comes to its place when all is on the disk; otherwise nothing of it is left.
 
     Another process that writes the same file at the same time writes its own, and the last one stays.
     """
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    unfinished = part_of(target)
     try:
         yield unfinished
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
+def part_of(target: Path) -> Path:
+    """Where this process writes a file: the name says which process of which computer."""
+    return target.with_name(f".{target.name}.{os.getpid()}-{_computer()}.part")
+
+
+def _computer() -> str:
+    return f"{zlib.crc32(os.fsencode(socket.gethostname())):08x}"
+
+
 def remove_unfinished(targets: Iterable[Path]) -> None:
-    """Remove what processes that were killed left of these files; those that still write are left alone."""
+    """Remove what killed processes of this computer left of these files; of others nobody knows whether they write."""
     wanted = set(targets)
     for folder in {target.parent for target in wanted}:
         with contextlib.suppress(OSError):  # of a disk that is gone nothing can be removed
             for path in folder.glob(".*.part"):
                 part = _PART.fullmatch(path.name)
-                if part is not None and folder / part[1] in wanted and not _lives(int(part[2])):
+                if part is None or folder / part[1] not in wanted or part[3] != _computer():
+                    continue
+                if not _lives(int(part[2])):
                     path.unlink(missing_ok=True)
 
 

@@ -90,7 +90,12 @@ def make_segmenter(
     return factory(weights=weights, params=params, threads=threads, **asked)
 
 
+def compute_on(engine: EngineConfig, graphics: Graphics | None) -> None:
+    """Have this process compute on the card that is given; None: on what a configuration names for one process."""
+    choose(graphics or shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
+
+
 def segmenter_of(engine: EngineConfig, params: SegmentationParams, graphics: Graphics | None = None) -> StackSegmenter:
     """The segmenter that a configuration names, with these parameters, in this process; on the card that is given."""
-    choose(graphics or shared_out(engine.device, 1, engine.gpu_memory_gb)[0])
+    compute_on(engine, graphics)
     return make_segmenter(load_factory(engine.factory), located(engine.weights), params, engine.threads, engine.runtime)

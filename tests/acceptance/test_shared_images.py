@@ -28,6 +28,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from daemon.files.whole_file import part_of
+
 OUT = Path(os.environ["NUSETD_TEST_OUT"])
 
 class Mischief:
@@ -39,7 +41,7 @@ class Mischief:
     def segment_stack(self, planes, statistics=None, progress=None):
         what = int(planes[0][0, 0])
         if what in (7, 9):
-            (OUT / f".image{int(planes[0][0, 1])}.labels.tif.{os.getpid()}.part").touch()
+            part_of(OUT / f"image{int(planes[0][0, 1])}.labels.tif").touch()
         until = time.monotonic() + 5
         while what == 6 and time.monotonic() < until and not (OUT / "image1.labels.tif").exists():
             time.sleep(0.02)
@@ -145,6 +147,17 @@ def test_who_reads_the_names_of_files_may_go(tmp_path: Path, mischief: str, work
         done = subprocess.run(shell, env={**environment(), **more}, stderr=subprocess.PIPE, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert len(os.listdir(out)) == 3
+
+
+def test_who_reads_what_is_said_may_go(tmp_path: Path, mischief: str) -> None:
+    """As with `2>&1 | head -1`: what fails is told by the exit code, and the others are done."""
+    paths = images(tmp_path / "images", [100, 100])
+    paths[0].write_bytes(b"no TIFF")
+    command = [sys.executable, "-m", "daemon.cli", "segment", *map(str, paths), "--output", str(tmp_path / "labels")]
+    more = {"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])}
+    shell = ["bash", "-o", "pipefail", "-c", shlex.join([*command, "--engine", mischief]) + " 2>&1 | true"]
+    assert subprocess.run(shell, env={**environment(), **more}, check=False).returncode == 1
+    assert os.listdir(tmp_path / "labels") == ["image1.labels.tif"]
 
 
 def test_an_engine_that_is_not_there_is_said_once(tmp_path: Path) -> None:

@@ -150,8 +150,11 @@ def test_a_wrong_configuration_reaches_the_journal_as_errors_a_line_each(tmp_pat
 
 
 def test_closed_standard_streams_do_no_harm() -> None:
-    """As programs without a terminal start others: what is opened next must not get their numbers."""
-    words = "import os, sys; from daemon import cli; cli._open_what_is_closed(); print(1); print(2, file=sys.stderr)"
-    line = f'"{sys.executable}" -c "{words}; os.write(3, str(os.open(os.devnull, 0) > 2).encode())" 3>&1 <&- >&- 2>&-'
+    """As programs without a terminal start others: what is opened next, also in a child, gets none of their numbers."""
+    words = "import os, subprocess, sys; from daemon import cli; cli._open_what_is_closed(); "
+    words += "print(1); print(2, file=sys.stderr); own = os.open(os.devnull, 0) > 2; "
+    child = "'import os; [os.fstat(number) for number in range(3)]'"
+    words += f"child = subprocess.run([sys.executable, '-S', '-c', {child}]).returncode"
+    line = f'"{sys.executable}" -c "{words}; os.write(3, str((own, child)).encode())" 3>&1 <&- >&- 2>&-'
     done = subprocess.run(["bash", "-c", line], stdout=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "True")
+    assert (done.returncode, done.stdout) == (0, "(True, 0)")

@@ -173,3 +173,12 @@ def test_who_reads_the_names_of_files_may_go(
     assert capfd.readouterr().err == (
         "Standard output cannot be written (No space left on device): files are written, and no longer named.\n"
     )
+
+
+def test_a_complaint_that_nobody_can_read_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w", buffering=1) as pipe:
+        monkeypatch.setattr(sys, "stderr", pipe)
+        for _ in range(2):
+            complain("image.tif is no TIFF")
