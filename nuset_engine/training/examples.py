@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,8 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
     note(f"{len(train)} images to train on, {len(validate)} to validate on")
-    load = _event_loader(config) if config.mode == "events" else _loader(config)
+    used = {name: pairs[name][0] for name in (*train, *validate)}
+    load = _event_loader(config, used, note) if config.mode == "events" else _loader(config)
     return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
 
 
@@ -81,19 +82,33 @@ def _measure(weights: str) -> Callable[[PlaneYX], float]:
     return measured
 
 
-def _event_loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
-    """Loads images of rare events; how large the nuclei in them are, the shipped weights say."""
+def _event_loader(
+    config: TrainingConfig, images: Mapping[str, Path], note: Callable[[str], None]
+) -> Callable[[str, Path, Path], Example]:
+    """Loads images of rare events; how large the nuclei in them are, the shipped weights say.
+
+    A slice may hold a nucleus or two that these weights do not make out: it is taken to be like the others.
+    """
     from nuset_engine.segment import Segmenter
 
     segmenter = Segmenter()
+    known = {name: segmenter.statistics([grey(read_image(image))]) for name, image in images.items()}
+    sizes = [one.diameter_px for one in known.values() if not one.is_blank]
+    if not sizes:
+        raise EngineError("No nucleus can be made out in any image, so their scale is unknown; give images of nuclei.")
+    usual = float(np.median(sizes))
+    blank = [name for name, one in known.items() if one.is_blank]
+    if blank:
+        note(
+            f"no nucleus can be made out in {', '.join(blank[:3])}{' and others' * (len(blank) > 3)} "
+            f"({len(blank)} of {len(known)} images): shown as if nuclei were as large as in the others, {usual:.0f} px"
+        )
 
     def load(name: str, image: Path, labels: Path) -> Example:
-        plane = grey(read_image(image))
-        known = segmenter.statistics([plane])
-        if known.is_blank:
-            raise EngineError(f"{name}: no nucleus can be made out, so its scale is unknown; remove the image.")
-        bright = -plane.astype(np.float32) if known.inverted else plane
-        return make_event_example(name, bright, read_image(labels), known.diameter_px, _seen(config, labels))
+        plane, mine = grey(read_image(image)), known[name]
+        bright = -plane.astype(np.float32) if mine.inverted else plane
+        size = usual if mine.is_blank else mine.diameter_px
+        return make_event_example(name, bright, read_image(labels), size, _seen(config, labels))
 
     return load
 

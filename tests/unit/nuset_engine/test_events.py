@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skimage.io import imsave
 from skimage.measure import regionprops
 
 from nuset_engine.errors import EngineError
@@ -18,6 +19,7 @@ from nuset_engine.synthetic.shapes import crowd
 from nuset_engine.training.augment import AugmentParams, random_warp
 from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.event_images import event_examples, make_event_example
+from nuset_engine.training.examples import load_examples
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights
 from nuset_engine.training.trainer import TrainingConfig, train
 
@@ -121,6 +123,30 @@ def test_nothing_is_learned_where_nobody_knows_of_events(tmp_path: Path) -> None
     with pytest.raises(EngineError, match="export them again"):
         make_event_example("rare", labels * 100.0, labels, 24.0, seen[:-1])
     TrainingConfig(tmp_path, tmp_path, tmp_path / "x.npz", tmp_path, mode="events")
+
+
+def test_an_image_without_a_nucleus_that_can_be_made_out_is_shown_as_the_others(tmp_path: Path) -> None:
+    """A slice near the end of a mitosis shows little else; the program writes such ones itself."""
+    part = mitotic_slices(np.random.default_rng(1))[1]
+    nuclei = 100 + 1000 * (part.image - part.image.min()) / np.ptp(part.image)
+    noise = np.random.default_rng(0).normal(100, 1, part.image.shape)
+    events = np.zeros(part.image.shape, np.int32)
+    events[40:50, 40:50] = 1
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name, image, labels in (("some", nuclei, part.events), ("none", noise, events)):
+        imsave(tmp_path / "images" / f"{name}.tif", image.astype(np.uint16), check_contrast=False)
+        imsave(tmp_path / "labels" / f"{name}.tif", labels.astype(np.int32), check_contrast=False)
+    where = TrainingConfig(tmp_path / "images", tmp_path / "labels", tmp_path / "x.npz", mode="events", validation=0)
+    said: list[str] = []
+    examples, _ = load_examples(where, said.append)
+    sizes = {example.name: example.diameter_px for example in examples}
+    assert sizes["none"] == pytest.approx(sizes["some"], rel=0.05)
+    assert any("no nucleus can be made out in none (1 of 2 images)" in one for one in said)
+    for folder in ("images", "labels"):
+        (tmp_path / folder / "some.tif").unlink()
+    with pytest.raises(EngineError, match="No nucleus can be made out in any image"):
+        load_examples(where, said.append)
 
 
 def test_events_of_other_shape_than_the_image_are_refused() -> None:
