@@ -78,6 +78,12 @@ def test_of_two_sets_each_is_read_as_it_can_be(machine: Path, tmp_path: Path) ->
     found = choice.read_by(stored(tmp_path, "mine", b"twin", single_planes="planes"), AUTO)
     assert found.single_planes is not None
     assert (found.runtime, found.single_planes.runtime) == (OPENVINO, TENSORFLOW)
+    (machine / "cpuinfo").write_text(BFLOAT)
+    quicker = choice.read_by(find_weights(found.path), AUTO)
+    assert quicker.single_planes is not None
+    assert (quicker.runtime, quicker.single_planes.runtime) == (OPENVINO, BFLOAT16)
+    assert quicker.single_planes.name == "planes.bfloat16"
+    assert quicker.sha256 != found.sha256
 
 
 def test_without_instructions_for_bytes_auto_is_float32_and_openvino_is_refused(

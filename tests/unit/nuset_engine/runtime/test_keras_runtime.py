@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nuset_engine.network import keras
+from nuset_engine.network import build_network, computing_in, keras
+from nuset_engine.runtime.folding import load_folded
 from nuset_engine.runtime.keras_runtime import KerasNetwork
 from nuset_engine.runtime.names import BFLOAT16
 from nuset_engine.weights import WeightsInfo
@@ -23,6 +24,24 @@ def test_bfloat16_is_nearly_float32(small: WeightsInfo) -> None:
         difference = np.abs(one - other)
         assert 0 < difference.max() < 0.1 * np.ptp(one)
         assert difference.mean() < 0.01 * np.ptp(one)
+
+
+def test_float32_stays_so_while_something_else_is_built_in_bfloat16(small: WeightsInfo) -> None:
+    with computing_in("bfloat16"):
+        network = load_folded(small)
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+def test_a_fault_while_bfloat16_is_built_leaves_float32_behind(small: WeightsInfo) -> None:
+    def build(*sizes: object, folded: bool = False, **more: object) -> keras.Model:
+        if folded:
+            assert keras.config.dtype_policy().name == "mixed_bfloat16"
+            raise MemoryError
+        return build_network(*sizes, **more)  # type: ignore[arg-type]
+
+    with pytest.raises(MemoryError):
+        KerasNetwork(replace(small, runtime=BFLOAT16), build=build)  # type: ignore[arg-type]
+    assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize(("gigabytes", "megabytes"), [(4.0, 4096), (0.5, 512)])
