@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from nuset_engine.arrays import InputsNYXC, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.models.base import Model
 from nuset_engine.models.losses import total_loss
@@ -18,7 +17,7 @@ from nuset_engine.models.nuset import Nuset
 from nuset_engine.models.registry import model_named, model_of
 from nuset_engine.network import Architecture, computing_in, keras, ops
 from nuset_engine.training.config import TrainingConfig
-from nuset_engine.training.dataset import batches
+from nuset_engine.training.dataset import Batch, CropSampler, batches
 from nuset_engine.training.examples import judged_images, load_examples, samplers
 from nuset_engine.training.history import plot_history, record
 from nuset_engine.training.score_fit import MOST_IMAGES, fitted_shift, shift_scores
@@ -80,6 +79,7 @@ class Run:
         self._start = network.get_weights()
         optimizer.build(self.trainer.trainable_variables)
         self.step, self.best, self.seconds = 0, float("inf"), 0.0
+        self.validated = True  # as far as it came, if it was to be
         self.state_path = config.output.with_suffix(".resume.npz")
         self.history_path = config.output.with_suffix(".history.csv")
 
@@ -106,7 +106,7 @@ class Run:
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._state())}
         partial = self.state_path.with_suffix(".partial")
         with partial.open("wb") as file:
-            progress = np.array([self.step, self.best, self.seconds])
+            progress = np.array([self.step, self.best, self.seconds, self.validated])
             np.savez(file, allow_pickle=False, progress=progress, recipe=np.array(json.dumps(self._asked())), **arrays)
         partial.replace(self.state_path)
 
@@ -121,8 +121,9 @@ class Run:
                 raise EngineError(f"{self.state_path} is of another network; remove it to train from the start.")
             for index, variable in enumerate(self._state()):
                 variable.assign(stored[f"v{index}"])
-            step, self.best, self.seconds = (float(v) for v in stored["progress"])
+            step, self.best, self.seconds, *validated = (float(v) for v in stored["progress"])
         self.step = int(step)
+        self.validated = validated != [0.0]  # older ones do not say it
         return True
 
     def averaged(self) -> keras.Model:
@@ -144,7 +145,7 @@ class Run:
         return copy
 
 
-def _validation_loss(run: Run, network: keras.Model, crops: list[tuple[InputsNYXC, list[TensorF32]]]) -> float:
+def _validation_loss(run: Run, network: keras.Model, crops: list[Batch]) -> float:
     """Mean total loss over fixed crops."""
     values = []
     for inputs, targets in crops:
@@ -222,12 +223,13 @@ def train(
         note(f"continuing at step {run.step} of {config.steps}")
     tell("begins", step=run.step, steps=config.steps, images=len(examples), validated_on=[e.name for e in validation])
     sampler, fixed = samplers(config, run.step, examples, validation, run.model)
-    left = max(0, config.steps - run.step)
     count = min(64, 8 * len(validation)) if examples else 8 * config.batch_size
-    crops = [fixed.batch(config.batch_size) for _ in range(1 + count // config.batch_size if left else 0)]
+    crops = _drawn(fixed, config.batch_size, count) if run.step < config.steps or not run.validated else []
+    if not run.validated:  # it was killed at that
+        _keep_if_best(run, crops)
     began = time.monotonic() - run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=not progress)
-    for inputs, targets in batches(sampler, config.batch_size, left):
+    for inputs, targets in batches(sampler, config.batch_size, max(0, config.steps - run.step)):
         run.optimizer.learning_rate = rate_at(run.step, config)
         logs = run.trainer.train_on_batch(run.model.inputs(inputs, targets), targets, return_dict=True)
         run.step += 1
@@ -245,6 +247,11 @@ def train(
     plot_history(run.history_path)
     tell("trained", step=run.step, best=run.best)
     return find_weights(config.output)
+
+
+def _drawn(sampler: CropSampler, size: int, count: int) -> list[Batch]:
+    """More than so many crops, in whole batches."""
+    return [sampler.batch(size) for _ in range(1 + count // size)]
 
 
 def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
@@ -271,11 +278,31 @@ def _mean_loss(logs: dict[str, Any], parts: Sequence[str]) -> float:
     return float(total_loss({name: float(np.asarray(logs[name])) for name in parts}))
 
 
-def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs: dict[str, Any], tell: Tell) -> str:
-    """Validate the averaged weights, keep them if they are the best, save the state; a sentence about it."""
-    run.save_state()  # first of all: validation takes a while, and who asks for a stop may lose patience
+def _keep_if_best(run: Run, crops: list[Batch]) -> tuple[float, bool]:
+    """Validate the averaged weights, and keep them if they are the best; the loss, and whether they are."""
     averaged = run.averaged()
     loss = _validation_loss(run, averaged, crops)
+    better = loss <= run.best
+    if better:
+        run.best = loss
+        manifest = {
+            MODEL: run.model.name,
+            "architecture": run.architecture.as_dict(),
+            "recipe": run.config.recipe(),
+            "scores": {"validation_loss": loss, "step": run.step, "seconds": round(run.seconds)},
+            "backend": keras.backend.backend(),
+        }
+        save_weights(averaged, run.config.output, manifest)
+    run.validated = True
+    run.save_state()
+    return loss, better
+
+
+def _checkpoint(run: Run, crops: list[Batch], logs: dict[str, Any], tell: Tell) -> str:
+    """Save the state, validate, and record both; a sentence about it."""
+    run.validated = False
+    run.save_state()  # first of all: validation takes a while, and who asks for a stop may lose patience
+    loss, better = _keep_if_best(run, crops)
     parts = {name: float(np.asarray(logs[name])) for name in run.model.parts}
     rate = rate_at(run.step - 1, run.config)
     total = float(total_loss(parts))
@@ -290,18 +317,6 @@ def _checkpoint(run: Run, crops: list[tuple[InputsNYXC, list[TensorF32]]], logs:
             "validation_loss": loss,
         },
     )
-    better = loss <= run.best
-    if better:
-        run.best = loss
-        manifest = {
-            MODEL: run.model.name,
-            "architecture": run.architecture.as_dict(),
-            "recipe": run.config.recipe(),
-            "scores": {"validation_loss": loss, "step": run.step, "seconds": round(run.seconds)},
-            "backend": keras.backend.backend(),
-        }
-        save_weights(averaged, run.config.output, manifest)
-    run.save_state()
     run.trainer.reset_metrics()
     values = {"loss": total, "validation_loss": loss, "best": run.best, "kept": better, "seconds": run.seconds}
     tell("validated", step=run.step, **values, parts=parts)

@@ -203,6 +203,22 @@ def test_the_recipe_names_the_images_without_anybodys_path(folder: Path, monkeyp
     assert str(folder.parent) not in str(given)
 
 
+def test_a_run_that_was_killed_at_its_last_validation_is_validated_by_the_next_call(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what was learned last would count for nothing, and of a short run nothing would be left."""
+    settings = config(folder, tmp_path / "mine.npz", steps=1)
+    run = prepare(settings)
+    run.step, run.validated = 1, False
+    run.save_state()
+    losses = iter([0.5])
+    monkeypatch.setattr(trainer, "_validation_loss", lambda *_: next(losses))
+    monkeypatch.setattr(trainer, "plot_history", lambda _: None)
+    for _ in range(2):
+        scores = train(settings).manifest["scores"]
+        assert (scores["step"], scores["validation_loss"]) == (1, 0.5)
+
+
 def test_the_recipe_says_how_many_images_were_left_out_beforehand(folder: Path) -> None:
     apart = folder / "held-out" / "images"
     apart.mkdir(parents=True)
