@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import signal
@@ -92,12 +93,18 @@ def test_its_process_lets_everybody_go_first_and_ends_with_the_page(lab: Lab) ->
     with live_page(lab.database) as page:
         ended(page, asked(page, t=0, settings={"volume.max_diameter_um": 1.0})["id"])
         [folder], [pid] = _folders() - folders, _pids() - pids
-        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19  # as whoever waits for a gap of the service has it, too
+        assert _disk_class(pid) == "idle"
     until = time.monotonic() + 20
     while (folder.exists() or Path(f"/proc/{pid}").exists()) and time.monotonic() < until:
         time.sleep(0.1)
     assert not folder.exists()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def _disk_class(pid: int) -> str:
+    number = {"x86_64": 252, "aarch64": 31}[os.uname().machine]  # ioprio_get, for which there is no function
+    return ("none", "real time", "best effort", "idle")[ctypes.CDLL(None).syscall(number, 1, pid) >> 13]
 
 
 def _folders() -> set[Path]:
