@@ -93,7 +93,8 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
         try:
             read_by(weights, engine.runtime)
         except (EngineError, OSError) as error:
-            yield Fault(("engine", "runtime"), f"runtime = {engine.runtime!r}: {error}")
+            value, said = f"runtime = {engine.runtime!r}", str(error)
+            yield Fault(("engine", "runtime"), said if said.startswith(value) else f"{value}: {said}")
         return
     module = engine.factory.partition(":")[0]
     try:

@@ -10,6 +10,9 @@ import pytest
 from daemon import cli
 from daemon.configuration import config, machine
 from daemon.configuration.machine import machine_faults
+from nuset_engine.errors import EngineError
+from nuset_engine.runtime import choice
+from nuset_engine.weights import Int8File
 
 
 def sentences(tmp_path: Path, more: str = "", watched: str = "in", output: str = "out") -> list[str]:
@@ -22,6 +25,22 @@ def sentences(tmp_path: Path, more: str = "", watched: str = "in", output: str =
 
 def test_a_right_configuration_has_none(tmp_path: Path) -> None:
     assert sentences(tmp_path, '[alerts]\ncommand = ["sh"]\n') == []
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "tensorflow-bfloat16"])
+def test_a_runtime_that_cannot_be_had_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    monkeypatch.setattr(choice, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(choice, "DEVICES", tmp_path)
+    (sentence,) = sentences(tmp_path, f'[engine]\nruntime = "{runtime}"\n')
+    assert sentence.startswith(f"runtime = '{runtime}' cannot be had: ")
+    assert sentence.count("runtime = ") == 1
+    monkeypatch.setattr(Int8File, "check", lambda self: (_ for _ in ()).throw(EngineError("It is damaged.")))
+    (tmp_path / "cpuinfo").write_text("flags : avx2 avx_vnni amx_bf16\n")
+    damaged = [f"runtime = '{runtime}': It is damaged."] if runtime == "openvino" else []
+    assert sentences(tmp_path, f'[engine]\nruntime = "{runtime}"\n') == damaged
 
 
 def test_a_watched_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
