@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 from lab import ENGINE, Lab, nusetd, stack, write_stack
 
@@ -78,6 +79,7 @@ def test_content_decides_what_is_done_again(new_lab: Maker) -> None:
     assert lab.states() == ["complete", "complete"]
 
 
+@pytest.mark.long  # processes crash; `.ci/run` runs it once
 def test_a_hostile_file_costs_process_one_file(tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
