@@ -34,6 +34,7 @@ def test_a_runtime_that_cannot_be_had_is_named_once(
     (tmp_path / "cpuinfo").write_text("flags : avx2\n")
     monkeypatch.setattr(choice, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(choice, "DEVICES", tmp_path)
+    monkeypatch.setattr(choice, "find_spec", lambda name: object())
     (sentence,) = sentences(tmp_path, f'[engine]\nruntime = "{runtime}"\n')
     assert sentence.startswith(f"runtime = '{runtime}' cannot be had: ")
     assert sentence.count("runtime = ") == 1
