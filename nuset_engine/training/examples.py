@@ -13,7 +13,7 @@ from nuset_engine.arrays import MaskYX, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.models.base import Model
 from nuset_engine.planes.colour import grey
-from nuset_engine.training.augment import AUGMENTATIONS
+from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import (
     CropSampler,
@@ -113,6 +113,16 @@ def _event_loader(
     return load
 
 
+def augmentation_of(config: TrainingConfig, strength: str) -> AugmentParams:
+    """How much the crops of a run are changed.
+
+    Events are always normalised by the whole image, as `EventDetector` does: their labels are no foreground, and crops
+    that are normalised by an event would tell that there is one.
+    """
+    usual = replace(AUGMENTATIONS[strength], dimmed_chance=config.dimmed)
+    return replace(usual, coarse_chance=1.0) if config.mode == "events" else usual
+
+
 def samplers(
     config: TrainingConfig,
     step: int,
@@ -121,11 +131,8 @@ def samplers(
     model: Model | None = None,
 ) -> list[CropSampler]:
     """Endless crops to train on from `step` on, and the fixed ones to validate on."""
-    events = config.mode == "events"
-    render = event_examples if events else synthetic_examples
-    augment = replace(AUGMENTATIONS[config.augmentation], dimmed_chance=config.dimmed)
-    if events:
-        augment = replace(augment, coarse_chance=1.0)
+    render = event_examples if config.mode == "events" else synthetic_examples
+    augment = augmentation_of(config, config.augmentation)
     share = 0.0 if validation else config.synthetic_share
     draw = partial(CropSampler, crop_px=config.crop_px, augment=augment, render=render, model=model)
     return [

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,6 @@ from nuset_engine.planes.normalize import foreground_statistics
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
-from nuset_engine.training.augment import AUGMENTATIONS
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import (
     SHOWN_AS_SLICE,
@@ -47,9 +46,10 @@ from nuset_engine.training.dataset import (
     read_image,
 )
 from nuset_engine.training.event_images import event_examples
+from nuset_engine.training.examples import augmentation_of
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
-from nuset_engine.training.words import MODES, OPTIMIZERS, PRECISIONS
+from nuset_engine.training.words import AUGMENTATION, MODES, OPTIMIZERS, PRECISIONS
 from nuset_engine.weights import MODEL, save_weights
 
 SHARES = {
@@ -125,8 +125,8 @@ class Mixture:
         self._steps, self._size = config.steps, config.batch_size
         self._mild_from, self._shares = mild_from, SHARES[config.mode]
         self._draw: dict[str, dict[str, CropSampler]] = {}
-        for strength, usual in AUGMENTATIONS.items():
-            draw = partial(CropSampler, crop_px=config.crop_px, augment=replace(usual, dimmed_chance=config.dimmed))
+        for strength in AUGMENTATION:
+            draw = partial(CropSampler, crop_px=config.crop_px, augment=augmentation_of(config, strength))
             real = {
                 name: draw(found, config.seed + i, synthetic_share=0.0)
                 for i, (name, found) in enumerate(sources.items(), 1)

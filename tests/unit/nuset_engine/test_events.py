@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from nuset_engine.synthetic.shapes import crowd
 from nuset_engine.training.augment import AugmentParams, random_warp
 from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.event_images import event_examples, make_event_example
-from nuset_engine.training.examples import load_examples
+from nuset_engine.training.examples import augmentation_of, load_examples
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights
 from nuset_engine.training.trainer import TrainingConfig, train
+from nuset_engine.training.words import AUGMENTATION
 
 
 def test_attention_is_largest_on_events_and_fades_with_a_diameter() -> None:
@@ -108,6 +110,17 @@ def test_nuclei_of_synthetic_events_are_as_large_as_the_engine_measures_them() -
     examples = event_examples(np.random.default_rng(0), SyntheticParams())
     assert [e.diameter_px for e in examples] == pytest.approx([np.median(sections)] * len(parts))
     assert examples[0].diameter_px < 0.9 * parts[0].diameter_px, "sections are smaller than nuclei are in 3D"
+
+
+@pytest.mark.parametrize("strength", AUGMENTATION)
+def test_no_crop_of_events_is_normalised_by_its_labels(tmp_path: Path, strength: str) -> None:
+    """The detector normalises by the whole image; by its labels, how bright a crop is would tell of an event."""
+    config = TrainingConfig(None, None, tmp_path / "x.npz", mode="events", dimmed=0.2)
+    assert (augmentation_of(config, strength).coarse_chance, augmentation_of(config, strength).dimmed_chance) == (
+        1,
+        0.2,
+    )
+    assert augmentation_of(replace(config, mode="nuclei"), strength).coarse_chance < 0.5
 
 
 def test_nothing_is_learned_where_nobody_knows_of_events(tmp_path: Path) -> None:
