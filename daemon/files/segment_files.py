@@ -89,9 +89,8 @@ class Segmenting:
         image, target = wanted
         self.report.starts(image, tell)
         labels = _labels(image, self.options, self.segmenter, self.report, tell)
-        self.report.write(image)
-        write_labels(target, labels)
-        self.report.done(image, target)
+        with self.report.written(image, target):
+            write_labels(target, labels)
 
 
 def write_labels(path: Path, labels: Labels) -> None:

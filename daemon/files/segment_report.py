@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,24 +75,22 @@ class SegmentReport:
             self._slice = int(np.argmax([np.count_nonzero(plane) for plane in volume.labels]))
             self._picture = picture(np.asarray(planes[self._slice]), volume.labels[self._slice])
 
-    def write(self, image: Path) -> None:
-        """Write what is known of an image that is segmented."""
+    @contextmanager
+    def written(self, image: Path, target: Path) -> Iterator[None]:
+        """Write what is known of an image that is segmented, then let its labels be written inside, and tell of it."""
         if self._folder is None or self._picture is None:
+            yield
             return
+        import pandas as pd
         from PIL import Image
 
+        table = pd.concat(self._tables)
         csv, png = files_of(image, self._folder)
         with whole(csv) as unfinished:
-            self._table().to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+            table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
         with whole(png) as unfinished:
             Image.fromarray(self._picture).save(unfinished, format="PNG")
-
-    def done(self, image: Path, target: Path) -> None:
-        """Tell of an image of which everything is written."""
-        if self._folder is None or self._picture is None:
-            return
-        csv, png = files_of(image, self._folder)
-        table = self._table()
+        yield
         diameter, unit = self._diameter(table)
         self._tell(
             "done",
@@ -105,12 +104,6 @@ class SegmentReport:
             diameter=diameter,
             unit=unit,
         )
-
-    def _table(self) -> pd.DataFrame:
-        """The nuclei of all time points."""
-        import pandas as pd
-
-        return pd.concat(self._tables)
 
     def _diameter(self, table: pd.DataFrame) -> tuple[float | None, str]:
         """The median diameter of nuclei, in pixels where the image has no voxel size."""
