@@ -74,7 +74,7 @@ def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX
     free = np.ones(count + 1, bool)
     free[0] = False
     free[cores[taken[:, 0], taken[:, 1]]] = False
-    inside = np.flatnonzero(cores)
+    inside = np.flatnonzero(cores != 0)
     owner = cores.ravel()[inside]
     chosen = free[owner]
     inside, owner = inside[chosen], owner[chosen]

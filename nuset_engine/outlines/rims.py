@@ -61,7 +61,7 @@ def rays(labels: LabelsYX, probability: PlaneF32, threshold: float) -> Rays:
     """Rays from every `SPARSE`-th pixel of the outlines to the background, none at the edge of the plane."""
     height, width = labels.shape
     flat, certain = labels.ravel(), probability.ravel()
-    here = np.flatnonzero(flat)
+    here = np.flatnonzero(flat != 0)  # of a mask it is quicker than of numbers
     row, column = np.divmod(here, width)
     chosen = (row + column) % SPARSE == 0
     chosen &= (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)

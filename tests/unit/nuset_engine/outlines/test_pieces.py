@@ -1,0 +1,52 @@
+"""Pieces of labels, and smoothed planes: the quick ways give what scipy and scikit-image give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage as ndi
+from skimage.measure import label
+
+from nuset_engine.outlines.moving import TOGETHER_ROWS, WIDE, _smooth
+from nuset_engine.outlines.pieces import pieces_of
+
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@given(arrays(np.int32, SHAPES, elements=st.integers(0, 2)))
+def test_pieces_are_those_of_scikit_image(labels: np.ndarray) -> None:
+    """Same pixels, in order, and the same ones together; numbered from 1 without gaps."""
+    places, pieces = pieces_of(labels)
+    assert np.array_equal(places, np.flatnonzero(labels))
+    wanted = label(labels, background=0, connectivity=2).ravel()[places]
+    together = set(zip(wanted.tolist(), pieces.tolist(), strict=True))
+    assert len(together) == len(set(wanted.tolist())) == len(set(pieces.tolist()))
+    assert set(pieces.tolist()) == set(range(1, len(together) + 1))
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        (["1.1", ".1."], 1),  # at corners
+        (["1..1", "1..1"], 2),
+        (["...1", "1..."], 2),  # the end of a row and the beginning of the next one
+        (["1112", "2111"], 3),  # two of the label 2, in one piece of foreground
+        (["111", "1.1", "111"], 1),
+        (["...", "..."], 0),
+    ],
+)
+def test_pieces_of_drawn_labels(rows: list[str], count: int) -> None:
+    labels = np.array([[int(c) if c != "." else 0 for c in row] for row in rows])
+    assert len(set(pieces_of(labels)[1].tolist())) == count
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 50), (TOGETHER_ROWS, 9), (TOGETHER_ROWS + 1, 5), (100, 70)])
+def test_smoothing_is_that_of_scipy(shape: tuple[int, int]) -> None:
+    plane = np.random.default_rng(0).random(shape).astype(np.float32)
+    wanted = ndi.uniform_filter(ndi.uniform_filter(plane.astype(float), WIDE), WIDE)
+    found = _smooth(plane)
+    assert found.dtype == np.float32
+    assert np.allclose(found, wanted, atol=1e-6)
