@@ -92,9 +92,8 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             return
         try:
             read_by(weights, engine.runtime)
-        except (EngineError, OSError) as error:
-            value, said = f"runtime = {engine.runtime!r}", str(error)
-            yield Fault(("engine", "runtime"), said if said.startswith(value) else f"{value}: {said}")
+        except EngineError as error:
+            yield Fault(("engine", "runtime"), str(error))
         return
     module = engine.factory.partition(":")[0]
     try:

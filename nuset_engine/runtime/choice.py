@@ -47,12 +47,19 @@ def read_by(weights: WeightsInfo, wanted: str = AUTO) -> WeightsInfo:
     Raises
     ------
     EngineError
-        If what is wanted cannot be had, or int8 is not the file that the manifest describes, or no such runtime is
-        known.
+        If what is wanted cannot be had, or int8 is not the file that the manifest describes or cannot be read, or no
+        such runtime is known. It says what was wanted.
     """
+    try:
+        return _read_by(weights, wanted)
+    except (EngineError, OSError) as error:
+        raise EngineError(f"runtime = '{wanted}': {error}") from error
+
+
+def _read_by(weights: WeightsInfo, wanted: str) -> WeightsInfo:
     if wanted not in RUNTIMES:
-        raise EngineError(f"There is no runtime '{wanted}'; choose one of {', '.join(RUNTIMES)}.")
-    other = read_by(weights.single_planes, wanted) if weights.single_planes else None
+        raise EngineError(f"there is no such runtime; choose one of {', '.join(RUNTIMES)}.")
+    other = _read_by(weights.single_planes, wanted) if weights.single_planes else None
     runtime, own = _runtime(weights, wanted), weights.manifest["sha256"]
     if runtime == OPENVINO:
         assert weights.int8 is not None
@@ -74,7 +81,7 @@ def _runtime(weights: WeightsInfo, wanted: str) -> str:
     if wanted != AUTO:
         reason = lacking(weights, wanted)
         if reason is not None:
-            raise EngineError(f"runtime = '{wanted}' cannot be had: {reason}; or choose 'auto' or 'tensorflow'.")
+            raise EngineError(f"{reason}; or choose 'auto' or 'tensorflow'.")
         return wanted
     if _graphics_card() or os.environ.get("KERAS_BACKEND", TENSORFLOW) != TENSORFLOW:
         return TENSORFLOW

@@ -36,7 +36,7 @@ def test_a_runtime_that_cannot_be_had_is_named_once(
     monkeypatch.setattr(choice, "DEVICES", tmp_path)
     monkeypatch.setattr(choice, "find_spec", lambda name: object())
     (sentence,) = sentences(tmp_path, f'[engine]\nruntime = "{runtime}"\n')
-    assert sentence.startswith(f"runtime = '{runtime}' cannot be had: ")
+    assert sentence.startswith(f"runtime = '{runtime}': this processor has no")
     assert sentence.count("runtime = ") == 1
     monkeypatch.setattr(Int8File, "check", lambda self: (_ for _ in ()).throw(EngineError("It is damaged.")))
     (tmp_path / "cpuinfo").write_text("flags : avx2 avx_vnni amx_bf16\n")

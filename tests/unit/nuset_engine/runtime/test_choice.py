@@ -147,7 +147,7 @@ def test_without_int8_a_processor_that_computes_in_bfloat16_does(
 def test_bfloat16_is_refused_where_it_would_be_slow(machine: Path, weights: WeightsInfo) -> None:
     (machine / "cpuinfo").write_text(BFLOAT.replace(" amx_bf16", ""))
     assert choice.read_by(replace(weights, int8=None), AUTO).runtime == TENSORFLOW
-    with pytest.raises(EngineError, match=r"'tensorflow-bfloat16' cannot be had: .* no instructions amx_bf16"):
+    with pytest.raises(EngineError, match=r"runtime = 'tensorflow-bfloat16': .* no instructions amx_bf16"):
         choice.read_by(weights, BFLOAT16)
     (machine / "dev" / "nvidia0").touch()
     assert choice.read_by(weights, BFLOAT16).runtime == BFLOAT16
@@ -187,8 +187,27 @@ def test_a_twin_that_is_not_the_described_one_is_refused(machine: Path, weights:
     assert choice.read_by(weights, TENSORFLOW) == weights
 
 
+@pytest.mark.parametrize("fault", [EngineError("It is damaged."), PermissionError("It is not ours.")])
+def test_every_refusal_names_what_was_wanted_once(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """Also where only the weights for single planes are at fault; what the system said stays its cause."""
+
+    def check(file: Int8File) -> None:
+        if file.path.stem == "planes.int8":
+            raise fault
+
+    monkeypatch.setattr(Int8File, "check", check)
+    stored(tmp_path, "planes", b"twin")
+    both = stored(tmp_path, "mine", b"twin", single_planes="planes")
+    for wanted in (AUTO, OPENVINO):
+        with pytest.raises(EngineError) as raised:
+            choice.read_by(both, wanted)
+        assert (str(raised.value), raised.value.__cause__) == (f"runtime = '{wanted}': {fault}", fault)
+
+
 def test_unknown_runtimes_are_refused(weights: WeightsInfo) -> None:
-    with pytest.raises(EngineError, match="no runtime 'onnx'; choose one of auto, openvino, tensorflow, tensorflow-bf"):
+    with pytest.raises(EngineError, match="'onnx': there is no such runtime; choose one of auto, openvino, tensorflow, tensorflow-bf"):
         choice.read_by(weights, "onnx")
 
 
