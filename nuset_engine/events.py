@@ -19,10 +19,9 @@ from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.scaled_plane import ScaledPlane
-from nuset_engine.runtime.choice import read_by
+from nuset_engine.runtime.choice import read_by, weights_named
 from nuset_engine.runtime.names import AUTO
 from nuset_engine.segment import Segmenter
-from nuset_engine.weights import find_weights
 
 SAME_EVENT_IOU = 0.15
 """Least intersection over union of boxes of neighbouring slices that are one event: phases change their outline."""
@@ -60,7 +59,7 @@ class EventDetector:
         threads: int | None = None,
         runtime: str = AUTO,
     ) -> None:
-        self.weights_info = read_by(find_weights(weights), runtime)
+        self.weights_info = read_by(weights_named(weights), runtime)
         self.min_score = min_score
         self.nuclei = Segmenter(nuclei, params, threads, runtime)
         self._predictor = predictor_of(self.weights_info, threads)

@@ -19,10 +19,10 @@ from nuset_engine.inference.review import reviewed
 from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, survey
 from nuset_engine.models.registry import predictor_of
 from nuset_engine.params import SegmentationParams
-from nuset_engine.runtime.choice import read_by
+from nuset_engine.runtime.choice import read_by, weights_named
 from nuset_engine.runtime.names import AUTO
 from nuset_engine.voxels import Box
-from nuset_engine.weights import WeightsInfo, find_weights
+from nuset_engine.weights import WeightsInfo
 
 SMALLEST_PX = 8
 
@@ -54,7 +54,7 @@ class Segmenter:
         runtime: str = AUTO,
     ) -> None:
         self.params = params or SegmentationParams()
-        self.weights_info: WeightsInfo = read_by(find_weights(weights), runtime)
+        self.weights_info: WeightsInfo = read_by(weights_named(weights), runtime)
         self._threads = threads
         self._predictors: dict[Path, Predictor] = {}
         self.predictor(stacked=True)  # made now, so that faults show now

@@ -119,7 +119,7 @@ def _shipped_folder() -> Path:
     return Path(str(resources.files("nuset_engine"))) / "trained"
 
 
-def _manifest_path(weights: str | Path) -> Path:
+def manifest_path(weights: str | Path) -> Path:
     """The manifest of shipped weights by name, or of a user's by the path of either file."""
     path = Path(weights)
     if path.suffix in (".json", ".npz"):
@@ -135,24 +135,24 @@ def find_weights(weights: str | Path) -> WeightsInfo:
     EngineError
         If there are none, or the arrays are not the ones that the manifest describes.
     """
-    manifest_path = _manifest_path(weights)
-    arrays = manifest_path.with_suffix(".npz")
-    if not manifest_path.is_file() or not arrays.is_file():
+    described = manifest_path(weights)
+    arrays = described.with_suffix(".npz")
+    if not described.is_file() or not arrays.is_file():
         known = ", ".join(shipped_weights()) or "none"
         raise EngineError(
-            f"There are no weights '{weights}': {manifest_path.name} and {arrays.name} must lie side by side; "
+            f"There are no weights '{weights}': {described.name} and {arrays.name} must lie side by side; "
             f"give the path of an .npz or one of the shipped names ({known})."
         )
     try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        manifest = json.loads(described.read_text(encoding="utf-8"))
         expected, name = manifest["sha256"], manifest["name"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise EngineError(f"{manifest_path} is no manifest of weights ({error}); restore it or train again.") from error
+        raise EngineError(f"{described} is no manifest of weights ({error}); restore it or train again.") from error
     found = _checked(arrays, expected)
     int8 = Int8File.beside(arrays, manifest)
     if SINGLE_PLANES not in manifest:
         return WeightsInfo(name, found, manifest, arrays, int8=int8)
-    other = find_weights(manifest_path.with_name(f"{manifest[SINGLE_PLANES]}.npz"))
+    other = find_weights(described.with_name(f"{manifest[SINGLE_PLANES]}.npz"))
     both = hashlib.sha256(f"{found} {other.sha256}".encode()).hexdigest()
     return WeightsInfo(name, both, manifest, arrays, other, int8)
 

@@ -314,11 +314,11 @@ def _quantise(arguments: argparse.Namespace) -> int:
     """Make the int8 twin of weights and say where it is."""
     from daemon.installation.kept_weights import located
     from daemon.output import complain, say
+    from nuset_engine.runtime.choice import weights_named
     from nuset_engine.training.config import TrainingConfig
     from nuset_engine.training.quantise import quantise
-    from nuset_engine.weights import find_weights
 
-    weights = find_weights(located(arguments.quantise))
+    weights = weights_named(located(arguments.quantise))
     chosen = {name: getattr(arguments, name) for name in ("mode", "held_out", "seed") if getattr(arguments, name)}
     twin = quantise(weights, TrainingConfig(arguments.images, arguments.labels, weights.path, **chosen), complain)
     assert twin.int8 is not None

@@ -82,11 +82,10 @@ def _database(config: Config) -> Iterator[Fault]:
 def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
     """Why this machine cannot segment with an engine and its weights, as far as one sees without loading them."""
     if engine.factory == DEFAULT_ENGINE:
-        from nuset_engine.runtime.choice import read_by
-        from nuset_engine.weights import find_weights
+        from nuset_engine.runtime.choice import read_by, weights_named
 
         try:
-            weights = find_weights(located(engine.weights))
+            weights = weights_named(located(engine.weights))
         except (EngineError, OSError) as error:
             yield Fault(("engine", "weights"), f"weights = {engine.weights!r}: {error}")
             return

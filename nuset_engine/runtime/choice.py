@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nuset_engine.errors import EngineError
-from nuset_engine.runtime.names import AUTO, BFLOAT16, ENDINGS, OPENVINO, RUNTIMES, TENSORFLOW
-from nuset_engine.weights import NUSET, WeightsInfo
+from nuset_engine.runtime.names import AUTO, BFLOAT16, ENDINGS, OPENVINO, RUNTIMES, TENSORFLOW, read_as
+from nuset_engine.weights import NUSET, WeightsInfo, find_weights, manifest_path
 
 INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 BFLOAT16_INSTRUCTION = "amx_bf16"
@@ -27,13 +27,31 @@ CPUINFO = Path("/proc/cpuinfo")
 DEVICES = Path("/dev")
 
 
+def weights_named(weights: str | Path) -> WeightsInfo:
+    """Find weights by name or path, see `find_weights`; what results call a model leads to the weights it is of.
+
+    Raises
+    ------
+    EngineError
+        If there are none, or they are damaged.
+    """
+    ending = Path(weights).suffix if Path(weights).suffix in (".json", ".npz") else ""
+    own, runtime = read_as(str(weights).removesuffix(ending))
+    if runtime != TENSORFLOW and not manifest_path(weights).is_file():
+        raise EngineError(
+            f"There are no weights '{weights}': results call '{own}{ending}' so where {runtime} computed them; "
+            f"give '{own}{ending}', with runtime = '{runtime}' for the same results."
+        )
+    return find_weights(weights)
+
+
 def read_by(weights: WeightsInfo, wanted: str = AUTO) -> WeightsInfo:
     """The weights as they will be read, each file of them by the runtime that is wanted and can be had.
 
     Parameters
     ----------
     weights : WeightsInfo
-        From `find_weights`.
+        From `weights_named`.
     wanted : str
         ``tensorflow``: Keras in float32. ``tensorflow-bfloat16``: Keras in bfloat16, or an error. ``openvino``: int8,
         or an error. ``auto``: where neither a graphics card nor another backend of Keras is, int8 if all that it needs

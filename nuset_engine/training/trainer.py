@@ -16,6 +16,7 @@ from nuset_engine.models.losses import total_loss
 from nuset_engine.models.nuset import Nuset
 from nuset_engine.models.registry import model_named, model_of
 from nuset_engine.network import Architecture, computing_in, keras, ops
+from nuset_engine.runtime.choice import weights_named
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import Batch, CropSampler, batches
 from nuset_engine.training.examples import judged_images, load_examples, samplers
@@ -157,7 +158,7 @@ def _validation_loss(run: Run, network: keras.Model, crops: list[Batch]) -> floa
 def prepare(config: TrainingConfig) -> Run:
     """Network and optimiser of a run, new, from earlier weights, or as an interrupted run left them."""
     keras.utils.set_random_seed(config.seed)
-    start = find_weights(config.start_from) if config.start_from else None
+    start = weights_named(config.start_from) if config.start_from else None
     model = _model(config, start)
     architecture = Architecture.of(start.architecture) if start else Architecture.of_width(config.width)
     with computing_in(config.precision):
