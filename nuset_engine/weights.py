@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,13 +160,20 @@ def find_weights(weights: str | Path) -> WeightsInfo:
 
 def _checked(file: Path, expected: str) -> str:
     """The hash of a file, which must be the one that its manifest gives."""
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    status = file.stat()
+    found = _sha256(file, status.st_ino, status.st_size, status.st_mtime_ns)
     if found != expected:
         raise EngineError(
             f"{file} is not the file that its manifest describes (sha256 {found[:12]}, expected {expected[:12]}); "
             "reinstall nusetd or restore the file."
         )
     return found
+
+
+@lru_cache(maxsize=16)
+def _sha256(file: Path, inode: int, size: int, mtime_ns: int) -> str:
+    """The hash of a file, which is read again only when it is another one, or was written since."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _arrays(model: keras.Model) -> dict[str, keras.Variable]:

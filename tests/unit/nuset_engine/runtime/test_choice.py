@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,6 +199,27 @@ def test_a_twin_that_is_not_the_described_one_is_refused(machine: Path, weights:
     with pytest.raises(EngineError, match=r"missing.*nusetd train --quantise .*mine.npz"):
         choice.read_by(weights, AUTO)
     assert choice.read_by(weights, TENSORFLOW) == weights
+
+
+def test_files_are_read_once_to_be_checked_until_they_change(
+    machine: Path, weights: WeightsInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    plainly = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or plainly(path))  # type: ignore[func-returns-value]
+    for _ in range(3):
+        choice.read_by(find_weights(weights.path), AUTO)
+    assert read == ["mine.int8.npz"]
+    assert weights.int8 is not None
+    beside = weights.int8.path.with_name("new")
+    beside.write_bytes(b"TWIN")
+    beside.replace(weights.int8.path)
+    with pytest.raises(EngineError, match="not the file that its manifest describes"):
+        choice.read_by(weights, AUTO)
+    weights.path.write_bytes(b"else")
+    os.utime(weights.path, ns=(0, 0))
+    with pytest.raises(EngineError, match="not the file that its manifest describes"):
+        find_weights(weights.path)
 
 
 @pytest.mark.parametrize("fault", [EngineError("It is damaged."), PermissionError("It is not ours.")])
