@@ -15,11 +15,11 @@ from daemon.files.nuclear_planes import NuclearPlanes
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.work import Hears, Remark, Share
-from daemon.files.whole_file import whole
 from daemon.processing.engine_factory import compute_on
 from nuset_engine.arrays import PlaneYX
 from nuset_engine.params import SegmentationParams
 from storage import readers
+from storage.files.whole_file import whole
 from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:

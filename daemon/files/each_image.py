@@ -13,9 +13,9 @@ from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.outcomes import outcomes
 from daemon.files.sharing.signals import ended_by_signal
 from daemon.files.sharing.work import Share, Work
-from daemon.files.whole_file import remove_unfinished
 from daemon.output import complain, say_or_go_on
 from storage import readers
+from storage.files.whole_file import remove_unfinished
 
 LABELS_SUFFIX = ".labels.tif"
 

@@ -20,7 +20,6 @@ from daemon.files.sharing.shares import shares
 from daemon.files.sharing.signals import ended_by_signal
 from daemon.files.sharing.team import ImageProcessDiedError
 from daemon.files.sharing.work import Hears, Share
-from daemon.files.whole_file import remove_unfinished, whole
 from daemon.output import complain
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from nuset_engine.arrays import ImageYX, Labels, LabelsYX, Pixels
@@ -32,6 +31,7 @@ from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
+from storage.files.whole_file import remove_unfinished, whole
 
 if TYPE_CHECKING:
     from nuset_engine.evaluation.ablation import Ablation

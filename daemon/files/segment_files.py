@@ -17,12 +17,12 @@ from daemon.files.segment_report import SegmentReport, files_of
 from daemon.files.sharing.hearing import Hearing
 from daemon.files.sharing.shares import shares
 from daemon.files.sharing.work import Hears, ImageDoubt, Remark, Share
-from daemon.files.whole_file import whole
 from daemon.processing.engine_factory import StackSegmenter, segmenter_of
 from daemon.processing.recipe import refuse_unmeasurable
 from nuset_engine.arrays import Labels, LabelsZYX, PlaneYX
 from nuset_engine.reconstruction.volume import reconstruct
 from storage import readers
+from storage.files.whole_file import whole
 from storage.given_facts import GivenFacts
 
 if TYPE_CHECKING:

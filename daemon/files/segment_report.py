@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.files.sharing.work import Hears, ProgressLine
-from daemon.files.whole_file import whole
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import outlines
 from nuset_engine.measure import measure
 from nuset_engine.reconstruction.volume import Volume
+from storage.files.whole_file import whole
 
 if TYPE_CHECKING:
     import pandas as pd

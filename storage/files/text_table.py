@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from nuset_engine.arrays import FloatsN
 from storage.errors import StorageError
+from storage.files.whole_file import whole
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -88,15 +88,15 @@ class TextTable:
         StorageError
             If the file cannot be written.
         """
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            with (
+                whole(path) as unfinished,
+                unfinished.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+            ):
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(self.header)
                 writer.writerows(self.rows)
-            partial.replace(path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise StorageError(f"{path} cannot be written ({error.strerror}): choose another output.") from error
 
 

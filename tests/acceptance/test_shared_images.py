@@ -28,7 +28,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from daemon.files.whole_file import part_of
+from storage.files.whole_file import part_of
 
 OUT = Path(os.environ["NUSETD_TEST_OUT"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -12,13 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part")
+_NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # the last: a folder to write into, but not to read
 
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """Give where to write a file, which comes to its place when all is on the disk; otherwise nothing of it is left.
 
-    Another process that writes the same file at the same time writes its own, and the last one stays.
+    A power cut leaves the file that was there before or, once this has ended, the new one. Another process that writes
+    the same file at the same time writes its own, and the last one stays.
     """
     unfinished = part_of(target)
     try:
@@ -26,8 +29,22 @@ def whole(target: Path) -> Iterator[Path]:
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, target)
+        _sync_names(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where it lets one: some shares know no such thing."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
 
 
 def part_of(target: Path) -> Path:

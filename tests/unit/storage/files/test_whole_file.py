@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from daemon.files.whole_file import part_of, remove_unfinished, whole
+from storage.files.whole_file import part_of, remove_unfinished, whole
 
 
 def test_a_file_is_there_when_it_is_whole_and_otherwise_nothing_is(tmp_path: Path) -> None:
@@ -50,12 +52,31 @@ def test_all_of_a_file_is_on_the_disk_before_it_comes_to_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a power cut would leave an empty one there, which looks whole."""
-    target, synced = tmp_path / "a.csv", list[tuple[int, bool]]()
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_size, target.exists())))
+    target, synced = tmp_path / "a.csv", list[tuple[str, bool]]()
+
+    def fsync(number: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{number}").readlink().name, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
     with whole(target) as unfinished:
         unfinished.write_text("first")
-    assert synced == [(5, False)]
+    assert synced == [(unfinished.name, False), (tmp_path.name, True)], "the file, then its name"
     assert target.read_text() == "first"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_a_folder_that_cannot_be_synced_is_no_fault_and_a_broken_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fsync(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").readlink().is_dir():
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    told = pytest.raises(OSError, match="output") if number == errno.EIO else nullcontext()
+    with told, whole(tmp_path / "a.csv") as unfinished:
+        unfinished.write_text("first")
+    assert (os.listdir(tmp_path), (tmp_path / "a.csv").read_text()) == (["a.csv"], "first")
 
 
 def test_what_processes_of_another_computer_write_is_left_alone(
