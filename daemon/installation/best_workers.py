@@ -10,6 +10,7 @@ from typing import Literal
 
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
+from storage.files.whole_file import whole
 
 _FILE = "workers.json"
 
@@ -44,10 +45,9 @@ def keep_rates(rates: Mapping[int, float]) -> Path:
         When the folder for the state cannot be written.
     """
     path = state_folder() / _FILE
-    beside = path.with_name(f".{_FILE}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps({"timepoints_per_hour": {str(n): rate for n, rate in rates.items()}}))
-        os.replace(beside, path)
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps({"timepoints_per_hour": {str(n): rate for n, rate in rates.items()}}))
     except OSError as error:
         raise DaemonError(f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME.") from error
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
 from nuset_engine.runtime.names import ENDINGS, OPENVINO, name_fault
 from nuset_engine.weights import find_weights, int8_path, shipped_weights
+from storage.files.whole_file import whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -65,18 +65,12 @@ def keep(weights: Path, name: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         for source, copy in ((found.path, target), (int8_path(found.path), int8_path(target))):
             if source.is_file():
-                _copied(source, copy)
-        partial = target.with_name(f".{name}.json.part")
-        partial.write_text(json.dumps({**found.manifest, "name": name}, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, target.with_suffix(".json"))  # last: from now on they are there
+                with whole(copy) as unfinished:
+                    shutil.copyfile(source, unfinished)
+        with whole(target.with_suffix(".json")) as unfinished:  # last: from now on they are there
+            unfinished.write_text(json.dumps({**found.manifest, "name": name}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise DaemonError(
             f"{target} cannot be written ({error.strerror}): make room, or look at who owns it."
         ) from error
     return target
-
-
-def _copied(source: Path, copy: Path) -> None:
-    partial = copy.with_name(f".{copy.name}.part")
-    shutil.copyfile(source, partial)
-    os.replace(partial, copy)

@@ -21,6 +21,7 @@ from typing import Any
 from daemon.errors import DaemonError
 from daemon.jobs.job import Job, JobReport, JobState
 from daemon.jobs.job_lock import is_held
+from storage.files.whole_file import whole
 
 IMAGES, RESULTS, LOG = "images", "results", "log.txt"
 _JOB, _STATE = "job.json", "state.json"
@@ -187,6 +188,5 @@ def _files(folder: Path) -> list[os.DirEntry[str]]:
 
 def _replace(file: Path, values: Mapping[str, Any]) -> None:
     """Write a file in one step: readers see the old or the new one."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(file)
+    with whole(file) as unfinished:
+        unfinished.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")

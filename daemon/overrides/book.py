@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from daemon.configuration.config import SECTIONS
 from daemon.errors import DaemonError
+from storage.files.whole_file import remove_unfinished, whole
 
 Value = bool | int | float | str
 MOST_CHANGES = 1000
@@ -116,19 +116,11 @@ def write(path: Path, overrides: Overrides) -> None:
     ------
     DaemonError
     """
-    new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text(overrides))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        remove_unfinished([path])
+        with whole(path) as unfinished:
+            unfinished.write_text(text(overrides), encoding="utf-8")
     except OSError as error:
         raise DaemonError(f"{path} cannot be written ({error.strerror}): nothing was changed.") from error
 

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from daemon.errors import DaemonError
 from daemon.jobs.job import JobState
 from daemon.jobs.job_folders import IMAGES, JobFolders
+from storage.files.whole_file import whole
 from storage.readers.names import ND_SUFFIXES, OIF_SUFFIXES, SUFFIXES, ZARR_SUFFIXES, suffix
 
 SEVERAL_FILES = (*ZARR_SUFFIXES, *OIF_SUFFIXES, *ND_SUFFIXES)
@@ -92,9 +93,8 @@ class Uploads:
         with self._lock:
             names = names_of(file.parent)
             names[received.path.name] = _plain(received.name)
-            fresh = file.with_name(f".{_NAMES}.part")
-            fresh.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
-            fresh.replace(file)
+            with whole(file) as unfinished:
+                unfinished.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
             received.partial.replace(received.path)
             self._coming.discard(received.path)
         return f"{_plain(received.name)} is here."
@@ -133,6 +133,7 @@ class Uploads:
                     await run_in_threadpool(self._append, file.fileno(), held)
                     held = bytearray()
             await run_in_threadpool(self._append, file.fileno(), held)
+            await run_in_threadpool(os.fsync, file.fileno())  # an order may be kept beyond a power cut
 
     def _append(self, file: int, block: bytearray) -> None:
         self._room_for(len(block))
