@@ -27,6 +27,9 @@ from nuset_engine.training.dataset import (
 from nuset_engine.training.event_images import event_examples, make_event_example
 from nuset_engine.training.score_fit import Judged
 
+Pairs = Mapping[str, tuple[Path, Path]]
+"""Image and labels by name."""
+
 
 def split(names: Sequence[str], held_out: int, validation: int) -> tuple[list[str], list[str], list[str]]:
     """Names to train on, to validate on, and to leave alone; by CRC-32 of the name, the held-out ones first.
@@ -49,19 +52,18 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
     note(f"{len(train)} images to train on, {len(validate)} to validate on")
-    used = {name: pairs[name][0] for name in (*train, *validate)}
-    load = _event_loader(config, used, note) if config.mode == "events" else _loader(config)
-    return [load(n, *pairs[n]) for n in train], [load(n, *pairs[n]) for n in validate]
+    used = {name: pairs[name] for name in (*train, *validate)}
+    found = _of_events(config, used, note) if config.mode == "events" else _of_nuclei(config, used)
+    return [found[name] for name in train], [found[name] for name in validate]
 
 
-def _loader(config: TrainingConfig) -> Callable[[str, Path, Path], Example]:
-    """Loads images of nuclei; how large these appear, their labels say or the weights to start from."""
+def _of_nuclei(config: TrainingConfig, pairs: Pairs) -> dict[str, Example]:
+    """Images of nuclei; how large these appear, their labels say or the weights to start from."""
     measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
-
-    def load(name: str, image: Path, labels: Path) -> Example:
-        return make_example(name, grey(read_image(image)), read_image(labels), measure, _seen(config, labels))
-
-    return load
+    return {
+        name: make_example(name, grey(read_image(image)), read_image(labels), measure, _seen(config, labels))
+        for name, (image, labels) in pairs.items()
+    }
 
 
 def _seen(config: TrainingConfig, labels: Path) -> MaskYX | None:
@@ -82,35 +84,42 @@ def _measure(weights: str) -> Callable[[PlaneYX], float]:
     return measured
 
 
-def _event_loader(
-    config: TrainingConfig, images: Mapping[str, Path], note: Callable[[str], None]
-) -> Callable[[str, Path, Path], Example]:
-    """Loads images of rare events; how large the nuclei in them are, the shipped weights say.
+def _of_events(config: TrainingConfig, pairs: Pairs, note: Callable[[str], None]) -> dict[str, Example]:
+    """Images of rare events; how large the nuclei in them are, the shipped weights say.
 
-    A slice may hold a nucleus or two that these weights do not make out: it is taken to be like the others.
+    A slice may hold a nucleus or two that these weights do not make out: it is taken to be like the others, and read
+    once more when their sizes are known.
     """
     from nuset_engine.segment import Segmenter
 
-    segmenter = Segmenter()
-    known = {name: segmenter.statistics([grey(read_image(image))]) for name, image in images.items()}
-    sizes = [one.diameter_px for one in known.values() if not one.is_blank]
+    segmenter, found, sizes, blank = Segmenter(), dict[str, Example](), list[float](), dict[str, bool]()
+    for name, (image, labels) in pairs.items():
+        plane = grey(read_image(image))
+        known = segmenter.statistics([plane])
+        if known.is_blank:
+            blank[name] = known.inverted
+        else:
+            sizes.append(known.diameter_px)
+            found[name] = _of_event(config, name, plane, labels, known.inverted, known.diameter_px)
     if not sizes:
         raise EngineError("No nucleus can be made out in any image, so their scale is unknown; give images of nuclei.")
     usual = float(np.median(sizes))
-    blank = [name for name, one in known.items() if one.is_blank]
     if blank:
         note(
-            f"no nucleus can be made out in {', '.join(blank[:3])}{' and others' * (len(blank) > 3)} "
-            f"({len(blank)} of {len(known)} images): shown as if nuclei were as large as in the others, {usual:.0f} px"
+            f"no nucleus can be made out in {', '.join(list(blank)[:3])}{' and others' * (len(blank) > 3)} "
+            f"({len(blank)} of {len(pairs)} images): shown as if nuclei were as large as in the others, {usual:.0f} px"
         )
+    for name, inverted in blank.items():
+        image, labels = pairs[name]
+        found[name] = _of_event(config, name, grey(read_image(image)), labels, inverted, usual)
+    return found
 
-    def load(name: str, image: Path, labels: Path) -> Example:
-        plane, mine = grey(read_image(image)), known[name]
-        bright = -plane.astype(np.float32) if mine.inverted else plane
-        size = usual if mine.is_blank else mine.diameter_px
-        return make_event_example(name, bright, read_image(labels), size, _seen(config, labels))
 
-    return load
+def _of_event(
+    config: TrainingConfig, name: str, plane: PlaneYX, labels: Path, inverted: bool, diameter_px: float
+) -> Example:
+    bright = -plane.astype(np.float32) if inverted else plane
+    return make_event_example(name, bright, read_image(labels), diameter_px, _seen(config, labels))
 
 
 def augmentation_of(config: TrainingConfig, strength: str) -> AugmentParams:

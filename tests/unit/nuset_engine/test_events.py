@@ -17,8 +17,9 @@ from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.synthetic.blobs import SyntheticParams
 from nuset_engine.synthetic.mitosis import divide_some, mitotic_slices, spindles
 from nuset_engine.synthetic.shapes import crowd
+from nuset_engine.training import examples as examples_of
 from nuset_engine.training.augment import AugmentParams, random_warp
-from nuset_engine.training.dataset import CropSampler
+from nuset_engine.training.dataset import CropSampler, read_image
 from nuset_engine.training.event_images import event_examples, make_event_example
 from nuset_engine.training.examples import augmentation_of, load_examples
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights
@@ -138,8 +139,12 @@ def test_nothing_is_learned_where_nobody_knows_of_events(tmp_path: Path) -> None
     TrainingConfig(tmp_path, tmp_path, tmp_path / "x.npz", tmp_path, mode="events")
 
 
-def test_an_image_without_a_nucleus_that_can_be_made_out_is_shown_as_the_others(tmp_path: Path) -> None:
+def test_an_image_without_a_nucleus_that_can_be_made_out_is_shown_as_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A slice near the end of a mitosis shows little else; the program writes such ones itself."""
+    read: list[str] = []
+    monkeypatch.setattr(examples_of, "read_image", lambda path: read.append(path.parent.name) or read_image(path))  # type: ignore[func-returns-value]
     part = mitotic_slices(np.random.default_rng(1))[1]
     nuclei = 100 + 1000 * (part.image - part.image.min()) / np.ptp(part.image)
     noise = np.random.default_rng(0).normal(100, 1, part.image.shape)
@@ -153,6 +158,7 @@ def test_an_image_without_a_nucleus_that_can_be_made_out_is_shown_as_the_others(
     where = TrainingConfig(tmp_path / "images", tmp_path / "labels", tmp_path / "x.npz", mode="events", validation=0)
     said: list[str] = []
     examples, _ = load_examples(where, said.append)
+    assert sorted(read) == 3 * ["images"] + 2 * ["labels"], "the one that waits for their size is read again"
     sizes = {example.name: example.diameter_px for example in examples}
     assert sizes["none"] == pytest.approx(sizes["some"], rel=0.05)
     assert any("no nucleus can be made out in none (1 of 2 images)" in one for one in said)
