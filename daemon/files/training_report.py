@@ -45,7 +45,9 @@ class TrainingReport:
             self._lines.tell("scored", step=values["step"], **self._scored())
 
     def _scored(self) -> dict[str, Any]:
-        """The mean score of the images validated on, and pictures of some: what a person drew, and what was found."""
+        """The mean score of the images validated on, what computed it, which is what will compute results here, and
+        pictures of some images: what a person drew, and what was found.
+        """
         assert self._config.images is not None
         assert self._config.labels is not None
         pairs = {name: (image, labels) for name, image, labels in read_pairs(self._config.images, self._config.labels)}
@@ -69,7 +71,8 @@ class TrainingReport:
             file = f"example-{number}.png"
             (self._folder / file).write_bytes(png)
             shown.append({"name": name, "picture": file, "score": _rounded(score)})
-        return {"score": _rounded(float(np.mean(scores))) if scores else None, "examples": shown}
+        mean = _rounded(float(np.mean(scores))) if scores else None
+        return {"score": mean, "runtime": segmenter.weights_info.runtime, "examples": shown}
 
 
 def _rounded(value: float) -> float | None:

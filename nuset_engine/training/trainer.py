@@ -265,13 +265,15 @@ def _fit_scores(run: Run, note: Callable[[str], None]) -> None:
     if run.model.name != Nuset.name:
         note(f"scores of nuclei stay as they were learned: only those of {Nuset.name} can be moved")
         return
-    shift = fitted_shift(Segmenter(info.path), judged_images(run.config, MOST_IMAGES))
+    segmenter = Segmenter(info.path)
+    shift = fitted_shift(segmenter, judged_images(run.config, MOST_IMAGES))
     network = run.model.build(run.architecture, channels=info.channels, kernels="zeros")
     load_weights(network, info)
     shift_scores(network, shift)
     manifest = {name: info.manifest[name] for name in (MODEL, "architecture", "recipe", "backend")}
     save_weights(network, run.config.output, {**manifest, "scores": {**info.manifest["scores"], SHIFT: shift}})
-    note(f"scores of nuclei are moved by {shift:+.1f} (logit), so that the usual least scores suit these images")
+    judged = f"as {segmenter.weights_info.runtime} computes them"
+    note(f"scores of nuclei are moved by {shift:+.1f} (logit): so the usual least scores suit these images, {judged}")
 
 
 def _mean_loss(logs: dict[str, Any], parts: Sequence[str]) -> float:

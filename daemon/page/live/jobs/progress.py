@@ -86,6 +86,7 @@ class JobProgress:
                 "validations": [[one["step"], one["validation_loss"]] for one in self.validations],
                 "scores": [[one["step"], one["score"]] for one in self.scores if one["score"] is not None],
                 "examples": self.scores[-1]["examples"] if self.scores else [],
+                "runtime": self.scores[-1].get("runtime", "") if self.scores else "",
                 "best": min((one["validation_loss"] for one in self.validations), default=None),
             }
         images = [{**one, "name": names.get(key, key)} for key, one in self.images.items()]

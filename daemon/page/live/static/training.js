@@ -47,7 +47,7 @@ function pictures(found, examples) {
   const step = found.progress.scores.length ? found.progress.scores[found.progress.scores.length - 1][0] : 0;
   return [
     element("h2", {}, "Images that it does not learn from"),
-    element("p", { class: "key" }, element("i", { class: "truth" }), "as people drew it", element("i", { class: "found" }), "as the weights find it"),
+    element("p", { class: "key" }, element("i", { class: "truth" }), "as people drew it", element("i", { class: "found" }), found.progress.runtime ? `as the weights find it, computed by ${found.progress.runtime}` : "as the weights find it"),
     element(
       "div",
       { class: "examples" },

@@ -146,6 +146,7 @@ def test_a_training_shows_what_its_best_weights_find(labelled: Path, monkeypatch
     class Found:
         def __init__(self, weights: Path) -> None:
             assert weights == labelled / "mine.npz"
+            self.weights_info = SimpleNamespace(runtime="tensorflow-bfloat16")
 
         def segment_plane(self, plane: np.ndarray) -> object:
             return next(ThresholdSegmenter().segment_stack([plane]))
@@ -158,7 +159,7 @@ def test_a_training_shows_what_its_best_weights_find(labelled: Path, monkeypatch
     report.tell("validated", step=20, loss=0.9, validation_loss=1.2, best=1.1, kept=False, seconds=2.0)
     told = lines(labelled / "report")
     assert [one["what"] for one in told] == ["begins", "validated", "scored", "validated"]
-    assert told[2]["score"] == 1.0
+    assert (told[2]["score"], told[2]["runtime"]) == (1.0, "tensorflow-bfloat16")
     assert {one["name"] for one in told[2]["examples"]} == {"0", "2"}
     for example in told[2]["examples"]:
         assert (labelled / "report" / example["picture"]).read_bytes().startswith(b"\x89PNG")

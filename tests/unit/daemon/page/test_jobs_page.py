@@ -274,7 +274,7 @@ def test_progress_is_read_as_it_is_written(tmp_path: Path) -> None:
     lines = [{"what": "begins", "step": 0, "steps": 4000, "validated_on": []}]
     lines += [{"what": "step", "step": i, "loss": 2.0 / i, "seconds": i} for i in range(1, 2001)]
     lines += [{"what": "validated", "step": 2000, "loss": 0.1, "validation_loss": 0.2, "seconds": 2000}]
-    lines += [{"what": "scored", "step": 2000, "score": 0.7, "examples": []}]
+    lines += [{"what": "scored", "step": 2000, "score": 0.7, "runtime": "openvino", "examples": []}]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     file.write_text(text + '{"what": "step", "st')
     progress.read()
@@ -282,6 +282,7 @@ def test_progress_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert len(shown["losses"]) <= MOST_POINTS + 1
     assert shown["losses"][-1][0] == 2000
     assert (shown["validations"], shown["scores"], shown["best"]) == ([[2000, 0.2]], [[2000, 0.7]], 0.2)
+    assert shown["runtime"] == "openvino"
     file.write_text(text + json.dumps({"what": "begins", "step": 1500, "steps": 4000, "validated_on": []}) + "\n")
     progress.read()
     shown = progress.as_dict("train", {})
