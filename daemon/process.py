@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from daemon import pipeline
 from daemon.assembly import Assembly, Hooks, Rules, Where, assemble, make_folder
 from daemon.errors import DaemonError, EngineFailedError, UsageError
-from daemon.monitoring.outcome_words import outcomes_in_words
+from daemon.monitoring.outcome_words import outcomes_in_words, set_aside_in_words
 from daemon.output import complain, say
 from daemon.plain_text import shown
 from daemon.processing.channels.looking import doubt_about_channel
 from daemon.processing.recipe import Recipe
 from daemon.processing.retry_policy import RetryPolicy
+from daemon.processing.steps.books import Seen
 from daemon.progress import Bars
 from daemon.sentences import Sentences
 from daemon.upkeep.forgetting import Forgetting
@@ -39,7 +40,6 @@ from tracking.steps import absent
 if TYPE_CHECKING:
     from daemon.configuration.config import Processing, UnclearChannel
     from daemon.configuration.service_config import EngineConfig
-    from daemon.processing.steps.books import Seen
     from storage.schema.rows import AcquisitionRow, TimepointRow
 
 _TURN_S = 0.2
@@ -85,7 +85,7 @@ class _Run:
     """What is under way, and what became of it: acquisitions by id, and how much could not be taken up at all.
 
     `opened` are files that were opened with another one of their set: they need no look of their own. `sets` are files
-    that may be so: none is opened before the one in front of it is.
+    that may be so: none is opened before the one in front of it is. `failed` is what was set aside, by acquisition.
     """
 
     options: ProcessOptions
@@ -93,6 +93,7 @@ class _Run:
     parts: Assembly
     bars: Bars
     doubts: Mapping[int, Sequence[str]]
+    failed: Mapping[int, Sequence[Seen]]
     rows: dict[int, None] = field(default_factory=dict)  # in the order in which they were taken up
     faults: int = 0
     opened: set[Path] = field(default_factory=set)
@@ -132,15 +133,17 @@ def process(options: ProcessOptions) -> int:
         raise UsageError(f"{options.output} is no folder: say with --database where the rows go.")
     make_folder(options.output)
     with Catalog.open(database) as catalog, Bars() as bars:
-        doubts = defaultdict[int, list[str]](list)
+        doubts, failed = defaultdict[int, list[str]](list), defaultdict[int, list[Seen]](list)
 
         def hear(seen: Seen) -> None:
             bars.show(seen)
             if seen.what == "doubted" and seen.reason is not None:
                 doubts[seen.acquisition.id].append(seen.reason)
+            if seen.what == "failed":
+                failed[seen.acquisition.id].append(seen)
 
         parts = assemble(catalog, options.engine, Where([options.output]), _RULES, Hooks(hear))
-        run = _Run(options, catalog, parts, bars, doubts)
+        run = _Run(options, catalog, parts, bars, doubts, failed)
         try:
             groups = _groups(run)
             run.bars.overall.expect(len(groups))
@@ -369,6 +372,9 @@ def _report(run: _Run) -> int:
         _say_doubts(row, run)
         if row.state is not AcquisitionState.COMPLETE:
             run.sentences.say(f"{row.name}: {row.error or row.state.meaning}", row.source_path, row.name)
+    for number in run.failed.keys() - run.rows.keys():  # of runs before this one, in the same database
+        row, sentence = run.failed[number][0].acquisition, set_aside_in_words(run.failed[number])
+        run.sentences.say(sentence, row.source_path, row.name)
     run.sentences.end()
     failed = run.faults + sum(states.values()) - states[AcquisitionState.COMPLETE]
     return 1 if failed else 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from daemon.processing.steps.books import Seen
 from storage.database.catalog import Catalog
 from storage.database.corrections.events import APPLIED, MISFIT, UNDO
 from storage.query.question import Question
@@ -21,6 +22,13 @@ def outcomes_in_words(catalog: Catalog, acquisition_ids: Collection[int]) -> dic
         for number, cells, divided in rows
         if number in acquisition_ids
     }
+
+
+def set_aside_in_words(failed: Sequence[Seen]) -> str:
+    """What a run says of time points of one acquisition that an earlier one left, and that it set aside."""
+    count, name = len(failed), failed[0].acquisition.name
+    points, were = ("time point", "was") if count == 1 else ("time points", "were")
+    return f"{name}: {count} {points} that an earlier run left {were} set aside: {failed[0].reason}"
 
 
 def _corrected(catalog: Catalog, acquisition_id: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from daemon import process
 from daemon.configuration.config import Processing
 from daemon.configuration.service_config import EngineConfig
 from daemon.errors import EngineFailedError
+from daemon.processing.steps.books import Seen
 from daemon.watching.inspection import Answer, InspectionRequest, Open, inspect
 
 
@@ -59,6 +61,24 @@ def test_an_image_in_several_files_is_opened_once(
     assert parts.opened == [(folder / "embryo-0.ome.tif",), (alone,)]
     assert len(set(parts.ended)) == 2
     assert capsys.readouterr().out.count("queued") == 2
+
+
+def test_what_an_earlier_run_left_and_is_set_aside_now_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is another result than those that the command was given: their lines tell nothing of it."""
+    left = SimpleNamespace(id=9, name="exp", source_path="exp_t*.tif")
+
+    def assembled(*given: object) -> Parts:
+        for t in (2, 3):
+            given[-1].observer(Seen("failed", left, t, reason="It was begun with other weights."))  # type: ignore[attr-defined, arg-type]
+        return Parts()
+
+    monkeypatch.setattr(process, "assemble", assembled)
+    images.imagej_tiff(tmp_path, pixels(2, 1, 2))
+    process.process(process.ProcessOptions([tmp_path], tmp_path / "out", EngineConfig(), Processing()))
+    sentence = "exp: 2 time points that an earlier run left were set aside: It was begun with other weights."
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_worker_that_can_do_nothing_is_no_fault_of_the_file_that_is_taken_up_meanwhile(
