@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -192,12 +193,21 @@ def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) ->
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    partial.replace(path)
+    put_in_place(partial, path)
     int8_path(path).unlink(missing_ok=True)  # of the weights that were here before
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     complete = {"format": FORMAT, "name": path.stem, "sha256": digest, CHANNELS: model.inputs[0].shape[-1], **manifest}
-    path.with_suffix(".json").write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
+    described = path.with_suffix(".json.partial")
+    described.write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
+    put_in_place(described, path.with_suffix(".json"))
     return WeightsInfo(path.stem, digest, complete, path)
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Bring a file to the disk, and then to its place, where a power cut leaves no empty one."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _widened(kernel: TensorF32, channels: int) -> TensorF32:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.silent_openvino import import_silently
-from nuset_engine.weights import INT8, Int8File, WeightsInfo, int8_path
+from nuset_engine.weights import INT8, Int8File, WeightsInfo, int8_path, put_in_place
 
 GRAPH, CONSTANTS = "graph", "constants"
 
@@ -49,10 +49,10 @@ def save_int8(model: Any, weights: WeightsInfo, made: Mapping[str, Any]) -> Weig
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
-    partial.replace(path)
+    put_in_place(partial, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest = {**weights.manifest, INT8: {"sha256": digest, **made}}
     whole = weights.path.with_suffix(".json.partial")
     whole.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    whole.replace(weights.path.with_suffix(".json"))
+    put_in_place(whole, weights.path.with_suffix(".json"))
     return replace(weights, manifest=manifest, int8=Int8File(path, digest))

@@ -23,7 +23,7 @@ from nuset_engine.training.examples import judged_images, load_examples, sampler
 from nuset_engine.training.history import plot_history, record
 from nuset_engine.training.score_fit import MOST_IMAGES, fitted_shift, shift_scores
 from nuset_engine.training.telling import Tell, TrainingStoppedError, silent
-from nuset_engine.weights import MODEL, NUSET, WeightsInfo, find_weights, load_weights, save_weights
+from nuset_engine.weights import MODEL, NUSET, WeightsInfo, find_weights, load_weights, put_in_place, save_weights
 
 SHIFT = "score_shift"
 """In a manifest: what was added to the logits of scores after training."""
@@ -109,7 +109,7 @@ class Run:
         with partial.open("wb") as file:
             progress = np.array([self.step, self.best, self.seconds, self.validated])
             np.savez(file, allow_pickle=False, progress=progress, recipe=np.array(json.dumps(self._asked())), **arrays)
-        partial.replace(self.state_path)
+        put_in_place(partial, self.state_path)
 
     def resume(self) -> bool:
         """Continue where an interrupted run stopped; False where there is nothing to continue."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from nuset_engine.training import trainer
 from nuset_engine.training.examples import load_examples, samplers
 from nuset_engine.training.telling import TrainingStoppedError
 from nuset_engine.training.trainer import TrainingConfig, prepare, train
-from nuset_engine.weights import find_weights
+from nuset_engine.weights import find_weights, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,23 @@ def test_an_interrupted_run_continues_where_it_stopped(continued: tuple[Path, li
     for thread in makers:
         thread.join(10)
     assert not any(thread.is_alive() for thread in makers), "no crops are made that nobody learns from"
+
+
+def test_what_was_learned_outlasts_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint, the weights and their manifest are on the disk before they have their names."""
+    synced: dict[int, str] = {}
+    monkeypatch.setattr(os, "fsync", lambda number: synced.update({os.fstat(number).st_ino: written(number)}))
+
+    def written(number: int) -> str:
+        return Path(f"/proc/self/fd/{number}").readlink().suffix
+
+    run = SimpleNamespace(state_path=tmp_path / "mine.state.npz", step=1, best=0.5, seconds=2.0, validated=True)
+    run._state, run._asked = list, dict
+    trainer.Run.save_state(run)  # type: ignore[arg-type]
+    model = SimpleNamespace(layers=[], inputs=[SimpleNamespace(shape=(None, None, None, 4))])
+    save_weights(model, tmp_path / "mine.npz", {})  # type: ignore[arg-type]
+    found = {path.name: synced.get(path.stat().st_ino) for path in tmp_path.iterdir()}
+    assert found == dict.fromkeys(("mine.state.npz", "mine.npz", "mine.json"), ".partial")
 
 
 def test_a_run_does_not_go_on_with_other_settings_but_may_be_made_longer(
