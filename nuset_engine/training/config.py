@@ -22,7 +22,7 @@ FROM_CORRECTIONS: dict[str, Any] = {
     "scores": "fitted",
 }
 """Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
-FROM_DIVISIONS: dict[str, Any] = {"steps": 600, "learning_rate": 2e-4, "crop_px": 128, "synthetic_share": 0.4}
+FROM_DIVISIONS: dict[str, Any] = {"steps": 300, "learning_rate": 2e-4, "crop_px": 128, "synthetic_share": 0.4}
 """Usual settings for nuclei that divide next: a few mitoses of one kind, beside the synthetic ones of all."""
 
 

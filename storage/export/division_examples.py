@@ -1,4 +1,4 @@
-"""Nuclei that divided, as images of mitoses to learn from and others, of other time points, to be judged by."""
+"""Nuclei that divided, as images of mitoses, and slices without any, to learn from and others to be judged by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.arrays import LabelsZYX
+from nuset_engine.arrays import LabelsZYX, MaskZYX
 from nuset_engine.corrections.event_labels import event_labels
 from storage.errors import WrongRequestError
 from storage.export.corrected_examples import HELD_OUT, TAKEN, CorrectedExamples, evenly, held_out_of, taken_of
@@ -23,6 +23,8 @@ from storage.schema.rows import AcquisitionRow
 
 SLICES = 3
 """Of a mitosis: its neighbours show nearly the same."""
+QUIET = 2
+"""So many slices without mitoses for each with one: weights that see hardly any come to find mitoses everywhere."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,24 @@ class _Source:
         """The last time points of mothers, in order."""
         return sorted({nodes[-1][0] for nodes in self.found.mothers.values()})
 
+    def mothers(self, apart: Collection[tuple[int, int]], is_apart: bool) -> frozenset[int]:
+        """The mothers that are held out, or those that are not."""
+        ends = {mother: nodes[-1][0] for mother, nodes in self.found.mothers.items()}
+        return frozenset(mother for mother, t in ends.items() if ((self.row.id, t) in apart) is is_apart)
+
+    def quiet(self, apart: Collection[tuple[int, int]], is_apart: bool) -> list[int]:
+        """Time points with nuclei that are known not to divide: those of mothers that are held out, or the others."""
+        held_out = self.by_time(self.mothers(apart, True))
+        return [t for t in self.found.ordinary if (t in held_out) is is_apart]
+
+    def by_time(self, mothers: Iterable[int]) -> dict[int, set[int]]:
+        """Labels of some mothers, by time point."""
+        by_time: dict[int, set[int]] = defaultdict(set)
+        for mother in mothers:
+            for t, label in self.found.mothers[mother]:
+                by_time[t].add(label)
+        return by_time
+
 
 def division_examples(
     path_or_url: str | Path,
@@ -47,7 +67,9 @@ def division_examples(
     frames: int = 1,
     undoubted: bool = False,
 ) -> CorrectedExamples:
-    """Write slices with mothers shortly before they divide, as labels of mitoses; what lies in the folder is replaced.
+    """Write slices with mothers shortly before they divide, as labels of mitoses, and slices without any mother.
+
+    For each with a mother there are at most `QUIET` without. What lies in the folder is replaced.
 
     Parameters
     ----------
@@ -93,10 +115,10 @@ def division_examples(
             for source in sources:
                 prefix = f"{source.row.id}_" if len(rows) > 1 else ""
                 for into, is_apart in ((folder, False), (folder / HELD_OUT, True)):
-                    mine = _mothers(source, apart, is_apart)
-                    _write(Snapshot(connection, source.row), source.found, mine, into, prefix)
+                    writer = _Writer(Snapshot(connection, source.row), source, into, prefix)
+                    writer.write(source.mothers(apart, is_apart), source.quiet(apart, is_apart))
             (folder / TAKEN).write_text(taken, encoding="utf-8")
-    counts = [sum(len(_mothers(source, apart, one)) for source in sources) for one in (False, True)]
+    counts = [sum(len(source.mothers(apart, one)) for source in sources) for one in (False, True)]
     return CorrectedExamples(folder, *counts)
 
 
@@ -121,35 +143,50 @@ def _told(found: MitoticNuclei) -> tuple[list[object], list[object]]:
     ]
 
 
-def _mothers(source: _Source, apart: Collection[tuple[int, int]], is_apart: bool) -> frozenset[int]:
-    """The mothers that are held out, or those that are not."""
-    ends = {mother: nodes[-1][0] for mother, nodes in source.found.mothers.items()}
-    return frozenset(mother for mother, t in ends.items() if ((source.row.id, t) in apart) is is_apart)
+@dataclass(frozen=True)
+class _Writer:
+    """Writes slices of one acquisition into a folder of examples, their names after a prefix."""
 
+    snapshot: Snapshot
+    source: _Source
+    folder: Path
+    prefix: str
 
-def _write(snapshot: Snapshot, found: MitoticNuclei, mothers: Collection[int], folder: Path, prefix: str) -> None:
-    """Write slices with some mothers; nothing is said of the other ones."""
-    for name in (IMAGES, LABELS, SEEN):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    events, unknown = _by_time(found, mothers), defaultdict(set, {t: set(some) for t, some in found.unknown.items()})
-    for t, others in _by_time(found, found.mothers.keys() - mothers).items():
-        unknown[t] |= others
-    row = snapshot.acquisition
-    spacing = row.voxel_size_um or (1.0, 1.0, 1.0)
-    for t, labels in sorted(events.items()):
-        images = snapshot.images()
-        marked, seen = event_labels(images.labels(t), labels, unknown[t], spacing)
-        for z in _slices(marked, labels):
+    def write(self, mothers: Collection[int], quiet: Sequence[int]) -> None:
+        """Write slices with some mothers, and others, of the time points `quiet`, in which there is no mother at all.
+
+        Nothing is said of the other mothers, nor of whatever else may divide.
+        """
+        for name in (IMAGES, LABELS, SEEN):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        others = self.source.by_time(self.source.found.mothers.keys() - mothers)
+        written = 0
+        for t, events in sorted(self.source.by_time(mothers).items()):
+            marked, seen = self._told(t, self._labels(t), events, others.get(t, set()))
+            written += self._put(t, _slices(marked, events), marked, seen)
+        every, times = self.source.by_time(self.source.found.mothers), min(QUIET * written, len(quiet))
+        for t in (quiet[index] for index in sorted(evenly(len(quiet), times))):
+            labels, hidden = self._labels(t), every.get(t, set())
+            marked, seen = self._told(t, labels, (), hidden)
+            self._put(t, slices_without(hidden, labels, seen, -(-QUIET * written // times)), marked, seen)
+
+    def _labels(self, t: int) -> LabelsZYX:
+        return self.snapshot.images().labels(t)
+
+    def _told(
+        self, t: int, labels: LabelsZYX, events: Collection[int], hidden: Collection[int]
+    ) -> tuple[LabelsZYX, MaskZYX]:
+        """Labels of events, and where something is known of events, see `event_labels`."""
+        unknown = {*self.source.found.unknown.get(t, ()), *hidden}
+        return event_labels(labels, events, unknown, self.snapshot.acquisition.voxel_size_um or (1.0, 1.0, 1.0))
+
+    def _put(self, t: int, slices: Sequence[int], marked: LabelsZYX, seen: MaskZYX) -> int:
+        """Write slices of a time point; how many."""
+        row, images = self.snapshot.acquisition, self.snapshot.images()
+        for z in slices:
             plane = images.image(t, row.segmented_channel, slice(z, z + 1))[0]
-            write_slice(folder, f"{prefix}t{row.source_t(t):04}_z{z:03}.tif", plane, marked[z], seen[z])
-
-
-def _by_time(found: MitoticNuclei, mothers: Iterable[int]) -> dict[int, set[int]]:
-    by_time: dict[int, set[int]] = defaultdict(set)
-    for mother in mothers:
-        for t, label in found.mothers[mother]:
-            by_time[t].add(label)
-    return by_time
+            write_slice(self.folder, f"{self.prefix}t{row.source_t(t):04}_z{z:03}.tif", plane, marked[z], seen[z])
+        return len(slices)
 
 
 def _slices(marked: LabelsZYX, labels: Collection[int]) -> list[int]:
@@ -160,3 +197,10 @@ def _slices(marked: LabelsZYX, labels: Collection[int]) -> list[int]:
         if len(there):
             chosen.update(there[np.linspace(0, len(there) - 1, SLICES).round().astype(int)].tolist())
     return sorted(chosen)
+
+
+def slices_without(mothers: Collection[int], labels: LabelsZYX, seen: MaskZYX, count: int) -> list[int]:
+    """At most so many slices without a mother, in which something is known of nuclei, evenly spread."""
+    known = ((labels > 0) & seen).reshape(len(labels), -1).any(axis=1)
+    there = np.flatnonzero(known & ~np.isin(labels, sorted(mothers)).reshape(len(labels), -1).any(axis=1))
+    return [int(there[index]) for index in sorted(evenly(len(there), min(count, len(there))))]

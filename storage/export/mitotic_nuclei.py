@@ -29,11 +29,14 @@ class MitoticNuclei:
         By time point, labels of nuclei that may be in mitosis.
     doubtful : int
         Divisions that are not among those: nobody said that they are right.
+    ordinary : tuple of int
+        Time points at which some nucleus is known not to be in mitosis, in order.
     """
 
     mothers: Mapping[int, tuple[tuple[int, int], ...]]
     unknown: Mapping[int, frozenset[int]] = field(default_factory=dict)
     doubtful: int = 0
+    ordinary: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def mitotic_nuclei(
     begin = _first_t(connection, row.id)
     mothers: dict[int, list[tuple[int, int]]] = defaultdict(list)
     unknown: dict[int, set[int]] = defaultdict(set)
+    ordinary: set[int] = set()
     here = nuclei.c.acquisition_id == row.id
     query = select(nuclei.c.t, nuclei.c.label, nuclei.c.track_id).where(here).order_by(nuclei.c.t, nuclei.c.label)
     for t, label, number in connection.execute(query):
@@ -92,10 +96,13 @@ def mitotic_nuclei(
             mothers[number].append((int(t), int(label)))
         elif t > mine.last_t - frames * row.step - margin or (mine.first_t > begin and t < mine.first_t + margin):
             unknown[t].add(int(label))
+        else:
+            ordinary.add(int(t))
     return MitoticNuclei(
         {mother: tuple(nodes) for mother, nodes in sorted(mothers.items())},
         {t: frozenset(labels) for t, labels in unknown.items()},
         len(daughters) - len(chosen),
+        tuple(sorted(ordinary)),
     )
 
 

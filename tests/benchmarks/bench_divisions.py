@@ -1,7 +1,7 @@
 """Labels of mitoses from divisions, on rendered movies of acini: how many of them are mitoses, what they teach.
 
     python tests/benchmarks/bench_divisions.py [--movies 3] [--seed 0]
-    python tests/benchmarks/bench_divisions.py --learn [--movies 3] [--seed 0]
+    python tests/benchmarks/bench_divisions.py --learn [--movies 3] [--seed 0] [--times 1]
 
 Slices of the truth with errors of networks are reconstructed and tracked; a person confirms those divisions of the
 tracker whose mother and daughters are those of a true one. `confirmed` are the labels that come of these, `undoubted`
@@ -10,7 +10,8 @@ overlap, is in mitosis at that time point in the simulation. A mitosis lasts two
 nuclei in mitosis.
 
 With `--learn`, `nusetd train --mode events --from-corrections` fine-tunes the shipped weights on the confirmed
-divisions of one movie, and both weights are judged on the movies of the next seeds: boxes of slices against the
+divisions of one movie, which lasts `--times` as long and has as many times the divisions, and both weights are judged
+on the movies of the next seeds: boxes of slices against the
 sections of nuclei in mitosis, at the usual least score and at that of the best F1. What is too small to be labelled as
 one need not be found, nor is it an error.
 """
@@ -21,6 +22,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +123,11 @@ def judged(movie: Movie, detectors: Mapping[str, EventDetector]) -> dict[str, di
     return scores
 
 
-def learn(seed: int, movies: int) -> pd.DataFrame:
+def learn(seed: int, movies: int, times: int) -> pd.DataFrame:
     """Scores of the shipped weights, and of those that learned from one movie, on the movies after it."""
+    long = replace(PARAMS, frames=times * PARAMS.frames, divisions=times * PARAMS.divisions)
     with tempfile.TemporaryDirectory() as folder:
-        taught = Culture(simulate(PARAMS, seed), Path(folder) / "out")
+        taught = Culture(simulate(long, seed), Path(folder) / "out")
         confirmed = taught.confirm()
         own = Path(folder) / "own.npz"
         taught.learned(own)
@@ -171,9 +174,10 @@ def main() -> None:
     parser.add_argument("--learn", action="store_true")
     parser.add_argument("--movies", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--times", type=int, default=1, help="length of the movie that is learned from")
     arguments = parser.parse_args()
     if arguments.learn:
-        print(learn(arguments.seed, arguments.movies).round(3).to_string())
+        print(learn(arguments.seed, arguments.movies, arguments.times).round(3).to_string())
     else:
         label(arguments.seed, arguments.movies)
 

@@ -13,7 +13,7 @@ from cases.corrected import CorrectedMovie, labels_at
 
 import storage
 from storage.errors import WrongRequestError
-from storage.export.division_examples import division_examples
+from storage.export.division_examples import QUIET, division_examples, slices_without
 from storage.export.mitotic_nuclei import MitoticNuclei, mitotic_nuclei
 from storage.query.snapshots import resolved, snapshot
 
@@ -46,6 +46,7 @@ def test_a_mother_that_a_person_spoke_of_is_in_mitosis_in_its_last_frames(movie:
     assert 1 not in found.unknown.get(3, ())
     assert set(range(1, 9)) == found.unknown[6], "who knows what comes after the last time point"
     assert 0 not in found.unknown, "what is there from the first on was not just born"
+    assert found.ordinary == (0, 1, 2, 3, 4), "who knows what comes after the last time point"
     assert nodes(told(movie, frames=2)) == {((2, 3), (3, 3))}
     storage.open(movie.output)["embryo"].correct.undo()
     assert told(movie).mothers == {}
@@ -85,13 +86,41 @@ def test_slices_show_the_mother_and_say_nothing_of_others_that_may_divide(
     images, labels, seen = found.to_learn
     names = sorted(path.name for path in images.iterdir())
     assert names == sorted(path.name for path in labels.iterdir()) == sorted(path.name for path in seen.iterdir())
-    assert {name[:5] for name in names} == {"t0002"}
-    marked, known = (tifffile.imread(folder / names[0]) for folder in (labels, seen))
+    shown = [name for name in names if tifffile.imread(labels / name).any()]
+    assert {name[:5] for name in shown} == {"t0002"}
+    marked, known = (tifffile.imread(folder / shown[0]) for folder in (labels, seen))
     there = labels_at(2)[1]
     np.testing.assert_array_equal(marked, np.where(there == 1, 1, 0))
     assert not known[there == 2].any(), "its track ends there"
     assert known[np.isin(there, (1, 3, 4, 5, 6, 7))].all()
     assert {path.name[:5] for path in found.to_judge[0].iterdir()} == {"t0004"}
+
+
+def test_slices_in_which_nothing_divides_are_learned_and_judged_too(movie: CorrectedMovie, tmp_path: Path) -> None:
+    say = storage.open(movie.output)["embryo"].correct
+    say.divide(2, 1, (1, 2))
+    say.divide(4, 7, (7, 8))
+    images, labels, seen = division_examples(movie.output, ["embryo"], tmp_path / "examples").to_learn
+    shown = {path.name: tifffile.imread(path).any() for path in sorted(labels.iterdir())}
+    quiet = [name for name, divides in shown.items() if not divides]
+    assert len(quiet) == QUIET * sum(shown.values())
+    assert {name[:5] for name in quiet} == {"t0000", "t0001", "t0003"}, "not where others are judged"
+    for name in quiet:
+        known, there = tifffile.imread(seen / name) > 0, labels_at(int(name[1:5]))[1]
+        assert known[np.isin(there, (4, 5, 6))].all(), "they are known not to divide"
+        assert tifffile.imread(images / name).any()
+    assert not (tifffile.imread(seen / quiet[-1]) > 0)[labels_at(3)[1] == 7].any(), "a mother, a time point before"
+
+
+def test_a_slice_without_mothers_shows_nuclei_of_which_something_is_known() -> None:
+    labels = np.zeros((6, 2, 4), np.int32)
+    labels[:5, :, 1], labels[2:4, 0, 3] = 1, 2  # 2 is a mother
+    seen = np.ones(labels.shape, bool)
+    seen[0] = False
+    assert slices_without({2}, labels, seen, 9) == [1, 4], "neither the mother's, nor unknown ones, nor empty ones"
+    assert slices_without({2}, labels, seen, 1) == [4]
+    assert slices_without(set(), labels, seen, 9) == [1, 2, 3, 4]
+    assert slices_without({2}, labels, seen, 0) == []
 
 
 def test_who_is_held_out_is_not_learned_at_other_time_points_either(movie: CorrectedMovie, tmp_path: Path) -> None:
