@@ -18,7 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from daemon.commands import options
-from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, OPTIMIZERS, PRECISIONS, SCORES, SIZES
+from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, NORMS, OPTIMIZERS, PRECISIONS, SCORES, SIZES
 
 if TYPE_CHECKING:
     from daemon.files.learning import Comparison
@@ -44,6 +44,7 @@ SETTINGS = (
     "dimmed",
     "sizes",
     "scores",
+    "norms",
     "held_out",
     "seed",
     "precision",
@@ -124,7 +125,7 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend", type=float, help="share of what is learned in the weights that are kept, with --from (1)"
     )
-    updates = "number of updates (8000, fine-tuning 600, from corrections 1500)"
+    updates = "number of updates (8000, fine-tuning 600, from corrections 1500, from divisions 30 for each up to 600)"
     parser.add_argument("--steps", type=options.positive_int, help=updates)
     parser.add_argument("--batch-size", type=options.positive_int, help="crops per update (4)")
     edge = "edge of a crop in network pixels (256, from corrections 128)"
@@ -147,11 +148,22 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         choices=SIZES,
         help="show nuclei as large as their labels are, or as the weights of --from measure them (labelled)",
     )
+    _add_extent(parser)
+
+
+def _add_extent(parser: argparse.ArgumentParser) -> None:
+    """What of the weights is learned, and how exactly."""
     parser.add_argument(
         "--scores",
         choices=SCORES,
         help="leave scores of nuclei as they were learned, or move them so that the usual least scores suit these "
         "images (learned, from corrections fitted)",
+    )
+    parser.add_argument(
+        "--norms",
+        choices=NORMS,
+        help="learn batch normalisation too, or keep that of --from, which few crops do not tell (learned, from "
+        "divisions fixed)",
     )
     parser.add_argument(
         "--precision",
@@ -205,8 +217,8 @@ class _Lessons:
 
     Attributes
     ----------
-    usual : mapping
-        Settings of the training.
+    usual : callable
+        Settings of the training, by how many there are to learn from.
     weights : str
         Those to start from.
     take : callable
@@ -217,7 +229,7 @@ class _Lessons:
         What there is to learn from, and how there comes to be more of it.
     """
 
-    usual: Mapping[str, Any]
+    usual: Callable[[int], Mapping[str, Any]]
     weights: str
     take: Callable[[str, list[str], Path, int | None], CorrectedExamples]
     compare: Callable[[CorrectedExamples, str, str], Comparison | EventComparison]
@@ -232,19 +244,19 @@ def _of_corrections() -> _Lessons:
     from nuset_engine.training.config import FROM_CORRECTIONS
 
     more = "correct or confirm another time point"
-    return _Lessons(FROM_CORRECTIONS, DEFAULT_WEIGHTS, take_corrected, compare, "corrected time points", more)
+    return _Lessons(lambda _: FROM_CORRECTIONS, DEFAULT_WEIGHTS, take_corrected, compare, "corrected time points", more)
 
 
 def _of_divisions(frames: int, divisions: str | None) -> _Lessons:
     """Mitoses, which are nuclei that divide next."""
     from daemon.files.learning_mitoses import CONFIRMED, compare_events, take_divisions
-    from nuset_engine.training.config import FROM_DIVISIONS
+    from nuset_engine.training.config import from_divisions
 
     def take(database: str, acquisitions: list[str], output: Path, held_out: int | None) -> CorrectedExamples:
         return take_divisions(database, acquisitions, output, held_out, frames, divisions or CONFIRMED)
 
     more = "confirm a later division too"
-    return _Lessons(FROM_DIVISIONS, MITOSIS, take, compare_events, "nuclei that divide", more)
+    return _Lessons(from_divisions, MITOSIS, take, compare_events, "nuclei that divide", more)
 
 
 def _learn(arguments: argparse.Namespace, lessons: _Lessons) -> None:
@@ -258,9 +270,10 @@ def _learn(arguments: argparse.Namespace, lessons: _Lessons) -> None:
     if arguments.images or arguments.labels or arguments.seen:
         raise UsageError("--from-corrections brings images and labels: leave out --images, --labels and --seen.")
     present = arguments.start_from or lessons.weights
-    chosen = {**lessons.usual, **_chosen(arguments), "start_from": located(present)}
+    chosen = {**_chosen(arguments), "start_from": located(present)}
     url, held_out = naming.database_url(arguments.database), chosen.pop("held_out", None)
     examples = lessons.take(url, arguments.from_corrections, arguments.output, held_out)
+    chosen = {**lessons.usual(examples.learned), **chosen}
     complain(f"{examples.learned} {lessons.kind} to learn from, {examples.held_out} held out: {examples.folder}")
     images, labels, seen = examples.to_learn
     left_out = examples.left_out

@@ -10,7 +10,7 @@ import numpy as np
 
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.names import name_fault
-from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, OPTIMIZERS, PRECISIONS, SCORES, SIZES
+from nuset_engine.training.words import AUGMENTATION, MODELS, MODES, NORMS, OPTIMIZERS, PRECISIONS, SCORES, SIZES
 
 TUNING: dict[str, float | int] = {"steps": 600, "learning_rate": 2e-4}
 """Usual settings from weights on: gentle and short, or a handful of images would undo what the weights know."""
@@ -22,8 +22,15 @@ FROM_CORRECTIONS: dict[str, Any] = {
     "scores": "fitted",
 }
 """Usual settings for what people corrected: a few images of a kind that the weights do badly on, and are to learn."""
-FROM_DIVISIONS: dict[str, Any] = {"steps": 300, "learning_rate": 2e-4, "crop_px": 128, "synthetic_share": 0.4}
+FROM_DIVISIONS: dict[str, Any] = {"learning_rate": 2e-4, "crop_px": 128, "synthetic_share": 0.4, "norms": "fixed"}
 """Usual settings for nuclei that divide next: a few mitoses of one kind, beside the synthetic ones of all."""
+STEPS_EACH, MOST_STEPS = 30, 600
+"""Steps for each of these, and at most: weights that see the same few for longer find others worse."""
+
+
+def from_divisions(count: int) -> dict[str, Any]:
+    """Usual settings for so many divisions to learn from."""
+    return {**FROM_DIVISIONS, "steps": min(STEPS_EACH * count, MOST_STEPS)}
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ class TrainingConfig:
     scores : str
         How sure the weights are of nuclei: ``learned``, as training left them; ``fitted``, so that the usual least
         scores suit these images, see `score_fit`.
+    norms : str
+        Batch normalisation: ``learned``, with all else; ``fixed``, as the weights to start from have it: few crops, of
+        few places, are no measure of what the network will see. That is faster, too.
     held_out : int
         This many images, those with the smallest CRC-32 of their name, are neither trained on nor validated on.
     held_out_images : Path or None
@@ -97,6 +107,7 @@ class TrainingConfig:
     dimmed: float = 0.0
     sizes: str = "labelled"
     scores: str = "learned"
+    norms: str = "learned"
     held_out: int = 0
     validation: int = 24
     start_from: str | None = None
@@ -128,8 +139,10 @@ class TrainingConfig:
             faults.append("scores are fitted to images and labels of nuclei: give these, and no events")
         if self.sizes == "measured" and not self.start_from:
             faults.append("sizes = 'measured' needs weights to start from (start_from)")
+        if self.norms == "fixed" and not self.start_from:
+            faults.append("norms = 'fixed' needs weights to start from (start_from)")
         choices: dict[str, tuple[str, ...]] = {"mode": MODES, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
-        choices |= {"augmentation": AUGMENTATION, "sizes": SIZES, "scores": SCORES}
+        choices |= {"augmentation": AUGMENTATION, "sizes": SIZES, "scores": SCORES, "norms": NORMS}
         choices |= {} if self.model is None else {"model": MODELS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

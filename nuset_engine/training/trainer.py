@@ -165,6 +165,9 @@ def prepare(config: TrainingConfig) -> Run:
         network = model.build(architecture)
     if start is not None:
         load_weights(network, start)
+    if config.norms == "fixed":
+        for layer in network.layers:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     config.output.parent.mkdir(parents=True, exist_ok=True)
     return Run(config, model, architecture, network)
 

@@ -9,6 +9,7 @@ PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adam", "rmsprop")
 SIZES = ("labelled", "measured")
 SCORES = ("learned", "fitted")
+NORMS = ("learned", "fixed")
 STRONG, MILD = "strong", "mild"
 AUGMENTATION = (STRONG, MILD)
 """How much crops are changed, see `augment.AUGMENTATIONS`."""

@@ -49,7 +49,7 @@ from nuset_engine.training.event_images import event_examples
 from nuset_engine.training.examples import augmentation_of
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
-from nuset_engine.training.words import AUGMENTATION, MODES, OPTIMIZERS, PRECISIONS
+from nuset_engine.training.words import AUGMENTATION, MODES, NORMS, OPTIMIZERS, PRECISIONS
 from nuset_engine.weights import MODEL, save_weights
 
 SHARES = {
@@ -143,17 +143,6 @@ class Mixture:
             yield np.stack([inputs for inputs, _ in crops]), collate([targets for _, targets in crops])
 
 
-def run_of(config: TrainingConfig, norms: str) -> Run:
-    """The run from the weights to start from."""
-    run = prepare(config)
-    if norms == "learned":
-        return run
-    for layer in run.network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-    return Run(config, run.model, run.architecture, run.network)
-
-
 def learn(run: Run, batches: Iterator[Batch], every: int, how: dict[str, object]) -> None:
     """Take all steps, and write weights now and then and at the end; `how` goes into the manifest."""
     began = time.monotonic()
@@ -208,16 +197,16 @@ def main() -> None:
     parser.add_argument("--blend", type=float, default=0.85)
     parser.add_argument("--precision", default="bfloat16", choices=PRECISIONS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--norms", default="fixed", choices=["fixed", "learned"])
+    parser.add_argument("--norms", default="fixed", choices=NORMS)
     parser.add_argument("--every", type=int, default=100)
     given = vars(parser.parse_args())
-    every, norms, mild_from = (given.pop(name) for name in ("every", "norms", "mild_from"))
+    every, mild_from = (given.pop(name) for name in ("every", "mild_from"))
     config = TrainingConfig(images=None, labels=None, **given)
     sources = {} if config.mode == "events" else real_images(given["start_from"])
     for name, examples in sources.items():
         print(f"{name}: {len(examples)} images", flush=True)
-    how = {"norms": norms, "mild_from": mild_from}
-    learn(run_of(config, norms), ahead(Mixture(config, sources, mild_from)), every, how)
+    how: dict[str, object] = {"norms": config.norms, "mild_from": mild_from}
+    learn(prepare(config), ahead(Mixture(config, sources, mild_from)), every, how)
 
 
 if __name__ == "__main__":

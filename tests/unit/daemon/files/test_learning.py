@@ -105,6 +105,24 @@ def test_a_training_is_told_what_was_held_out(
     assert settings[0].held_out_images == (tmp_path / "held-out" / "images" if points else None)
 
 
+@pytest.mark.parametrize(("count", "asked", "steps"), [(4, [], 120), (100, [], 600), (4, ["--steps", "7"], 7)])
+def test_the_fewer_divisions_the_fewer_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, asked: list[str], steps: int
+) -> None:
+    settings: list[TrainingConfig] = []
+
+    def learned(config: TrainingConfig, *_: object) -> WeightsInfo:
+        settings.append(config)
+        return find_weights("mitosis")
+
+    taken = CorrectedExamples(tmp_path, count, 0)
+    monkeypatch.setattr("daemon.files.learning_mitoses.take_divisions", lambda *_: taken)
+    monkeypatch.setattr("nuset_engine.training.trainer.train", learned)
+    words = ["train", "--mode", "events", "--from-corrections", "embryo", *asked]
+    assert main([*words, "--output", str(tmp_path / "mine.npz")]) == 0
+    assert [one.steps for one in settings] == [steps]
+
+
 @pytest.mark.long
 def test_weights_are_learned_from_corrections_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     movie = CorrectedMovie(tmp_path / "out", frames=3)

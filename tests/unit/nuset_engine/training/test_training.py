@@ -18,6 +18,7 @@ from skimage.io import imsave
 from nuset_engine.errors import EngineError
 from nuset_engine.models.losses import total_loss
 from nuset_engine.models.nuset import Nuset
+from nuset_engine.network import keras
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training import trainer
@@ -180,6 +181,29 @@ def test_fine_tuning_starts_from_the_given_weights(folder: Path, trained: Path, 
     with np.load(trained) as stored:
         layer = run.network.get_layer("encoder1_conv1")
         assert np.allclose(layer.get_weights()[0], stored["encoder1_conv1/kernel"], atol=1e-3)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(("norms", "stays"), [("fixed", True), ("learned", False)])
+def test_batch_normalisation_stays_as_it_was_if_so_wanted(
+    folder: Path, trained: Path, tmp_path: Path, norms: str, stays: bool
+) -> None:
+    asked = config(folder, tmp_path / "tuned.npz", start_from=str(trained), norms=norms)
+    run = prepare(asked)
+    layers = [layer for layer in run.network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [np.concatenate(layer.get_weights()) for layer in layers]
+    kernel = run.network.get_layer("encoder1_conv1").get_weights()[0]
+    inputs, targets = samplers(asked, 0, *load_examples(asked, lambda _: None))[0].batch(2)
+    run.trainer.train_on_batch(inputs, targets)
+    after = [np.concatenate(layer.get_weights()) for layer in layers]
+    assert layers
+    assert all(np.array_equal(one, two) for one, two in zip(before, after, strict=True)) is stays
+    assert not np.array_equal(run.network.get_layer("encoder1_conv1").get_weights()[0], kernel), "all else is learned"
+
+
+def test_fixed_norms_need_weights_to_start_from(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="norms = 'fixed' needs weights to start from"):
+        config(folder, tmp_path / "x.npz", norms="fixed")
 
 
 def test_a_blend_lies_between_the_start_and_what_was_learned(folder: Path, trained: Path, tmp_path: Path) -> None:
