@@ -23,7 +23,7 @@ from storage.schema.rows import AcquisitionRow
 
 SLICES = 3
 """Of a mitosis: its neighbours show nearly the same."""
-QUIET = 2
+QUIET = 4
 """So many slices without mitoses for each with one: weights that see hardly any come to find mitoses everywhere."""
 
 

@@ -13,7 +13,7 @@ from cases.corrected import CorrectedMovie, labels_at
 
 import storage
 from storage.errors import WrongRequestError
-from storage.export.division_examples import QUIET, division_examples, slices_without
+from storage.export.division_examples import division_examples, slices_without
 from storage.export.mitotic_nuclei import MitoticNuclei, mitotic_nuclei
 from storage.query.snapshots import resolved, snapshot
 
@@ -96,20 +96,36 @@ def test_slices_show_the_mother_and_say_nothing_of_others_that_may_divide(
     assert {path.name[:5] for path in found.to_judge[0].iterdir()} == {"t0004"}
 
 
-def test_slices_in_which_nothing_divides_are_learned_and_judged_too(movie: CorrectedMovie, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("each", "written", "times"), [(1, 2, "03"), (4, 9, "013")])
+def test_slices_in_which_nothing_divides_are_learned_too(
+    movie: CorrectedMovie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each: int, written: int, times: str
+) -> None:
+    monkeypatch.setattr("storage.export.division_examples.QUIET", each)
     say = storage.open(movie.output)["embryo"].correct
     say.divide(2, 1, (1, 2))
     say.divide(4, 7, (7, 8))
     images, labels, seen = division_examples(movie.output, ["embryo"], tmp_path / "examples").to_learn
     shown = {path.name: tifffile.imread(path).any() for path in sorted(labels.iterdir())}
     quiet = [name for name, divides in shown.items() if not divides]
-    assert len(quiet) == QUIET * sum(shown.values())
-    assert {name[:5] for name in quiet} == {"t0000", "t0001", "t0003"}, "not where others are judged"
+    assert (sum(shown.values()), len(quiet)) == (3, written), "there are no more than nine"
+    assert {name[:5] for name in quiet} == {f"t000{t}" for t in times}, "not where others are judged"
     for name in quiet:
         known, there = tifffile.imread(seen / name) > 0, labels_at(int(name[1:5]))[1]
         assert known[np.isin(there, (4, 5, 6))].all(), "they are known not to divide"
         assert tifffile.imread(images / name).any()
     assert not (tifffile.imread(seen / quiet[-1]) > 0)[labels_at(3)[1] == 7].any(), "a mother, a time point before"
+
+
+def test_nothing_is_learned_at_time_points_of_those_who_are_held_out(
+    movie: CorrectedMovie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.export.division_examples.slices_without", lambda *_: [0])
+    say = storage.open(movie.output)["embryo"].correct
+    say.divide(2, 1, (1, 2))
+    say.divide(4, 7, (7, 8))
+    found = division_examples(movie.output, ["embryo"], tmp_path / "examples")
+    learned, judged = ({path.name[:5] for path in folders[0].iterdir()} for folders in (found.to_learn, found.to_judge))
+    assert (learned, judged) == ({"t0000", "t0001", "t0002", "t0003"}, {"t0004"})
 
 
 def test_a_slice_without_mothers_shows_nuclei_of_which_something_is_known() -> None:
