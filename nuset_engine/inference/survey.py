@@ -17,7 +17,7 @@ from nuset_engine.inference.maps import PlaneMaps
 from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
-from nuset_engine.planes.exposure import PLAIN, Exposure, measure_exposure, places
+from nuset_engine.planes.exposure import PLAIN, Exposure, may_be_inverted, measure_exposure, places
 from nuset_engine.planes.few_shapes import rounded_factor, rounded_shape
 from nuset_engine.planes.lazy import LazyPlanes
 from nuset_engine.planes.normalize import (
@@ -28,7 +28,7 @@ from nuset_engine.planes.normalize import (
     sample_values,
     whole_image_statistics,
 )
-from nuset_engine.planes.quantiles import median, percentiles
+from nuset_engine.planes.quantiles import median
 from nuset_engine.planes.resample import scaled_shape
 from nuset_engine.planes.scaled_plane import ScaledPlane
 
@@ -40,7 +40,7 @@ CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained 
 CERTAIN_PX = (18.0, 34.0)
 TRUSTED_SCORE = 0.4
 CONVINCING = 0.5
-AGREEING = 3  # so many nuclei are half as convincing as a crowd
+AGREEING = 3  # so many nuclei are half as convincing as a crowd, and never certain
 SPANNING = 0.75  # a nucleus that is larger than this part of the plane is hardly one
 SPANNING_TRUST = 0.02
 SAMPLED_PLANES = 5
@@ -116,12 +116,19 @@ BLANK_STACK = StackStatistics(TRAINED_DIAMETER_PX, BLANK)
 
 @dataclass(frozen=True)
 class Sighting:
-    """What the coarse pass saw at one resolution: nuclei, their median size in source pixels, and how sure it was."""
+    """What the coarse pass saw at one resolution: nuclei, median size in source pixels, how sure it was, mean score."""
 
     factor: float
     count: int
     diameter_px: float
     evidence: float
+    score: float = 0.0
+
+    @property
+    def is_certain(self) -> bool:
+        """True where many nuclei of about the trained size are seen."""
+        enough = self.count > AGREEING and self.evidence >= CERTAIN
+        return enough and CERTAIN_PX[0] <= self.diameter_px * self.factor <= CERTAIN_PX[1]
 
 
 class SampledPlanes(LazyPlanes):
@@ -171,7 +178,8 @@ def look(
     scores, sizes = found.scores[fits], found.diameters[fits]
     explained = float((scores * np.minimum(sizes**2, TRAINED_DIAMETER_PX**2 * 2)).sum()) / small.size
     share = fits.sum() / len(found)
-    return Sighting(factor, int(fits.sum()), median(sizes) / factor, explained * share * float(scores.mean()) ** 2)
+    score = float(scores.mean())
+    return Sighting(factor, int(fits.sum()), median(sizes) / factor, explained * share * score**2, score)
 
 
 def best_sighting(
@@ -188,7 +196,7 @@ def best_sighting(
         if min(plane.shape) * factor < LEAST_PX:
             continue
         sighting = look(plane, factor, statistics, exposure, predictor, stacked)
-        if sighting.evidence >= CERTAIN and CERTAIN_PX[0] <= sighting.diameter_px * factor <= CERTAIN_PX[1]:
+        if sighting.is_certain:
             return sighting
         seen.append(sighting)
     weights = [credible(sighting, plane.shape) for sighting in seen]
@@ -199,16 +207,12 @@ def best_sighting(
 def credible(sighting: Sighting, shape: tuple[int, ...]) -> float:
     """Evidence of a resolution on a plane of this shape, less where few nuclei agree, or one fills the whole view.
 
-    From far enough the lit field itself, the edge of a well or a whole colony looks like one nucleus.
+    From far enough the lit field itself, the edge of a well or a whole colony looks like one nucleus; from too near,
+    parts of nuclei look like nuclei, but their scores are low.
     """
     spans = sighting.diameter_px > SPANNING * min(shape)
-    return sighting.evidence * sighting.count / (sighting.count + AGREEING) * (SPANNING_TRUST if spans else 1.0)
-
-
-def may_be_inverted(values: FloatsN) -> bool:
-    """True where the darker values are the rarer ones, as with dark nuclei on a bright background."""
-    low, half, high = percentiles(values, (0.5, 50, 99.5))
-    return bool(half - low > high - half)
+    agreed = sighting.count / (sighting.count + AGREEING) * sighting.score**2
+    return sighting.evidence * agreed * (SPANNING_TRUST if spans else 1.0)
 
 
 def survey(
@@ -227,15 +231,14 @@ def survey(
         As in `StackStatistics`.
     """
     some = SampledPlanes(planes)
-    look_at = Liveliest.of(some, False)
-    if look_at.whole.is_blank:
-        return BLANK_STACK
+    views = [Liveliest.of(some, False)]
     # Of the values as they are: a surface through dark nuclei is no background.
-    doubtful = may_be_inverted(sample_values(look_at.plane))
-    views = [look_at, Liveliest.of(some, True)] if doubtful else [look_at]
-    known = params.nucleus_diameter_px
-    if known is not None:
-        view = _clearest(views, predictor, stacked, known)[0] if doubtful else look_at
+    if may_be_inverted(views[0].plane):
+        views.append(Liveliest.of(some, True))
+    if not (views := [view for view in views if not view.whole.is_blank]):
+        return BLANK_STACK
+    if (known := params.nucleus_diameter_px) is not None:
+        view = _clearest(views, predictor, stacked, known)[0] if len(views) > 1 else views[0]
         return view.coarse_pass(some, predictor, params, stacked).of_known_size(known, view)
     view, seen = _clearest(views, predictor, stacked, None)
     if seen.count == 0:

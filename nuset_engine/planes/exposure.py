@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+from nuset_engine.planes.normalize import sample_values
 from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
 
 GRID = 16  # cells along each axis on which the background is followed
@@ -88,6 +89,19 @@ def places(window: slice, length: int) -> PlacesN:
     return ((np.arange(window.start, window.stop, window.step or 1) + 0.5) * (2 / length) - 1).astype(np.float32)
 
 
+def may_be_inverted(plane: PlaneYX) -> bool:
+    """True where dark nuclei on a bright background are possible.
+
+    The darker values of the plane (Y, X) are the rarer ones; or, where nuclei are too few to be seen in that, its
+    darkest four pixels in a square lie further from the middle than its brightest.
+    """
+    values = sample_values(plane)
+    if values.size == 0:
+        return False
+    low, half, high = percentiles(values, (0.5, 50, 99.5))
+    return bool(half - low > high - half or half + _farthest(plane, True) > _farthest(plane, False) - half)
+
+
 def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
     """Believable range and uneven background of a stack.
 
@@ -113,11 +127,16 @@ def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:
         few = few[np.isfinite(few)]
         if few.size:
             middles.append(sign * median(few))
-        tops.append(max(_supported(plane[y : y + BAND_ROWS + 1], inverted) for y in range(0, len(plane), BAND_ROWS)))
+        tops.append(_farthest(plane, inverted))
     if not middles:
         return float("inf")
     middle, top = median(np.array(middles)), max(tops)
     return middle + HEADROOM * (top - middle) if top > middle else float("inf")
+
+
+def _farthest(plane: PlaneYX, inverted: bool) -> float:
+    """What `_supported` gives for a whole plane, in bands."""
+    return max(_supported(plane[y : y + BAND_ROWS + 1], inverted) for y in range(0, len(plane), BAND_ROWS))
 
 
 def _supported(band: PlaneYX, inverted: bool) -> float:

@@ -15,10 +15,9 @@ from scipy import ndimage as ndi
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, AnchorLevel
 from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX, PointsYX32, TensorF32
 from nuset_engine.errors import EngineError
-from nuset_engine.inference.survey import may_be_inverted
 from nuset_engine.models.base import Model
 from nuset_engine.models.nuset import Nuset
-from nuset_engine.planes.normalize import sample_values
+from nuset_engine.planes.exposure import may_be_inverted
 from nuset_engine.planes.resample import resample, resample_labels, scaled_shape
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.synthetic.confocal import confocal_slices
@@ -110,7 +109,7 @@ def make_example(
     check_pair(name, image, labels)
     check_seen(name, labels, seen)
     diameter = median_diameter(labels)
-    either_way = may_be_inverted(sample_values(image))  # if not, the engine shows it as it is, whatever the labels say
+    either_way = may_be_inverted(image)  # if not, the engine shows it as it is, whatever the labels say
     image = bright_nuclei(image, labels) if either_way else image
     small, truth, stored = stored_as(image, labels, diameter if np.isfinite(diameter) else TRAINED_DIAMETER_PX)
     if measure is not None and np.isfinite(diameter):
