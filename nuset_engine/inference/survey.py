@@ -40,6 +40,7 @@ CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained 
 CERTAIN_PX = (18.0, 34.0)
 TRUSTED_SCORE = 0.4
 CONVINCING = 0.5
+CROWD = 8  # more nuclei than so many are not clusters of smaller ones
 AGREEING = 3  # so many nuclei are half as convincing as a crowd, and never certain
 SPANNING = 0.75  # a nucleus that is larger than this part of the plane is hardly one
 SPANNING_TRUST = 0.02
@@ -187,18 +188,17 @@ def best_sighting(
 ) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
-    The first one at which many nuclei of about the trained size are seen is right. Where there is none: from afar a
-    round cluster of nuclei looks like one nucleus, while from nearby hardly anything looks like many, so of all
-    resolutions with at least half of the best evidence the finest is right.
+    The first one at which a crowd of about the trained size is seen is right. Else, from afar a round cluster of nuclei
+    looks like one nucleus, and from nearby hardly anything looks like many: of all resolutions with at least half of
+    the best evidence the finest is right. Where some are seen, just the finer ones are tried besides.
     """
-    seen = []
+    seen, least = [], LEAST_PX / min(plane.shape)
     for factor in FACTORS:
-        if min(plane.shape) * factor < LEAST_PX:
-            continue
-        sighting = look(plane, factor, statistics, exposure, predictor, stacked)
-        if sighting.is_certain:
-            return sighting
-        seen.append(sighting)
+        if factor >= least:
+            seen.append(look(plane, factor, statistics, exposure, predictor, stacked))
+            if seen[-1].is_certain and seen[-1].count > CROWD:
+                return seen[-1]
+            least = factor if seen[-1].is_certain else least
     weights = [credible(sighting, plane.shape) for sighting in seen]
     enough = CONVINCING * max(weights)
     return max((s for s, weight in zip(seen, weights, strict=True) if weight >= enough), key=lambda s: s.factor)

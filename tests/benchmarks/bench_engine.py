@@ -10,6 +10,8 @@
                                                             engine shows them to the network, and as they come
     python tests/benchmarks/bench_engine.py outlines     how large nuclei are drawn, by brightness and by blur, and how
                                                          well, for each value of `segmentation.outline`
+    python tests/benchmarks/bench_engine.py sizes        how often the size of nuclei in clusters is found, of rendered
+                                                         stacks and of their slices, from few pixels across to many
 
 Seconds and memory are measured by `bench_engine_speed.py`.
 
@@ -20,6 +22,7 @@ Data: what `development_data.py` holds out from training, in the folder that `NU
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from dataclasses import replace
 
@@ -34,9 +37,12 @@ from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.params import FOOT, HALF, LEARNED, SegmentationParams
 from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import foreground_statistics
+from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
+from tracking.synthetic.movie import MovieParams, simulate
 
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "fn_rate", "fp_rate", "mean_iou", "seg"]
+AS_LARGE = 1.5
 DISTURBED = (AS_THEY_ARE, "uneven background", "hot pixels", "bright blobs, out of focus", "fibres")
 
 
@@ -143,10 +149,48 @@ def _outlined(pairs: list[Pair], samples: list[Pair]) -> dict[str, float]:
     return {**scores, **areas, **by_brightness(nuclei)["area_ratio"].add_prefix("area, brightness ")}
 
 
+def sizes(segmenter: Segmenter) -> pd.DataFrame:
+    """Share of stacks and of slices whose nuclei are found as large as they are, within a factor of `AS_LARGE`.
+
+    A row for each number of clusters, a column for each resolution.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    for clusters, nuclei, seed in itertools.product((1, 2, 4), (6, 24, 60), range(3)):
+        params = MovieParams(
+            shape=(16, 380, 380),
+            voxel_size_um=(1.0, 0.3, 0.3),
+            nuclei=nuclei,
+            clusters=clusters,
+            frames=1,
+            divisions=0,
+            deaths=0,
+            stage_jumps=0,
+            missed_slices=0,
+        )
+        movie = simulate(params, 100 + seed)
+        image, labels = (volume[4:12] for volume in movie.render(movie.frames[0]))
+        for zoom in (0.3, 0.4, 0.5, 0.7, 1.0, 2.0, 3.0):
+            shape = scaled_shape(image.shape[1:], zoom)
+            shown = [resample(part.astype(np.float32), shape) for part in image]
+            for name, planes, truth in (("stacks", shown, labels), ("slices", shown[:1], labels[:1])):
+                wanted = median_diameter(truth) * zoom
+                right = 1 / AS_LARGE < segmenter.statistics(planes).diameter_px / wanted < AS_LARGE
+                row = rows.setdefault(f"{clusters} clusters, {name}", {})
+                row[f"x {zoom:g}"] = row.get(f"x {zoom:g}", 0) + right / 9
+    return pd.DataFrame(rows).T
+
+
+def median_diameter(labels: np.ndarray) -> float:
+    """Of the sections in labels (Z, Y, X), in pixels; specks under a tenth of the median do not count."""
+    areas = np.concatenate([np.bincount(part[part > 0]) for part in labels])
+    areas = areas[areas > 0]
+    return float(np.sqrt(4 * np.median(areas[areas >= 0.1 * np.median(areas)]) / np.pi))
+
+
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["robustness", "normalisation", "brightness", "outlines"])
+    parser.add_argument("what", choices=["robustness", "normalisation", "brightness", "outlines", "sizes"])
     parser.add_argument("--weights", default="fluorescence")
     arguments = parser.parse_args()
     tables = {
@@ -154,6 +198,7 @@ def main() -> None:
         "normalisation": lambda: normalisation(Segmenter(arguments.weights), development_split()),
         "brightness": lambda: brightness(Segmenter(arguments.weights)),
         "outlines": lambda: outlines(arguments.weights),
+        "sizes": lambda: sizes(Segmenter(arguments.weights)),
     }
     table = tables[arguments.what]()
     print(table.round(3).to_string())

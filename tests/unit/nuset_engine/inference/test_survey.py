@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from nuset_engine.planes.normalize import BLANK
 from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+from tracking.synthetic.movie import MovieParams, simulate
 
 ALIKE = SyntheticParams(
     size_px=320,
@@ -64,6 +65,43 @@ def told(segmenter: Segmenter, diameter_px: float, monkeypatch: pytest.MonkeyPat
 def test_sizes_are_found(segmenter: Segmenter, diameter: float) -> None:
     found = segmenter.statistics([nuclei_of(diameter)])
     assert found.diameter_px == pytest.approx(diameter, rel=0.25)
+
+
+@pytest.mark.parametrize(("diameter", "tried"), [(24, [1.0]), (60, [1.0, 0.5, 2.0])])
+def test_resolutions_that_tell_no_more_are_not_tried(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, diameter: float, tried: list[float]
+) -> None:
+    """Of a crowd none besides; of a few large nuclei those that would show smaller ones."""
+    factors: list[float] = []
+    look = survey_room.look
+
+    def noted(plane: np.ndarray, factor: float, *others: Any) -> survey_room.Sighting:
+        factors.append(factor)
+        return look(plane, factor, *others)
+
+    monkeypatch.setattr(survey_room, "look", noted)
+    plane = nuclei_of(diameter)
+    segmenter.statistics([plane[:320, :320] if diameter > 24 else plane])
+    assert factors == tried
+
+
+@pytest.mark.parametrize(("seed", "clusters"), [(0, 2), (3, 2), (1, 4)])
+def test_clusters_of_small_nuclei_are_not_taken_for_nuclei(segmenter: Segmenter, seed: int, clusters: int) -> None:
+    """Touching nuclei of 13 px, in clusters that from afar look like a few round nuclei."""
+    params = MovieParams(
+        shape=(12, 260, 260),
+        voxel_size_um=(1.0, 0.3, 0.3),
+        nuclei=12 * clusters,
+        clusters=clusters,
+        frames=1,
+        divisions=0,
+        deaths=0,
+        stage_jumps=0,
+        missed_slices=0,
+    )
+    movie = simulate(params, seed)
+    image, _ = movie.render(movie.frames[0])
+    assert segmenter.statistics(list(image[:, ::2, ::2])).diameter_px == pytest.approx(13, rel=0.25)
 
 
 def test_where_the_size_is_given_nothing_is_looked_for(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
