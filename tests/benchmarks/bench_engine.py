@@ -25,11 +25,16 @@ import argparse
 import itertools
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from degradations import AS_THEY_ARE, BLURRED, DEGRADATIONS, DIMMED
 from development_data import Pair, development_split, mnfinder_kept_out
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cases.acini import acini
 
 from nuset_engine.evaluation.brightness import by_brightness, nuclei_by_brightness
 from nuset_engine.evaluation.scores import evaluate
@@ -39,7 +44,7 @@ from nuset_engine.planes.exposure import Exposure
 from nuset_engine.planes.normalize import foreground_statistics
 from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
-from tracking.synthetic.movie import MovieParams, simulate
+from nuset_engine.training.targets import median_diameter
 
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "fn_rate", "fp_rate", "mean_iou", "seg"]
 AS_LARGE = 1.5
@@ -156,35 +161,16 @@ def sizes(segmenter: Segmenter) -> pd.DataFrame:
     """
     rows: dict[str, dict[str, float]] = {}
     for clusters, nuclei, seed in itertools.product((1, 2, 4), (6, 24, 60), range(3)):
-        params = MovieParams(
-            shape=(16, 380, 380),
-            voxel_size_um=(1.0, 0.3, 0.3),
-            nuclei=nuclei,
-            clusters=clusters,
-            frames=1,
-            divisions=0,
-            deaths=0,
-            stage_jumps=0,
-            missed_slices=0,
-        )
-        movie = simulate(params, 100 + seed)
-        image, labels = (volume[4:12] for volume in movie.render(movie.frames[0]))
+        image, labels = (volume[4:12] for volume in acini((16, 380, 380), nuclei, clusters, 100 + seed))
         for zoom in (0.3, 0.4, 0.5, 0.7, 1.0, 2.0, 3.0):
             shape = scaled_shape(image.shape[1:], zoom)
             shown = [resample(part.astype(np.float32), shape) for part in image]
             for name, planes, truth in (("stacks", shown, labels), ("slices", shown[:1], labels[:1])):
-                wanted = median_diameter(truth) * zoom
+                wanted = median_diameter(*truth) * zoom
                 right = 1 / AS_LARGE < segmenter.statistics(planes).diameter_px / wanted < AS_LARGE
                 row = rows.setdefault(f"{clusters} clusters, {name}", {})
                 row[f"x {zoom:g}"] = row.get(f"x {zoom:g}", 0) + right / 9
     return pd.DataFrame(rows).T
-
-
-def median_diameter(labels: np.ndarray) -> float:
-    """Of the sections in labels (Z, Y, X), in pixels; specks under a tenth of the median do not count."""
-    areas = np.concatenate([np.bincount(part[part > 0]) for part in labels])
-    areas = areas[areas > 0]
-    return float(np.sqrt(4 * np.median(areas[areas >= 0.1 * np.median(areas)]) / np.pi))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from cases.acini import acini
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference import survey as survey_room
@@ -19,7 +20,6 @@ from nuset_engine.planes.normalize import BLANK
 from nuset_engine.planes.resample import resample, scaled_shape
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
-from tracking.synthetic.movie import MovieParams, simulate
 
 ALIKE = SyntheticParams(
     size_px=320,
@@ -88,19 +88,7 @@ def test_resolutions_that_tell_no_more_are_not_tried(
 @pytest.mark.parametrize(("seed", "clusters"), [(0, 2), (3, 2), (1, 4)])
 def test_clusters_of_small_nuclei_are_not_taken_for_nuclei(segmenter: Segmenter, seed: int, clusters: int) -> None:
     """Touching nuclei of 13 px, in clusters that from afar look like a few round nuclei."""
-    params = MovieParams(
-        shape=(12, 260, 260),
-        voxel_size_um=(1.0, 0.3, 0.3),
-        nuclei=12 * clusters,
-        clusters=clusters,
-        frames=1,
-        divisions=0,
-        deaths=0,
-        stage_jumps=0,
-        missed_slices=0,
-    )
-    movie = simulate(params, seed)
-    image, _ = movie.render(movie.frames[0])
+    image, _ = acini((12, 260, 260), 12 * clusters, clusters, seed)
     assert segmenter.statistics(list(image[:, ::2, ::2])).diameter_px == pytest.approx(13, rel=0.25)
 
 
