@@ -9,20 +9,31 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_lock = threading.Lock()
+_loading = 0
+_looked_for = True
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Load libraries inside: garbage is looked for after it, where it was before."""
-    looked_for = gc.isenabled()
-    gc.disable()
+    """Load libraries inside: garbage is looked for after it, where it was before, once no thread loads any more."""
+    global _loading, _looked_for  # as the collector is one for all threads, so is this
+    with _lock:
+        if _loading == 0:
+            _looked_for = gc.isenabled()
+            gc.disable()
+        _loading += 1
     try:
         yield
     finally:
-        if looked_for:
-            gc.enable()
+        with _lock:
+            _loading -= 1
+            if _loading == 0 and _looked_for:
+                gc.enable()
 
 
 def load_to_stay(module: str) -> None:
