@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, LabelsYX, MatrixNM, PlaneF32
-from nuset_engine.outlines.moving import FARTHEST_PX, moved
+from nuset_engine.outlines.moving import FARTHEST_PX, ROOM_PX, moved
 from nuset_engine.outlines.rims import crossings, profiles, rays
+from nuset_engine.outlines.windows import windows_about
 
 HALF_SHARE, FOOT_SHARE = 0.5, 0.2
 """What is left of the rim's contrast at an outline."""
@@ -61,8 +62,12 @@ def placed(
     profile = profiles(shown, labels, rays(labels, probability, threshold), count)
     way = towards_half(profile) if share is None else crossings(profile, share)
     way[0] = 0
-    if not (np.abs(way) > LEAST_PX).any():
+    some = np.abs(way) > LEAST_PX
+    if not some.any():
         return labels, probability
-    inwards = np.minimum(INWARDS * half_widths(labels, count), FARTHEST_PX)
-    way = np.clip(np.nan_to_num(way), -inwards, FARTHEST_PX)
-    return moved(labels, probability, np.where(np.abs(way) > LEAST_PX, way, 0), threshold)
+    windows = windows_about(labels, some, ROOM_PX)
+    for window in windows:
+        inwards = np.minimum(INWARDS * half_widths(labels[window], count), FARTHEST_PX)
+        here = some & (inwards > 0)
+        way[here] = np.clip(way[here], -inwards[here], FARTHEST_PX)
+    return moved(labels, probability, np.where(np.abs(way) > LEAST_PX, way, 0), threshold, windows)

@@ -47,6 +47,16 @@ def test_pieces_of_drawn_labels(rows: list[str], count: int) -> None:
 def test_smoothing_is_that_of_scipy(shape: tuple[int, int]) -> None:
     plane = np.random.default_rng(0).random(shape).astype(np.float32)
     wanted = ndi.uniform_filter(ndi.uniform_filter(plane.astype(float), WIDE), WIDE)
-    found = _smooth(plane)
+    found = _smooth(plane, (slice(0, shape[0]), slice(0, shape[1])))
     assert found.dtype == np.float32
     assert np.allclose(found, wanted, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_window_is_smoothed_as_in_the_plane(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, 60, 2)
+    plane = rng.random(shape, np.float32)
+    rows, columns = (slice(*(np.sort(rng.choice(size + 1, 2, replace=False)).tolist())) for size in shape)
+    whole = _smooth(plane, (slice(0, int(shape[0])), slice(0, int(shape[1]))))
+    assert np.array_equal(_smooth(plane, (rows, columns)), whole[rows, columns])
