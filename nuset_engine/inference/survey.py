@@ -20,6 +20,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, may_be_inverted, measure_exposure, places
 from nuset_engine.planes.few_shapes import rounded_factor, rounded_shape
 from nuset_engine.planes.lazy import LazyPlanes
+from nuset_engine.planes.liveliness import showing
 from nuset_engine.planes.normalize import (
     BLANK,
     LARGEST_SAMPLE,
@@ -133,7 +134,7 @@ class Sighting:
 
 
 class SampledPlanes(LazyPlanes):
-    """At most `SAMPLED_PLANES` planes, evenly spread over a stack and away from its ends.
+    """At most `SAMPLED_PLANES` planes, evenly spread over those of a stack that show something.
 
     Parameters
     ----------
@@ -142,9 +143,7 @@ class SampledPlanes(LazyPlanes):
     """
 
     def __init__(self, planes: Sequence[PlaneYX]) -> None:
-        count = len(planes)
-        spread = np.linspace(0, count - 1, SAMPLED_PLANES + 2)[1:-1].round().astype(int)
-        chosen = range(count) if count <= SAMPLED_PLANES else [int(z) for z in spread]
+        chosen = showing(planes, SAMPLED_PLANES)
         super().__init__(lambda i: np.asarray(planes[chosen[i]]), len(chosen), KEPT_BYTES)
 
     def values(self, exposure: Exposure) -> list[FloatsN]:

@@ -92,6 +92,15 @@ def test_clusters_of_small_nuclei_are_not_taken_for_nuclei(segmenter: Segmenter,
     assert segmenter.statistics(list(image[:, ::2, ::2])).diameter_px == pytest.approx(13, rel=0.25)
 
 
+def test_a_layer_in_a_deep_stack_is_seen(segmenter: Segmenter) -> None:
+    """Eight slices of 48: those that are evenly spread over the stack are empty."""
+    image, _ = acini((8, 200, 200), 12, 1, 0)
+    empty = np.random.default_rng(0).normal(np.median(image), 9, (40, 200, 200)).astype(np.uint16)
+    found = segmenter.statistics([*image, *empty])
+    assert found.diameter_px == pytest.approx(segmenter.statistics(list(image)).diameter_px, rel=0.15)
+    assert not found.is_blank
+
+
 def test_where_the_size_is_given_nothing_is_looked_for(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     image = nuclei_of(24)
     told(segmenter, 24.0, monkeypatch)
