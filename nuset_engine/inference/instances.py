@@ -78,7 +78,8 @@ def convincing(
     """The nuclei whose score suffices, on the foreground `inside` (Y, X)."""
     labels, scores = drop(labels, scores, scores >= params.min_score)
     above = np.float32(params.foreground_threshold + 0.01)  # so that filled holes stay filled when interpolated
-    probability = np.where(inside, np.maximum(maps.foreground, above), maps.foreground)
+    probability = maps.foreground.copy()
+    probability[inside & (probability < above)] = above
     return Separated(labels, scores, probability)
 
 

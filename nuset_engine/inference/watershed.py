@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage as ndi
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
-from nuset_engine.arrays import AnyFloatsN, FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, ScoresN
+from nuset_engine.arrays import AnyFloatsN, FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, RowsN, ScoresN
 from nuset_engine.inference.proposals import Proposals
+from nuset_engine.outlines.pieces import Pieces, pieces_in
 
-EIGHT = np.ones((3, 3), bool)
-SPARSE = 8  # of so many rows and columns one is enough to know the largest piece
+TOGETHER_PX = 1 << 15  # pixels that a watershed goes over at a time: what fits into a processor's cache
 CORE = 0.6  # height of the distance map from which a nucleus' core is certain
 DEEPEST = 0.7  # a pass between two seeds that reaches this share of the lower one's height lies inside one nucleus
 
@@ -41,20 +40,12 @@ def seed_positions(proposals: Proposals, ridge: PlaneF32, foreground: MaskYX) ->
 
 def fill_small_holes(foreground: MaskYX, max_area: float) -> MaskYX:
     """Foreground with background islands of at most `max_area` pixels filled."""
-    holes, count = ndi.label(~foreground)
-    if count < 2:
+    holes = pieces_in(~foreground, corners=False)
+    small = holes.areas <= max_area
+    if holes.count < 2 or not small.any():
         return foreground
-    # What lies around the nuclei is most of the plane: its pixels are not counted one by one.
-    around = 1 + int(np.bincount(holes[::SPARSE, ::SPARSE].ravel(), minlength=count + 1)[1:].argmax())
-    flat = holes.ravel()
-    others = np.flatnonzero((flat != 0) & (flat != around))
-    owner = flat[others]
-    small = np.bincount(owner, minlength=count + 1) <= max_area
-    small[around] = np.count_nonzero(flat) - len(others) <= max_area
-    if not small[1:].any():
-        return foreground
-    filled = foreground | (holes == around) if small[around] else foreground.copy()
-    filled.ravel()[others[small[owner]]] = True
+    filled = foreground.copy()
+    filled.ravel()[holes.among(small).places()] = True
     return filled
 
 
@@ -68,22 +59,23 @@ def core_seeds(ridge: PlaneF32, foreground: MaskYX, taken: PixelsYX) -> PixelsYX
     taken : (M, 2) int
         Seeds there are already.
     """
-    cores, count = ndi.label((ridge > CORE) & foreground)
-    if count == 0:
-        return np.zeros((0, 2), np.int64)
-    free = np.ones(count + 1, bool)
-    free[0] = False
-    free[cores[taken[:, 0], taken[:, 1]]] = False
-    inside = np.flatnonzero(cores != 0)
-    owner = cores.ravel()[inside]
-    chosen = free[owner]
-    inside, owner = inside[chosen], owner[chosen]
-    height, peaks = ridge.ravel()[inside], np.zeros(count + 1, np.float32)
+    certain = (ridge > CORE) & foreground
+    cores = pieces_in(certain, corners=False)
+    free = np.ones(cores.count, bool)
+    free[cores.of[cores.run_at(_flat(taken[certain[taken[:, 0], taken[:, 1]]], ridge.shape))]] = False
+    cores = cores.among(free)
+    inside, owner = cores.places(), cores.each(cores.of)
+    height, peaks = ridge.ravel()[inside], np.zeros(cores.count, np.float32)
     np.maximum.at(peaks, owner, height)
     highest = np.flatnonzero(height == peaks[owner])
-    tops = np.zeros(count + 1, np.int64)
+    tops = np.zeros(cores.count, np.int64)
     tops[owner[highest[::-1]]] = inside[highest[::-1]]  # of equals the first, which is written last
     return np.stack(np.divmod(tops[free], ridge.shape[1]), axis=1)
+
+
+def _flat(pixels: PixelsYX, shape: tuple[int, ...]) -> RowsN:
+    """Places (N,) of pixels (N, 2) in the flat plane."""
+    return pixels[:, 0] * shape[1] + pixels[:, 1]
 
 
 def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
@@ -113,15 +105,16 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     return np.stack([found // size, found % size], axis=1), top
 
 
-def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: AnyFloatsN, deepest: float) -> IntsN:
+def merge_shallow(pairs: PairsN2, heights: ScoresN, peaks: AnyFloatsN, deepest: float) -> IntsN:
     """What each label (0..N) becomes when neighbours without a valley between them are one nucleus.
 
     Two neighbours are one where the pass between them reaches `deepest` of the lower one's peak.
 
     Parameters
     ----------
-    labels : (Y, X) int
-    ridge : (Y, X) float32
+    pairs : (P, 2) int
+    heights : (P,) float32
+        Of the passes between these, see `saddles`.
     peaks : (N + 1,) float
         Highest point of the distance map in each nucleus.
     deepest : float
@@ -132,7 +125,6 @@ def merge_shallow(labels: LabelsYX, ridge: PlaneF32, peaks: AnyFloatsN, deepest:
     (N + 1,) int
         The smallest label of each group.
     """
-    pairs, heights = saddles(labels, ridge)
     shallow = heights >= deepest * np.minimum(peaks[pairs[:, 0]], peaks[pairs[:, 1]])
     links = coo_matrix((np.ones(shallow.sum()), tuple(pairs[shallow].T)), shape=(len(peaks), len(peaks)))
     _, group = connected_components(links, directed=False)
@@ -172,68 +164,114 @@ def separate(
     scores : (N,) float32
         Score of the best proposal that seeded the nucleus; 0 where there was none.
     """
-    pieces, count = ndi.label(foreground, EIGHT)
-    if count == 0:
+    pieces = pieces_in(foreground)
+    if pieces.count == 0:
         return np.zeros(foreground.shape, np.int32), np.zeros(0, np.float32)
     seeds, scores = _all_seeds(foreground, ridge, proposals)
+    places = _flat(seeds, foreground.shape)
+    home = pieces.of[pieces.run_at(places)]
     if not divide:
-        best = np.zeros(count + 1, np.float32)
-        np.maximum.at(best, pieces[seeds[:, 0], seeds[:, 1]], scores.astype(np.float32))
-        return drop_small(pieces.astype(np.int32), best[1:], min_area)
-    markers = np.zeros(foreground.shape, np.int32)
-    markers[seeds[:, 0], seeds[:, 1]] = np.arange(1, len(seeds) + 1)
-    home = pieces[seeds[:, 0], seeds[:, 1]]
-    seeds_in = np.bincount(home, minlength=count + 1)
+        best = np.zeros(pieces.count, np.float32)
+        np.maximum.at(best, home, scores.astype(np.float32))
+        return _large_ones(pieces, pieces.each(pieces.of + 1), best, foreground.shape, min_area)
+    seeds_in = np.bincount(home, minlength=pieces.count)
     # Pieces with one seed or none need no watershed.
-    single = np.zeros(count + 1, np.int32)
+    single = np.zeros(pieces.count, np.int64)
     lone = np.flatnonzero(seeds_in[home] == 1)
     single[home[lone]] = lone + 1
-    orphans = np.flatnonzero(seeds_in[1:] == 0) + 1
+    orphans = np.flatnonzero(seeds_in == 0)
     single[orphans] = len(seeds) + 1 + np.arange(len(orphans))
     scores = np.concatenate([scores, np.zeros(len(orphans), np.float32)])
-    inside = np.flatnonzero(foreground)  # the rest stays background, and is most of the plane
-    owner = pieces.ravel()[inside]
-    labels = np.zeros(foreground.shape, np.int32)
-    labels.ravel()[inside] = single[owner]
-    shared = inside[(seeds_in > 1)[owner]]
-    if shared.size:
-        flood(labels, ridge, markers, pieces, np.flatnonzero(seeds_in > 1))
+    numbers = pieces.each(single[pieces.of])
+    crowded = seeds_in > 1
+    if crowded.any():
+        found, pairs, heights = flood(pieces.among(crowded), ridge, places, np.flatnonzero(crowded[home]))
         peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
-        labels.ravel()[shared] = merge_shallow(labels, ridge, peaks, deepest)[labels.ravel()[shared]]
-    return drop_small(labels, scores, min_area)
+        numbers[np.repeat(crowded[pieces.of], pieces.length)] = merge_shallow(pairs, heights, peaks, deepest)[found]
+    return _large_ones(pieces, numbers, scores, foreground.shape, min_area)
 
 
-def flood(labels: LabelsYX, ridge: PlaneF32, markers: LabelsYX, pieces: LabelsYX, crowded: IntsN) -> None:
-    """Divide some pieces (numbers in `pieces`) by a watershed of the distance map from their markers, in `labels`.
+def _large_ones(
+    pieces: Pieces, numbers: IntsN, scores: ScoresN, shape: tuple[int, ...], min_area: float
+) -> tuple[LabelsYX, ScoresN]:
+    """Labels and scores of nuclei of at least `min_area` pixels, from the number (M,) of each pixel of some pieces."""
+    keep = np.bincount(numbers, minlength=len(scores) + 1)[1:] >= max(min_area, 1)
+    labels = np.zeros(shape, np.int32)
+    labels.ravel()[pieces.places()] = _renumbered(keep)[numbers]
+    return labels, scores[keep]
 
-    They are laid out side by side, so that the watershed goes over them alone and not over the whole plane; where that
-    would be no smaller, it goes over the plane.
+
+def flood(pieces: Pieces, ridge: PlaneF32, seeds: RowsN, some: RowsN) -> tuple[IntsN, PairsN2, ScoresN]:
+    """Divide pieces by a watershed of the distance map from their seeds.
+
+    They are laid out side by side, so that the watershed goes over them alone and not over the whole plane, and over a
+    few of them at a time, which it does not have to fetch from far; where that would be no smaller, it goes over the
+    plane.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    ridge : (Y, X) float32
+    seeds : (N,) int
+        Places in the flat plane; the labels are their numbers, from 1.
+    some : (M,) int
+        The seeds that lie in these pieces.
+
+    Returns
+    -------
+    labels : (K,) int
+        Of each pixel of the pieces, in order.
+    pairs : (P, 2) int
+    heights : (P,) float32
+        As of `saddles`.
     """
-    boxes = ndi.find_objects(pieces)
-    parts = [(window, pieces[window] == number) for number in crowded for window in [boxes[number - 1]]]
-    places, shape = _side_by_side([own.shape for _, own in parts])
-    if shape[0] * shape[1] >= ridge.size:
-        chosen = np.bincount(crowded, minlength=len(boxes) + 1) > 0
-        places, shape = [(slice(None), slice(None))], ridge.shape
-        parts = [(places[0], chosen[pieces])]
-    depth, start, mask = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, bool)
-    for (window, own), place in zip(parts, places, strict=True):
-        mask[place] = own
-        np.multiply(markers[window], own, out=start[place])
-        np.negative(ridge[window], out=depth[place])
-    found = watershed(depth, start, mask=mask, connectivity=2)
-    for (window, own), place in zip(parts, places, strict=True):
-        np.copyto(labels[window], found[place], where=own)
+    first, shapes = _layout(pieces, ridge.shape)
+    run = pieces.run_at(seeds[some])
+    there = pieces.each(first - pieces.first) + (here := pieces.places())
+    size = sum(height * width for height, width in shapes)
+    depth, start, mask = np.zeros(size, np.float32), np.zeros(size, np.int32), np.zeros(size, bool)
+    depth[there], mask[there] = -ridge.ravel()[here], True
+    start[first[run] + seeds[some] - pieces.first[run]] = some + 1
+    found, passes, begin = start, [], 0
+    for shape in shapes:
+        part = slice(begin, begin := begin + shape[0] * shape[1])
+        low = depth[part].reshape(shape)
+        labels = watershed(low, start[part].reshape(shape), mask=mask[part].reshape(shape), connectivity=2)
+        passes.append(saddles(labels, -low))
+        found[part] = labels.ravel()
+    pairs, heights = (np.concatenate(parts) for parts in zip(*passes, strict=True))
+    return found[there], pairs, heights
 
 
-def _side_by_side(sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[slice, slice]], tuple[int, int]]:
+def _layout(pieces: Pieces, shape: tuple[int, ...]) -> tuple[RowsN, list[tuple[int, int]]]:
+    """Where runs (R,) of pieces begin when these lie side by side on planes one after the other; shapes of those."""
+    numbers = np.unique(pieces.of)
+    low, high = pieces.boxes()
+    sizes = (high - low)[numbers]
+    group = np.cumsum(sizes.prod(axis=1)) // TOGETHER_PX
+    begin, width, shapes, total = np.zeros(pieces.count, np.int64), np.zeros(pieces.count, np.int64), [], 0
+    for members in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(group)) + 1):
+        places, size = _side_by_side([(int(h), int(w)) for h, w in sizes[members]])
+        own = numbers[members]
+        begin[own] = total + _flat(np.array(places), size)
+        width[own] = size[1]
+        shapes.append(size)
+        total += size[0] * size[1]
+    if total >= shape[0] * shape[1]:
+        return pieces.first, [(shape[0], shape[1])]
+    row, column = np.divmod(pieces.first, pieces.width)
+    of = pieces.of
+    return begin[of] + (row - low[of, 0]) * width[of] + column - low[of, 1], shapes
+
+
+def _side_by_side(sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """A place for each rectangle, a pixel apart, in rows of about the same width; and the shape (Y, X) of all."""
     width = max(int(np.sqrt(sum((h + 1) * (w + 1) for h, w in sizes))), *(w + 1 for _, w in sizes), 1)
     places, top, left, tall = [], 0, 0, 0
     for height, wide in sizes:
         if left + wide > width:
             top, left, tall = top + tall, 0, 0
-        places.append((slice(top, top + height), slice(left, left + wide)))
+        places.append((top, left))
         left, tall = left + wide + 1, max(tall, height + 1)
     return places, (top + tall, width)
 
@@ -262,9 +300,14 @@ def drop(labels: LabelsYX, scores: ScoresN, keep: FlagsN) -> tuple[LabelsYX, Sco
     """Labels (Y, X) and scores (N,) of the nuclei to `keep` (N,) bool alone, numbered 1..N again."""
     if keep.all():
         return labels, scores
-    renumber = np.zeros(len(keep) + 1, np.int32)
-    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
     inside = np.flatnonzero(labels != 0)
     out = np.zeros(labels.shape, np.int32)
-    out.ravel()[inside] = renumber[labels.ravel()[inside]]
+    out.ravel()[inside] = _renumbered(keep)[labels.ravel()[inside]]
     return out, scores[keep]
+
+
+def _renumbered(keep: FlagsN) -> IntsN:
+    """What each number (N + 1,) becomes when those to `keep` (N,) are numbered 1..N again; 0 stays, and is the rest."""
+    renumber = np.zeros(len(keep) + 1, np.int32)
+    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
+    return renumber

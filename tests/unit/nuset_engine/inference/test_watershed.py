@@ -10,7 +10,8 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from nuset_engine.inference.proposals import EMPTY, Proposals
-from nuset_engine.inference.watershed import core_seeds, fill_small_holes, flood, saddles, separate
+from nuset_engine.inference.watershed import TOGETHER_PX, core_seeds, fill_small_holes, flood, saddles, separate
+from nuset_engine.outlines.pieces import pieces_in
 from nuset_engine.training.targets import distance_map
 
 
@@ -122,36 +123,53 @@ def test_holes_are_filled_by_size() -> None:
     assert not filled[0, 0]
 
 
-def flooded_whole(pieces: np.ndarray, ridge: np.ndarray, markers: np.ndarray, crowded: np.ndarray) -> np.ndarray:
-    """What a watershed of the whole plane says of some pieces."""
-    return watershed(-ridge, markers, mask=np.isin(pieces, crowded), connectivity=2)
+def flooded_both_ways(
+    mask: np.ndarray, ridge: np.ndarray, seeds: np.ndarray, crowded: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some pieces (N,) bool divided from seeds (flat, in the mask): by `flood`, and on the whole plane."""
+    pieces = pieces_in(mask)
+    assert pieces.count == ndi.label(mask, np.ones((3, 3), bool))[1]
+    some = np.flatnonzero(crowded[pieces.of[pieces.run_at(seeds)]])
+    own = pieces.among(crowded)
+    quick, whole = np.zeros(mask.shape, np.int32), np.zeros(mask.shape, np.int32)
+    found, *passes = flood(own, ridge, seeds, some)
+    quick.ravel()[own.places()] = found
+    markers, chosen = whole.copy(), np.zeros(mask.shape, bool)
+    markers.ravel()[seeds[some]] = some + 1
+    chosen.ravel()[own.places()] = True
+    whole = watershed(-ridge, markers, mask=chosen, connectivity=2)
+    pairs, heights = saddles(whole, ridge)
+    order = np.lexsort(passes[0].T[::-1])
+    assert np.array_equal(passes[0][order], pairs)
+    assert np.array_equal(passes[1][order], heights)
+    return quick, whole
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(3, 9))
-def test_pieces_side_by_side_are_divided_as_they_are_in_the_plane(seed: int, count: int, radius: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(3, 9), st.sampled_from([200, 2000, TOGETHER_PX]))
+def test_pieces_side_by_side_are_divided_as_they_are_in_the_plane(
+    seed: int, count: int, radius: int, together: int
+) -> None:
     rng = np.random.default_rng(seed)
     truth = disks(*(rng.integers(0, 96, (count, 2))), radius=radius)
-    ridge = (distance_map(truth) + rng.normal(scale=0.05, size=truth.shape)).astype(np.float32)
-    pieces, number = ndi.label(truth > 0, np.ones((3, 3), bool))
-    markers = np.where(rng.random(truth.shape) < 0.02, rng.permutation(truth.size).reshape(truth.shape), 0)
-    markers = np.where(truth > 0, markers, 0).astype(np.int32)
-    crowded = np.flatnonzero(rng.random(number + 1) < 0.7)
-    crowded = crowded[crowded > 0]
-    labels = np.zeros(truth.shape, np.int32)
-    if crowded.size:
-        flood(labels, ridge, markers, pieces, crowded)
-    assert np.array_equal(labels, flooded_whole(pieces, ridge, markers, crowded))
+    ridge = (distance_map(truth) + rng.normal(scale=0.05, size=truth.shape)).astype(np.float32).round(rng.integers(5))
+    seeds = rng.permutation(np.flatnonzero((truth > 0) & (rng.random(truth.shape) < 0.02)))
+    ridge.ravel()[seeds] += 1e-3 * rng.random(len(seeds))  # which of two equal seeds floods first is left to chance
+    crowded = rng.random(pieces_in(truth > 0).count) < 0.7
+    if crowded.any():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("nuset_engine.inference.watershed.TOGETHER_PX", together)
+            quick, whole = flooded_both_ways(truth > 0, ridge, seeds, crowded)
+        assert np.array_equal(quick, whole)
 
 
 def test_pieces_around_each_other_are_divided_in_the_plane() -> None:
     """Laid out side by side, rings within rings would take many times the plane."""
     y, x = np.indices((90, 90)) - 45
     rings = (np.maximum(abs(y), abs(x)) // 2 % 2 == 1) & (np.maximum(abs(y), abs(x)) < 44)
-    pieces, number = ndi.label(rings, np.ones((3, 3), bool))
     ridge = np.random.default_rng(0).random(rings.shape).astype(np.float32)
-    markers = np.where(rings & ((x == 0) | (y == 0)), np.arange(1, rings.size + 1).reshape(rings.shape), 0)
-    labels, crowded = np.zeros(rings.shape, np.int32), np.arange(1, number + 1)
-    flood(labels, ridge, markers.astype(np.int32), pieces, crowded)
+    seeds = np.flatnonzero(rings & ((x == 0) | (y == 0)))
+    number = pieces_in(rings).count
+    quick, whole = flooded_both_ways(rings, ridge, seeds, np.ones(number, bool))
     assert number > 5
-    assert np.array_equal(labels, flooded_whole(pieces, ridge, markers.astype(np.int32), crowded))
+    assert np.array_equal(quick, whole)

@@ -11,7 +11,7 @@ from scipy import ndimage as ndi
 from skimage.measure import label
 
 from nuset_engine.outlines.moving import TOGETHER_ROWS, WIDE, _smooth
-from nuset_engine.outlines.pieces import pieces_of
+from nuset_engine.outlines.pieces import pieces_in, pieces_of
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -25,6 +25,25 @@ def test_pieces_are_those_of_scikit_image(labels: np.ndarray) -> None:
     together = set(zip(wanted.tolist(), pieces.tolist(), strict=True))
     assert len(together) == len(set(wanted.tolist())) == len(set(pieces.tolist()))
     assert set(pieces.tolist()) == set(range(1, len(together) + 1))
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))), st.booleans())
+def test_pieces_of_a_mask_are_those_of_scipy(mask: np.ndarray, corners: bool) -> None:
+    """With the same numbers, places, areas and boxes, also of some of them alone."""
+    wanted, count = ndi.label(mask, np.ones((3, 3)) if corners else None)
+    pieces = pieces_in(mask, corners)
+    assert pieces.count == count
+    assert np.array_equal(pieces.places(), np.flatnonzero(mask))
+    assert np.array_equal(pieces.each(pieces.of) + 1, wanted[mask])
+    assert np.array_equal(pieces.of[pieces.run_at(pieces.places())] + 1, wanted[mask])
+    assert np.array_equal(pieces.areas, np.bincount(wanted.ravel(), minlength=count + 1)[1:])
+    chosen = np.arange(count) % 2 == 1
+    some = pieces.among(chosen)
+    assert np.array_equal(some.places(), np.flatnonzero(mask & np.append(False, chosen)[wanted]))
+    low, high = some.boxes()
+    for number in np.flatnonzero(chosen):
+        box = ndi.find_objects(wanted)[number]
+        assert (*low[number], *high[number]) == (box[0].start, box[1].start, box[0].stop, box[1].stop)
 
 
 @pytest.mark.parametrize(
