@@ -1,6 +1,7 @@
-"""Labels of mitoses from divisions, on rendered movies of acini: how many of them are mitoses, what they teach.
+"""Mitoses in rendered movies of acini: which the weights find, what labels of them divisions give, what these teach.
 
     python tests/benchmarks/bench_divisions.py [--movies 3] [--seed 0]
+    python tests/benchmarks/bench_divisions.py --find [--movies 3] [--seed 0] [--min-score 0.4]
     python tests/benchmarks/bench_divisions.py --learn [--movies 3] [--seed 0] [--times 1]
 
 Slices of the truth with errors of networks are reconstructed and tracked; a person confirms those divisions of the
@@ -9,11 +10,16 @@ those of all divisions that are hardly ever wrong, without any person. A label i
 overlap, is in mitosis at that time point in the simulation. A mitosis lasts two time points there; recall is over all
 nuclei in mitosis.
 
+With `--find`, the shipped weights look at movies drawn otherwise than what they learned from, in which nuclei die, too.
+An event is linked over slices, and is that of the nucleus whose section its boxes fit best. Nuclei are counted in each
+phase, and those that are found. A division is found where its mother is, in a time point of its mitosis; right is an
+event of a mother in mitosis, or of a daughter while its chromatin is still condensed.
+
 With `--learn`, `nusetd train --mode events --from-corrections` fine-tunes the shipped weights on the confirmed
 divisions of one movie, which lasts `--times` as long and has as many times the divisions, and both weights are judged
-on the movies of the next seeds: boxes of slices against the
-sections of nuclei in mitosis, at the usual least score and at that of the best F1. What is too small to be labelled as
-one need not be found, nor is it an error.
+on the movies of the next seeds: boxes of slices against the sections of nuclei in mitosis, at the usual least score and
+at that of the best F1. Sections too small to be labelled, and daughters whose chromatin is still condensed, need not be
+found, and are no errors.
 """
 
 from __future__ import annotations
@@ -21,12 +27,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage as ndi
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_engine"))
@@ -36,8 +44,10 @@ from volume_scenes import Errors, slices_of
 
 import storage
 from daemon.cli import main as nusetd
+from nuset_engine.arrays import IntsN, LabelsZYX
 from nuset_engine.evaluation.event_scores import EventScores, score_events
-from nuset_engine.events import EventDetector
+from nuset_engine.events import EventDetector, linked
+from nuset_engine.inference.proposals import Proposals, box_ious
 from nuset_engine.reconstruction.volume import reconstruct
 from storage.export.mitotic_nuclei import mitotic_nuclei
 from storage.query.snapshots import resolved, snapshot
@@ -53,6 +63,10 @@ LAST_FRAMES = 2  # of a mother, in which a mitosis is labelled for training
 LEAST_SCORES = tuple(round(0.05 * step, 2) for step in range(4, 19))
 USUAL_SCORE = 0.4
 SMALLEST = 0.125  # section of a mitosis that counts, in areas of a usual section of a nucleus
+LEAST_OVERLAP = 0.3  # of a box and that of a section, as in `event_scores`
+DEATHS = 4  # of nuclei in a movie in which mitoses are looked for
+MOTHER, YOUNG, DYING = "mother, {} before the division", "daughter, time point {}", "dying"
+INTERPHASE, NOTHING = "in interphase", "no nucleus"
 CHOICES = {f"{which}, {n} frames": (which, n) for which in ("confirmed", "undoubted") for n in (1, 2)}
 
 
@@ -107,20 +121,79 @@ class Culture:
 def judged(movie: Movie, detectors: Mapping[str, EventDetector]) -> dict[str, dict[float, EventScores]]:
     """How well each finds the sections of nuclei in mitosis at each least score, over all time points of a movie."""
     scores = {name: dict.fromkeys(LEAST_SCORES, EventScores(0, 0, 0)) for name in detectors}
-    mitotic = mitotic_nodes(movie)
+    phase = phases(movie)
     for frame in movie.frames:
         image, truth = movie.render(frame)
-        ones = [n for n, track in enumerate(frame.track_ids.tolist(), 1) if (frame.t, track) in mitotic]
+        names = [INTERPHASE, *(phase.get((frame.t, int(track)), INTERPHASE) for track in frame.track_ids)]
+        ones, young = (
+            [n for n, name in enumerate(names) if name.startswith(which)] for which in ("mother", "daughter")
+        )
         usual = np.median([np.bincount(plane.ravel())[1:].max(initial=0) for plane in truth if plane.any()])
         events = np.where(np.isin(truth, ones), truth, 0)
         for name, detector in detectors.items():
-            for plane, found in zip(events, detector.detect(list(image)), strict=True):
+            for whole, plane, found in zip(truth, events, detector.detect(list(image)), strict=True):
                 areas = np.bincount(plane.ravel())
                 small = (areas < SMALLEST * usual)[plane]
-                sections, faint = np.where(small, 0, plane), np.where(small, plane, 0)
+                sections = np.where(small, 0, plane)
+                faint = np.where(small | np.isin(whole, young), whole, 0)
                 for least in LEAST_SCORES:
                     scores[name][least] += score_events(sections, found.where(found.scores >= least), faint=faint)
     return scores
+
+
+def phases(movie: Movie) -> dict[tuple[int, int], str]:
+    """What each nucleus is that is not in interphase, by time point and track."""
+    pace, found = movie.params.pace, {}
+    last_t = {int(track): frame.t for frame in movie.frames for track in frame.track_ids}
+    mothers = {one.parent for one in movie.divisions}
+    for track, last in last_t.items():
+        if track not in mothers and last < movie.frames[-1].t:
+            found |= {(last - back, track): DYING for back in range(pace.dying)}
+    for one in movie.divisions:
+        found |= {(one.t + k, each): YOUNG.format(k + 1) for each in one.daughters for k in range(pace.recovery)}
+    for one in movie.divisions:
+        found |= {(one.t - k, one.parent): MOTHER.format(k) for k in range(1, pace.mitosis + 1)}
+    return found
+
+
+def owners(truth: LabelsZYX, slices: Sequence[Proposals], numbers: Sequence[IntsN]) -> list[int]:
+    """For each linked event the label of the nucleus whose section a box of it fits best; 0 where it fits none."""
+    best = {int(n): (LEAST_OVERLAP, 0) for mine in numbers for n in mine}
+    for plane, boxes, mine in zip(truth, slices, numbers, strict=True):
+        windows = [(label, w) for label, w in enumerate(ndi.find_objects(plane), start=1) if w is not None]
+        sides = np.array([(y.start, x.start, y.stop, x.stop) for _, (y, x) in windows], np.float32).reshape(-1, 4)
+        for (label, _), row in zip(windows, box_ious(sides, boxes.boxes), strict=True):
+            for n, overlap in zip(mine.tolist(), row.tolist(), strict=True):
+                best[n] = max(best[n], (overlap, label))
+    return [label for _, label in best.values()]
+
+
+def find(seed: int, movies: int, min_score: float) -> None:
+    """Print what the shipped weights find, by phase."""
+    detector = EventDetector("mitosis", min_score=min_score)
+    there: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    events: Counter[str] = Counter()
+    divisions: set[tuple[int, int]] = set()
+    for own in range(seed, seed + movies):
+        movie = simulate(replace(PARAMS, deaths=DEATHS), own)
+        phase = phases(movie)
+        for frame in movie.frames:
+            image, truth = movie.render(frame)
+            slices = list(detector.detect(list(image)))
+            names = [NOTHING, *(phase.get((frame.t, int(track)), INTERPHASE) for track in frame.track_ids)]
+            seen = owners(truth, slices, linked(slices))
+            there.update(names[label] for label in np.unique(truth[truth > 0]).tolist())
+            events.update(names[label] for label in seen)
+            found.update(names[label] for label in set(seen) - {0})
+            mothers = {int(frame.track_ids[label - 1]) for label in seen if names[label].startswith("mother")}
+            divisions |= {(own, mother) for mother in mothers}
+    table = pd.DataFrame({"nuclei": there, "found": found, "events": events}).fillna(0).astype(int).sort_index()
+    right = sum(n for name, n in events.items() if name.startswith(("mother", "daughter")))
+    print(table.to_string())
+    print(
+        f"{len(divisions)} of {movies * PARAMS.divisions} divisions are found; {right} of {events.total()} events right"
+    )
 
 
 def learn(seed: int, movies: int, times: int) -> pd.DataFrame:
@@ -169,14 +242,19 @@ def label(seed: int, movies: int) -> None:
 
 
 def main() -> None:
-    """Judge labels, or what is learned of them."""
+    """Judge what is found, labels, or what is learned of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--learn", action="store_true")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--find", action="store_true")
+    what.add_argument("--learn", action="store_true")
     parser.add_argument("--movies", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--times", type=int, default=1, help="length of the movie that is learned from")
+    parser.add_argument("--min-score", type=float, default=USUAL_SCORE, help="least confidence of what is found")
     arguments = parser.parse_args()
-    if arguments.learn:
+    if arguments.find:
+        find(arguments.seed, arguments.movies, arguments.min_score)
+    elif arguments.learn:
         print(learn(arguments.seed, arguments.movies, arguments.times).round(3).to_string())
     else:
         label(arguments.seed, arguments.movies)
