@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 from collections import Counter
@@ -36,6 +37,8 @@ _to_freeze = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process that a test starts compiles the project anew
 sys.dont_write_bytecode = False  # nor are the tests themselves compiled anew in each run
 gc.disable()  # until the tests are collected
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a script starts what it puts into the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or no process that a test starts would hear it
 
 
 @pytest.fixture(scope="session", autouse=True)
