@@ -14,7 +14,7 @@ from storage.schema.tables import corrections, nuclei, timepoints, tracks
 MOST_DOUBT = 0.1
 """Divisions that are wrong less often than this are undoubted."""
 MARGIN_FRAMES = 1
-"""So many frames before those of a mitosis, it may have begun; so many after a division, it may not be over."""
+"""So many frames before those of a mitosis, it may have begun."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def mitotic_nuclei(
         Sees one moment of the database.
     row : AcquisitionRow
     frames : int
-        How long a mitosis lasts: a mother is taken in so many of its last frames.
+        How long a mitosis lasts: a mother is taken in so many of its last frames. In so many after a division daughters
+        may still be condensed, and nobody knows.
     undoubted : bool
         Take, besides divisions that a person confirmed or drew, those that are hardly ever wrong.
 
@@ -81,7 +82,7 @@ def mitotic_nuclei(
         and all(one.first_t == known[mother].last_t + row.step for one in born)
         and (mother in said or (undoubted and all(_is_sure(one) for one in born)))
     }
-    margin = MARGIN_FRAMES * row.step
+    lasts, margin = frames * row.step, MARGIN_FRAMES * row.step
     begin = _first_t(connection, row.id)
     mothers: dict[int, list[tuple[int, int]]] = defaultdict(list)
     unknown: dict[int, set[int]] = defaultdict(set)
@@ -92,9 +93,9 @@ def mitotic_nuclei(
         mine = known.get(number)
         if mine is None:
             unknown[t].add(int(label))
-        elif number in chosen and t > mine.last_t - frames * row.step:
+        elif number in chosen and t > mine.last_t - lasts:
             mothers[number].append((int(t), int(label)))
-        elif t > mine.last_t - frames * row.step - margin or (mine.first_t > begin and t < mine.first_t + margin):
+        elif t > mine.last_t - lasts - margin or (mine.first_t > begin and t < mine.first_t + lasts):
             unknown[t].add(int(label))
         else:
             ordinary.add(int(t))

@@ -52,6 +52,14 @@ def test_a_mother_that_a_person_spoke_of_is_in_mitosis_in_its_last_frames(movie:
     assert told(movie).mothers == {}
 
 
+def test_as_long_as_a_mitosis_lasts_daughters_may_still_be_condensed(movie: CorrectedMovie) -> None:
+    storage.open(movie.output)["embryo"].correct.divide(1, 3, (3, 4))
+    once, twice = told(movie), told(movie, frames=2)
+    assert {3, 4} <= once.unknown[2] & twice.unknown[2] & twice.unknown[3]
+    assert not {3, 4} & once.unknown.get(3, frozenset()), "it is over"
+    assert 1 not in twice.unknown.get(3, ()), "nor is anybody else in doubt"
+
+
 def test_a_mother_that_was_not_seen_right_before_its_daughters_is_not_taken(movie: CorrectedMovie) -> None:
     reply = storage.open(movie.output)["embryo"].correct.divide(2, 3, (3, 4), to_t=4)
     assert reply.state == "applied", reply.text
