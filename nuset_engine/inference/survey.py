@@ -67,7 +67,7 @@ class StackStatistics:
     intensity : IntensityStatistics
         Of the foreground, for the fine pass.
     exposure : Exposure
-        Polarity, believable range and uneven background; `intensity` is of what it shows.
+        Polarity, believable range, uneven background, stripes; `intensity` is of what it shows.
     softness : float
         How soft outlines look (`edge_softness`).
     stacked : bool
@@ -153,7 +153,7 @@ class SampledPlanes(LazyPlanes):
     def _values(self, plane: PlaneYX, exposure: Exposure) -> FloatsN:
         stride = int(np.ceil(np.sqrt(plane.size / (LARGEST_SAMPLE / len(self)))))
         where = [places(slice(0, n, stride), n) for n in plane.shape]
-        shown = exposure.shown(plane[::stride, ::stride], np.nan, *where)
+        shown = exposure.shown(exposure.straight(plane)[::stride, ::stride], np.nan, *where)
         return sample_values(exposure.flattened(shown, *where))
 
 

@@ -1,8 +1,8 @@
 """How a stack's own values become those that the network is shown: polarity, believable range, even background.
 
-Cameras have hot pixels, hundreds of times brighter than any nucleus, and microscopes light the field unevenly. Both
-are measured once per stack: a ceiling that only single pixels exceed, and, where the background slopes by a fair part
-of the nuclei's contrast, the smooth surface that follows it.
+Cameras have hot pixels, hundreds of times brighter than any nucleus, and microscopes light the field unevenly, and some
+line by line. It is measured once per stack: a ceiling that only single pixels exceed; where the background slopes by a
+fair part of the nuclei's contrast, the smooth surface that follows it; and whether rows or columns are striped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+from nuset_engine.planes.lines import Straightened, striped
 from nuset_engine.planes.normalize import sample_values
 from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
 
@@ -42,11 +43,18 @@ class Exposure:
     shading : tuple of 6 float, or empty
         The background's surface ``s0 + s1 u + s2 v + s3 u^2 + s4 u v + s5 v^2``, which is taken off; u and v run from
         -1 to 1 along Y and X.
+    lines : tuple of int
+        Along which axes (`lines.ROWS`, `lines.COLUMNS`) lines differ as a whole, which is taken off each plane.
     """
 
     inverted: bool = False
     ceiling: float = float("inf")
     shading: tuple[float, ...] = ()
+    lines: tuple[int, ...] = ()
+
+    def straight(self, plane: PlaneYX) -> PlaneYX | Straightened:
+        """The plane (Y, X) without its lines, of which windows can be taken; the plane itself where there are none."""
+        return Straightened(plane, self.lines) if self.lines else plane
 
     def shown(self, part: PlaneYX, background: float, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """A part (Y, X) of a plane in its polarity and believable range: float32; the surface is still on it.
@@ -103,7 +111,7 @@ def may_be_inverted(plane: PlaneYX) -> bool:
 
 
 def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
-    """Believable range and uneven background of a stack.
+    """Believable range, uneven background and stripes of a stack.
 
     Parameters
     ----------
@@ -113,7 +121,7 @@ def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
         Whether its nuclei are dark.
     """
     ceiling = _ceiling(planes, inverted)
-    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)))
+    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), striped(planes))
 
 
 def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:

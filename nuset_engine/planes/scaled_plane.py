@@ -25,7 +25,7 @@ class ScaledPlane:
     background : float
         Taken for pixels that are not finite; as `exposure` shows it.
     exposure : Exposure
-        Polarity, believable range and uneven background of the stack.
+        Polarity, believable range, uneven background and stripes of the stack.
     shape : (int, int), optional
         Its shape at that resolution where another one is wanted than the nearest.
     """
@@ -38,7 +38,7 @@ class ScaledPlane:
         exposure: Exposure = PLAIN,
         shape: tuple[int, int] | None = None,
     ) -> None:
-        self._plane, self._background, self._exposure = plane, background, exposure
+        self._plane, self._background, self._exposure = exposure.straight(plane), background, exposure
         self.source_shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
         self.shape = shape or scaled_shape(plane.shape, factor)
         self._step = steps(plane.shape, self.shape)

@@ -98,6 +98,18 @@ def with_fibres(image: np.ndarray, labels: np.ndarray) -> Changed:
     return image + contrast * blurred / max(float(blurred.max()), 1e-6), labels
 
 
+def lined(share: float, period_px: float = 0) -> Change:
+    """Rows lighter and darker, by noise or in waves of so many pixels; the deviation is a share of the contrast."""
+
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
+        contrast = np.percentile(image, 99.5) - np.median(image)
+        noise = np.random.default_rng(0).normal(size=len(image))
+        waves = np.sqrt(2) * np.sin(2 * np.pi * np.arange(len(image)) / period_px) if period_px else noise
+        return image + share * contrast * waves[:, None], labels
+
+    return change
+
+
 def blurred(sigma_px: float) -> Change:
     """Gaussian blur."""
     return lambda image, labels: (ndi.gaussian_filter(image.astype(np.float32), sigma_px), labels)
@@ -124,4 +136,6 @@ DEGRADATIONS: dict[str, Change] = {
     **DIMMED,
     "bright blobs, out of focus": with_blobs,
     "fibres": with_fibres,
+    "rows lighter and darker, 10 %": lined(0.1),
+    "stripes of 40 px, 10 %": lined(0.1, 40),
 }

@@ -1,0 +1,104 @@
+"""Lines of a plane that differ as a whole are known, and taken off; what is none stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nuset_engine.planes.exposure import PLAIN, measure_exposure
+from nuset_engine.planes.lines import COLUMNS, ROWS, Straightened, striped
+from nuset_engine.planes.scaled_plane import ScaledPlane
+from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
+
+HEIGHT, WIDTH = 300, 384
+SPARSE = SyntheticParams(size_px=384, median_diameter_px=(24, 25), covered=(0.15, 0.2), artefact_chance=0)
+NUCLEI = 1000 * synthetic_image(np.random.default_rng(3), SPARSE)[0][:HEIGHT, :WIDTH]
+CONTRAST = float(np.percentile(NUCLEI, 99) - np.percentile(NUCLEI, 25))
+WAVES = {
+    "noise": np.random.default_rng(0).normal(size=WIDTH),
+    "short": np.sqrt(2) * np.sin(np.arange(WIDTH) / 2),
+    "long": np.sqrt(2) * np.sin(np.arange(WIDTH) / 6),
+}
+
+
+def lined(axis: int, waves: str = "noise", share: float = 0.1) -> np.ndarray:
+    """The nuclei with lines that deviate by this share of the contrast."""
+    levels = share * CONTRAST * WAVES[waves][: NUCLEI.shape[axis]]
+    return NUCLEI + np.expand_dims(levels, 1 - axis)
+
+
+def left_of_lines(shown: np.ndarray, axis: int) -> float:
+    """How much lines still differ from those around them, as a part of the contrast; 0.1 before."""
+    left: float = (shown - NUCLEI[:, -shown.shape[1] :]).mean(axis=1 - axis).std() / CONTRAST
+    return left
+
+
+@pytest.mark.parametrize("waves", WAVES)
+@pytest.mark.parametrize("axis", [ROWS, COLUMNS])
+def test_lines_are_known_and_taken_off(axis: int, waves: str) -> None:
+    plane = lined(axis, waves)
+    assert striped([plane]) == (axis,)
+    assert left_of_lines(Straightened(plane, (axis,))[:, :], axis) < 0.045
+
+
+def test_rows_and_columns_at_once() -> None:
+    plane = lined(ROWS) + lined(COLUMNS, "short") - NUCLEI
+    assert striped([plane]) == (ROWS, COLUMNS)
+    shown = Straightened(plane, (ROWS, COLUMNS))[:, :]
+    assert left_of_lines(shown, ROWS) < 0.045
+    assert left_of_lines(shown, COLUMNS) < 0.045
+
+
+def framed(plane: np.ndarray) -> np.ndarray:
+    framed = plane.copy()
+    framed[:30] = 0
+    return framed
+
+
+@pytest.mark.parametrize(
+    "plane",
+    [
+        NUCLEI,
+        NUCLEI.max() - NUCLEI,
+        NUCLEI + np.linspace(0, 2 * CONTRAST, HEIGHT)[:, None],
+        framed(NUCLEI),
+        np.round(NUCLEI / CONTRAST * 8).astype(np.uint8),
+        np.random.default_rng(1).poisson(5, NUCLEI.shape),
+        np.hypot(*np.indices((200, 200)) - 100.0) < 80,
+        np.full(NUCLEI.shape, np.nan),
+        np.zeros(NUCLEI.shape),
+        lined(ROWS)[:, :40],
+    ],
+    ids=["nuclei", "dark", "sloping", "framed", "8 levels", "noise", "one large", "no values", "blank", "too narrow"],
+)
+def test_what_is_no_line_is_not_taken_for_one(plane: np.ndarray) -> None:
+    assert striped([plane]) == ()
+
+
+def test_most_slices_decide() -> None:
+    assert striped([lined(ROWS), NUCLEI, lined(ROWS)]) == (ROWS,)
+    assert striped([lined(ROWS), NUCLEI, NUCLEI]) == ()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pixels_without_a_value_do_not_count(value: float) -> None:
+    plane = lined(ROWS)
+    plane[20:40, 30:90] = value
+    assert striped([plane]) == (ROWS,)
+    assert left_of_lines(Straightened(plane, (ROWS,))[:, 100:], ROWS) < 0.045
+
+
+def test_windows_are_those_of_the_whole() -> None:
+    whole = Straightened(lined(ROWS), (ROWS, COLUMNS))
+    window = (slice(10, 100, 3), slice(50, 60))
+    assert (whole[window] == whole[:, :][window]).all()
+
+
+def test_the_network_is_shown_planes_without_lines() -> None:
+    plane = lined(ROWS)
+    exposure = replace(measure_exposure([plane], False), shading=())
+    assert exposure.lines == (ROWS,)
+    assert left_of_lines(ScaledPlane(plane, 1.0, 0.0, exposure).whole(), ROWS) < 0.045
+    assert PLAIN.straight(plane) is plane
