@@ -121,7 +121,7 @@ def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
         Whether its nuclei are dark.
     """
     ceiling = _ceiling(planes, inverted)
-    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), striped(planes))
+    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), striped(planes, inverted))
 
 
 def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:

@@ -1,7 +1,8 @@
 """Rows or columns of a plane that are lighter or darker as a whole: noise of a camera's lines, stripes of a scanner.
 
 How much lighter one row is than the one before it is what most of its pixels say: nuclei, whatever they are like,
-change few of them at once. That rows are striped is believed where all parts of the plane's width agree on it.
+change few of them at once. That rows are striped is believed where all parts of the plane's width agree on it, and the
+background goes along: nuclei in rank and file leave it as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SUDDEN = 6.0  # times the usual difference: the edge of a frame or a lost line i
 NARROW_PX, WIDE_PX = 17, 65  # faster than this is hardly anything but lines; slower, hardly lines
 TAKEN_PX = 129  # what is slower than this is the background, and stays
 AGREEING = 0.5  # correlation of the parts
+BACKGROUND = 10.0  # percentile of a line, from the background's end
+SHARED = 0.5  # so much of a line's deviation is that of its background, too
 LEAST = 0.01  # of the contrast: weaker lines do no harm
 ROWS, COLUMNS = 0, 1
 
@@ -49,12 +52,19 @@ class Straightened:
         return part
 
 
-def striped(planes: Sequence[PlaneYX]) -> tuple[int, ...]:
-    """Along which axes most of these planes (Y, X) have lines: of `ROWS`, `COLUMNS`."""
+def striped(planes: Sequence[PlaneYX], inverted: bool = False) -> tuple[int, ...]:
+    """Along which axes most of these planes (Y, X) have lines: of `ROWS`, `COLUMNS`.
+
+    Parameters
+    ----------
+    planes : sequence of (Y, X)
+    inverted : bool
+        Whether nuclei are dark.
+    """
     return tuple(
         axis
         for axis in (ROWS, COLUMNS)
-        if 2 * sum(_are_lines(_along(planes[z], axis)) for z in range(len(planes))) > len(planes)
+        if 2 * sum(_are_lines(_along(planes[z], axis), inverted) for z in range(len(planes))) > len(planes)
     )
 
 
@@ -64,8 +74,8 @@ def _along(plane: PlaneYX, axis: int) -> PlaneYX:
     return lines[:, :: max(1, lines.shape[1] // MOST_PX)]
 
 
-def _are_lines(lines: PlaneYX) -> bool:
-    """Whether all parts of the lines (N, M) say that they differ, and in the same way."""
+def _are_lines(lines: PlaneYX, inverted: bool) -> bool:
+    """Whether all parts of the lines (N, M) say that they differ, in the same way, and the background with them."""
     width = lines.shape[1] // PARTS
     if width < LEAST_PART_PX or len(lines) < WIDE_PX:
         return False
@@ -75,8 +85,20 @@ def _are_lines(lines: PlaneYX) -> bool:
         return False
     low, high = percentiles(values, (25, 99))
     courses = [_course(lines[:, part * width : (part + 1) * width]) for part in range(PARTS)]
-    common = max(_common([_fast(course, px) for course in courses]) for px in (NARROW_PX, WIDE_PX))
-    return common > (LEAST * (high - low)) ** 2
+    by_width = {px: _common([_fast(course, px) for course in courses]) for px in (NARROW_PX, WIDE_PX)}
+    px = max(by_width, key=lambda width: by_width[width])
+    return by_width[px] > (LEAST * (high - low)) ** 2 and _background_follows(lines, inverted, px)
+
+
+def _background_follows(lines: PlaneYX, inverted: bool, px: int) -> bool:
+    """Whether the background of the lines (N, M) deviates as the lines do, by what is faster than `px` lines."""
+    values = np.where(np.isfinite(lines), lines, np.nan).astype(np.float64)
+    known = np.isfinite(values).any(axis=1)
+    background = np.full(len(lines), np.nan)
+    background[known] = np.nanpercentile(values[known], 100 - BACKGROUND if inverted else BACKGROUND, axis=1)
+    background = np.interp(np.arange(len(lines)), np.flatnonzero(known), background[known])
+    course = _fast(_course(lines), px)
+    return float(np.mean(course * _fast(background, px))) > SHARED * float(np.mean(course**2))
 
 
 def _common(parts: Sequence[FloatsN]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from nuset_engine.planes.exposure import PLAIN, measure_exposure
 from nuset_engine.planes.lines import COLUMNS, ROWS, Straightened, striped
@@ -75,6 +76,16 @@ def framed(plane: np.ndarray) -> np.ndarray:
 )
 def test_what_is_no_line_is_not_taken_for_one(plane: np.ndarray) -> None:
     assert striped([plane]) == ()
+
+
+@pytest.mark.parametrize("covered", [0.5, 0.7, 0.85])
+@pytest.mark.parametrize("spacing", [24, 40])
+def test_nuclei_in_rank_and_file_are_no_lines(spacing: int, covered: float) -> None:
+    y, x = np.abs(np.indices((HEIGHT, WIDTH)) % spacing - spacing / 2)
+    lattice = 100.0 * (np.hypot(y, x) < covered * spacing / 2)
+    shown = ndi.gaussian_filter(lattice, 1) + np.random.default_rng(0).normal(10, 5, lattice.shape)
+    assert striped([shown]) == ()
+    assert striped([shown.max() - shown], inverted=True) == ()
 
 
 def test_most_slices_decide() -> None:
