@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Try, draw, print."""
     options.existing([arguments.image])
-    configs = _configs(arguments)
+    configs, output = _configs(arguments), _output(arguments)
     from daemon.files.trials import TrialImage, run_trials
     from daemon.monitoring.gap import wait_for_gap
     from daemon.output import complain, write_table
@@ -71,11 +71,28 @@ def execute(arguments: argparse.Namespace) -> int:
         ),
         configs,
     )
-    output = arguments.output or Path(f"{arguments.image.name.partition('.')[0]}.try.png")
     draw_trials(found, output)
     write_table(_table(found), arguments.format)
     complain(f"picture: {output}")
     return 0
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    """Where the picture goes; one of an earlier trial there is replaced.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be a picture, or is the image itself.
+    """
+    from daemon.errors import UsageError
+    from daemon.plots.canvas import output_file
+
+    image: Path = arguments.image
+    output = output_file(arguments.output or Path(f"{image.name.partition('.')[0]}.try.png"), overwrite=True)
+    if output.exists() and output.samefile(image):
+        raise UsageError(f"{output} is the image itself: give the picture another name with --output.")
+    return output
 
 
 def _configs(arguments: argparse.Namespace) -> list[tuple[str, Config]]:

@@ -14,6 +14,7 @@ from daemon.files.evaluate import EvaluationOptions, score_folders
 from nuset_engine.evaluation.paired import PairedDifference, paired_difference
 from nuset_engine.evaluation.scores import Evaluation
 from storage.export.corrected_examples import CorrectedExamples, corrected_examples
+from storage.files.whole_file import whole
 
 MEASURES = ("ap_50", "ap")
 """What decides: the first, and where it is the same the second."""
@@ -101,7 +102,8 @@ def keep_scores(scores: dict[Path, pd.DataFrame]) -> None:
     """
     for file, rows in scores.items():
         try:
-            file.write_text(rows.to_json(orient="records"), encoding="utf-8")
+            with whole(file) as unfinished:
+                unfinished.write_text(rows.to_json(orient="records"), encoding="utf-8")
         except OSError as error:
             raise DaemonError(f"{file} cannot be written ({error.strerror}): choose another --report.") from error
 

@@ -16,6 +16,7 @@ from nuset_engine.planes.colour import grey
 from nuset_engine.segment import Segmenter
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import read_image, read_pairs
+from storage.files.whole_file import whole
 
 MOST_SCORED = 8
 MOST_SHOWN = 4
@@ -69,7 +70,8 @@ class TrainingReport:
         shown = []
         for number, (name, score, png) in enumerate(sheet.pictures()):
             file = f"example-{number}.png"
-            (self._folder / file).write_bytes(png)
+            with whole(self._folder / file) as unfinished:  # the page may be reading the one before
+                unfinished.write_bytes(png)
             shown.append({"name": name, "picture": file, "score": _rounded(score)})
         mean = _rounded(float(np.mean(scores))) if scores else None
         return {"score": mean, "runtime": segmenter.weights_info.runtime, "examples": shown}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.errors import DaemonError
 from daemon.installation.state_folder import state_folder
 from nuset_engine.runtime.names import ENDINGS, OPENVINO, name_fault
-from nuset_engine.weights import find_weights, int8_path, shipped_weights
+from nuset_engine.weights import WeightsInfo, find_weights, int8_path, shipped_weights
 from storage.files.whole_file import whole
 
+_LOCK = "keeping.lock"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -58,19 +62,32 @@ def keep(weights: Path, name: str) -> Path:
     fault = name_fault(name)
     if fault is not None:
         raise DaemonError(f"{fault}.")
-    if name in shipped_weights() or name in kept_weights():
-        raise DaemonError(f"There are weights {name!r} already: choose another name.")
     found, target = find_weights(weights), kept_folder() / f"{name}.npz"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for source, copy in ((found.path, target), (int8_path(found.path), int8_path(target))):
-            if source.is_file():
-                with whole(copy) as unfinished:
-                    shutil.copyfile(source, unfinished)
-        with whole(target.with_suffix(".json")) as unfinished:  # last: from now on they are there
-            unfinished.write_text(json.dumps({**found.manifest, "name": name}, indent=1) + "\n", encoding="utf-8")
+        with _one_at_a_time(target.parent):
+            if name in shipped_weights() or name in kept_weights():
+                raise DaemonError(f"There are weights {name!r} already: choose another name.")
+            _copy(found, target, name)
     except OSError as error:
         raise DaemonError(
             f"{target} cannot be written ({error.strerror}): make room, or look at who owns it."
         ) from error
     return target
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait for whoever else keeps weights: a name is given once, and its files are those of the same weights."""
+    with (folder / _LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copy(found: WeightsInfo, target: Path, name: str) -> None:
+    for source, copy in ((found.path, target), (int8_path(found.path), int8_path(target))):
+        if source.is_file():
+            with whole(copy) as unfinished:
+                shutil.copyfile(source, unfinished)
+    with whole(target.with_suffix(".json")) as unfinished:  # last: from now on they are there
+        unfinished.write_text(json.dumps({**found.manifest, "name": name}, indent=1) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from daemon.plots.subject import SMALLEST_LEVEL_PX, Stack, shown_times, stack_at
 from nuset_engine.arrays import PictureYX3
 from storage.errors import StorageError
 from storage.files import replacing
+from storage.files.whole_file import remove_unfinished, whole
 from storage.results import AcquisitionResults
 
 CLEAR_PX = 512
@@ -68,32 +69,28 @@ def make_movie(
     output = output if output.suffix else output.with_name(f"{output.name}.gif")
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no movie that can be written: let its name end in {' or '.join(SUFFIXES)}.")
-    if not overwrite:
-        replacing.refuse(output)
+    replacing.refuse(output, overwrite)
     if output.suffix.lower() == ".mp4":
         ffmpeg()  # before anything is read
     found = storage.open(url)[acquisition]
     film = Film(found, options)
-    unfinished = output.with_name(f".{output.stem}.partial{output.suffix.lower()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with _writer(unfinished, options.fps, film.painter) as writer:
+        remove_unfinished([output])
+        with whole(output) as unfinished, _writer(unfinished, output.suffix.lower(), options.fps, film) as writer:
             for done, frame in enumerate(film.frames(), start=1):
                 writer.add(frame)
                 told(done, len(film.every))
-        replacing.put(unfinished, output)
     except OSError as error:
         raise StorageError(
             f"{output} cannot be written ({error.strerror or error}): check disk and permissions."
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return output
 
 
-def _writer(path: Path, fps: float, painter: Painter) -> AbstractContextManager[FrameWriter]:
-    if path.suffix == ".mp4":
-        return Mp4Writer(path, fps, painter.frame_size)
+def _writer(path: Path, suffix: str, fps: float, film: Film) -> AbstractContextManager[FrameWriter]:
+    if suffix == ".mp4":
+        return Mp4Writer(path, fps, film.painter.frame_size)
     return GifWriter(path, fps, [*PALETTE, UNTRACKED])
 
 

@@ -60,10 +60,9 @@ class Mp4Writer:
     """
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
-        self._path = path
         program = ffmpeg()
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
-        coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart"]
+        coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", "-f", "mp4"]
         name = str(path.absolute())  # so that no name looks like an option
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the program
         self._program = subprocess.Popen(
@@ -110,6 +109,6 @@ class Mp4Writer:
         self._told.seek(0)
         lines = self._told.read().decode(errors="replace").strip().splitlines() or ["it did not say why"]
         return DaemonError(
-            f"ffmpeg could not write {self._path.name} ({lines[-1]}): check disk and ffmpeg, or "
-            " let the name of the movie end in .gif."
+            f"ffmpeg could not write the movie ({lines[-1]}): check disk and ffmpeg, or let the name of the movie end "
+            "in .gif."
         )

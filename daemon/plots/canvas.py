@@ -13,6 +13,7 @@ from daemon.errors import UsageError
 from daemon.plots.style import QUIET
 from storage.errors import StorageError
 from storage.files import replacing
+from storage.files.whole_file import remove_unfinished, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,12 +55,11 @@ def output_file(output: Path, overwrite: bool) -> Path:
     output = output if output.suffix else output.with_name(output.name + SUFFIXES[0])
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no picture that can be written: let its name end in {', '.join(SUFFIXES)}.")
-    if not overwrite:
-        replacing.refuse(output)
+    replacing.refuse(output, overwrite)
     return output
 
 
-def save(figure: Figure, output: Path) -> None:
+def save(figure: Figure, output: Path, dpi: int = DPI) -> None:
     """Write a figure, whole or not at all.
 
     Raises
@@ -67,18 +67,16 @@ def save(figure: Figure, output: Path) -> None:
     StorageError
         When it cannot be written.
     """
-    unfinished = output.with_name(f".{output.stem}.partial{output.suffix}")
+    form = output.suffix.lower()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with _drawing():
-            figure.savefig(unfinished, dpi=DPI, metadata=_DATES.get(output.suffix.lower()))
-        replacing.put(unfinished, output)
+        remove_unfinished([output])
+        with whole(output) as unfinished, _drawing():
+            figure.savefig(unfinished, dpi=dpi, format=form.removeprefix("."), metadata=_DATES.get(form))
     except OSError as error:
         raise StorageError(
             f"{output} cannot be written ({error.strerror or error}): check disk and permissions."
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def encoded(figure: Figure, suffix: str) -> bytes:

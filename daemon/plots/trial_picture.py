@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon.errors import DaemonError
+from daemon.plots.canvas import save
 from daemon.plots.style import INK, QUIET, plain_name
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import PREDICTION_COLOUR, TRUTH_COLOUR, outlines
@@ -25,7 +25,7 @@ def draw_trials(found: Trials, path: Path) -> None:
 
     Raises
     ------
-    DaemonError
+    StorageError
         When it cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -49,11 +49,7 @@ def draw_trials(found: Trials, path: Path) -> None:
         axes[0][column].set_title(_caption(trial, found.unit), fontsize=9.5, color=INK, loc="left")
     words = plain_name(f"{found.title}: cyan {first.name}, orange the other, white both")
     figure.suptitle(words, x=0.01, ha="left", color=INK, parse_math=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI)
-    except (OSError, ValueError) as error:
-        raise DaemonError(f"{path} cannot be written ({error}): choose another --output, such as try.png.") from error
+    save(figure, path, DPI)
 
 
 def picture(plane: PlaneYX, levels: tuple[float, float], before: LabelsYX | None, now: LabelsYX) -> PictureYX3:

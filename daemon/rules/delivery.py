@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from daemon.children.user_command import run_command
 from daemon.configuration.rules import RuleConfig
+from storage.files.whole_file import remove_unfinished, whole
 
 FILE = "next.json"
 _MOST_HEARD = 4096  # bytes of an answer to a webhook
@@ -30,13 +30,10 @@ def deliver(rule: RuleConfig, action: str, content: Mapping[str, Any], most_s: f
 
 def write_next(folder: Path, content: Mapping[str, Any]) -> str | None:
     """Put ``next.json`` into a folder, whole, in the place of the one before."""
-    unfinished = folder / f".{FILE}.part"
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / FILE)
+        remove_unfinished([folder / FILE])
+        with whole(folder / FILE) as unfinished:
+            unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
         return f"{folder / FILE} cannot be written ({error.strerror or error})"
     return None

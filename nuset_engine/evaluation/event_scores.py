@@ -12,6 +12,9 @@ from nuset_engine.arrays import BoxesN4, FlagsN, IntsN, LabelsYX, LabelsZYX, Mas
 from nuset_engine.assignment import assign
 from nuset_engine.inference.proposals import Proposals, box_ious
 
+LEAST_IOU = 0.3
+"""Of the boxes of an event and of what was found, where these are the same."""
+
 
 @dataclass(frozen=True)
 class EventScores:
@@ -49,7 +52,9 @@ class EventScores:
         )
 
 
-def score_events(truth: LabelsYX, found: Proposals, min_iou: float = 0.3, faint: LabelsYX | None = None) -> EventScores:
+def score_events(
+    truth: LabelsYX, found: Proposals, min_iou: float = LEAST_IOU, faint: LabelsYX | None = None
+) -> EventScores:
     """Match boxes with labelled events one to one, as many as possible.
 
     Parameters
@@ -76,7 +81,7 @@ def score_linked_events(
     truth: LabelsZYX,
     slices: Sequence[Proposals],
     numbers: Sequence[IntsN],
-    min_iou: float = 0.3,
+    min_iou: float = LEAST_IOU,
     faint: LabelsZYX | None = None,
 ) -> EventScores:
     """Match linked boxes with labelled events of a stack one to one; what lies at the edge of the planes is left out.
@@ -94,7 +99,7 @@ def score_linked_events(
         See `score_events`.
     """
     count = max((int(n.max(initial=0)) for n in numbers), default=0) + 1
-    is_there = _overlaps(truth, slices, numbers, count)
+    is_there = overlaps(truth, slices, numbers, count)
     out = np.zeros(count, bool)
     for found, mine in zip(slices, numbers, strict=True):
         out[mine[~inside(found, truth.shape[1:])]] = True
@@ -103,7 +108,7 @@ def score_linked_events(
     there = np.setdiff1d(truth[truth > 0], at_rim)
     out |= _only_of(is_there[at_rim] >= min_iou, is_there[there] >= min_iou)
     if faint is not None:
-        out |= _only_of(_overlaps(faint, slices, numbers, count) >= min_iou, is_there[there] >= min_iou)
+        out |= _only_of(overlaps(faint, slices, numbers, count) >= min_iou, is_there[there] >= min_iou)
     kept = np.array([n for n in range(1, count) if not out[n]], np.int64)
     shared = is_there[np.ix_(there, kept)]
     rows, columns = np.nonzero(shared >= min_iou)
@@ -111,8 +116,18 @@ def score_linked_events(
     return EventScores(len(pairs), len(there), len(kept))
 
 
-def _overlaps(truth: LabelsZYX, slices: Sequence[Proposals], numbers: Sequence[IntsN], count: int) -> MatrixF32:
-    """Largest overlap in any slice, by label of the truth and by number of the boxes."""
+def overlaps(truth: LabelsZYX, slices: Sequence[Proposals], numbers: Sequence[IntsN], count: int) -> MatrixF32:
+    """Largest overlap of boxes in any slice, by label of the truth and by number of what was found.
+
+    Parameters
+    ----------
+    truth : (Z, Y, X) int
+    slices : sequence of Proposals
+    numbers : sequence of (N,) int64
+        Which boxes are one event, see `events.linked`.
+    count : int
+        One more than the largest number.
+    """
     found = np.zeros((int(truth.max(initial=0)) + 1, count), np.float32)
     for plane, boxes, mine in zip(truth, slices, numbers, strict=True):
         labels, windows = _boxes(plane)

@@ -20,6 +20,7 @@ from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, may_be_inverted, measure_exposure, places
 from nuset_engine.planes.few_shapes import rounded_factor, rounded_shape
 from nuset_engine.planes.lazy import LazyPlanes
+from nuset_engine.planes.lines import Stripes, striped
 from nuset_engine.planes.liveliness import showing
 from nuset_engine.planes.normalize import (
     BLANK,
@@ -230,10 +231,10 @@ def survey(
         As in `StackStatistics`.
     """
     some = SampledPlanes(planes)
-    views = [Liveliest.of(some, False)]
+    views = [Liveliest.of(some, False, stripes := striped(some))]
     # Of the values as they are: a surface through dark nuclei is no background.
     if may_be_inverted(views[0].plane):
-        views.append(Liveliest.of(some, True))
+        views.append(Liveliest.of(some, True, stripes))
     if not (views := [view for view in views if not view.whole.is_blank]):
         return BLANK_STACK
     if (known := params.nucleus_diameter_px) is not None:
@@ -279,9 +280,9 @@ class Liveliest:
     whole: IntensityStatistics
 
     @classmethod
-    def of(cls, planes: SampledPlanes, inverted: bool) -> Liveliest:
+    def of(cls, planes: SampledPlanes, inverted: bool, stripes: Stripes) -> Liveliest:
         """The plane with the largest spread of intensities."""
-        exposure = measure_exposure(planes, inverted)
+        exposure = measure_exposure(planes, inverted, stripes)
         values = planes.values(exposure)
         spread = [part.std() if part.size else 0.0 for part in values] if len(planes) > 1 else [0.0]
         liveliest = int(np.argmax(spread))

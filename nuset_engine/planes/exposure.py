@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
-from nuset_engine.planes.lines import Straightened, striped
+from nuset_engine.planes.lines import STRAIGHT, Straightened, Stripes
 from nuset_engine.planes.normalize import sample_values
 from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
 
@@ -110,7 +110,7 @@ def may_be_inverted(plane: PlaneYX) -> bool:
     return bool(half - low > high - half or half + _farthest(plane, True) > _farthest(plane, False) - half)
 
 
-def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
+def measure_exposure(planes: Sequence[PlaneYX], inverted: bool, stripes: Stripes = STRAIGHT) -> Exposure:
     """Believable range, uneven background and stripes of a stack.
 
     Parameters
@@ -119,9 +119,12 @@ def measure_exposure(planes: Sequence[PlaneYX], inverted: bool) -> Exposure:
         Slices that stand for all.
     inverted : bool
         Whether its nuclei are dark.
+    stripes : Stripes
+        What `lines.striped` found in them.
     """
     ceiling = _ceiling(planes, inverted)
-    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), striped(planes, inverted))
+    lines = stripes.of_dark if inverted else stripes.of_bright
+    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), lines)
 
 
 def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:

@@ -8,6 +8,7 @@ background goes along: nuclei in rank and file leave it as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -52,19 +53,30 @@ class Straightened:
         return part
 
 
-def striped(planes: Sequence[PlaneYX], inverted: bool = False) -> tuple[int, ...]:
-    """Along which axes most of these planes (Y, X) have lines: of `ROWS`, `COLUMNS`.
+@dataclass(frozen=True)
+class Stripes:
+    """Along which axes most planes of a stack have lines: of `ROWS`, `COLUMNS`.
 
-    Parameters
+    Attributes
     ----------
-    planes : sequence of (Y, X)
-    inverted : bool
-        Whether nuclei are dark.
+    of_bright, of_dark : tuple of int
+        Where nuclei are bright, and where they are dark: the background has to agree, and that is the other side.
     """
-    return tuple(
-        axis
-        for axis in (ROWS, COLUMNS)
-        if 2 * sum(_are_lines(_along(planes[z], axis), inverted) for z in range(len(planes))) > len(planes)
+
+    of_bright: tuple[int, ...] = ()
+    of_dark: tuple[int, ...] = ()
+
+
+STRAIGHT = Stripes()
+
+
+def striped(planes: Sequence[PlaneYX]) -> Stripes:
+    """Look for lines along both axes of planes (Y, X)."""
+    axes = (ROWS, COLUMNS)
+    found = {axis: [_are_lines(_along(planes[z], axis)) for z in range(len(planes))] for axis in axes}
+    return Stripes(
+        tuple(axis for axis in axes if 2 * sum(of_bright for of_bright, _ in found[axis]) > len(planes)),
+        tuple(axis for axis in axes if 2 * sum(of_dark for _, of_dark in found[axis]) > len(planes)),
     )
 
 
@@ -74,31 +86,39 @@ def _along(plane: PlaneYX, axis: int) -> PlaneYX:
     return lines[:, :: max(1, lines.shape[1] // MOST_PX)]
 
 
-def _are_lines(lines: PlaneYX, inverted: bool) -> bool:
-    """Whether all parts of the lines (N, M) say that they differ, in the same way, and the background with them."""
+def _are_lines(lines: PlaneYX) -> tuple[bool, bool]:
+    """Whether all parts of the lines (N, M) say that they differ, in the same way, and the background with them: that
+    of bright nuclei, and that of dark ones.
+    """
     width = lines.shape[1] // PARTS
     if width < LEAST_PART_PX or len(lines) < WIDE_PX:
-        return False
+        return False, False
     values = lines[::4].ravel()[::4]
     values = values[np.isfinite(values)].astype(np.float64)
     if not values.size:
-        return False
+        return False, False
     low, high = percentiles(values, (25, 99))
     courses = [_course(lines[:, part * width : (part + 1) * width]) for part in range(PARTS)]
     by_width = {px: _common([_fast(course, px) for course in courses]) for px in (NARROW_PX, WIDE_PX)}
     px = max(by_width, key=lambda width: by_width[width])
-    return by_width[px] > (LEAST * (high - low)) ** 2 and _background_follows(lines, inverted, px)
+    if by_width[px] <= (LEAST * (high - low)) ** 2:
+        return False, False
+    return _backgrounds_follow(lines, px)
 
 
-def _background_follows(lines: PlaneYX, inverted: bool, px: int) -> bool:
-    """Whether the background of the lines (N, M) deviates as the lines do, by what is faster than `px` lines."""
+def _backgrounds_follow(lines: PlaneYX, px: int) -> tuple[bool, bool]:
+    """Whether the darkest, and the brightest, of the lines (N, M) deviate as the lines do, by what is faster than `px`
+    lines.
+    """
+    course = _fast(_course(lines), px)
     values = np.where(np.isfinite(lines), lines, np.nan).astype(np.float64)
     known = np.isfinite(values).any(axis=1)
-    background = np.full(len(lines), np.nan)
-    background[known] = np.nanpercentile(values[known], 100 - BACKGROUND if inverted else BACKGROUND, axis=1)
-    background = np.interp(np.arange(len(lines)), np.flatnonzero(known), background[known])
-    course = _fast(_course(lines), px)
-    return float(np.mean(course * _fast(background, px))) > SHARED * float(np.mean(course**2))
+    darkest, brightest = (
+        float(np.mean(course * _fast(np.interp(np.arange(len(lines)), np.flatnonzero(known), ends), px)))
+        for ends in np.nanpercentile(values[known], (BACKGROUND, 100 - BACKGROUND), axis=1)
+    )
+    least = SHARED * float(np.mean(course**2))
+    return darkest > least, brightest > least
 
 
 def _common(parts: Sequence[FloatsN]) -> float:

@@ -7,23 +7,26 @@ import shutil
 from pathlib import Path
 
 from storage.errors import OutputExistsError
+from storage.files.whole_file import sync, sync_names
 
 
-def refuse(output: Path) -> None:
-    """Refuse a name that is taken.
+def refuse(output: Path, overwrite: bool = False) -> None:
+    """Refuse a name that is taken; with `overwrite`, where a file is to be written, only that of a folder.
 
     Raises
     ------
     OutputExistsError
     """
-    if os.path.lexists(output):
+    if overwrite and output.is_dir():
+        raise OutputExistsError(f"{output} is a folder and is not overwritten: choose another name, or remove it.")
+    if not overwrite and os.path.lexists(output):
         raise OutputExistsError(
             f"{output} is already there and is not overwritten: choose another name, remove it, or say --overwrite."
         )
 
 
 def put(whole: Path, output: Path) -> None:
-    """Move what is whole to its name, in place of what is there.
+    """Move what is whole to its name, in place of what is there; all of it is on the disk before, its name after that.
 
     A folder takes the place only of one that holds what it holds itself: whatever else people keep in a folder of that
     name is not lost with it.
@@ -33,6 +36,7 @@ def put(whole: Path, output: Path) -> None:
     OutputExistsError
         When something of another kind is there.
     """
+    sync(whole)
     if not os.path.lexists(output):
         os.rename(whole, output)
     elif whole.is_dir() and output.is_dir() and not output.is_symlink():
@@ -51,6 +55,7 @@ def put(whole: Path, output: Path) -> None:
         raise OutputExistsError(f"{output} is {there} and is not overwritten: choose another name, or remove it.")
     else:
         os.replace(whole, output)
+    sync_names(output.parent)
 
 
 def remove(path: Path) -> None:

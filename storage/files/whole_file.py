@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import socket
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,21 +21,31 @@ _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # the last: a folder 
 def whole(target: Path) -> Iterator[Path]:
     """Give where to write a file, which comes to its place when all is on the disk; otherwise nothing of it is left.
 
-    A power cut leaves the file that was there before or, once this has ended, the new one. Another process that writes
-    the same file at the same time writes its own, and the last one stays.
+    A power cut leaves the file that was there before or, once this has ended, the new one. Another process or thread
+    that writes the same file at the same time writes its own, and the last one stays.
     """
     unfinished = part_of(target)
     try:
         yield unfinished
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(unfinished)
         os.replace(unfinished, target)
-        _sync_names(target.parent)
+        sync_names(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _sync_names(folder: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file, or a folder with all that it holds, to the disk."""
+    if path.is_dir():
+        for inside in path.iterdir():
+            sync(inside)
+        sync_names(path)
+    elif path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def sync_names(folder: Path) -> None:
     """Bring the names in a folder to the disk, where it lets one: some shares know no such thing."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -48,8 +59,8 @@ def _sync_names(folder: Path) -> None:
 
 
 def part_of(target: Path) -> Path:
-    """Where this process writes a file: the name says which process of which computer."""
-    return target.with_name(f".{target.name}.{os.getpid()}-{_computer()}.part")
+    """Where this thread writes a file: the name says which thread, of a process its first, of which computer."""
+    return target.with_name(f".{target.name}.{threading.get_native_id()}-{_computer()}.part")
 
 
 def _computer() -> str:
@@ -69,9 +80,9 @@ def remove_unfinished(targets: Iterable[Path]) -> None:
                     path.unlink(missing_ok=True)
 
 
-def _lives(pid: int) -> bool:
+def _lives(thread: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.kill(thread, 0)  # which finds a process by any of its threads
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:

@@ -13,6 +13,7 @@ import tifffile
 from cases.stored import acquisition, register, work_off
 from lab import ENGINE, asked, stack, write_stack
 
+from daemon import cli
 from daemon.files.trial import Changes
 from daemon.files.trials import changes, shown_slices
 from daemon.monitoring.report import Report
@@ -62,6 +63,7 @@ def test_the_usual_result_and_each_value_stand_side_by_side(here: Path) -> None:
         (("--vary", "volume.min_iou=" + ",".join(f"0.{i}" for i in range(10, 23))), "13 results are too many"),
         (("--set", "volume.min_iou=0.3", "--t", "7"), "no time point 7: 0 are there"),
         (("--set", "volume.min_iou=0.3", "--name", "other"), "choose one with --name (stack)"),
+        (("--set", "volume.min_iou=0.3", "--output", "try.xyz"), "let its name end in .png, .svg, .pdf"),
     ],
 )
 def test_what_cannot_be_tried_is_a_sentence(here: Path, given: tuple[str, ...], sentence: str) -> None:
@@ -71,10 +73,17 @@ def test_what_cannot_be_tried_is_a_sentence(here: Path, given: tuple[str, ...], 
     assert not (here / "stack.try.png").exists()
 
 
-def test_a_picture_that_cannot_be_written_is_a_sentence(here: Path) -> None:
-    done = asked(*STACK, "--set", "volume.min_iou=0.3", "--output", "try.xyz")
-    assert done.returncode == 1
-    assert "try.xyz cannot be written" in done.stderr
+def test_the_image_is_not_replaced_by_the_picture_of_a_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, link = tmp_path / "cells.png", tmp_path / "other.png"
+    image.write_bytes(b"pixels")
+    link.symlink_to(image)
+    for output in (image, link):
+        words = ["try", str(image), "--set", "volume.min_iou=0.3", "--output", str(output)]
+        assert cli.main(words) == 2
+        assert "is the image itself: give the picture another name" in capsys.readouterr().err
+    assert image.read_bytes() == b"pixels"
 
 
 def test_a_running_service_is_waited_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage as ndi
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_engine"))
@@ -45,14 +44,14 @@ from volume_scenes import Errors, slices_of
 import storage
 from daemon.cli import main as nusetd
 from nuset_engine.arrays import IntsN, LabelsZYX
-from nuset_engine.evaluation.event_scores import EventScores, score_events
+from nuset_engine.evaluation.event_scores import LEAST_IOU, EventScores, overlaps, score_events
 from nuset_engine.events import EventDetector, linked
-from nuset_engine.inference.proposals import Proposals, box_ious
+from nuset_engine.inference.proposals import Proposals
 from nuset_engine.reconstruction.volume import reconstruct
 from storage.export.mitotic_nuclei import mitotic_nuclei
 from storage.query.snapshots import resolved, snapshot
 from tracking.evaluation.challenge import match_frame
-from tracking.synthetic.movie import Movie, MovieParams, simulate
+from tracking.synthetic.movie import Movie, MovieFrame, MovieParams, simulate
 
 VOXEL = (1.5, 0.4, 0.4)
 ERRORS = Errors(missed=0.01, fused=0.02, broken=0.02, ragged_px=1.0)
@@ -63,7 +62,6 @@ LAST_FRAMES = 2  # of a mother, in which a mitosis is labelled for training
 LEAST_SCORES = tuple(round(0.05 * step, 2) for step in range(4, 19))
 USUAL_SCORE = 0.4
 SMALLEST = 0.125  # section of a mitosis that counts, in areas of a usual section of a nucleus
-LEAST_OVERLAP = 0.3  # of a box and that of a section, as in `event_scores`
 DEATHS = 4  # of nuclei in a movie in which mitoses are looked for
 MOTHER, YOUNG, DYING = "mother, {} before the division", "daughter, time point {}", "dying"
 INTERPHASE, NOTHING = "in interphase", "no nucleus"
@@ -106,7 +104,7 @@ class Culture:
         with snapshot(self.folder) as connection:
             found = mitotic_nuclei(connection, resolved(connection, "embryo"), frames, which == "undoubted")
         nodes = [node for mother in found.mothers.values() for node in mother]
-        mitotic = mitotic_nodes(self.movie)
+        mitotic = {node for node, name in phases(self.movie).items() if name.startswith("mother")}
         right = {(t, self.truth.get((t, label))) for t, label in nodes} & mitotic
         return pd.Series({"labels": len(nodes), "right": len(right), "mitotic nuclei": len(mitotic)})
 
@@ -124,7 +122,7 @@ def judged(movie: Movie, detectors: Mapping[str, EventDetector]) -> dict[str, di
     phase = phases(movie)
     for frame in movie.frames:
         image, truth = movie.render(frame)
-        names = [INTERPHASE, *(phase.get((frame.t, int(track)), INTERPHASE) for track in frame.track_ids)]
+        names = named(frame, phase)
         ones, young = (
             [n for n, name in enumerate(names) if name.startswith(which)] for which in ("mother", "daughter")
         )
@@ -156,16 +154,17 @@ def phases(movie: Movie) -> dict[tuple[int, int], str]:
     return found
 
 
+def named(frame: MovieFrame, phase: Mapping[tuple[int, int], str]) -> list[str]:
+    """What the nuclei of a time point are, by label; 0 is no nucleus."""
+    return [NOTHING, *(phase.get((frame.t, int(track)), INTERPHASE) for track in frame.track_ids)]
+
+
 def owners(truth: LabelsZYX, slices: Sequence[Proposals], numbers: Sequence[IntsN]) -> list[int]:
     """For each linked event the label of the nucleus whose section a box of it fits best; 0 where it fits none."""
-    best = {int(n): (LEAST_OVERLAP, 0) for mine in numbers for n in mine}
-    for plane, boxes, mine in zip(truth, slices, numbers, strict=True):
-        windows = [(label, w) for label, w in enumerate(ndi.find_objects(plane), start=1) if w is not None]
-        sides = np.array([(y.start, x.start, y.stop, x.stop) for _, (y, x) in windows], np.float32).reshape(-1, 4)
-        for (label, _), row in zip(windows, box_ious(sides, boxes.boxes), strict=True):
-            for n, overlap in zip(mine.tolist(), row.tolist(), strict=True):
-                best[n] = max(best[n], (overlap, label))
-    return [label for _, label in best.values()]
+    count = max((int(mine.max(initial=0)) for mine in numbers), default=0) + 1
+    shared = overlaps(truth, slices, numbers, count)[:, 1:]
+    best: list[int] = np.where(shared.max(axis=0) >= LEAST_IOU, shared.argmax(axis=0), 0).tolist()
+    return best
 
 
 def find(seed: int, movies: int, min_score: float) -> None:
@@ -181,7 +180,7 @@ def find(seed: int, movies: int, min_score: float) -> None:
         for frame in movie.frames:
             image, truth = movie.render(frame)
             slices = list(detector.detect(list(image)))
-            names = [NOTHING, *(phase.get((frame.t, int(track)), INTERPHASE) for track in frame.track_ids)]
+            names = named(frame, phase)
             seen = owners(truth, slices, linked(slices))
             there.update(names[label] for label in np.unique(truth[truth > 0]).tolist())
             events.update(names[label] for label in seen)
@@ -214,12 +213,6 @@ def learn(seed: int, movies: int, times: int) -> pd.DataFrame:
         rows[name] = {"sections": usual.true_count, "precision": usual.precision, "recall": usual.recall}
         rows[name] |= {"f1": usual.f1, "best f1": total[best].f1, "at the least score": best}
     return pd.DataFrame(rows).T
-
-
-def mitotic_nodes(movie: Movie) -> set[tuple[int, int]]:
-    """Time point and true track of every nucleus in mitosis."""
-    last = movie.params.mitosis_frames
-    return {(d.t - back, d.parent) for d in movie.divisions for back in range(1, last + 1)}
 
 
 def label(seed: int, movies: int) -> None:

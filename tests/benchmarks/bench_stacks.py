@@ -10,7 +10,6 @@ dimensions as shares of the true ones, and the diameter that was found over that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cases.acini import acini
+from degradations import Change, Changed, lined
 
 from nuset_engine.evaluation.metrics import match
 from nuset_engine.evaluation.scores import evaluate
@@ -26,19 +26,11 @@ from nuset_engine.reconstruction.volume import reconstruct
 from nuset_engine.segment import Segmenter
 from nuset_engine.training.targets import median_diameter
 
-Stack = tuple[np.ndarray, np.ndarray]
-Change = Callable[[np.ndarray, np.ndarray], Stack]
-
-
-def contrast(image: np.ndarray) -> float:
-    """How far the brightest of a stack are above its middle."""
-    return float(np.percentile(image, 99.5) - np.median(image))
-
 
 def deeper(before: int, after: int) -> Change:
     """So many empty slices before and after the stack, for each of its own."""
 
-    def change(image: np.ndarray, labels: np.ndarray) -> Stack:
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
         rng = np.random.default_rng(0)
         counts = (before * len(image), after * len(image))
         ends = [rng.normal(np.median(image), 9, (count, *image.shape[1:])) for count in counts]
@@ -50,7 +42,7 @@ def deeper(before: int, after: int) -> Change:
 def with_lost(value: float) -> Change:
     """The third slice and the middle one lost: all pixels have this value."""
 
-    def change(image: np.ndarray, labels: np.ndarray) -> Stack:
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
         image = image.astype(np.float32)
         image[[2, len(image) // 2]] = value
         return image, labels
@@ -61,21 +53,9 @@ def with_lost(value: float) -> Change:
 def fading(share: float) -> Change:
     """The last slice at this share of the first one's light."""
 
-    def change(image: np.ndarray, labels: np.ndarray) -> Stack:
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
         floor = float(np.median(image))
         return floor + (image - floor) * share ** np.linspace(0, 1, len(image))[:, None, None], labels
-
-    return change
-
-
-def lined(share: float, period: float = 0) -> Change:
-    """Rows lighter and darker, by noise or in waves of so many pixels; the deviation is a share of the contrast."""
-
-    def change(image: np.ndarray, labels: np.ndarray) -> Stack:
-        rows = np.arange(image.shape[1])
-        noise = np.random.default_rng(0).normal(size=(len(image), len(rows), 1))
-        waves = np.sqrt(2) * np.sin(2 * np.pi * rows / period)[None, :, None] if period else noise
-        return image + share * contrast(image) * waves, labels
 
     return change
 
@@ -97,7 +77,7 @@ WORSE: dict[str, Change] = {
 }
 
 
-def stacks() -> list[Stack]:
+def stacks() -> list[Changed]:
     """The rendered stacks."""
     image, labels = acini((16, 400, 400), 40, 2, 403)
     return [acini((16, 300, 300), 24, 2, 401), (image[:, ::2, ::2], labels[:, ::2, ::2])]

@@ -1,4 +1,4 @@
-"""What `bench_engine.py robustness` does to images: each takes an image (Y, X) and its labels, and gives both back."""
+"""What benchmarks do to images: each takes an image (Y, X) and its labels, and gives both back."""
 
 from __future__ import annotations
 
@@ -99,13 +99,16 @@ def with_fibres(image: np.ndarray, labels: np.ndarray) -> Changed:
 
 
 def lined(share: float, period_px: float = 0) -> Change:
-    """Rows lighter and darker, by noise or in waves of so many pixels; the deviation is a share of the contrast."""
+    """Rows lighter and darker, by noise or in waves of so many pixels; the deviation is a share of the contrast.
+
+    Of a stack (Z, Y, X) each slice has noise of its own, and all have the same waves.
+    """
 
     def change(image: np.ndarray, labels: np.ndarray) -> Changed:
         contrast = np.percentile(image, 99.5) - np.median(image)
-        noise = np.random.default_rng(0).normal(size=len(image))
-        waves = np.sqrt(2) * np.sin(2 * np.pi * np.arange(len(image)) / period_px) if period_px else noise
-        return image + share * contrast * waves[:, None], labels
+        noise = np.random.default_rng(0).normal(size=image.shape[:-1])
+        waves = np.sqrt(2) * np.sin(2 * np.pi * np.arange(image.shape[-2]) / period_px) if period_px else noise
+        return image + share * contrast * waves[..., None], labels
 
     return change
 

@@ -1,4 +1,4 @@
-"""What the service keeps in files of its own is on the disk before it has its name: a power cut leaves none empty."""
+"""What people and the service keep is on the disk before it has its name: a power cut leaves none empty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from daemon.jobs.job_folders import JobFolders
 from daemon.overrides import book
 from daemon.overrides.book import Overrides
 from daemon.page.live.jobs.uploads import UploadLimits, Uploads
+from daemon.plots.canvas import new_figure, save
+from daemon.rules.delivery import write_next
 from nuset_engine.weights import int8_path, save_weights
+from storage.files import replacing
 
 
 def weights(folder: Path) -> set[str]:
@@ -53,7 +56,25 @@ def upload(folder: Path) -> set[str]:
     return {"job.json", "state.json", "names.json", "0001.tif"}
 
 
-@pytest.mark.parametrize("keep", [weights, rates, overrides, job, upload])
+def picture(folder: Path) -> set[str]:
+    save(new_figure(1, 1), folder / "a.svg")
+    return {"a.svg"}
+
+
+def answer(folder: Path) -> set[str]:
+    assert write_next(folder, {"t": 1}) is None
+    return {"next.json"}
+
+
+def exported(folder: Path) -> set[str]:
+    (folder / "new.partial" / "inside").mkdir(parents=True)
+    for name in ("a.csv.partial", "inside/b.csv.partial"):
+        (folder / "new.partial" / name).write_text("1")
+    replacing.put(folder / "new.partial", folder / "new")
+    return {"a.csv.partial", "b.csv.partial"}
+
+
+@pytest.mark.parametrize("keep", [weights, rates, overrides, job, upload, picture, answer, exported])
 def test_all_of_it_is_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Path], set[str]]
 ) -> None:

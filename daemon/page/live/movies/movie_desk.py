@@ -15,6 +15,7 @@ from daemon.children.child import Child, ChildGoneError
 from daemon.errors import UsageError
 from daemon.movies.movie_order import MovieOptions, MovieOrder, MovieSaid
 from daemon.page.live.page_folder import page_folder
+from storage.files.whole_file import remove_unfinished
 
 MOST_KEPT = 4
 FREE_BYTES = 2**30
@@ -201,6 +202,6 @@ def _place(folder: Path, movie: PageMovie) -> Path:
 def _remove(folder: Path, movie: PageMovie) -> None:
     """Remove what there is of a movie that is not whole."""
     place = _place(folder, movie)
-    for file in (place, place.with_name(f".{place.stem}.partial{place.suffix}")):
-        with suppress(OSError):
-            file.unlink()
+    remove_unfinished([place])
+    with suppress(OSError):
+        place.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -183,6 +184,34 @@ def test_sigterm_has_a_training_end_with_what_it_learned(
     assert cli.main(["train", "--images", images, "--labels", labels, "--output", str(labelled / "mine.npz")]) == 1
     assert "step 7 of 8000; what was learned is kept" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_of_two_who_keep_weights_under_one_name_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its files are all of the same weights."""
+    from daemon.errors import DaemonError
+    from daemon.installation import kept_weights
+    from nuset_engine import weights
+
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    names = [str(number) for number in range(4)]
+    for name in names:
+        model = SimpleNamespace(layers=[], inputs=[SimpleNamespace(shape=(None, None, None, int(name)))])
+        weights.save_weights(model, tmp_path / f"{name}.npz", {"architecture": {}, "of": name})  # type: ignore[arg-type]
+
+    def keep(name: str) -> str:
+        try:
+            kept_weights.keep(tmp_path / f"{name}.npz", "ours")
+        except DaemonError as error:
+            assert "There are weights 'ours' already" in str(error)  # noqa: PT017
+            return ""
+        return name
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        kept = "".join(threads.map(keep, names))
+    assert kept in names
+    found = weights.find_weights(kept_weights.located("ours"))
+    assert found.manifest["of"] == kept
+    assert found.path.read_bytes() == (tmp_path / f"{kept}.npz").read_bytes()
 
 
 def test_kept_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

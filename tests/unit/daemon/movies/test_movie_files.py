@@ -216,13 +216,18 @@ def test_ffmpeg_is_given_every_frame(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     words = ["movie", "embryo", "--database", str(results), "--fps", "12", "--output", str(tmp_path / "a.mp4")]
-    assert cli.main(words) == 0
+    synced: list[tuple[int, bool]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_ino, output.exists())))
+        output = tmp_path / "a.mp4"
+        assert cli.main(words) == 0
+    assert synced == [(output.stat().st_ino, False), (tmp_path.stat().st_ino, True)], "the movie, then its name"
     count, *asked = (tmp_path / "a.mp4").read_text().split()
     width, height = (int(side) for side in asked[asked.index("-s") + 1].split("x"))
     assert (width % 2, height % 2, int(count)) == (0, 0, 6 * width * height * 3)
     assert asked[asked.index("-r") + 1] == "12"
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('Unknown encoder')\n")
     assert cli.main([*words, "--overwrite"]) == 1
-    assert "ffmpeg could not write .a.partial.mp4 (Unknown encoder)" in capsys.readouterr().err
+    assert "ffmpeg could not write the movie (Unknown encoder): check disk and ffmpeg" in capsys.readouterr().err
     assert (tmp_path / "a.mp4").read_text().split()[0] == count, "what was there is as it was"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.mp4", "bin"]

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage as ndi
 
 from nuset_engine.planes.exposure import PLAIN, measure_exposure
-from nuset_engine.planes.lines import COLUMNS, ROWS, Straightened, striped
+from nuset_engine.planes.lines import COLUMNS, ROWS, Straightened, Stripes, striped
 from nuset_engine.planes.scaled_plane import ScaledPlane
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 
@@ -40,13 +40,13 @@ def left_of_lines(shown: np.ndarray, axis: int) -> float:
 @pytest.mark.parametrize("axis", [ROWS, COLUMNS])
 def test_lines_are_known_and_taken_off(axis: int, waves: str) -> None:
     plane = lined(axis, waves)
-    assert striped([plane]) == (axis,)
+    assert striped([plane]).of_bright == (axis,)
     assert left_of_lines(Straightened(plane, (axis,))[:, :], axis) < 0.045
 
 
 def test_rows_and_columns_at_once() -> None:
     plane = lined(ROWS) + lined(COLUMNS, "short") - NUCLEI
-    assert striped([plane]) == (ROWS, COLUMNS)
+    assert striped([plane]).of_bright == (ROWS, COLUMNS)
     shown = Straightened(plane, (ROWS, COLUMNS))[:, :]
     assert left_of_lines(shown, ROWS) < 0.045
     assert left_of_lines(shown, COLUMNS) < 0.045
@@ -75,7 +75,7 @@ def framed(plane: np.ndarray) -> np.ndarray:
     ids=["nuclei", "dark", "sloping", "framed", "8 levels", "noise", "one large", "no values", "blank", "too narrow"],
 )
 def test_what_is_no_line_is_not_taken_for_one(plane: np.ndarray) -> None:
-    assert striped([plane]) == ()
+    assert striped([plane]).of_bright == ()
 
 
 @pytest.mark.parametrize("covered", [0.5, 0.7, 0.85])
@@ -84,20 +84,37 @@ def test_nuclei_in_rank_and_file_are_no_lines(spacing: int, covered: float) -> N
     y, x = np.abs(np.indices((HEIGHT, WIDTH)) % spacing - spacing / 2)
     lattice = 100.0 * (np.hypot(y, x) < covered * spacing / 2)
     shown = ndi.gaussian_filter(lattice, 1) + np.random.default_rng(0).normal(10, 5, lattice.shape)
-    assert striped([shown]) == ()
-    assert striped([shown.max() - shown], inverted=True) == ()
+    assert striped([shown]).of_bright == ()
+    assert striped([shown.max() - shown]).of_dark == ()
+
+
+def test_the_background_of_each_polarity_is_looked_at() -> None:
+    """Lines that only the dark parts of an image have are none where those are nuclei, and the other way round."""
+    rng = np.random.default_rng(0)
+    bright = rng.random((HEIGHT, WIDTH)) < 0.3
+    plane = rng.normal(10, 5, bright.shape) + 1000.0 * bright
+    levels = np.broadcast_to(100 * WAVES["noise"][:HEIGHT, None], plane.shape)
+    assert striped([plane + levels]) == Stripes((ROWS,), (ROWS,))
+    assert striped([plane + np.where(bright, 0, levels)]) == Stripes((ROWS,), ())
+    assert striped([1000 - plane - np.where(bright, 0, levels)]) == Stripes((), (ROWS,))
+
+
+def test_what_is_shown_follows_the_polarity() -> None:
+    stripes = Stripes(of_bright=(ROWS,), of_dark=(COLUMNS,))
+    assert measure_exposure([NUCLEI], False, stripes).lines == (ROWS,)
+    assert measure_exposure([NUCLEI], True, stripes).lines == (COLUMNS,)
 
 
 def test_most_slices_decide() -> None:
-    assert striped([lined(ROWS), NUCLEI, lined(ROWS)]) == (ROWS,)
-    assert striped([lined(ROWS), NUCLEI, NUCLEI]) == ()
+    assert striped([lined(ROWS), NUCLEI, lined(ROWS)]).of_bright == (ROWS,)
+    assert striped([lined(ROWS), NUCLEI, NUCLEI]).of_bright == ()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_pixels_without_a_value_do_not_count(value: float) -> None:
     plane = lined(ROWS)
     plane[20:40, 30:90] = value
-    assert striped([plane]) == (ROWS,)
+    assert striped([plane]).of_bright == (ROWS,)
     assert left_of_lines(Straightened(plane, (ROWS,))[:, 100:], ROWS) < 0.045
 
 
@@ -109,7 +126,7 @@ def test_windows_are_those_of_the_whole() -> None:
 
 def test_the_network_is_shown_planes_without_lines() -> None:
     plane = lined(ROWS)
-    exposure = replace(measure_exposure([plane], False), shading=())
+    exposure = replace(measure_exposure([plane], False, striped([plane])), shading=())
     assert exposure.lines == (ROWS,)
     assert left_of_lines(ScaledPlane(plane, 1.0, 0.0, exposure).whole(), ROWS) < 0.045
     assert PLAIN.straight(plane) is plane

@@ -6,6 +6,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -48,6 +50,22 @@ def test_what_the_dead_left_is_removed_and_what_others_write_or_keep_is_not(tmp_
     assert sorted(os.listdir(tmp_path)) == sorted(names[1:4])
 
 
+def test_threads_that_write_the_same_file_write_each_its_own(tmp_path: Path) -> None:
+    target, both = tmp_path / "a.csv", threading.Barrier(2, timeout=20)
+
+    def write(text: str) -> None:
+        with whole(target) as unfinished:
+            unfinished.write_text(text)
+            both.wait()
+            remove_unfinished([target])
+            assert unfinished.read_text() == text
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, ["first", "second"]))
+    assert os.listdir(tmp_path) == ["a.csv"]
+    assert target.read_text() in ("first", "second")
+
+
 def test_all_of_a_file_is_on_the_disk_before_it_comes_to_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +102,7 @@ def test_what_processes_of_another_computer_write_is_left_alone(
 ) -> None:
     """Numbers of processes tell nothing there."""
     target = tmp_path / "a.csv"
-    monkeypatch.setattr(os, "getpid", lambda: 10**30)  # nobody's
+    monkeypatch.setattr(threading, "get_native_id", lambda: 10**30)  # nobody's
     monkeypatch.setattr("socket.gethostname", lambda: "microscope")
     with whole(target) as unfinished:
         unfinished.write_text("first")
