@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import AnyFloatsN, IntsN, LabelsYX, MaskYX, RowsN, ScoresN
+from nuset_engine.arrays import AnyFloatsN, IntsN, LabelsYX, MaskYX, PlaneF32, RowsN, ScoresN
 from nuset_engine.inference.maps import PlaneMaps, Separated
-from nuset_engine.inference.watershed import drop, drop_small, fill_small_holes, separate
+from nuset_engine.inference.watershed import Divided, divided, drop_small, fill_small_holes
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.resample import nearest, nearest_places, resample_window, steps
 
@@ -38,21 +38,17 @@ def blank(shape: tuple[int, int]) -> PlaneLabels:
     return PlaneLabels(np.zeros(shape, np.int32), np.zeros(0, np.float32))
 
 
-def confidence(labels: LabelsYX, scores: ScoresN, maps: PlaneMaps) -> ScoresN:
+def confidence(found: Divided, maps: PlaneMaps) -> ScoresN:
     """Score of each nucleus (N,) float32: geometric mean of all that speaks for it.
 
-    The three are the score of its proposal (N,), the mean foreground probability, and the highest point of the distance
-    map. Debris and halos are high in one or two of them, nuclei in all.
+    The three are the score of its proposal, the mean foreground probability, and the highest point of the distance map.
+    Debris and halos are high in one or two of them, nuclei in all.
     """
-    if len(scores) == 0:
-        return scores
-    inside = np.flatnonzero(labels != 0)  # of a mask it is quicker than of numbers
-    owner = labels.ravel()[inside]
-    count = len(scores) + 1
-    sure = np.bincount(owner, maps.foreground.ravel()[inside], count) / np.maximum(np.bincount(owner, None, count), 1)
+    count = len(found.scores) + 1
+    sure = np.bincount(found.owner, maps.foreground.ravel()[found.places], count)[1:] / np.maximum(found.areas, 1)
     peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, owner, maps.ridge.ravel()[inside])
-    return np.cbrt(scores * sure[1:] * np.clip(peak[1:], 0, 1)).astype(np.float32)
+    np.maximum.at(peak, found.owner, maps.ridge.ravel()[found.places])
+    return np.cbrt(found.scores * sure * np.clip(peak[1:], 0, 1)).astype(np.float32)
 
 
 def filled_mask(maps: PlaneMaps, params: SegmentationParams) -> MaskYX:
@@ -68,19 +64,18 @@ def least_area(params: SegmentationParams) -> float:
 def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
     """Nuclei from maps; at network resolution, where a nucleus always has about the same size."""
     inside = filled_mask(maps, params)
-    labels, scores = separate(inside, maps.ridge, maps.proposals, least_area(params), divide=params.watershed)
-    return convincing(labels, confidence(labels, scores, maps), inside, maps, params)
+    found = divided(inside, maps.ridge, maps.proposals, divide=params.watershed)
+    scores = confidence(found, maps)
+    keep = (found.areas >= max(least_area(params), 1)) & (scores >= params.min_score)
+    return Separated(found.labels(keep), scores[keep], filled_probability(maps, inside, params))
 
 
-def convincing(
-    labels: LabelsYX, scores: ScoresN, inside: MaskYX, maps: PlaneMaps, params: SegmentationParams
-) -> Separated:
-    """The nuclei whose score suffices, on the foreground `inside` (Y, X)."""
-    labels, scores = drop(labels, scores, scores >= params.min_score)
-    above = np.float32(params.foreground_threshold + 0.01)  # so that filled holes stay filled when interpolated
+def filled_probability(maps: PlaneMaps, inside: MaskYX, params: SegmentationParams) -> PlaneF32:
+    """(Y, X) float32: the probability, so high in all of the foreground `inside` (Y, X) that filled holes stay filled
+    when it is interpolated."""
     probability = maps.foreground.copy()
-    probability[inside & (probability < above)] = above
-    return Separated(labels, scores, probability)
+    np.maximum(probability, np.float32(params.foreground_threshold + 0.01), out=probability, where=inside)
+    return probability
 
 
 def at_source(

@@ -17,6 +17,7 @@ from nuset_engine.inference.tiling import Tile, tiles
 from nuset_engine.planes.normalize import IntensityStatistics, normalize
 
 CELL_PX = 8
+TOGETHER_CELLS = 8  # rows of cells that are looked at before the next ones are
 
 
 class Windowed(Protocol):
@@ -71,9 +72,11 @@ def shows_nothing(window: PlaneF32, statistics: IntensityStatistics) -> bool:
     tops, lefts = {0, window.shape[0] - height}, {0, window.shape[1] - width}  # cells along all four edges
     for top, left in itertools.product(tops, lefts):
         part = window[top : top + height, left : left + width]
-        cells = part.reshape(height // CELL_PX, CELL_PX, width // CELL_PX, CELL_PX).mean(axis=(1, 3))
-        if cells.max() > limit:
-            return False
+        for row in range(0, height, TOGETHER_CELLS * CELL_PX):  # a window that shows something often does so soon
+            some = part[row : row + TOGETHER_CELLS * CELL_PX]
+            cells = some.reshape(len(some) // CELL_PX, CELL_PX, width // CELL_PX, CELL_PX).mean(axis=(1, 3))
+            if cells.max() > limit:
+                return False
     return True
 
 

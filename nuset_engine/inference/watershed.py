@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -133,6 +134,39 @@ def merge_shallow(pairs: PairsN2, heights: ScoresN, peaks: AnyFloatsN, deepest: 
     return first[group]
 
 
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """Pixels of the foreground and the nuclei that they belong to.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Of the plane.
+    places : (M,) int
+        Places of the pixels in the flat plane, in order.
+    owner : (M,) int
+        The nucleus of each, from 1.
+    scores : (N,) float32
+        Score of the best proposal that seeded nucleus i at [i - 1]; 0 where there was none.
+    """
+
+    shape: tuple[int, int]
+    places: RowsN
+    owner: IntsN
+    scores: ScoresN
+
+    @property
+    def areas(self) -> IntsN:
+        """(N,) pixels of each nucleus."""
+        return np.bincount(self.owner, minlength=len(self.scores) + 1)[1:]
+
+    def labels(self, keep: FlagsN) -> LabelsYX:
+        """(Y, X) int32: the nuclei to `keep` (N,) bool, numbered 1..n."""
+        out = np.zeros(self.shape, np.int32)
+        out.ravel()[self.places] = _renumbered(keep)[self.owner]
+        return out
+
+
 def separate(
     foreground: MaskYX,
     ridge: PlaneF32,
@@ -141,7 +175,24 @@ def separate(
     deepest: float = DEEPEST,
     divide: bool = True,
 ) -> tuple[LabelsYX, ScoresN]:
-    """Divide the foreground into nuclei.
+    """Divide the foreground into nuclei of at least `min_area` pixels.
+
+    Returns
+    -------
+    labels : (Y, X) int32
+        1..N.
+    scores : (N,) float32
+        Of the nuclei; for the rest see `divided`.
+    """
+    found = divided(foreground, ridge, proposals, deepest, divide)
+    large = found.areas >= max(min_area, 1)
+    return found.labels(large), found.scores[large]
+
+
+def divided(
+    foreground: MaskYX, ridge: PlaneF32, proposals: Proposals, deepest: float = DEEPEST, divide: bool = True
+) -> Divided:
+    """The foreground divided into nuclei. A piece of it without any seed is one nucleus.
 
     Parameters
     ----------
@@ -150,30 +201,22 @@ def separate(
         Predicted distance to the nucleus' own border, the landscape of the watershed.
     proposals : Proposals
         One per nucleus, best first.
-    min_area : float
-        Smaller nuclei are removed, in pixels.
     deepest : float
         See `merge_shallow`; above 1 nothing is merged.
     divide : bool
         False: what touches is one, without a watershed.
-
-    Returns
-    -------
-    labels : (Y, X) int32
-        1..N. A piece of foreground without any seed is one nucleus.
-    scores : (N,) float32
-        Score of the best proposal that seeded the nucleus; 0 where there was none.
     """
+    shape = foreground.shape[0], foreground.shape[1]
     pieces = pieces_in(foreground)
     if pieces.count == 0:
-        return np.zeros(foreground.shape, np.int32), np.zeros(0, np.float32)
+        return Divided(shape, np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     seeds, scores = _all_seeds(foreground, ridge, proposals)
     places = _flat(seeds, foreground.shape)
     home = pieces.of[pieces.run_at(places)]
     if not divide:
         best = np.zeros(pieces.count, np.float32)
         np.maximum.at(best, home, scores.astype(np.float32))
-        return _large_ones(pieces, pieces.each(pieces.of + 1), best, foreground.shape, min_area)
+        return Divided(shape, pieces.places(), pieces.each(pieces.of + 1), best)
     seeds_in = np.bincount(home, minlength=pieces.count)
     # Pieces with one seed or none need no watershed.
     single = np.zeros(pieces.count, np.int64)
@@ -182,23 +225,13 @@ def separate(
     orphans = np.flatnonzero(seeds_in == 0)
     single[orphans] = len(seeds) + 1 + np.arange(len(orphans))
     scores = np.concatenate([scores, np.zeros(len(orphans), np.float32)])
-    numbers = pieces.each(single[pieces.of])
+    owner = pieces.each(single[pieces.of])
     crowded = seeds_in > 1
     if crowded.any():
         found, pairs, heights = flood(pieces.among(crowded), ridge, places, np.flatnonzero(crowded[home]))
         peaks = np.concatenate([[0], ridge[seeds[:, 0], seeds[:, 1]], np.ones(len(orphans))])
-        numbers[np.repeat(crowded[pieces.of], pieces.length)] = merge_shallow(pairs, heights, peaks, deepest)[found]
-    return _large_ones(pieces, numbers, scores, foreground.shape, min_area)
-
-
-def _large_ones(
-    pieces: Pieces, numbers: IntsN, scores: ScoresN, shape: tuple[int, ...], min_area: float
-) -> tuple[LabelsYX, ScoresN]:
-    """Labels and scores of nuclei of at least `min_area` pixels, from the number (M,) of each pixel of some pieces."""
-    keep = np.bincount(numbers, minlength=len(scores) + 1)[1:] >= max(min_area, 1)
-    labels = np.zeros(shape, np.int32)
-    labels.ravel()[pieces.places()] = _renumbered(keep)[numbers]
-    return labels, scores[keep]
+        owner[np.repeat(crowded[pieces.of], pieces.length)] = merge_shallow(pairs, heights, peaks, deepest)[found]
+    return Divided(shape, pieces.places(), owner, scores)
 
 
 def flood(pieces: Pieces, ridge: PlaneF32, seeds: RowsN, some: RowsN) -> tuple[IntsN, PairsN2, ScoresN]:

@@ -7,10 +7,10 @@ from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import LabelsYX, MaskYX, PlaneF32
-from nuset_engine.inference.instances import convincing, least_area
+from nuset_engine.inference.instances import filled_probability, least_area
 from nuset_engine.inference.maps import PlaneMaps, Separated
 from nuset_engine.inference.proposals import Proposals
-from nuset_engine.inference.watershed import drop_small, seed_positions
+from nuset_engine.inference.watershed import drop, drop_small, seed_positions
 from nuset_engine.params import SegmentationParams
 
 SMALLEST_SHARE = 0.2  # of the mean area: smaller objects were removed from all models' masks in the paper
@@ -78,4 +78,4 @@ def separated_as(labels: LabelsYX, mask: MaskYX, maps: PlaneMaps, params: Segmen
     """Nuclei from a divided mask; the score of each is its mean foreground probability."""
     labels = labels.astype(np.int32)
     kept, scores = drop_small(labels, mean_inside(labels, maps.foreground), least_area(params))
-    return convincing(kept, scores, mask, maps, params)
+    return Separated(*drop(kept, scores, scores >= params.min_score), filled_probability(maps, mask, params))

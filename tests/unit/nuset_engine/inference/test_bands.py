@@ -81,11 +81,11 @@ def test_the_busiest_window_holds_what_there_is_to_see() -> None:
 STATISTICS = IntensityStatistics(mean=100, std=20, background=10, noise=2, contrast=90)
 
 
-@pytest.mark.parametrize("shape", [(5, 40), (64, 64), (67, 75)])
+@pytest.mark.parametrize("shape", [(5, 40), (64, 64), (67, 75), (203, 50)])
 def test_background_alone_shows_nothing_and_a_dim_nucleus_something(shape: tuple[int, int]) -> None:
     window = np.random.default_rng(0).normal(10, 0.1, shape).astype(np.float32)
     assert shows_nothing(window, STATISTICS)
-    for y, x in ((0, 0), (shape[0] - 5, shape[1] - 9)):  # corners, beyond the last full cell too
+    for y, x in ((0, 0), (shape[0] - 5, shape[1] - 9), (shape[0] // 2, 0)):  # corners, beyond the last full cell too
         dim = window.copy()
         dim[y : y + 12, x : x + 12] += 9
         assert not shows_nothing(dim, STATISTICS)
