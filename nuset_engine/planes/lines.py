@@ -2,7 +2,8 @@
 
 How much lighter one row is than the one before it is what most of its pixels say: nuclei, whatever they are like,
 change few of them at once. That rows are striped is believed where all parts of the plane's width agree on it, and the
-background goes along: nuclei in rank and file leave it as it is.
+background goes along by as much: nuclei in rank and file leave it as it is, or move it more than the rest. Lines of a
+part of the width, and single lost ones, are left.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from itertools import combinations
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
-from nuset_engine.planes.quantiles import median, percentiles
+from nuset_engine.arrays import FloatsN, PlacesN, PlaneF32, PlaneYX
+from nuset_engine.planes.quantiles import percentiles
 
 MOST_PX = 512  # pixels of a line that are looked at
 PARTS = 4
 LEAST_PART_PX = 12
 INNER = 0.25  # of the differences to the line before, those beyond these quantiles do not count
-SUDDEN = 6.0  # times the usual difference: the edge of a frame or a lost line is no stripe
-NARROW_PX, WIDE_PX = 17, 65  # faster than this is hardly anything but lines; slower, hardly lines
-TAKEN_PX = 129  # what is slower than this is the background, and stays
+SUDDEN = 5.0  # times the upper quartile of the differences: the edge of a frame or a lost line is no stripe
+WIDTHS_PX = (17, 65, 129)  # faster than the first is hardly anything but lines; slower than the last, the background
+LEAST_LINES = 3  # so many times as many lines, or a few nuclei agree by chance
 AGREEING = 0.5  # correlation of the parts
-BACKGROUND = 10.0  # percentile of a line, from the background's end
-SHARED = 0.5  # so much of a line's deviation is that of its background, too
+BACKGROUND = (10.0, 35.0)  # percentiles of a line, from the background's end
+SHARED = (0.75, 1.25)  # so much of a line's deviation is that of its background, too
 LEAST = 0.01  # of the contrast: weaker lines do no harm
 ROWS, COLUMNS = 0, 1
 
 
 class Straightened:
-    """A plane (Y, X) of which windows are taken without its lines.
+    """A plane (Y, X) of which windows are taken without its lines, so far as all its parts agree on these.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class Straightened:
     def __init__(self, plane: PlaneYX, axes: Sequence[int]) -> None:
         self._plane = plane
         self.shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
-        self._levels = {axis: _fast(_course(_along(plane, axis)), TAKEN_PX).astype(np.float32) for axis in axes}
+        self._levels = {axis: levels for axis in axes if (levels := _levels(_along(plane, axis))) is not None}
 
     def __getitem__(self, window: tuple[slice, ...]) -> PlaneF32:
         part = self._plane[window].astype(np.float32)
@@ -86,39 +87,62 @@ def _along(plane: PlaneYX, axis: int) -> PlaneYX:
     return lines[:, :: max(1, lines.shape[1] // MOST_PX)]
 
 
+def _levels(lines: PlaneYX) -> PlacesN | None:
+    """(N,) by how much each of the lines (N, M) is too light; None where their parts agree on none."""
+    px, _ = _agreed(lines)
+    return _fast(_course(lines), px).astype(np.float32) if px else None
+
+
 def _are_lines(lines: PlaneYX) -> tuple[bool, bool]:
     """Whether all parts of the lines (N, M) say that they differ, in the same way, and the background with them: that
     of bright nuclei, and that of dark ones.
     """
-    width = lines.shape[1] // PARTS
-    if width < LEAST_PART_PX or len(lines) < WIDE_PX:
-        return False, False
     values = lines[::4].ravel()[::4]
     values = values[np.isfinite(values)].astype(np.float64)
     if not values.size:
         return False, False
     low, high = percentiles(values, (25, 99))
-    courses = [_course(lines[:, part * width : (part + 1) * width]) for part in range(PARTS)]
-    by_width = {px: _common([_fast(course, px) for course in courses]) for px in (NARROW_PX, WIDE_PX)}
-    px = max(by_width, key=lambda width: by_width[width])
-    if by_width[px] <= (LEAST * (high - low)) ** 2:
+    px, common = _agreed(lines)
+    if common <= (LEAST * (high - low)) ** 2:
         return False, False
     return _backgrounds_follow(lines, px)
 
 
 def _backgrounds_follow(lines: PlaneYX, px: int) -> tuple[bool, bool]:
-    """Whether the darkest, and the brightest, of the lines (N, M) deviate as the lines do, by what is faster than `px`
-    lines.
+    """Whether the darkest, and the brightest, of the lines (N, M) deviate by as much as the lines do, by what is faster
+    than `px` lines.
     """
     course = _fast(_course(lines), px)
     values = np.where(np.isfinite(lines), lines, np.nan).astype(np.float64)
     known = np.isfinite(values).any(axis=1)
-    darkest, brightest = (
-        float(np.mean(course * _fast(np.interp(np.arange(len(lines)), np.flatnonzero(known), ends), px)))
-        for ends in np.nanpercentile(values[known], (BACKGROUND, 100 - BACKGROUND), axis=1)
-    )
-    least = SHARED * float(np.mean(course**2))
-    return darkest > least, brightest > least
+    percents = (*BACKGROUND, *(100 - percent for percent in BACKGROUND))
+    follow = []
+    for ends in np.nanpercentile(values[known], percents, axis=1):
+        everywhere = np.interp(np.arange(len(lines)), np.flatnonzero(known), ends)
+        share = np.mean(course * _fast(everywhere, px)) / np.mean(course**2)
+        follow.append(bool(SHARED[0] < share < SHARED[1]))
+    return all(follow[: len(BACKGROUND)]), all(follow[len(BACKGROUND) :])
+
+
+def _agreed(lines: PlaneYX) -> tuple[int, float]:
+    """The widest of `WIDTHS_PX` up to which all parts of the lines (N, M) deviate alike, and the variance in common.
+
+    Of strong lines slow deviations are seen, too, of weak ones the fast alone: nuclei are slow. 0 where the parts agree
+    on nothing.
+    """
+    width = lines.shape[1] // PARTS
+    widths = [px for px in WIDTHS_PX if len(lines) >= LEAST_LINES * px]
+    if width < LEAST_PART_PX or not widths:
+        return 0, 0.0
+    courses: list[FloatsN] = []
+    common: dict[int, float] = {}
+    for part in range(PARTS):  # most planes have no lines, and two parts of them tell
+        courses.append(_course(lines[:, part * width : (part + 1) * width]))
+        common = {px: _common([_fast(course, px) for course in courses]) for px in widths}
+        widths = [px for px in widths if common[px] > 0]
+        if not widths:
+            return 0, 0.0
+    return widths[-1], common[widths[-1]]
 
 
 def _common(parts: Sequence[FloatsN]) -> float:
@@ -142,9 +166,12 @@ def _course(lines: PlaneYX) -> FloatsN:
     """(N,) by how much each of the lines (N, M) is lighter than the first one."""
     with np.errstate(invalid="ignore"):  # of infinite values
         steps = np.diff(lines.astype(np.float64), axis=0)
-    steps = np.sort(np.where(np.isfinite(steps), steps, 0.0), axis=1)
-    cut = int(INNER * steps.shape[1])
-    step = steps[:, cut : steps.shape[1] - cut].mean(axis=1)
-    usual = SUDDEN * 1.4826 * median(np.abs(step)) if step.size else 0.0
+    steps = np.sort(np.where(np.isfinite(steps), steps, np.nan), axis=1)  # what has no value comes last
+    known = np.isfinite(steps).sum(axis=1, keepdims=True)
+    cut = (INNER * known).astype(int)
+    place = np.arange(steps.shape[1])
+    inner = (place >= cut) & (place < known - cut)
+    step = np.where(inner, steps, 0.0).sum(axis=1) / np.maximum(inner.sum(axis=1), 1)
+    usual = SUDDEN * percentiles(np.abs(step), (75,))[0] if step.size else 0.0
     course: FloatsN = np.concatenate([[0.0], np.cumsum(np.clip(step, -usual, usual))])
     return course

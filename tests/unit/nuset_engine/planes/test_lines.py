@@ -17,6 +17,10 @@ HEIGHT, WIDTH = 300, 384
 SPARSE = SyntheticParams(size_px=384, median_diameter_px=(24, 25), covered=(0.15, 0.2), artefact_chance=0)
 NUCLEI = 1000 * synthetic_image(np.random.default_rng(3), SPARSE)[0][:HEIGHT, :WIDTH]
 CONTRAST = float(np.percentile(NUCLEI, 99) - np.percentile(NUCLEI, 25))
+CROWD = replace(SPARSE, median_diameter_px=(60, 61), covered=(0.5, 0.6))
+LARGE = 1000 * synthetic_image(np.random.default_rng(0), CROWD)[0][:HEIGHT, :WIDTH]
+ROW, COLUMN = np.indices(NUCLEI.shape)
+GRAIN = np.random.default_rng(1).normal(0, 2, NUCLEI.shape)
 WAVES = {
     "noise": np.random.default_rng(0).normal(size=WIDTH),
     "short": np.sqrt(2) * np.sin(np.arange(WIDTH) / 2),
@@ -71,19 +75,25 @@ def framed(plane: np.ndarray) -> np.ndarray:
         np.full(NUCLEI.shape, np.nan),
         np.zeros(NUCLEI.shape),
         lined(ROWS)[:, :40],
+        LARGE[59:250, 5:72],
+        ndi.gaussian_filter(100.0 * (np.hypot((ROW - 160) / 20, (COLUMN - 192) / 200) < 1), 2) + GRAIN,
     ],
-    ids=["nuclei", "dark", "sloping", "framed", "8 levels", "noise", "one large", "no values", "blank", "too narrow"],
+    ids=[
+        *("nuclei", "dark", "sloping", "framed", "8 levels", "noise", "one large", "no values", "blank", "too narrow"),
+        *("few large", "one long"),
+    ],
 )
 def test_what_is_no_line_is_not_taken_for_one(plane: np.ndarray) -> None:
     assert striped([plane]).of_bright == ()
 
 
-@pytest.mark.parametrize("covered", [0.5, 0.7, 0.85])
+@pytest.mark.parametrize("blur", [1, 2])
+@pytest.mark.parametrize("covered", [0.5, 0.7, 0.85, 0.95])
 @pytest.mark.parametrize("spacing", [24, 40])
-def test_nuclei_in_rank_and_file_are_no_lines(spacing: int, covered: float) -> None:
+def test_nuclei_in_rank_and_file_are_no_lines(spacing: int, covered: float, blur: float) -> None:
     y, x = np.abs(np.indices((HEIGHT, WIDTH)) % spacing - spacing / 2)
     lattice = 100.0 * (np.hypot(y, x) < covered * spacing / 2)
-    shown = ndi.gaussian_filter(lattice, 1) + np.random.default_rng(0).normal(10, 5, lattice.shape)
+    shown = ndi.gaussian_filter(lattice, blur) + np.random.default_rng(0).normal(10, 5, lattice.shape)
     assert striped([shown]).of_bright == ()
     assert striped([shown.max() - shown]).of_dark == ()
 
@@ -116,6 +126,61 @@ def test_pixels_without_a_value_do_not_count(value: float) -> None:
     plane[20:40, 30:90] = value
     assert striped([plane]).of_bright == (ROWS,)
     assert left_of_lines(Straightened(plane, (ROWS,))[:, 100:], ROWS) < 0.045
+
+
+def test_lines_of_a_part_of_the_rows_are_taken_off_there() -> None:
+    plane = lined(ROWS)
+    plane[HEIGHT // 2 :] = NUCLEI[HEIGHT // 2 :]
+    assert striped([plane]).of_bright == (ROWS,)
+    assert left_of_lines(Straightened(plane, (ROWS,))[:, :], ROWS) < 0.045
+
+
+@pytest.mark.parametrize(
+    "without", [COLUMN >= WIDTH // 2, COLUMN % (WIDTH // 2) >= WIDTH // 4], ids=["half", "quarters"]
+)
+def test_lines_of_a_part_of_the_width_are_left(without: np.ndarray) -> None:
+    plane = np.where(without, NUCLEI, lined(ROWS))
+    assert striped([plane]) == Stripes()
+    assert (Straightened(plane, (ROWS, COLUMNS))[:, :] == plane.astype(np.float32)).all()
+
+
+def test_lines_that_differ_more_than_they_agree_are_left() -> None:
+    own = np.random.default_rng(7).normal(size=(HEIGHT, 4))
+    assert striped([lined(ROWS) + 0.13 * CONTRAST * own[ROW, COLUMN * 4 // WIDTH]]) == Stripes()
+
+
+def test_lines_that_do_no_harm_are_left() -> None:
+    even = 1000.0 * (NUCLEI > CONTRAST)
+    assert striped([even + 5 * WAVES["noise"][:HEIGHT, None]]) == Stripes()
+    assert striped([even + 15 * WAVES["noise"][:HEIGHT, None]]).of_bright == (ROWS,)
+
+
+def test_slow_waves_of_many_lines_are_taken_off() -> None:
+    nuclei = np.concatenate([NUCLEI, NUCLEI[::-1]])
+    waves = 0.1 * CONTRAST * np.sqrt(2) * np.sin(np.arange(2 * HEIGHT) / 20)
+    shown = Straightened(nuclei + waves[:, None], (ROWS,))[:, :]
+    assert (shown - nuclei).mean(axis=1).std() < 0.045 * CONTRAST
+
+
+def test_the_plane_itself_stays_as_it_is() -> None:
+    plane = lined(ROWS).astype(np.float32)
+    before = plane.copy()
+    assert (Straightened(plane, (ROWS,))[:, :] != before).any()
+    assert (plane == before).all()
+
+
+def test_of_weak_lines_between_large_nuclei_more_is_taken_than_added() -> None:
+    plane = LARGE + 0.02 * CONTRAST * WAVES["noise"][:HEIGHT, None]
+    assert striped([plane]).of_bright == (ROWS,)
+    left = (Straightened(plane, (ROWS,))[:, :] - LARGE).mean(axis=1).std()
+    assert left < 0.6 * (plane - LARGE).mean(axis=1).std()
+
+
+def test_values_that_are_missing_everywhere_do_not_weaken_lines() -> None:
+    plane = lined(ROWS)
+    plane[np.random.default_rng(5).random(plane.shape) < 0.4] = np.nan
+    assert striped([plane]).of_bright == (ROWS,)
+    assert np.nanmean(Straightened(plane, (ROWS,))[:, :] - NUCLEI, axis=1).std() < 0.045 * CONTRAST
 
 
 def test_windows_are_those_of_the_whole() -> None:
