@@ -1,8 +1,9 @@
 """From the labels of slices to nuclei in three dimensions.
 
 1. Slices that contradict those around them count as missed (`missed`); the others repair each other
-   (`repair`): a section that two nuclei share is divided, pieces of one are joined.
-2. One assignment links sections over neighbouring and missed slices to columns (`link`).
+   (`repair`): a section that two nuclei share is divided (`divide`), pieces of one are joined (`join`).
+2. One assignment links sections over neighbouring and missed slices to columns (`link`); light that flickers from slice
+   to slice is taken off their brightness (`light`).
 3. Columns are cut where two nuclei are stacked, and fragments joined (`columns`).
 4. Missed slices are filled in (`bridge`), surfaces smoothed over slices (`surface`), and every nucleus
    gets its trust columns (`trust`).
@@ -22,10 +23,12 @@ from nuset_engine.arrays import AnyFloatsN, FlagsN, LabelsYX, LabelsZYX, PlaneYX
 from nuset_engine.errors import EngineError
 from nuset_engine.reconstruction.bridge import fill, gaps_of
 from nuset_engine.reconstruction.columns import Scale, cut_columns, depth_of, join_fragments, measured_scale
+from nuset_engine.reconstruction.divide import divide_sections
+from nuset_engine.reconstruction.join import join_sections
+from nuset_engine.reconstruction.light import evenly_lit
 from nuset_engine.reconstruction.link import Nodes, Reach, columns_of, link
 from nuset_engine.reconstruction.missed import dismiss, is_blank
 from nuset_engine.reconstruction.params import VolumeParams
-from nuset_engine.reconstruction.repair import repair
 from nuset_engine.reconstruction.sections import SectionStack
 from nuset_engine.reconstruction.sizes import kept_by_size
 from nuset_engine.reconstruction.surface import smooth_surfaces
@@ -35,6 +38,7 @@ from nuset_engine.voxels import VoxelSize
 WIDE_SECTION = 75  # percentile of the widths of sections that stands for the width of nuclei
 MOST_VOTERS = 3  # slices on each side that vote on a slice
 MOST_MISSED = 3  # slices in a row that are bridged
+REPAIR_ROUNDS = 2  # dividing can make joins possible and the reverse; more rounds change next to nothing
 THINNEST_TO_DISMISS = 2.0  # slices per nucleus: with fewer, slices two apart may show the same layer of a packing
 
 
@@ -141,7 +145,35 @@ def uncut_columns(
         nodes = Nodes.of(stack)
     reach = _reach(is_blank(stack), thickness, params.max_missed_slices)
     columns = columns_of(link(stack, nodes, reach, params.min_iou, params.min_overlap))
+    nodes = evenly_lit(nodes, columns, len(stack))
     return nodes, columns, measured_scale(scale, nodes, columns, reach.blank)
+
+
+def repair(stack: SectionStack, reach: int) -> int:
+    """Divide merged and join broken sections of a stack in place, as neighbouring slices vote.
+
+    A slice says *separate* where one section covers two or more of its own sections, *whole* where it has one section
+    in its place; the majority over a few slices on both sides decides, together with the shape of the pieces. So an
+    error in one slice is outvoted, while the true ends of nuclei (as many slices for as against) are left alone.
+
+    Parameters
+    ----------
+    stack : SectionStack
+    reach : int
+        Number of slices on each side that vote.
+
+    Returns
+    -------
+    int
+        Number of sections divided or joined.
+    """
+    changed = 0
+    for _ in range(REPAIR_ROUNDS):
+        fresh = divide_sections(stack, reach) + join_sections(stack, reach)
+        changed += fresh
+        if not fresh:
+            break
+    return changed
 
 
 def _reach(blank: FlagsN, thickness: float, max_missed: int | None) -> Reach:

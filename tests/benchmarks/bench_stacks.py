@@ -60,6 +60,17 @@ def fading(share: float) -> Change:
     return change
 
 
+def lit(every: int, times: float) -> Change:
+    """One slice of so many is so many times as bright above the background as it was."""
+
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
+        floor = float(np.median(image))
+        light = np.where(np.arange(len(image)) % every == every // 2, times, 1.0)
+        return floor + (image - floor) * light[:, None, None], labels
+
+    return change
+
+
 WORSE: dict[str, Change] = {
     "as they are": lambda image, labels: (image, labels),
     "five times as many empty slices after it": deeper(0, 5),
@@ -70,6 +81,10 @@ WORSE: dict[str, Change] = {
     "two slices white": with_lost(65535),
     "two slices without values": with_lost(np.nan),
     "light falls to 10 %": fading(0.1),
+    "light falls to 3 %": fading(0.03),
+    "every other slice twice as bright": lit(2, 2),
+    "every other slice four times as bright": lit(2, 4),
+    "every fifth slice four times as bright": lit(5, 4),
     "rows lighter and darker, 10 %": lined(0.1),
     "rows lighter and darker, 20 %": lined(0.2),
     "stripes of 12 px, 10 %": lined(0.1, 12),
