@@ -24,7 +24,7 @@ from nuset_engine.arrays import (
 )
 
 FEW, FEW_TOGETHER = 2048, 64  # so many boxes are compared all with all, the best first and some at a time
-TOGETHER = 64  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
+TOGETHER = 128  # boxes whose neighbours are sought at once: where they lie dense, all at once would not fit into memory
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,15 @@ def decode_heads(heads: Sequence[HeadYXK], min_score: float, levels: Sequence[An
     lowest = np.log(max(min_score, 1e-6) / max(1 - min_score, 1e-6))
     parts = []
     for level, head in zip(levels, heads, strict=True):
-        logits = head[..., : level.count]
-        chosen = logits > lowest
-        if not chosen.any():
+        cells = head.reshape(-1, head.shape[-1])
+        chosen = np.flatnonzero(cells[:, : level.count] > lowest)
+        if not chosen.size:
             continue
-        y, x, anchor = np.unravel_index(np.flatnonzero(chosen), chosen.shape)
-        offsets = head[y[:, None], x[:, None], level.count + 4 * anchor[:, None] + np.arange(4)]
-        boxes = decode(anchor_boxes_at(level, y, x, anchor), offsets)
-        parts.append(Proposals(boxes.astype(np.float32), 1 / (1 + np.exp(-logits[chosen]))))
+        cell, anchor = np.divmod(chosen, level.count)
+        offsets = cells[cell[:, None], level.count + 4 * anchor[:, None] + np.arange(4)]
+        boxes = decode(anchor_boxes_at(level, *np.divmod(cell, head.shape[1]), anchor), offsets)
+        scores: ScoresN = (1 / (1 + np.exp(-cells[cell, anchor]))).astype(np.float32)
+        parts.append(Proposals(boxes.astype(np.float32), scores))
     return joined(parts)
 
 
@@ -145,24 +146,21 @@ def _best(proposals: Proposals, max_iou: float) -> FlagsN:
     kept = np.ones(len(proposals), bool)
     reach, centres = _reach(sides, max_iou), proposals.centres
     tree = cKDTree(centres, compact_nodes=False, balanced_tree=False)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    area = np.prod(sides, axis=1)
     start = 0
     while (chunk := start + np.flatnonzero(kept[start:])[:TOGETHER]).size:
         start = int(chunk[-1]) + 1
+        kept[chunk] = False
+        chunk = chunk[_best_of_few(boxes[chunk], max_iou)]
+        kept[chunk] = True
         near = tree.query_ball_point(centres[chunk], reach[chunk], p=np.inf)
-        worse = np.fromiter(itertools.chain.from_iterable(near), np.int64)
         better = np.repeat(chunk, [len(others) for others in near])
-        rivals = (worse > better) & kept[worse]
+        worse = np.fromiter(itertools.chain.from_iterable(near), np.int64, len(better))
+        rivals = (worse >= start) & kept[worse]
         better, worse = better[rivals], worse[rivals]
         shared = np.minimum(boxes[better, 2:], boxes[worse, 2:]) - np.maximum(boxes[better, :2], boxes[worse, :2])
         overlap = np.prod(np.clip(shared, 0, None), axis=1)
-        same = overlap > max_iou * (area[better] + area[worse] - overlap)
-        better, worse = better[same], worse[same]
-        for index, first, last in zip(
-            chunk, np.searchsorted(better, chunk), np.searchsorted(better, chunk, "right"), strict=True
-        ):
-            if kept[index]:
-                kept[worse[first:last]] = False
+        kept[worse[overlap > max_iou * (area[better] + area[worse] - overlap)]] = False
     return kept
 
 

@@ -8,7 +8,6 @@ from nuset_engine.inference.passes import Reading
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.inference.second_look import with_dim_ones
 from nuset_engine.inference.trimming import trimmed
-from nuset_engine.inference.watershed import drop_small
 from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, placed
 from nuset_engine.params import FOOT, HALF, LEARNED, SegmentationParams
 
@@ -41,4 +40,4 @@ def reviewed(
         return found
     share = SHARES.get(params.outline)
     labels, probability = placed(found.labels, found.probability, shown, params.foreground_threshold, share)
-    return Separated(*drop_small(labels, found.scores, 1), probability)
+    return Separated(labels, found.scores, probability)

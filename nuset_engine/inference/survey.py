@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
-from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
+from nuset_engine.arrays import PlaneF32, PlaneYX, ValuesN
 from nuset_engine.inference.maps import PlaneMaps
 from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
@@ -27,7 +27,7 @@ from nuset_engine.planes.normalize import (
     LARGEST_SAMPLE,
     IntensityStatistics,
     foreground_statistics,
-    sample_values,
+    sample,
     whole_image_statistics,
 )
 from nuset_engine.planes.quantiles import median
@@ -147,15 +147,15 @@ class SampledPlanes(LazyPlanes):
         chosen = showing(planes, SAMPLED_PLANES)
         super().__init__(lambda i: np.asarray(planes[chosen[i]]), len(chosen), KEPT_BYTES)
 
-    def values(self, exposure: Exposure) -> list[FloatsN]:
-        """Finite values (N,) float64 of each plane as `exposure` shows it, as many as statistics need."""
+    def values(self, exposure: Exposure) -> list[ValuesN]:
+        """Finite values (N,) float32 of each plane as `exposure` shows it, as many as statistics need."""
         return [self._values(self[index], exposure) for index in range(len(self))]
 
-    def _values(self, plane: PlaneYX, exposure: Exposure) -> FloatsN:
+    def _values(self, plane: PlaneYX, exposure: Exposure) -> ValuesN:
         stride = int(np.ceil(np.sqrt(plane.size / (LARGEST_SAMPLE / len(self)))))
         where = [places(slice(0, n, stride), n) for n in plane.shape]
         shown = exposure.shown(exposure.straight(plane)[::stride, ::stride], np.nan, *where)
-        return sample_values(exposure.flattened(shown, *where))
+        return sample(exposure.flattened(shown, *where))
 
 
 def look(
@@ -284,7 +284,7 @@ class Liveliest:
         """The plane with the largest spread of intensities."""
         exposure = measure_exposure(planes, inverted, stripes)
         values = planes.values(exposure)
-        spread = [part.std() if part.size else 0.0 for part in values] if len(planes) > 1 else [0.0]
+        spread = [part.std(dtype=np.float64) if part.size else 0.0 for part in values] if len(planes) > 1 else [0.0]
         liveliest = int(np.argmax(spread))
         own = whole_image_statistics(values[liveliest])
         whole = own if len(planes) == 1 else whole_image_statistics(np.concatenate(values))

@@ -15,7 +15,7 @@ import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
 from nuset_engine.planes.lines import STRAIGHT, Straightened, Stripes
-from nuset_engine.planes.normalize import sample_values
+from nuset_engine.planes.normalize import sample
 from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
 
 GRID = 16  # cells along each axis on which the background is followed
@@ -103,7 +103,7 @@ def may_be_inverted(plane: PlaneYX) -> bool:
     The darker values of the plane (Y, X) are the rarer ones; or, where nuclei are too few to be seen in that, its
     darkest four pixels in a square lie further from the middle than its brightest.
     """
-    values = sample_values(plane)
+    values = sample(plane)
     if values.size == 0:
         return False
     low, half, high = percentiles(values, (0.5, 50, 99.5))

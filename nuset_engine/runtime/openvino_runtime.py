@@ -38,12 +38,23 @@ class Int8Network:
     def __init__(self, model: Any, threads: int | None = None) -> None:
         # For any size: one compiled for a size of its own is a little faster, and rounds otherwise, so that results
         # would depend on what was seen before.
-        self._run = core().compile_model(model, "CPU", _settings(threads))
+        self._run = core().compile_model(_by_planes(model), "CPU", _settings(threads))
 
     def __call__(self, inputs: InputsNYXC) -> list[TensorF32]:
         """Probabilities and heads, as `predictor.Network` promises."""
-        found = self._run(np.ascontiguousarray(inputs, np.float32))
-        return [found[index] for index in range(len(found))]
+        found = self._run(np.ascontiguousarray(np.moveaxis(inputs, -1, 1), np.float32))
+        maps, *heads = (found[index] for index in range(len(found)))
+        return [np.moveaxis(maps, 1, -1), *heads]
+
+
+def _by_planes(model: Any) -> Any:
+    """The model from and to planes that lie one after the other, as they are made and used; heads stay as they are."""
+    ov = import_silently("openvino")
+    shown = ov.preprocess.PrePostProcessor(model.clone())
+    for end in (shown.input(0), shown.output(0)):
+        end.model().set_layout(ov.Layout("NHWC"))
+        end.tensor().set_layout(ov.Layout("NCHW"))
+    return shown.build()
 
 
 def load_int8(weights: WeightsInfo, threads: int | None = None) -> Int8Network:

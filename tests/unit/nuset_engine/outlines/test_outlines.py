@@ -13,7 +13,7 @@ from nuset_engine.inference.review import reviewed
 from nuset_engine.outlines.growing import grown
 from nuset_engine.outlines.moving import moved
 from nuset_engine.outlines.placing import FOOT_SHARE, HALF_SHARE, half_widths, placed
-from nuset_engine.outlines.rims import crossings, profiles, rays
+from nuset_engine.outlines.rims import SPARSE, crossings, profiles, rays
 from nuset_engine.params import FOOT, LEARNED, SegmentationParams
 from nuset_engine.planes.normalize import BLANK
 from nuset_engine.segment import Segmenter
@@ -215,6 +215,22 @@ def test_what_grows_keeps_all_that_it_has_and_what_shrinks_gains_nothing() -> No
             found, _ = moved(labels, probability, way, THRESHOLD)
             assert (found[labels > 0] == labels[labels > 0]).all() if by > 0 else not found[labels == 0].any()
             assert len(np.unique(found)) == len(way), "one of which nothing would be left stays as it was"
+
+
+def test_rays_leave_a_nucleus_on_all_sides_but_not_where_another_one_touches_it() -> None:
+    labels = np.zeros((40, 60), np.int32)
+    labels[10:30, 10:30], labels[10:30, 30:50] = 1, 2
+    probability = ndi.gaussian_filter((labels > 0).astype(np.float32), 1.5)
+    out = rays(labels, probability, THRESHOLD)
+    ways = {(int(np.rint(down)), int(np.rint(along))) for down, along in zip(out.down, out.along, strict=True)}
+    assert ways >= {(-1, 0), (1, 0), (0, -1), (0, 1)}
+    assert not ((out.y > 12) & (out.y < 28) & (abs(out.x - 30) < 3)).any()
+    edge = np.minimum(abs(out.y - 9.5), abs(out.y - 29.5))
+    assert (np.minimum(edge, np.minimum(abs(out.x - 9.5), abs(out.x - 49.5))) < 2).all()
+    rows, columns = np.nonzero(
+        (labels > 0) & (ndi.minimum_filter(labels, footprint=ndi.generate_binary_structure(2, 1)) == 0)
+    )
+    assert len(out.owner) == np.count_nonzero((rows + columns) % SPARSE == 0)
 
 
 def test_long_nuclei_are_as_narrow_as_they_look() -> None:

@@ -34,7 +34,9 @@ TWINS = [name for name in shipped_weights() if find_weights(name).int8 is not No
 
 
 def test_in_float32_it_is_the_same_function(small: WeightsInfo) -> None:
-    by_keras, by_openvino = KerasNetwork(small), Int8Network(openvino_model(load_folded(small)))
+    model = openvino_model(load_folded(small))
+    by_keras, by_openvino = KerasNetwork(small), Int8Network(model)
+    assert model.input(0).partial_shape[3] == small.channels, "what is written to a file later stays as it is"
     for shape in ((1, 64, 64), (2, 16, 48)):
         x = np.random.default_rng(1).normal(size=(*shape, small.channels)).astype(np.float32)
         exact, rebuilt = by_keras(x), by_openvino(x)
