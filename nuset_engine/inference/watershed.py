@@ -92,10 +92,10 @@ def saddles(labels: LabelsYX, ridge: PlaneF32) -> tuple[PairsN2, ScoresN]:
     keys, heights = [], []
     flat, landscape, width = labels.ravel(), ridge.ravel(), labels.shape[1]
     size = int(flat.max(initial=0)) + 1
-    for step in (width, 1):
+    for step, in_row in ((width, False), (1, True)):
         a, b = flat[:-step], flat[step:]
         here = np.flatnonzero((a != b) & (np.minimum(a, b) > 0))
-        if step == 1:
+        if in_row:
             here = here[here % width < width - 1]  # what follows on the end of a row is no neighbour of it
         low, high = np.minimum(a[here], b[here]), np.maximum(a[here], b[here])
         keys.append(low.astype(np.int64) * size + high)

@@ -24,7 +24,7 @@ LEAST_PART_PX = 12
 INNER = 0.25  # of the differences to the line before, those beyond these quantiles do not count
 SUDDEN = 5.0  # times the upper quartile of the differences: the edge of a frame or a lost line is no stripe
 WIDTHS_PX = (17, 65, 129)  # faster than the first is hardly anything but lines; slower than the last, the background
-LEAST_LINES = 3  # so many times as many lines, or a few nuclei agree by chance
+LEAST_LINES = 3  # so many times as many tell whether there are any: of fewer, a few nuclei agree by chance
 AGREEING = 0.5  # correlation of the parts
 BACKGROUND = (10.0, 35.0)  # percentiles of a line, from the background's end
 SHARED = (0.75, 1.25)  # so much of a line's deviation is that of its background, too
@@ -89,7 +89,7 @@ def _along(plane: PlaneYX, axis: int) -> PlaneYX:
 
 def _levels(lines: PlaneYX) -> PlacesN | None:
     """(N,) by how much each of the lines (N, M) is too light; None where their parts agree on none."""
-    px, _ = _agreed(lines)
+    px, _ = _agreed(lines, 1)
     return _fast(_course(lines), px).astype(np.float32) if px else None
 
 
@@ -102,7 +102,7 @@ def _are_lines(lines: PlaneYX) -> tuple[bool, bool]:
     if not values.size:
         return False, False
     low, high = percentiles(values, (25, 99))
-    px, common = _agreed(lines)
+    px, common = _agreed(lines, LEAST_LINES)
     if common <= (LEAST * (high - low)) ** 2:
         return False, False
     return _backgrounds_follow(lines, px)
@@ -124,14 +124,14 @@ def _backgrounds_follow(lines: PlaneYX, px: int) -> tuple[bool, bool]:
     return all(follow[: len(BACKGROUND)]), all(follow[len(BACKGROUND) :])
 
 
-def _agreed(lines: PlaneYX) -> tuple[int, float]:
+def _agreed(lines: PlaneYX, times: int) -> tuple[int, float]:
     """The widest of `WIDTHS_PX` up to which all parts of the lines (N, M) deviate alike, and the variance in common.
 
-    Of strong lines slow deviations are seen, too, of weak ones the fast alone: nuclei are slow. 0 where the parts agree
-    on nothing.
+    There are so many `times` as many lines, or more. Of strong ones slow deviations are seen, too, of weak ones the
+    fast alone: nuclei are slow. 0 where the parts agree on nothing.
     """
     width = lines.shape[1] // PARTS
-    widths = [px for px in WIDTHS_PX if len(lines) >= LEAST_LINES * px]
+    widths = [px for px in WIDTHS_PX if len(lines) >= times * px]
     if width < LEAST_PART_PX or not widths:
         return 0, 0.0
     courses: list[FloatsN] = []

@@ -99,6 +99,14 @@ def test_passes_lie_between_neighbours_and_not_between_the_ends_of_rows() -> Non
     assert heights.tolist() == [1, 0, 6, 4]
 
 
+def test_passes_of_a_plane_of_one_column_or_one_row() -> None:
+    labels, ridge = np.array([[1, 1, 2, 0, 3, 4]], np.int32), np.arange(6, dtype=np.float32)[None]
+    for turned in (False, True):
+        pairs, heights = saddles(*((labels.T, ridge.T) if turned else (labels, ridge)))
+        assert pairs.tolist() == [[1, 2], [3, 4]]
+        assert heights.tolist() == [1, 4]
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.2, 0.5, 0.8]), st.integers(1, 40))
 def test_holes_of_any_plane_are_filled_one_by_one(seed: int, share: float, most: int) -> None:

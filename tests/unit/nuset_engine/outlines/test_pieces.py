@@ -40,10 +40,29 @@ def test_pieces_of_a_mask_are_those_of_scipy(mask: np.ndarray, corners: bool) ->
     chosen = np.arange(count) % 2 == 1
     some = pieces.among(chosen)
     assert np.array_equal(some.places(), np.flatnonzero(mask & np.append(False, chosen)[wanted]))
+    assert np.array_equal(some.areas, pieces.areas * chosen)
     low, high = some.boxes()
     for number in np.flatnonzero(chosen):
         box = ndi.find_objects(wanted)[number]
         assert (*low[number], *high[number]) == (box[0].start, box[1].start, box[0].stop, box[1].stop)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint32, np.int64, np.bool_])
+def test_pieces_of_any_kind_of_array(dtype: type) -> None:
+    """Turned, mirrored or a part of another one, they are those of its pixels as they are seen."""
+    whole = np.random.default_rng(0).integers(0, 3, (14, 60)).astype(dtype)
+    for view in (whole.T, whole[::-1], whole[:, ::-1], whole[::2, ::3], whole[3:9, 5:50], np.asfortranarray(whole)):
+        found, wanted = pieces_in(view), pieces_in(np.ascontiguousarray(view))
+        assert np.array_equal(found.places(), np.flatnonzero(view))
+        assert np.array_equal(found.of, wanted.of)
+        assert np.array_equal(found.areas, wanted.areas)
+
+
+def test_a_piece_far_out_has_its_box() -> None:
+    mask = np.zeros((60, 80), bool)
+    mask[50:53, 70:75] = True
+    low, high = pieces_in(mask).boxes()
+    assert (low.tolist(), high.tolist()) == ([[50, 70]], [[53, 75]])
 
 
 @pytest.mark.parametrize(

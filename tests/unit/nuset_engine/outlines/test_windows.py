@@ -28,13 +28,18 @@ def test_windows_hold_each_nucleus_with_its_room_and_share_nothing(seed: int) ->
     labels, _ = random_nuclei(rng)
     some = rng.random(labels.max() + 1) < rng.choice([0.1, 0.5, 1.0])
     some[0] = False
+    some[rng.integers(len(some))] = False
+    if rng.random() < 0.5:  # one of them is nowhere
+        some[1:] |= (gone := np.arange(1, len(some)) == rng.integers(1, max(len(some), 2)))
+        labels = labels * ~np.append(False, gone)[labels]
     seen = np.zeros(labels.shape, int)
     near = np.zeros(labels.shape, int)
     for number, window in enumerate(windows_about(labels, some, 3), 1):
+        assert some[labels[window]].any()
         seen[window] += 1
         near[window] = number
     assert seen.max(initial=0) <= 1
-    for number in np.flatnonzero(some):
+    for number in np.intersect1d(np.flatnonzero(some), labels):
         around = near[ndi.binary_dilation(labels == number, np.ones((3, 3)), iterations=3)]
         assert around.min() == around.max() > 0
 

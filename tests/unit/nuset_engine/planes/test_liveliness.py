@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from nuset_engine.planes.liveliness import LOOKED_AT, liveliness, showing
 
@@ -34,9 +35,64 @@ def test_where_all_slices_are_alike_they_are_evenly_spread(lit_ones: range) -> N
     assert showing(stack(lit_ones, 20), 5) == [3, 6, 10, 13, 16]
 
 
+def test_of_many_slices_that_are_alike_those_are_taken_that_are_evenly_spread() -> None:
+    assert showing(stack(range(40)), 5) == [6, 13, 20, 26, 32]
+
+
+def test_the_only_slice_that_shows_something_is_taken() -> None:
+    assert showing(stack(range(12, 13), 20), 5) == [12]
+
+
 def test_slices_that_grow_dim_with_depth_show_something() -> None:
     planes = [lit(plane, 400 * np.exp(-z / 10)) for z, plane in enumerate(EMPTY[:20])]
     assert showing(planes, 5) == [3, 6, 10, 13, 16]
+
+
+def waves(z: int) -> np.ndarray:
+    return 10 * np.random.default_rng(z).normal(size=(96, 1))
+
+
+def smoothed(z: int) -> np.ndarray:
+    noise = ndi.gaussian_filter(np.random.default_rng(z).normal(size=(96, 128)), 2)
+    return 10 * noise / noise.std()
+
+
+@pytest.mark.parametrize(
+    "background",
+    [
+        lambda z: 0.5 * np.arange(128),
+        lambda z: 0.3 * np.arange(96)[:, None] * np.cos(z / 5) + 0.3 * np.arange(128) * np.sin(z / 5),
+        lambda z: -0.01 * ((np.arange(96)[:, None] - 40) ** 2 + (np.arange(128) - 60) ** 2),
+        lambda z: 30.0 * z,
+        waves,
+        smoothed,
+    ],
+    ids=["slope", "slope that turns", "vignette", "lighter and lighter", "stripes", "smoothed noise"],
+)
+def test_a_layer_is_found_on_any_background(background: Callable[[int], np.ndarray]) -> None:
+    planes = [plane + background(z) for z, plane in enumerate(stack(range(5, 12)))]
+    assert set(showing(planes, 5)) <= set(range(5, 12))
+
+
+def test_black_slices_do_not_hide_how_noisy_the_others_are() -> None:
+    planes = [plane + smoothed(z) if z % 3 else 0 * plane for z, plane in enumerate(stack(range(5, 12)))]
+    assert set(showing(planes, 5)) <= set(range(5, 12))
+
+
+def test_slices_with_hardly_any_background_show_as_much_as_others() -> None:
+    rows, columns = np.indices(EMPTY[0].shape)
+    crowd = 100 * (np.hypot(rows % 12 - 6, columns % 12 - 6) < 5)
+    planes = [plane + crowd * (z < 10) for z, plane in enumerate(stack(range(10, 20)))]
+    chosen = showing(planes, 5)
+    assert len([z for z in chosen if z < 10]) >= 2
+    assert max(chosen) < 20
+
+
+def test_each_slice_is_taken_once() -> None:
+    for count in range(1, 40):
+        chosen = showing(EMPTY[:count], 5)
+        assert chosen == sorted(set(chosen))
+        assert min(count, 4) <= len(chosen) <= 5
 
 
 @pytest.mark.parametrize("lost", [0, 65535], ids=["black", "white"])
@@ -79,15 +135,21 @@ def test_of_many_slices_some_are_read() -> None:
     "spoiled",
     [
         lambda plane: np.where(np.arange(plane.size).reshape(plane.shape) % 499 == 0, 65535, plane),
+        lambda plane: np.where(np.hypot(*(np.indices(plane.shape) - [[[41]], [[61]]])) < 2, 65535, plane),
         lambda plane: np.where(np.indices(plane.shape)[0] < 30, np.nan, plane),
+        lambda plane: np.where(np.indices(plane.shape)[1] == 50, np.inf, plane),
         lambda plane: plane + 1e9,
         lambda plane: (plane * 1e-6).astype(">f4"),
         lambda plane: plane[:9, :9],
     ],
-    ids=["hot pixels", "partly not finite", "offset", "tiny", "small"],
+    ids=["hot pixels", "hot together", "partly not finite", "infinite", "offset", "tiny", "small"],
 )
 def test_noise_is_not_lively(spoiled: Callable[[np.ndarray], np.ndarray]) -> None:
     assert liveliness(spoiled(EMPTY[0])) == 0
+
+
+def test_a_small_plane_shows_its_nucleus() -> None:
+    assert liveliness(lit(EMPTY[0], 1000)[24:56, 44:76]) == pytest.approx(1000, rel=0.1)
 
 
 @pytest.mark.parametrize("dark", [False, True])
