@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part")
+MANY = 1000  # files of a folder: more go to the disk together
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # the last: a folder to write into, but not to read
 
 
@@ -35,12 +36,24 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or a folder with all that it holds, to the disk."""
-    if path.is_dir():
-        for inside in path.iterdir():
-            sync(inside)
-        sync_names(path)
-    elif path.is_file():
+    """Bring a file, or a folder with all that it holds, to the disk.
+
+    Of many files each would wait for the disk in turn: they go with all else that waits to be written, at once.
+    """
+    if not path.is_dir():
+        _sync_file(path)
+        return
+    inside = list(path.rglob("*"))
+    if len(inside) > MANY:
+        os.sync()
+        return
+    for each in inside:
+        (sync_names if each.is_dir() else _sync_file)(each)
+    sync_names(path)
+
+
+def _sync_file(path: Path) -> None:
+    if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())
 

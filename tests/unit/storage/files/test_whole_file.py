@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.files.whole_file import part_of, remove_unfinished, whole
+from storage.files import whole_file
+from storage.files.whole_file import part_of, remove_unfinished, sync, whole
 
 
 def test_a_file_is_there_when_it_is_whole_and_otherwise_nothing_is(tmp_path: Path) -> None:
@@ -113,3 +114,18 @@ def test_what_processes_of_another_computer_write_is_left_alone(
     monkeypatch.setattr("socket.gethostname", lambda: "microscope")
     remove_unfinished([target])
     assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_many_files_of_a_folder_go_to_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = {"fsync": 0, "sync": 0}
+    monkeypatch.setattr(os, "fsync", lambda number: calls.update(fsync=calls["fsync"] + 1))
+    monkeypatch.setattr(os, "sync", lambda: calls.update(sync=calls["sync"] + 1))
+    monkeypatch.setattr(whole_file, "MANY", 3)
+    for name in ("a", "b"):
+        (tmp_path / "inside").mkdir(exist_ok=True)
+        (tmp_path / "inside" / name).touch()
+    sync(tmp_path)
+    assert calls == {"fsync": 4, "sync": 0}, "two files, two folders"
+    (tmp_path / "c").touch()
+    sync(tmp_path)
+    assert calls == {"fsync": 4, "sync": 1}
