@@ -73,8 +73,7 @@ def separated(maps: PlaneMaps, params: SegmentationParams) -> Separated:
 def filled_probability(maps: PlaneMaps, inside: MaskYX, params: SegmentationParams) -> PlaneF32:
     """(Y, X) float32: the probability, so high in all of the foreground `inside` (Y, X) that filled holes stay filled
     when it is interpolated."""
-    probability = maps.foreground.copy()
-    np.maximum(probability, np.float32(params.foreground_threshold + 0.01), out=probability, where=inside)
+    probability: PlaneF32 = np.maximum(maps.foreground, inside * np.float32(params.foreground_threshold + 0.01))
     return probability
 
 
@@ -100,8 +99,8 @@ def at_source(
     """
     inside = resample_window(found.probability, origin, step, window) > params.foreground_threshold
     out = nearest(found.labels, origin, step, window)
-    out[~inside] = 0
-    rows, columns = np.nonzero(inside & (out == 0))
+    out *= inside
+    rows, columns = np.divmod(np.flatnonzero(inside & (out == 0)), out.shape[1])
     down, along = nearest_places(found.labels.shape, origin, step, window)
     y, x = (
         (wanted.start + index + 0.5) * width - first

@@ -12,7 +12,7 @@ from skimage.segmentation import watershed
 
 from nuset_engine.arrays import AnyFloatsN, FlagsN, IntsN, LabelsYX, MaskYX, PairsN2, PixelsYX, PlaneF32, RowsN, ScoresN
 from nuset_engine.inference.proposals import Proposals
-from nuset_engine.outlines.pieces import Pieces, pieces_in
+from nuset_engine.outlines.pieces import Pieces, pieces_in, runs_in
 
 TOGETHER_PX = 1 << 15  # pixels that a watershed goes over at a time: what fits into a processor's cache
 CORE = 0.6  # height of the distance map from which a nucleus' core is certain
@@ -324,8 +324,8 @@ def _all_seeds(foreground: MaskYX, ridge: PlaneF32, proposals: Proposals) -> tup
 
 def drop_small(labels: LabelsYX, scores: ScoresN, min_area: float) -> tuple[LabelsYX, ScoresN]:
     """Labels and scores without nuclei under `min_area` pixels, numbered 1..N again."""
-    flat = labels.ravel()
-    areas = np.bincount(flat[flat != 0], minlength=len(scores) + 1)[1 : len(scores) + 1]
+    _, length, label = runs_in(labels)
+    areas = np.bincount(label, length, len(scores) + 1)[1 : len(scores) + 1]
     return drop(labels, scores, areas >= max(min_area, 1))
 
 

@@ -65,6 +65,26 @@ class Pieces:
         return low, high
 
 
+def runs_in(labels: LabelsYX | MaskYX) -> tuple[RowsN, RowsN, IntsN]:
+    """Runs of equal pixels in the rows of labels (Y, X), or of a mask, in order, without the background.
+
+    Returns
+    -------
+    first, length : (R,) int
+        Place of each run's first pixel in the flat plane, and so many pixels it has.
+    label : (R,) int or bool
+    """
+    flat, width = labels.ravel(), labels.shape[1]
+    begins = np.empty(flat.size, bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::width] = True
+    first = np.flatnonzero(begins)
+    length = np.diff(first, append=flat.size)
+    label = flat[first]
+    some = label != 0
+    return first[some], length[some], label[some]
+
+
 def pieces_in(labels: LabelsYX | MaskYX, corners: bool = True) -> Pieces:
     """The pieces of labels (Y, X), or of a mask.
 
@@ -75,15 +95,9 @@ def pieces_in(labels: LabelsYX | MaskYX, corners: bool = True) -> Pieces:
     corners : bool
         Pixels of the same label that touch at a corner alone are of one piece, too.
     """
-    flat, width = labels.ravel(), labels.shape[1]
-    begins = np.empty(flat.size, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    begins[::width] = True
-    first = np.flatnonzero(begins)
-    length = np.diff(first, append=flat.size)
-    some = flat[first] != 0
-    first, length = first[some], length[some]
-    touching = _touching(first, length, flat[first], width, int(corners))
+    first, length, label = runs_in(labels)
+    width = labels.shape[1]
+    touching = _touching(first, length, label, width, int(corners))
     links = coo_matrix((np.ones(len(touching[0]), bool), touching), shape=(len(first), len(first)))
     count, piece = connected_components(links, directed=False)
     return Pieces(width, first, length, piece, count)

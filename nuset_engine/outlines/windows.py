@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from nuset_engine.arrays import FlagsN, LabelsYX, PairsN2, RowsN
+from nuset_engine.outlines.pieces import runs_in
 
 Window = tuple[slice, slice]
 
@@ -23,14 +23,23 @@ def windows_about(labels: LabelsYX, some: FlagsN, room: int) -> list[Window]:
     room : int
         Pixels, fewer at the edges of the plane.
     """
-    boxes = [box for box, chosen in zip(ndi.find_objects(labels, len(some) - 1), some[1:], strict=True) if chosen]
+    first, length, label = runs_in(labels)
+    chosen = some[label]
+    row, column = np.divmod(first[chosen], labels.shape[1])
+    numbers, owner = np.unique(label[chosen], return_inverse=True)
     rows, columns = (
-        np.array([(max(0, box[axis].start - room), min(size, box[axis].stop + room)) for box in boxes if box], np.int64)
-        for axis, size in enumerate(labels.shape)
+        _spans(start, stop, owner, len(numbers), room, size)
+        for start, stop, size in zip((row, column), (row + 1, column + length[chosen]), labels.shape, strict=True)
     )
-    return [
-        (high, wide) for high, own in _parted(rows.reshape(-1, 2)) for wide, _ in _parted(columns.reshape(-1, 2)[own])
-    ]
+    return [(high, wide) for high, own in _parted(rows) for wide, _ in _parted(columns[own])]
+
+
+def _spans(start: RowsN, stop: RowsN, owner: RowsN, count: int, room: int, size: int) -> PairsN2:
+    """(count, 2) from the least start to the largest stop (R,) of each owner, with room, within an axis."""
+    spans = np.tile(np.array([size, 0], np.int64), (count, 1))
+    np.minimum.at(spans[:, 0], owner, start - room)
+    np.maximum.at(spans[:, 1], owner, stop + room)
+    return np.clip(spans, 0, size)
 
 
 def _parted(spans: PairsN2) -> Iterator[tuple[slice, RowsN]]:
