@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -106,6 +107,12 @@ class WeightsInfo:
         return str(self.manifest.get(MODEL, NUSET))
 
     @property
+    def learned(self) -> str | None:
+        """What they learned to find, ``nuclei`` or ``events`` among them; None where the manifest does not say."""
+        said = (self.manifest.get(made, {}).get("mode") for made in ("recipe", INT8))
+        return next((str(mode) for mode in said if mode), None)
+
+    @property
     def architecture(self) -> Mapping[str, Any]:
         """Sizes of the network, as `network.Architecture.as_dict` gave them."""
         sizes: Mapping[str, Any] = self.manifest["architecture"]
@@ -115,6 +122,11 @@ class WeightsInfo:
 def shipped_weights() -> list[str]:
     """Names of the weights that the package brings."""
     return sorted(path.stem for path in _shipped_folder().glob("*.json"))
+
+
+def is_shipped(weights: WeightsInfo) -> bool:
+    """Whether they are those that the package brings, which nobody changes."""
+    return weights.path.absolute().parent == _shipped_folder().absolute()
 
 
 def _shipped_folder() -> Path:
@@ -140,7 +152,9 @@ def find_weights(weights: str | Path) -> WeightsInfo:
     described = manifest_path(weights)
     arrays = described.with_suffix(".npz")
     if not described.is_file() or not arrays.is_file():
-        known = ", ".join(shipped_weights()) or "none"
+        known, path = ", ".join(shipped_weights()) or "none", f"{weights}.npz"
+        if Path(path).is_file():
+            raise EngineError(f"There are no weights '{weights}': where {path} is meant, give that.")
         raise EngineError(
             f"There are no weights '{weights}': {described.name} and {arrays.name} must lie side by side; "
             f"give the path of an .npz or one of the shipped names ({known})."
@@ -190,24 +204,35 @@ def save_weights(model: keras.Model, path: Path, manifest: Mapping[str, Any]) ->
         # Running variances may exceed what float16 can hold or fall below it; they are few, so they stay float32.
         arrays[name] = values if name.endswith("moving_variance") else values.astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with whole(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    put_in_place(partial, path)
     int8_path(path).unlink(missing_ok=True)  # of the weights that were here before
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     complete = {"format": FORMAT, "name": path.stem, "sha256": digest, CHANNELS: model.inputs[0].shape[-1], **manifest}
-    described = path.with_suffix(".json.partial")
-    described.write_text(json.dumps(complete, indent=1) + "\n", encoding="utf-8")
-    put_in_place(described, path.with_suffix(".json"))
+    write_manifest(path, complete)
     return WeightsInfo(path.stem, digest, complete, path)
 
 
-def put_in_place(partial: Path, path: Path) -> None:
-    """Bring a file to the disk, and then to its place, where a power cut leaves no empty one."""
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+def write_manifest(weights: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of weights (``.npz``) beside them."""
+    with whole(weights.with_suffix(".json")) as partial:
+        partial.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give where to write a file, which comes to its place when it is on the disk: a power cut leaves no empty one.
+
+    Where that fails, as on a full disk, nothing of it is left.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _widened(kernel: TensorF32, channels: int) -> TensorF32:

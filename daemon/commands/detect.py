@@ -36,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Detect in all images."""
+    from daemon.commands.kind_of_weights import say_if_for_nuclei
     from daemon.files.detect_files import DetectOptions, detect_files
     from daemon.installation.kept_weights import located
 
     config = options.configured(arguments)
+    say_if_for_nuclei(arguments.weights)
     return detect_files(
         DetectOptions(
             images=options.existing(arguments.images),

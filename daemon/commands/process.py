@@ -51,11 +51,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from nuset_engine.loading import undisturbed
 
     with undisturbed():
+        from daemon.commands.kind_of_weights import say_if_for_events
         from daemon.process import ProcessOptions, process
     from storage import naming
 
     logs.set_up("error")
     config = options.configured(arguments)
+    say_if_for_events(config.engine)
     return process(
         ProcessOptions(
             paths=options.existing(arguments.paths),

@@ -32,9 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Segment all images."""
+    from daemon.commands.kind_of_weights import say_if_for_events
     from daemon.files.segment_files import SegmentOptions, segment_files
 
     config = options.configured(arguments)
+    say_if_for_events(config.engine)
     return segment_files(
         SegmentOptions(
             images=options.existing(arguments.images),

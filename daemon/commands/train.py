@@ -49,6 +49,8 @@ SETTINGS = (
     "seed",
     "precision",
 )
+MEASURED_BY = ("mode", "held_out", "seed")
+"""Settings that say which crops an int8 twin is measured on."""
 MITOSIS = "mitosis"
 EXAMPLE = "nusetd train --images images --labels labels --output mine.npz --start-from fluorescence"
 
@@ -134,7 +136,11 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     rate = "highest learning rate (1e-3, fine-tuning 2e-4, from corrections 1e-3)"
     parser.add_argument("--learning-rate", type=float, help=rate)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="rmsprop is that of the original NuSeT (adam)")
-    parser.add_argument("--validation", type=int, help="choose the best weights by this many images (24)")
+    parser.add_argument(
+        "--validation",
+        type=int,
+        help="choose the best weights by this many images (24; of few images at most a fifth)",
+    )
     share = "share of synthetic crops, 0 to 1 (0.4, from corrections 0)"
     parser.add_argument("--synthetic-share", type=float, help=share)
     parser.add_argument(
@@ -191,6 +197,8 @@ def execute(arguments: argparse.Namespace) -> int:
         _learn(arguments, _of_corrections())
         return 0
     chosen = _chosen(arguments)
+    if arguments.start_from and arguments.width:
+        raise UsageError("--width is that of the weights to start from: leave out one of them.")
     if arguments.start_from:
         chosen = {**TUNING, **chosen, "start_from": located(arguments.start_from)}
     config = TrainingConfig(arguments.images, arguments.labels, arguments.output, arguments.seen, **chosen)
@@ -225,15 +233,17 @@ class _Lessons:
         Writes examples, from a database, its acquisitions, the output and how many are to be held out.
     compare : callable
         Measures new weights and those before on what was held out.
-    kind, more : str
-        What there is to learn from, and how there comes to be more of it.
+    kind : (str, str)
+        What there is to learn from, one of them and several.
+    more : str
+        How there comes to be more of it.
     """
 
     usual: Callable[[int], Mapping[str, Any]]
     weights: str
     take: Callable[[str, list[str], Path, int | None], CorrectedExamples]
     compare: Callable[[CorrectedExamples, str, str], Comparison | EventComparison]
-    kind: str
+    kind: tuple[str, str]
     more: str
 
 
@@ -244,7 +254,8 @@ def _of_corrections() -> _Lessons:
     from nuset_engine.training.config import FROM_CORRECTIONS
 
     more = "correct or confirm another time point"
-    return _Lessons(lambda _: FROM_CORRECTIONS, DEFAULT_WEIGHTS, take_corrected, compare, "corrected time points", more)
+    kind = ("corrected time point", "corrected time points")
+    return _Lessons(lambda _: FROM_CORRECTIONS, DEFAULT_WEIGHTS, take_corrected, compare, kind, more)
 
 
 def _of_divisions(frames: int, divisions: str | None) -> _Lessons:
@@ -256,7 +267,8 @@ def _of_divisions(frames: int, divisions: str | None) -> _Lessons:
         return take_divisions(database, acquisitions, output, held_out, frames, divisions or CONFIRMED)
 
     more = "confirm a later division too"
-    return _Lessons(from_divisions, MITOSIS, take, compare_events, "nuclei that divide", more)
+    kind = ("nucleus that divides", "nuclei that divide")
+    return _Lessons(from_divisions, MITOSIS, take, compare_events, kind, more)
 
 
 def _learn(arguments: argparse.Namespace, lessons: _Lessons) -> None:
@@ -269,12 +281,15 @@ def _learn(arguments: argparse.Namespace, lessons: _Lessons) -> None:
 
     if arguments.images or arguments.labels or arguments.seen:
         raise UsageError("--from-corrections brings images and labels: leave out --images, --labels and --seen.")
+    if arguments.width:
+        raise UsageError("--width is that of the weights to start from: leave it out.")
     present = arguments.start_from or lessons.weights
     chosen = {**_chosen(arguments), "start_from": located(present)}
     url, held_out = naming.database_url(arguments.database), chosen.pop("held_out", None)
     examples = lessons.take(url, arguments.from_corrections, arguments.output, held_out)
     chosen = {**lessons.usual(examples.learned), **chosen}
-    complain(f"{examples.learned} {lessons.kind} to learn from, {examples.held_out} held out: {examples.folder}")
+    kind = lessons.kind[examples.learned != 1]
+    complain(f"{examples.learned} {kind} to learn from, {examples.held_out} held out: {examples.folder}")
     images, labels, seen = examples.to_learn
     left_out = examples.left_out
     _train(arguments, TrainingConfig(images, labels, arguments.output, seen, **chosen, held_out_images=left_out))
@@ -324,16 +339,42 @@ def _until_told() -> Iterator[Callable[[], bool]]:
 
 
 def _quantise(arguments: argparse.Namespace) -> int:
-    """Make the int8 twin of weights and say where it is."""
+    """Make the int8 twin of weights and say where it is.
+
+    Raises
+    ------
+    UsageError
+        For the weights that the package brings, and settings that a training alone has.
+    """
+    from daemon.errors import UsageError
     from daemon.installation.kept_weights import located
     from daemon.output import complain, say
     from nuset_engine.runtime.choice import weights_named
     from nuset_engine.training.config import TrainingConfig
     from nuset_engine.training.quantise import quantise
+    from nuset_engine.weights import is_shipped
 
+    _refuse_what_trains(arguments)
     weights = weights_named(located(arguments.quantise))
-    chosen = {name: getattr(arguments, name) for name in ("mode", "held_out", "seed") if getattr(arguments, name)}
+    if is_shipped(weights):
+        raise UsageError(
+            f"{weights.name} has its int8 twin, and stays as it ships: copy {weights.path} and the .json beside it, "
+            "and give the copy."
+        )
+    chosen = {name: getattr(arguments, name) for name in MEASURED_BY if getattr(arguments, name) is not None}
+    chosen = {"mode": weights.learned or MODES[0], **chosen}
     twin = quantise(weights, TrainingConfig(arguments.images, arguments.labels, weights.path, **chosen), complain)
     assert twin.int8 is not None
     say(f"{twin.name} in int8 ({twin.int8.sha256[:12]}): {twin.int8.path}")
     return 0
+
+
+def _refuse_what_trains(arguments: argparse.Namespace) -> None:
+    """Refuse settings that say nothing where nothing is trained."""
+    from daemon.errors import UsageError
+
+    others = [name for name in SETTINGS if name not in MEASURED_BY]
+    others += ["seen", "from_corrections", "divisions", "mitosis_frames", "report"]
+    given = [f"--{name.replace('_', '-')}" for name in others if getattr(arguments, name) is not None]
+    if given:
+        raise UsageError(f"--quantise trains nothing, so {' and '.join(given)} would say nothing: leave it out.")

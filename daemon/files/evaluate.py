@@ -30,7 +30,8 @@ from nuset_engine.evaluation.scores import Evaluation, check_instances, score_im
 from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
-from nuset_engine.training.dataset import by_checksum, read_image, read_pairs
+from nuset_engine.training.dataset import by_checksum
+from nuset_engine.training.pairs import check_labels, read_image, read_pairs
 from storage.files.whole_file import remove_unfinished, whole
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class EvaluationOptions:
         found = read_pairs(self.images, self.labels)
         if self.held_out is None:
             return found
+        if self.held_out > len(found):
+            raise DaemonError(f"{self.images} has {len(found)} images and not {self.held_out} to hold out: give fewer.")
         chosen = set(by_checksum([name for name, _, _ in found])[: self.held_out])
         return [pair for pair in found if pair[0] in chosen]
 
@@ -197,6 +200,10 @@ def _check(pairs: list[_Pair], options: EvaluationOptions) -> None:
             system.labels(name, image.shape)
         if image.ndim == 3 and options.ablation:
             raise DaemonError(f"{name} is a stack, and --ablation compares planes: give planes, or leave it out.")
+    folders = {options.labels: [labels for _, _, labels in pairs]}
+    folders |= {system.folder: [system.path(name) for name, _, _ in pairs] for system in options.also}
+    for folder, paths in folders.items():
+        check_labels(folder, (labels for labels in map(read_image, paths) if labels.ndim == 2))
 
 
 def _score(pairs: list[_Pair], options: EvaluationOptions) -> _Scores:

@@ -21,7 +21,7 @@ from nuset_engine.measure import measure
 from nuset_engine.overlap import overlap
 from nuset_engine.planes.colour import grey
 from nuset_engine.reconstruction.volume import reconstruct
-from nuset_engine.training.dataset import read_image
+from nuset_engine.training.pairs import read_image
 from storage.files.ctc_folder import CtcFolder, image_frames, is_ctc_folder, open_ctc_folder, read_labels, write_result
 from tracking.evaluation.challenge import MatchedFrame, challenge_measures, match_frame
 from tracking.segments import gapless

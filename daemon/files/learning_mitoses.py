@@ -12,7 +12,7 @@ from nuset_engine.evaluation.event_scores import EventScores, score_events, seen
 from nuset_engine.evaluation.paired import PairedDifference, paired_difference
 from nuset_engine.events import EventDetector
 from nuset_engine.planes.colour import grey
-from nuset_engine.training.dataset import read_image, read_pairs
+from nuset_engine.training.pairs import read_image, read_pairs
 from storage.export.corrected_examples import CorrectedExamples
 from storage.export.division_examples import division_examples
 

@@ -9,7 +9,7 @@ from daemon.errors import DaemonError, UsageError
 from nuset_engine.arrays import Labels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.scores import check_instances
-from nuset_engine.training.dataset import IMAGE_SUFFIXES, read_image
+from nuset_engine.training.pairs import IMAGE_SUFFIXES, LABELS, read_image
 
 ENGINE = "nusetd"
 """The engine's own row."""
@@ -17,7 +17,7 @@ ENGINE = "nusetd"
 
 @dataclass(frozen=True)
 class OtherSystem:
-    """A name for the table, and a folder of label images called as the images are."""
+    """A name for the table, and a folder of label images, called as the images are or as `nusetd segment` does."""
 
     name: str
     folder: Path
@@ -48,10 +48,10 @@ class OtherSystem:
         """
         if not self.folder.is_dir():
             raise DaemonError(f"{self.folder} is not a folder: give the folder of the label images of {self.name}.")
-        for suffix in IMAGE_SUFFIXES:
-            for spelled in (suffix, suffix.upper()):
-                if (self.folder / f"{image}{spelled}").is_file():
-                    return self.folder / f"{image}{spelled}"
+        suffixes = [spelled for suffix in IMAGE_SUFFIXES for spelled in (suffix, suffix.upper())]
+        for name in (f"{image}{behind}{suffix}" for behind in (LABELS, "") for suffix in suffixes):
+            if (self.folder / name).is_file():
+                return self.folder / name
         raise DaemonError(
             f"{self.name} has no labels of {image} in {self.folder} ({', '.join(IMAGE_SUFFIXES)}): all are scored on "
             "the same images; make them, an empty label image where nothing was found."

@@ -15,7 +15,7 @@ from nuset_engine.evaluation.worst_images import WorstImages
 from nuset_engine.planes.colour import grey
 from nuset_engine.segment import Segmenter
 from nuset_engine.training.config import TrainingConfig
-from nuset_engine.training.dataset import read_image, read_pairs
+from nuset_engine.training.pairs import read_image, read_pairs
 from storage.files.whole_file import whole
 
 MOST_SCORED = 8

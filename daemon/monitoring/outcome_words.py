@@ -18,7 +18,8 @@ def outcomes_in_words(catalog: Catalog, acquisition_ids: Collection[int]) -> dic
     table = Question.acquisitions(catalog.address, wanted).frame()
     rows = zip(*(table[name].tolist() for name in wanted.columns or ()), strict=True)
     return {
-        int(number): f", {cells} cells at the end, {divided} divisions{_corrected(catalog, int(number))}"
+        int(number): f", {cells} cell{'s' * (cells != 1)} at the end, {divided} division{'s' * (divided != 1)}"
+        f"{_corrected(catalog, int(number))}"
         for number, cells, divided in rows
         if number in acquisition_ids
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ import numpy as np
 
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.silent_openvino import import_silently
-from nuset_engine.weights import INT8, Int8File, WeightsInfo, int8_path, put_in_place
+from nuset_engine.weights import INT8, Int8File, WeightsInfo, int8_path, whole, write_manifest
 
 GRAPH, CONSTANTS = "graph", "constants"
 
@@ -46,13 +45,9 @@ def save_int8(model: Any, weights: WeightsInfo, made: Mapping[str, Any]) -> Weig
             CONSTANTS: np.frombuffer(graph.with_suffix(".bin").read_bytes(), np.uint8),
         }
     path = int8_path(weights.path)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
+    with whole(path) as partial, partial.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
-    put_in_place(partial, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest = {**weights.manifest, INT8: {"sha256": digest, **made}}
-    whole = weights.path.with_suffix(".json.partial")
-    whole.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    put_in_place(whole, weights.path.with_suffix(".json"))
+    write_manifest(weights.path, manifest)
     return replace(weights, manifest=manifest, int8=Int8File(path, digest))

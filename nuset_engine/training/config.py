@@ -121,6 +121,11 @@ class TrainingConfig:
         faults = [
             f"{n} = {getattr(self, n)} is not above 0" for n in ("width", "steps", "batch_size") if getattr(self, n) < 1
         ]
+        faults += [f"{n} = {getattr(self, n)} is below 0" for n in ("held_out", "validation") if getattr(self, n) < 0]
+        if not 0 < self.learning_rate < np.inf:
+            faults.append(f"learning_rate = {self.learning_rate} is not a number above 0")
+        if self.output.suffix != ".npz":
+            faults.append(f"output = {self.output} does not end in .npz, as weights do")
         fault = name_fault(self.output.stem)
         faults += [] if fault is None else [f"output: {fault}"]
         if self.crop_px < 64 or self.crop_px % 16:

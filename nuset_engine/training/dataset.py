@@ -7,13 +7,12 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.anchors import LEVELS, TRAINED_DIAMETER_PX, AnchorLevel
-from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, Pixels, PlaneF32, PlaneYX, PointsYX32, TensorF32
+from nuset_engine.arrays import InputsNYXC, InputYXC, LabelsYX, MaskYX, PlaneF32, PlaneYX, PointsYX32, TensorF32
 from nuset_engine.errors import EngineError
 from nuset_engine.models.base import Model
 from nuset_engine.models.nuset import Nuset
@@ -33,7 +32,6 @@ from nuset_engine.training.targets import (
     truth_boxes,
 )
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
 SHOWN_AS_SLICE, SLICE_SHOWN_SO = 0.2, 0.85  # chances to be shown as a slice of a stack
 LARGEST_MISMATCH = 1.7  # between labelled and measured size
 FOCUSED = 0.5  # share of the crops that are drawn to a rare event where the image has one
@@ -181,46 +179,6 @@ def renumbered(labels: LabelsYX) -> LabelsYX:
         return (np.cumsum(present, dtype=np.int32) * present)[labels]
     found, dense = np.unique(labels, return_inverse=True)
     return dense.reshape(labels.shape).astype(np.int32) + int(found[0] > 0)
-
-
-def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
-    """Image and label files of equal stem, sorted by name.
-
-    Raises
-    ------
-    EngineError
-        For a missing or empty folder, and for images without labels.
-    """
-    for folder in (images, labels):
-        if not folder.is_dir():
-            raise EngineError(f"{folder} is not a folder; give the folders of the training images and of their labels.")
-    truth = {p.stem: p for p in sorted(labels.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
-    found = [p for p in sorted(images.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
-    if not found:
-        raise EngineError(f"{images} holds no image ({', '.join(IMAGE_SUFFIXES)}); put the images there.")
-    lonely = [p.name for p in found if p.stem not in truth]
-    if lonely:
-        raise EngineError(
-            f"{len(lonely)} of {len(found)} images in {images} have no label image of the same name in {labels} "
-            f"(first: {lonely[0]}); add the labels or remove the images."
-        )
-    return [(p.stem, p, truth[p.stem]) for p in found]
-
-
-def read_image(path: Path) -> Pixels:
-    """One image file as an array.
-
-    Raises
-    ------
-    EngineError
-        If it cannot be read.
-    """
-    from skimage.io import imread
-
-    try:
-        return np.asarray(imread(path))
-    except (OSError, ValueError, SyntaxError, KeyError) as error:
-        raise EngineError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
 
 
 def by_checksum(names: Sequence[str]) -> list[str]:

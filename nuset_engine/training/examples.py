@@ -15,16 +15,9 @@ from nuset_engine.models.base import Model
 from nuset_engine.planes.colour import grey
 from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams
 from nuset_engine.training.config import TrainingConfig
-from nuset_engine.training.dataset import (
-    CropSampler,
-    Example,
-    by_checksum,
-    make_example,
-    read_image,
-    read_pairs,
-    synthetic_examples,
-)
+from nuset_engine.training.dataset import CropSampler, Example, by_checksum, make_example, synthetic_examples
 from nuset_engine.training.event_images import event_examples, make_event_example
+from nuset_engine.training.pairs import check_labels, read_image, read_pairs
 from nuset_engine.training.score_fit import Judged
 
 Pairs = Mapping[str, tuple[Path, Path]]
@@ -59,6 +52,8 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
 
 def _of_nuclei(config: TrainingConfig, pairs: Pairs) -> dict[str, Example]:
     """Images of nuclei; how large these appear, their labels say or the weights to start from."""
+    assert config.labels is not None
+    check_labels(config.labels, (read_image(labels) for _, labels in pairs.values()))
     measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
     return {
         name: make_example(name, grey(read_image(image)), read_image(labels), measure, _seen(config, labels))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from nuset_engine.training.examples import judged_images, load_examples, sampler
 from nuset_engine.training.history import plot_history, record
 from nuset_engine.training.score_fit import MOST_IMAGES, fitted_shift, shift_scores
 from nuset_engine.training.telling import Tell, TrainingStoppedError, silent
-from nuset_engine.weights import MODEL, NUSET, WeightsInfo, find_weights, load_weights, put_in_place, save_weights
+from nuset_engine.weights import MODEL, NUSET, WeightsInfo, find_weights, load_weights, save_weights, whole
 
 SHIFT = "score_shift"
 """In a manifest: what was added to the logits of scores after training."""
@@ -89,11 +91,12 @@ class Run:
 
     def _asked(self) -> dict[str, Any]:
         """All that decides what is learned but for the number of steps: a run may be made longer."""
-        return {name: value for name, value in self.config.recipe().items() if name != "steps"}
+        asked = {name: value for name, value in self.config.recipe().items() if name != "steps"}
+        return {**asked, MODEL: self.model.name}  # said or not
 
     def _check_same(self, before: dict[str, Any]) -> None:
         """Refuse to go on with other settings: other crops are validated on, and the manifest would be wrong."""
-        now = self._asked()
+        now, before = self._asked(), {**before, MODEL: before.get(MODEL) or self.model.name}
         others = [n for n in now if before.get(n) != now[n]]
         if others:
             was, wanted = (", ".join(f"{n} = {some.get(n)}" for n in others) for some in (before, now))
@@ -105,11 +108,9 @@ class Run:
     def save_state(self) -> None:
         """Write everything that `resume` needs, in one step."""
         arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(self._state())}
-        partial = self.state_path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with whole(self.state_path) as partial, partial.open("wb") as file:
             progress = np.array([self.step, self.best, self.seconds, self.validated])
             np.savez(file, allow_pickle=False, progress=progress, recipe=np.array(json.dumps(self._asked())), **arrays)
-        put_in_place(partial, self.state_path)
 
     def resume(self) -> bool:
         """Continue where an interrupted run stopped; False where there is nothing to continue."""
@@ -168,7 +169,6 @@ def prepare(config: TrainingConfig) -> Run:
     if config.norms == "fixed":
         for layer in network.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    config.output.parent.mkdir(parents=True, exist_ok=True)
     return Run(config, model, architecture, network)
 
 
@@ -215,13 +215,51 @@ def train(
     Raises
     ------
     EngineError
-        For missing, unreadable or unsuitable training data, and weights that do not fit.
+        For missing, unreadable or unsuitable training data, weights that do not fit, and an output that cannot be
+        written.
     TrainingStoppedError
         When it was told to stop; the same call goes on from there.
     """
+    with _said_where_it_cannot_be_written(config.output):
+        _try_to_write(config.output)
+        run = prepare(config)
+        _trained(run, note, every, progress, tell, stop)
+        _fit_scores(run, note)
+        plot_history(run.history_path)
+        tell("trained", step=run.step, best=run.best)
+        return find_weights(config.output)
+
+
+@contextmanager
+def _said_where_it_cannot_be_written(output: Path) -> Iterator[None]:
+    """A disk that is full, a folder that is read-only: a sentence."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or output
+        raise EngineError(
+            f"{where} cannot be written ({error.strerror or error}): make room, or choose another output; the same "
+            "settings go on from the last checkpoint, where there is one."
+        ) from error
+
+
+def _try_to_write(output: Path) -> None:
+    """Make the folder, and see that weights can have this name in it: before anything is computed."""
+    if output.is_dir():
+        raise EngineError(f"{output} is a folder: choose another output.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with whole(output.with_suffix(".json.tried")) as partial:
+        partial.touch()
+    output.with_suffix(".json.tried").unlink()
+
+
+def _trained(
+    run: Run, note: Callable[[str], None], every: int, progress: bool, tell: Tell, stop: Callable[[], bool]
+) -> None:
+    """Learn up to the last step, see `train`."""
     from tqdm import tqdm
 
-    run = prepare(config)
+    config = run.config
     examples, validation = load_examples(config, note)
     if run.resume():
         note(f"continuing at step {run.step} of {config.steps}")
@@ -247,10 +285,11 @@ def train(
             bar.close()
             raise TrainingStoppedError(run.step, config.steps)
     bar.close()
-    _fit_scores(run, note)
-    plot_history(run.history_path)
-    tell("trained", step=run.step, best=run.best)
-    return find_weights(config.output)
+    if not math.isfinite(run.best):
+        raise EngineError(
+            f"What was learned is not a number, so there are no weights: remove {run.state_path}, and train with a "
+            "lower learning rate."
+        )
 
 
 def _drawn(sampler: CropSampler, size: int, count: int) -> list[Batch]:

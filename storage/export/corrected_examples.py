@@ -97,7 +97,8 @@ def corrected_examples(
         lies_there = taken_of(folder)
         if begun and lies_there is not None and lies_there != taken:
             raise WrongRequestError(
-                f"More was corrected since {folder.name} was written and learned from: give another --output."
+                f"{folder.name} was written and learned from with other corrections than there are now: give another "
+                "--output."
             )
         kept = evenly(len(points), count)
         if lies_there != taken:

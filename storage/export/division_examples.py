@@ -107,8 +107,8 @@ def division_examples(
         lies_there = taken_of(folder)
         if begun and lies_there is not None and lies_there != taken:
             raise WrongRequestError(
-                f"Other divisions were confirmed since {folder.name} was written and learned from: give another "
-                "--output."
+                f"{folder.name} was written and learned from with other divisions than there are to learn from now: "
+                "give another --output."
             )
         if lies_there != taken:
             replacing.remove(folder)

@@ -157,7 +157,7 @@ def test_other_systems_stand_in_the_same_table(
         _, truth = disks(seed)
         for folder, labels in ((good, truth), (poor, np.where(truth > 2, 0, truth))):
             folder.mkdir(exist_ok=True)
-            tifffile.imwrite(folder / f"{name}.tif", labels)
+            tifffile.imwrite(folder / f"{name}{'.labels' * (folder == good)}.tif", labels)
     others = ["--also", f"good={good}", "--also", f"half of all={poor}"]
     words = ["evaluate", *map(str, folders), "--engine", ENGINE, *others, "--format", "json"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
@@ -185,5 +185,9 @@ def test_other_systems_that_cannot_be_compared(
     for name in ("a & b", "second", "third"):
         tifffile.imwrite(other / f"{name}.tif", (disks(0)[1] > 0).astype(np.uint8))
     assert "holds no instance labels" in refused(capsys, *also)
+    for path in folders[0].iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    assert "x holds no instance labels" in refused(capsys, *also).replace(str(other), "x")
+    assert "has 3 images and not 4 to hold out" in refused(capsys, *also, "--held-out", "4")
     assert "twice" in refused(capsys, *also, "--also", f"x={other}", code=2)
     assert "leave one of them out" in refused(capsys, *also, "--ablation", code=2)

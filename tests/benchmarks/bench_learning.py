@@ -41,7 +41,8 @@ from daemon.files.learning import Comparison
 from nuset_engine.evaluation.scores import Evaluation
 from nuset_engine.planes.colour import grey
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
-from nuset_engine.training.dataset import by_checksum, read_image
+from nuset_engine.training.dataset import by_checksum
+from nuset_engine.training.pairs import read_image
 from nuset_engine.training.trainer import TrainingConfig, train
 from storage.corrections.here import carry_out
 from storage.corrections.ordering import PersonsWord, ordered

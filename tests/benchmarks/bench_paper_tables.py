@@ -33,7 +33,7 @@ from nuset_engine.evaluation.scores import score_image, summarised
 from nuset_engine.inference.survey import StackStatistics, of_whole_image
 from nuset_engine.planes.colour import grey
 from nuset_engine.segment import Segmenter
-from nuset_engine.training.dataset import read_image
+from nuset_engine.training.pairs import read_image
 
 COLUMNS = ["ap_50", "ap", "touching_separated_rate", "correct", "incorrect", "split", "merge", "catastrophe"]
 COLUMNS += ["fn_rate", "fp_rate", "mean_iou", "rmse", "f1", "pixel_accuracy"]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.training.dataset import read_image, read_pairs
 from nuset_engine.training.examples import split
+from nuset_engine.training.pairs import read_image, read_pairs
 
 FLUORESCENCE, TISSUE, MNFINDER = "dsb2018_fluorescence", "dsb2018_histology", "mnfinder_nuclei"
 HELD_OUT = {FLUORESCENCE: (54, 24), TISSUE: (24, 12)}  # and so many to choose by

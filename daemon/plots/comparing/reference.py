@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nuset_engine.training.dataset import read_image
+from nuset_engine.training.pairs import read_image
 from storage.errors import StorageError
 from storage.files.ctc_folder import is_ctc_folder, open_ctc_folder
 from storage.files.text_table import TextTable, read_text_table

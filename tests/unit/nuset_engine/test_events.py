@@ -19,9 +19,10 @@ from nuset_engine.synthetic.mitosis import divide_some, mitotic_slices, spindles
 from nuset_engine.synthetic.shapes import crowd
 from nuset_engine.training import examples as examples_of
 from nuset_engine.training.augment import AugmentParams, random_warp
-from nuset_engine.training.dataset import CropSampler, read_image
+from nuset_engine.training.dataset import CropSampler
 from nuset_engine.training.event_images import event_examples, make_event_example
 from nuset_engine.training.examples import augmentation_of, load_examples
+from nuset_engine.training.pairs import read_image
 from nuset_engine.training.targets import ATTENTION, FAR_WEIGHT, attention_weights
 from nuset_engine.training.trainer import TrainingConfig, train
 from nuset_engine.training.words import AUGMENTATION

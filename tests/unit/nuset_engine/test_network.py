@@ -111,6 +111,14 @@ def test_weights_may_name_others_for_single_planes(network: keras.Model, stored:
         find_weights(both.path)
 
 
+def test_a_path_without_its_ending_is_answered_with_the_whole_of_it(
+    stored: WeightsInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(stored.path.parent)
+    with pytest.raises(EngineError, match=r"There are no weights 'small': where small\.npz is meant, give that"):
+        find_weights("small")
+
+
 def test_weights_of_another_network_are_refused(stored: WeightsInfo) -> None:
     with pytest.raises(EngineError, match="does not fit"):
         load_weights(build_network(Architecture((4, 8, 8, 8, 16), 8), kernels="zeros"), stored)

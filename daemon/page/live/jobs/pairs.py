@@ -12,7 +12,7 @@ from daemon.errors import DaemonError
 from nuset_engine.arrays import Pixels
 from nuset_engine.evaluation.worst_images import outlines
 from nuset_engine.planes.colour import grey
-from nuset_engine.training.dataset import read_image, read_pairs
+from nuset_engine.training.pairs import read_image, read_pairs
 
 _MOST_PIXELS = 64 * 10**6
 _EDGE_PX = 900

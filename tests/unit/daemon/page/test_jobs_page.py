@@ -32,7 +32,7 @@ from daemon.page.live.guard import Visitors
 from daemon.page.live.jobs.job_orders import JobRules
 from daemon.page.live.jobs.progress import MOST_POINTS, JobProgress
 from daemon.page.live.jobs.uploads import UploadLimits
-from nuset_engine.training.dataset import read_pairs
+from nuset_engine.training.pairs import read_pairs
 from storage import naming
 from storage.database.catalog import Catalog
 

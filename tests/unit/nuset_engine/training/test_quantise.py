@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from nuset_engine.runtime.openvino_runtime import Int8Network
 from nuset_engine.training import quantise as module
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.quantise import Deviation, quantise
-from nuset_engine.weights import WeightsInfo, find_weights, int8_path, save_weights
+from nuset_engine.weights import WeightsInfo, find_weights, int8_path, save_weights, write_manifest
 
 SMALL = Architecture((4, 8, 8, 8, 8), 8)
 
@@ -95,3 +96,25 @@ def test_training_anew_to_the_same_file_leaves_no_twin_of_the_weights_before(
     again = save_weights(build_network(SMALL), mine.path, {"architecture": SMALL.as_dict()})
     assert find_weights(again.path).int8 is None
     assert not int8_path(mine.path).exists()
+
+
+def test_the_command_leaves_shipped_weights_alone_and_refuses_what_would_say_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--quantise", "fluorescence"]) == 2
+    assert "fluorescence has its int8 twin, and stays as it ships: copy" in capsys.readouterr().err
+    assert main(["train", "--quantise", "mine.npz", "--steps", "5", "--from-corrections", "embryo"]) == 2
+    assert "so --steps and --from-corrections would say nothing" in capsys.readouterr().err
+
+
+def test_ranges_are_measured_on_what_the_weights_learned(mine: WeightsInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops of events are normalised otherwise."""
+    modes = []
+    monkeypatch.setattr(module, "quantise", lambda weights, config, _: modes.append(config.mode) or asked)
+    asked = SimpleNamespace(name="mine", int8=SimpleNamespace(sha256="0", path=mine.path))
+    assert main(["train", "--quantise", str(mine.path)]) == 0
+    learned = {"architecture": SMALL.as_dict(), "recipe": {"mode": "events"}}
+    write_manifest(mine.path, {**mine.manifest, **learned})
+    assert main(["train", "--quantise", str(mine.path)]) == 0
+    assert main(["train", "--quantise", str(mine.path), "--mode", "nuclei"]) == 0
+    assert modes == ["nuclei", "events", "nuclei"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO
 
 import numpy as np
 import pytest
@@ -139,6 +141,48 @@ def test_what_was_learned_outlasts_a_power_cut(tmp_path: Path, monkeypatch: pyte
     save_weights(model, tmp_path / "mine.npz", {})  # type: ignore[arg-type]
     found = {path.name: synced.get(path.stat().st_ino) for path in tmp_path.iterdir()}
     assert found == dict.fromkeys(("mine.state.npz", "mine.npz", "mine.json"), ".partial")
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_computed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "prepare", pytest.fail)
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file").touch()
+    for output, why in (("folder.npz", "is a folder"), ("file/mine.npz", r"cannot be written \(File exists\)")):
+        with pytest.raises(EngineError, match=why):
+            train(config(folder, tmp_path / output))
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.npz", "file"}
+
+
+def test_a_disk_that_gets_full_is_said_and_nothing_half_stays(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: IO[bytes], **_: object) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(trainer, "prepare", lambda _: SimpleNamespace(history_path=tmp_path / "mine.history.csv"))
+    run = SimpleNamespace(state_path=tmp_path / "mine.resume.npz", step=1, best=0.5, seconds=2.0, validated=True)
+    run._state, run._asked = list, dict
+    monkeypatch.setattr(trainer, "_trained", lambda *_: trainer.Run.save_state(run))  # type: ignore[arg-type]
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(EngineError, match=r"mine\.npz cannot be written \(No space left on device\): make room"):
+        train(config(folder, tmp_path / "mine.npz"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_number_gives_no_weights(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(config=config(folder, tmp_path / "mine.npz"), step=3, best=float("inf"), model=Nuset())
+    run.validated, run.resume, run.seconds, run.state_path = True, bool, 1.0, tmp_path / "mine.resume.npz"
+    with pytest.raises(EngineError, match=r"is not a number, so there are no weights: remove .*mine\.resume\.npz"):
+        trainer._trained(run, str, 1, False, lambda *_, **__: None, bool)  # type: ignore[arg-type]
+
+
+def test_a_run_goes_on_whether_its_kind_is_said_or_not(
+    continued: tuple[Path, list[str], list[str]], folder: Path
+) -> None:
+    assert prepare(config(folder, continued[0], model="nuset")).resume()
 
 
 def test_a_run_does_not_go_on_with_other_settings_but_may_be_made_longer(

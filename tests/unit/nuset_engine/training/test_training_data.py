@@ -18,15 +18,9 @@ from nuset_engine.synthetic.blobs import SyntheticParams, add_artefacts, synthet
 from nuset_engine.synthetic.confocal import confocal_slices
 from nuset_engine.training import dataset
 from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams, random_intensity
-from nuset_engine.training.dataset import (
-    CropSampler,
-    make_example,
-    masked_targets,
-    negative_of,
-    read_image,
-    read_pairs,
-)
+from nuset_engine.training.dataset import CropSampler, make_example, masked_targets, negative_of
 from nuset_engine.training.examples import load_examples, split
+from nuset_engine.training.pairs import check_labels, read_image, read_pairs
 from nuset_engine.training.targets import UNSEEN, border_weights, median_diameter
 from nuset_engine.training.trainer import TrainingConfig, rate_at
 
@@ -264,6 +258,36 @@ def test_pairs_are_checked(tmp_path: Path) -> None:
         read_image(images / "a.tif")
 
 
+def test_labels_may_be_called_as_segment_calls_them(tmp_path: Path) -> None:
+    """In a folder of their own, or beside their images."""
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    for folder, names in ((images, ("a.tif", "b.tif", "b.labels.tif", "._a.tif")), (labels, ("a.labels.tif", "b.png"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    assert [(name, truth.name) for name, _, truth in read_pairs(images, labels)] == [
+        ("a", "a.labels.tif"),
+        ("b", "b.png"),
+    ]
+    (images / "a.labels.tif").touch()
+    assert [truth.name for *_, truth in read_pairs(images, images)] == ["a.labels.tif", "b.labels.tif"]
+    (labels / "b.tif").touch()
+    with pytest.raises(EngineError, match=r"b\.png and b\.tif in .* have one name"):
+        read_pairs(images, labels)
+
+
+def test_masks_and_images_are_not_learned_as_labels() -> None:
+    image, labels = synthetic_image(np.random.default_rng(3), SyntheticParams(size_px=128, covered=(0.3, 0.5)))
+    grey, nothing = (1000 * image).astype(np.uint16), np.zeros_like(labels)
+    folder = Path("labels")
+    for wrong, why in (((labels > 0).astype(np.uint8), "it is a mask"), (grey, "they are images")):
+        with pytest.raises(EngineError, match=rf"labels holds no instance labels: .*{why}"):
+            check_labels(folder, [nothing, wrong, wrong])
+        check_labels(folder, [wrong, labels])
+    check_labels(folder, [nothing])
+    check_labels(folder, [(labels == 1).astype(np.uint8)])
+
+
 @pytest.mark.parametrize(
     ("labels", "why"),
     [(np.zeros((20, 21), np.uint8), "equal shape"), (np.zeros((20, 20), np.float32), "not whole numbers")],
@@ -305,6 +329,8 @@ def test_learning_rate_rises_and_falls() -> None:
 def test_training_settings_report_all_faults_at_once() -> None:
     with pytest.raises(EngineError, match=r"width.*crop_px.*synthetic_share.*dimmed = -1"):
         TrainingConfig(Path("i"), Path("l"), Path("o.npz"), width=0, crop_px=50, synthetic_share=2, dimmed=-1)
+    with pytest.raises(EngineError, match=r"held_out = -3 .*validation = -1 .*learning_rate = nan .*end in \.npz"):
+        TrainingConfig(Path("i"), Path("l"), Path("o.json"), held_out=-3, validation=-1, learning_rate=float("nan"))
     with pytest.raises(EngineError, match="scores = 'guessed' is not one of learned, fitted"):
         TrainingConfig(Path("i"), Path("l"), Path("o.npz"), scores="guessed")
     with pytest.raises(EngineError, match="give these, and no events"):
