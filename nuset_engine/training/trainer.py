@@ -236,9 +236,8 @@ def _said_where_it_cannot_be_written(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or output
         raise EngineError(
-            f"{where} cannot be written ({error.strerror or error}): make room, or choose another output; the same "
+            f"{output} cannot be written ({error.strerror or error}): choose another output, or make room; the same "
             "settings go on from the last checkpoint, where there is one."
         ) from error
 

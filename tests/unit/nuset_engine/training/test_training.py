@@ -167,7 +167,7 @@ def test_a_disk_that_gets_full_is_said_and_nothing_half_stays(
     run._state, run._asked = list, dict
     monkeypatch.setattr(trainer, "_trained", lambda *_: trainer.Run.save_state(run))  # type: ignore[arg-type]
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(EngineError, match=r"mine\.npz cannot be written \(No space left on device\): make room"):
+    with pytest.raises(EngineError, match=r"mine\.npz cannot be written \(No space left on device\): choose another"):
         train(config(folder, tmp_path / "mine.npz"))
     assert not list(tmp_path.iterdir())
 
