@@ -68,7 +68,7 @@ class StackStatistics:
     intensity : IntensityStatistics
         Of the foreground, for the fine pass.
     exposure : Exposure
-        Polarity, believable range, uneven background, stripes; `intensity` is of what it shows.
+        Polarity, believable range, uneven background, stripes, levels; `intensity` is of what it shows.
     softness : float
         How soft outlines look (`edge_softness`).
     stacked : bool

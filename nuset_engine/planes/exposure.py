@@ -2,7 +2,8 @@
 
 Cameras have hot pixels, hundreds of times brighter than any nucleus, and microscopes light the field unevenly, and some
 line by line. It is measured once per stack: a ceiling that only single pixels exceed; where the background slopes by a
-fair part of the nuclei's contrast, the smooth surface that follows it; and whether rows or columns are striped.
+fair part of the nuclei's contrast, the smooth surface that follows it; whether rows or columns are striped; and where
+the background of slices lies at different levels, one for all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+from nuset_engine.planes.levels import Level, Levelled, common_level, levelled
 from nuset_engine.planes.lines import STRAIGHT, Straightened, Stripes
 from nuset_engine.planes.normalize import sample
 from nuset_engine.planes.quantiles import median, percentile_of_each, percentiles
@@ -45,16 +47,23 @@ class Exposure:
         -1 to 1 along Y and X.
     lines : tuple of int
         Along which axes (`lines.ROWS`, `lines.COLUMNS`) lines differ as a whole, which is taken off each plane.
+    level : Level, optional
+        Of the background, to which each plane is brought.
     """
 
     inverted: bool = False
     ceiling: float = float("inf")
     shading: tuple[float, ...] = ()
     lines: tuple[int, ...] = ()
+    level: Level | None = None
 
-    def straight(self, plane: PlaneYX) -> PlaneYX | Straightened:
-        """The plane (Y, X) without its lines, of which windows can be taken; the plane itself where there are none."""
-        return Straightened(plane, self.lines) if self.lines else plane
+    def straight(self, plane: PlaneYX) -> PlaneYX | Straightened | Levelled:
+        """The plane (Y, X) without its lines and at the stack's level, of which windows can be taken.
+
+        The plane itself where there are no lines and the slices of the stack have about one level.
+        """
+        straightened = Straightened(plane, self.lines) if self.lines else plane
+        return Levelled(straightened, self.level.excess(plane)) if self.level else straightened
 
     def shown(self, part: PlaneYX, background: float, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """A part (Y, X) of a plane in its polarity and believable range: float32; the surface is still on it.
@@ -111,7 +120,7 @@ def may_be_inverted(plane: PlaneYX) -> bool:
 
 
 def measure_exposure(planes: Sequence[PlaneYX], inverted: bool, stripes: Stripes = STRAIGHT) -> Exposure:
-    """Believable range, uneven background and stripes of a stack.
+    """Believable range, uneven background, stripes and different levels of a stack.
 
     Parameters
     ----------
@@ -122,9 +131,12 @@ def measure_exposure(planes: Sequence[PlaneYX], inverted: bool, stripes: Stripes
     stripes : Stripes
         What `lines.striped` found in them.
     """
+    level = common_level(planes, inverted)
+    if level is not None:
+        planes = levelled(planes, level)
     ceiling = _ceiling(planes, inverted)
     lines = stripes.of_dark if inverted else stripes.of_bright
-    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), lines)
+    return Exposure(inverted, ceiling, _shading(planes, Exposure(inverted, ceiling)), lines, level)
 
 
 def _ceiling(planes: Sequence[PlaneYX], inverted: bool) -> float:

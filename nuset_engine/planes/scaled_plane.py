@@ -25,7 +25,7 @@ class ScaledPlane:
     background : float
         Taken for pixels that are not finite; as `exposure` shows it.
     exposure : Exposure
-        Polarity, believable range, uneven background and stripes of the stack.
+        Polarity, believable range, uneven background, stripes and level of the stack.
     shape : (int, int), optional
         Its shape at that resolution where another one is wanted than the nearest.
     """

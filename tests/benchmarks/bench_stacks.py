@@ -60,6 +60,16 @@ def fading(share: float) -> Change:
     return change
 
 
+def rising(times: float) -> Change:
+    """The background rises from slice to slice, by so many times the contrast over the stack."""
+
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
+        top = float(np.percentile(image, 99.5) - np.median(image))
+        return image + times * top * np.linspace(0, 1, len(image))[:, None, None], labels
+
+    return change
+
+
 def lit(every: int, times: float) -> Change:
     """One slice of so many is so many times as bright above the background as it was."""
 
@@ -82,6 +92,8 @@ WORSE: dict[str, Change] = {
     "two slices without values": with_lost(np.nan),
     "light falls to 10 %": fading(0.1),
     "light falls to 3 %": fading(0.03),
+    "background rises by the contrast": rising(1),
+    "background rises by ten times the contrast": rising(10),
     "every other slice twice as bright": lit(2, 2),
     "every other slice four times as bright": lit(2, 4),
     "every fifth slice four times as bright": lit(5, 4),
