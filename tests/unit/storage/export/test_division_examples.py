@@ -31,6 +31,12 @@ def told(movie: CorrectedMovie, **choice: int) -> MitoticNuclei:
         return mitotic_nuclei(connection, resolved(connection, "embryo"), **choice)
 
 
+def changed(movie: CorrectedMovie, *statements: str) -> None:
+    with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def nodes(found: MitoticNuclei) -> set[tuple[tuple[int, int], ...]]:
     return set(found.mothers.values())
 
@@ -70,15 +76,35 @@ def test_a_mother_that_was_not_seen_right_before_its_daughters_is_not_taken(movi
 
 def test_what_nobody_spoke_of_is_taken_only_if_undoubted_and_asked_for(movie: CorrectedMovie) -> None:
     storage.open(movie.output)["embryo"].correct.divide(3, 3, (3, 4))
-    with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
-        connection.execute("UPDATE corrections SET kind = 'link'")
-    found = told(movie)
-    assert (found.mothers, found.doubtful) == ({}, 1)
-    assert 3 in found.unknown[3]
+    for change in ("state = 'undone'", "state = 'applied', kind = 'link'"):
+        changed(movie, f"UPDATE corrections SET {change}")
+        found = told(movie)
+        assert (found.mothers, found.doubtful) == ({}, 1)
+        assert 3 in found.unknown[3]
     for doubt, taken in ((0.02, 1), (0.5, 0)):
-        with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
-            connection.execute("UPDATE tracks SET doubt = ? WHERE parent_track_id IS NOT NULL", (doubt,))
+        changed(movie, f"UPDATE tracks SET doubt = {doubt} WHERE parent_track_id IS NOT NULL")
         assert len(told(movie, undoubted=True).mothers) == taken
+    one = "(SELECT max(track_id) FROM tracks WHERE parent_track_id IS NOT NULL)"
+    changed(movie, f"UPDATE tracks SET doubt = 0.02 WHERE track_id = {one}")
+    assert told(movie, undoubted=True).mothers == {}, "of the other daughter it is doubted"
+
+
+def test_of_every_second_time_point_the_same_is_told(movie: CorrectedMovie) -> None:
+    storage.open(movie.output)["embryo"].correct.divide(3, 3, (3, 4))
+    once = told(movie, frames=2)
+    for table, columns in (("nuclei", "t"), ("timepoints", "t"), ("tracks", "first_t last_t")):
+        for column in columns.split():
+            changed(movie, f"UPDATE {table} SET {column} = -2 * {column}", f"UPDATE {table} SET {column} = -{column}")
+    changed(
+        movie,
+        "UPDATE acquisitions SET step = 2",
+        "UPDATE corrections SET changed = replace(changed, '[3, 3]', '[6, 3]')",
+    )
+    twice = told(movie, frames=2)
+    assert nodes(once) == {((2, 3), (3, 3))}
+    assert nodes(twice) == {((4, 3), (6, 3))}
+    assert twice.unknown == {2 * t: labels for t, labels in once.unknown.items()}
+    assert twice.ordinary == tuple(2 * t for t in once.ordinary)
 
 
 def test_slices_show_the_mother_and_say_nothing_of_others_that_may_divide(
