@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Check the file; exit code 0 when the service would do its work with it."""
+    from daemon.commands.kind_of_weights import say_if_for_events
     from daemon.configuration import config
     from daemon.configuration.machine import machine_faults
     from daemon.configuration.toml_lines import text_of
@@ -45,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"watch {watch.path} -> {watch.output}")
     say(f"records in {safe_url(checked.database)}")
     _say_settings(checked)
+    say_if_for_events(checked.engine)
     return 0
 
 

@@ -20,7 +20,7 @@ from storage.database.readings import further
 from storage.database.records import acquisition_record
 from storage.database.sources import taken_files
 from storage.database.stores import remade
-from storage.database.stores.free_names import free_names
+from storage.database.stores.free_names import free_names, free_place
 from storage.description import Description
 from storage.errors import StorageError
 from storage.given_facts import GivenFacts
@@ -165,12 +165,12 @@ def register(
         return _inserted(connection, values | made | {"state": AcquisitionState.QUEUED.value, "created_at": now})
     number = int(row["id"])
     if row["zarr_path"] is None:  # it had been set aside unread
-        values |= _new_place(connection, row["name"], zarr_path)
+        values |= _new_place(connection, zarr_path)
         values |= {"state": AcquisitionState.QUEUED.value, "error": None}
     elif any(row[name] != values[name] for name in GEOMETRY):
         numbering.refuse_strangers(connection, row, acquisition)
         # Another image lies under the same name now: none of the old result holds, and its store has other axes.
-        values |= _new_place(connection, row["name"], zarr_path)
+        values |= _new_place(connection, zarr_path)
         _forget_results(connection, number, now)
     else:
         values |= further.values(row, values, acquisition)
@@ -348,8 +348,9 @@ def insert_numbered(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def _new_place(connection: Connection, name: str, zarr_path: naming.Place) -> dict[str, str | None]:
-    return {"zarr_path": free_names(connection, name, zarr_path)[1], "store_id": remade.new_id()}
+def _new_place(connection: Connection, zarr_path: naming.Place) -> dict[str, str | None]:
+    """A place for a row that has its name already."""
+    return {"zarr_path": free_place(connection, zarr_path), "store_id": remade.new_id()}
 
 
 def _read_again(connection: Connection, acquisition_id: int, values: Mapping[str, Any], now: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -22,10 +22,9 @@ def free_names(connection: Connection, name: str, zarr_path: naming.Place | None
 
     Positions of a bundle are numbered there anyway: only the name need be told apart by its number.
     """
-    folder = folder_of(connection)
     if zarr_path is not None and naming.bundle_of(zarr_path) is not None:
-        free = next(p for n in count(1) if not _is_taken(connection, p := naming.numbered(zarr_path, n), folder))
-        return free_names(connection, name, None)[0], naming.stored_place(free, folder)
+        return free_names(connection, name, None)[0], free_place(connection, zarr_path)
+    folder = folder_of(connection)
     for number in count(1):
         free_name = name if number == 1 else f"{name}-{number}"
         free_path = zarr_path if number == 1 or zarr_path is None else naming.numbered(zarr_path, number)
@@ -33,6 +32,12 @@ def free_names(connection: Connection, name: str, zarr_path: naming.Place | None
         if connection.execute(named).first() is None and not _is_taken(connection, free_path, folder):
             break
     return free_name, None if free_path is None else naming.stored_place(free_path, folder)
+
+
+def free_place(connection: Connection, zarr_path: naming.Place) -> str:
+    """Return the place as it is stored, with the lowest number, if any, that leaves it unused."""
+    folder, places = folder_of(connection), chain([zarr_path], (naming.numbered(zarr_path, n) for n in count(2)))
+    return naming.stored_place(next(place for place in places if not _is_taken(connection, place, folder)), folder)
 
 
 def _is_taken(connection: Connection, place: naming.Place | None, folder: Path | None) -> bool:

@@ -264,6 +264,7 @@ def test_a_source_that_cannot_be_opened_is_known_with_the_reason(catalog: Catalo
     whole = register(catalog)
     assert whole.id == row.id
     assert (whole.state, whole.error, whole.size_y, whole.name) == (AcquisitionState.QUEUED, None, 20, "embryo")
+    assert whole.zarr_path == "/results/embryo.ome.zarr", "it has the name that it had, and nothing lay there"
     catalog.add_timepoints(whole.id, {0: "a"})
     assert work_off(catalog) == [(row.id, 0)]
 
