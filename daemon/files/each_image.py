@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,12 @@ from storage import readers
 from storage.files.whole_file import remove_unfinished
 
 LABELS_SUFFIX = ".labels.tif"
+_NOT_WRITTEN = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, or choose another --output"),
+    errno.EROFS: "choose another --output",
+    errno.ENAMETOOLONG: "give the image a shorter name",
+}
+"""Errors that are never those of the image itself, and what to do."""
 
 
 def images_of(paths: Sequence[Path]) -> list[Path]:
@@ -119,7 +126,14 @@ def _failed(
                 say_or_go_on(str(target))
                 continue
             failed += 1
-            why = str(outcome) if image.name in str(outcome) else f"{image}: {outcome}"
+            why = _in_words(image, target, outcome)
             complain(why)
             hearing.progress("failed", image=image.name, why=why)
     return failed
+
+
+def _in_words(image: Path, target: Path, outcome: Exception) -> str:
+    """Why an image failed: nothing is wrong with it where its result cannot be written."""
+    if isinstance(outcome, OSError) and outcome.errno in _NOT_WRITTEN:
+        return f"{target} cannot be written ({outcome.strerror}): {_NOT_WRITTEN[outcome.errno]}."
+    return str(outcome) if image.name in str(outcome) else f"{image}: {outcome}"

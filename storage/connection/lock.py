@@ -43,8 +43,15 @@ class WriterLock:
                 f"Another nusetd (process {holder}) is writing to the database beside {path}: "
                 "stop it first, or give this one a database of its own (both may have one output folder)."
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.release()
+            raise DatabaseUnavailableError(
+                f"{path.parent} cannot be written ({error.strerror}): make room, or choose another folder for the "
+                "database."
+            ) from error
 
     def release(self) -> None:
         """Free the lock. The file stays: removing it would let two processes lock two files of one name."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 _PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part")
 MANY = 1000  # files of a folder: more go to the disk together
+_LONGEST = 255 - len(f"..{2**32}-{2**32 - 1:x}.part")  # bytes
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # the last: a folder to write into, but not to read
 
 
@@ -73,7 +74,13 @@ def sync_names(folder: Path) -> None:
 
 def part_of(target: Path) -> Path:
     """Where this thread writes a file: the name says which thread, of a process its first, of which computer."""
-    return target.with_name(f".{target.name}.{threading.get_native_id()}-{_computer()}.part")
+    return target.with_name(f".{_called(target)}.{threading.get_native_id()}-{_computer()}.part")
+
+
+def _called(target: Path) -> str:
+    """What stands for a file in the name of its unfinished one: its name, of one that would be too long a checksum."""
+    name = os.fsencode(target.name)
+    return target.name if len(name) <= _LONGEST else f"{zlib.crc32(name):08x}"
 
 
 def _computer() -> str:
@@ -82,12 +89,12 @@ def _computer() -> str:
 
 def remove_unfinished(targets: Iterable[Path]) -> None:
     """Remove what killed processes of this computer left of these files; of others nobody knows whether they write."""
-    wanted = set(targets)
-    for folder in {target.parent for target in wanted}:
+    wanted = {(target.parent, _called(target)) for target in targets}
+    for folder in {parent for parent, _ in wanted}:
         with contextlib.suppress(OSError):  # of a disk that is gone nothing can be removed
             for path in folder.glob(".*.part"):
                 part = _PART.fullmatch(path.name)
-                if part is None or folder / part[1] not in wanted or part[3] != _computer():
+                if part is None or (folder, part[1]) not in wanted or part[3] != _computer():
                     continue
                 if not _lives(int(part[2])):
                     path.unlink(missing_ok=True)

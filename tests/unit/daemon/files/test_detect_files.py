@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ import tifffile
 
 from daemon import cli
 from daemon.errors import DaemonError
+from daemon.files import each_image
+from daemon.files.sharing.hearing import Hearing
 from nuset_engine.network import Architecture, build_network
 from nuset_engine.synthetic.mitosis import mitotic_slices
 from nuset_engine.weights import save_weights
@@ -47,6 +52,19 @@ def test_a_file_that_is_no_image_fails_alone(weights: Path, tmp_path: Path, caps
     assert cli.main(order) == 1
     assert "bad.tif" in capsys.readouterr().err
     assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_nothing_is_wrong_with_an_image_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> Iterator[OSError]:
+        yield OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(each_image, "outcomes", full)
+    wanted = {tmp_path / "cells.tif": tmp_path / "cells.events.csv"}
+    assert each_image.write_each(SimpleNamespace(), wanted, [], Hearing()) == 1  # type: ignore[arg-type]
+    told = f"{tmp_path}/cells.events.csv cannot be written (No space left on device): make room, or choose another"
+    assert told in capsys.readouterr().err
 
 
 def test_a_score_that_is_none_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

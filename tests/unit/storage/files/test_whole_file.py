@@ -51,6 +51,18 @@ def test_what_the_dead_left_is_removed_and_what_others_write_or_keep_is_not(tmp_
     assert sorted(os.listdir(tmp_path)) == sorted(names[1:4])
 
 
+def test_the_longest_names_that_there_are_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("ä" * 125 + ".tif")
+    with whole(target) as unfinished:
+        unfinished.write_text("first")
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    left = tmp_path / unfinished.name.replace(str(os.getpid()), str(dead.pid), 1)
+    left.touch()
+    remove_unfinished([target])
+    assert os.listdir(tmp_path) == [target.name]
+
+
 def test_threads_that_write_the_same_file_write_each_its_own(tmp_path: Path) -> None:
     target, both = tmp_path / "a.csv", threading.Barrier(2, timeout=20)
 
