@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from cases.sources import MODULES, nodes
 
 from daemon.cli import COMMANDS, build_parser, main
 from daemon.configuration.config import load
@@ -89,6 +91,38 @@ def test_the_benchmarks_are_all_on_their_page() -> None:
     run = [path.name for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
     assert len(run) > 15
     assert [name for name in run if name not in BENCHMARKS] == []
+
+
+def test_every_benchmark_says_what_it_measures() -> None:
+    run = [path for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    assert [path.name for path in run if "ArgumentParser(" not in path.read_text(encoding="utf-8")] == []
+
+
+def test_what_benchmarks_take_from_the_packages_is_there() -> None:
+    """They are run by hand: without this, who moves something learns late that one of them had it."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    gone = [
+        f"{path.name}: {found.module}.{one.name}"
+        for path in sorted(SCRIPTS.rglob("*.py"))
+        for found in nodes()[path]
+        if isinstance(found, ast.ImportFrom) and found.module in modules
+        for one in found.names
+        if one.name not in defined(modules[found.module])
+    ]
+    assert gone == []
+
+
+def defined(module: Path) -> set[str]:
+    """All names that a module binds anywhere."""
+    names = set[str]()
+    for node in nodes()[module]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names.update((one.asname or one.name).split(".")[0] for one in node.names)
+    return names
 
 
 def test_the_readme_configuration_is_valid(tmp_path: Path) -> None:

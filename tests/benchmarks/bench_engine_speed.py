@@ -238,7 +238,7 @@ def parts(segmenter: Segmenter) -> pd.DataFrame:
     def tiles(skip: bool) -> None:
         scaled = resample(sparse, scaled_shape(sparse.shape, known.scale))
         seen = scaled if skip else scaled + 1e4 * (np.indices(scaled.shape).sum(0) % 97 == 0)
-        run_network([seen], known.intensity, predictor, tile=384, min_score=0.5, nms_iou=0.3)
+        run_network([seen], known.intensity, predictor, stacked=False, tile=384, min_score=0.5, nms_iou=0.3)
 
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "normalisation and doubling folded in": (

@@ -9,6 +9,7 @@ dimensions as shares of the true ones, and the diameter that was found over that
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -131,6 +132,7 @@ def scores(segmenter: Segmenter, image: np.ndarray, truth: np.ndarray) -> dict[s
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     segmenter, rendered = Segmenter("fluorescence"), stacks()
     rows = {}
     for name, change in WORSE.items():

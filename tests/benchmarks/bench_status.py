@@ -7,8 +7,8 @@ Prints milliseconds of processor time per look, and what that is of one core at 
 
 from __future__ import annotations
 
+import argparse
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +62,9 @@ def cost_ms(what: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=500_000, help="time points that there are (500000)")
+    count = parser.parse_args().count
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "nusetd.sqlite"
         fill(path, count)

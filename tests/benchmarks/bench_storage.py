@@ -8,6 +8,7 @@ processor time depends less on what else runs; `MISSED` when processor time or m
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -162,7 +163,11 @@ def write_all(path: Path, folder: Path) -> list[str]:
 
 def main() -> int:
     """Measure, print and judge."""
-    time_points, count = (int(a) for a in (sys.argv[1:] + ["1000", "1000"][len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("time_points", type=int, nargs="?", default=1000, help="how many (1000)")
+    parser.add_argument("count", type=int, nargs="?", default=1000, help="nuclei in each (1000)")
+    given = parser.parse_args()
+    time_points, count = given.time_points, given.count
     with tempfile.TemporaryDirectory() as folder, Catalog.open(folder) as catalog:
         elapsed, processor = fill(catalog, time_points, count)
         rows = time_points * count

@@ -7,6 +7,7 @@ of image, nuclei and tracks, and the labels' size as a share of their raw size, 
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import sys
 import tempfile
@@ -127,7 +128,8 @@ def write(store: ImageStore, t: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["readers"]:
-        readers(int((sys.argv[2:] or ["1000"])[0]))
-    else:
-        cost()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("cost", "readers"), default="cost")
+    parser.add_argument("reads", type=int, nargs="?", default=1000, help="of readers, for each version (1000)")
+    given = parser.parse_args()
+    readers(given.reads) if given.what == "readers" else cost()

@@ -43,10 +43,10 @@ from nuset_engine.training.dataset import (
     ahead,
     collate,
     make_example,
-    read_image,
 )
 from nuset_engine.training.event_images import event_examples
 from nuset_engine.training.examples import augmentation_of
+from nuset_engine.training.pairs import read_image
 from nuset_engine.training.targets import border_weights, median_diameter
 from nuset_engine.training.trainer import Run, prepare, rate_at
 from nuset_engine.training.words import AUGMENTATION, MODES, NORMS, OPTIMIZERS, PRECISIONS
