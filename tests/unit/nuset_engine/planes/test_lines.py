@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -126,6 +127,16 @@ def test_pixels_without_a_value_do_not_count(value: float) -> None:
     plane[20:40, 30:90] = value
     assert striped([plane]).of_bright == (ROWS,)
     assert left_of_lines(Straightened(plane, (ROWS,))[:, 100:], ROWS) < 0.045
+
+
+@pytest.mark.parametrize(
+    "uneven", [lambda u: u, lambda u: u**2, lambda u: np.cos(u) ** 4], ids=["slope", "bowl", "lens"]
+)
+def test_an_uneven_background_stays_up_to_the_edges(uneven: Callable[[np.ndarray], np.ndarray]) -> None:
+    background = 2 * CONTRAST * uneven(np.linspace(-1, 1, HEIGHT))[:, None]
+    plane = lined(ROWS) + background
+    assert striped([plane]).of_bright == (ROWS,)
+    assert left_of_lines(Straightened(plane, (ROWS,))[:, :] - background, ROWS) < 0.045
 
 
 def test_lines_of_a_part_of_the_rows_are_taken_off_there() -> None:
