@@ -126,7 +126,7 @@ class SegmentationParams:
         return replace(self, foreground_threshold=self.stack_foreground_threshold)
 
     def of_plane(self, softness: float) -> SegmentationParams:
-        """What holds for a single plane whose outlines are so soft (`survey.edge_softness`)."""
+        """What holds for a single plane whose outlines are so soft (`maps.edge_softness`)."""
         soft = min(max((softness - CRISP) / (SOFT - CRISP), 0.0), 1.0)
         mixed = (1 - soft) * self.foreground_threshold + soft * self.soft_foreground_threshold
         return replace(self, foreground_threshold=mixed)

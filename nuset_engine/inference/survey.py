@@ -13,7 +13,7 @@ import numpy as np
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.arrays import PlaneF32, PlaneYX, ValuesN
-from nuset_engine.inference.maps import PlaneMaps
+from nuset_engine.inference.maps import PlaneMaps, edge_softness
 from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
@@ -51,7 +51,6 @@ RELIABLE = 1.4  # a first guess of the size that is off by more than this factor
 BOX_TO_DIAMETER = 0.97  # diameter by area over mean side of the box; the median nucleus of the training images has 0.98
 COARSE_FACTOR = 0.7  # resolution of the coarse pass, relative to the fine one
 COARSE_PX = 256  # edge of the windows, in network pixels, that the coarse pass sees of a large plane
-UNDECIDED = (0.25, 0.75)  # foreground probabilities between these lie on an outline
 COARSE_PARTS = 2  # so many windows along both axes
 LARGEST_WHOLE_PX = 1.25 * (COARSE_PARTS * COARSE_PX) ** 2  # the coarse pass sees all of a smaller plane
 KEPT_BYTES = 1 << 28  # sampled planes are read again where they are larger than this together
@@ -165,10 +164,11 @@ def look(
     exposure: Exposure,
     predictor: Predictor,
     stacked: bool,
+    near: bool = False,
 ) -> Sighting:
-    """Try one resolution on the busiest window of a plane."""
+    """Try one resolution on the busiest window of a plane; see `ScaledPlane.busiest` for `near`."""
     scaled = ScaledPlane(plane, factor, statistics.background, exposure)
-    small = scaled[scaled.busiest(WINDOW_PX)[0]]
+    small = scaled[scaled.busiest(WINDOW_PX, near=near)[0]]
     (maps,) = run_network(
         [small], statistics, predictor, stacked=stacked, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3
     )
@@ -178,13 +178,17 @@ def look(
         return Sighting(factor, 0, float("nan"), 0.0)
     scores, sizes = found.scores[fits], found.diameters[fits]
     explained = float((scores * np.minimum(sizes**2, TRAINED_DIAMETER_PX**2 * 2)).sum()) / small.size
-    share = fits.sum() / len(found)
-    score = float(scores.mean())
+    share, score = fits.sum() / len(found), float(scores.mean())
     return Sighting(factor, int(fits.sum()), median(sizes) / factor, explained * share * score**2, score)
 
 
 def best_sighting(
-    plane: PlaneYX, statistics: IntensityStatistics, exposure: Exposure, predictor: Predictor, stacked: bool
+    plane: PlaneYX,
+    statistics: IntensityStatistics,
+    exposure: Exposure,
+    predictor: Predictor,
+    stacked: bool,
+    near: bool = False,
 ) -> Sighting:
     """The resolution at which nuclei are recognised; one with count 0 where none are seen at any.
 
@@ -195,7 +199,7 @@ def best_sighting(
     seen, least = [], LEAST_PX / min(plane.shape)
     for factor in FACTORS:
         if factor >= least:
-            seen.append(look(plane, factor, statistics, exposure, predictor, stacked))
+            seen.append(look(plane, factor, statistics, exposure, predictor, stacked, near))
             if seen[-1].is_certain and seen[-1].count > CROWD:
                 return seen[-1]
             least = factor if seen[-1].is_certain else least
@@ -237,6 +241,16 @@ def survey(
         views.append(Liveliest.of(some, True, stripes))
     if not (views := [view for view in views if not view.whole.is_blank]):
         return BLANK_STACK
+    found = _seen_in(views, some, predictor, params, stacked)
+    if found.is_blank:  # what differs most may be the background
+        found = _seen_in([replace(view, near=True) for view in views], some, predictor, params, stacked)
+    return found
+
+
+def _seen_in(
+    views: Sequence[Liveliest], some: SampledPlanes, predictor: Predictor, params: SegmentationParams, stacked: bool
+) -> StackStatistics:
+    """Statistics of the polarity in which nuclei are seen best."""
     if (known := params.nucleus_diameter_px) is not None:
         view = _clearest(views, predictor, stacked, known)[0] if len(views) > 1 else views[0]
         return view.coarse_pass(some, predictor, params, stacked).of_known_size(known, view)
@@ -272,12 +286,15 @@ class Liveliest:
         Of its values under `exposure`.
     whole : IntensityStatistics
         Of all sampled planes.
+    near : bool
+        Windows are those that differ most from what is near them, see `ScaledPlane.busiest`.
     """
 
     exposure: Exposure
     plane: PlaneYX
     own: IntensityStatistics
     whole: IntensityStatistics
+    near: bool = False
 
     @classmethod
     def of(cls, planes: SampledPlanes, inverted: bool, stripes: Stripes) -> Liveliest:
@@ -293,14 +310,14 @@ class Liveliest:
     def sighting(self, predictor: Predictor, stacked: bool, known: float | None) -> Sighting:
         """The best sighting of nuclei, or of those of the known diameter (source pixels)."""
         if known is None:
-            return best_sighting(self.plane, self.own, self.exposure, predictor, stacked)
-        return look(self.plane, TRAINED_DIAMETER_PX / known, self.own, self.exposure, predictor, stacked)
+            return best_sighting(self.plane, self.own, self.exposure, predictor, stacked, self.near)
+        return look(self.plane, TRAINED_DIAMETER_PX / known, self.own, self.exposure, predictor, stacked, self.near)
 
     def coarse_pass(
         self, planes: SampledPlanes, predictor: Predictor, params: SegmentationParams, stacked: bool
     ) -> CoarsePass:
         """The coarse pass in this polarity."""
-        return CoarsePass(planes, self.whole, self.exposure, predictor, params, stacked)
+        return CoarsePass(planes, self.whole, self.exposure, predictor, params, stacked, self.near)
 
 
 @dataclass(frozen=True)
@@ -313,6 +330,7 @@ class CoarsePass:
     predictor: Predictor
     params: SegmentationParams
     stacked: bool
+    near: bool = False
 
     def refined(self, diameter: float) -> StackStatistics:
         """Statistics at about the right resolution, which takes a second look to find if need be."""
@@ -342,7 +360,7 @@ class CoarsePass:
         pixels, foregrounds, sizes = [], [], []
         for index in range(len(self.planes)):
             plane = ScaledPlane(self.planes[index], scale, self.whole.background, self.exposure)
-            for window in coarse_windows(plane):
+            for window in coarse_windows(plane, self.near):
                 small = plane[window]
                 maps = self._look(small)
                 pixels.append(small.ravel())
@@ -375,26 +393,8 @@ class CoarsePass:
         )[0]
 
 
-def edge_softness(foregrounds: Sequence[PlaneF32]) -> float:
-    """How slowly foreground probabilities (Y, X) fall at the outlines of nuclei.
-
-    Returns
-    -------
-    float
-        Width of the band of undecided pixels: their number over that of the pairs of neighbours which the outline
-        parts. 0 where there is no outline.
-    """
-    undecided = parted = 0
-    for foreground in foregrounds:
-        undecided += int(np.count_nonzero((foreground > UNDECIDED[0]) & (foreground < UNDECIDED[1])))
-        inside = foreground > 0.5
-        for axis in (0, 1):
-            parted += int(np.count_nonzero(np.diff(inside, axis=axis)))
-    return undecided / parted if parted else 0.0
-
-
-def coarse_windows(plane: ScaledPlane) -> list[tuple[slice, slice]]:
+def coarse_windows(plane: ScaledPlane, near: bool = False) -> list[tuple[slice, slice]]:
     """All of a small plane, the busiest windows of a large one: more would cost much and change little."""
     if plane.shape[0] * plane.shape[1] <= LARGEST_WHOLE_PX:
         return [(slice(0, plane.shape[0]), slice(0, plane.shape[1]))]
-    return plane.busiest(COARSE_PX, COARSE_PARTS)
+    return plane.busiest(COARSE_PX, COARSE_PARTS, near)

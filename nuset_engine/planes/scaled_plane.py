@@ -11,6 +11,7 @@ from nuset_engine.planes.quantiles import median
 from nuset_engine.planes.resample import reach, resample, resample_window, scaled_shape, steps
 
 CELLS = 4  # a window is found on a grid of a quarter of its edge
+FINER = 8  # so many times as fine where what is near counts
 SAMPLES = 8  # pixels along the edge of such a cell that are looked at, at least
 
 
@@ -57,14 +58,21 @@ class ScaledPlane:
         """All of it."""
         return self[slice(0, self.shape[0]), slice(0, self.shape[1])]
 
-    def busiest(self, edge: int, parts: int = 1) -> list[tuple[slice, slice]]:
-        """The windows of at most edge x edge pixels that show most, one in each of parts x parts parts of the plane."""
-        cell = max(1, edge // CELLS)
-        rough = max(1, int(cell * min(self._step)) // SAMPLES)  # so many source pixels are passed over
+    def busiest(self, edge: int, parts: int = 1, near: bool = False) -> list[tuple[slice, slice]]:
+        """The windows of at most edge x edge pixels that show most, one in each of parts x parts parts of the plane.
+
+        What is shown is what differs from the middle of the plane; or, in finer cells, from what is `near`, so that it
+        is no background.
+        """
+        cell, across = max(1, edge // CELLS), CELLS
+        rough = max(1, int(cell * min(self._step)) // (2 * SAMPLES if near else SAMPLES))  # source pixels passed over
+        if near and cell >= FINER:
+            cell, across = cell // FINER, CELLS * FINER
         sparse = self._shown(tuple(slice(0, n, rough) for n in self.source_shape))
         cells = resample(sparse, (max(1, self.shape[0] // cell), max(1, self.shape[1] // cell)))
         cells = self._exposure.flattened(cells, *(places(slice(0, n), n) for n in cells.shape))
-        busy = ndi.uniform_filter(np.abs(cells - median(cells)), CELLS, mode="constant")
+        usual = ndi.uniform_filter(cells, FINER + 1) if near else median(cells)
+        busy = ndi.uniform_filter(np.abs(cells - usual), across, mode="constant")
         chosen = []
         for rows in np.array_split(np.arange(busy.shape[0]), parts):
             for columns in np.array_split(np.arange(busy.shape[1]), parts):

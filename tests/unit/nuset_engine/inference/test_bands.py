@@ -78,6 +78,19 @@ def test_the_busiest_window_holds_what_there_is_to_see() -> None:
     assert len(ScaledPlane(plane, 1.0, 0.0).busiest(256, parts=2)) == 4
 
 
+def test_the_busiest_window_is_not_the_brightest_background_where_what_is_near_counts() -> None:
+    y, x = np.mgrid[:900, :900]
+    glow = 80 * np.exp(-((y - 600) ** 2 + (x - 600) ** 2) / (2 * 160**2))
+    plane = (100 + glow + 150 * (np.hypot(y - 150, x - 200) < 12)).astype(np.float32)
+    plane += np.random.default_rng(0).normal(0, 5, plane.shape).astype(np.float32)
+    for factor in (2.0, 1.0):
+        ((rows, columns),) = ScaledPlane(plane, factor, 0.0).busiest(288, near=True)
+        assert rows.start < 150 * factor < rows.stop
+        assert columns.start < 200 * factor < columns.stop
+    ((rows, columns),) = ScaledPlane(plane, 2.0, 0.0).busiest(288)
+    assert rows.start > 300
+
+
 STATISTICS = IntensityStatistics(mean=100, std=20, background=10, noise=2, contrast=90)
 
 

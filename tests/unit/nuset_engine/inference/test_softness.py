@@ -12,7 +12,8 @@ from scipy import ndimage as ndi
 
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.metrics import match
-from nuset_engine.inference.survey import BLANK_STACK, StackStatistics, edge_softness
+from nuset_engine.inference.maps import edge_softness
+from nuset_engine.inference.survey import BLANK_STACK, StackStatistics
 from nuset_engine.params import SegmentationParams
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image

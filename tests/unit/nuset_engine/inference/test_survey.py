@@ -101,6 +101,23 @@ def test_a_layer_in_a_deep_stack_is_seen(segmenter: Segmenter) -> None:
     assert not found.is_blank
 
 
+@pytest.mark.parametrize("known", [None, 24.0])
+def test_one_nucleus_is_seen_beside_a_brighter_background(
+    segmenter: Segmenter, known: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y, x = np.mgrid[-1:1:800j, -1:1:800j]
+    glow = 75 * np.exp(-((x - 0.4) ** 2 + (y - 0.4) ** 2) / 0.2)
+    one = 150 * (np.hypot(y + 0.75, x + 0.7) < 12 / 500)
+    plane = np.random.default_rng(0).normal(100 + glow + one, 6).astype(np.float32)
+    if known is not None:
+        told(segmenter, known, monkeypatch)
+    found = segmenter.statistics([plane])
+    assert not found.is_blank
+    assert 0.6 < found.diameter_px / 24 < 1.6
+    assert found.intensity.contrast > 100  # of the nucleus, not of the glow
+    assert len(segmenter.segment_plane(plane, found).scores) == 1
+
+
 def test_where_the_size_is_given_nothing_is_looked_for(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     image = nuclei_of(24)
     told(segmenter, 24.0, monkeypatch)
