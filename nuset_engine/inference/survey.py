@@ -40,7 +40,7 @@ WINDOW_PX = 288  # edge of the window, in network pixels, on which a resolution 
 LEAST_PX = 12  # a plane of fewer network pixels across shows no nucleus
 CERTAIN = 0.04  # evidence of a resolution at which nuclei of about the trained size are seen: no other need be tried
 CERTAIN_PX = (18.0, 34.0)
-TRUSTED_SCORE = 0.4
+TRUSTED_SCORE, SURER_SCORE = 0.4, 0.6  # of a nucleus at a first, and at a second search
 CONVINCING = 0.5
 CROWD = 8  # more nuclei than so many are not clusters of smaller ones
 AGREEING = 3  # so many nuclei are half as convincing as a crowd, and never certain
@@ -167,10 +167,10 @@ def look(
     near: bool = False,
 ) -> Sighting:
     """Try one resolution on the busiest window of a plane; see `ScaledPlane.busiest` for `near`."""
-    scaled = ScaledPlane(plane, factor, statistics.background, exposure)
+    scaled, least = ScaledPlane(plane, factor, statistics.background, exposure), SURER_SCORE if near else TRUSTED_SCORE
     small = scaled[scaled.busiest(WINDOW_PX, near=near)[0]]
     (maps,) = run_network(
-        [small], statistics, predictor, stacked=stacked, tile=2 * WINDOW_PX, min_score=TRUSTED_SCORE, nms_iou=0.3
+        [small], statistics, predictor, stacked=stacked, tile=2 * WINDOW_PX, min_score=least, nms_iou=0.3
     )
     found = maps.proposals
     fits = (found.diameters > SEEN_PX[0]) & (found.diameters < SEEN_PX[1])
@@ -342,7 +342,7 @@ class CoarsePass:
     def of_known_size(self, diameter: float, view: Liveliest) -> StackStatistics:
         """Statistics where the size is given: nothing is looked for, unless the coarse pass sees no nucleus at all."""
         found, count = self.at(diameter)
-        if count == 0 and view.sighting(self.predictor, self.stacked, diameter).count == 0:
+        if (count == 0 or self.near) and view.sighting(self.predictor, self.stacked, diameter).count == 0:
             return BLANK_STACK
         return replace(found, diameter_px=diameter)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from cases.acini import acini
+from scipy import ndimage as ndi
 
 from nuset_engine.anchors import TRAINED_DIAMETER_PX
 from nuset_engine.inference import survey as survey_room
@@ -116,6 +117,11 @@ def test_one_nucleus_is_seen_beside_a_brighter_background(
     assert 0.6 < found.diameter_px / 24 < 1.6
     assert found.intensity.contrast > 100  # of the nucleus, not of the glow
     assert len(segmenter.segment_plane(plane, found).scores) == 1
+
+
+def test_a_second_search_takes_no_smoothed_noise_for_nuclei(segmenter: Segmenter) -> None:
+    noise = ndi.gaussian_filter(np.random.default_rng(0).normal(size=(768, 768)), 3)
+    assert segmenter.statistics([(100 + 50 * noise).astype(np.float32)]).is_blank
 
 
 def test_where_the_size_is_given_nothing_is_looked_for(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
