@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from scipy import ndimage as ndi
 
-from nuset_engine.arrays import FloatsN, PlacesN, PlaneF32, PlaneYX
+from nuset_engine.arrays import FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX
 from nuset_engine.planes.quantiles import percentiles
 
 MOST_PX = 512  # pixels of a line that are looked at
@@ -135,11 +135,13 @@ def _agreed(lines: PlaneYX, times: int) -> tuple[int, float]:
     widths = [px for px in WIDTHS_PX if len(lines) >= times * px]
     if width < LEAST_PART_PX or not widths:
         return 0, 0.0
-    courses: list[FloatsN] = []
+    fast: dict[int, list[FloatsN]] = {px: [] for px in widths}
     common: dict[int, float] = {}
     for part in range(PARTS):  # most planes have no lines, and two parts of them tell
-        courses.append(_course(lines[:, part * width : (part + 1) * width]))
-        common = {px: _common([_fast(course, px) for course in courses]) for px in widths}
+        course = _even(_course(lines[:, part * width : (part + 1) * width]))
+        for px in widths:
+            fast[px].append(_faster(course, px))
+        common = {px: _common(fast[px]) for px in widths}
         widths = [px for px in widths if common[px] > 0]
         if not widths:
             return 0, 0.0
@@ -159,22 +161,42 @@ def _common(parts: Sequence[FloatsN]) -> float:
 
 def _fast(course: FloatsN, wide_px: int) -> FloatsN:
     """(N,) without what is slower than so many lines."""
+    return _faster(_even(course), wide_px)
+
+
+def _even(course: FloatsN) -> FloatsN:
+    """(N,) without a slope over all of it: its ends are no lines."""
     place = np.linspace(-1, 1, len(course))
-    even = course - np.polyval(np.polyfit(place, course, DEGREE), place)  # the ends of a slope are no lines
-    fast: FloatsN = even - ndi.uniform_filter1d(even, wide_px, mode="reflect")
-    return fast
+    even: FloatsN = course - np.polyval(np.polyfit(place, course, DEGREE), place)
+    return even
+
+
+def _faster(even: FloatsN, wide_px: int) -> FloatsN:
+    """(N,) without the mean of so many lines."""
+    faster: FloatsN = even - ndi.uniform_filter1d(even, wide_px, mode="reflect")
+    return faster
 
 
 def _course(lines: PlaneYX) -> FloatsN:
     """(N,) by how much each of the lines (N, M) is lighter than the first one."""
     with np.errstate(invalid="ignore"):  # of infinite values
         steps = np.diff(lines.astype(np.float64), axis=0)
-    steps = np.sort(np.where(np.isfinite(steps), steps, np.nan), axis=1)  # what has no value comes last
-    known = np.isfinite(steps).sum(axis=1, keepdims=True)
-    cut = (INNER * known).astype(int)
-    place = np.arange(steps.shape[1])
-    inner = (place >= cut) & (place < known - cut)
-    step = np.where(inner, steps, 0.0).sum(axis=1) / np.maximum(inner.sum(axis=1), 1)
+    step = _middling(steps)
     usual = SUDDEN * percentiles(np.abs(step), (75,))[0] if step.size else 0.0
     course: FloatsN = np.concatenate([[0.0], np.cumsum(np.clip(step, -usual, usual))])
     return course
+
+
+def _middling(steps: MatrixNM) -> FloatsN:
+    """(N,) mean of the inner half of the finite values of each row (N, M)."""
+    finite = np.isfinite(steps)
+    if finite.all():
+        cut = int(INNER * steps.shape[1])
+        inner = np.sort(steps, axis=1)[:, cut : steps.shape[1] - cut]
+        return inner.mean(axis=1) if inner.size else np.zeros(len(steps))
+    steps = np.sort(np.where(finite, steps, np.nan), axis=1)  # what has no value comes last
+    known = finite.sum(axis=1, keepdims=True)
+    cuts, place = (INNER * known).astype(int), np.arange(steps.shape[1])
+    within = (place >= cuts) & (place < known - cuts)
+    mean: FloatsN = np.where(within, steps, 0.0).sum(axis=1) / np.maximum(within.sum(axis=1), 1)
+    return mean
