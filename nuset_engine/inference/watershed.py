@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -155,7 +156,7 @@ class Divided:
     owner: IntsN
     scores: ScoresN
 
-    @property
+    @cached_property
     def areas(self) -> IntsN:
         """(N,) pixels of each nucleus."""
         return np.bincount(self.owner, minlength=len(self.scores) + 1)[1:]
@@ -165,28 +166,6 @@ class Divided:
         out = np.zeros(self.shape, np.int32)
         out.ravel()[self.places] = _renumbered(keep)[self.owner]
         return out
-
-
-def separate(
-    foreground: MaskYX,
-    ridge: PlaneF32,
-    proposals: Proposals,
-    min_area: float,
-    deepest: float = DEEPEST,
-    divide: bool = True,
-) -> tuple[LabelsYX, ScoresN]:
-    """Divide the foreground into nuclei of at least `min_area` pixels.
-
-    Returns
-    -------
-    labels : (Y, X) int32
-        1..N.
-    scores : (N,) float32
-        Of the nuclei; for the rest see `divided`.
-    """
-    found = divided(foreground, ridge, proposals, deepest, divide)
-    large = found.areas >= max(min_area, 1)
-    return found.labels(large), found.scores[large]
 
 
 def divided(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from nuset_engine.arrays import FloatsN, InputYXC, Mask, MatrixF32, Pixels, ValuesN
+from nuset_engine.arrays import InputYXC, Mask, MatrixF32, Pixels, ValuesN
 from nuset_engine.planes.quantiles import median, percentiles
 
 CHANNELS = 4
@@ -58,13 +58,11 @@ class IntensityStatistics:
 BLANK = IntensityStatistics(0.0, 1.0, 0.0, 1.0, 0.0)
 
 
-def sample_values(image: Pixels, most: int = LARGEST_SAMPLE) -> FloatsN:
-    """Finite values (N,) float64 of an image, about `most` of them where there are more, evenly taken."""
-    return sample(image, most).astype(np.float64)
-
-
 def sample(image: Pixels, most: int = LARGEST_SAMPLE) -> ValuesN:
-    """As `sample_values`, in the image's own precision: of whole numbers, the order is found in a tenth of the time."""
+    """Finite values (N,) of an image, about `most` of them where there are more, evenly taken.
+
+    They are in its own precision: of whole numbers, the order is found in a tenth of the time.
+    """
     flat = image.reshape(-1)
     flat = flat[:: max(1, flat.size // most)]
     return flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat

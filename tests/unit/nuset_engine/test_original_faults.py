@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases.separating import separate
 
 from daemon.cli import main
 from nuset_engine.evaluation.paper_metrics import pixel_metrics
 from nuset_engine.inference.proposals import EMPTY, Proposals
 from nuset_engine.inference.survey import StackStatistics
-from nuset_engine.inference.watershed import separate
 from nuset_engine.segment import Segmenter
 from nuset_engine.synthetic.blobs import SyntheticParams, synthetic_image
 from nuset_engine.training.dataset import CropSampler, make_example

@@ -6,13 +6,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from cases.separating import separate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from nuset_engine.inference.proposals import Proposals
-from nuset_engine.inference.watershed import CORE, TOGETHER_PX, _all_seeds, _layout, core_seeds, separate
+from nuset_engine.inference.watershed import CORE, TOGETHER_PX, _all_seeds, _layout, core_seeds
 from nuset_engine.outlines.pieces import pieces_in
 
 SEEDS = st.integers(0, 2**32 - 1)

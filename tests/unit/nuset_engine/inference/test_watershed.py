@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases.separating import separate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from nuset_engine.inference.proposals import EMPTY, Proposals
-from nuset_engine.inference.watershed import TOGETHER_PX, core_seeds, fill_small_holes, flood, saddles, separate
+from nuset_engine.inference.watershed import TOGETHER_PX, core_seeds, fill_small_holes, flood, saddles
 from nuset_engine.outlines.pieces import pieces_in
 from nuset_engine.training.targets import distance_map
 
