@@ -13,14 +13,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from nuset_engine.anchors import LEVELS
+from nuset_engine.errors import EngineError
 from nuset_engine.loading import undisturbed
 from nuset_engine.planes.normalize import CHANNELS
+
+TENSORFLOW = "tensorflow"
 
 
 @contextmanager
 def _without_native_chatter() -> Iterator[None]:
     """Hide what TensorFlow's native code prints while it loads, before its own log level counts."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or TENSORFLOW
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is no error
     try:
         kept = os.dup(2)
@@ -36,7 +39,31 @@ def _without_native_chatter() -> Iterator[None]:
             os.close(kept)
 
 
-with _without_native_chatter(), undisturbed():
+@contextmanager
+def as_trained() -> Iterator[None]:
+    """Load Keras inside: what people wrote into ``keras.json`` for other programs does not hold for these weights.
+
+    Raises
+    ------
+    EngineError
+    """
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if (asked := os.environ["KERAS_BACKEND"]) == TENSORFLOW:
+            raise
+        raise EngineError(
+            f"KERAS_BACKEND is {asked!r} in the environment, and Keras cannot load that ({error}): take it out of the "
+            "environment, or install what it asks for."
+        ) from error
+    from keras import config
+
+    config.set_image_data_format("channels_last")
+    config.set_floatx("float32")
+    config.set_epsilon(1e-7)
+
+
+with _without_native_chatter(), undisturbed(), as_trained():
     # First, because TensorFlow brings an SQLite of its own, without mathematical functions: whichever is loaded first
     # serves the whole process, and the database's views need square roots.
     import sqlite3  # noqa: F401

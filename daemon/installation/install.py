@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from daemon.errors import DaemonError, UsageError
 from daemon.installation import openings
-from daemon.installation.options import InstallOptions, has_group, is_at_home, program_path
+from daemon.installation.options import InstallOptions, has_group, is_at_home, program_path, python_path
 from daemon.installation.texts import config_text, drop_in_text, shipped
 from storage import naming
 from storage.connection.database_url import safe_url
@@ -97,8 +98,8 @@ def install(options: InstallOptions, tell: Callable[[str], None], dry_run: bool)
 
 def next_steps(options: InstallOptions) -> list[str]:
     """What a person does next."""
-    program, config, service = program_path(), options.names.config, options.names.service
-    database = safe_url(options.database or str(options.names.state / naming.DATABASE_NAME))
+    program, config, service = shlex.quote(str(program_path())), options.names.config, options.names.service
+    database = shlex.quote(safe_url(options.database or str(options.names.state / naming.DATABASE_NAME)))
     lines = [
         f"1. Look at {config} (voxel sizes, channels, alerts), then check it as the service's user:",
         f"     sudo -u {options.user} {program} check-config {config}",
@@ -119,13 +120,20 @@ def next_steps(options: InstallOptions) -> list[str]:
 
 def _not_here(options: InstallOptions) -> str | None:
     """Why it cannot be installed by this user, or from this installation; None when it can."""
-    program = program_path()
-    if options.root == Path("/") and os.geteuid() != 0:
+    if options.root != Path("/"):
+        return None
+    if os.geteuid() != 0:
         return "Only root may install a service: put sudo before it, or look at it with --dry-run."
-    if options.root == Path("/") and is_at_home(program):
+    program, python = program_path(), python_path()
+    if is_at_home(program):
         return (
             f"nusetd is installed in {program.parent}, a home directory, which the service cannot see: install it "
-            "elsewhere, for example with `python3 -m venv /opt/nusetd && /opt/nusetd/bin/pip install nusetd`."
+            "elsewhere, for example with `python3 -m venv /opt/nusetd && /opt/nusetd/bin/pip install .`."
+        )
+    if is_at_home(python):
+        return (
+            f"nusetd runs with {python}, in a home directory, which the service cannot see: install it with a Python "
+            "that lies elsewhere, for example with `/usr/bin/python3 -m venv /opt/nusetd`."
         )
     return None
 
@@ -135,6 +143,8 @@ def _check(options: InstallOptions) -> None:
     for path in (*options.watch, *(Path(one) for one in places if not naming.is_url(one)), options.root):
         if not path.is_absolute():
             raise UsageError(f"{path} is not an absolute path: the service starts in no particular folder.")
+        if not str(path).isprintable():
+            raise UsageError(f"{str(path)!r} has letters that unit files cannot hold: give the folder another name.")
     if len(set(options.watch)) < len(options.watch) or options.output in options.watch:
         raise UsageError("A folder is given twice: results never go into a watched folder, and each is watched once.")
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", options.user):
@@ -157,6 +167,8 @@ def _user(options: InstallOptions) -> InstallStep:
     ]
     if options.root != Path("/"):
         command += ["--prefix", str(options.root)]
+        if not (options.root / "etc/passwd").is_file():
+            return InstallStep(f"make the system user {options.user} yourself: {options.root} holds no system's users")
     command += [options.user]
     if shutil.which("useradd") is None:
         return InstallStep(f"make the system user {options.user} yourself: useradd is not on this machine")

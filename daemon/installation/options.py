@@ -61,7 +61,13 @@ def program_path() -> Path:
     return Path(sys.executable).parent / "nusetd"
 
 
+def python_path() -> Path:
+    """The Python that the environment of this installation was made with."""
+    return Path(sys.executable).resolve()
+
+
 def is_at_home(path: Path) -> bool:
+    """Whether a path lies where a service sees nothing."""
     return any(home in path.parents for home in _HOMES)
 
 

@@ -61,7 +61,7 @@ class ServiceNames:
 
         Instances share theirs: where their names differ it says ``%i``, and their users are in their own drop-ins.
         """
-        text = shipped.replace(shipped_program, str(program))
+        text = shipped.replace(shipped_program, in_unit(str(program)))
         if self.name is None:
             return re.sub(r"^(User|Group)=.*$", rf"\1={user}", text, flags=re.MULTILINE)
         text = _OWN_FOLDERS.sub(r"\1=nusetd-%i", text)
@@ -69,3 +69,9 @@ class ServiceNames:
         return text.replace("/etc/nusetd/nusetd.toml", "/etc/nusetd/%i.toml").replace(
             "/var/cache/nusetd", "/var/cache/nusetd-%i"
         )
+
+
+def in_unit(text: str, bound: bool = False) -> str:
+    """A path as unit files want it: without the meaning that %, quotes, spaces and, where one is bound, colons have."""
+    text = text.replace("%", "%%").replace("\\", "\\\\").replace(":", "\\:" if bound else ":")
+    return '"' + text.replace('"', '\\"') + '"' if re.search(r'[\s"\\\']', text) else text

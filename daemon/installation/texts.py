@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.errors import DaemonError
 from daemon.installation.options import InstallOptions, is_at_home
-from daemon.installation.service_names import CONFIGS
+from daemon.installation.service_names import CONFIGS, in_unit
 from storage import naming
 
 FIRST_PORT, FIRST_PAGE_PORT = 9464, 8765
@@ -52,16 +52,12 @@ def config_text(options: InstallOptions) -> str:
     text = shipped("nusetd.toml")
     begin, end = text.index("[[watch]]"), text.index("[service]")
     block = text[begin:end]
-    # A JSON string is also a TOML string.
-    blocks = [
-        block.replace('"/data/microscope"', json.dumps(str(path))).replace(
-            '"/data/nuclei"', json.dumps(str(options.output))
-        )
-        for path in options.watch
-    ]
+    before, between, after = re.split('"/data/(?:microscope|nuclei)"', block)
+    output = _toml(options.output)
+    blocks = [before + _toml(path) + between + output + after for path in options.watch]
     text = text[:begin] + "".join(blocks) + text[end:]
     database = options.database or str(options.names.state / naming.DATABASE_NAME)
-    text = text.replace('"/var/lib/nusetd/nusetd.sqlite"', json.dumps(database))
+    text = text.replace('"/var/lib/nusetd/nusetd.sqlite"', _toml(database))
     for first in (FIRST_PORT, FIRST_PAGE_PORT):
         text = text.replace(f"127.0.0.1:{first}", f"127.0.0.1:{_free_port(options, first)}")
     return text.replace("/etc/nusetd/nusetd.toml", str(options.names.config))
@@ -98,8 +94,11 @@ def _free_port(options: InstallOptions, first: int) -> int:
     return next(port for port in count(first) if port not in taken)
 
 
+def _toml(text: object) -> str:
+    """A text as a string of TOML: JSON's are such, unless they write letters as halves of a pair."""
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _escaped(path: Path, bound: bool = False) -> str:
-    """A path that may be missing as unit files want it: without the meaning that %, quotes and colons have there."""
-    text = f"-{path}".replace("%", "%%")
-    text = text.replace("\\", "\\\\").replace(":", "\\:" if bound else ":")
-    return '"' + text.replace('"', '\\"') + '"' if re.search(r'[\s"\\\']', text) else text
+    """A path that may be missing as unit files want it."""
+    return in_unit(f"-{path}", bound)

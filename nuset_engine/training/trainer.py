@@ -152,7 +152,8 @@ def _validation_loss(run: Run, network: keras.Model, crops: list[Batch]) -> floa
     values = []
     for inputs, targets in crops:
         outputs = keras.tree.flatten(network(run.model.inputs(inputs, targets), training=False))
-        values.append(float(total_loss(run.model.losses(targets, outputs))))
+        truth = keras.tree.map_structure(keras.ops.convert_to_tensor, targets)  # arrays alone are not all backends'
+        values.append(float(keras.ops.convert_to_numpy(total_loss(run.model.losses(truth, outputs)))))
     return float(np.mean(values))
 
 
@@ -225,7 +226,8 @@ def train(
         run = prepare(config)
         _trained(run, note, every, progress, tell, stop)
         _fit_scores(run, note)
-        plot_history(run.history_path)
+        if run.history_path.is_file():  # a run that was killed at its first validation has none
+            plot_history(run.history_path)
         tell("trained", step=run.step, best=run.best)
         return find_weights(config.output)
 

@@ -15,7 +15,6 @@ import pytest
 from daemon import cli
 from daemon.configuration import config
 from daemon.installation import install
-from daemon.installation import options as machine
 from daemon.installation.options import InstallOptions
 from daemon.installation.service_names import ServiceNames
 from daemon.installation.texts import drop_in_text
@@ -63,6 +62,28 @@ def test_everything_is_where_it_belongs(root: Path, capsys: pytest.CaptureFixtur
     assert not (root / "data/in").exists(), "watched folders belong to others"
     assert "nusetd" in (root / "etc/passwd").read_text()
     assert "systemctl daemon-reload && systemctl enable --now nusetd" in told
+
+
+def test_folders_are_called_in_the_configuration_as_they_are(root: Path) -> None:
+    watched = ["/data/nuclei", "/data/w\u00e4tch 50% \U0001f600", "/data/a\\b"]
+    more = [word for path in watched for word in ("--watch", path)]
+    assert cli.main(["install-service", "--root", str(root), "--output", "/data/microscope", *more]) == 0
+    written = config.parse((root / "etc/nusetd/nusetd.toml").read_text(), NAMES.config)
+    assert [(str(w.path), str(w.output)) for w in written.watch] == [(path, "/data/microscope") for path in watched]
+
+
+def test_a_folder_whose_name_breaks_a_line_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(root, "--watch", "/data/a\nReadWritePaths=/etc") == 2
+    assert "give the folder another name" in capsys.readouterr().err
+    assert not (root / "etc/systemd").exists()
+
+
+def test_below_a_folder_that_is_no_system_the_user_is_left_to_people(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path) == 0
+    assert f"make the system user nusetd yourself: {tmp_path} holds no system's users" in capsys.readouterr().out
+    assert (tmp_path / "etc/systemd/system/nusetd.service").is_file()
 
 
 def test_only_the_services_group_reads_the_configuration(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,15 +134,20 @@ def test_again_changes_nothing_and_an_update_keeps_what_people_wrote(
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this computer")
 @pytest.mark.parametrize("name", [None, "scope2"])
-def test_the_service_manager_accepts_what_was_written(root: Path, tmp_path: Path, name: str | None) -> None:
+def test_the_service_manager_accepts_what_was_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str | None
+) -> None:
     watched = tmp_path / "in put%h 'a' \"b\" c:d"
+    program = tmp_path / "my 100% $HOME" / "nusetd"
+    program.parent.mkdir()
+    program.symlink_to("/bin/true")
+    monkeypatch.setattr(install, "program_path", lambda: program)
     units, names = tmp_path / "units", ServiceNames(name)
     opened = {"gpu": True, "network": ("10.1.0.0/16", "any"), "user": "root", "names": names}
     wanted = options(watch=(watched, Path("/home/lab/in")), output=Path("/home/lab/out"), groups=("adm",), **opened)
     for path, text, _ in install.unit_files(wanted):
         (units / path.relative_to(names.unit.parent)).parent.mkdir(parents=True, exist_ok=True)
-        there = text.replace(str(machine.program_path()), "/bin/true")
-        (units / path.relative_to(names.unit.parent)).write_text(there)
+        (units / path.relative_to(names.unit.parent)).write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(units / f"{names.service}.service")],
         capture_output=True,

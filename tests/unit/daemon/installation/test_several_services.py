@@ -130,6 +130,16 @@ def test_a_dry_run_shows_its_result_wherever_it_is_run_from(
         assert "a home directory" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may install a service")
+def test_a_python_in_a_home_directory_is_refused_wherever_its_environment_lies(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(install, "program_path", lambda: Path("/opt/nusetd/bin/nusetd"))
+    monkeypatch.setattr(install, "python_path", lambda: Path("/root/.pyenv/bin/python3.11"))
+    assert cli.main(["install-service", "--watch", "/data/in", "--output", "/data/out"]) == 1
+    assert "/root/.pyenv/bin/python3.11, in a home directory" in capsys.readouterr().err
+
+
 def test_uninstalling_as_the_page_says_leaves_results_and_records(root: Path) -> None:
     assert run(root) == 0
     for folder in ("opt/nusetd/bin", "var/cache/nusetd", "var/log/nusetd"):

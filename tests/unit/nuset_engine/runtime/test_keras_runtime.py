@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nuset_engine.network import build_network, computing_in, keras
+from nuset_engine.errors import EngineError
+from nuset_engine.network import as_trained, build_network, computing_in, keras
 from nuset_engine.runtime.folding import load_folded
 from nuset_engine.runtime.keras_runtime import KerasNetwork
 from nuset_engine.runtime.names import BFLOAT16
@@ -42,6 +43,30 @@ def test_a_fault_while_bfloat16_is_built_leaves_float32_behind(small: WeightsInf
     with pytest.raises(MemoryError):
         KerasNetwork(replace(small, runtime=BFLOAT16), build=build)  # type: ignore[arg-type]
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_what_other_programs_want_of_keras_does_not_hold_here() -> None:
+    usual = keras.config.epsilon()
+    try:
+        with as_trained():
+            keras.config.set_image_data_format("channels_first")
+            keras.config.set_floatx("float16")
+            keras.config.set_epsilon(0.5)
+        found = keras.config.image_data_format(), keras.config.floatx(), keras.config.epsilon()
+        assert found == ("channels_last", "float32", usual)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(usual)
+
+
+def test_a_backend_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with (
+        pytest.raises(EngineError, match=r"KERAS_BACKEND is 'torch' .* \(No module named 'torch'\): take it out"),
+        as_trained(),
+    ):
+        raise ImportError("No module named 'torch'")
 
 
 @pytest.mark.parametrize(("gigabytes", "megabytes"), [(4.0, 4096), (0.5, 512)])

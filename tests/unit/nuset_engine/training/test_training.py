@@ -303,9 +303,19 @@ def test_a_run_that_was_killed_at_its_last_validation_is_validated_by_the_next_c
     fixed = SimpleNamespace(batch=lambda _: None)
     monkeypatch.setattr(trainer, "samplers", lambda *_: (None, fixed))
     monkeypatch.setattr(trainer, "_validation_loss", lambda *_: 0.5)
-    monkeypatch.setattr(trainer, "plot_history", lambda _: None)
     scores = train(settings).manifest["scores"]
     assert (scores["step"], scores["validation_loss"]) == (1, 0.5)
+
+
+def test_losses_of_a_validation_get_tensors_whatever_the_backend_makes_of_arrays() -> None:
+    def losses(truth: list[object], outputs: list[object]) -> dict[str, object]:
+        assert all(keras.ops.is_tensor(one) for one in (*truth, *outputs))
+        return {"bce": keras.ops.mean(truth[0])}
+
+    run = SimpleNamespace(model=SimpleNamespace(inputs=lambda inputs, _: inputs, losses=losses))
+    crop = (np.ones((1, 4, 4, 2), np.float32), [np.full((1, 4, 4, 3), 0.5, np.float32)])
+    network = lambda inputs, training: keras.ops.convert_to_tensor(inputs)  # noqa: E731
+    assert trainer._validation_loss(run, network, [crop]) == 0.5  # type: ignore[arg-type]
 
 
 def test_the_recipe_says_how_many_images_were_left_out_beforehand(folder: Path) -> None:
