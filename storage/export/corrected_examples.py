@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from storage.errors import WrongRequestError
 from storage.export.snapshot import Snapshot
 from storage.export.training import IMAGES, LABELS, SEEN, write_slices
-from storage.files import replacing
+from storage.files.whole_file import remove
 from storage.query.corrected import corrected_timepoints, spoken_of
 from storage.query.snapshots import resolved, snapshot
 
@@ -102,7 +102,7 @@ def corrected_examples(
             )
         kept = evenly(len(points), count)
         if lies_there != taken:
-            replacing.remove(folder)
+            remove(folder)
             for index, (row, t) in enumerate(points):
                 into = folder / HELD_OUT if index in kept else folder
                 write_slices(Snapshot(connection, row), into, [t], f"{row.id}_" if len(rows) > 1 else "", seen=True)

@@ -17,7 +17,7 @@ from storage.export.corrected_examples import HELD_OUT, TAKEN, CorrectedExamples
 from storage.export.mitotic_nuclei import MitoticNuclei, mitotic_nuclei
 from storage.export.snapshot import Snapshot
 from storage.export.training import IMAGES, LABELS, SEEN, write_slice
-from storage.files import replacing
+from storage.files.whole_file import remove
 from storage.query.snapshots import resolved, snapshot
 from storage.schema.rows import AcquisitionRow
 
@@ -111,7 +111,7 @@ def division_examples(
                 "give another --output."
             )
         if lies_there != taken:
-            replacing.remove(folder)
+            remove(folder)
             for source in sources:
                 prefix = f"{source.row.id}_" if len(rows) > 1 else ""
                 for into, is_apart in ((folder, False), (folder / HELD_OUT, True)):

@@ -9,6 +9,7 @@ from storage.errors import StorageError, WrongRequestError
 from storage.export import ctc, geff, napari, tables, trackmate, training
 from storage.export.snapshot import Snapshot
 from storage.files import replacing
+from storage.files.whole_file import part_of, remove, remove_unfinished
 from storage.query import snapshots
 
 Exporter = Callable[[Snapshot, Path], None]
@@ -79,15 +80,15 @@ def export(
 
 def _write(path_or_url: str | Path, acquisition: int | str, parts: Mapping[Path, Exporter]) -> None:
     """Write all parts from one snapshot, and give them their names when each is whole."""
-    unfinished = {part: part.with_name(f".{part.name}.partial{''.join(part.suffixes)}") for part in parts}
+    unfinished = {part: part_of(part, "".join(part.suffixes)) for part in parts}
     try:
         with snapshots.snapshot(path_or_url) as connection:
             moment = Snapshot(connection, snapshots.resolved(connection, acquisition))
             for part, exporter in parts.items():
-                replacing.remove(unfinished[part])
                 exporter(moment, unfinished[part])
         for part in parts:
             replacing.put(unfinished[part], part)
     finally:
         for path in unfinished.values():
-            replacing.remove(path)
+            remove(path)
+        remove_unfinished(unfinished)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from storage.errors import OutputExistsError
-from storage.files.whole_file import sync, sync_names
+from storage.files.whole_file import remove, sync, sync_names
 
 
 def refuse(output: Path, overwrite: bool = False) -> None:
@@ -56,14 +55,6 @@ def put(whole: Path, output: Path) -> None:
     else:
         os.replace(whole, output)
     sync_names(output.parent)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _kinds(folder: Path) -> set[str]:

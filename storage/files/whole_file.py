@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import socket
 import threading
 import zlib
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part")
+_PART = re.compile(r"\.(.+)\.(\d+)-([0-9a-f]{8})\.part(?:\..*)?")
 MANY = 1000  # files of a folder: more go to the disk together
 _LONGEST = 255 - len(f"..{2**32}-{2**32 - 1:x}.part")  # bytes
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # the last: a folder to write into, but not to read
@@ -72,15 +73,27 @@ def sync_names(folder: Path) -> None:
             raise
 
 
-def part_of(target: Path) -> Path:
-    """Where this thread writes a file: the name says which thread, of a process its first, of which computer."""
-    return target.with_name(f".{_called(target)}.{threading.get_native_id()}-{_computer()}.part")
+def part_of(target: Path, ending: str = "") -> Path:
+    """Where this thread writes a file: the name says which thread, of a process its first, of which computer.
+
+    It has an `ending` where what writes the file goes by that.
+    """
+    called = _called(target, ending)
+    return target.with_name(f".{called}.{threading.get_native_id()}-{_computer()}.part{ending}")
 
 
-def _called(target: Path) -> str:
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _called(target: Path, ending: str = "") -> str:
     """What stands for a file in the name of its unfinished one: its name, of one that would be too long a checksum."""
     name = os.fsencode(target.name)
-    return target.name if len(name) <= _LONGEST else f"{zlib.crc32(name):08x}"
+    return target.name if len(name) <= _LONGEST - len(os.fsencode(ending)) else f"{zlib.crc32(name):08x}"
 
 
 def _computer() -> str:
@@ -88,16 +101,18 @@ def _computer() -> str:
 
 
 def remove_unfinished(targets: Iterable[Path]) -> None:
-    """Remove what killed processes of this computer left of these files; of others nobody knows whether they write."""
-    wanted = {(target.parent, _called(target)) for target in targets}
+    """Remove what killed processes of this computer left of these files, or folders; of others nobody knows whether
+    they write."""
+    given = list(targets)
+    wanted = {(target.parent, _called(target, ending)) for target in given for ending in ("", "".join(target.suffixes))}
     for folder in {parent for parent, _ in wanted}:
         with contextlib.suppress(OSError):  # of a disk that is gone nothing can be removed
-            for path in folder.glob(".*.part"):
+            for path in folder.glob(".*.part*"):
                 part = _PART.fullmatch(path.name)
                 if part is None or (folder, part[1]) not in wanted or part[3] != _computer():
                     continue
                 if not _lives(int(part[2])):
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
 
 def _lives(thread: int) -> bool:

@@ -6,6 +6,8 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from storage.errors import OutputExistsError, StorageError, UnknownAcquisitionEr
 from storage.export import exporters as export_package
 from storage.export.exporters import ENDINGS, EXPORTERS, export
 from storage.export.lineage import Segment, segments
+from storage.export.snapshot import Snapshot
+from storage.files.whole_file import part_of
 from storage.omezarr.image_store import ImageStore
 from storage.schema.rows import TimepointJob
 from tracking.graph import Track
@@ -362,3 +366,28 @@ def test_labels_that_do_not_belong_to_the_rows_are_not_exported(tmp_path: Path) 
     with pytest.raises(StorageError, match="labels of time point 2 are not those that the database knows"):
         export(output, 1, "ctc", output / "out")
     assert not (output / "out").exists()
+
+
+def test_two_commands_at_once_write_each_its_own(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_another_one_meanwhile(moment: Snapshot, path: Path) -> None:
+        monkeypatch.setitem(EXPORTERS, "ctc", usual)  # type: ignore[misc]
+        usual(moment, path)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(export, output, 1, "ctc", tmp_path / "out").result()
+
+    usual = EXPORTERS["ctc"]
+    monkeypatch.setitem(EXPORTERS, "ctc", with_another_one_meanwhile)  # type: ignore[misc]
+    assert export(output, 1, "ctc", tmp_path / "out", overwrite=True) == tmp_path / "out"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert len(list((tmp_path / "out").glob("mask*.tif"))) == len(TRACKS_AT)
+
+
+@pytest.mark.parametrize("name", ["out.geff", "out"])
+def test_what_a_killed_command_left_is_removed_by_the_next_one(output: Path, tmp_path: Path, name: str) -> None:
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    mine = part_of(tmp_path / name, "".join(Path(name).suffixes)).name
+    left = tmp_path / mine.replace(str(threading.get_native_id()), str(dead.pid))
+    (left / "inside").mkdir(parents=True)
+    export(output, 1, "geff" if "." in name else "ctc", tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
