@@ -98,6 +98,13 @@ def test_every_benchmark_says_what_it_measures() -> None:
     assert [path.name for path in run if "ArgumentParser(" not in path.read_text(encoding="utf-8")] == []
 
 
+def test_benchmarks_tell_of_weights_that_are_none_in_a_sentence() -> None:
+    said = [line for path in SCRIPTS.glob("bench_*.py") for line in path.read_text(encoding="utf-8").splitlines()]
+    taking = [line.strip() for line in said if 'add_argument("--weights"' in line]
+    assert len(taking) > 3
+    assert [line for line in taking if "type=known_weights" not in line] == []
+
+
 def test_what_benchmarks_take_from_the_packages_is_there() -> None:
     """They are run by hand: without this, who moves something learns late that one of them had it."""
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}

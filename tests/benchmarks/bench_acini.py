@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from given_weights import known_weights
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "nuset_engine"))
 
@@ -141,7 +142,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--slices", choices=("from-images", "from-truth"), default="from-images")
-    parser.add_argument("--weights", default="fluorescence")
+    parser.add_argument("--weights", type=known_weights, default="fluorescence")
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     movie = movie_of(args.frames, args.seed)

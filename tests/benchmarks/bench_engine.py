@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from degradations import AS_THEY_ARE, BLURRED, DEGRADATIONS, DIMMED
 from development_data import Pair, development_split, mnfinder_kept_out
+from given_weights import known_weights
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -177,7 +178,7 @@ def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["robustness", "normalisation", "brightness", "outlines", "sizes"])
-    parser.add_argument("--weights", default="fluorescence")
+    parser.add_argument("--weights", type=known_weights, default="fluorescence")
     arguments = parser.parse_args()
     tables = {
         "robustness": lambda: robustness(Segmenter(arguments.weights), development_split()),

@@ -31,6 +31,7 @@ import pandas as pd
 import tifffile
 from development_data import development_split
 from engine_clock import Clock, Watched
+from given_weights import known_weights
 
 from nuset_engine.evaluation.scores import evaluate
 from nuset_engine.inference.passes import run_network
@@ -279,7 +280,7 @@ def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["total", "images", "workers", "command", "start", "parts", "memory"])
-    parser.add_argument("--weights", default="fluorescence")
+    parser.add_argument("--weights", type=known_weights, default="fluorescence")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES[1:], help="default: all that can be had here")
     parser.add_argument("--edge", type=int, default=4096)
     parser.add_argument("--diameter", type=float, default=24.0)

@@ -14,6 +14,7 @@ import argparse
 
 import numpy as np
 import pandas as pd
+from given_weights import known_weights
 
 from nuset_engine.evaluation.event_scores import EventScores, inside, score_events, score_linked_events
 from nuset_engine.events import EventDetector, linked
@@ -46,7 +47,7 @@ def scored(parts: list[MitoticSlice], slices: list[Proposals]) -> dict[str, Even
 def main() -> None:
     """Print precision, recall and F1 for several least confidences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", default="mitosis")
+    parser.add_argument("--weights", type=known_weights, default="mitosis")
     parser.add_argument("--stacks", type=int, default=40)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     arguments = parser.parse_args()

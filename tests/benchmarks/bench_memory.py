@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from given_weights import known_weights
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -61,7 +62,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", default="60,1024,1024")
     parser.add_argument("--engine", default="nuset_engine.segment:Segmenter")
-    parser.add_argument("--weights", default="fluorescence")
+    parser.add_argument("--weights", type=known_weights, default="fluorescence")
     arguments = parser.parse_args()
     shape = tuple(int(part) for part in arguments.shape.split(","))
     with tempfile.TemporaryDirectory() as folder:

@@ -314,3 +314,16 @@ def test_time_points_that_were_declared_and_never_came_make_it_partial(catalog: 
     finished = finish(catalog, row.id)
     assert finished.state is AcquisitionState.PARTIAL
     assert finished.error == "2 never arrived (the first is 1)."
+
+
+def test_what_was_refused_meanwhile_is_forgotten_once_all_is_well_again(catalog: Catalog, tmp_path: Path) -> None:
+    row = register(catalog, acquisition(pixels(1)))
+    catalog.add_timepoints(row.id, {0: "a"})
+    work_off(catalog)
+    catalog.mark_painted(row.id, 0)
+    assert finish(catalog, row.id).state is AcquisitionState.COMPLETE
+    catalog.set_aside_source(Path(row.source_path), row.name, "it has two dimensions, not three")
+    refused = catalog.acquisition(row.id)
+    assert (refused.state, refused.error) == (AcquisitionState.COMPLETE, "it has two dimensions, not three")
+    again = register(catalog, acquisition(pixels(1)))
+    assert (again.id, again.state, again.error) == (row.id, AcquisitionState.COMPLETE, None)
