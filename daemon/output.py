@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from daemon.plain_text import shown
+from storage.spans import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def _write_for_people(pages: Iterator[pyarrow.Table], brief: Sequence[str]) -> N
         text, widths = _for_people(to_pandas(page)[chosen], widths)
         say(text)
     if len(chosen) < first.shape[1] and len(first):
-        complain(f"({first.shape[1] - len(chosen)} more columns with --format csv, json or parquet)")
+        complain(f"({counted(first.shape[1] - len(chosen), 'more column')} with --format csv, json or parquet)")
 
 
 def _for_people(table: pd.DataFrame, widths: Sequence[int] | None) -> tuple[str, Sequence[int]]:

@@ -34,7 +34,7 @@ from storage.given_facts import GivenFacts
 from storage.omezarr.references import ImageKind
 from storage.readers import names
 from storage.schema.states import FINISHED, AcquisitionState
-from storage.spans import spoken
+from storage.spans import counted, spoken
 from tracking.steps import absent
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _time_points(row: AcquisitionRow, points: Sequence[TimepointRow]) -> str:
     """How many time points were processed, and of how many: a series is numbered up to its last file."""
     done = sum(point.nuclei_count is not None for point in points)
     named = -(-(row.size_t or 0) // row.step)
-    return f"{done} time point{'' if done == 1 else 's'}" + (f" of {named} named" if done < named else "")
+    return f"{counted(done, 'time point')}" + (f" of {named} named" if done < named else "")
 
 
 def _report(run: _Run) -> int:
@@ -366,7 +366,8 @@ def _report(run: _Run) -> int:
         states[row.state] += 1
         points = run.catalog.timepoints(row_id)
         channel = f", {row.channel_in_words}" if (row.size_c or 1) > 1 else ""
-        times = f"{sum(point.nuclei_count or 0 for point in points)} nuclei in {_time_points(row, points)}"
+        nuclei = sum(point.nuclei_count or 0 for point in points)
+        times = f"{counted(nuclei, 'nucleus', 'nuclei')} in {_time_points(row, points)}"
         words = f"{row.name}: {row.state}, {times}{found[row_id]}{channel}, {row.zarr_path}{_untimed(row)}"
         say(shown(words, allowed=""))
         _say_doubts(row, run)
@@ -388,7 +389,7 @@ def _say_doubts(row: AcquisitionRow, run: _Run) -> None:
     for sentence in said[:_DOUBTS_SAID]:
         sentences.say(sentence, row.source_path, row.name)
     if len(said) > _DOUBTS_SAID:
-        more = f"{row.name}: so it is with {len(said) - _DOUBTS_SAID} more time points."
+        more = f"{row.name}: so it is with {counted(len(said) - _DOUBTS_SAID, 'more time point')}."
         sentences.say(more, row.source_path, row.name)
 
 

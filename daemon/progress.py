@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from daemon.output import complain
 from daemon.plain_text import shown
+from storage.spans import counted
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -161,9 +162,9 @@ class Bars:
         row = seen.acquisition
         done, total = self._done[row.id], max(row.size_t or 0, self._done[row.id])
         if not 0 < done < total:
-            return f"{done} of {total} time points done"
+            return f"{done} of {counted(total, 'time point')} done"
         left_s = (self._clock() - self._since[row.id]) / done * (total - done)
-        return f"{done} of {total} time points done, {_spoken(left_s)} left"
+        return f"{done} of {counted(total, 'time point')} done, {_spoken(left_s)} left"
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemon.output import complain
 from storage.query.sentences import kind_for
+from storage.spans import counted
 
 _MOST = 3
 
@@ -46,5 +47,5 @@ class Sentences:
         for what, count in self._kinds.items():
             if count > _MOST:
                 more = f"; {self._more}" if self._more else ""
-                self._speak(f"As with {self._first[what]}, so it is with {count - _MOST} more images{more}.")
+                self._speak(f"As with {self._first[what]}, so it is with {counted(count - _MOST, 'more image')}{more}.")
         self._kinds.clear()

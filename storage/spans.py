@@ -1,4 +1,4 @@
-"""Sets of time points as runs, so that thousands of them stay a few numbers."""
+"""Sets of time points as runs, so that thousands of them stay a few numbers; and numbers as people say them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def from_spans(spans: Iterable[Sequence[int]]) -> tuple[int, ...]:
 def spoken(values: Iterable[int]) -> str:
     """Return values as people write them: ``0-2, 5``."""
     return ", ".join(f"{a}-{b}" if a != b else f"{a}" for a, b in to_spans(values)) or "none"
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return how many there are of something: ``1 nucleus``, ``2 nuclei``; with an s where nothing else is said."""
+    return f"{count} {one if count == 1 else several or one + 's'}"

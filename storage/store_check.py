@@ -20,6 +20,7 @@ from storage.query.owners import database_id, owner_of
 from storage.query.snapshots import snapshot
 from storage.schema.rows import AcquisitionRow, acquisition_row
 from storage.schema.tables import acquisitions, timepoints
+from storage.spans import counted
 
 WHOLE, IN_WORK, FOREIGN = "whole", "in work", "foreign"
 FINE = frozenset({WHOLE, IN_WORK, FOREIGN})
@@ -117,7 +118,7 @@ def _of_acquisition(place: Place, known: _Known) -> StoreVerdict:
     by = "" if whose is not None else ", of an earlier version, which did not sign it"
     if known.waiting:
         return StoreVerdict(IN_WORK, place, name, f"{visible} time points of {visible + known.waiting}{by}")
-    return StoreVerdict(WHOLE, place, name, f"{visible} time points{by}")
+    return StoreVerdict(WHOLE, place, name, f"{counted(visible, 'time point')}{by}")
 
 
 def _owned(owner: Owner | None) -> str:

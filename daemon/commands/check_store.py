@@ -33,6 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from daemon.output import complain, write_table
     from storage import naming
+    from storage.spans import counted
     from storage.store_check import check_stores
 
     folders = [folder.absolute() for folder in options.existing(arguments.folders)]
@@ -41,5 +42,5 @@ def execute(arguments: argparse.Namespace) -> int:
     write_table(pd.DataFrame(rows, columns=["state", "acquisition", "place", "what"]), arguments.format)
     amiss = [one for one in found if not one.is_fine]
     if amiss:
-        complain(f"{len(amiss)} of {len(found)} stores need a look.")
+        complain(f"Of {counted(len(found), 'store')} {len(amiss)} should be looked at.")
     return 1 if amiss else 0

@@ -26,11 +26,12 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.orders.record import recorded
     from daemon.output import say
     from daemon.upkeep.dismiss import dismiss
+    from storage.spans import counted
 
     subject = "all problems" if arguments.all else arguments.acquisition
     with recorded(arguments.database, "dismiss", subject) as ending:
         count = dismiss(arguments.database, None if arguments.all else arguments.acquisition)
-        told = f"problems of {count} acquisitions are told no more."
+        told = f"problems of {counted(count, 'acquisition')} are told no more."
         ending.say(told)
     say(told)
     return 0

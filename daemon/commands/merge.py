@@ -24,13 +24,14 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.upkeep.merge import merge
     from storage.connection.database_url import safe_url
     from storage.naming import is_url
+    from storage.spans import counted
 
     lacking = 0
     for database in arguments.databases:
         merged = merge(database, arguments.into, complain)
         named = safe_url(database) if is_url(database) else database
-        before = f", {merged.known} were there already" if merged.known else ""
+        before = f", {merged.known} there already" if merged.known else ""
         left = f", {merged.left} left out" if merged.left else ""
-        say(f"{named}: {merged.taken} acquisitions taken over{before}{left}.")
+        say(f"{named}: {counted(merged.taken, 'acquisition')} taken over{before}{left}.")
         lacking += merged.unsigned
     return 1 if lacking else 0

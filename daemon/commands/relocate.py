@@ -25,11 +25,12 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from daemon.upkeep.relocate import relocate
     from storage import naming
+    from storage.spans import counted
 
     old, new = naming.as_place(arguments.old), naming.as_place(arguments.new)
     moved = relocate(arguments.database, old, new)
     if not moved.stores and not moved.sources:
         complain(f"Nothing that the database knows lay in {old}: `nusetd acquisitions --format csv` shows the paths.")
         return 1
-    say(f"{new}: {moved.stores} stores, sources of {moved.sources} acquisitions.")
+    say(f"{new}: {counted(moved.stores, 'store')}, sources of {counted(moved.sources, 'acquisition')}.")
     return 0

@@ -25,6 +25,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from daemon.output import complain, say
     from storage import naming
     from storage.query.snapshots import resolved, snapshot
+    from storage.spans import counted
     from storage.verify import verify
 
     url = naming.database_url(arguments.database)
@@ -38,9 +39,9 @@ def execute(arguments: argparse.Namespace) -> int:
             label = "" if mismatch.label is None else f", label {mismatch.label}"
             named = None if mismatch.t is None else f"time point {row.source_t(mismatch.t)}{label}"
             say(f"{named or arguments.acquisition}: {mismatch.what}")
-    looked_at = f"{nuclei} nuclei in {times} time points"
+    looked_at = f"{counted(nuclei, 'nucleus', 'nuclei')} in {counted(times, 'time point')}"
     if faults:
-        complain(f"{faults} disagreements in {looked_at}.")
+        complain(f"{counted(faults, 'disagreement')} in {looked_at}.")
         return 1
     say(f"{looked_at}: rows, labels{'' if arguments.no_source else ' and source'} agree.")
     return 0

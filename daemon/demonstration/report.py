@@ -14,6 +14,7 @@ from daemon.demonstration.results import DemoResults
 from daemon.demonstration.score import BOUND, IOU, Score, match, score
 from daemon.output import say
 from nuset_engine.arrays import FloatsN
+from storage.spans import counted
 from tracking.synthetic.movie import Movie
 
 
@@ -51,7 +52,7 @@ def paint(movie: Movie, results: DemoResults, result: Score, path: Path) -> None
         track_of,
         movie.params.frame_interval_s,
         f"nusetd demo: {len(movie.frames)} synthetic stacks of {z} x {y} x {x} voxels",
-        f"{found}, {result.divisions_found} of {result.divisions} divisions",
+        f"{found}, {result.divisions_found} of {counted(result.divisions, 'division')}",
     )
     draw(scene, path)
 

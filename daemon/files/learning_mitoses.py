@@ -15,6 +15,7 @@ from nuset_engine.planes.colour import grey
 from nuset_engine.training.pairs import read_image, read_pairs
 from storage.export.corrected_examples import CorrectedExamples
 from storage.export.division_examples import division_examples
+from storage.spans import counted
 
 CONFIRMED, UNDOUBTED = "confirmed", "undoubted"
 DIVISIONS = (CONFIRMED, UNDOUBTED)
@@ -64,7 +65,7 @@ class EventComparison:
         """A sentence."""
         scores = f"F1 is {self.new.f1:.3f}, that of {present} {self.present.f1:.3f}"
         sections = self.new.true_count
-        where = f"on {sections} held-out section{'' if sections == 1 else 's'} of mitoses"
+        where = f"on {counted(sections, 'held-out section')} of mitoses"
         told = f"{scores}; {self.difference.words}"
         if self.new.f1 <= self.present.f1:
             return f"{new} is NOT better {where}: {told}. Go on with {present}, or confirm more divisions."

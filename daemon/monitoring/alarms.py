@@ -13,6 +13,7 @@ from daemon.monitoring.pace import Pace, spoken_s
 from daemon.monitoring.report import RootReport
 from daemon.processing.steps.troubles import Trouble
 from storage.query.health import Course, FinishedTimepoint, Problem
+from storage.spans import counted
 
 BEFORE = 5
 """Time points whose median a count is compared with."""
@@ -80,7 +81,8 @@ def end_alerts(limits: AlertsConfig, failure: str | None) -> Iterator[Alert]:
 
 def store_alerts(acquisition: str, timepoints: int, reason: str) -> Iterator[Alert]:
     """The OME-Zarr of an acquisition was lost."""
-    message = f"The OME-Zarr of {acquisition} is made anew, with {timepoints} time points that were in it: {reason}"
+    points = counted(timepoints, "time point")
+    message = f"The OME-Zarr of {acquisition} is made anew, with {points} that lay in it: {reason}"
     yield Alert("store_lost", acquisition, message, {"acquisition": acquisition, "timepoints": timepoints})
 
 
@@ -103,8 +105,9 @@ def _count(
         return
     usual = median(step.nuclei_count for step in before)
     if usual >= _LEAST_NUCLEI and now.nuclei_count < (1.0 - limits.count_drop) * usual:
+        nuclei = counted(now.nuclei_count, "nucleus", "nuclei")
         message = (
-            f"{acquisition} has {now.nuclei_count} nuclei at time point {now.t}, where the {len(before)} before had "
+            f"{acquisition} has {nuclei} at time point {now.t}, where the {len(before)} before had "
             f"{usual:g}: focus, stage or sample may be lost."
         )
         facts = {"acquisition": acquisition, "t": now.t, "nuclei": now.nuclei_count, "nuclei_before": usual}

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.clock import iso
 from storage.query.health import QueueState
+from storage.spans import counted
 
 LOOKED_BACK = 200
 """Latest finished time points that the lag is told of."""
@@ -168,7 +169,7 @@ def advice(work_s: float, arrival: float, workers: int, rates: Mapping[int, floa
         enough = [count for count, rate in rates.items() if work_s / workers * now / rate < arrival]
         if enough:
             count = min(enough)
-            return f"; {count} worker{'' if count == 1 else 's'} would keep up, as measured on this machine"
+            return f"; {counted(count, 'worker')} would keep up, as measured on this machine"
         return "; no number of workers that was measured on this machine would keep up"
     count = max(math.floor(work_s / arrival) + 1, workers + 1)
     return f"; {count} workers would, on a machine for so many (`nusetd selfcheck --workers 1,2,4` measures this one)"

@@ -15,6 +15,7 @@ from daemon.overrides.origins import SettingInUse
 from daemon.processing.workers.protocol import WorkerNow
 from storage.query.correcting import CorrectionProgress
 from storage.query.health import Doubt, Problem, health
+from storage.spans import counted
 
 _SHOWN_PROBLEMS = 5
 _SHOWN_DOUBTS = 5
@@ -141,14 +142,14 @@ def _pace(pace: Pace) -> Iterator[str]:
     paused = f" ({pace.paused} of them pause before another attempt)" if pace.paused else ""
     oldest = "" if pace.oldest_waiting_s is None else f"; the oldest for {spoken_s(pace.oldest_waiting_s)}"
     yield f"queue       {pace.waiting} waiting{paused}, {pace.running} running{oldest}"
-    yield f"done        {pace.done} time points, {pace.failed} failed"
+    yield f"done        {counted(pace.done, 'time point')}, {pace.failed} failed"
     if pace.lag_p50_s is not None and pace.lag_p95_s is not None:
         lag = f"p50 {spoken_s(pace.lag_p50_s)}, p95 {spoken_s(pace.lag_p95_s)}"
-        yield f"lag         {lag} (latest {pace.lag_count} time points, since {pace.lag_since})"
+        yield f"lag         {lag} (latest {counted(pace.lag_count, 'time point')}, since {pace.lag_since})"
     if pace.work_s is not None and pace.each_s is not None:
         most = 3600.0 / max(pace.each_s, 1e-3)
-        rate = f"{pace.done_last_hour} time points in the last hour"
-        beside = "" if pace.workers == 1 else f" beside {pace.workers - 1} other{'' if pace.workers == 2 else 's'}"
+        rate = f"{counted(pace.done_last_hour, 'time point')} in the last hour"
+        beside = "" if pace.workers == 1 else f" beside {counted(pace.workers - 1, 'other')}"
         yield f"throughput  {rate}; one takes {spoken_s(pace.work_s)}{beside}, so at most {most:.0f} an hour"
     yield f"keeps up    {pace.verdict}"
 
@@ -167,7 +168,7 @@ def _root(root: RootReport, runs: bool) -> str:
     state = "online" if root.online else "OFFLINE"
     if not runs:
         state = f"was {state}"
-    settling = f", {root.settling} files not whole yet" if root.settling else ""
+    settling = f", {counted(root.settling, 'file')} not whole yet" if root.settling else ""
     free = "" if root.free_bytes is None else f", {root.free_bytes / 1e9:.1f} GB free"
     if root.free_hours is not None:
         free += f", enough for {spoken_s(3600 * root.free_hours)} at the present rate"
@@ -190,7 +191,7 @@ def _problem(problem: Problem) -> str:
 
 
 def _doubt(doubt: Doubt) -> str:
-    others = f" (and {doubt.others} more acquisitions alike)" if doubt.others else ""
+    others = f" (and {counted(doubt.others, 'more acquisition')} alike)" if doubt.others else ""
     return f"{doubt.acquisition}: {doubt.reason}{others}"
 
 

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from daemon.plots.style import BLUE, GREEN, INK, ORANGE, PLATE, QUIET, finish, legend_above, measured, runs, say_nothing
+from daemon.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PLATE,
+    QUIET,
+    counted,
+    finish,
+    legend_above,
+    measured,
+    runs,
+    say_nothing,
+)
 from daemon.plots.subject import Stack, Subject
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, ValuesN
 from tracking.measures import diffusion, mean_squared_displacement
@@ -27,7 +40,9 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
     counts = np.zeros(len(times), np.int64)
     counts[np.searchsorted(times, here)] = found
     if len(times) < 2:
-        say_nothing(axes, "Nuclei over time", f"{counts.sum()} nuclei at the only time point")
+        say_nothing(
+            axes, "Nuclei over time", f"{counted(int(counts.sum()), 'nucleus', 'nuclei')} at the only time point"
+        )
         return
     half, cells, born = scale.length(np.array([subject.step]))[0] / 2, subject.cells, subject.births
     for number, run in enumerate(runs(times, subject.step)):
@@ -41,7 +56,7 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
         at = scale(born["first_t"].to_numpy(np.float64))
         top = max(int(counts.max(initial=0)), 1)
         axes.vlines(at, 0, 0.05 * top, color=ORANGE, linewidth=1.4)
-    words = f"{len(born)} division{'' if len(born) == 1 else 's'}"
+    words = f"{counted(len(born), 'division')}"
     axes.text(0.02, 0.07, words, transform=axes.transAxes, color=ORANGE, fontsize=9)
     axes.set_ylim(0, None)
     legend_above(axes, 2)

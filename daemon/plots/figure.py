@@ -9,7 +9,7 @@ import numpy as np
 
 from daemon.plots import charts, images, lineage, slices
 from daemon.plots.canvas import add_caption, new_figure
-from daemon.plots.style import INK, QUIET, plain_name
+from daemon.plots.style import INK, QUIET, counted, plain_name
 from daemon.plots.subject import Stack, Subject, load, stack
 
 if TYPE_CHECKING:
@@ -134,7 +134,11 @@ def _summary(subject: Subject, moment: Stack) -> Figure:
     first, last = subject.span
     count, named = len(subject.times), (last - first) // subject.step + 1
     of = f" of {named} from {first + subject.first_number} to {last + subject.first_number}" if count < named else ""
-    _head(figure, subject, f"{subject.in_words}, {len(subject.tracks)} tracks, {count} time points{of}")
+    _head(
+        figure,
+        subject,
+        f"{subject.in_words}, {counted(len(subject.tracks), 'track')}, {counted(count, 'time point')}{of}",
+    )
     return figure
 
 

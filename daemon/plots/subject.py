@@ -119,7 +119,7 @@ class Subject:
             return counted(len(self.nuclei), "nucleus", "nuclei")
         cells, divisions = int(self.cells[-1]) if len(self.times) else 0, len(self.births)
         counts = ((cells, "cell"), (divisions, "division"), (len(self.nuclei), "detection"))
-        cells_at_end, *others = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+        cells_at_end, *others = (counted(count, word) for count, word in counts)
         return ", ".join((f"{cells_at_end} at the end", *others))
 
 

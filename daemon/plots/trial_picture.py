@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.plots.canvas import save
-from daemon.plots.style import INK, QUIET, plain_name
+from daemon.plots.style import INK, QUIET, counted, plain_name
 from nuset_engine.arrays import LabelsYX, PictureYX3, PlaneYX
 from nuset_engine.evaluation.worst_images import PREDICTION_COLOUR, TRUTH_COLOUR, outlines
 
@@ -82,4 +82,4 @@ def _caption(trial: Trial, unit: str) -> str:
             if number
         ]
         change = f"\n{', '.join(parts)}"
-    return f"{trial.name}\n{count} nuclei{size}{change}"
+    return f"{trial.name}\n{counted(count, 'nucleus', 'nuclei')}{size}{change}"

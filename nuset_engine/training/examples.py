@@ -44,7 +44,7 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
     train, validate, _ = split(list(pairs), config.held_out, config.validation)
     if not train:
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
-    note(f"{len(train)} images to train on, {len(validate)} to validate on")
+    note(f"{len(train)} image{'s' * (len(train) != 1)} to train on, {len(validate)} to validate on")
     used = {name: pairs[name] for name in (*train, *validate)}
     found = _of_events(config, used, note) if config.mode == "events" else _of_nuclei(config, used)
     return [found[name] for name in train], [found[name] for name in validate]

@@ -129,9 +129,12 @@ def _refuse_none(source: _Source, undoubted: bool) -> None:
     if not doubtful:
         raise WrongRequestError(f"No nucleus of {name} divides, so there is no mitosis to learn from.")
     which = "confirmed or drawn, or undoubted," if undoubted else "confirmed or drawn"
+    none, some = f"None of the {doubtful} divisions of {name} was {which}", "some"
+    if doubtful == 1:
+        none, some = f"The one division of {name} was not {which}", "it"
     others = "" if undoubted else ", or give --divisions undoubted"
     raise WrongRequestError(
-        f"None of the {doubtful} divisions of {name} was {which} from one time point to the next: confirm some, with "
+        f"{none} from one time point to the next: confirm {some}, with "
         f"`nusetd correct {name} divide` or `nusetd doubts {name}`{others}."
     )
 

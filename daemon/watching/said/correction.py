@@ -17,6 +17,7 @@ from daemon.watching.said.source_facts import SourceFacts
 from daemon.watching.taken import sources
 from storage.errors import DatabaseUnavailableError, StorageError
 from storage.given_facts import GivenFacts
+from storage.spans import counted
 
 if TYPE_CHECKING:
     from daemon.processing.queue_loop import QueueLoop
@@ -163,5 +164,5 @@ def _answer(path: Path, found: tuple[Found, ...], replaced: bool) -> str:
 
 def _read_as(image: Description) -> str:
     counts = ((image.size_t, "time point"), (image.size_c, "channel"), (image.size_z, "slice"))
-    sizes = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+    sizes = ", ".join(counted(count, what) for count, what in counts)
     return f"{sizes} of {image.size_y} x {image.size_x} pixels"

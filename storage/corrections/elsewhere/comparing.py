@@ -24,6 +24,7 @@ from storage.query.question import Question
 from storage.query.statements import Selection
 from storage.schema.rows import AcquisitionRow
 from storage.schema.tables import nuclei
+from storage.spans import counted
 from tracking.corrections.lineage_differences import NodeLink, lineage_differences
 from tracking.corrections.rules import LinkRule, NodeKey
 
@@ -94,10 +95,11 @@ def nucleus_differences(
         if plan.edits:
             found.changed.add(t)
         if plan.failed:
-            found.notes.append(f"At time point {row.source_t(t)} {len(plan.failed)} nuclei cannot be made as they are.")
+            wanting = counted(len(plan.failed), "nucleus", "nuclei")
+            found.notes.append(f"At time point {row.source_t(t)} {wanting} cannot be made as wanted.")
     absent = sorted(there - set(movie.times))
     if absent:
-        found.notes.append(f"{len(absent)} time points of {row.name} are not in it, and stay as they are.")
+        found.notes.append(f"Of {row.name} {counted(len(absent), 'time point')} not in it: what is there stays.")
     found.notes += _lacking(row, found.orders, stored)
     return found
 

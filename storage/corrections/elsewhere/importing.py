@@ -26,6 +26,7 @@ from storage.errors import WrongRequestError
 from storage.omezarr.image_store import ImageStore
 from storage.query.snapshots import resolved, snapshot
 from storage.schema.rows import AcquisitionRow
+from storage.spans import counted
 
 ROUNDS = 6
 """How often links are compared: what is said of one may let its neighbours be joined otherwise."""
@@ -198,4 +199,6 @@ class _Importing:
                 self.report.notes.append("More links may differ when these are in force: import again then.")
                 return
         if rules:
-            self.report.notes.append(f"{len(rules)} links stay as they are: what was said of them does not hold.")
+            self.report.notes.append(
+                f"{counted(len(rules), 'link')} left as before: what was said of links there does not hold."
+            )

@@ -11,6 +11,7 @@ from typing import Any
 from daemon.jobs.job import Job
 from daemon.jobs.job_folders import RESULTS
 from daemon.jobs.prediction import REPORT
+from storage.spans import counted
 
 MOST_POINTS = 600
 _PROGRESS = "progress.jsonl"  # as the commands call it
@@ -101,8 +102,9 @@ class JobProgress:
         failed = sum(one["state"] == "failed" for one in self.images.values())
         total = max(job.order.get("count") or 0, len(done) + failed)
         nuclei = sum(one["nuclei"] for one in done)
-        return f"{len(done)} of {total or '?'} images, {nuclei} {'nucleus' if nuclei == 1 else 'nuclei'}" + (
-            f", {failed} failed" if failed else ""
+        return (
+            f"{len(done)} of {counted(total, 'image') if total else '? images'}, {counted(nuclei, 'nucleus', 'nuclei')}"
+            + (f", {failed} failed" if failed else "")
         )
 
 

@@ -118,7 +118,7 @@ def test_an_uploaded_image_comes_back_with_outlines_labels_and_a_table(page: Liv
     answer = page.order("predict", job=job, weights="fluorescence", settings={"segmentation.min_score": 0.5})
     assert answer.code == 200, answer.body
     found = ended(page, job)
-    assert (found["state"], found["summary"]) == ("done", "1 of 1 images, 2 nuclei"), found["why"]
+    assert (found["state"], found["summary"]) == ("done", "1 of 1 image, 2 nuclei"), found["why"]
     assert "--set=segmentation.min_score=0.5" in JobFolders(results / "jobs").job(job).steps[0].arguments
     [image] = found["progress"]["images"]
     assert image["name"] == 'evil";.tif', "its last part, whatever separates parts where it comes from"

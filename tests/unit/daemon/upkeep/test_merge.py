@@ -104,7 +104,7 @@ def test_all_of_two_databases_is_seen_in_one(apart: Path, capsys: pytest.Capture
     before = [seen(apart / name, rows(apart / name)[0]) for name in ("a", "b")]
     assert merge(apart, "a", "b") == 0
     said = capsys.readouterr()
-    assert said.out.splitlines() == [f"{apart / name}: 1 acquisitions taken over." for name in ("a", "b")]
+    assert said.out.splitlines() == [f"{apart / name}: 1 acquisition taken over." for name in ("a", "b")]
     assert said.err == "embryo is called embryo-2 now: that name was taken.\n"
     first, second = rows(apart / "all.sqlite")
     assert (first.name, second.name) == ("embryo", "embryo-2")
@@ -140,7 +140,7 @@ def test_again_takes_nothing_twice_and_goes_on_after_a_kill(
     [row] = rows(apart / "all.sqlite")
     for _ in range(2):
         assert merge(apart, "a") == 0
-        assert "0 acquisitions taken over, 1 were there already" in capsys.readouterr().out
+        assert "0 acquisitions taken over, 1 there already" in capsys.readouterr().out
         with Catalog.open(apart / "all.sqlite") as catalog:
             assert ImageStore.open(str(row.zarr_path), catalog.stores.owner(row), made=False)
     assert len(rows(apart / "all.sqlite")) == 1

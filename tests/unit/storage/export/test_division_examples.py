@@ -204,7 +204,5 @@ def test_a_division_that_nobody_confirmed_is_named(movie: CorrectedMovie, tmp_pa
     storage.open(movie.output)["embryo"].correct.divide(3, 3, (3, 4))
     with closing(sqlite3.connect(movie.output / "nusetd.sqlite")) as connection, connection:
         connection.execute("UPDATE corrections SET kind = 'link'")
-    with pytest.raises(
-        WrongRequestError, match=r"None of the 1 divisions of embryo was confirmed or drawn .*undoubted"
-    ):
+    with pytest.raises(WrongRequestError, match=r"The one division of embryo was not confirmed or drawn .*undoubted"):
         division_examples(movie.output, ["embryo"], tmp_path / "examples")
