@@ -7,8 +7,7 @@ from daemon.installation.kept_weights import located
 from daemon.output import complain
 from nuset_engine.errors import EngineError
 from nuset_engine.runtime.choice import weights_named
-
-NUCLEI, EVENTS = "nuclei", "events"  # as `nuset_engine.training.words.MODES` has them
+from nuset_engine.training.words import EVENTS, NUCLEI
 
 
 def say_if_for_events(engine: EngineConfig) -> None:

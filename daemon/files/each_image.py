@@ -15,10 +15,11 @@ from daemon.files.sharing.outcomes import outcomes
 from daemon.files.sharing.signals import ended_by_signal
 from daemon.files.sharing.work import Share, Work
 from daemon.output import complain, say_or_go_on
+from nuset_engine.training.words import LABELS
 from storage import readers
 from storage.files.whole_file import remove_unfinished
 
-LABELS_SUFFIX = ".labels.tif"
+LABELS_SUFFIX = f"{LABELS}.tif"
 _NOT_WRITTEN = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, or choose another --output"),
     errno.EROFS: "choose another --output",

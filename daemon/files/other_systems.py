@@ -9,7 +9,8 @@ from daemon.errors import DaemonError, UsageError
 from nuset_engine.arrays import Labels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.scores import check_instances
-from nuset_engine.training.pairs import IMAGE_SUFFIXES, LABELS, read_image
+from nuset_engine.training.pairs import IMAGE_SUFFIXES, read_image
+from nuset_engine.training.words import LABELS
 
 ENGINE = "nusetd"
 """The engine's own row."""

@@ -174,4 +174,4 @@ class TrainingConfig:
             values["start_from"] = Path(self.start_from).stem
         if self.images is None or self.labels is None:
             return values
-        return {**values, "images": self.images.absolute().parent.name, "labels": self.labels.name}
+        return {**values, "images": self.images.absolute().name, "labels": self.labels.absolute().name}

@@ -17,7 +17,7 @@ from nuset_engine.training.augment import AUGMENTATIONS, AugmentParams
 from nuset_engine.training.config import TrainingConfig
 from nuset_engine.training.dataset import CropSampler, Example, by_checksum, make_example, synthetic_examples
 from nuset_engine.training.event_images import event_examples, make_event_example
-from nuset_engine.training.pairs import check_labels, read_image, read_pairs
+from nuset_engine.training.pairs import check_labels, read_image, read_pairs, why_no_labels
 from nuset_engine.training.score_fit import Judged
 
 Pairs = Mapping[str, tuple[Path, Path]]
@@ -46,19 +46,28 @@ def load_examples(config: TrainingConfig, note: Callable[[str], None]) -> tuple[
         raise EngineError(f"No image of {config.images} is left to train on; hold fewer out or add images.")
     note(f"{len(train)} image{'s' * (len(train) != 1)} to train on, {len(validate)} to validate on")
     used = {name: pairs[name] for name in (*train, *validate)}
-    found = _of_events(config, used, note) if config.mode == "events" else _of_nuclei(config, used)
+    found = _of_events(config, used, note) if config.mode == "events" else _of_nuclei(config, used, note)
     return [found[name] for name in train], [found[name] for name in validate]
 
 
-def _of_nuclei(config: TrainingConfig, pairs: Pairs) -> dict[str, Example]:
-    """Images of nuclei; how large these appear, their labels say or the weights to start from."""
+def _of_nuclei(config: TrainingConfig, pairs: Pairs, note: Callable[[str], None]) -> dict[str, Example]:
+    """Images of nuclei; how large these appear, their labels say or the weights to start from.
+
+    A mask among labels is learned from, since where nuclei are it does say, but not in silence.
+    """
     assert config.labels is not None
     check_labels(config.labels, (read_image(labels) for _, labels in pairs.values()))
     measure = _measure(str(config.start_from)) if config.sizes == "measured" else None
-    return {
-        name: make_example(name, grey(read_image(image)), read_image(labels), measure, _seen(config, labels))
-        for name, (image, labels) in pairs.items()
-    }
+    found, masks = dict[str, Example](), list[str]()
+    for name, (image, path) in pairs.items():
+        labels = read_image(path)
+        found[name] = make_example(name, grey(read_image(image)), labels, measure, _seen(config, path))
+        masks += [path.name] if why_no_labels(labels) else []
+    if masks:
+        them = f"{', '.join(masks[:3])}{' and others' * (len(masks) > 3)} in {config.labels}"
+        share = f"{len(masks)} of {len(pairs)}"
+        note(f"{them}: all objects have one number, as in a mask, so they are learned as one nucleus ({share})")
+    return found
 
 
 def _seen(config: TrainingConfig, labels: Path) -> MaskYX | None:

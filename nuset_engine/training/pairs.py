@@ -11,10 +11,9 @@ from nuset_engine.arrays import LabelsYX, Pixels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.scores import check_instances
 from nuset_engine.planes.drawn import drawn
+from nuset_engine.training.words import LABELS
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
-LABELS = ".labels"
-"""What `nusetd segment` puts behind the name of an image whose labels it writes."""
 
 
 def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
@@ -103,10 +102,17 @@ def _faults(labels: Iterable[LabelsYX]) -> Iterator[str]:
     for plane in labels:
         if not plane.any():
             continue
-        try:
-            check_instances(plane)
-        except EngineError as error:
-            yield str(error)
+        if fault := why_no_labels(plane):
+            yield fault
             continue
         is_one = drawn(plane) is not None or len(np.unique(plane)) <= 2
         yield "" if is_one else "its values fill no regions, so they are images; give the folder of the labels."
+
+
+def why_no_labels(plane: LabelsYX) -> str:
+    """Why a plane (Y, X) holds no number for each nucleus; nothing where it does."""
+    try:
+        check_instances(plane)
+    except EngineError as error:
+        return str(error)
+    return ""

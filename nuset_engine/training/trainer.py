@@ -92,6 +92,8 @@ class Run:
     def _asked(self) -> dict[str, Any]:
         """All that decides what is learned but for the number of steps: a run may be made longer."""
         asked = {name: value for name, value in self.config.recipe().items() if name != "steps"}
+        if (images := self.config.images) is not None:  # many folders of images have one name
+            asked["images"] = "/".join(images.absolute().parts[-2:])
         return {**asked, MODEL: self.model.name}  # said or not
 
     def _check_same(self, before: dict[str, Any]) -> None:

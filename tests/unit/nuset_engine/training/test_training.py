@@ -284,9 +284,12 @@ def test_holding_out_everything_is_refused(folder: Path, tmp_path: Path) -> None
 
 def test_the_recipe_names_the_images_without_anybodys_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = config(folder, Path("mine.npz")).recipe()
-    assert (given["images"], given["labels"]) == (folder.name, "labels")
+    assert (given["images"], given["labels"]) == ("images", "labels")
     monkeypatch.chdir(folder)
-    assert config(Path(), Path("mine.npz")).recipe()["images"] == folder.name
+    assert config(Path(), Path("mine.npz")).recipe()["images"] == "images"
+    monkeypatch.chdir(folder / "images")
+    bare = TrainingConfig(Path(), Path("../labels"), Path("mine.npz")).recipe()
+    assert (bare["images"], bare["labels"]) == ("images", "labels")
     assert str(folder.parent) not in str(given)
 
 

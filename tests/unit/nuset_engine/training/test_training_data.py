@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from skimage.io import imsave
 
 from nuset_engine.errors import EngineError
@@ -274,6 +275,22 @@ def test_labels_may_be_called_as_segment_calls_them(tmp_path: Path) -> None:
     (labels / "b.tif").touch()
     with pytest.raises(EngineError, match=r"b\.png and b\.tif in .* have one name"):
         read_pairs(images, labels)
+
+
+def test_a_mask_among_labels_is_told_of(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("images", "labels")]
+    for folder in folders:
+        folder.mkdir()
+    for seed, name in enumerate(("a", "b", "c")):
+        image, labels = synthetic_image(np.random.default_rng(seed), SyntheticParams(size_px=128))
+        shown = 255 * (labels > 0).astype(np.uint8) if name == "b" else labels
+        for folder, plane in zip(folders, (image.astype(np.float32), shown), strict=True):
+            tifffile.imwrite(folder / f"{name}.tif", plane)
+    told: list[str] = []
+    load_examples(TrainingConfig(*folders, tmp_path / "mine.npz"), told.append)
+    (mask,) = (line for line in told if "mask" in line)
+    assert mask.startswith("b.tif in ")
+    assert mask.endswith("(1 of 3)")
 
 
 def test_masks_and_images_are_not_learned_as_labels() -> None:
