@@ -42,5 +42,5 @@ def execute(arguments: argparse.Namespace) -> int:
     write_table(pd.DataFrame(rows, columns=["state", "acquisition", "place", "what"]), arguments.format)
     amiss = [one for one in found if not one.is_fine]
     if amiss:
-        complain(f"Of {counted(len(found), 'store')} {len(amiss)} should be looked at.")
+        complain(f"{len(amiss)} of {counted(len(found), 'store')} to be looked at.")
     return 1 if amiss else 0

@@ -174,8 +174,6 @@ def register(
         _forget_results(connection, number, now)
     else:
         values |= further.values(row, values, acquisition)
-        if row["state"] == AcquisitionState.COMPLETE.value:
-            values["error"] = None  # of a look that failed meanwhile, or of a command that was refused
         further.retime(connection, row, values["frame_interval_s"], values["step"])
         if row["nuclear_channel"] is None and values["params"] != row["params"]:
             queue_again(connection, number, now)

@@ -99,7 +99,7 @@ def nucleus_differences(
             found.notes.append(f"At time point {row.source_t(t)} {wanting} cannot be made as wanted.")
     absent = sorted(there - set(movie.times))
     if absent:
-        found.notes.append(f"Of {row.name} {counted(len(absent), 'time point')} not in it: what is there stays.")
+        found.notes.append(f"{counted(len(absent), 'time point')} of {row.name} not in it: left as before.")
     found.notes += _lacking(row, found.orders, stored)
     return found
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from storage.description import Description
 from storage.query.sentences import first_of_kinds
+from storage.schema.states import AcquisitionState
 from storage.schema.tables import timepoints, tracks
 
 _MOST_DOUBTS = 20  # sentences of one acquisition that are kept
@@ -20,8 +21,10 @@ def values(row: RowMapping, found: Mapping[str, Any], acquisition: Description) 
     Files of a series are found one after the other: what only some of them say counts for all.
     """
     start, before = acquisition.first_number, row["first_number"]
-    kept = {"size_t": max(found["size_t"], row["size_t"] or 0)}
+    kept: dict[str, Any] = {"size_t": max(found["size_t"], row["size_t"] or 0)}
     kept["first_number"] = before if start is None else start - acquisition.shift_from(before)
+    if row["state"] == AcquisitionState.COMPLETE.value:
+        kept["error"] = None  # of a look that failed meanwhile, or of a command that was refused
     if before is None:
         return kept
     kept["doubts"] = first_of_kinds([*(row["doubts"] or ()), *(found["doubts"] or ())])[:_MOST_DOUBTS] or None

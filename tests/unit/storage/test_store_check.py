@@ -63,7 +63,7 @@ def test_what_is_missing_damaged_or_taken_is_told(output: Path, capsys: pytest.C
     assert verdict.state == "missing"
     assert "was last seen at 20" in verdict.what
     assert main(["check-store", "--database", str(output)]) == 1
-    assert "1 of 1 stores need a look" in capsys.readouterr().err
+    assert "1 of 1 store to be looked at" in capsys.readouterr().err
 
 
 def test_a_time_point_that_is_not_visible_is_damage(output: Path) -> None:

@@ -107,7 +107,7 @@ def test_dismiss_is_a_command(output: Path, capsys: pytest.CaptureFixture[str]) 
         catalog.set_aside_source("/in/broken.tif", "broken", "It is cut.")
         assert main(["dismiss", "broken", "--database", str(output)]) == 0  # also while the service runs
         assert catalog.queue_state().problems == ()
-    assert "of 1 acquisitions" in capsys.readouterr().out
+    assert "of 1 acquisition are" in capsys.readouterr().out
 
 
 # Retention

@@ -143,7 +143,7 @@ def test_what_was_edited_elsewhere_is_taken_over_as_far_as_time_points_are_done(
     corrector = Corrector(str(grown.movie.output), grown.row.id, author="me")
     report = corrector.import_(path)
     assert (report.found["delete"], report.states) == (1, {APPLIED: len(report.said)})
-    assert report.notes[-1] == "2 time points of embryo are not in it, and stay as they are."
+    assert report.notes[-1] == "2 time points of embryo not in it: left as before."
     assert {t for one in report.said for t in one.times} <= {0, 1, 2}
     told(grown)
     assert len(grown.seen()["nuclei"]) == len(before["nuclei"]) - 1
