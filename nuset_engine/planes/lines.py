@@ -74,12 +74,27 @@ STRAIGHT = Stripes()
 
 def striped(planes: Sequence[PlaneYX]) -> Stripes:
     """Look for lines along both axes of planes (Y, X)."""
-    axes = (ROWS, COLUMNS)
-    found = {axis: [_are_lines(_along(planes[z], axis)) for z in range(len(planes))] for axis in axes}
+    axes, found = (ROWS, COLUMNS), [_lines_of(planes[z]) for z in range(len(planes))]
     return Stripes(
-        tuple(axis for axis in axes if 2 * sum(of_bright for of_bright, _ in found[axis]) > len(planes)),
-        tuple(axis for axis in axes if 2 * sum(of_dark for _, of_dark in found[axis]) > len(planes)),
+        tuple(axis for axis in axes if 2 * sum(one[axis][0] for one in found) > len(planes)),
+        tuple(axis for axis in axes if 2 * sum(one[axis][1] for one in found) > len(planes)),
     )
+
+
+def _lines_of(plane: PlaneYX) -> list[tuple[bool, bool]]:
+    """Whether a plane (Y, X) has lines along both axes, for bright and for dark nuclei.
+
+    Where it seems to have both, each is looked for without the others: among lines of one direction, whose background
+    is unsteady, nuclei in rank and file look like lines of the other one.
+    """
+    found = [_are_lines(_along(plane, axis)) for axis in (ROWS, COLUMNS)]
+    if not all(any(along) for along in found):
+        return found
+    alone = [
+        _are_lines(_along(Straightened(plane, (other,))[:, :], axis))
+        for axis, other in ((ROWS, COLUMNS), (COLUMNS, ROWS))
+    ]
+    return [(one[0] and two[0], one[1] and two[1]) for one, two in zip(found, alone, strict=True)]
 
 
 def _along(plane: PlaneYX, axis: int) -> PlaneYX:

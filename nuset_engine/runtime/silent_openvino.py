@@ -32,4 +32,8 @@ def import_silently(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise EngineError(f"The package {name} cannot be imported ({error}): pip install {name}.") from error
+        package, _, _ = name.partition(".")
+        otherwise = ", or set runtime = 'tensorflow'" if package == "openvino" else ""
+        raise EngineError(
+            f"The package {name} cannot be imported ({error}): pip install {package}{otherwise}."
+        ) from error

@@ -150,7 +150,8 @@ class DaskWorkers:
         if any(worker.state != "refused" for worker in self._members.values()):
             return None
         if self._refusals:
-            return f"no worker of the Dask cluster {address} can be used: {next(iter(self._refusals.values()))}"
+            reason = next(iter(self._refusals.values())).rstrip(".")
+            return f"no worker of the Dask cluster {address} can be used: {reason}"
         start = f"start one with `nusetd worker --scheduler {address}` of nusetd {nusetd_version()}"
         fled = "" if self._fled is None else f" ({self._fled} left when it was spoken to, as one without nusetd does)"
         return f"the Dask cluster {address} has no workers{fled}: {start}"

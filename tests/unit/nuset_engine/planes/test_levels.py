@@ -27,7 +27,7 @@ def stack(
 
 def raised(planes: list[np.ndarray], by: float) -> list[np.ndarray]:
     """The offset grows from slice to slice."""
-    return [plane + np.uint16(by * z) for z, plane in enumerate(planes)]
+    return [plane + plane.dtype.type(by * z) for z, plane in enumerate(planes)]
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -91,3 +91,12 @@ def test_lines_and_levels_go_off_together() -> None:
     assert both.std() < 0.6 * plane.std()
     assert np.ptp(only - both) < 1e-3
     assert abs(np.median(both) - 10) < 5
+
+
+def test_how_far_levels_differ_and_which_slices_count() -> None:
+    planes = stack()
+    assert common_level(raised(planes, 45), False) is not None  # more than half of the contrast
+    rng = np.random.default_rng(2)
+    assert common_level([*planes, rng.normal(20, 5, SHAPE)], False) is None, "a lost slice, with its noise"
+    dim = [(plane - 1000.0) * share + 1000 for plane, share in zip(planes, (1, 0.3, 0.3, 0.3, 0.3), strict=True)]
+    assert common_level(raised(dim, 400), False) is not None

@@ -207,3 +207,14 @@ def test_the_network_is_shown_planes_without_lines() -> None:
     assert exposure.lines == (ROWS,)
     assert left_of_lines(ScaledPlane(plane, 1.0, 0.0, exposure).whole(), ROWS) < 0.045
     assert PLAIN.straight(plane) is plane
+
+
+@pytest.mark.parametrize("seed", [10, 11])
+def test_nuclei_in_rank_and_file_among_columns_are_no_rows(seed: int) -> None:
+    """Columns make the background of a row unsteady, so that it may seem to go along with the nuclei."""
+    row, column = (np.abs((np.arange(420) - 20 + 18) % 36 - 18) for _ in range(2))
+    edge = 10 * (np.hypot(row[:, None], column) / 7 - 1)
+    grain = np.random.default_rng(seed + 50).normal(0, 20, edge.shape)
+    plane = 300 + 1500 / (1 + np.exp(edge)) + grain + np.random.default_rng(seed).normal(0, 400, 420)
+    assert striped([plane]).of_bright == (COLUMNS,)
+    assert striped([plane.T]).of_bright == (ROWS,)

@@ -66,6 +66,17 @@ def test_few_nuclei_or_such_whose_area_changes_say_nothing_of_the_light() -> Non
         assert evenly_lit(nodes, rows, SLICES) is nodes
 
 
+def test_one_nucleus_is_not_the_light_nor_are_two_that_follow_each_other() -> None:
+    odd = profiles()
+    odd[2, 6] *= 200.0
+    behind = np.full((20, SLICES), np.nan)
+    for number, course in enumerate(behind):
+        begin = 2 * (number % 5)
+        course[begin : begin + 2] = 100 * LAMPS["odd slices four times"][begin : begin + 2]
+    for nodes, rows in (columns(odd), columns(behind)):
+        assert evenly_lit(nodes, rows, SLICES) is nodes
+
+
 def test_unknown_brightness_stays_unknown() -> None:
     nodes, rows = columns(profiles())
     unknown = Nodes(nodes.z, nodes.area, nodes.score, np.full(len(nodes.z), np.nan), nodes.centroid, nodes.offset)

@@ -63,6 +63,21 @@ def test_the_longest_names_that_there_are_can_be_written(tmp_path: Path) -> None
     assert os.listdir(tmp_path) == [target.name]
 
 
+@pytest.mark.parametrize("length", [200, 216, 218, 220, 222, 251])
+@pytest.mark.parametrize("ending", ["", ".tif"])
+def test_names_of_every_length_are_found_again_with_an_ending_or_without(
+    tmp_path: Path, length: int, ending: str
+) -> None:
+    target = tmp_path / ("a" * length + ".tif")
+    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    dead.wait()
+    left = tmp_path / part_of(target, ending).name.replace(str(os.getpid()), str(dead.pid), 1)
+    left.touch()
+    assert left.name.endswith(ending)
+    remove_unfinished([target])
+    assert os.listdir(tmp_path) == []
+
+
 def test_threads_that_write_the_same_file_write_each_its_own(tmp_path: Path) -> None:
     target, both = tmp_path / "a.csv", threading.Barrier(2, timeout=20)
 
