@@ -62,12 +62,15 @@ class TrackUpdate:
         Provisional ids that no longer exist.
     doubts : tuple of FrameDoubts
         Of the new nuclei, and of those earlier ones whose doubts have changed.
+    jump : (z, y, x) or None
+        How far the whole sample was moved at once since the time point before, in the unit of the nuclei.
     """
 
     frames: tuple[FrameTracks, ...]
     tracks: tuple[Track, ...]
     removed_tracks: tuple[int, ...]
     doubts: tuple[FrameDoubts, ...] = ()
+    jump: tuple[float, float, float] | None = None
 
 
 class Tracker:
@@ -122,10 +125,11 @@ class Tracker:
         frame = frame_of(nuclei if memory.step == 1 else replace(nuclei, t=nuclei.t // memory.step))
         before = [frame.track_id.copy() for frame in memory.frames]
         memory.frames.append(frame)
-        self._solve_window()
+        jump = self._solve_window()
         final = max(memory.final, len(memory.frames) - self.params.lag_frames)
         doubts = self._doubts(range(memory.final, final), newest=True)
-        return self._report(before, final, doubts, ended=False)
+        update = self._report(before, final, doubts, ended=False)
+        return update if jump is None else replace(update, jump=(float(jump[0]), float(jump[1]), float(jump[2])))
 
     def finish(self) -> TrackUpdate:
         """Declare everything final: no further time points are expected (if one comes all the same, it is taken)."""
@@ -165,22 +169,27 @@ class Tracker:
         """Give no new track an id below this one: a person's corrections used them."""
         self._memory.next_id = max(self._memory.next_id, first_free)
 
-    def _solve_window(self) -> None:
-        """Connect the newest frames anew, oldest first, with what is known by now about later ones."""
-        frames = self._memory.frames
+    def _solve_window(self) -> VectorZYX | None:
+        """Connect the newest frames anew, oldest first, with what is known by now about later ones.
+
+        Returns the jump of the whole sample into the newest one, if there was any.
+        """
+        frames, jump = self._memory.frames, None
         if len(frames) == 1:
             frames[0].length[:] = 2  # they may have been there long before: not what `fresh` means
         else:
-            self._connect(frames)
+            jump = self._connect(frames)
         self._memory.next_id = number(frames, self._memory.final, self._memory.next_id)
+        return jump
 
-    def _connect(self, frames: list[Frame]) -> None:
+    def _connect(self, frames: list[Frame]) -> VectorZYX | None:
         lookaheads = [Lookahead.of(frames, index) for index in range(len(frames))]
         sums = self._memory.sums
         revisits = min(REVISITS, self.params.lag_frames - self.params.memory_frames)
         everything = np.concatenate([frame.positions for frame in frames])
         dimensions = max(1, int((np.ptp(everything, axis=0) > 0).sum())) if len(everything) else 3
         interval = float(np.median(np.diff([frame.t for frame in frames])))
+        jump = None
         for index in range(max(1, self._memory.final), len(frames)):
             if index < len(frames) - 1 - revisits:
                 sums = sums.faded(frames[index].sums)
@@ -193,7 +202,8 @@ class Tracker:
             shift = _usual_shift(frames, index)
             step = solve_step(frames, index, self._memory.final, is_new, shift, lookaheads[index], model)
             connect(frames, index, step, model)
-            sums = sums.faded(frames[index].sums)
+            sums, jump = sums.faded(frames[index].sums), step.jump
+        return jump
 
     def _doubts(self, settled: range, newest: bool) -> tuple[FrameDoubts, ...]:
         """Doubt what becomes final with all that is known now, and the newest frame at first sight."""

@@ -21,8 +21,9 @@ from tracking.evidence.endings import beginning_cost, ending_cost
 from tracking.evidence.expectation import CostModel, Expectation
 from tracking.evidence.fragments import fragments_cost
 from tracking.evidence.frame import Frame
+from tracking.evidence.jumps import whole_shift
 from tracking.evidence.lookahead import Lookahead, regain_saving
-from tracking.evidence.motion import local_flow, whole_shift
+from tracking.evidence.motion import local_flow
 from tracking.evidence.neighbours import nearest, nearest_pairs
 from tracking.evidence.sources import Sources, open_ends
 from tracking.linking.candidates import CandidateLinks
@@ -112,10 +113,9 @@ def _spread(off: FloatsN, elapsed: float, model: CostModel) -> float:
     return float(np.exp(weight * np.log(max(seen, floor)) + (1 - weight) * np.log(max(prior, floor))))
 
 
-def first_guess(sources: Sources, frame: Frame, usual_shift: VectorZYX, model: CostModel) -> RowsN:
-    """Links of nuclei of the frame before by trackpy, after whole-sample motion was taken off."""
+def first_guess(sources: Sources, frame: Frame, shift: VectorZYX, model: CostModel) -> RowsN:
+    """Links of nuclei of the frame before by trackpy, after `shift`, the whole sample's motion, was taken off."""
     recent = np.flatnonzero(sources.back == 1)
-    shift = whole_shift(sources.place[recent], frame.positions, usual_shift, model.scale)
     keep = np.where(sources.young[recent], model.belief.young_persistence, model.belief.persistence)
     expected = sources.place[recent] + shift + keep[:, None] * sources.residual[recent]
     reach = model.params.search_range or model.scale
@@ -201,11 +201,12 @@ def _daughter_pairs(expected: Expectation, frame: Frame, model: CostModel) -> tu
 
 @dataclass(frozen=True)
 class LinkingStep:
-    """A frame's solution with what it was found among."""
+    """A frame's solution with what it was found among; `jump` is that of the whole sample where the frame is new."""
 
     sources: Sources
     expected: Expectation
     solution: Solution
+    jump: VectorZYX | None = None
 
 
 def solve_step(
@@ -232,9 +233,11 @@ def solve_step(
     """
     frame = frames[index]
     sources = open_ends(frames, index, model.params.memory_frames, model.scale)
-    ending = ending_cost(sources, model.belief)
+    ending, jump = ending_cost(sources, model.belief), None
     if guess_links:
-        guess = Solution(first_guess(sources, frame, usual_shift, model), {})
+        whole = whole_shift(sources.place[sources.back == 1], frame.positions, usual_shift, model.scale)
+        jump = whole.by if whole.is_jump else None
+        guess = Solution(first_guess(sources, frame, whole.by, model), {})
         expected = expect(sources, frame, Anchors.of(sources, frame, guess), model)
         pairs = possible_links(sources, frame, expected, lookahead, ending, model)
         triples = possible_divisions(sources, frame, expected, lookahead, ending, model)
@@ -249,7 +252,7 @@ def solve_step(
     pairs = sisters.added(possible_links(sources, frame, expected, lookahead, ending, model))
     triples = possible_divisions(sources, frame, expected, lookahead, ending, model)
     solution = joined(decide(pairs, triples), triples, frame.size)
-    return LinkingStep(sources, expected, sisters.divided(solution))
+    return LinkingStep(sources, expected, sisters.divided(solution), jump)
 
 
 def present_solution(sources: Sources, frame: Frame) -> Solution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
@@ -51,4 +52,13 @@ def in_a_sentence(found: Sequence[str], row: AcquisitionRow, t: int) -> str:
     return (
         f"{row.name}, time point {t}: the nuclei{taken} make little sense ({', '.join(found)}): look at them, and at "
         "channel and voxel size."
+    )
+
+
+def jump_in_a_sentence(jump: Sequence[float], unit: str, row: AcquisitionRow, t: int) -> str:
+    """That the whole sample was moved at once, which tracks allow for, and what to do."""
+    z, y, x = (f"{by:.1f}" for by in jump)
+    return (
+        f"{row.name}, time point {t}: the whole sample lies {math.hypot(*jump):.0f} {unit} from where it was (z {z}, y "
+        f"{y}, x {x}), and tracks are continued with that taken off: look whether the stage moved."
     )

@@ -234,10 +234,10 @@ class Committing:
         nuclei, seconds = len(found.nuclei.table), sum(found.timings.values()) + tracked.seconds
         logs.info("time point done", acquisition=job.acquisition.name, t=job.source_t, nuclei=nuclei, seconds=seconds)
         books.tell("done", job.acquisition, job.t, done=nuclei)
-        self._doubt(found)
+        self._doubt(found, tracked)
 
-    def _doubt(self, found: AnalysedTimepoint) -> None:
-        """Say what does not make sense of a result, which is kept all the same."""
+    def _doubt(self, found: AnalysedTimepoint, tracked: Tracked) -> None:
+        """Say what does not make sense of a result, which is kept all the same, and that the field jumped."""
         books, job = self._books, found.job
         counts = books.counts.setdefault(job.acquisition_id, deque(maxlen=plausible.COUNTS_KEPT))
         reasons = plausible.doubts(found.nuclei, job.acquisition, counts)
@@ -245,6 +245,10 @@ class Committing:
         if reasons:
             sentence = plausible.in_a_sentence(reasons, job.acquisition, job.t)
             logs.warning("result in doubt", acquisition=job.acquisition.name, t=job.t, reason=sentence)
+            books.tell("doubted", job.acquisition, job.t, reason=sentence)
+        if (jump := tracked.update.jump) is not None:
+            sentence = plausible.jump_in_a_sentence(jump, found.nuclei.unit, job.acquisition, job.source_t)
+            logs.warning("field jumped", acquisition=job.acquisition.name, t=job.source_t, reason=sentence)
             books.tell("doubted", job.acquisition, job.t, reason=sentence)
 
 

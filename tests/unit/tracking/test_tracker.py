@@ -66,6 +66,44 @@ def test_a_stage_jump_breaks_no_track(jump: tuple[float, float, float]) -> None:
     assert len(play(numbered(moved)).tracks) == 27
 
 
+def through_a_window(jump: float) -> dict[int, np.ndarray]:
+    """Two lattices beside each other, seen through a field that moves by a share of its side at time point 5."""
+    chance, places, movie = (
+        np.random.default_rng(4),
+        np.concatenate([grid(4), grid(4) + np.array([0.0, 0.0, 40.0])]),
+        {},
+    )
+    places = places + chance.normal(0, 2.0, places.shape)
+    for t in range(9):
+        places = places + chance.normal(0, 0.4, places.shape)
+        begin = -5.0 + 40.0 * jump * (t >= 5)
+        movie[t] = places[(places[:, 2] >= begin) & (places[:, 2] < begin + 40.0)] - [0.0, 0.0, begin]
+    return movie
+
+
+def test_a_jump_by_half_of_the_field_breaks_no_track_that_stays_in_sight_and_is_told() -> None:
+    movie = through_a_window(0.5)
+    tracker, record, jumps = Tracker(), Record(), {}
+    for t, places in movie.items():
+        tracker = Tracker.from_state(tracker.state())
+        update = tracker.advance(Nuclei.from_positions(t, places))
+        record.take(update)
+        if update.jump is not None:
+            jumps[t] = update.jump
+    record.take(tracker.finish())
+    assert list(jumps) == [5]
+    assert np.abs(np.array(jumps[5]) - [0.0, 0.0, -20.0]).max() < 1.0
+    before, after = set(record.ids[4].values()), set(record.ids[5].values())
+    assert len(before & after) == 32
+    assert all(track.parent_track_id is None for track in record.tracks.values())
+
+
+def test_a_field_that_stays_tells_of_no_jump() -> None:
+    tracker = Tracker()
+    updates = [tracker.advance(Nuclei.from_positions(t, places)) for t, places in through_a_window(0.0).items()]
+    assert [update.jump for update in (*updates, tracker.finish())] == [None] * 10
+
+
 def test_steady_drift_of_more_than_the_distance_between_nuclei() -> None:
     drifting = [place + np.array([0.0, 12.0, 0.0]) * t for t, place in enumerate(wandering())]
     assert len(play(numbered(drifting)).tracks) == 27

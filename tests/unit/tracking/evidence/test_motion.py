@@ -1,33 +1,17 @@
-"""Whole-sample shifts and local flow."""
+"""Distances of neighbours and local flow."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tests.unit.tracking.movies import grid
-from tracking.evidence.motion import local_flow, spacing, whole_shift
+from tracking.evidence.motion import local_flow, spacing
 
 
 def test_spacing_ignores_duplicates() -> None:
     points = np.array([[0.0, 0, 0], [0, 0, 0], [0, 0, 3], [0, 0, 6]])
     assert spacing(points) == 3.0
     assert spacing(points[:2]) is None
-
-
-def test_a_jump_is_found_exactly_without_noise() -> None:
-    jump = np.array([3.0, -41.0, 27.0])
-    assert np.allclose(whole_shift(grid(), grid() + jump, np.zeros(3), 10.0), jump)
-
-
-def test_the_usual_drift_is_preferred_where_it_fits() -> None:
-    drift = np.array([0.0, 9.0, 0.0])
-    assert np.allclose(whole_shift(grid(), grid() + drift, drift, 10.0), drift)
-
-
-def test_unrelated_frames_give_no_jump() -> None:
-    rng = np.random.default_rng(5)
-    one, two = rng.uniform(0, 60, (200, 3)), rng.uniform(0, 60, (200, 3))
-    assert np.allclose(whole_shift(one, two, np.zeros(3), 6.0), 0.0)
 
 
 def test_local_flow_follows_a_rotation_and_forgives_an_outlier() -> None:
