@@ -17,7 +17,7 @@ NEAREST = 8
 
 def tree_of(points: PlacesND) -> cKDTree:
     """Points (N, D) in the order in which they are searched."""
-    from scipy.spatial import cKDTree  # `KDTree` wraps it, which takes longer than the search among a few points
+    from scipy.spatial import cKDTree  # KDTree wraps it, which takes longer than the search among a few points
 
     return cKDTree(points)
 
