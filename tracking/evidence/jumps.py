@@ -48,8 +48,8 @@ def whole_shift(before: PointsZYX, after: PointsZYX, usual: VectorZYX, scale: fl
     """Shift of the whole sample between two frames: none, the usual drift, or a jump of the stage.
 
     A jump is looked for only where neither of the others lines the frames up. It is judged by the nuclei that both
-    frames can show, so that one by half of the field is found; where they are too few to prove it, it is believed only
-    if it lines up far more of all nuclei than the others do.
+    frames can show, so that one by half of the field is found. Where they are too few to prove it, or it may as well be
+    another one, as in a lattice, it is believed only if it lines up far more of all nuclei than the others do.
 
     Parameters
     ----------
@@ -69,20 +69,31 @@ def whole_shift(before: PointsZYX, after: PointsZYX, usual: VectorZYX, scale: fl
         return WholeShift(best)
     tried = _tried(before, after)
     fits = laid.fit(tried)
-    common = laid.common(tried)
-    # An anchor lies on a nucleus wherever it is brought, and proves nothing.
-    hits, others = fits * len(laid.sample) - 1.0, common - 1.0
-    many = common >= LEAST_COMMON
-    chance = float(np.clip((hits[many] / others[many]).mean() if many.any() else 1.0, *CHANCE))
-    evidence = _evidence(hits, others, chance)
-    winner = int(np.argmax(evidence))
-    without = _evidence(fit * len(laid.sample), laid.common(plain), chance).max()
-    if evidence[winner] > np.log(len(tried)) + SURE + max(0.0, float(without)):
-        return WholeShift(laid.refined(tried[winner]), is_jump=True)
+    proven = _proven(laid, tried, fits, plain, fit)
+    if proven is not None:
+        return WholeShift(laid.refined(proven), is_jump=True)
     winner = int(np.argmax(fits))
     if fits[winner] < max(1.5 * fit.max(), fit.max() + 0.2):
         return WholeShift(best)
     return WholeShift(laid.refined(tried[winner]))
+
+
+def _proven(laid: _Overlay, tried: PointsZYX, fits: FloatsN, plain: PointsZYX, plain_fits: FloatsN) -> VectorZYX | None:
+    """The jump among the tried ones that what both frames can show proves, against all others and against none."""
+    common, size = laid.common(tried), len(laid.sample)
+    # An anchor lies on a nucleus wherever it is brought, and proves nothing.
+    hits, others = fits * size - 1.0, common - 1.0
+    many = common >= LEAST_COMMON
+    chance = float(np.clip((hits[many] / others[many]).mean() if many.any() else 1.0, *CHANCE))
+    evidence = _evidence(hits, others, chance)
+    winner = int(np.argmax(evidence))
+    elsewhere = np.linalg.norm(tried - tried[winner], axis=1) > 2 * CLOSE * laid.scale
+    rivals = (
+        float(np.log(len(tried))),  # what the best of so many has by chance
+        evidence[elsewhere].max(initial=-np.inf),
+        np.log(len(tried)) + _evidence(plain_fits * size, laid.common(plain), chance).max(),
+    )
+    return tried[winner] if evidence[winner] > SURE + max(rivals) else None
 
 
 def _tried(before: PointsZYX, after: PointsZYX) -> PointsZYX:
