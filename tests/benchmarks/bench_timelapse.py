@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from given_weights import known_weights
 from scipy import ndimage
 
 from nuset_engine.measure import measure
@@ -293,7 +294,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORDS", help="rows whose name holds one of these")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of the movies")
-    parser.add_argument("--weights", default="fluorescence", help="name or file of the weights")
+    parser.add_argument("--weights", type=known_weights, default="fluorescence", help="name or file of the weights")
     arguments = parser.parse_args()
     segmenter = Segmenter(arguments.weights)
     print("| movies | found | others | links: right of true, found | divisions | tracks: found, true |")
