@@ -119,6 +119,7 @@ def test_a_dry_run_shows_its_result_wherever_it_is_run_from(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install, "program_path", lambda: Path("/home/me/venv/bin/nusetd"))
+    monkeypatch.setattr(install, "python_path", lambda: Path("/usr/bin/python3.11"))
     words = ["install-service", "--watch", "/data/in", "--output", "/data/out", "--group", "no-such-group"]
     assert cli.main([*words, "--dry-run"]) == 0
     told = capsys.readouterr().out
