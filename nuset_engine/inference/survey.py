@@ -18,6 +18,7 @@ from nuset_engine.inference.passes import run_network
 from nuset_engine.inference.predictor import Predictor
 from nuset_engine.params import SegmentationParams
 from nuset_engine.planes.exposure import PLAIN, Exposure, may_be_inverted, measure_exposure, places
+from nuset_engine.planes.faulty_lines import common_faults, mended
 from nuset_engine.planes.few_shapes import rounded_factor, rounded_shape
 from nuset_engine.planes.lazy import LazyPlanes
 from nuset_engine.planes.lines import Stripes, striped
@@ -67,7 +68,7 @@ class StackStatistics:
     intensity : IntensityStatistics
         Of the foreground, for the fine pass.
     exposure : Exposure
-        Polarity, believable range, uneven background, stripes, levels; `intensity` is of what it shows.
+        Polarity, believable range, background, stripes, levels, lost lines; `intensity` is of what it shows.
     softness : float
         How soft outlines look (`edge_softness`).
     stacked : bool
@@ -134,7 +135,7 @@ class Sighting:
 
 
 class SampledPlanes(LazyPlanes):
-    """At most `SAMPLED_PLANES` planes, evenly spread over those of a stack that show something.
+    """At most `SAMPLED_PLANES` planes, evenly spread over those of a stack that show something, without `faults`.
 
     Parameters
     ----------
@@ -144,7 +145,9 @@ class SampledPlanes(LazyPlanes):
 
     def __init__(self, planes: Sequence[PlaneYX]) -> None:
         chosen = showing(planes, SAMPLED_PLANES)
-        super().__init__(lambda i: np.asarray(planes[chosen[i]]), len(chosen), KEPT_BYTES)
+        own = LazyPlanes(lambda i: np.asarray(planes[chosen[i]]), len(chosen), KEPT_BYTES)
+        self.faults = common_faults(own)
+        super().__init__(lambda i: mended(own[i], self.faults)[:, :], len(chosen))
 
     def values(self, exposure: Exposure) -> list[ValuesN]:
         """Finite values (N,) float32 of each plane as `exposure` shows it, as many as statistics need."""
@@ -299,7 +302,7 @@ class Liveliest:
     @classmethod
     def of(cls, planes: SampledPlanes, inverted: bool, stripes: Stripes) -> Liveliest:
         """The plane with the largest spread of intensities."""
-        exposure = measure_exposure(planes, inverted, stripes)
+        exposure = replace(measure_exposure(planes, inverted, stripes), faults=planes.faults)
         values = planes.values(exposure)
         spread = [part.std(dtype=np.float64) if part.size else 0.0 for part in values] if len(planes) > 1 else [0.0]
         liveliest = int(np.argmax(spread))
@@ -381,15 +384,9 @@ class CoarsePass:
         return rounded_factor((height, width), factor) if small and not self.stacked else factor
 
     def _look(self, small: PlaneF32) -> PlaneMaps:
-        p = self.params
+        p, whole, stacked = self.params, self.whole, self.stacked
         return run_network(
-            [small],
-            self.whole,
-            self.predictor,
-            stacked=self.stacked,
-            tile=p.tile_px,
-            min_score=p.seed_score,
-            nms_iou=p.nms_iou,
+            [small], whole, self.predictor, stacked=stacked, tile=p.tile_px, min_score=p.seed_score, nms_iou=p.nms_iou
         )[0]
 
 

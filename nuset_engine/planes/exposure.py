@@ -3,7 +3,7 @@
 Cameras have hot pixels, hundreds of times brighter than any nucleus, and microscopes light the field unevenly, and some
 line by line. It is measured once per stack: a ceiling that only single pixels exceed; where the background slopes by a
 fair part of the nuclei's contrast, the smooth surface that follows it; whether rows or columns are striped; and where
-the background of slices lies at different levels, one for all.
+the background of slices lies at different levels, one for all. Of rows and columns that a camera lost it is told.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import AnyFloatsN, FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX, TermsNMK
+from nuset_engine.planes.faulty_lines import FaultyLine, MendedLines, mended
 from nuset_engine.planes.levels import Level, Levelled, common_level, levelled
 from nuset_engine.planes.lines import STRAIGHT, Straightened, Stripes
 from nuset_engine.planes.normalize import sample
@@ -49,6 +50,8 @@ class Exposure:
         Along which axes (`lines.ROWS`, `lines.COLUMNS`) lines differ as a whole, which is taken off each plane.
     level : Level, optional
         Of the background, to which each plane is brought.
+    faults : tuple of FaultyLine
+        Rows and columns that the camera lost, in whose place is what lies between their neighbours.
     """
 
     inverted: bool = False
@@ -56,14 +59,16 @@ class Exposure:
     shading: tuple[float, ...] = ()
     lines: tuple[int, ...] = ()
     level: Level | None = None
+    faults: tuple[FaultyLine, ...] = ()
 
-    def straight(self, plane: PlaneYX) -> PlaneYX | Straightened | Levelled:
-        """The plane (Y, X) without its lines and at the stack's level, of which windows can be taken.
+    def straight(self, plane: PlaneYX) -> PlaneYX | MendedLines | Straightened | Levelled:
+        """The plane (Y, X) without its faults and lines and at the stack's level, of which windows can be taken.
 
-        The plane itself where there are no lines and the slices of the stack have about one level.
+        The plane itself where there are none and the slices of the stack have about one level.
         """
-        straightened = Straightened(plane, self.lines) if self.lines else plane
-        return Levelled(straightened, self.level.excess(plane)) if self.level else straightened
+        whole = mended(plane, self.faults)
+        straightened = Straightened(whole, self.lines) if self.lines else whole
+        return Levelled(straightened, self.level.excess(whole)) if self.level else straightened
 
     def shown(self, part: PlaneYX, background: float, rows: PlacesN, columns: PlacesN) -> PlaneF32:
         """A part (Y, X) of a plane in its polarity and believable range: float32; the surface is still on it.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nuset_engine.arrays import FloatsN, PlaneF32, PlaneYX
+from nuset_engine.planes.faulty_lines import WindowedPlane
 from nuset_engine.planes.lazy import LazyPlanes
-from nuset_engine.planes.lines import Straightened
 from nuset_engine.planes.quantiles import median, percentiles
 
 PERCENTS = (1.0, 10.0, 25.0, 50.0, 75.0, 90.0, 99.0)
@@ -33,7 +33,7 @@ class Levelled:
     excess : float
     """
 
-    def __init__(self, plane: PlaneYX | Straightened, excess: float) -> None:
+    def __init__(self, plane: WindowedPlane, excess: float) -> None:
         self._plane, self._excess = plane, excess
         self.shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
 
@@ -50,7 +50,7 @@ class Level:
     percent: float
     value: float
 
-    def excess(self, plane: PlaneYX) -> float:
+    def excess(self, plane: WindowedPlane) -> float:
         """By how much the background of a plane (Y, X) lies above it (below it, if negative)."""
         values = _sample(plane)
         return percentiles(values, [self.percent])[0] - self.value if values.size else 0.0
@@ -86,8 +86,8 @@ def levelled(planes: Sequence[PlaneYX], level: Level) -> Sequence[PlaneYX]:
     return LazyPlanes(one, len(planes))
 
 
-def _sample(plane: PlaneYX) -> FloatsN:
+def _sample(plane: WindowedPlane) -> FloatsN:
     """Finite values (N,) float64 of a plane (Y, X), evenly taken."""
-    stride = max(1, int(np.ceil(np.sqrt(plane.size / MOST_PX))))
+    stride = max(1, int(np.ceil(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PX))))
     values = plane[::stride, ::stride].ravel().astype(np.float64)
     return values[np.isfinite(values)]

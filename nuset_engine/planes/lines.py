@@ -3,7 +3,7 @@
 How much lighter one row is than the one before it is what most of its pixels say: nuclei, whatever they are like,
 change few of them at once. That rows are striped is believed where all parts of the plane's width agree on it, and the
 background goes along by as much: nuclei in rank and file leave it as it is, or move it more than the rest. Lines of a
-part of the width, and single lost ones, are left.
+part of the width are left; single lost ones are those of `faulty_lines`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from nuset_engine.arrays import FloatsN, MatrixNM, PlacesN, PlaneF32, PlaneYX
+from nuset_engine.planes.faulty_lines import COLUMNS, ROWS, WindowedPlane
 from nuset_engine.planes.quantiles import percentiles
 
 MOST_PX = 512  # pixels of a line that are looked at
@@ -30,7 +31,6 @@ AGREEING = 0.5  # correlation of the parts
 BACKGROUND = (10.0, 35.0)  # percentiles of a line, from the background's end
 SHARED = (0.75, 1.25)  # so much of a line's deviation is that of its background, too
 LEAST = 0.01  # of the contrast: weaker lines do no harm
-ROWS, COLUMNS = 0, 1
 
 
 class Straightened:
@@ -43,7 +43,7 @@ class Straightened:
         Which lines: `ROWS`, `COLUMNS`.
     """
 
-    def __init__(self, plane: PlaneYX, axes: Sequence[int]) -> None:
+    def __init__(self, plane: WindowedPlane, axes: Sequence[int]) -> None:
         self._plane = plane
         self.shape: tuple[int, int] = (plane.shape[0], plane.shape[1])
         self._levels = {axis: levels for axis in axes if (levels := _levels(_along(plane, axis))) is not None}
@@ -97,10 +97,10 @@ def _lines_of(plane: PlaneYX) -> list[tuple[bool, bool]]:
     return [(one[0] and two[0], one[1] and two[1]) for one, two in zip(found, alone, strict=True)]
 
 
-def _along(plane: PlaneYX, axis: int) -> PlaneYX:
+def _along(plane: WindowedPlane, axis: int) -> PlaneYX:
     """The lines of a plane as rows, of each of which a part is taken."""
-    lines = plane if axis == ROWS else plane.T
-    return lines[:, :: max(1, lines.shape[1] // MOST_PX)]
+    whole, some = slice(None), slice(None, None, max(1, plane.shape[1 - axis] // MOST_PX))
+    return plane[whole, some] if axis == ROWS else plane[some, whole].T
 
 
 def _levels(lines: PlaneYX) -> PlacesN | None:

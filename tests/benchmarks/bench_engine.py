@@ -1,7 +1,8 @@
 """Accuracy of the shipped network under degradation, and of dim nuclei.
 
     python tests/benchmarks/bench_engine.py robustness   blurred, noisy, dim, dimmed, uneven, inverted, larger, smaller
-                                                         images, and such with blobs and fibres that are no nuclei
+                                                         images, such with blobs and fibres that are no nuclei, and
+                                                         such with lines and with dead, hot and broken ones
     python tests/benchmarks/bench_engine.py brightness   what is found by brightness relative to the image's nuclei, and
                                                          how large it is drawn: of the development images, as they are
                                                          and with half of the nuclei dimmed, and of mnfinder's

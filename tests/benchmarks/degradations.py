@@ -113,6 +113,32 @@ def lined(share: float, period_px: float = 0) -> Change:
     return change
 
 
+def _lost(extent: int) -> np.ndarray:
+    """Eight lines, or as many as there are, of so many."""
+    return np.random.default_rng(extent).permutation(np.arange(2, extent - 2))[:8]
+
+
+def with_columns(level: Callable[[np.ndarray], float], width_px: int = 1) -> Change:
+    """Eight columns of so many pixels that have one value throughout."""
+
+    def change(image: np.ndarray, labels: np.ndarray) -> Changed:
+        out = image.copy()
+        for column in _lost(image.shape[1] - width_px):
+            out[:, column : column + width_px] = level(image)
+        return out, labels
+
+    return change
+
+
+def with_broken_rows(image: np.ndarray, labels: np.ndarray) -> Changed:
+    """Eight rows, over half of the width each: four are black there, four as bright as the brightest pixel."""
+    out, width = image.copy(), image.shape[1]
+    starts = np.random.default_rng(0).integers(0, width - width // 2 + 1, 8)
+    for number, (row, start) in enumerate(zip(_lost(len(image)), starts, strict=False)):
+        out[row, start : start + width // 2] = image.max() if number % 2 else 0
+    return out, labels
+
+
 def blurred(sigma_px: float) -> Change:
     """Gaussian blur."""
     return lambda image, labels: (ndi.gaussian_filter(image.astype(np.float32), sigma_px), labels)
@@ -141,4 +167,7 @@ DEGRADATIONS: dict[str, Change] = {
     "fibres": with_fibres,
     "rows lighter and darker, 10 %": lined(0.1),
     "stripes of 40 px, 10 %": lined(0.1, 40),
+    "eight dead columns": with_columns(lambda image: 0.0),
+    "eight hot columns": with_columns(lambda image: float(image.max())),
+    "eight rows broken over half": with_broken_rows,
 }
