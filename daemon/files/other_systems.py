@@ -9,7 +9,7 @@ from daemon.errors import DaemonError, UsageError
 from nuset_engine.arrays import Labels
 from nuset_engine.errors import EngineError
 from nuset_engine.evaluation.scores import check_instances
-from nuset_engine.training.pairs import IMAGE_SUFFIXES, read_image
+from nuset_engine.training.pairs import LABEL_SUFFIXES, read_image
 from nuset_engine.training.words import LABELS
 
 ENGINE = "nusetd"
@@ -49,12 +49,12 @@ class OtherSystem:
         """
         if not self.folder.is_dir():
             raise DaemonError(f"{self.folder} is not a folder: give the folder of the label images of {self.name}.")
-        suffixes = [spelled for suffix in IMAGE_SUFFIXES for spelled in (suffix, suffix.upper())]
+        suffixes = [spelled for suffix in LABEL_SUFFIXES for spelled in (suffix, suffix.upper())]
         for name in (f"{image}{behind}{suffix}" for behind in (LABELS, "") for suffix in suffixes):
             if (self.folder / name).is_file():
                 return self.folder / name
         raise DaemonError(
-            f"{self.name} has no labels of {image} in {self.folder} ({', '.join(IMAGE_SUFFIXES)}): all are scored on "
+            f"{self.name} has no labels of {image} in {self.folder} ({', '.join(LABEL_SUFFIXES)}): all are scored on "
             "the same images; make them, an empty label image where nothing was found."
         )
 

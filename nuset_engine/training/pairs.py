@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from nuset_engine.evaluation.scores import check_instances
 from nuset_engine.planes.drawn import drawn
 from nuset_engine.training.words import LABELS
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+LABEL_SUFFIXES = (".tif", ".tiff", ".png")
+IMAGE_SUFFIXES = (*LABEL_SUFFIXES, ".jpg", ".jpeg")  # these change values a little: no numbers of nuclei
 
 
 def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
@@ -22,27 +23,42 @@ def read_pairs(images: Path, labels: Path) -> list[tuple[str, Path, Path]]:
     Raises
     ------
     EngineError
-        For a missing or empty folder, for images without labels, and for two of one name.
+        For a missing or empty folder, for images without labels or that cannot be read, and for two of one name.
     """
     for folder in (images, labels):
         if not folder.is_dir():
             raise EngineError(f"{folder} is not a folder; give the folders of the training images and of their labels.")
-    found, truth = _by_name(images), _by_name(labels)
+    found, truth = _by_name(images, IMAGE_SUFFIXES), _by_name(labels, LABEL_SUFFIXES)
+    if unread := [path for path in _shown(images) if path.stem not in found and _labels_of(path.stem, truth)]:
+        raise EngineError(
+            f"{unread[0]} has labels and is none of {', '.join(IMAGE_SUFFIXES)}; save it as one of these, or remove "
+            f"its labels ({len(unread)} such in {images})."
+        )
     found = {name: path for name, path in found.items() if name.removesuffix(LABELS) not in found.keys() - {name}}
     if not found:
         raise EngineError(f"{images} holds no image ({', '.join(IMAGE_SUFFIXES)}); put the images there.")
-    pairs = [(name, path, truth.get(f"{name}{LABELS}", truth.get(name))) for name, path in found.items()]
+    pairs = [(name, path, _labels_of(name, truth)) for name, path in found.items()]
     lonely = [path.name for _, path, its in pairs if its is None]
     if lonely:
         raise EngineError(
-            f"{len(lonely)} of {len(found)} images in {images} have no label image of the same name in {labels} "
-            f"(first: {lonely[0]}); add the labels or remove the images."
+            f"{len(lonely)} of {len(found)} images in {images} have no label image of the same name "
+            f"({', '.join(LABEL_SUFFIXES)}) in {labels} (first: {lonely[0]}); add the labels or remove the images."
         )
     return [(name, path, its) for name, path, its in pairs if its is not None]
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    """The images of a folder by their names without suffix; hidden files, as other systems leave them, are none.
+def _labels_of(name: str, truth: dict[str, Path]) -> Path | None:
+    """The labels of an image, among those by their names."""
+    return truth.get(f"{name}{LABELS}", truth.get(name))
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What a folder holds, in order; hidden files, as other systems leave them, are nothing."""
+    return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+
+
+def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The images of a folder by their names without suffix.
 
     Raises
     ------
@@ -50,8 +66,8 @@ def _by_name(folder: Path) -> dict[str, Path]:
         For two of one name.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+    for path in _shown(folder):
+        if path.suffix.lower() not in suffixes:
             continue
         if path.stem in found:
             raise EngineError(f"{found[path.stem].name} and {path.name} in {folder} have one name: keep one of them.")

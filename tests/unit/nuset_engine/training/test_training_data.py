@@ -277,6 +277,27 @@ def test_labels_may_be_called_as_segment_calls_them(tmp_path: Path) -> None:
         read_pairs(images, labels)
 
 
+def test_images_that_lose_a_little_are_read_and_no_image_that_has_labels_is_left_out(tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    for folder, names in ((images, ("a.jpg", "b.JPEG", "notes.txt")), (labels, ("a.png", "b.labels.tif"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    assert [path.name for _, path, _ in read_pairs(images, labels)] == ["a.jpg", "b.JPEG"]
+    imsave(images / "a.jpg", np.full((20, 20), 9, np.uint8), check_contrast=False)
+    assert read_image(images / "a.jpg").shape == (20, 20)
+    for name in ("c.czi", "c.zarr"):
+        (labels / "c.tif").touch()
+        (images / name).touch()
+        with pytest.raises(EngineError, match=rf"{name} has labels and is none of .*save it as one of these"):
+            read_pairs(images, labels)
+        (images / name).unlink()
+    (labels / "c.tif").rename(labels / "c.jpg")
+    (images / "c.tif").touch()
+    with pytest.raises(EngineError, match=r"no label image of the same name \(\.tif, \.tiff, \.png\)"):
+        read_pairs(images, labels)
+
+
 def test_a_mask_among_labels_is_told_of(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("images", "labels")]
     for folder in folders:
