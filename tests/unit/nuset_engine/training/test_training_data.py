@@ -314,6 +314,10 @@ def test_a_mask_among_labels_is_told_of(tmp_path: Path) -> None:
     assert mask.endswith("(1 of 3)")
 
 
+def test_one_nucleus_from_edge_to_edge_is_a_label() -> None:
+    check_labels(Path("labels"), [np.ones((32, 32), np.uint8)])
+
+
 def test_masks_and_images_are_not_learned_as_labels() -> None:
     image, labels = synthetic_image(np.random.default_rng(3), SyntheticParams(size_px=128, covered=(0.3, 0.5)))
     grey, nothing = (1000 * image).astype(np.uint16), np.zeros_like(labels)
