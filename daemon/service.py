@@ -32,6 +32,7 @@ from daemon.watching.watch import FolderThread, FolderWatch
 from daemon.weights_orders import WeightsOrders
 from storage.database.catalog import Catalog
 from storage.errors import DatabaseReplacedError, DatabaseUnavailableError, StorageError
+from storage.spans import counted
 
 _TURN_S = 0.2  # the loop turns at least five times a second
 _LONGEST_OUTAGE_PAUSE_S = 5.0
@@ -166,7 +167,7 @@ class Service:
             return
         self._state = "running"
         self._rules.start()
-        self._notifier.ready(f"watching {len(self._intakes)} folders")
+        self._notifier.ready(f"watching {counted(len(self._intakes), 'folder')}")
         self._monitor.look(self._live, self._clock(), at_once=True)
 
     def _reload(self) -> None:

@@ -35,6 +35,7 @@ from daemon.processing.steps.troubles import Trouble
 from daemon.processing.workers.protocol import WorkerNow
 from storage.clock import iso, utc_now
 from storage.errors import StorageError
+from storage.spans import counted
 
 if TYPE_CHECKING:
     from daemon.configuration.config import Config
@@ -318,7 +319,7 @@ class Monitor:
 def status_line(report: Report, pace: Pace) -> str:
     """One line for `systemctl status`."""
     offline = [root.path for root in report.roots if not root.online]
-    folders = f"{len(report.roots)} folders" if len(report.roots) != 1 else "1 folder"
+    folders = counted(len(report.roots), "folder")
     away = f" ({len(offline)} offline)" if offline else ""
     counts = f"{pace.waiting + pace.running} waiting, {pace.done} done, {pace.failed} failed"
     return f"watching {folders}{away}; {counts}; keeps up: {pace.verdict}"

@@ -99,7 +99,7 @@ def test_a_whole_life_under_a_service_manager(new_lab: Maker, manager: Manager) 
     ready = manager.first("READY")
     assert -1 < manager.first("EXTEND_TIMEOUT_USEC") < ready, "more time is asked for while the engine loads"
     assert all(int(message.get("EXTEND_TIMEOUT_USEC", 60_000_000)) == 60_000_000 for message in heard)
-    assert heard[ready] == {"READY": "1", "STATUS": "watching 1 folders"}
+    assert heard[ready] == {"READY": "1", "STATUS": "watching 1 folder"}
     lab.wait(lambda: manager.count("WATCHDOG") >= 2)
     lab.wait(lambda: any("3 done, 0 failed" in message.get("STATUS", "") for message in manager.listen()))
     see_it_run(lab, port)

@@ -160,7 +160,7 @@ def test_the_command_relocate_says_what_it_found(
     assert "is not there" in capsys.readouterr().err
     assert main(["relocate", str(tmp_path / "nothing"), str(tmp_path), *database]) == 1
     assert main(["relocate", str(original), str(tmp_path), *database]) == 0
-    assert "sources of 1 acquisitions" in capsys.readouterr().out
+    assert "sources of 1 acquisition." in capsys.readouterr().out
     assert storage.open(moved)["embryo"].about.source_path == str(tmp_path / "embryo.tif")
     with Catalog.open(moved):  # as the service does
         assert main(["relocate", str(tmp_path), str(tmp_path), *database]) == 1
