@@ -28,4 +28,9 @@ def spoken(values: Iterable[int]) -> str:
 
 def counted(count: int, one: str, several: str | None = None) -> str:
     """Return how many there are of something: ``1 nucleus``, ``2 nuclei``; with an s where nothing else is said."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    return f"{count} {word_for(count, one, several)}"
+
+
+def word_for(count: float, one: str, several: str | None = None) -> str:
+    """Return the word for so many of something: that for one of it, or for several."""
+    return one if count == 1 else several or f"{one}s"

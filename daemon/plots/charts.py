@@ -56,7 +56,7 @@ def draw_counts(axes: Axes, subject: Subject) -> None:
         at = scale(born["first_t"].to_numpy(np.float64))
         top = max(int(counts.max(initial=0)), 1)
         axes.vlines(at, 0, 0.05 * top, color=ORANGE, linewidth=1.4)
-    words = f"{counted(len(born), 'division')}"
+    words = counted(len(born), "division")
     axes.text(0.02, 0.07, words, transform=axes.transAxes, color=ORANGE, fontsize=9)
     axes.set_ylim(0, None)
     legend_above(axes, 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from daemon.plots.arrays import ColoursN4, SegmentsN22
-from daemon.plots.style import ON_DARK, name_numbers
+from daemon.plots.style import ON_DARK, counted, name_numbers
 from nuset_engine.arrays import FloatsN, IntsN, LabelsZYX, PointsYX, StackZYX
 
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ def _show_tracks(axes: Axes, picture: TrackPicture, low: float, high: float) -> 
     if len(births):
         axes.scatter(births[:, 1], births[:, 0], s=90, facecolors="none", edgecolors=INK, linewidths=1.2, zorder=4)
     axes.set(xlim=(0, extents_um[2]), ylim=(extents_um[1], 0))
-    count = len(births)
-    _name(axes, f"{picture.tracks['track_id'].nunique()} tracks, {count} division{'' if count == 1 else 's'} (circles)")
+    tracks = picture.tracks["track_id"].nunique()
+    _name(axes, f"{tracks} tracks, {counted(len(births), 'division')} (circles)")
     return lines
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from daemon.plain_text import shown
 from nuset_engine.arrays import FloatsN, IntsN, ValuesN
+from storage.spans import word_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ def plain_name(name: str, width: int = 140) -> str:
 
 def counted(count: int, one: str, more: str = "") -> str:
     """Return a count with its word, in the plural but for one."""
-    return f"{plain_number(count)} {one if count == 1 else more or f'{one}s'}"
+    return f"{plain_number(count)} {word_for(count, one, more)}"
 
 
 def plain_number(value: float, _: object = None) -> str:

@@ -80,8 +80,7 @@ class ImportReport:
         if not self.said:
             return f"{self.name}: there is no difference."
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.found.items()))
-        plural = "" if len(self.said) == 1 else "s"
-        line = f"{self.name}: {len(self.said)} difference{plural} ({kinds})"
+        line = f"{self.name}: {counted(len(self.said), 'difference')} ({kinds})"
         if not self.states:
             return f"{line}; nothing was said yet."
         parts = [f"{self.states[state]} {word}" for state, word in _STATES.items() if self.states[state]]
